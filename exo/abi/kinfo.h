@@ -99,7 +99,7 @@ struct kinfo {
     uint64_t boot_realtime; /* seconds since 1970 from the real-time clock                      */
     uint64_t archive_base;  /* physical address of the boot archive, bytes                      */
     uint64_t archive_bytes;
-    uint32_t region_count; /* capabilities in sigma0's slots SLOT_MEMORY ...                   */
+    uint32_t region_count; /* sigma0: SLOT_MEMORY (the largest), SLOT_FREE, SLOT_FREE + 1 ... */
     uint32_t nic_present;
     uint8_t nic_mac[6];
     uint16_t nic_mtu;
