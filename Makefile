@@ -6,7 +6,13 @@ BUILD := build/$(ARCH)
 CC    := $(CROSS)gcc
 AR    := $(CROSS)ar
 CLANG ?= clang
-SETUP := build/.setup
+
+# Where things go, for use in module.mk files too.
+SETUP    := build/.setup
+OBJ      := $(BUILD)/obj
+LIB      := $(BUILD)/lib
+USER_DIR := $(BUILD)/user
+IMAGE    := $(BUILD)/kernel.elf $(BUILD)/system.cpio
 
 WARN  := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 FLAGS := -std=c11 $(WARN) -Wvla -Wpedantic -g -I.

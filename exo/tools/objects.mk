@@ -1,8 +1,5 @@
 # How sources become objects, libraries, grafts and the kernel. One folder of objects per kind of
 # code, because a file shared by kernel and user (exo/base, grafts) is compiled for each.
-OBJ := $(BUILD)/obj
-LIB := $(BUILD)/lib
-
 objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
@@ -40,7 +37,7 @@ $(eval $(call object_rule,user,$(USER_FLAGS),))
 $(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
 
 # The kernel holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
-SIGMA0        := $(BUILD)/user/sigma0.elf
+SIGMA0        := $(USER_DIR)/sigma0.elf
 KERNEL_SCRIPT := exo/arch/$(ARCH)/kernel.ld
 $(OBJ)/kernel/exo/arch/$(ARCH)/image.o: ASM_DEFINES := -DSIGMA0_PATH='"$(SIGMA0)"'
 $(OBJ)/kernel/exo/arch/$(ARCH)/image.o: $(SIGMA0)

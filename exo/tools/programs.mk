@@ -1,6 +1,5 @@
 # Programs: for the guest (NAME.elf), for this machine (tools and CMocka tests), and the archives
 # that carry the guest's.
-USER           := $(BUILD)/user
 LIBGCC          = $(shell $(CC) -print-libgcc-file-name)
 PROGRAM_SCRIPT := libos/start/$(ARCH)/program.ld
 
@@ -29,14 +28,14 @@ STATIC := -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
           -Wl,-z,max-page-size=0x1000
 
 define libos_program
-$(USER)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(PROGRAM_SCRIPT)
+$(USER_DIR)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(PROGRAM_SCRIPT)
 	@mkdir -p $$(@D)
 	@echo "  LINK    $$@"
 	@$(CC) $(STATIC) $(call program_base,$(1)) -Wl,-T,$(PROGRAM_SCRIPT) $$(filter %.o,$$^) \
 	    -Wl,--start-group $$(filter %.a,$$^) $(LIBGCC) -Wl,--end-group -o $$@
 endef
 define musl_program
-$(USER)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(MUSL_LIBC)
+$(USER_DIR)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(MUSL_LIBC)
 	@mkdir -p $$(@D)
 	@echo "  LINK    $$@"
 	@$(CC) $(STATIC) $(call program_base,$(1)) $(MUSL)/lib/crt1.o $(MUSL)/lib/crti.o \
@@ -68,18 +67,20 @@ $(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
 # The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
 # sigma0 is in the kernel's own image.
 ARCHIVED     := $(filter-out sigma0,$(GUEST_PROGRAMS))
-ARCHIVE_LIST := $(foreach p,$(ARCHIVED),.exo4/$(p).elf=$(USER)/$(p).elf) \
+ARCHIVE_LIST := $(foreach p,$(ARCHIVED),.exo4/$(p).elf=$(USER_DIR)/$(p).elf) \
                 $(foreach g,$(GRAFTS),.exo4/$(notdir $(basename $(g))).o=$(call graft_object,$(g))) \
                 $(SYSTEM_FILES)
 path_of = $(lastword $(subst =, ,$(1)))
 
+# cpio_rule: archive, its files, an archive that it begins with.
 define cpio_rule
 $(OBJ)/$(1).flags: FORCE | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' > $$@
-$(BUILD)/$(1).cpio: $(foreach e,$(2),$(call path_of,$(e))) $(OBJ)/$(1).flags exo/tools/mkarchive.py
+$(BUILD)/$(1).cpio: $(foreach e,$(2),$(call path_of,$(e))) $(OBJ)/$(1).flags $(3) \
+    exo/tools/mkarchive.py
 	@echo "  CPIO    $$@"
-	@python3 exo/tools/mkarchive.py -o $$@ $(addprefix --file ,$(2))
+	@python3 exo/tools/mkarchive.py -o $$@ $(addprefix --append ,$(3)) $(addprefix --file ,$(2))
 endef
-$(eval $(call cpio_rule,system,$(ARCHIVE_LIST)))
-$(eval $(call cpio_rule,run,$(RUN_FILES)))
+$(eval $(call cpio_rule,system,$(ARCHIVE_LIST),))
+$(eval $(call cpio_rule,run,$(RUN_FILES),$(BUILD)/system.cpio))
