@@ -1,4 +1,4 @@
-/* The checker: the pass over the program, its edges, and where paths meet. */
+/* The checker: the pass over the program's values, and where paths meet. */
 #include "grafts/checker_step.h"
 
 #include "exo/base/assert.h"
@@ -77,7 +77,7 @@ enum graft_reason checker_flow(struct checker *c, uint32_t target, const struct 
 }
 
 /* Makes c->now the state before slot c->at: of the slot before when that falls through (then
- * c->alive), together with that of the jumps which lead here. */
+ * c->alive), together with that of all other edges that lead here. */
 static enum graft_reason arrive(struct checker *c)
 {
     struct checker_place *place = &c->places[c->at];
@@ -99,65 +99,6 @@ static enum graft_reason arrive(struct checker *c)
     c->now = open->state;
     c->alive = true;
     open->used = 0;
-    return GRAFT_ACCEPTED;
-}
-
-static bool falls_through(const struct insn *i)
-{
-    uint8_t form = insn_shapes[i->opcode].form;
-    return form != FORM_GOTO && form != FORM_EXIT;
-}
-
-static uint32_t slots(const struct insn *i)
-{
-    return insn_shapes[i->opcode].form == FORM_WIDE ? 2 : 1;
-}
-
-static enum graft_reason check_jump_target(struct checker *c, const struct insn *i)
-{
-    int64_t target = insn_target(i, c->at);
-
-    if (target < 0 || target >= c->in->count)
-        return refuse_plainly(c, GRAFT_JUMP_RANGE);
-    if (target <= c->at)
-        return refuse_plainly(c, GRAFT_BACK_EDGE);
-    c->places[target].reached = true;
-    return GRAFT_ACCEPTED;
-}
-
-/* Only jumps can have reached the second half so far, and all jumps to it come before. */
-static enum graft_reason check_wide_half(struct checker *c)
-{
-    if (c->at + 1 >= c->in->count || !insn_is_wide_half(&c->in->code[c->at + 1]))
-        return refuse_plainly(c, GRAFT_WIDE_CUT);
-    if (c->places[c->at + 1].reached)
-        return refuse_plainly(c, GRAFT_JUMP_MIDDLE);
-    return GRAFT_ACCEPTED;
-}
-
-/* What does not depend on values: the encoding, and where the instruction leads. */
-static enum graft_reason check_form(struct checker *c, const struct insn *i)
-{
-    enum graft_reason reason = insn_check(i);
-    uint8_t form = insn_shapes[i->opcode].form;
-
-    if (reason != GRAFT_ACCEPTED) {
-        uint32_t reg = reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER;
-        return checker_refuse(c, reason, reg, 0, 0);
-    }
-    if (form == FORM_CALL)
-        return refuse_plainly(c, insn_src(i) == 1 ? GRAFT_CALL_LOCAL : GRAFT_CALL_HELPER);
-    if (form == FORM_WIDE)
-        reason = check_wide_half(c);
-    if (form == FORM_JUMP || form == FORM_GOTO)
-        reason = check_jump_target(c, i);
-    if (reason != GRAFT_ACCEPTED || !falls_through(i))
-        return reason;
-
-    uint32_t next = c->at + slots(i);
-    if (next >= c->in->count)
-        return refuse_plainly(c, GRAFT_FALLS_OFF);
-    c->places[next].reached = true;
     return GRAFT_ACCEPTED;
 }
 
@@ -207,27 +148,29 @@ static enum graft_reason step(struct checker *c, const struct insn *i)
         reason = checker_flow(c, (uint32_t)insn_target(i, c->at), &c->now);
         c->alive = false;
         return reason;
-    default: /* FORM_EXIT; check_form refused calls and unknown opcodes */
+    default: /* FORM_EXIT; checker_check_form refused calls and unknown opcodes */
         return step_exit(c);
     }
 }
 
-/* An instruction that edges lead to but no possible values (its branch is never taken) has no
- * state; its form is checked, its effect is not, as it cannot run. */
-static enum graft_reason check_one(struct checker *c)
+/* An instruction that no possible values lead to (its branch is never taken) has no state; its
+ * effect is not checked, as it cannot run. `next`: the slot that is checked after this one. */
+static enum graft_reason check_one(struct checker *c, uint32_t next)
 {
     const struct insn *i = &c->in->code[c->at];
-
-    if (!c->places[c->at].reached)
-        return refuse_plainly(c, GRAFT_UNREACHABLE);
     enum graft_reason reason = arrive(c);
-    if (reason == GRAFT_ACCEPTED)
-        reason = check_form(c, i);
-    if (reason == GRAFT_ACCEPTED && c->alive)
-        reason = step(c, i);
-    if (reason == GRAFT_ACCEPTED && c->alive)
-        count_step(c, c->at + slots(i));
-    return reason;
+
+    if (reason != GRAFT_ACCEPTED || !c->alive)
+        return reason;
+    reason = step(c, i);
+    if (reason != GRAFT_ACCEPTED || !c->alive)
+        return reason;
+    if (next == c->at + checker_slots(i)) { /* the common case: c->now goes on as it is */
+        count_step(c, next);
+        return GRAFT_ACCEPTED;
+    }
+    c->alive = false;
+    return checker_flow(c, c->at + checker_slots(i), &c->now);
 }
 
 static enum graft_reason check_claims(struct checker *c)
@@ -272,15 +215,16 @@ static void lay_out(struct checker *c, size_t work_bytes)
         c->places[i] = (struct checker_place){0};
 }
 
-static enum graft_reason check_all(struct checker *c)
+static enum graft_reason check_values(struct checker *c)
 {
     state_begin(&c->now);
     c->alive = true;
     c->longest = 0;
-    c->places[0].reached = true;
     c->places[0].steps = 1;
-    for (c->at = 0; c->at < c->in->count; c->at += slots(&c->in->code[c->at])) {
-        enum graft_reason reason = check_one(c);
+    for (uint32_t k = 0; k < c->order_count; k++) {
+        uint32_t next = k + 1 < c->order_count ? c->places[k + 1].order : GRAFT_NO_INSTRUCTION;
+        c->at = c->places[k].order;
+        enum graft_reason reason = check_one(c, next);
         if (reason != GRAFT_ACCEPTED)
             return reason;
     }
@@ -309,7 +253,11 @@ enum graft_reason graft_check(const struct graft_input *in, void *work, size_t w
         return refuse_plainly(c, GRAFT_WORK_MEMORY);
 
     lay_out(c, work_bytes);
-    reason = check_all(c);
+    reason = checker_check_form(c);
+    if (reason == GRAFT_ACCEPTED)
+        reason = checker_find_order(c);
+    if (reason == GRAFT_ACCEPTED)
+        reason = check_values(c);
     if (reason != GRAFT_ACCEPTED)
         return reason;
     *report = (struct graft_report){.instruction = GRAFT_NO_INSTRUCTION,

@@ -1,5 +1,8 @@
 /*
- * The checker: decides whether a program may run in the kernel, in one pass in instruction order.
+ * The checker: decides whether a program may run in the kernel. Each instruction's values are
+ * looked at once, in an order in which all that can come before an instruction really does; a
+ * program has such an order just when it has no loop. (Not the order in the object: compilers place
+ * shared exits anywhere, so a jump backwards is not yet a loop.)
  *
  * It proves: every memory access lies in what the hook gave, nothing is read before it is written,
  * no kernel address gets out, every path ends with exit within the hook's budget.
@@ -53,12 +56,22 @@ const char *graft_reason_hint(uint32_t reason);
 
 /* What follows is the checker's own and stands here for GRAFT_WORK_BYTES. */
 
-/* What is known of one slot of the program while the pass goes on. */
+/* What is known of one slot of the program while the check goes on. */
 struct checker_place {
     uint32_t steps;   /* instructions on the longest path up to and with this one */
-    uint16_t open;    /* 0: no jump is pending here; else its number in `open`, from 1 */
-    uint8_t reached;  /* some edge of the program leads here */
+    uint16_t open;    /* 0: no state is pending here; else its number in `open`, from 1 */
+    uint16_t order;   /* of the k-th place: the slot to check k-th */
+    uint16_t stack;   /* of the k-th place: the k-th slot on the way of the search for an order */
+    uint8_t progress; /* enum checker_progress */
+    uint8_t edges;    /* how many of its edges the search has followed */
     uint8_t claimed;  /* some possible path arrived, and its state is in the claim */
+};
+
+enum checker_progress {
+    PROGRESS_NEW,    /* the search has not come here */
+    PROGRESS_ON_WAY, /* it is on the way from the start to where the search is now */
+    PROGRESS_DONE,   /* all that can follow is in order */
+    PROGRESS_HALF,   /* not an instruction but the second half of a 64-bit load */
 };
 
 struct checker_open {
@@ -73,6 +86,7 @@ struct checker {
     struct checker_place *places;
     struct checker_open *open;
     uint32_t open_count;
+    uint32_t order_count; /* instructions; places[0 .. order_count - 1].order is their order */
     uint32_t at;        /* the slot being checked */
     uint32_t longest;   /* steps */
     bool alive;         /* `now` is a state that can be */

@@ -8,7 +8,17 @@
 enum graft_reason checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg,
                                  int64_t need, int64_t have);
 
-/* `state` arrives at `target`, a later slot. Returns GRAFT_ACCEPTED, WORK_MEMORY or CLAIM. */
+/* How many slots the instruction takes: 1 or 2. */
+uint32_t checker_slots(const struct insn *i);
+
+/* Are all instructions well-formed, wherever they stand? Marks second halves. */
+enum graft_reason checker_check_form(struct checker *c);
+
+/* Finds the order in which to check, from c->places[0]. Refuses loops, unreachable instructions and
+ * jumps to where no instruction begins. Pre: checker_check_form. */
+enum graft_reason checker_find_order(struct checker *c);
+
+/* `state` arrives at `target`, which is checked later. Returns GRAFT_ACCEPTED, WORK_MEMORY or CLAIM. */
 enum graft_reason checker_flow(struct checker *c, uint32_t target, const struct state *state);
 
 /* Is register `reg` written, and of one kind? Else refuses. */
