@@ -7,6 +7,7 @@
 #include "exo/arch/upward.h"
 #include "exo/base/print.h"
 #include "exo/entry/handlers.h"
+#include "exo/entry/init.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"

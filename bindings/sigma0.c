@@ -10,6 +10,7 @@
 #include "exo/arch/boot.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
+#include "exo/entry/init.h"
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"

@@ -7,6 +7,7 @@
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/string.h"
+#include "exo/entry/init.h"
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"

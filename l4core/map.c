@@ -127,7 +127,7 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
 
 bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
 {
-    struct map_plan p;
+    struct map_plan p = {0};
     bool good = plan_item(header, fpage, window, &p);
 
     forest_lock();

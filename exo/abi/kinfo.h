@@ -67,9 +67,8 @@ struct env_info {
     uint64_t death_addr;
     uint32_t captables[4]; /* frames of its first capability tables                            */
     char name[32];         /* set by its maker; NUL-terminated                                    */
-    uint64_t unused;
 };
-_Static_assert(sizeof(struct env_info) == 112, "env_info layout");
+_Static_assert(sizeof(struct env_info) == 96, "env_info layout");
 
 enum { ENV_NONE, ENV_ALIVE, ENV_DYING };
 

@@ -12,7 +12,7 @@
 #define SYSCALL(number, name, args)                                                                \
     static int enter_##name(struct thread *caller, const word_t *reg, word_t *result)              \
     {                                                                                              \
-        struct sys_##name##_args a;                                                                \
+        struct sys_##name##_args a = {.end_of_arguments = 0};                                      \
         (void)reg;                                                                                 \
         args return sys_##name(caller, &a, result);                                                \
     }

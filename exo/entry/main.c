@@ -8,6 +8,7 @@
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
+#include "exo/entry/init.h"
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
@@ -20,10 +21,6 @@
 
 static struct boot_info boot;
 static struct kinfo *kinfo;
-
-#define INIT(function) void function(void);
-#include "exo/entry/init.def"
-#undef INIT
 
 _Noreturn void panic(const char *file, int line, const char *what)
 {
@@ -111,7 +108,7 @@ void init_window(void)
     kinfo = arch_phys(info);
     *kinfo = (struct kinfo){.magic = KINFO_MAGIC,
                             .version = KINFO_VERSION,
-                            .frame_count = frames.count,
+                            .frame_count = frame_count(),
                             .archive_base = boot.archive_base,
                             .archive_bytes = boot.archive_bytes};
     copy_line(kinfo->cmdline, boot.cmdline, CMDLINE_MAX);
@@ -149,6 +146,6 @@ _Noreturn void kernel_main(paddr_t start_info)
 #define INIT(function) function();
 #include "exo/entry/init.def"
 #undef INIT
-    print("exo4: %u CPUs, %u frames, entering sigma0\n", cpu_count, frames.count);
+    print("exo4: %u CPUs, %u frames, entering sigma0\n", cpu_count, frame_count());
     cpu_main();
 }

@@ -1,5 +1,6 @@
 /* What the CPU brings: calls, exceptions and interrupts, each to who decides about it. */
 #include "exo/arch/cpu.h"
+#include "exo/arch/irq.h"
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/base/print.h"

@@ -23,7 +23,7 @@ struct env {
     struct list threads;     /* of struct thread, by env_link                                */
     uint64_t watch_bits;     /* raised at its end                                            */
     struct env_info *info;   /* its public record                                            */
-    uint8_t pad[1024 - 64 - 24 - 4 * CAPTABLE_FRAMES - 16 - 8 - 8];
+    uint8_t pad[656];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

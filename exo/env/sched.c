@@ -1,6 +1,7 @@
 /* Who runs on this CPU. Benno scheduling: only threads that can run are queued. */
 #include "exo/env/sched.h"
 
+#include "exo/abi/error.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"

@@ -6,11 +6,15 @@
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
 
-struct frame_table frames;
+static struct {
+    struct frame_info *info; /* info[n] describes frame n */
+    pfn_t count;
+} frames;
 
 void frame_table_init(struct frame_info *info, pfn_t count)
 {
-    frames = (struct frame_table){info, count};
+    frames.info = info;
+    frames.count = count;
     for (pfn_t n = 0; n < count; n++)
         info[n] = (struct frame_info){.type = FRAME_ABSENT, .first = n};
 }

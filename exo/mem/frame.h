@@ -14,13 +14,6 @@
 #include "exo/abi/kinfo.h"
 #include "exo/abi/types.h"
 
-struct frame_table {
-    struct frame_info *info; /* info[n] describes frame n      */
-    pfn_t count;
-};
-
-extern struct frame_table frames;
-
 /* Makes every frame absent. `info` stays the caller's memory and outlives the table. */
 void frame_table_init(struct frame_info *info, pfn_t count);
 
