@@ -74,15 +74,11 @@ test-qemu: test-qemu-run                    ## The tests inside the guest (TAP),
 test-system: test-system-run                ## The tests from outside, or T=name.
 	$(end_with_status)
 
-C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 check: | $(SETUP)                           ## Format, layers, manual, sizes, words, static analysis.
-	@clang-format --dry-run -Werror $(C_FILES) && echo "format: as .clang-format says"
-	@python3 tests/tools/check_layers.py
-	@python3 exo/tools/gen_abi.py . > build/manual.md && echo "manual: build/manual.md"
-	@python3 tests/tools/check_text.py
-	@cppcheck --quiet --std=c11 --language=c --platform=unix64 --enable=warning,portability \
-	    --inline-suppr --error-exitcode=1 --suppress=missingInclude --suppress=preprocessorErrorDirective \
-	    -I. -Iexo/arch/$(ARCH) -D__x86_64__ $(filter %.c,$(KERNEL)) && echo "cppcheck: nothing found"
+	@sh tests/tools/check.sh $(filter %.c,$(KERNEL))
+
+format: | $(SETUP)                          ## Let clang-format rewrite every C file.
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
 
 clean:                                      ## Remove what was built; keep fetched sources and set-up.
 	@rm -rf $(BUILD) build/host build/grafts build/test build/lab build/graph
@@ -94,4 +90,4 @@ help:                                       ## Print this list.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 .PHONY: all image setup run exec exec-image exec-run test test-run test-host test-host-run test-qemu \
-        test-qemu-run test-system test-system-run check clean distclean help
+        test-qemu-run test-system test-system-run check format clean distclean help

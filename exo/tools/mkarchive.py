@@ -5,13 +5,14 @@ usage: mkarchive.py -o OUT [--file NAME=PATH]... [--tree DIR]... [--append ARCHI
 
 --file    stores one file under NAME, with the folders on the way to it; nothing of this machine
           but the bytes and the x bit goes in: owner 0, mtime 0
---tree    stores a folder's content as the root: modes, times, symbolic links and special files are
-          kept, owner is 0, hard links become copies; `.exo4/` is the system's own and refused
+--tree    stores a folder's content as the root: modes, times, symbolic and hard links and special
+          files are kept, the owner is 0; `.exo4/` is the system's own and refused
 --append  adds an archive as it is; Linux and exo4 read one after the other
 
 The same input gives the same bytes.
 """
 import argparse
+import collections
 import os
 import stat
 import sys
@@ -45,23 +46,27 @@ class Writer:
     def pad(self, unit):
         self.write(b"\0" * (-self.position % unit))
 
-    def header(self, name, mode, size, mtime=0, device=0):
+    def next_ino(self):
+        self.ino += 1
+        return self.ino
+
+    def header(self, name, mode, size, mtime=0, device=0, ino=None, links=1):
         if size > MAX_SIZE:
             raise Refused(f"{printable(name)}: {size} bytes; the format ends at 4 GiB")
-        self.ino += 1
-        links = 2 if stat.S_ISDIR(mode) else 1
-        fields = (self.ino, mode, 0, 0, links, max(0, min(int(mtime), MAX_SIZE)), size, 0, 0,
+        if ino is None:
+            ino = self.next_ino()
+        fields = (ino, mode, 0, 0, links, max(0, min(int(mtime), MAX_SIZE)), size, 0, 0,
                   os.major(device), os.minor(device), len(name) + 1, 0)
         self.write(b"070701" + b"".join(b"%08X" % f for f in fields) + name + b"\0")
         self.pad(4)
 
-    def member(self, name, mode, data=b"", mtime=0, device=0):
-        self.header(name, mode, len(data), mtime, device)
+    def member(self, name, mode, data, mtime=0):
+        self.header(name, mode, len(data), mtime)
         self.write(data)
         self.pad(4)
 
-    def file(self, name, path, mode, size, mtime=0):
-        self.header(name, mode, size, mtime)
+    def file(self, name, path, mode, size, mtime=0, ino=None, links=1):
+        self.header(name, mode, size, mtime, 0, ino, links)
         left = size
         with open(path, "rb") as source:
             while left and (data := source.read(min(left, CHUNK))):
@@ -72,8 +77,7 @@ class Writer:
         self.pad(4)
 
     def trailer(self):
-        self.ino = -1  # so that the trailer is the same whatever came before
-        self.header(TRAILER, 0, 0)
+        self.header(TRAILER, 0, 0, ino=0)
         self.pad(512)
 
 
@@ -83,7 +87,7 @@ def add_folders(writer, name, made):
         folder = b"/".join(parts[:depth])
         if folder not in made:
             made.add(folder)
-            writer.member(folder, stat.S_IFDIR | 0o755)
+            writer.header(folder, stat.S_IFDIR | 0o755, 0, links=2)
 
 
 def add_files(writer, pairs):
@@ -106,22 +110,49 @@ def tree_paths(root):
             yield from tree_paths(entry.path)
 
 
+class Links:
+    """Hard links among the paths of one tree: one number for all names, data with the last."""
+
+    def __init__(self, writer, infos):
+        self.writer = writer
+        self.names = collections.Counter(map(self.key, infos))
+        self.left = dict(self.names)
+        self.numbers = {}
+
+    @staticmethod
+    def key(info):
+        return info.st_dev, info.st_ino
+
+    def next(self, info):
+        """(number, names in all, is this the last one) of the next name of a file."""
+        key = self.key(info)
+        if key not in self.numbers:
+            self.numbers[key] = self.writer.next_ino()
+        self.left[key] -= 1
+        return self.numbers[key], self.names[key], self.left[key] == 0
+
+
 def add_tree(writer, root):
     root = os.fsencode(root)
-    for path in tree_paths(root):
+    found = [(path, os.lstat(path)) for path in (root, *tree_paths(root))]
+    links = Links(writer, [info for _, info in found if stat.S_ISREG(info.st_mode)])
+    for path, info in found:
         name = os.path.relpath(path, root)
         if name == TRAILER or name.split(b"/")[0] == RESERVED:
             raise Refused(f"{printable(name)}: this name is reserved in an archive")
-        info = os.lstat(path)
         mode, mtime = info.st_mode, info.st_mtime
         if stat.S_ISREG(mode):
-            writer.file(name, path, mode, info.st_size, mtime)
+            ino, names, is_last = links.next(info)
+            size = info.st_size if is_last else 0
+            writer.file(name, path, mode, size, mtime, ino, names)
         elif stat.S_ISLNK(mode):
             writer.member(name, mode, os.readlink(path), mtime)
         elif stat.S_ISSOCK(mode):
             print(f"mkarchive: {printable(name)}: a socket, left out", file=sys.stderr)
+        elif stat.S_ISDIR(mode):
+            writer.header(name, mode, 0, mtime, links=2)
         else:
-            writer.member(name, mode, b"", mtime, info.st_rdev)
+            writer.header(name, mode, 0, mtime, info.st_rdev)
 
 
 def add_archive(writer, path):
