@@ -1,6 +1,6 @@
 /*
- * lwIP's options: IPv4, TCP and UDP by the raw API, one thread, memory in pools of fixed size, so that
- * what one connection uses up is known and bounded.
+ * lwIP's options: IPv4, TCP and UDP by the raw API, one thread, memory in pools of fixed size, so
+ * that what one connection uses up is known and bounded.
  */
 #pragma once
 
@@ -31,19 +31,19 @@
  * Connections and their worst case. A connection holds TCP_SND_QUEUELEN segments at most; pools are
  * for NET_SENDERS connections that all do so, because a stalled reader must not stop the others.
  */
-#define NET_SENDERS          64
-#define TCP_MSS              1460
-#define LWIP_WND_SCALE       1
-#define TCP_RCV_SCALE        1
-#define TCP_WND              (45 * TCP_MSS)
-#define TCP_SND_BUF          (45 * TCP_MSS)
-#define TCP_SND_QUEUELEN     128
-#define TCP_LISTEN_BACKLOG   1
-#define TCP_QUEUE_OOSEQ      1
-#define TCP_OOSEQ_MAX_PBUFS  8 /* a sender of fragments in disorder must not hold all buffers */
-#define LWIP_TCP_KEEPALIVE   1
-#define LWIP_TCP_TIMESTAMPS  0
-#define SO_REUSE             1
+#define NET_SENDERS         64
+#define TCP_MSS             1460
+#define LWIP_WND_SCALE      1
+#define TCP_RCV_SCALE       1
+#define TCP_WND             (45 * TCP_MSS)
+#define TCP_SND_BUF         (45 * TCP_MSS)
+#define TCP_SND_QUEUELEN    128
+#define TCP_LISTEN_BACKLOG  1
+#define TCP_QUEUE_OOSEQ     1
+#define TCP_OOSEQ_MAX_PBUFS 8 /* a sender of fragments in disorder must not hold all buffers */
+#define LWIP_TCP_KEEPALIVE  1
+#define LWIP_TCP_TIMESTAMPS 0
+#define SO_REUSE            1
 
 #define MEMP_NUM_TCP_PCB        256
 #define MEMP_NUM_TCP_PCB_LISTEN 16
@@ -59,16 +59,16 @@
 /* Received packets stay in the ring's buffers until lwIP frees them. */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 
-#define IP_REASSEMBLY     1
+#define IP_REASSEMBLY      1
 #define IP_REASS_MAX_PBUFS 16
-#define IP_FRAG           1
+#define IP_FRAG            1
 
 /* The card computes no checksums; a packet to this host itself needs none but gets them, too. */
-#define LWIP_NETIF_LOOPBACK 1
-#define LWIP_HAVE_LOOPIF    1
+#define LWIP_NETIF_LOOPBACK     1
+#define LWIP_HAVE_LOOPIF        1
 #define LWIP_LOOPBACK_MAX_PBUFS 64
 
-#define LWIP_NETIF_HOSTNAME        1
-#define LWIP_NETIF_STATUS_CALLBACK 1
-#define LWIP_STATS                 0
+#define LWIP_NETIF_HOSTNAME                1
+#define LWIP_NETIF_STATUS_CALLBACK         1
+#define LWIP_STATS                         0
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
