@@ -87,7 +87,7 @@ pvh_entry:
         jb 4b
 
         call enter_long
-        ljmp $0x08, $P(boot64)
+        ljmp $0x08, $boot64
 
 /* Turns on long mode with the tables above; paging on, still in a 32-bit segment. */
 enter_long:
@@ -152,7 +152,7 @@ ap_32:
         mov %eax, %ds
         mov %eax, %ss
         mov $0x8ff0, %esp
-        mov $P(enter_long), %eax
+        mov $enter_long, %eax
         call *%eax
         ljmp $0x08, $(ap_64 - ap_start + 0x8000)
         .code64

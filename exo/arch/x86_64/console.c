@@ -32,7 +32,7 @@ void arch_console_init(void)
         arch_port_out8(base + UART_DATA, 1);
         arch_port_out8(base + UART_IER, 0);
         arch_port_out8(base + UART_LINE, 0x03); /* 8 bits, no parity */
-        arch_port_out8(base + UART_FIFO, 0x07);
+        arch_port_out8(base + UART_FIFO, 0xc7); /* clear; interrupt at 14 bytes or a pause */
         arch_port_out8(base + UART_MODEM, 0x0b);
     }
 }
