@@ -3,20 +3,17 @@
  * in the UTCB's save area, the class masked, and every other register as it was.
  *
  * Each entry builds a struct libos_regs at the top of the class's stack, keeps the SSE and x87
- * state, calls a C function, and goes back by popping what the function left in the struct.
+ * state, calls a C function, and goes back to what the function left in the struct: registers from
+ * the stack, flags by popfq, stack pointer and address from two words of the UTCB. (Not by iretq,
+ * which would do: QEMU before 9.1 takes its reads of the stack for the kernel's, and SMAP refuses
+ * them.) Trap flag and single steps are not kept across an upcall.
  *
- * `iretq` would do for the last step on real CPUs, but QEMU 7.2 reads its operands as the kernel's,
- * which SMAP forbids. So each class goes back in a way that suits it:
- *   faults    nothing of this class arrives unasked: the address and stack pointer are put back into
- *             the save area, and reached through %gs when every register is restored
- *   events    may arrive again as soon as the mask is clear: the address goes below the interrupted
- *             stack's red zone, and `ret 128` takes it from there
- *   calls     rcx is lost by `syscall` anyway
- * The trap flag is not restored: single steps end at an upcall.
+ * The mask is cleared after the registers are back. An upcall of the class that arrives between
+ * there and the jump finds the struct's frame still in its place, since nothing was pushed over it;
+ * it knows the case by the interrupted address, and does not copy.
  */
 #include "libos/start/x86_64/upcall_layout.h"
 
-#define TRAP_FLAG     0x100
 #define CLASS_FAULT   0
 #define CLASS_SYSCALL 1
 #define CLASS_EVENT   2
@@ -78,63 +75,46 @@
         mov     %rbx, %rsp
         .endm
 
-        /* rsp = the frame. */
-        .macro  restore_flags
-        andl    $~TRAP_FLAG, 16(%rsp)
-        pushq   16(%rsp)
-        popfq
+        /* Back to the struct at rsp. 8 and 9 are the first and last instruction with the mask
+         * clear. */
+        .macro  go_back class
+        mov     REGS_BYTES(%rsp), %rax
+        mov     %rax, %gs:(GS_RETURN + \class * 16)
+        mov     (REGS_BYTES + 24)(%rsp), %rax
+        mov     %rax, %gs:(GS_RETURN + \class * 16 + 8)
+        pop_registers
+        lea     16(%rsp), %rsp
+        andq    $~(1 << \class), %gs:GS_MASK
+8:      popfq
+        mov     %gs:(GS_RETURN + \class * 16 + 8), %rsp
+9:      jmp     *%gs:(GS_RETURN + \class * 16)
         .endm
 
-        .macro  entry_begin name, class, handler, number
+        .macro  entry name, class, handler, number
         .globl  \name
         .type   \name, @function
 \name:
         lea     -FRAME_BYTES(%rsp), %rsp
         push_registers
+        lea     8f(%rip), %rcx
+        mov     %gs:(GS_SAVE + \class * FRAME_BYTES), %rax
+        sub     %rcx, %rax
+        cmp     $(9f - 8f), %rax
+        jbe     1f
         copy_frame \class
-        call_handler \handler, \number
-        .endm
-
-        .macro  fault_entry name, handler, number
-        entry_begin \name, CLASS_FAULT, \handler, \number
-        mov     REGS_BYTES(%rsp), %rax
-        mov     %rax, %gs:GS_SAVE
-        mov     (REGS_BYTES + 24)(%rsp), %rax
-        mov     %rax, %gs:(GS_SAVE + 24)
-        pop_registers
-        andq    $~(1 << CLASS_FAULT), %gs:GS_MASK
-        restore_flags
-        mov     %gs:(GS_SAVE + 24), %rsp
-        jmp     *%gs:GS_SAVE
-        .size   \name, . - \name
-        .endm
-
-        .macro  event_entry name, handler, number
-        entry_begin \name, CLASS_EVENT, \handler, \number
-        mov     (REGS_BYTES + 24)(%rsp), %rax
-        mov     REGS_BYTES(%rsp), %rcx
-        mov     %rcx, -136(%rax)
-        mov     (REGS_BYTES + 16)(%rsp), %rcx
-        and     $~TRAP_FLAG, %ecx
-        mov     %rcx, -144(%rax)
-        sub     $144, %rax
-        mov     %rax, (REGS_BYTES + 24)(%rsp)
-        pop_registers
-        mov     24(%rsp), %rsp
-        andq    $~(1 << CLASS_EVENT), %gs:GS_MASK
-        popfq
-        ret     $128
+1:      call_handler \handler, \number
+        go_back \class
         .size   \name, . - \name
         .endm
 
         .text
-        fault_entry libos_upcall_fault, libos_fault, 0
-        fault_entry libos_upcall_exception, libos_fault, 1
-        event_entry libos_upcall_notify, libos_event, 3
-        event_entry libos_upcall_slice_begin, libos_event, 4
-        event_entry libos_upcall_slice_end, libos_event, 5
-        event_entry libos_upcall_revoke, libos_event, 6
-        event_entry libos_upcall_reclaimed, libos_event, 7
+        entry   libos_upcall_fault,       CLASS_FAULT, libos_fault, 0
+        entry   libos_upcall_exception,   CLASS_FAULT, libos_fault, 1
+        entry   libos_upcall_notify,      CLASS_EVENT, libos_event, 3
+        entry   libos_upcall_slice_begin, CLASS_EVENT, libos_event, 4
+        entry   libos_upcall_slice_end,   CLASS_EVENT, libos_event, 5
+        entry   libos_upcall_revoke,      CLASS_EVENT, libos_event, 6
+        entry   libos_upcall_reclaimed,   CLASS_EVENT, libos_event, 7
 
 /*
  * The system-call upcall nests: before the mask is cleared, the class's stack is moved down by
@@ -157,10 +137,6 @@ libos_upcall_syscall:
         andq    $~(1 << CLASS_SYSCALL), %gs:GS_MASK
         call_handler *libos_syscall_hook(%rip), 2
         mov     %r12, %gs:(GS_STACK + CLASS_SYSCALL * 8)
-        pop_registers
-        mov     (%rsp), %rcx
-        restore_flags
-        mov     24(%rsp), %rsp
-        jmp     *%rcx
+        go_back CLASS_SYSCALL
         .size   libos_upcall_syscall, . - libos_upcall_syscall
         .section .note.GNU-stack, "", @progbits
