@@ -17,6 +17,14 @@ size_t area_extent(const struct process *p, vaddr_t va, rights_t need)
     return at - va;
 }
 
+const struct area *area_find(const struct process *p, vaddr_t va)
+{
+    for (const struct area *a = p->areas; a && a->start <= va; a = a->next)
+        if (va < a->end)
+            return a;
+    return NULL;
+}
+
 bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end)
 {
     for (const struct area *a = p->areas; a && a->start < end; a = a->next)

@@ -26,6 +26,9 @@ static inline vaddr_t page_up(vaddr_t va)
 /* How many bytes from `va` on are usable with all of `need`; 0 when not even the first. */
 size_t area_extent(const struct process *p, vaddr_t va, rights_t need);
 
+/* The area that `va` lies in, or NULL. */
+const struct area *area_find(const struct process *p, vaddr_t va);
+
 /* Is no area in [start, end)? */
 bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end);
 

@@ -118,8 +118,6 @@ static long start_of(struct process *p, word_t dirfd, struct node **out)
     struct file *f = file_get(p, dirfd);
     if (!f)
         return -EBADF;
-    if (!f->node)
-        return -ENOTDIR;
     *out = f->node;
     return 0;
 }

@@ -42,6 +42,9 @@ bool port_protect(vaddr_t va, size_t bytes, rights_t rights);
 /* Gives mapped memory back. What is mapped there next begins as zero again. */
 void port_unmap(vaddr_t va, size_t bytes);
 
+/* Mapped memory becomes zero again, its rights stay; the platform may take the pages back. */
+void port_discard(vaddr_t va, size_t bytes);
+
 void port_memory_get(struct port_memory *out);
 
 /* Writes all bytes. `stream` is 1 for output and 2 for errors; one console may take both. */

@@ -32,6 +32,13 @@ long user_clear(const struct process *p, vaddr_t to, size_t bytes)
     return 0;
 }
 
+long user_copy(const struct process *p, vaddr_t to, vaddr_t from, size_t bytes)
+{
+    if (area_extent(p, from, RIGHT_READ) < bytes)
+        return -EFAULT;
+    return user_write(p, to, (const void *)from, bytes);
+}
+
 long user_string(const struct process *p, char *to, size_t capacity, vaddr_t from, long too_long)
 {
     size_t usable = area_extent(p, from, RIGHT_READ);

@@ -14,6 +14,9 @@ long user_read(const struct process *p, void *to, vaddr_t from, size_t bytes);
 long user_write(const struct process *p, vaddr_t to, const void *from, size_t bytes);
 long user_clear(const struct process *p, vaddr_t to, size_t bytes);
 
+/* Between two places of the program that do not overlap. */
+long user_copy(const struct process *p, vaddr_t to, vaddr_t from, size_t bytes);
+
 /* Copies a string with its zero. Returns its length, -EFAULT, or `too_long` (a negative error)
  * when no zero is among the first `capacity` bytes. */
 long user_string(const struct process *p, char *to, size_t capacity, vaddr_t from, long too_long);
