@@ -3,6 +3,7 @@
 
 #include "exo/abi/types.h"
 #include "libos-posix/abi_file.h"
+#include "libos-posix/abi_signal.h"
 
 #define PROT_READ  1u
 #define PROT_WRITE 2u
@@ -99,22 +100,6 @@
 #define AT_EXECFN 31u
 
 #define CLOCK_TICKS 100u /* per second, in times() and AT_CLKTCK */
-
-struct linux_sigaction {
-    uint64_t handler;
-    uint64_t flags;
-    uint64_t restorer;
-    uint64_t mask;
-};
-_Static_assert(sizeof(struct linux_sigaction) == 32, "the kernel's struct sigaction");
-
-struct linux_stack {
-    uint64_t base;
-    uint32_t flags;
-    uint32_t pad;
-    uint64_t bytes;
-};
-_Static_assert(sizeof(struct linux_stack) == 24, "stack_t");
 
 struct linux_utsname {
     char system[65], node[65], release[65], version[65], machine[65], domain[65];
