@@ -5,6 +5,7 @@
 set -u
 run=$(realpath "$1")
 busybox=$2
+chroot=$(command -v chroot || echo /usr/sbin/chroot)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/root/bin" "$work/root/tmp" "$work/root/d/sub"
@@ -36,7 +37,7 @@ while IFS= read -r line; do
     mkdir root
     (cd root && cpio -idm --quiet < ../root.cpio)
     (
-        eval "env -i PATH=/bin:/usr/bin HOME=/ chroot root /bin/busybox $line"
+        eval "env -i PATH=/bin:/usr/bin HOME=/ $chroot root /bin/busybox $line"
         echo "status $?"
     ) < input 2>&1 | $filter > want
     (
