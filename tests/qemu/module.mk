@@ -1,5 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME.
-GUEST := tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+GUEST_TESTS += calls caps memory
 
-GUEST_TESTS   += calls
-calls-sources := tests/qemu/calls.c $(GUEST)
+# Those that share tests/qemu/guest.h: all.
+GUEST_SHARED := tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+$(foreach t,$(GUEST_TESTS),$(eval $(t)-sources := tests/qemu/$(t).c $(GUEST_SHARED)))
