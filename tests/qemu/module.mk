@@ -1,5 +1,5 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME.
-GUEST_TESTS += calls caps memory
+GUEST_TESTS += calls caps memory envs notify processor slices pct
 
 # Those that share tests/qemu/guest.h: all.
 GUEST_SHARED := tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
