@@ -16,6 +16,8 @@
 #define WINDOW_CPUS   (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
 #define WINDOW_FRAMES (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
+#define CPU_STRIDE        0x1000u                    /* bytes from one struct cpu_info to the next  */
+
 #define KINFO_MAGIC   0x346f7865u /* "exo4" */
 #define KINFO_VERSION 1u
 #define ENV_MAX       1024u
@@ -65,9 +67,8 @@ struct env_info {
     uint64_t death_addr;
     uint32_t captables[4]; /* frames of its first capability tables                            */
     char name[32];         /* set by its maker; NUL-terminated                                    */
-    uint64_t unused;
 };
-_Static_assert(sizeof(struct env_info) == 112, "env_info layout");
+_Static_assert(sizeof(struct env_info) == 96, "env_info layout");
 
 enum { ENV_NONE, ENV_ALIVE, ENV_DYING };
 

@@ -18,7 +18,7 @@ enum sysno {
 #define ARG(type, field) type field;
 #define SYSCALL(number, name, args)                                                                \
     struct sys_##name##_args {                                                                     \
-        args                                                                                       \
+        args uint8_t end_of_arguments;                                                             \
     };
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
