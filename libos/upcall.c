@@ -16,6 +16,10 @@ _Static_assert(GS_MASK == GS_EXO + offsetof(struct utcb_exo, mask), "mask");
 _Static_assert(GS_STACK == GS_EXO + offsetof(struct utcb_exo, stack), "stack");
 _Static_assert(GS_SAVE == GS_EXO + offsetof(struct utcb_exo, save), "save");
 _Static_assert(GS_PCT_CALLER == GS_EXO + offsetof(struct utcb_exo, pct_caller), "pct_caller");
+_Static_assert(UTCB_RETURN >= UTCB_EXO + sizeof(struct utcb_exo) &&
+                   UTCB_RETURN + UPCALL_CLASS_COUNT * 16 <= EXIT_OFFSET &&
+                   GS_RETURN == UTCB_RETURN - UTCB_GS,
+               "the words to return by lie in the rest of the page");
 _Static_assert(FRAME_BYTES == sizeof(struct upcall_frame), "frame");
 _Static_assert(REGS_BYTES == offsetof(struct libos_regs, frame), "registers");
 _Static_assert(UPCALL_FAULT == 0 && UPCALL_EXCEPTION == 1 && UPCALL_SYSCALL == 2 &&

@@ -3,10 +3,14 @@
  * in the UTCB's save area, the class masked, and every other register as it was.
  *
  * Each entry builds a struct libos_regs at the top of the class's stack, keeps the SSE and x87
- * state, calls a C function, and goes back by popping what the function left in the struct. The
- * mask is cleared by one instruction right before `iretq`. An upcall of the class that arrives
- * between these two finds the struct's frame still in its place, since nothing was pushed over it;
- * it knows the case by the interrupted address, which is that of the `iretq`, and does not copy.
+ * state, calls a C function, and goes back to what the function left in the struct: registers from
+ * the stack, flags by popfq, stack pointer and address from two words of the UTCB. (Not by iretq,
+ * which would do: QEMU before 9.1 takes its reads of the stack for the kernel's, and SMAP refuses
+ * them.) Trap flag and single steps are not kept across an upcall.
+ *
+ * The mask is cleared after the registers are back. An upcall of the class that arrives between
+ * there and the jump finds the struct's frame still in its place, since nothing was pushed over it;
+ * it knows the case by the interrupted address, and does not copy.
  */
 #include "libos/start/x86_64/upcall_layout.h"
 
@@ -71,20 +75,35 @@
         mov     %rbx, %rsp
         .endm
 
+        /* Back to the struct at rsp. 8 and 9 are the first and last instruction with the mask
+         * clear. */
+        .macro  go_back class
+        mov     REGS_BYTES(%rsp), %rax
+        mov     %rax, %gs:(GS_RETURN + \class * 16)
+        mov     (REGS_BYTES + 24)(%rsp), %rax
+        mov     %rax, %gs:(GS_RETURN + \class * 16 + 8)
+        pop_registers
+        lea     16(%rsp), %rsp
+        andq    $~(1 << \class), %gs:GS_MASK
+8:      popfq
+        mov     %gs:(GS_RETURN + \class * 16 + 8), %rsp
+9:      jmp     *%gs:(GS_RETURN + \class * 16)
+        .endm
+
         .macro  entry name, class, handler, number
         .globl  \name
         .type   \name, @function
 \name:
         lea     -FRAME_BYTES(%rsp), %rsp
         push_registers
-        lea     9f(%rip), %rax
-        cmp     %rax, %gs:(GS_SAVE + \class * FRAME_BYTES)
-        je      1f
+        lea     8f(%rip), %rcx
+        mov     %gs:(GS_SAVE + \class * FRAME_BYTES), %rax
+        sub     %rcx, %rax
+        cmp     $(9f - 8f), %rax
+        jbe     1f
         copy_frame \class
 1:      call_handler \handler, \number
-        pop_registers
-        andq    $~(1 << \class), %gs:GS_MASK
-9:      iretq
+        go_back \class
         .size   \name, . - \name
         .endm
 
@@ -118,7 +137,6 @@ libos_upcall_syscall:
         andq    $~(1 << CLASS_SYSCALL), %gs:GS_MASK
         call_handler *libos_syscall_hook(%rip), 2
         mov     %r12, %gs:(GS_STACK + CLASS_SYSCALL * 8)
-        pop_registers
-        iretq
+        go_back CLASS_SYSCALL
         .size   libos_upcall_syscall, . - libos_upcall_syscall
         .section .note.GNU-stack, "", @progbits
