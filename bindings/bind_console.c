@@ -22,8 +22,8 @@
 /* What arrived at port 1 and has not been taken; what does not fit is lost, as in the device. */
 static struct {
     uint8_t bytes[INPUT_SLOTS];
-    uint32_t first, end;     /* run freely                                                     */
-    struct node *notify;     /* child of a notification capability; NULL: nobody is told       */
+    uint32_t first, end; /* run freely                                                     */
+    struct node *notify; /* child of a notification capability; NULL: nobody is told       */
     uint64_t bits;
 } input;
 

@@ -106,8 +106,8 @@ static enum err check_table(const struct env *caller, const struct sys_table_cre
                             struct table_plan *plan)
 {
     rights_t rights = 0;
-    enum err e = object_check(caller, a->region, a->base, TABLE_FRAMES, SLOT_NONE, false,
-                              &plan->place);
+    enum err e =
+        object_check(caller, a->region, a->base, TABLE_FRAMES, SLOT_NONE, false, &plan->place);
 
     plan->env = cap_env(caller, a->env, &rights);
     if (a->va >= USER_TOP || a->level < 1 || a->level >= MMU_LEVELS || e == ERR_BAD_ARG)

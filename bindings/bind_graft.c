@@ -13,7 +13,6 @@
 #include "grafts/elf.h"
 #include "grafts/hook.h"
 
-
 struct create_plan {
     struct object_place place;
     struct graft_load load;

@@ -17,12 +17,12 @@
 
 /* A batch being worked on: its entries are read in chunks, and neighbours share one walk. */
 struct batch {
-    struct env *env;         /* whose space                                    */
-    pfn_t reader;            /* root of the space that the entries are read in */
+    struct env *env; /* whose space                                    */
+    pfn_t reader;    /* root of the space that the entries are read in */
     vaddr_t entries;
     uint32_t count, done;
     struct page_entry chunk[CHUNK];
-    vaddr_t table_va;        /* addresses that `table` serves; 1: none yet     */
+    vaddr_t table_va; /* addresses that `table` serves; 1: none yet     */
     pte_t *table;
 };
 
@@ -46,7 +46,8 @@ void table_show(pte_t *e, struct node *parent, pfn_t frame, unsigned level)
     node_link(parent, entry_node(e));
 }
 
-/* The node after `n` in a walk of the tree under `top` that visits parents first; NULL at its end. */
+/* The node after `n` in a walk of the tree under `top` that visits parents first; NULL at its end.
+ */
 static struct node *walk_next(const struct node *top, const struct node *n)
 {
     if (n->child)
@@ -121,8 +122,7 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     if (pfn >= frame_count())
         return ERR_BAD_ARG;
     const struct frame_info *f = frame_of(pfn);
-    bool table =
-        f->type == FRAME_TABLE || f->type == FRAME_NODES || f->type == FRAME_CAPTABLE;
+    bool table = f->type == FRAME_TABLE || f->type == FRAME_NODES || f->type == FRAME_CAPTABLE;
     bool all = frames->kind == CAP_INSPECT;
     const struct env *e = all ? NULL : frame_memory(frames->base);
     *most = RIGHT_READ;
@@ -163,8 +163,8 @@ int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, wor
 
     if (e != ERR_OK)
         return (int)e;
-    if (!frames || (frames->kind != CAP_FRAMES && frames->kind != CAP_ENV &&
-                    frames->kind != CAP_INSPECT))
+    if (!frames ||
+        (frames->kind != CAP_FRAMES && frames->kind != CAP_ENV && frames->kind != CAP_INSPECT))
         return ERR_BAD_CAP;
     while (b.done < b.count && e == ERR_OK) {
         e = bind_one(&b, frames, env_rights);

@@ -59,8 +59,8 @@ int sys_thread_create(struct thread *caller, const struct sys_thread_create_args
     if (e != ERR_OK)
         return (int)e;
     object_make(&p.place, FRAME_THREAD, p.env->number, CAP_THREAD);
-    struct thread *t = thread_init(p.place.base, p.number, p.env,
-                                   arch_phys(arch_pte_address(*p.utcb)), a->utcb);
+    struct thread *t =
+        thread_init(p.place.base, p.number, p.env, arch_phys(arch_pte_address(*p.utcb)), a->utcb);
     node_link(entry_node(p.utcb), &t->utcb_node);
     *result = t->global_id;
     return ERR_OK;

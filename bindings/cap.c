@@ -132,7 +132,8 @@ static enum err check_copy(const struct env *e, const struct sys_cap_copy_args *
 
     if (a->rights & ~RIGHT_ALL)
         return ERR_BAD_ARG;
-    if (known && !whole && (!has_range(src->kind) || !in_range(src, a->base, a->count) || !a->count))
+    if (known && !whole &&
+        (!has_range(src->kind) || !in_range(src, a->base, a->count) || !a->count))
         return ERR_BAD_ARG;
     if (to && !cap_slot(to, a->dst))
         return ERR_BAD_ARG;

@@ -1,6 +1,7 @@
 /*
- * The derivation forest: which authority came from which. Nodes lie inside capability tables, beside
- * page tables, and in objects that hold a binding (exo/abi/cap.h says how they are told apart).
+ * The derivation forest: which authority came from which. Nodes lie inside capability tables,
+ * beside page tables, and in objects that hold a binding (exo/abi/cap.h says how they are told
+ * apart).
  *
  * Invariants. forest_check() tests those of one tree and names the broken one.
  *   D1  a node's children have it as parent, and each is the `prev` of its `next`

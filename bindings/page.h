@@ -23,5 +23,6 @@ void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights);
  * of other spaces are invalidated; of its own space the caller's are not. */
 void page_restrict(pte_t *e, rights_t rights);
 
-/* Puts a page table that lies in `frame` (three frames, taken) into the entry `e` of `level + 1`. */
+/* Puts a page table that lies in `frame` (three frames, taken) into the entry `e` of `level + 1`.
+ */
 void table_show(pte_t *e, struct node *parent, uint32_t frame, unsigned level);

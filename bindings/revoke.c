@@ -1,5 +1,5 @@
-/* Taking back, leaf by leaf. Nothing here recurses: what an object contains is treated as if it were
- * derived from it, so that one descent finds the next leaf whatever is nested in what. */
+/* Taking back, leaf by leaf. Nothing here recurses: what an object contains is treated as if it
+ * were derived from it, so that one descent finds the next leaf whatever is nested in what. */
 #include "bindings/revoke.h"
 
 #include "bindings/cap.h"

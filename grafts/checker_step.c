@@ -85,8 +85,8 @@ static enum graft_reason step_pointer(struct checker *c, const struct insn *i,
     if (pointer.kind == VALUE_PACKET_END)
         return checker_refuse(c, GRAFT_PACKET_END, reg, 0, 0);
     if (!move_pointer(&pointer, &by, c->at))
-        return checker_refuse(c, GRAFT_POINTER_RANGE, dst_points ? insn_src(i) : insn_dst(i),
-                              0, 0);
+        return checker_refuse(c, GRAFT_POINTER_RANGE,
+                              !s->by_reg || !dst_points ? insn_dst(i) : insn_src(i), 0, 0);
     *dst = pointer;
     return GRAFT_ACCEPTED;
 }

@@ -37,8 +37,7 @@ static void call_system_clock(struct thread *t, struct regs *r)
 /* Message registers hold fpages; those that the convention keeps in registers stay there. */
 static void call_unmap(struct thread *t, struct regs *r)
 {
-    uint64_t *const low[] = {&r->r9,  &r->rax, &r->rbx, &r->r10,
-                             &r->r12, &r->r13, &r->r14, &r->r15};
+    uint64_t *const low[] = {&r->r9, &r->rax, &r->rbx, &r->r10, &r->r12, &r->r13, &r->r14, &r->r15};
     unsigned count = (r->rdx & 63) + 1;
     bool flush = r->rdx >> 6 & 1;
 

@@ -35,8 +35,7 @@ static bool accepts(const struct thread *t, const struct thread *sender)
     word_t from = t->ipc_from;
 
     return from == L4_ANY || from == sender->global_id ||
-           (t->env == sender->env &&
-            (from == L4_ANY_LOCAL || from == sender->utcb_va + UTCB_MR));
+           (t->env == sender->env && (from == L4_ANY_LOCAL || from == sender->utcb_va + UTCB_MR));
 }
 
 /* A Time as time-stamp ticks from now; FOREVER for never. */
@@ -204,8 +203,7 @@ bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
 
 void hook_ipc_timeout(struct thread *t)
 {
-    fail(t, IPC_TIMEOUT,
-         t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
+    fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
 /* Nobody will ever send to those that wait for `t` alone. */

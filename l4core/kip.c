@@ -16,16 +16,16 @@
 #include "exo/mem/boot_mem.h"
 #include "exo/mem/space.h"
 
-#define SYSTEM_BASE      32u
-#define THREAD_BITS      13u
-#define UTCB_INFO        (1u | 12u << 10 | 12u << 16) /* one UTCB is 1 * 2^12 bytes, aligned so */
-#define PAGE_INFO        (0x1000u | 7u)
-#define DESC_AT          0x240u /* processor descriptors */
-#define KERNEL_AT        0x640u
-#define MEMORY_AT        0x800u
-#define MEMORY_MAX       32u
+#define SYSTEM_BASE       32u
+#define THREAD_BITS       13u
+#define UTCB_INFO         (1u | 12u << 10 | 12u << 16) /* one UTCB is 1 * 2^12 bytes, aligned so */
+#define PAGE_INFO         (0x1000u | 7u)
+#define DESC_AT           0x240u /* processor descriptors */
+#define KERNEL_AT         0x640u
+#define MEMORY_AT         0x800u
+#define MEMORY_MAX        32u
 #define TYPE_CONVENTIONAL 1u
-#define TYPE_RESERVED    2u
+#define TYPE_RESERVED     2u
 
 _Static_assert(1u << THREAD_BITS == THREAD_MAX, "thread numbers");
 

@@ -9,6 +9,6 @@ struct thread;
  * it accepts none, or memory for page tables is lacking: message overflow. */
 bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window);
 
-/* The Unmap call for one fpage of `t`'s space: takes the fpage's rights from what was mapped from it,
- * with `flush` from `t` itself too. Returns the fpage with the rights that were used since. */
+/* The Unmap call for one fpage of `t`'s space: takes the fpage's rights from what was mapped from
+ * it, with `flush` from `t` itself too. Returns the fpage with the rights that were used since. */
 word_t map_unmap(struct thread *t, word_t fpage, bool flush);

@@ -42,7 +42,8 @@ static void copy_words(struct thread *from, struct thread *to, unsigned words)
         *thread_mr(to, (int)i) = *thread_mr(from, (int)i);
 }
 
-/* Typed items, words [first, first + count) of the message. A page fault accepts all of the space. */
+/* Typed items, words [first, first + count) of the message. A page fault accepts all of the space.
+ */
 static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
 {
     word_t window = to->ipc_fault ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;

@@ -58,14 +58,14 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define CAPTABLE_FRAMES 64u
 #define CAP_SLOTS       (CAPS_PER_FRAME * CAPTABLE_FRAMES)
 
-#define NODE_AT_UTCB   0u  /* FRAME_THREAD: the UTCB, child of its page binding            */
-#define NODE_AT_MEMORY 0u  /* FRAME_RING: the ring's frames                                */
-#define NODE_AT_FILTER 16u /* FRAME_RING: the filter, child of the graft's capability      */
-#define NODE_AT_NOTIFY 32u /* FRAME_RING: whom to wake, child of a notification capability */
-#define NODE_AT_WATCH  0u  /* FRAME_ENV: whom to tell of its death                         */
-#define NODE_AT_KMEM   16u /* FRAME_ENV: where page tables for mapped pages come from      */
+#define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
+#define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
+#define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
+#define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
+#define NODE_AT_WATCH  0u    /* FRAME_ENV: whom to tell of its death                         */
+#define NODE_AT_KMEM   16u   /* FRAME_ENV: where page tables for mapped pages come from      */
 #define NODE_AT_TABLES 1024u /* FRAME_ENV: node i is capability table i, child of a region     */
-#define NODE_AT_SLICES 0u  /* FRAME_CPU: node i is slice i                                 */
+#define NODE_AT_SLICES 0u    /* FRAME_CPU: node i is slice i                                 */
 
 /* Slots that every program finds filled when it starts; CAP_NONE where it was given none. */
 enum {

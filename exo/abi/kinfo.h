@@ -16,7 +16,7 @@
 #define WINDOW_CPUS   (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
 #define WINDOW_FRAMES (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
-#define CPU_STRIDE        0x1000u                    /* bytes from one struct cpu_info to the next  */
+#define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
 
 #define KINFO_MAGIC   0x346f7865u /* "exo4" */
 #define KINFO_VERSION 1u

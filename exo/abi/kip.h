@@ -1,5 +1,5 @@
-/* The L4 kernel interface page, 64-bit. L4 X.2 reference manual, "Kernel Interface Page"; offsets as
- * L4Ka::Pistachio lays it out. It lies at WINDOW_KIP in every space. */
+/* The L4 kernel interface page, 64-bit. L4 X.2 reference manual, "Kernel Interface Page"; offsets
+ * as L4Ka::Pistachio lays it out. It lies at WINDOW_KIP in every space. */
 #pragma once
 
 #include "exo/abi/types.h"

@@ -49,8 +49,10 @@ enum upcall {
     UPCALL_COUNT
 };
 
-/* What the kernel saves. The first five words are an `iretq` frame, so that a handler returns with
- * rsp pointing at it and one instruction, without the kernel. No other register is touched. */
+/* What the kernel saves; no other register is touched, so that a handler returns without the
+ * kernel. The first five words are an `iretq` frame. (QEMU 7.2 cannot run `iretq` in user mode
+ * under SMAP; the words reached through %gs, `mov %gs:SP, %rsp; jmp *%gs:IP`, do as well:
+ * libos/start.) */
 struct upcall_frame {
     uint64_t ip, cs, flags, sp, ss;
     uint64_t vector;  /* x86 exception number; UPCALL_SYSCALL: the number in rax       */

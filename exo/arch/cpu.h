@@ -1,6 +1,6 @@
 /*
- * What the kernel asks of a CPU: who am I, the saved registers of a thread, and leaving to the user.
- * The kernel runs with interrupts off, except in arch_idle.
+ * What the kernel asks of a CPU: who am I, the saved registers of a thread, and leaving to the
+ * user. The kernel runs with interrupts off, except in arch_idle.
  */
 #pragma once
 
@@ -10,7 +10,8 @@
 
 /* struct arch_thread: what the CPU keeps of a thread: its registers (`regs`), extended state, the C
  * library's thread pointer and `gs_base`, the address whose word %gs:0 reads.
- * struct arch_cpu: what the CPU keeps of itself: `number`, `apic_id`, `stack` (top of the kernel's). */
+ * struct arch_cpu: what the CPU keeps of itself: `number`, `apic_id`, `stack` (top of the
+ * kernel's). */
 
 /* The structure of the CPU that runs this. */
 static inline struct arch_cpu *arch_cpu_this(void);

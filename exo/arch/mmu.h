@@ -42,7 +42,8 @@ static inline paddr_t arch_mmu_current(void);
 static inline void arch_tlb_page(vaddr_t va);
 static inline void arch_tlb_all(void);
 
-/* Maps frames for all users at an address of the window, read-only, or executable too. Boot only. */
+/* Maps frames for all users at an address of the window, read-only, or executable too. Boot only.
+ */
 void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights);
 
 /* Where the stubs of the L4 calls lie. */

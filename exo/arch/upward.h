@@ -10,11 +10,13 @@ _Noreturn void kernel_main(paddr_t start_info);
 /* Another CPU, set up, on its own stack. */
 _Noreturn void cpu_main(void);
 
-/* The user entered by an instruction meant for it; by an exception or interrupt. Then arch_resume. */
+/* The user entered by an instruction meant for it; by an exception or interrupt. Then arch_resume.
+ */
 void trap_call(struct regs *r);
 void trap_user(struct regs *r);
 
-/* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it was. */
+/* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it
+ * was. */
 void trap_kernel(struct regs *r);
 
 /* Double fault, machine check, NMI. */

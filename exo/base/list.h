@@ -8,7 +8,7 @@ struct list {
     struct list *next, *prev; /* itself when empty or not listed */
 };
 
-#define LIST_ITEM(link, type, field) ((type *)(void *)((char *)(link) - offsetof(type, field)))
+#define LIST_ITEM(link, type, field) ((type *)(void *)((char *)(link)-offsetof(type, field)))
 
 static inline void list_init(struct list *l)
 {

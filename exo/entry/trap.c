@@ -13,7 +13,7 @@
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
 
-#define FAULT_WRITE 2u  /* bits of a page fault's error code */
+#define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
 /* Registers that a call does not keep hold nothing of the kernel's afterwards. */

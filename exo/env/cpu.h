@@ -23,19 +23,19 @@ struct mail {
 };
 
 struct cpu {
-    struct arch_cpu arch;      /* first, so that one pointer finds both                        */
+    struct arch_cpu arch; /* first, so that one pointer finds both                        */
     uint32_t number;
-    struct thread *current;    /* NULL: idle                                                   */
-    struct env *space;         /* whose page tables are loaded; NULL: the kernel's own         */
-    struct thread *chosen;     /* runs next if it can: hand-off                                */
-    bool choose;               /* the current thread may not be the right one any more         */
-    bool ticking;              /* the timer is set for the end of the slice                    */
-    uint64_t slice_end;        /* time-stamp counter                                           */
+    struct thread *current; /* NULL: idle                                                   */
+    struct env *space;      /* whose page tables are loaded; NULL: the kernel's own         */
+    struct thread *chosen;  /* runs next if it can: hand-off                                */
+    bool choose;            /* the current thread may not be the right one any more         */
+    bool ticking;           /* the timer is set for the end of the slice                    */
+    uint64_t slice_end;     /* time-stamp counter                                           */
     uint64_t ready_map[PRIORITIES / 64];
     struct list ready[PRIORITIES];
-    struct list sleepers;      /* threads by deadline, earliest first                          */
-    struct cpu_info *info;     /* public record                                                */
-    struct node *slice_nodes;  /* [SLICE_COUNT] children of CPU capabilities                   */
+    struct list sleepers;     /* threads by deadline, earliest first                          */
+    struct cpu_info *info;    /* public record                                                */
+    struct node *slice_nodes; /* [SLICE_COUNT] children of CPU capabilities                   */
     struct thread *slices[SLICE_COUNT];
 
     volatile uint32_t mail_lock;

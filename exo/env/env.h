@@ -11,18 +11,18 @@
 #include "exo/base/list.h"
 
 struct env {
-    struct node watch;       /* child of the notification capability to raise at its end     */
-    struct node kmem;        /* child of the region that page tables for maps come from      */
+    struct node watch; /* child of the notification capability to raise at its end     */
+    struct node kmem;  /* child of the region that page tables for maps come from      */
     struct node spare[2];
-    uint16_t number;         /* index into env_table                                         */
-    bool ended;              /* no thread of it runs again                                   */
-    pfn_t frame;             /* of this structure                                            */
-    pfn_t root;              /* frame of the top page table                                  */
+    uint16_t number; /* index into env_table                                         */
+    bool ended;      /* no thread of it runs again                                   */
+    pfn_t frame;     /* of this structure                                            */
+    pfn_t root;      /* frame of the top page table                                  */
     uint32_t captable_count;
     pfn_t captables[CAPTABLE_FRAMES];
-    struct list threads;     /* of struct thread, by env_link                                */
-    uint64_t watch_bits;     /* raised at its end                                            */
-    struct env_info *info;   /* its public record                                            */
+    struct list threads;   /* of struct thread, by env_link                                */
+    uint64_t watch_bits;   /* raised at its end                                            */
+    struct env_info *info; /* its public record                                            */
     uint8_t pad[656];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
@@ -33,8 +33,8 @@ _Static_assert(sizeof(struct env) <= PAGE_SIZE, "an env is one frame");
 extern struct env_info *env_table;
 extern struct env *env_by_number[ENV_MAX];
 
-/* Takes a free number for an env whose structure lies in `frame` (zeroed) and fills it. Pre: a number
- * is free (env_number_free). */
+/* Takes a free number for an env whose structure lies in `frame` (zeroed) and fills it. Pre: a
+ * number is free (env_number_free). */
 struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent);
 
 /* A free number, or 0. */

@@ -19,7 +19,8 @@ struct thread *thread_by_number(uint32_t number)
 
 uint32_t thread_number_free(void)
 {
-    /* The first numbers after THREAD_FIRST are sigma0's, sigma1's and the root task's by protocol. */
+    /* The first numbers after THREAD_FIRST are sigma0's, sigma1's and the root task's by protocol.
+     */
     for (uint32_t n = THREAD_FIRST + 3; n < THREAD_MAX; n++)
         if (!by_number[n])
             return n;

@@ -24,21 +24,21 @@ enum thread_state {
 };
 
 struct thread {
-    struct node utcb_node;     /* child of the page binding that is the UTCB                */
+    struct node utcb_node; /* child of the page binding that is the UTCB                */
     struct node spare[3];
-    struct arch_thread arch;   /* its registers and extended state                          */
+    struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
-    uint8_t *utcb;             /* the UTCB page in the kernel's map                         */
-    vaddr_t utcb_va;           /* and in the env's space                                    */
-    uint64_t global_id;        /* number << 32 | version                                    */
+    uint8_t *utcb;      /* the UTCB page in the kernel's map                         */
+    vaddr_t utcb_va;    /* and in the env's space                                    */
+    uint64_t global_id; /* number << 32 | version                                    */
     uint32_t number;
-    uint32_t cpu;              /* home                                                      */
-    uint8_t state;             /* enum thread_state                                         */
+    uint32_t cpu;  /* home                                                      */
+    uint8_t state; /* enum thread_state                                         */
     uint8_t priority;
-    struct list queue;         /* ready queue, or the waiters of a notification             */
-    struct list env_link;      /* the env's threads                                         */
-    struct list sleep_link;    /* the CPU's sleepers, when a deadline is set                */
+    struct list queue;      /* ready queue, or the waiters of a notification             */
+    struct list env_link;   /* the env's threads                                         */
+    struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
     uint64_t deadline;
 
     struct notification *awaited; /* THREAD_IN_NOTIFY                                       */
@@ -46,12 +46,12 @@ struct thread {
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
     struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */
 
-    struct list senders;       /* threads in THREAD_IPC_SEND to this one                    */
-    struct list send_link;     /* the partner's `senders`                                   */
-    struct thread *ipc_to;     /* THREAD_IPC_SEND                                           */
-    uint64_t ipc_from;         /* whom it receives from next: an ID, any, or nil            */
-    uint64_t ipc_timeouts;     /* as given                                                  */
-    bool ipc_fault;            /* the IPC is the kernel's, on its behalf, for a page fault  */
+    struct list senders;   /* threads in THREAD_IPC_SEND to this one                    */
+    struct list send_link; /* the partner's `senders`                                   */
+    struct thread *ipc_to; /* THREAD_IPC_SEND                                           */
+    uint64_t ipc_from;     /* whom it receives from next: an ID, any, or nil            */
+    uint64_t ipc_timeouts; /* as given                                                  */
+    bool ipc_fault;        /* the IPC is the kernel's, on its behalf, for a page fault  */
     uint64_t ipc_fault_tag, ipc_fault_address; /* its message                               */
 };
 _Static_assert(offsetof(struct thread, arch) == 64, "the CPU wants it aligned to 64 bytes");
@@ -83,7 +83,8 @@ uint32_t thread_number_free(void);
 
 /* Fills a zeroed thread in `frame` and enters it into the tables, stopped. Pre: `number` is free;
  * `utcb` is the kernel's address of the page at `utcb_va`. */
-struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb, vaddr_t utcb_va);
+struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
+                           vaddr_t utcb_va);
 
 /* Starts a stopped thread; stops one for good or until it is started. On any CPU. */
 void thread_start(struct thread *t);

@@ -41,8 +41,8 @@ bool frame_all_free(pfn_t first, uint32_t count);
 /* Gives [first, first + count) to `owner` as one object of `type`, zeroed. Pre: all free. */
 void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owner, uint32_t origin);
 
-/* Frees [first, first + count). Those that a reader of tables still shows become FRAME_STALE and are
- * freed by frame_unbound. */
+/* Frees [first, first + count). Those that a reader of tables still shows become FRAME_STALE and
+ * are freed by frame_unbound. */
 void frame_give(pfn_t first, uint32_t count);
 
 /* Counts one binding of a frame less. */

@@ -1,5 +1,5 @@
-/* Interrupts: the local APIC with its timer, message-signalled and ISA lines, and interrupts between
- * CPUs. Intel SDM volume 3, "Advanced Programmable Interrupt Controller". */
+/* Interrupts: the local APIC with its timer, message-signalled and ISA lines, and interrupts
+ * between CPUs. Intel SDM volume 3, "Advanced Programmable Interrupt Controller". */
 #include "exo/arch/cpu.h"
 #include "exo/arch/io.h"
 #include "exo/arch/irq.h"
@@ -17,8 +17,8 @@
 #define APIC_CURRENT   0x390u
 #define APIC_DIVIDE    0x3e0u
 
-#define APIC_BASE      0xfee00000u
-#define IOAPIC_BASE    0xfec00000u
+#define APIC_BASE   0xfee00000u
+#define IOAPIC_BASE 0xfec00000u
 
 #define DEVICE_VECTORS 32u
 

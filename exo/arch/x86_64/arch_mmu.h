@@ -1,18 +1,18 @@
 /* x86-64: the inline half of exo/arch/mmu.h. Intel SDM volume 3, "4-Level Paging". */
 #pragma once
 
-#define PHYS_BASE     0xffff800000000000u
-#define KERNEL_BASE   0xffffffff80000000u
-#define PTE_PRESENT   ((pte_t)1 << 0)
-#define PTE_WRITE     ((pte_t)1 << 1)
-#define PTE_USER      ((pte_t)1 << 2)
-#define PTE_UNCACHED  ((pte_t)3 << 3)
-#define PTE_ACCESSED  ((pte_t)1 << 5)
-#define PTE_DIRTY     ((pte_t)1 << 6)
-#define PTE_LARGE     ((pte_t)1 << 7)
-#define PTE_GLOBAL    ((pte_t)1 << 8)
-#define PTE_NX        ((pte_t)1 << 63)
-#define PTE_ADDRESS   0x000ffffffffff000u
+#define PHYS_BASE    0xffff800000000000u
+#define KERNEL_BASE  0xffffffff80000000u
+#define PTE_PRESENT  ((pte_t)1 << 0)
+#define PTE_WRITE    ((pte_t)1 << 1)
+#define PTE_USER     ((pte_t)1 << 2)
+#define PTE_UNCACHED ((pte_t)3 << 3)
+#define PTE_ACCESSED ((pte_t)1 << 5)
+#define PTE_DIRTY    ((pte_t)1 << 6)
+#define PTE_LARGE    ((pte_t)1 << 7)
+#define PTE_GLOBAL   ((pte_t)1 << 8)
+#define PTE_NX       ((pte_t)1 << 63)
+#define PTE_ADDRESS  0x000ffffffffff000u
 
 static inline void *arch_phys(paddr_t pa)
 {

@@ -14,8 +14,8 @@
 #define SEGMENT_USER_DATA 0x1bu
 #define SEGMENT_USER_CODE 0x23u
 
-#define FLAGS_DEFAULT     0x202u   /* interrupts on */
-#define FLAGS_USER        0x240dd5u /* what a user may choose: CF PF AF ZF SF TF DF OF AC ID */
+#define FLAGS_DEFAULT 0x202u    /* interrupts on */
+#define FLAGS_USER    0x240dd5u /* what a user may choose: CF PF AF ZF SF TF DF OF AC ID */
 
 /* Order is entry.S's. Lies at the beginning of struct thread; its end is the stack that the CPU
  * pushes on when it enters the kernel from this thread. */
@@ -31,18 +31,18 @@ _Static_assert(sizeof(struct regs) == 176 && sizeof(struct regs) % 16 == 0,
 #define FPU_BYTES 832u
 
 struct arch_thread {
-    struct regs regs;       /* entry.S: at the beginning                                     */
-    uint64_t fs_base;       /* while it does not run                                         */
+    struct regs regs; /* entry.S: at the beginning                                     */
+    uint64_t fs_base; /* while it does not run                                         */
     uint64_t gs_base;
     uint8_t fpu[FPU_BYTES]; /* while it does not run; XSAVE wants a multiple of 64           */
 };
 _Static_assert(offsetof(struct arch_thread, fpu) % 64 == 0, "XSAVE area");
 
 struct arch_cpu {
-    struct arch_cpu *self;       /* entry.S knows the offsets of the first five              */
-    void *regs_top;              /* end of the current thread's regs                         */
-    void *stack;                 /* top of the kernel's stack                                */
-    uint64_t scratch;            /* entry.S                                                  */
+    struct arch_cpu *self; /* entry.S knows the offsets of the first five              */
+    void *regs_top;        /* end of the current thread's regs                         */
+    void *stack;           /* top of the kernel's stack                                */
+    uint64_t scratch;      /* entry.S                                                  */
     struct arch_thread *current;
     struct arch_cpu_tables *tables;
     uint32_t number;

@@ -15,9 +15,9 @@
 #define STATUS_EMPTY 0x20u
 #define FIFO_BYTES   16u
 
-#define DEBUG_EXIT   0xf4u
-#define RTC_INDEX    0x70u
-#define RTC_DATA     0x71u
+#define DEBUG_EXIT 0xf4u
+#define RTC_INDEX  0x70u
+#define RTC_DATA   0x71u
 
 static const uint16_t uart[] = {0, 0x3f8, 0x2f8, 0x3e8};
 static unsigned room[4]; /* bytes that the port's buffer surely takes */
@@ -101,8 +101,8 @@ uint64_t arch_realtime(void)
 
     if (!(mode & 2)) /* 12-hour clock: bit 7 is p.m. */
         h = h % 12 + (hour & 0x80 ? 12 : 0);
-    uint64_t days = days_before(2000 + rtc_field(9, binary), rtc_field(8, binary),
-                                rtc_field(7, binary));
+    uint64_t days =
+        days_before(2000 + rtc_field(9, binary), rtc_field(8, binary), rtc_field(7, binary));
     return ((days * 24 + h) * 60 + rtc_field(2, binary)) * 60 + rtc_field(0, binary);
 }
 

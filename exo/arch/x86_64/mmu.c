@@ -31,7 +31,8 @@ paddr_t arch_mmu_kernel(void)
     return arch_phys_of(boot_tables);
 }
 
-/* The entry for `va` at `level` in the kernel's tables, making tables on the way from boot memory. */
+/* The entry for `va` at `level` in the kernel's tables, making tables on the way from boot memory.
+ */
 static pte_t *kernel_entry(vaddr_t va, unsigned level, pte_t table_bits)
 {
     pte_t *table = boot_tables;

@@ -34,8 +34,7 @@ void arch_boot_info(paddr_t start_info, struct boot_info *info,
 
     if (s->magic != PVH_MAGIC || s->version < 1)
         panic(__FILE__, __LINE__, "not started by the PVH protocol, version 1 or later");
-    *info = (struct boot_info){.cmdline = s->cmdline ? arch_phys(s->cmdline) : "",
-                               .rsdp = s->rsdp};
+    *info = (struct boot_info){.cmdline = s->cmdline ? arch_phys(s->cmdline) : "", .rsdp = s->rsdp};
     if (s->module_count) {
         const struct pvh_module *m = arch_phys(s->modules);
         info->archive_base = m->base;
