@@ -34,3 +34,5 @@ libos_frames-needs  := libos/frame_pool.c
 libos_areas-needs   := libos/areas.c
 libos_elf-needs     := libos/elf.c
 libos_archive-needs := libos/archive.c
+
+GUEST_TESTS += libos_vm libos_spawn libos_upcall
