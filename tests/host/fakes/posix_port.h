@@ -20,8 +20,8 @@ struct fake_port {
     jmp_buf on_exit;           /* where port_exit goes while exit_expected */
     bool exit_expected;
     int exit_status;
-    uint8_t archive[1 << 20];
     size_t archive_bytes;
+    uint8_t archive[4 << 20]; /* zero behind archive_bytes */
 };
 
 #define FAKE_EPOCH_NS 1700000000000000000u
