@@ -4,7 +4,8 @@ POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_fd.c call_
     call_system.c call_time.c calls.c cpio.c data.c device.c elf.c exec.c exec_stack.c file.c \
     heap.c io.c node.c path.c pipe.c proc.c signal.c text.c unpack.c user.c way_trampoline.c)
 
-LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_x86_64.S
+LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_x86_64.S \
+    libos-posix/way_libos_cp_x86_64.S
 
 POSIX_TEST_NEEDS := $(POSIX_CORE) tests/host/fakes/posix_port.c
 HOST_TESTS += posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random

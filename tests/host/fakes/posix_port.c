@@ -259,3 +259,9 @@ void fake_archive_end(void)
 {
     fake_archive_link("TRAILER!!!", 0, NULL, 0, 0, 1);
 }
+
+/* Tests adopt what they want the core to know. */
+void port_stack_get(vaddr_t *low, vaddr_t *high)
+{
+    *low = *high = 0;
+}
