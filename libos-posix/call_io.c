@@ -119,8 +119,8 @@ static long copy_between(struct process *p, struct file *in, struct file *out, u
         struct io io;
         uint64_t from = *at;
 
-        io_init_core(&io, &one, buffer, bytes - done < SENDFILE_BUFFER ? bytes - done
-                                                                       : SENDFILE_BUFFER);
+        io_init_core(&io, &one, buffer,
+                     bytes - done < SENDFILE_BUFFER ? bytes - done : SENDFILE_BUFFER);
         n = file_read(p, in, &io, &from);
         if (n <= 0)
             break;

@@ -93,8 +93,8 @@ long call_close(struct process *p, word_t fd)
 }
 
 /* Walks to a name that must not exist yet. */
-static long walk_to_new(struct process *p, word_t dirfd, vaddr_t path, bool directory,
-                        char **text, struct walk *w)
+static long walk_to_new(struct process *p, word_t dirfd, vaddr_t path, bool directory, char **text,
+                        struct walk *w)
 {
     long e = user_path(p, path, text);
     if (e)

@@ -31,11 +31,16 @@ static const struct file_ops file_ops_directory = {.seekable = true};
 static const struct file_ops file_ops_path = {0};
 
 static const struct file_ops *const all_ops[FILE_KINDS] = {
-    [FILE_REGULAR] = &file_ops_regular,     [FILE_DIRECTORY] = &file_ops_directory,
-    [FILE_PATH] = &file_ops_path,           [FILE_CONSOLE] = &file_ops_console,
-    [FILE_NULL] = &file_ops_null,           [FILE_ZERO] = &file_ops_zero,
-    [FILE_FULL] = &file_ops_full,           [FILE_RANDOM] = &file_ops_random,
-    [FILE_TEXT] = &file_ops_text,           [FILE_PIPE_READ] = &file_ops_pipe_read,
+    [FILE_REGULAR] = &file_ops_regular,
+    [FILE_DIRECTORY] = &file_ops_directory,
+    [FILE_PATH] = &file_ops_path,
+    [FILE_CONSOLE] = &file_ops_console,
+    [FILE_NULL] = &file_ops_null,
+    [FILE_ZERO] = &file_ops_zero,
+    [FILE_FULL] = &file_ops_full,
+    [FILE_RANDOM] = &file_ops_random,
+    [FILE_TEXT] = &file_ops_text,
+    [FILE_PIPE_READ] = &file_ops_pipe_read,
     [FILE_PIPE_WRITE] = &file_ops_pipe_write,
 };
 

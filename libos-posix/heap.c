@@ -8,7 +8,7 @@ static unsigned class_of(size_t bytes)
 {
     unsigned class = 0;
     while (HEAP_LEAST << class < bytes)
-        class++;
+        class ++;
     return class;
 }
 

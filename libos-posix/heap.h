@@ -8,20 +8,20 @@
 
 #include "exo/abi/types.h"
 
-#define HEAP_CLASSES   12u          /* 32 bytes to 64 KiB */
-#define HEAP_LEAST     ((size_t)32) /* bytes in a block of class 0; also the alignment */
-#define HEAP_MOST      (HEAP_LEAST << (HEAP_CLASSES - 1))
-#define HEAP_STEP      ((size_t)256 * 1024) /* bytes asked of the platform at once */
+#define HEAP_CLASSES 12u          /* 32 bytes to 64 KiB */
+#define HEAP_LEAST   ((size_t)32) /* bytes in a block of class 0; also the alignment */
+#define HEAP_MOST    (HEAP_LEAST << (HEAP_CLASSES - 1))
+#define HEAP_STEP    ((size_t)256 * 1024) /* bytes asked of the platform at once */
 
 struct heap_block {
     struct heap_block *next;
 };
 
 struct heap {
-    vaddr_t next;    /* first byte never handed out           */
-    vaddr_t mapped;  /* end of what the platform has given    */
-    vaddr_t limit;   /* end of the core range                 */
-    size_t in_use;   /* bytes in blocks that are handed out   */
+    vaddr_t next;   /* first byte never handed out           */
+    vaddr_t mapped; /* end of what the platform has given    */
+    vaddr_t limit;  /* end of the core range                 */
+    size_t in_use;  /* bytes in blocks that are handed out   */
     struct heap_block *free[HEAP_CLASSES];
 };
 

@@ -12,9 +12,9 @@
 
 struct pipe {
     bool has_reader, has_writer;
-    size_t start;  /* of what waits, in `ring` */
+    size_t start;   /* of what waits, in `ring` */
     size_t waiting; /* bytes */
-    uint8_t *ring; /* PIPE_BYTES */
+    uint8_t *ring;  /* PIPE_BYTES */
 };
 
 size_t pipe_waiting(const struct file *f)

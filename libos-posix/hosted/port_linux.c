@@ -40,7 +40,7 @@ static long linux_call(long number, long a1, long a2, long a3, long a4, long a5,
 }
 
 /* The call by name; arguments that are not given are 0. */
-#define LINUX(...)                            LINUX_SPREAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+#define LINUX(...) LINUX_SPREAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 #define LINUX_SPREAD(name, a, b, c, d, e, f, ...)                                                  \
     linux_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 

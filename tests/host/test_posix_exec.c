@@ -214,7 +214,7 @@ static void wrong_headers_are_refused(void **state)
         uint64_t value;
         long want;
     } rows[] = {
-#define H(field) offsetof(struct elf_header, field)
+#define H(field)    offsetof(struct elf_header, field)
 #define S(n, field) 64 + (n)*56 + offsetof(struct elf_program_header, field)
         {0, 1, 0x7e, -ENOEXEC},
         {4, 1, 1, -ENOEXEC}, /* 32 bits */

@@ -1,10 +1,10 @@
 /* Host tests of the memory calls and of the areas behind them. */
 #include "tests/host/posix_world.h"
 
-#define P(text) user_text(text)
-#define RW      (PROT_READ | PROT_WRITE)
-#define ANON    (MAP_PRIVATE | MAP_ANONYMOUS)
-#define PAGES(n) ((size_t)(n) * PAGE_SIZE)
+#define P(text)  user_text(text)
+#define RW       (PROT_READ | PROT_WRITE)
+#define ANON     (MAP_PRIVATE | MAP_ANONYMOUS)
+#define PAGES(n) ((size_t)(n)*PAGE_SIZE)
 
 static void anonymous_memory_is_zero_and_separate(void **state)
 {

@@ -1,4 +1,5 @@
-/* Host tests of the calls on names: opening, making, removing, renaming, attributes, directories. */
+/* Host tests of the calls on names: opening, making, removing, renaming, attributes, directories.
+ */
 #include "tests/host/posix_world.h"
 
 #define P(text) user_text(text)
@@ -361,8 +362,8 @@ static void a_directory_may_change_while_it_is_read(void **state)
 
     (void)state;
     for (int i = 0; i < 200; i++) {
-        memcpy(name + 5, (char[]){(char)('0' + i / 100), (char)('0' + i / 10 % 10),
-                                  (char)('0' + i % 10)}, 3);
+        memcpy(name + 5,
+               (char[]){(char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10)}, 3);
         IS(SYS(close, SYS(creat, P(name), 0644)), 0);
     }
     IS(SYS(chdir, P("/tmp")), 0);

@@ -23,10 +23,10 @@ static uint64_t random_next(void)
     return random_state;
 }
 
-static const char *const paths[] = {"/etc",  "/etc/text", "etc/link", "/etc/loop",   "/a",
-                                    "/a/b",  "a/b/c",     "/tmp",     "/dev/zero",   "..",
-                                    ".",     "/dev/tty",  "/a/./b/",  "/proc/mounts", "",
-                                    "/dev/stdin"};
+static const char *const paths[] = {"/etc",      "/etc/text",    "etc/link", "/etc/loop",
+                                    "/a",        "/a/b",         "a/b/c",    "/tmp",
+                                    "/dev/zero", "..",           ".",        "/dev/tty",
+                                    "/a/./b/",   "/proc/mounts", "",         "/dev/stdin"};
 
 /* Arguments of the kinds that calls want, and of kinds that they do not. */
 static long argument(void)

@@ -237,10 +237,10 @@ void fake_archive_link(const char *name, uint32_t mode, const void *data, size_t
                        uint32_t ino, uint32_t links)
 {
     char head[128];
-    int n = snprintf(head, sizeof head,
-                     "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s", ino, mode, 0u,
-                     0u, links, 1000u, (unsigned)bytes, 0u, 0u, 0u, 0u, (unsigned)strlen(name) + 1,
-                     0u, "");
+    int n =
+        snprintf(head, sizeof head, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s",
+                 ino, mode, 0u, 0u, links, 1000u, (unsigned)bytes, 0u, 0u, 0u, 0u,
+                 (unsigned)strlen(name) + 1, 0u, "");
     assert_int_equal(n, 110);
     memcpy(fake.archive + fake.archive_bytes, head, 110);
     fake.archive_bytes += 110;
