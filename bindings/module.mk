@@ -1,0 +1,11 @@
+KERNEL += bindings/cap.c
+KERNEL += bindings/node.c
+KERNEL += bindings/revoke.c
+KERNEL += bindings/bind_console.c
+KERNEL += bindings/bind_env.c
+KERNEL += bindings/bind_graft.c
+KERNEL += bindings/bind_notification.c
+KERNEL += bindings/bind_page.c
+KERNEL += bindings/bind_pct.c
+KERNEL += bindings/bind_thread.c
+KERNEL += bindings/sigma0.c

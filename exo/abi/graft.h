@@ -1,0 +1,51 @@
+/*
+ * Grafts: what the author of a graft, its loader and the kernel agree on. Made to compile as
+ * eBPF C too (clang -target bpf -ffreestanding).
+ *
+ * A graft is a function `uint64_t f(struct CONTEXT *)` with the context struct of its hook. It may
+ * read the context and what its pointers reach, and use GRAFT_STACK_BYTES of stack.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define GRAFT_MAX_INSTRUCTIONS 4096u /* 8-byte slots; a 64-bit load takes two */
+#define GRAFT_STACK_BYTES      512u
+#define GRAFT_MAX_OBJECT       (1u << 20) /* bytes of an ELF object that a loader copies */
+#define GRAFT_NO_REGISTER      255u
+#define GRAFT_NO_INSTRUCTION   0xffffffffu
+
+/*
+ * Context of a packet filter. A byte at data + n may be read only where the graft has compared
+ * data + n + 1 (or more) with data_end; the checker follows those comparisons.
+ */
+struct graft_packet {
+    uint64_t data;     /* address of the Ethernet header                 */
+    uint64_t data_end; /* address of the first byte behind the packet    */
+    uint32_t length;   /* data_end - data, as a number, in bytes         */
+    uint32_t nic;      /* which network card it came from, 0 is the first */
+};
+
+enum graft_hook {
+#define HOOK(number, name, context, budget, fallback, fields) GRAFT_HOOK_##name = (number),
+#include "exo/abi/graft_hooks.def"
+#undef HOOK
+};
+
+enum graft_reason {
+#define REASON(name, number, text, hint) GRAFT_##name = (number),
+#include "exo/abi/graft_reasons.def"
+#undef REASON
+};
+
+/* Why a graft was refused, or what is known about it when `reason` is GRAFT_ACCEPTED. */
+struct graft_report {
+    uint32_t reason;      /* enum graft_reason                                            */
+    uint32_t instruction; /* slot where the fact is missing, or GRAFT_NO_INSTRUCTION      */
+    uint32_t reg;         /* register that is at fault, 0 to 10, or GRAFT_NO_REGISTER     */
+    uint32_t line;        /* source line when the object tells it, else 0                 */
+    int64_t need;         /* what the instruction needs, and what the checker knows;      */
+    int64_t have;         /*   units as the reason says; both 0 where it speaks of none   */
+    uint32_t steps;       /* accepted: instructions on the longest path                   */
+    uint32_t reserved;    /* 0                                                            */
+};

@@ -1,0 +1,121 @@
+/* Known bits: the arithmetic. Each result holds every result of members of its operands. */
+#include "grafts/bits.h"
+
+static uint64_t least(struct bits a)
+{
+    return a.value;
+}
+
+static uint64_t greatest(struct bits a)
+{
+    return a.value | a.unknown;
+}
+
+static struct bits make(uint64_t value, uint64_t unknown)
+{
+    return (struct bits){value & ~unknown, unknown};
+}
+
+struct bits bits_constant(uint64_t x)
+{
+    return make(x, 0);
+}
+
+struct bits bits_anything(void)
+{
+    return make(0, UINT64_MAX);
+}
+
+/* The bits above the highest one in which the ends differ are common to all between them. */
+struct bits bits_range(uint64_t low, uint64_t high)
+{
+    uint64_t differ = low ^ high;
+
+    if (differ == 0)
+        return bits_constant(low);
+    return make(low, UINT64_MAX >> __builtin_clzll(differ));
+}
+
+bool bits_contain(struct bits a, uint64_t x)
+{
+    return (x & ~a.unknown) == a.value;
+}
+
+bool bits_include(struct bits a, struct bits b)
+{
+    return (b.unknown & ~a.unknown) == 0 && bits_contain(a, b.value);
+}
+
+struct bits bits_join(struct bits a, struct bits b)
+{
+    return make(a.value, a.unknown | b.unknown | (a.value ^ b.value));
+}
+
+bool bits_meet(struct bits a, struct bits b, struct bits *out)
+{
+    if ((a.value ^ b.value) & ~a.unknown & ~b.unknown)
+        return false;
+    *out = make(a.value | b.value, a.unknown & b.unknown);
+    return true;
+}
+
+/* A result bit is known when both operand bits are and the carry into it is the same in the
+ * smallest and in the greatest sum. */
+struct bits bits_add(struct bits a, struct bits b)
+{
+    uint64_t low = least(a) + least(b), high = greatest(a) + greatest(b);
+    return make(low, (low ^ high) | a.unknown | b.unknown);
+}
+
+struct bits bits_sub(struct bits a, struct bits b)
+{
+    uint64_t low = least(a) - greatest(b), high = greatest(a) - least(b);
+    return make(least(a) - least(b), (low ^ high) | a.unknown | b.unknown);
+}
+
+/* Long multiplication: add a shifted `b` for each bit of `a`. A known 1 adds b's known part at
+ * once (in `sum`) and its unknown part as uncertainty; an unknown bit may add all of b or 0. */
+struct bits bits_mul(struct bits a, struct bits b)
+{
+    struct bits sum = bits_constant(a.value * b.value), doubt = bits_constant(0);
+
+    for (; greatest(a) != 0; a = bits_shift_right(a, 1), b = bits_shift_left(b, 1)) {
+        if (a.value & 1)
+            doubt = bits_add(doubt, make(0, b.unknown));
+        else if (a.unknown & 1)
+            doubt = bits_add(doubt, make(0, greatest(b)));
+    }
+    return bits_add(sum, doubt);
+}
+
+struct bits bits_and(struct bits a, struct bits b)
+{
+    uint64_t sure = a.value & b.value;
+    return make(sure, greatest(a) & greatest(b) & ~sure);
+}
+
+struct bits bits_or(struct bits a, struct bits b)
+{
+    uint64_t sure = a.value | b.value;
+    return make(sure, (a.unknown | b.unknown) & ~sure);
+}
+
+struct bits bits_xor(struct bits a, struct bits b)
+{
+    return make(a.value ^ b.value, a.unknown | b.unknown);
+}
+
+struct bits bits_shift_left(struct bits a, unsigned by)
+{
+    return make(a.value << by, a.unknown << by);
+}
+
+struct bits bits_shift_right(struct bits a, unsigned by)
+{
+    return make(a.value >> by, a.unknown >> by);
+}
+
+struct bits bits_shift_signed(struct bits a, unsigned by)
+{
+    return make((uint64_t)((int64_t)a.value >> by), (uint64_t)((int64_t)a.unknown >> by));
+}

@@ -1,0 +1,28 @@
+/*
+ * Objects: finds the program in an eBPF ELF64 object made by clang -target bpf -c.
+ *
+ * The object is hostile until shown otherwise: every offset and count is checked against the
+ * object's size before use, in arithmetic that cannot wrap, and nothing is written.
+ */
+#pragma once
+
+#include "exo/abi/graft.h"
+#include "grafts/insn.h"
+
+/* A program as it was found; not checked yet. Points into the object. */
+struct graft_code {
+    const struct insn *insns;
+    uint32_t count; /* slots */
+    uint32_t section;
+};
+
+/* Finds the code in `image`, `bytes` long, aligned to 8, and a copy that no user can change: in
+ * the section called `name`, or, when `name` is NULL, in the only executable section that is not
+ * empty. Returns GRAFT_ACCEPTED and fills *out, or a GRAFT_ELF_* reason. */
+enum graft_reason graft_elf_find(const void *image, size_t bytes, const char *name,
+                                 struct graft_code *out);
+
+/* The source line of slot `at` of the code that graft_elf_find found in `image`, from the object's
+ * .BTF.ext section; 0 when the object does not tell. */
+uint32_t graft_elf_line(const void *image, size_t bytes, const struct graft_code *code,
+                        uint32_t at);

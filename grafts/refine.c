@@ -1,0 +1,170 @@
+/* Abstract numbers: what a conditional jump tells about its operands. */
+#include "grafts/domain.h"
+
+#define LARGER(a, b)  ((a) > (b) ? (a) : (b))
+#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
+
+/* What holds after a jump, with the operands swapped where the table says so. */
+enum relation { EQUAL, DIFFERENT, BELOW, BELOW_EQUAL, LESS, LESS_EQUAL, COMMON_BIT, NO_COMMON_BIT };
+
+struct consequence {
+    enum relation relation;
+    bool swapped;
+};
+
+static const struct consequence consequences[][2] = {
+    /*             when not taken           when taken           */
+    [JUMP_JEQ] = {{DIFFERENT, false}, {EQUAL, false}},
+    [JUMP_JNE] = {{EQUAL, false}, {DIFFERENT, false}},
+    [JUMP_JGT] = {{BELOW_EQUAL, false}, {BELOW, true}},
+    [JUMP_JGE] = {{BELOW, false}, {BELOW_EQUAL, true}},
+    [JUMP_JLT] = {{BELOW_EQUAL, true}, {BELOW, false}},
+    [JUMP_JLE] = {{BELOW, true}, {BELOW_EQUAL, false}},
+    [JUMP_JSGT] = {{LESS_EQUAL, false}, {LESS, true}},
+    [JUMP_JSGE] = {{LESS, false}, {LESS_EQUAL, true}},
+    [JUMP_JSLT] = {{LESS_EQUAL, true}, {LESS, false}},
+    [JUMP_JSLE] = {{LESS, true}, {LESS_EQUAL, false}},
+    [JUMP_JSET] = {{NO_COMMON_BIT, false}, {COMMON_BIT, false}},
+};
+
+/* The values in both; false when none. */
+static bool meet(struct scalar *a, const struct scalar *b)
+{
+    a->umin = LARGER(a->umin, b->umin);
+    a->umax = SMALLER(a->umax, b->umax);
+    a->smin = LARGER(a->smin, b->smin);
+    a->smax = SMALLER(a->smax, b->smax);
+    a->umin32 = LARGER(a->umin32, b->umin32);
+    a->umax32 = SMALLER(a->umax32, b->umax32);
+    a->smin32 = LARGER(a->smin32, b->smin32);
+    a->smax32 = SMALLER(a->smax32, b->smax32);
+    return bits_meet(a->bits, b->bits, &a->bits) && scalar_tighten(a);
+}
+
+/* Only a number at an end of an interval can be taken out of it. */
+static bool exclude(struct scalar *a, uint64_t x)
+{
+    if (scalar_is_constant(a))
+        return a->umin != x;
+    if (a->umin == x)
+        a->umin++;
+    if (a->umax == x)
+        a->umax--;
+    if (a->smin == (int64_t)x)
+        a->smin++;
+    if (a->smax == (int64_t)x)
+        a->smax--;
+    return scalar_tighten(a);
+}
+
+static bool make_different(struct scalar *a, struct scalar *b)
+{
+    if (scalar_is_constant(b))
+        return exclude(a, b->umin);
+    if (scalar_is_constant(a))
+        return exclude(b, a->umin);
+    return true;
+}
+
+/* a < b, or a <= b where `gap` is 0. */
+static bool make_below(struct scalar *a, struct scalar *b, unsigned gap)
+{
+    if (b->umax < gap || a->umin > UINT64_MAX - gap)
+        return false;
+    a->umax = SMALLER(a->umax, b->umax - gap);
+    b->umin = LARGER(b->umin, a->umin + gap);
+    return scalar_tighten(a) && scalar_tighten(b);
+}
+
+static bool make_less(struct scalar *a, struct scalar *b, int gap)
+{
+    if (b->smax < INT64_MIN + gap || a->smin > INT64_MAX - gap)
+        return false;
+    a->smax = SMALLER(a->smax, b->smax - gap);
+    b->smin = LARGER(b->smin, a->smin + gap);
+    return scalar_tighten(a) && scalar_tighten(b);
+}
+
+static bool know_bits(struct scalar *a, uint64_t mask, uint64_t value)
+{
+    return bits_meet(a->bits, (struct bits){value & mask, ~mask}, &a->bits) && scalar_tighten(a);
+}
+
+/* Some bit is 1 in both. Which one is known only if a single one can be. */
+static bool make_common_bit(struct scalar *a, struct scalar *b)
+{
+    uint64_t possible = (a->bits.value | a->bits.unknown) & (b->bits.value | b->bits.unknown);
+
+    if (possible == 0)
+        return false;
+    if (possible & (possible - 1))
+        return true;
+    return know_bits(a, possible, possible) && know_bits(b, possible, possible);
+}
+
+/* A bit that is surely 1 in one operand is 0 in the other. */
+static bool make_no_common_bit(struct scalar *a, struct scalar *b)
+{
+    uint64_t in_a = a->bits.value, in_b = b->bits.value;
+    return know_bits(a, in_b, 0) && know_bits(b, in_a, 0);
+}
+
+static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
+{
+    switch (relation) {
+    case EQUAL:
+        if (!meet(a, b))
+            return false;
+        *b = *a;
+        return true;
+    case DIFFERENT:
+        return make_different(a, b);
+    case BELOW:
+        return make_below(a, b, 1);
+    case BELOW_EQUAL:
+        return make_below(a, b, 0);
+    case LESS:
+        return make_less(a, b, 1);
+    case LESS_EQUAL:
+        return make_less(a, b, 0);
+    case COMMON_BIT:
+        return make_common_bit(a, b);
+    case NO_COMMON_BIT:
+        return make_no_common_bit(a, b);
+    }
+    return true;
+}
+
+/* Only the low half of `a`, extended in any way, was refined into `low`: takes over what that says
+ * of the low half, and nothing of the upper. */
+static bool take_low_half(struct scalar *a, const struct scalar *low)
+{
+    struct scalar known = scalar_anything();
+
+    known.bits.value = low->bits.value & UINT32_MAX;
+    known.bits.unknown = low->bits.unknown | ~(uint64_t)UINT32_MAX;
+    known.umin32 = low->umin32;
+    known.umax32 = low->umax32;
+    known.smin32 = low->smin32;
+    known.smax32 = low->smax32;
+    return meet(a, &known);
+}
+
+static struct scalar low_half(enum relation relation, const struct scalar *a)
+{
+    bool is_signed = relation == LESS || relation == LESS_EQUAL;
+    return scalar_alu(ALU_MOV, is_signed ? 32 : 0, is_signed ? 8 : 4, a, a);
+}
+
+bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a, struct scalar *b)
+{
+    const struct consequence *c = &consequences[op][taken];
+    struct scalar *left = c->swapped ? b : a, *right = c->swapped ? a : b;
+
+    if (bytes == 8)
+        return apply(c->relation, left, right);
+
+    struct scalar low_left = low_half(c->relation, left), low_right = low_half(c->relation, right);
+    return apply(c->relation, &low_left, &low_right) && take_low_half(left, &low_left) &&
+           take_low_half(right, &low_right);
+}

@@ -1,0 +1,301 @@
+/* Host tests of the checker: what it accepts, what it refuses, and that it says why. */
+#include "tests/host/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grafts/checker.h"
+#include "grafts/hook.h"
+#include "tests/host/graft_asm.h"
+
+#define NONE GRAFT_NO_REGISTER
+#define OPEN 16u
+
+/* r0 = 0, r2 = data, r3 = data_end */
+#define LOAD_ENDS  SET(0, 0), LDX(DW, 2, 1, 0), LDX(DW, 3, 1, 8)
+#define UNKNOWN(r) COPY(r, 3), ALU64_X(SUB, r, 2)
+
+struct row {
+    const char *what;
+    enum graft_reason reason;
+    uint32_t at, reg;
+    struct insn code[24];
+};
+
+/* clang-format off: rows of a table */
+static const struct row rows[] = {
+#define ROW(what, reason, at, reg, ...) {what, GRAFT_##reason, at, reg, {__VA_ARGS__}},
+#include "tests/vectors/bpf/checker.def"
+#undef ROW
+};
+
+/* How many slots each row has: the array is longer. */
+static const uint32_t counts[] = {
+#define ROW(what, reason, at, reg, ...) sizeof((struct insn[]){__VA_ARGS__}) / sizeof(struct insn),
+#include "tests/vectors/bpf/checker.def"
+#undef ROW
+};
+/* clang-format on */
+
+struct checked {
+    struct graft_program program;
+    struct graft_report report;
+};
+
+static struct checked check_with(const struct graft_input *in, uint32_t open)
+{
+    size_t bytes = GRAFT_WORK_BYTES(in->count, open);
+    void *work = aligned_alloc(16, (bytes + 15) / 16 * 16);
+    struct checked r = {0};
+
+    assert_non_null(work);
+    memset(work, 0xa5, bytes); /* the checker may not count on clean memory */
+    enum graft_reason reason = graft_check(in, work, bytes, &r.program, &r.report);
+    assert_int_equal(reason, r.report.reason);
+    free(work);
+    return r;
+}
+
+static struct checked check(const struct insn *code, uint32_t count)
+{
+    struct graft_input in = {.code = code, .count = count, .hook = GRAFT_HOOK_PACKET_FILTER};
+    return check_with(&in, OPEN);
+}
+
+static void every_row_gets_its_verdict(void **state)
+{
+    unsigned wrong = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct row *row = &rows[i];
+        struct graft_report r = check(row->code, counts[i]).report;
+        bool right = r.reason == row->reason &&
+                     (r.reason == GRAFT_ACCEPTED || (r.instruction == row->at && r.reg == row->reg));
+        if (right)
+            continue;
+        wrong++;
+        print_error("%s: want reason %u, slot %u, register %u; got %u (%s), %u, %u\n", row->what,
+                    row->reason, row->at, row->reg, r.reason, graft_reason_text(r.reason),
+                    r.instruction, r.reg);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* A reason that no row shows would be a promise that no test keeps. */
+static void every_reason_of_the_checker_is_shown(void **state)
+{
+    static const enum graft_reason elsewhere[] = {
+        GRAFT_BAD_HOOK, GRAFT_EMPTY, GRAFT_TOO_LONG, GRAFT_BUDGET,
+        GRAFT_WORK_MEMORY, GRAFT_CLAIM, GRAFT_CLAIM_FORM,
+    };
+    (void)state;
+
+    for (uint32_t reason = GRAFT_BAD_HOOK; reason <= GRAFT_CLAIM_FORM; reason++) {
+        bool shown = !strcmp(graft_reason_text(reason), "unknown reason"); /* a free number */
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+            shown = shown || rows[i].reason == reason;
+        for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+            shown = shown || elsewhere[i] == reason;
+        if (!shown)
+            fail_msg("no test shows reason %u: %s", reason, graft_reason_text(reason));
+    }
+}
+
+static void the_input_is_checked_first(void **state)
+{
+    static struct insn code[GRAFT_MAX_INSTRUCTIONS + 1];
+    struct graft_input in = {.code = code, .count = 0, .hook = GRAFT_HOOK_PACKET_FILTER};
+    (void)state;
+
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_EMPTY);
+    in.count = GRAFT_MAX_INSTRUCTIONS + 1;
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_TOO_LONG);
+    in.hook = 0;
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_HOOK);
+    in.hook = 77;
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_HOOK);
+}
+
+static void too_little_work_memory_is_refused(void **state)
+{
+    static const struct insn code[] = {LDX(W, 0, 1, 16), JUMP64_K(JEQ, 0, 1, 2),
+                                       JUMP64_K(JEQ, 0, 2, 0), JUMP64_K(JEQ, 0, 3, 0), EXIT};
+    struct graft_input in = {.code = code, .count = 5, .hook = GRAFT_HOOK_PACKET_FILTER};
+    _Alignas(16) static uint8_t work[sizeof(struct checker) + 16];
+    struct graft_program p;
+    struct graft_report r;
+    (void)state;
+
+    assert_int_equal(check_with(&in, 0).report.reason, GRAFT_WORK_MEMORY);
+    assert_int_equal(check_with(&in, 1).report.reason, GRAFT_WORK_MEMORY);
+    assert_int_equal(check_with(&in, 2).report.reason, GRAFT_ACCEPTED);
+    assert_int_equal(graft_check(&in, work, 16, &p, &r), GRAFT_WORK_MEMORY);
+    assert_int_equal(graft_check(&in, work, sizeof work, &p, &r), GRAFT_WORK_MEMORY);
+}
+
+static void the_longest_path_is_counted(void **state)
+{
+    static const struct insn code[] = {LDX(W, 2, 1, 16), SET(0, 0),    JUMP64_K(JEQ, 2, 0, 3),
+                                       SET(0, 1),        LDDW(3, 1), EXIT};
+    struct checked r = check(code, sizeof code / sizeof code[0]);
+    (void)state;
+
+    assert_int_equal(r.report.reason, GRAFT_ACCEPTED);
+    assert_int_equal(r.report.steps, 6);
+    assert_int_equal(r.program.steps, 6);
+    assert_ptr_equal(r.program.code, code);
+}
+
+static void a_path_over_budget_is_refused(void **state)
+{
+    static struct insn code[GRAFT_MAX_INSTRUCTIONS];
+    uint32_t budget = hook_find(GRAFT_HOOK_PACKET_FILTER)->budget;
+    (void)state;
+
+    for (uint32_t i = 0; i < budget; i++)
+        code[i] = (struct insn)SET(0, 1);
+    code[budget - 1] = (struct insn)EXIT;
+    assert_int_equal(check(code, budget).report.reason, GRAFT_ACCEPTED);
+    code[budget - 1] = (struct insn)SET(0, 1);
+    code[budget] = (struct insn)EXIT;
+    struct graft_report r = check(code, budget + 1).report;
+    assert_int_equal(r.reason, GRAFT_BUDGET);
+    assert_int_equal(r.need, budget + 1);
+    assert_int_equal(r.have, budget);
+}
+
+static void a_refusal_tells_what_was_needed_and_known(void **state)
+{
+    static const struct insn code[] = {LOAD_ENDS, COPY(4, 2), ALU64_K(ADD, 4, 14),
+                                       JUMP64_X(JGT, 4, 3, 1), LDX(W, 0, 2, 12), EXIT};
+    struct graft_report r = check(code, sizeof code / sizeof code[0]).report;
+    (void)state;
+
+    assert_int_equal(r.reason, GRAFT_PACKET_BOUNDS);
+    assert_int_equal(r.need, 16);
+    assert_int_equal(r.have, 14);
+}
+
+/* if (length == 0) r0 = 3 else r0 = 5; exit: the paths meet at slot 4. */
+static const struct insn meeting[] = {LDX(W, 2, 1, 16), SET(0, 3), JUMP64_K(JEQ, 2, 0, 1),
+                                      SET(0, 5), EXIT};
+
+static struct graft_claim claim_of(uint64_t low, uint64_t high)
+{
+    struct graft_claim claim = {.instruction = 4};
+
+    state_begin(&claim.state);
+    for (unsigned i = 1; i < INSN_REGISTERS; i++)
+        claim.state.reg[i].kind = VALUE_NONE;
+    claim.state.reg[0] = value_number(scalar_unsigned(low, high));
+    return claim;
+}
+
+static enum graft_reason check_claim(const struct graft_claim *claims, uint32_t count)
+{
+    struct graft_input in = {.code = meeting,
+                             .count = 5,
+                             .hook = GRAFT_HOOK_PACKET_FILTER,
+                             .claims = claims,
+                             .claim_count = count};
+    return check_with(&in, 0).report.reason; /* claims need no memory for joins */
+}
+
+static void a_claim_must_include_what_arrives(void **state)
+{
+    struct graft_claim wide = claim_of(0, 7), falls = claim_of(5, 5), jumps = claim_of(3, 3);
+    struct graft_claim pointer = claim_of(0, 7), unwritten = claim_of(0, 7);
+    (void)state;
+
+    assert_int_equal(check_claim(&wide, 1), GRAFT_ACCEPTED);
+    assert_int_equal(check_claim(&falls, 1), GRAFT_CLAIM);
+    assert_int_equal(check_claim(&jumps, 1), GRAFT_CLAIM);
+    pointer.state.reg[0] = value_pointer(VALUE_STACK);
+    assert_int_equal(check_claim(&pointer, 1), GRAFT_CLAIM);
+    unwritten.state.reg[5] = value_number(scalar_anything());
+    assert_int_equal(check_claim(&unwritten, 1), GRAFT_CLAIM);
+    unwritten = claim_of(0, 7);
+    unwritten.state.init[3] = 1;
+    assert_int_equal(check_claim(&unwritten, 1), GRAFT_CLAIM);
+    unwritten = claim_of(0, 7);
+    unwritten.state.packet_length = 14;
+    assert_int_equal(check_claim(&unwritten, 1), GRAFT_CLAIM);
+}
+
+static void a_claim_is_what_counts_afterwards(void **state)
+{
+    struct graft_claim forgets = claim_of(0, 7);
+    (void)state;
+
+    forgets.state.reg[0].kind = VALUE_NONE;
+    assert_int_equal(check_claim(&forgets, 1), GRAFT_UNINITIALISED);
+}
+
+static void malformed_claims_are_refused(void **state)
+{
+    struct graft_claim two[2] = {claim_of(0, 7), claim_of(0, 7)};
+    struct graft_claim one = claim_of(0, 7);
+    (void)state;
+
+    assert_int_equal(check_claim(two, 2), GRAFT_CLAIM_FORM);
+    one.instruction = 5;
+    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
+    one = claim_of(0, 7);
+    one.state.reg[0].n.umax32 = 0;
+    one.state.reg[0].n.umin32 = 1;
+    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
+    one = claim_of(0, 7);
+    one.state.reg[3].kind = 99;
+    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
+    one = claim_of(0, 7);
+    one.state.slot[0] = value_number(scalar_anything());
+    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
+    one = claim_of(0, 7);
+    one.state.reg[3] = value_pointer(VALUE_PACKET);
+    one.state.reg[3].n = scalar_anything();
+    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
+}
+
+/* A claim may not make two pointers relatives that did not come as such. */
+static void a_claim_may_not_invent_a_base(void **state)
+{
+    struct state came, claim;
+    const uint32_t at = 9;
+    (void)state;
+
+    state_begin(&came);
+    came.reg[2] = value_pointer(VALUE_PACKET);
+    came.reg[3] = came.reg[2];
+    struct scalar some = scalar_unsigned(0, 8);
+    assert_true(state_move_packet(&came.reg[3], &some, 4));
+    claim = came;
+    assert_true(state_includes(&claim, &came, at));
+    claim.reg[3].base = claim.reg[2].base;
+    assert_false(state_includes(&claim, &came, at));
+    struct state joined = came, other = came;
+    other.reg[3] = other.reg[2];
+    state_join(&joined, &other, at); /* reg[3] now has a base of its own */
+    assert_true(state_includes(&joined, &came, at));
+    assert_true(state_includes(&joined, &other, at));
+    joined.reg[2].base = joined.reg[3].base;
+    assert_false(state_includes(&joined, &came, at));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_gets_its_verdict),
+        cmocka_unit_test(every_reason_of_the_checker_is_shown),
+        cmocka_unit_test(the_input_is_checked_first),
+        cmocka_unit_test(too_little_work_memory_is_refused),
+        cmocka_unit_test(the_longest_path_is_counted),
+        cmocka_unit_test(a_path_over_budget_is_refused),
+        cmocka_unit_test(a_refusal_tells_what_was_needed_and_known),
+        cmocka_unit_test(a_claim_must_include_what_arrives),
+        cmocka_unit_test(a_claim_is_what_counts_afterwards),
+        cmocka_unit_test(malformed_claims_are_refused),
+        cmocka_unit_test(a_claim_may_not_invent_a_base),
+    };
+    return cmocka_run_group_tests_name("grafts/checker", tests, NULL, NULL);
+}
