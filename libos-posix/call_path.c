@@ -132,7 +132,7 @@ long call_mkdir(struct process *p, word_t path, word_t mode)
 /* Gives the link `n` its text, in a heap block of exactly that many bytes. */
 static long link_set_text(struct process *p, struct node *n, const char *target, size_t bytes)
 {
-    char *copy = heap_alloc(&p->arena->heap, bytes);
+    char *copy = core_heap_alloc(&p->arena->heap, bytes);
     if (!copy)
         return -ENOSPC;
     memcpy(copy, target, bytes);

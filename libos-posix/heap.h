@@ -26,10 +26,10 @@ struct heap {
 };
 
 /* Starts a heap in [low, high), of which nothing is mapped yet. */
-void heap_init(struct heap *h, vaddr_t low, vaddr_t high);
+void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high);
 
 /* Zeroed memory, or NULL when the platform gives no more. Pre: 0 < bytes <= HEAP_MOST. */
-void *heap_alloc(struct heap *h, size_t bytes);
+void *core_heap_alloc(struct heap *h, size_t bytes);
 
 /* Pre: `block` came from heap_alloc with the same `bytes`. NULL is allowed. */
-void heap_free(struct heap *h, void *block, size_t bytes);
+void core_heap_free(struct heap *h, void *block, size_t bytes);

@@ -3,8 +3,8 @@
 #define __SYSCALL_LL_E(x) (x)
 #define __SYSCALL_LL_O(x) (x)
 
-__attribute__((__visibility__("hidden")))
-long libos_syscall(long, long, long, long, long, long, long);
+__attribute__((__visibility__("hidden"))) long libos_syscall(long, long, long, long, long, long,
+                                                             long);
 
 static __inline long __syscall0(long n)
 {
