@@ -31,5 +31,5 @@ void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high);
 /* Zeroed memory, or NULL when the platform gives no more. Pre: 0 < bytes <= HEAP_MOST. */
 void *core_heap_alloc(struct heap *h, size_t bytes);
 
-/* Pre: `block` came from heap_alloc with the same `bytes`. NULL is allowed. */
+/* Pre: `block` came from core_heap_alloc with the same `bytes`. NULL is allowed. */
 void core_heap_free(struct heap *h, void *block, size_t bytes);
