@@ -35,4 +35,4 @@ libos_areas-needs   := libos/areas.c
 libos_elf-needs     := libos/elf.c
 libos_archive-needs := libos/archive.c
 
-GUEST_TESTS += libos_vm libos_spawn libos_upcall
+GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0

@@ -163,7 +163,8 @@ static void noise_never_leads_outside_the_file(void **state)
     (void)state;
     srand(4);
     for (unsigned round = 0; round < 200000; round++) {
-        size_t length = sizeof(struct file) - (rand() % 4 ? 0 : (size_t)rand() % sizeof(struct file));
+        size_t length =
+            sizeof(struct file) - (rand() % 4 ? 0 : (size_t)rand() % sizeof(struct file));
         struct file f = good();
         uint8_t *bytes = malloc(length), page[4096] = {0};
         struct elf_program p;
