@@ -1,4 +1,5 @@
-/* Host tests of grafts/elf.c: a good object, each way to be bad, every truncation, random damage. */
+/* Host tests of grafts/elf.c: a good object, each way to be bad, every truncation, random damage.
+ */
 #include "tests/host/host.h"
 
 #include <stdlib.h>
@@ -8,13 +9,13 @@
 #include "grafts/elf.h"
 #include "tests/host/graft_asm.h"
 
-#define SECTIONS     7u
-#define SECTION_AT   256u /* where the section table stands */
-#define IMAGE_BYTES  (SECTION_AT + SECTIONS * 64u)
-#define CODE_AT      64u
-#define NAMES_AT     88u
-#define BTF_AT       136u
-#define LINES_AT     168u
+#define SECTIONS    7u
+#define SECTION_AT  256u /* where the section table stands */
+#define IMAGE_BYTES (SECTION_AT + SECTIONS * 64u)
+#define CODE_AT     64u
+#define NAMES_AT    88u
+#define BTF_AT      136u
+#define LINES_AT    168u
 
 /* Section numbers in the object that is built here. */
 enum { S_NULL, S_FILTER, S_NAMES, S_BTF, S_TEXT, S_LINES, S_REL };
@@ -54,8 +55,8 @@ static void put_section(uint8_t *image, unsigned number, const char *name, uint3
 static void put_lines(uint8_t *image)
 {
     static const uint32_t btf[] = {0x1eb9f, 24, 0, 0, 0, 8};
-    static const uint32_t ext[] = {0x1eb9f, 24, 0,  0, 0, 44, 16, 1, 2,
-                                   0,       0,  0,  10u << 10 | 5, 16, 0, 0, 12u << 10 | 1};
+    static const uint32_t ext[] = {
+        0x1eb9f, 24, 0, 0, 0, 44, 16, 1, 2, 0, 0, 0, 10u << 10 | 5, 16, 0, 0, 12u << 10 | 1};
 
     memcpy(image + BTF_AT, btf, sizeof btf);
     memcpy(image + BTF_AT + sizeof btf, "\0filter", 8);
@@ -72,12 +73,12 @@ static uint8_t *build(void)
     assert_non_null(image);
     memset(image, 0, IMAGE_BYTES);
     memcpy(image, "\177ELF\2\1\1", 7);
-    put(image, 16, 1, 2);            /* relocatable */
-    put(image, 18, 247, 2);          /* eBPF */
-    put(image, 20, 1, 4);            /* version */
-    put(image, 40, SECTION_AT, 8);   /* section table */
-    put(image, 52, 64, 2);           /* header bytes */
-    put(image, 58, 64, 2);           /* section header bytes */
+    put(image, 16, 1, 2);          /* relocatable */
+    put(image, 18, 247, 2);        /* eBPF */
+    put(image, 20, 1, 4);          /* version */
+    put(image, 40, SECTION_AT, 8); /* section table */
+    put(image, 52, 64, 2);         /* header bytes */
+    put(image, 58, 64, 2);         /* section header bytes */
     put(image, 60, SECTIONS, 2);
     put(image, 62, S_NAMES, 2);
     memcpy(image + CODE_AT, code, sizeof code);
@@ -120,11 +121,11 @@ static void each_damage_has_its_reason(void **state)
 {
     static const struct damage damages[] = {
         {0, 1, 'E', GRAFT_ELF_FORMAT, NULL},
-        {4, 1, 1, GRAFT_ELF_FORMAT, NULL},       /* 32 bits */
-        {5, 1, 2, GRAFT_ELF_FORMAT, NULL},       /* big-endian */
+        {4, 1, 1, GRAFT_ELF_FORMAT, NULL}, /* 32 bits */
+        {5, 1, 2, GRAFT_ELF_FORMAT, NULL}, /* big-endian */
         {6, 1, 0, GRAFT_ELF_FORMAT, NULL},
-        {16, 2, 2, GRAFT_ELF_FORMAT, NULL},      /* executable */
-        {18, 2, 62, GRAFT_ELF_MACHINE, NULL},    /* x86-64 */
+        {16, 2, 2, GRAFT_ELF_FORMAT, NULL},   /* executable */
+        {18, 2, 62, GRAFT_ELF_MACHINE, NULL}, /* x86-64 */
         {40, 8, UINT64_MAX - 7, GRAFT_ELF_TRUNCATED, NULL},
         {40, 8, SECTION_AT + 8, GRAFT_ELF_TRUNCATED, NULL},
         {40, 8, SECTION_AT + 1, GRAFT_ELF_SECTION, NULL},

@@ -29,7 +29,8 @@ struct seed_row {
     uint32_t count;
 };
 
-/* clang-format off: rows of a table */
+/* Laid out by hand: rows of a table. */
+/* clang-format off */
 static const struct seed_row seed_rows[] = {
 #define ROW(what, reason, at, reg, ...)                                                            \
     {{__VA_ARGS__}, sizeof((struct insn[]){__VA_ARGS__}) / sizeof(struct insn)},
@@ -52,8 +53,8 @@ static uint32_t pick(uint32_t below)
 
 static int32_t pick_imm(void)
 {
-    static const int32_t some[] = {0, 1, 2, 7, 8, 14, 15, 16, 31, 32, 60, 63, 64, -1, -8,
-                                   INT32_MIN, INT32_MAX};
+    static const int32_t some[] = {0,  1,  2,  7,  8,  14, 15,        16,       31,
+                                   32, 60, 63, 64, -1, -8, INT32_MIN, INT32_MAX};
     return pick(4) ? some[pick(sizeof some / sizeof some[0])] : (int32_t)asm_random(&seed);
 }
 
@@ -134,9 +135,17 @@ static struct insn pick_insn(void)
 static void make_random(struct code *c)
 {
     const struct insn start[] = {
-        LOAD_ENDS, COPY(4, 2), ALU64_K(ADD, 4, pick(20)), JUMP64_X(JGT, 4, 3, 2),
-        LDX(B, 5, 2, 0), GOTO(1), SET(5, 7), UNKNOWN(6), LDX(W, 7, 1, 16),
-        ALU64_K(AND, 7, 31), ST(DW, 10, -8, 3),
+        LOAD_ENDS,
+        COPY(4, 2),
+        ALU64_K(ADD, 4, pick(20)),
+        JUMP64_X(JGT, 4, 3, 2),
+        LDX(B, 5, 2, 0),
+        GOTO(1),
+        SET(5, 7),
+        UNKNOWN(6),
+        LDX(W, 7, 1, 16),
+        ALU64_K(AND, 7, 31),
+        ST(DW, 10, -8, 3),
     };
     uint32_t body = 1 + pick(8);
 
@@ -201,14 +210,17 @@ static uint64_t run(const struct graft_program *p, struct world *w, const uint8_
                     uint32_t length, uint8_t garbage)
 {
     struct interp_guard guard = {.allows = allows, .self = w};
-    struct interp m = {.code = p->code, .count = p->count, .steps_left = p->steps,
-                       .max_depth = 1, .guard = &guard};
+    struct interp m = {.code = p->code,
+                       .count = p->count,
+                       .steps_left = p->steps,
+                       .max_depth = 1,
+                       .guard = &guard};
 
     w->packet = malloc(length + 1);
     assert_non_null(w->packet);
     memcpy(w->packet, packet, length);
-    w->context = (struct graft_packet){(uintptr_t)w->packet, (uintptr_t)w->packet + length,
-                                       length, 3};
+    w->context =
+        (struct graft_packet){(uintptr_t)w->packet, (uintptr_t)w->packet + length, length, 3};
     memset(w->stack, garbage, sizeof w->stack);
     memset(m.reg, garbage ^ 0x5a, sizeof m.reg);
     m.reg[1] = (uintptr_t)&w->context;
