@@ -218,7 +218,6 @@ void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    c->info->entries++;
     if (!c->choose && c->current)
         return;
     c->choose = false;
