@@ -1,5 +1,5 @@
-/* The common IPC: call or reply-and-wait, a few untyped words, a partner that waits for it, for
- * ever on both sides. Everything else, and whatever is unusual, is left to ipc_do. */
+/* The common IPC: call or reply-and-wait, untyped words, a partner that waits for it; then the
+ * caller waits without timeout. Everything else, and whatever is unusual, is left to ipc_do. */
 #include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
 #include "exo/env/cpu.h"
