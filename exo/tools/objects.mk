@@ -8,7 +8,7 @@ KERNEL_FLAGS := $(FLAGS) $(PLAIN) -mno-red-zone -mgeneral-regs-only -mcmodel=ker
 USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIC -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
-GRAFT_FLAGS  := -target bpf -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
+GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
 
 # A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
 define flags_file
