@@ -1,0 +1,125 @@
+/* Calls: notifications. */
+#include "bindings/cap.h"
+#include "bindings/notification.h"
+#include "exo/arch/cpu.h"
+#include "exo/entry/handlers.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/sched.h"
+#include "exo/env/thread.h"
+#include "exo/mem/frame.h"
+
+struct wakeup {
+    struct thread *thread;
+    enum err error;
+    uint64_t bits;
+};
+
+static void wake_here(void *argument)
+{
+    const struct wakeup *w = argument;
+    struct thread *t = w->thread;
+
+    if (t->state != THREAD_IN_NOTIFY)
+        return;
+    list_remove(&t->queue);
+    sched_clear_deadline(t);
+    t->awaited = NULL;
+    thread_regs(t)->rax = (uint64_t)w->error;
+    thread_regs(t)->rdx = w->bits;
+    sched_wake(t);
+}
+
+static void wake(struct thread *t, enum err error, uint64_t bits)
+{
+    struct wakeup w = {t, error, bits};
+
+    cpu_call(t->cpu, wake_here, &w);
+}
+
+void notification_raise(struct notification *n, uint64_t bits)
+{
+    struct list *l, *next;
+
+    n->raised |= bits;
+    for (l = n->waiters.next; l != &n->waiters; l = next) {
+        struct thread *t = LIST_ITEM(l, struct thread, queue);
+        uint64_t got = n->raised & t->awaited_bits;
+        next = l->next;
+        if (!got)
+            continue;
+        n->raised &= ~got;
+        wake(t, ERR_OK, got);
+    }
+}
+
+void notification_destroy(struct notification *n)
+{
+    while (!list_is_empty(&n->waiters))
+        wake(LIST_ITEM(n->waiters.next, struct thread, queue), ERR_BAD_STATE, 0);
+}
+
+int sys_notification_create(struct thread *caller, const struct sys_notification_create_args *a,
+                            word_t *result)
+{
+    struct object_place p;
+    enum err e = object_check(caller->env, a->region, a->base, 1, a->dst, true, &p);
+
+    (void)result;
+    if (e != ERR_OK)
+        return (int)e;
+    object_make(&p, FRAME_NOTIFICATION, caller->env->number, CAP_NOTIFICATION);
+    list_init(&((struct notification *)frame_memory(p.base))->waiters);
+    return ERR_OK;
+}
+
+int sys_notify(struct thread *caller, const struct sys_notify_args *a, word_t *result)
+{
+    struct cap *c;
+    struct notification *n = cap_notification(caller->env, a->notification, &c);
+
+    (void)result;
+    if (!a->bits)
+        return ERR_BAD_ARG;
+    if (!n)
+        return ERR_BAD_CAP;
+    if (!(c->rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    notification_raise(n, a->bits);
+    return ERR_OK;
+}
+
+static enum err check_wait(const struct env *e, const struct sys_notify_wait_args *a,
+                           struct notification **n)
+{
+    struct cap *c;
+
+    *n = cap_notification(e, a->notification, &c);
+    if (!a->bits)
+        return ERR_BAD_ARG;
+    if (!*n)
+        return ERR_BAD_CAP;
+    return c->rights & RIGHT_READ ? ERR_OK : ERR_NO_RIGHT;
+}
+
+int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a, word_t *result)
+{
+    struct notification *n;
+    enum err e = check_wait(caller->env, a, &n);
+
+    if (e != ERR_OK)
+        return (int)e;
+    *result = n->raised & a->bits;
+    n->raised &= ~*result;
+    if (*result)
+        return ERR_OK;
+    if (a->deadline <= arch_ticks())
+        return ERR_TIMEOUT;
+    sched_block(caller, THREAD_IN_NOTIFY);
+    caller->awaited = n;
+    caller->awaited_bits = a->bits;
+    list_insert(&n->waiters, &caller->queue);
+    if (a->deadline != FOREVER)
+        sched_set_deadline(caller, a->deadline);
+    return CALL_NO_REPLY;
+}

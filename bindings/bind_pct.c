@@ -1,0 +1,97 @@
+/* Calls: protected control transfer. The register file is the message; no queue, no copy. */
+#include "bindings/cap.h"
+#include "exo/entry/handlers.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/sched.h"
+#include "exo/env/thread.h"
+
+static enum err check_transfer(struct thread *caller, slot_t slot, struct thread **callee)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, slot, &rights);
+
+    if (!t)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_EXEC))
+        return ERR_NO_RIGHT;
+    uint64_t entry = thread_exo(t)->entry[UPCALL_PCT];
+    if (t->state != THREAD_PCT_IDLE || t->cpu != caller->cpu || entry == 0 || entry >= USER_TOP ||
+        thread_exo(t)->pct_stack > USER_TOP)
+        return ERR_BAD_STATE;
+    *callee = t;
+    return ERR_OK;
+}
+
+/* The message: all registers but those that the call itself uses. */
+static void copy_message(struct regs *to, const struct regs *from)
+{
+    uint64_t rip = to->rip, rsp = to->rsp, rflags = to->rflags, rax = to->rax;
+
+    *to = *from;
+    to->rip = rip;
+    to->rsp = rsp;
+    to->rflags = rflags;
+    to->rax = rax;
+}
+
+static void enter(struct thread *callee, struct thread *caller)
+{
+    volatile struct utcb_exo *x = thread_exo(callee);
+    struct regs *r = thread_regs(callee);
+    uint64_t entry = x->entry[UPCALL_PCT], stack = x->pct_stack;
+
+    copy_message(r, thread_regs(caller));
+    /* Another CPU may have changed the words since they were checked: then they fault at 0. */
+    r->rip = entry < USER_TOP ? entry : 0;
+    r->rsp = stack <= USER_TOP ? stack : 0;
+    r->rflags = FLAGS_DEFAULT;
+    r->rax = caller->global_id;
+    x->pct_caller = caller->global_id;
+    sched_wake(callee);
+    sched_handoff(callee);
+}
+
+int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_t *result)
+{
+    struct thread *callee;
+    enum err e = check_transfer(caller, a->thread, &callee);
+
+    (void)result;
+    if (e != ERR_OK)
+        return (int)e;
+    caller->pct_callee = callee;
+    callee->pct_caller = caller;
+    sched_block(caller, THREAD_PCT_CALLING);
+    enter(callee, caller);
+    return CALL_NO_REPLY;
+}
+
+int sys_pct_send(struct thread *caller, const struct sys_pct_send_args *a, word_t *result)
+{
+    struct thread *callee;
+    enum err e = check_transfer(caller, a->thread, &callee);
+
+    (void)result;
+    if (e == ERR_OK)
+        enter(callee, caller);
+    return (int)e;
+}
+
+int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, word_t *result)
+{
+    struct thread *client = caller->pct_caller;
+
+    (void)a;
+    (void)result;
+    caller->pct_caller = NULL;
+    sched_block(caller, THREAD_PCT_IDLE);
+    if (!client)
+        return CALL_NO_REPLY;
+    client->pct_callee = NULL;
+    copy_message(thread_regs(client), thread_regs(caller));
+    thread_regs(client)->rax = ERR_OK;
+    sched_wake(client);
+    sched_handoff(client);
+    return CALL_NO_REPLY;
+}

@@ -1,0 +1,187 @@
+/* Calls: threads, where they run, and the slice vectors. */
+#include "bindings/cap.h"
+#include "bindings/node.h"
+#include "bindings/revoke.h"
+#include "exo/arch/mmu.h"
+#include "exo/entry/handlers.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/sched.h"
+#include "exo/env/thread.h"
+#include "exo/mem/frame.h"
+#include "exo/mem/space.h"
+
+struct create_plan {
+    struct object_place place;
+    struct env *env;
+    pte_t *utcb; /* the binding of the UTCB's page */
+    uint32_t number;
+};
+
+static enum err check_number(uint32_t wanted, uint32_t *number)
+{
+    *number = wanted ? wanted : thread_number_free();
+    if (!*number)
+        return ERR_NO_MEM;
+    return thread_by_number(*number) ? ERR_IN_USE : ERR_OK;
+}
+
+static enum err check_create(const struct env *caller, const struct sys_thread_create_args *a,
+                             struct create_plan *p)
+{
+    rights_t rights = 0;
+    enum err e = object_check(caller, a->region, a->base, 1, a->dst, true, &p->place);
+    bool named = a->number != 0;
+
+    p->env = cap_env(caller, a->env, &rights);
+    if (a->utcb % PAGE_SIZE || a->utcb >= USER_TOP || e == ERR_BAD_ARG ||
+        (named && (a->number < THREAD_FIRST || a->number >= THREAD_MAX)))
+        return ERR_BAD_ARG;
+    if (!p->env || e == ERR_BAD_CAP)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (e == ERR_OK)
+        e = check_number(a->number, &p->number);
+    if (e != ERR_OK)
+        return e;
+    if (!space_user(p->env->root, a->utcb, RIGHT_WRITE) || p->env->ended)
+        return ERR_NOT_BOUND;
+    p->utcb = space_entry(p->env->root, a->utcb, 1);
+    return ERR_OK;
+}
+
+int sys_thread_create(struct thread *caller, const struct sys_thread_create_args *a, word_t *result)
+{
+    struct create_plan p;
+    enum err e = check_create(caller->env, a, &p);
+
+    if (e != ERR_OK)
+        return (int)e;
+    object_make(&p.place, FRAME_THREAD, p.env->number, CAP_THREAD);
+    struct thread *t =
+        thread_init(p.place.base, p.number, p.env, arch_phys(arch_pte_address(*p.utcb)), a->utcb);
+    node_link(entry_node(p.utcb), &t->utcb_node);
+    *result = t->global_id;
+    return ERR_OK;
+}
+
+int sys_thread_start(struct thread *caller, const struct sys_thread_start_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+
+    (void)result;
+    if (a->ip >= USER_TOP || a->sp > USER_TOP)
+        return ERR_BAD_ARG;
+    if (!t)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (t->state != THREAD_STOPPED || t->env->ended)
+        return ERR_BAD_STATE;
+    *thread_regs(t) = (struct regs){.rip = a->ip,
+                                    .rsp = a->sp,
+                                    .rdi = a->value,
+                                    .cs = SEGMENT_USER_CODE,
+                                    .ss = SEGMENT_USER_DATA,
+                                    .rflags = FLAGS_DEFAULT};
+    thread_start(t);
+    return ERR_OK;
+}
+
+int sys_thread_stop(struct thread *caller, const struct sys_thread_stop_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+
+    (void)result;
+    if (!t)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    thread_stop(t);
+    return t == caller ? CALL_NO_REPLY : ERR_OK;
+}
+
+/* `cpu` includes `number` and lets its vector be changed. */
+static enum err check_cpu(const struct env *e, slot_t cpu, uint32_t number, struct cap **out)
+{
+    *out = cap_find(e, cpu, CAP_CPU);
+    if (*out && (number < (*out)->base || number - (*out)->base >= (*out)->count))
+        return ERR_BAD_ARG;
+    return *out ? ERR_OK : ERR_BAD_CAP;
+}
+
+int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct cap *cpu;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+    enum err e = check_cpu(caller->env, a->cpu, a->number, &cpu);
+
+    (void)result;
+    if (a->priority >= PRIORITIES || e == ERR_BAD_ARG)
+        return ERR_BAD_ARG;
+    if (!t || e != ERR_OK)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (t->state != THREAD_STOPPED)
+        return ERR_BAD_STATE;
+    t->cpu = a->number;
+    t->priority = (uint8_t)a->priority;
+    *thread_mr(t, TCR_PROCESSOR) = a->number;
+    return ERR_OK;
+}
+
+static void slice_give(struct cpu *c, uint32_t position, struct cap *cpu, struct thread *t)
+{
+    c->info->slices[position] = (struct slice_info){t->number, t->env->number};
+    c->slices[position] = t;
+    node_link(&cpu->node, &c->slice_nodes[position]);
+}
+
+int sys_slice_bind(struct thread *caller, const struct sys_slice_bind_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct cap *cpu;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+    enum err e = check_cpu(caller->env, a->cpu, a->number, &cpu);
+
+    (void)result;
+    if (a->position >= SLICE_COUNT || e == ERR_BAD_ARG)
+        return ERR_BAD_ARG;
+    if (e != ERR_OK || (a->thread != SLOT_NONE && !t))
+        return ERR_BAD_CAP;
+    if (!(cpu->rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    struct cpu *c = cpu_number(a->number);
+    if (t && t->cpu != a->number)
+        return ERR_BAD_STATE;
+    if (t && c->slices[a->position])
+        return ERR_IN_USE;
+    if (!t && !c->slices[a->position])
+        return ERR_NOT_BOUND;
+    if (t)
+        slice_give(c, a->position, cpu, t);
+    else
+        revoke_all(&c->slice_nodes[a->position], true);
+    return ERR_OK;
+}
+
+int sys_yield(struct thread *caller, const struct sys_yield_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+
+    (void)result;
+    if (a->thread != SLOT_NONE && !t)
+        return ERR_BAD_CAP;
+    if (t && (t->cpu != caller->cpu || (t->state != THREAD_READY && t != caller)))
+        return ERR_BAD_STATE;
+    sched_yield();
+    if (t)
+        sched_handoff(t);
+    return ERR_OK;
+}

@@ -1,0 +1,74 @@
+/* Links of the derivation forest. */
+#include "bindings/node.h"
+
+#include "exo/arch/mmu.h"
+#include "exo/base/assert.h"
+
+struct node *node_at(node_t name)
+{
+    return name ? arch_phys((paddr_t)name * sizeof(struct node)) : NULL;
+}
+
+node_t node_name(const struct node *n)
+{
+    return n ? (node_t)(arch_phys_of(n) / sizeof(struct node)) : 0;
+}
+
+void node_link(struct node *parent, struct node *child)
+{
+    node_t name = node_name(child);
+
+    ASSERT(!child->parent && !child->child);
+    *child = (struct node){.parent = node_name(parent), .next = parent->child};
+    if (parent->child)
+        node_at(parent->child)->prev = name;
+    parent->child = name;
+}
+
+void node_unlink(struct node *n)
+{
+    ASSERT(!n->child);
+    if (n->prev)
+        node_at(n->prev)->next = n->next;
+    else if (n->parent)
+        node_at(n->parent)->child = n->next;
+    if (n->next)
+        node_at(n->next)->prev = n->prev;
+    *n = (struct node){0};
+}
+
+static const char *check_child(const struct node *parent, const struct node *n)
+{
+    if (n->parent != node_name(parent))
+        return "D1: a child names another parent";
+    if (n->next && node_at(n->next)->prev != node_name(n))
+        return "D1: a sibling does not lead back";
+    return NULL;
+}
+
+const char *forest_check(const struct node *root, uint32_t limit)
+{
+    const struct node *n = root;
+
+    if (!root->parent && (root->next || root->prev))
+        return "D2: a root has siblings";
+    while (limit--) {
+        const struct node *next = node_at(n->child);
+        if (next && next->prev)
+            return "D1: the first child has an elder";
+        while (!next && n != root) {
+            next = node_at(n->next);
+            if (!next)
+                n = node_at(n->parent);
+            if (!n)
+                return "D1: a child has no parent";
+        }
+        if (!next)
+            return NULL;
+        const char *broken = check_child(node_at(next->parent), next);
+        if (broken)
+            return broken;
+        n = next;
+    }
+    return "D1: the tree has more nodes than there can be";
+}

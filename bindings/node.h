@@ -1,0 +1,28 @@
+/*
+ * The derivation forest: which authority came from which. Nodes lie inside capability tables,
+ * beside page tables, and in objects that hold a binding (exo/abi/cap.h says how they are told
+ * apart).
+ *
+ * Invariants. forest_check() tests those of one tree and names the broken one.
+ *   D1  a node's children have it as parent, and each is the `prev` of its `next`
+ *   D2  a node without parent is in no list of children
+ *   D3  each node of a tree is in use: its capability, page-table entry or object is there
+ *
+ * Locking: the forest lock.
+ */
+#pragma once
+
+#include "exo/abi/cap.h"
+
+struct node *node_at(node_t name);
+node_t node_name(const struct node *n);
+
+/* Hangs `child`, which is in no tree, under `parent`. */
+void node_link(struct node *parent, struct node *child);
+
+/* Takes a node without children out of its tree. */
+void node_unlink(struct node *n);
+
+/* NULL when D1 and D2 hold for the tree under `root`, else a sentence that begins with the broken
+ * one's name. Ends on broken trees too: it visits at most `limit` nodes. */
+const char *forest_check(const struct node *root, uint32_t limit);

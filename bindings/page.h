@@ -1,0 +1,28 @@
+/*
+ * Page bindings: frames shown at addresses. The entry of a page table is the binding, and the node
+ * beside the table is its place in the forest.
+ *
+ * Invariants
+ *   P1  an entry of a table of level 1 is present exactly when its node has a parent
+ *   P2  frame_info.bindings counts the present entries of level 1 that show the frame
+ *
+ * Locking: the forest lock.
+ */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "exo/arch/mmu.h"
+
+struct env;
+struct node;
+
+/* Shows frame `pfn` through the empty entry `e`, as a child of `parent`. */
+void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights);
+
+/* Changes the rights of a binding, and takes those it loses from all derived from it. Translations
+ * of other spaces are invalidated; of its own space the caller's are not. */
+void page_restrict(pte_t *e, rights_t rights);
+
+/* Puts a page table that lies in `frame` (three frames, taken) into the entry `e` of `level + 1`.
+ */
+void table_show(pte_t *e, struct node *parent, uint32_t frame, unsigned level);

@@ -1,0 +1,319 @@
+/* Taking back, leaf by leaf. Nothing here recurses: what an object contains is treated as if it
+ * were derived from it, so that one descent finds the next leaf whatever is nested in what. */
+#include "bindings/revoke.h"
+
+#include "bindings/cap.h"
+#include "bindings/node.h"
+#include "bindings/notification.h"
+#include "bindings/ring.h"
+#include "exo/arch/mmu.h"
+#include "exo/base/assert.h"
+#include "exo/entry/handlers.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/thread.h"
+#include "exo/mem/frame.h"
+
+#define STEPS 256u
+
+static struct env *unflushed; /* lost bindings since its translations were last invalidated */
+
+pte_t *node_entry(const struct node *n, pfn_t *table)
+{
+    pfn_t frame = frame_number(n);
+    struct node *nodes;
+
+    *table = frame_of(frame)->first;
+    nodes = frame_memory(*table + 1);
+    return (pte_t *)frame_memory(*table) + (n - nodes);
+}
+
+struct node *entry_node(const pte_t *entry)
+{
+    pfn_t table = frame_number(entry);
+
+    return (struct node *)frame_memory(table + 1) + ((uintptr_t)entry % PAGE_SIZE) / sizeof(pte_t);
+}
+
+static enum frame_type type_at(const struct node *n)
+{
+    return frame_of(frame_number(n))->type;
+}
+
+/* The first entry in use of a table; a table only empties while this runs, so the search goes on
+ * where the last one in the same table ended. */
+static struct node *table_contents(pfn_t table)
+{
+    static pfn_t last;
+    static unsigned from;
+    const pte_t *entries = frame_memory(table);
+    unsigned end = frame_of(table)->level == MMU_LEVELS ? MMU_ENTRIES / 2 : MMU_ENTRIES;
+
+    if (table != last)
+        from = 0;
+    last = table;
+    for (unsigned i = 0; i < end; i++) {
+        unsigned at = (from + i) % end;
+        if (arch_pte_present(entries[at])) {
+            from = at;
+            return entry_node(&entries[at]);
+        }
+    }
+    return NULL;
+}
+
+static struct node *captable_contents(pfn_t table)
+{
+    struct cap *caps = frame_memory(table);
+
+    for (unsigned i = 0; i < CAPS_PER_FRAME; i++)
+        if (caps[i].kind != CAP_NONE)
+            return &caps[i].node;
+    return NULL;
+}
+
+/* Something that lives in `e`: threads first, so that nothing runs while the rest goes. */
+static struct node *env_contents(struct env *e)
+{
+    struct node *n;
+
+    if (!list_is_empty(&e->threads)) {
+        struct thread *t = LIST_ITEM(e->threads.next, struct thread, env_link);
+        return node_at(frame_of(frame_number(t))->origin);
+    }
+    n = table_contents(e->root);
+    if (!n)
+        n = captable_contents(e->captables[0]);
+    for (unsigned i = 1; !n && i < e->captable_count; i++)
+        if (e->captable_nodes[i].parent)
+            n = &e->captable_nodes[i];
+    return n;
+}
+
+static struct node *contents(struct node *n)
+{
+    pfn_t frame = frame_number(n);
+
+    switch (type_at(n)) {
+    case FRAME_CAPTABLE: {
+        struct cap *c = (struct cap *)(void *)n;
+        bool env = c->kind == CAP_ENV && (c->flags & CAP_ORIGIN);
+        return env ? env_contents(frame_memory(c->base)) : NULL;
+    }
+    case FRAME_NODES: {
+        pfn_t table;
+        const pte_t *e = node_entry(n, &table);
+        bool leads = frame_of(table)->level > 1;
+        return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
+    }
+    case FRAME_ENV: {
+        struct env *e = frame_memory(frame);
+        long i = n - e->captable_nodes;
+        return i > 0 ? captable_contents(e->captables[i]) : NULL;
+    }
+    default:
+        return NULL;
+    }
+}
+
+static struct node *find_leaf(struct node *n, bool into)
+{
+    for (bool first = true;; first = false) {
+        struct node *next = node_at(n->child);
+        if (!next && (into || !first))
+            next = contents(n);
+        if (!next)
+            return n;
+        n = next;
+    }
+}
+
+static void flush(void)
+{
+    if (unflushed)
+        cpu_tlb_flush(unflushed, TLB_ALL);
+    unflushed = NULL;
+}
+
+static void frames_give(pfn_t first, uint32_t count)
+{
+    struct env *owner = env_by_number[frame_of(first)->owner];
+
+    if (owner)
+        owner->info->frames -= count;
+    frame_give(first, count);
+}
+
+static void destroy_thread(struct thread *t)
+{
+    struct cpu *c = cpu_number(t->cpu);
+
+    thread_kill(t);
+    for (unsigned i = 0; i < SLICE_COUNT; i++)
+        if (c->slices[i] == t) {
+            node_unlink(&c->slice_nodes[i]);
+            c->info->slices[i] = (struct slice_info){0};
+        }
+    if (t->utcb_node.parent)
+        node_unlink(&t->utcb_node);
+    thread_forget(t);
+}
+
+static void destroy_object(const struct cap *c)
+{
+    switch (c->kind) {
+    case CAP_THREAD:
+        destroy_thread(frame_memory(c->base));
+        break;
+    case CAP_ENV: {
+        struct env *e = frame_memory(c->base);
+        env_end(e, 0, 0, 0);
+        cpu_space_drop(e);
+        if (unflushed == e)
+            unflushed = NULL;
+        if (e->watch.parent)
+            node_unlink(&e->watch);
+        if (e->kmem.parent)
+            node_unlink(&e->kmem);
+        env_forget(e);
+        break;
+    }
+    case CAP_NOTIFICATION:
+        notification_destroy(frame_memory(c->base));
+        break;
+    case CAP_RING:
+        ring_destroy(frame_memory(c->base));
+        break;
+    default:
+        break;
+    }
+    frames_give(c->base, c->count);
+}
+
+static void drop_cap(struct cap *c)
+{
+    node_unlink(&c->node);
+    if (c->flags & CAP_ORIGIN)
+        destroy_object(c);
+    *c = (struct cap){0};
+}
+
+static void drop_entry(struct node *n)
+{
+    pfn_t table;
+    pte_t *e = node_entry(n, &table);
+    pfn_t frame = (pfn_t)(arch_pte_address(*e) >> PAGE_BITS);
+    struct env *owner = env_by_number[frame_of(table)->owner];
+
+    if (unflushed != owner)
+        flush();
+    unflushed = owner;
+    *e = 0;
+    node_unlink(n);
+    if (frame_of(table)->level > 1)
+        frames_give(frame, TABLE_FRAMES);
+    else
+        frame_unbound(frame);
+}
+
+/* An env whose threads have all lost their UTCBs is at its end. */
+static void drop_utcb(struct thread *t)
+{
+    struct env *e = t->env;
+
+    node_unlink(&t->utcb_node);
+    thread_kill(t);
+    for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
+        if (LIST_ITEM(l, struct thread, env_link)->state != THREAD_DEAD)
+            return;
+    env_end(e, 0, 0, 0);
+}
+
+static void drop_in_env(struct env *e, struct node *n)
+{
+    long i = n - e->captable_nodes;
+
+    node_unlink(n);
+    if (i > 0) {
+        frames_give(e->captables[i], 1);
+        e->captables[i] = 0;
+    }
+}
+
+static void drop_slice(struct node *n)
+{
+    for (unsigned i = 0; i < cpu_count; i++) {
+        struct cpu *c = cpu_number(i);
+        long position = n - c->slice_nodes;
+        if (position < 0 || position >= (long)SLICE_COUNT)
+            continue;
+        c->slices[position] = NULL;
+        c->info->slices[position] = (struct slice_info){0};
+    }
+    node_unlink(n);
+}
+
+static void drop(struct node *n)
+{
+    switch (type_at(n)) {
+    case FRAME_CAPTABLE:
+        drop_cap((struct cap *)(void *)n);
+        break;
+    case FRAME_NODES:
+        drop_entry(n);
+        break;
+    case FRAME_THREAD:
+        drop_utcb(frame_memory(frame_number(n)));
+        break;
+    case FRAME_ENV:
+        drop_in_env(frame_memory(frame_number(n)), n);
+        break;
+    case FRAME_CPU:
+        drop_slice(n);
+        break;
+    case FRAME_RING:
+        ring_drop(frame_memory(frame_number(n)), n);
+        break;
+    default:
+        ASSERT(!"a node lies in a frame that holds none");
+    }
+}
+
+/* True when done. */
+static bool take_steps(struct node *n, bool itself, unsigned steps)
+{
+    while (steps--) {
+        struct node *leaf = find_leaf(n, itself);
+        if (leaf == n) {
+            if (itself)
+                drop(n);
+            return true;
+        }
+        drop(leaf);
+    }
+    return false;
+}
+
+/* Who takes away what he stands on is not asked again: what is left is then done at once. */
+int revoke(const struct thread *caller, struct node *n, bool itself)
+{
+    bool done;
+
+    do
+        done = take_steps(n, itself, STEPS);
+    while (!done && cpu_this()->current != caller);
+    flush();
+    return done ? ERR_OK : CALL_AGAIN;
+}
+
+void cap_destroy(struct cap *c)
+{
+    drop_cap(c);
+}
+
+void revoke_all(struct node *n, bool itself)
+{
+    while (!take_steps(n, itself, STEPS))
+        ;
+    flush();
+}

@@ -1,0 +1,24 @@
+/* One entry of page_bind, page_protect and page_unbind. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define BATCH_MAX 512u
+
+struct page_entry {
+    vaddr_t va;      /* multiple of PAGE_SIZE, below USER_TOP                    */
+    pfn_t pfn;       /* page_bind: the frame; else ignored                       */
+    uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; else ignored */
+};
+_Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");
+
+/* What graft_create reads. */
+struct graft_load {
+    vaddr_t object;  /* an eBPF ELF object                                       */
+    uint64_t bytes;  /* its length; at most GRAFT_OBJECT_MAX                     */
+    vaddr_t report;  /* where a struct graft_report is written when it is refused */
+    uint32_t hook;   /* enum graft_hook                                          */
+    uint32_t unused; /* 0                                                        */
+};
+
+#define GRAFT_OBJECT_MAX (256u * 1024u)

@@ -1,0 +1,84 @@
+/*
+ * Capabilities, bindings and the derivation forest, as they lie in memory. Their owner may bind the
+ * frames that hold them read-only and walk them; a holder of CAP_INSPECT may walk them all.
+ *
+ * A node is 16 bytes and lies 16-byte aligned in physical memory; its name is its physical address
+ * divided by 16 (0: none), so memory above 64 GiB holds no nodes. What a node stands for follows
+ * from the type of the frame that holds it (struct frame_info):
+ *   FRAME_CAPTABLE  a struct cap begins with the node
+ *   FRAME_NODES     node i of the 512 belongs to entry i of the page table in front of it: a page
+ *                   binding, or (upper levels) the table below
+ *   FRAME_THREAD, FRAME_RING, FRAME_ENV, FRAME_CPU  a binding held by that object, told apart by
+ * its offset in the frame (NODE_AT_*)
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+typedef uint32_t node_t; /* physical address of a struct node, divided by sizeof(struct node) */
+
+struct node {
+    node_t parent; /* 0: a root, made at boot; or the node is not in use                       */
+    node_t child;  /* the child made last; 0: none                                             */
+    node_t next;   /* the sibling made before; 0: the first one made                           */
+    node_t prev;   /* the sibling made after; 0: this is parent->child                         */
+};
+_Static_assert(sizeof(struct node) == 16, "node names are physical addresses divided by 16");
+
+enum cap_kind {
+    CAP_NONE,
+    CAP_REGION,       /* frames [base, base + count) that may be given a type                  */
+    CAP_FRAMES,       /* memory of pages [base, base + count)                                  */
+    CAP_ENV,          /* an environment; base: its first frame                                 */
+    CAP_THREAD,       /* a thread; base: its frame                                             */
+    CAP_NOTIFICATION, /* base: its frame                                                       */
+    CAP_CPU,          /* CPUs [base, base + count): their slice vectors                        */
+    CAP_CONSOLE,      /* the serial ports                                                      */
+    CAP_MACHINE,      /* power                                                                 */
+    CAP_INSPECT,      /* may read the book-keeping of all environments                         */
+    CAP_NIC,          /* the network card                                                      */
+    CAP_RING,         /* packets in and out; base: its frame                                   */
+    CAP_GRAFT,        /* a checked program; base: its first frame                              */
+    CAP_KIND_COUNT
+};
+
+struct cap {
+    struct node node;
+    uint8_t kind;    /* enum cap_kind                                                          */
+    uint8_t rights;  /* set of RIGHT_*                                                         */
+    uint16_t flags;  /* CAP_ORIGIN                                                             */
+    uint32_t unused; /* 0                                                                      */
+    uint32_t base;   /* frame or CPU number; meaning by kind                                   */
+    uint32_t count;  /* frames or CPUs; 1 where a kind has no range                            */
+};
+_Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
+
+#define CAP_ORIGIN      1u /* the capability that made the object; the object goes with it  */
+#define CAPS_PER_FRAME  128u
+#define CAPTABLE_FRAMES 64u
+#define CAP_SLOTS       (CAPS_PER_FRAME * CAPTABLE_FRAMES)
+
+#define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
+#define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
+#define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
+#define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
+#define NODE_AT_WATCH  0u    /* FRAME_ENV: whom to tell of its death                         */
+#define NODE_AT_KMEM   16u   /* FRAME_ENV: where page tables for mapped pages come from      */
+#define NODE_AT_TABLES 1024u /* FRAME_ENV: node i is capability table i, child of a region     */
+#define NODE_AT_SLICES 0u    /* FRAME_CPU: node i is slice i                                 */
+
+/* Slots that every program finds filled when it starts; CAP_NONE where it was given none. */
+enum {
+    SLOT_NONE,
+    SLOT_ENV,    /* itself                                       */
+    SLOT_THREAD, /* its first thread                             */
+    SLOT_CPU,
+    SLOT_CONSOLE,
+    SLOT_MACHINE,
+    SLOT_INSPECT,
+    SLOT_NIC,
+    SLOT_ARCHIVE, /* CAP_FRAMES: the boot archive                 */
+    SLOT_IMAGE,   /* CAP_FRAMES: what it was loaded into          */
+    SLOT_MEMORY,  /* CAP_REGION: memory of its own                */
+    SLOT_FREE = 16
+};

@@ -1,0 +1,110 @@
+/*
+ * The kernel's book-keeping, mapped read-only into every address space at KINFO_BASE. Layouts are
+ * ABI: `version` changes with them. Words are written by the kernel at any time; each record is
+ * read without a lock, and a reader that needs two words of one record to agree compares `sequence`
+ * before and after (odd: being written).
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define WINDOW_BASE   ((vaddr_t)0xffffff0000000000)
+#define WINDOW_KIP    (WINDOW_BASE + 0x0000)     /* the L4 kernel interface page               */
+#define WINDOW_STUBS  (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
+#define WINDOW_KINFO  (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
+#define WINDOW_ENVS   (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
+#define WINDOW_CPUS   (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
+#define WINDOW_FRAMES (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
+
+#define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
+
+#define KINFO_MAGIC   0x346f7865u /* "exo4" */
+#define KINFO_VERSION 1u
+#define ENV_MAX       1024u
+#define CPU_MAX       16u
+#define SLICE_COUNT   64u
+#define SLICE_MICROS  1000u
+#define REGION_MAX    16u
+#define CMDLINE_MAX   512u
+
+enum frame_type {
+    FRAME_FREE,   /* in a region, no type yet                                                */
+    FRAME_ABSENT, /* no memory there, or the firmware's                                      */
+    FRAME_KERNEL, /* kernel image, frame table, what boot made                               */
+    FRAME_MEMORY, /* pages of an environment                                                 */
+    FRAME_TABLE,  /* walked by the MMU                                                       */
+    FRAME_NODES,  /* nodes of the table in front                                             */
+    FRAME_CAPTABLE,
+    FRAME_ENV,
+    FRAME_THREAD,
+    FRAME_NOTIFICATION,
+    FRAME_RING,
+    FRAME_GRAFT,
+    FRAME_CPU,
+    FRAME_STALE /* was a table; kept until the last reader unbinds it                      */
+};
+
+struct frame_info {
+    uint8_t type;      /* enum frame_type                                                      */
+    uint8_t level;     /* FRAME_TABLE: 1 maps pages ... 4 the root                             */
+    uint16_t owner;    /* env number; 0: nobody                                                */
+    uint32_t bindings; /* page-table entries that show this frame                              */
+    uint32_t first;    /* first frame of the object that this frame belongs to                 */
+    uint32_t origin;   /* node of the capability that typed the frame; 0: boot                 */
+};
+_Static_assert(sizeof(struct frame_info) == 16, "a frame record is 16 bytes");
+
+struct env_info {
+    uint32_t sequence;
+    uint32_t frame;  /* first frame of the env object; 0: no such environment               */
+    uint32_t root;   /* frame of the top page table                                         */
+    uint32_t parent; /* env number of the maker                                             */
+    uint32_t frames; /* frames it owns, of any type                                         */
+    uint32_t threads;
+    uint32_t state;    /* ENV_*                                                               */
+    uint32_t death;        /* 1 + vector of the fault that ended it; 0: no fault              */
+    uint64_t death_ip; /* where                                                               */
+    uint64_t death_addr;
+    uint32_t captables[4]; /* frames of its first capability tables                            */
+    char name[32];         /* set by its maker; NUL-terminated                                    */
+};
+_Static_assert(sizeof(struct env_info) == 96, "env_info layout");
+
+enum { ENV_NONE, ENV_ALIVE, ENV_DYING };
+
+struct slice_info {
+    uint32_t thread; /* thread number; 0: unbound                                              */
+    uint32_t env;    /* its environment                                                        */
+};
+
+struct cpu_info {
+    uint32_t number;
+    uint32_t apic_id;
+    uint32_t online;
+    uint32_t position; /* slice being run                                         */
+    uint32_t thread;   /* thread running now; 0: idle                             */
+    uint32_t unused;
+    uint64_t entries;        /* times the kernel was entered                            */
+    uint64_t space_switches; /* times the top page table was changed                    */
+    uint64_t tlb_flushes;    /* pages or spaces invalidated beside those                */
+    uint64_t slices_run;
+    struct slice_info slices[SLICE_COUNT];
+};
+
+struct kinfo {
+    uint32_t magic, version;
+    uint32_t cpu_count;
+    uint32_t frame_count;   /* records in the frame table; frame 0 first                        */
+    uint64_t tsc_khz;       /* time-stamp counter ticks per millisecond                         */
+    uint64_t tsc_boot;      /* its value at `boot_realtime`                                     */
+    uint64_t boot_realtime; /* seconds since 1970 from the real-time clock                      */
+    uint64_t archive_base;  /* physical address of the boot archive, bytes                      */
+    uint64_t archive_bytes;
+    uint32_t region_count; /* sigma0: SLOT_MEMORY (the largest), SLOT_FREE, SLOT_FREE + 1 ... */
+    uint32_t nic_present;
+    uint8_t nic_mac[6];
+    uint16_t nic_mtu;
+    char cmdline[CMDLINE_MAX];
+};
+
+#define KINFO ((const struct kinfo *)WINDOW_KINFO)

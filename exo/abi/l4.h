@@ -1,0 +1,47 @@
+/* Words of the L4 X.2 interface: IDs, tags, fpages, typed items, times, errors, protocols. L4 X.2
+ * reference manual; values as L4Ka::Pistachio's for 64 bits. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define L4_NIL          ((word_t)0)
+#define L4_ANY          (~(word_t)0)
+#define L4_ANY_LOCAL    (~(word_t)63)
+#define L4_IS_LOCAL(id) (((id)&63) == 0)
+
+/* Message tag: label 63..16, E X r p 15..12, t 11..6, u 5..0. */
+#define TAG_UNTYPED(tag)      ((unsigned)(tag)&63)
+#define TAG_TYPED(tag)        ((unsigned)((tag) >> 6) & 63)
+#define TAG_FLAGS             ((word_t)0xf000)
+#define TAG_ERROR             ((word_t)1 << 15)
+#define TAG_MAKE(label, u, t) ((word_t)(label) << 16 | (word_t)(t) << 6 | (word_t)(u))
+
+#define IPC_TIMEOUT            1u
+#define IPC_NO_PARTNER         2u
+#define IPC_CANCELLED          3u
+#define IPC_OVERFLOW           4u
+#define IPC_SEND_PHASE         0u
+#define IPC_RECEIVE_PHASE      1u
+#define IPC_ERROR(code, phase) ((word_t)(code) << 1 | (word_t)(phase))
+
+#define TIME_NEVER 0u
+#define TIME_ZERO  0x400u
+
+#define ITEM_KIND(header) ((unsigned)(header)&0xe)
+#define ITEM_MAP          0x8u
+#define ITEM_GRANT        0xau
+
+/* Fpage: base 63..10, log2 of the size 9..4, r w x 2..0. */
+#define FPAGE_BASE(f)  ((f) & ~(word_t)0x3ff)
+#define FPAGE_BITS(f)  ((unsigned)((f) >> 4) & 63)
+#define FPAGE_READ     4u
+#define FPAGE_WRITE    2u
+#define FPAGE_EXEC     1u
+#define FPAGE_ALL      7u
+#define FPAGE_COMPLETE ((word_t)0x10) /* without rights */
+
+#define LABEL_PAGE_FAULT ((word_t)-2 << 4)
+#define LABEL_SIGMA0     ((word_t)-6 << 4)
+
+#define CALL_ERROR_NO_PRIVILEGE 1u /* ErrorCode of calls other than Ipc */
+#define CALL_ERROR_THREAD       2u

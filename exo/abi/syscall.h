@@ -1,0 +1,36 @@
+/* System-call numbers and argument structs, made from syscalls.def. */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "exo/abi/types.h"
+
+/* The register that names the call holds SYS_BASE + number. Linux uses no number near it, so a
+ * `syscall` instruction with any other number is not the kernel's and is reflected (utcb.h). */
+#define SYS_BASE     0x65786f00u
+#define SYS_MAX_ARGS 6u
+
+enum sysno {
+#define SYSCALL(number, name, args) SYS_##name = (number),
+#include "exo/abi/syscalls.def"
+#undef SYSCALL
+};
+
+#define ARG(type, field) type field;
+#define SYSCALL(number, name, args)                                                                \
+    struct sys_##name##_args {                                                                     \
+        args uint8_t end_of_arguments;                                                             \
+    };
+#include "exo/abi/syscalls.def"
+#undef SYSCALL
+#undef ARG
+
+/* Arguments that many calls share. */
+#define PFN_ANY      ((pfn_t)-1) /* the lowest frames that are free in the region */
+#define ENV_FRAMES   5u  /* the env, its capability table, its root table with two of nodes */
+#define TABLE_FRAMES 3u  /* the table, then its nodes                      */
+#define THREAD_FIRST 64u /* lower numbers name interrupts and the kernel's */
+#define THREAD_MAX   8192u
+#define FOREVER      (~(word_t)0)
+
+/* Frames of a graft made from an object of `bytes` bytes: its header and program, and the copy. */
+#define GRAFT_FRAMES(bytes) (32u + (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))

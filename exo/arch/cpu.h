@@ -1,0 +1,47 @@
+/*
+ * What the kernel asks of a CPU: who am I, the saved registers of a thread, and leaving to the
+ * user. The kernel runs with interrupts off, except in arch_idle.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#include <arch_regs.h>
+
+/* struct arch_thread: what the CPU keeps of a thread: its registers (`regs`), extended state, the C
+ * library's thread pointer and `gs_base`, the address whose word %gs:0 reads.
+ * struct arch_cpu: what the CPU keeps of itself: `number`, `apic_id`, `stack` (top of the
+ * kernel's). */
+
+/* The structure of the CPU that runs this. */
+static inline struct arch_cpu *arch_cpu_this(void);
+
+/* Sets this CPU up, with `c` as what arch_cpu_this() returns on it. Boot only. */
+void arch_cpu_bind(struct arch_cpu *c);
+
+/* A counter that never runs back on one CPU; ticks of 1 / (1000 * tsc_khz) seconds. */
+static inline uint64_t arch_ticks(void);
+
+/* Waits for an interrupt and handles it. */
+static inline void arch_idle(void);
+
+/* A hint inside a loop that waits for another CPU. */
+static inline void arch_relax(void);
+
+/* Makes `next` what arch_resume leaves to; its extended state and thread pointer are restored, and
+ * those of `previous` saved. Either may be NULL. */
+void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next);
+
+/* First state of a new thread; `gs_base` as above. */
+void arch_thread_init(struct arch_thread *t, vaddr_t gs_base);
+
+/* The address of the page fault that has just been taken. */
+static inline vaddr_t arch_fault_address(void);
+
+/* Leaves to the user with the registers of the thread switched to last. */
+_Noreturn void arch_resume(void);
+
+/* Ticks of the time-stamp counter in a millisecond, measured at boot. */
+uint64_t arch_tick_khz(void);
+
+#include <arch_cpu.h>

@@ -1,0 +1,35 @@
+/* Interrupt lines of devices, the timer of each CPU, and interrupts between CPUs. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+/* What a device writes, and where, to interrupt the boot CPU (message-signalled interrupts). */
+struct arch_msi {
+    uint64_t address;
+    uint32_t data;
+};
+
+/* Gives `handler` an interrupt vector of its own. It runs in the kernel, interrupts off, after the
+ * interrupt was acknowledged. Panics when vectors run out. Boot only. */
+struct arch_msi arch_msi_alloc(void (*handler)(void));
+
+/* Routes ISA interrupt line `line` (0 to 15) to `handler`, edge-triggered. Boot only. */
+void arch_isa_route(unsigned line, void (*handler)(void));
+
+/* Turns this CPU's interrupt controller on; measures the timers, once, on the boot CPU. */
+void arch_irq_enable(void);
+void arch_timers_measure(void);
+
+/* Acknowledges the interrupt with CPU vector `vector` and runs its handler. */
+void arch_interrupt(unsigned vector);
+
+/* Sets this CPU's timer to interrupt once, `ticks` time-stamp ticks from now. */
+void arch_timer_set(uint64_t ticks);
+void arch_timer_stop(void);
+
+/* Interrupts CPU `number` so that it looks into its mailbox. */
+void arch_cpu_kick(unsigned number);
+
+/* Starts the other CPUs that the firmware's tables at `rsdp` name, one at a time; each enters
+ * cpu_main() on its own stack. Returns how many CPUs run, at most CPU_MAX. */
+unsigned arch_cpus_start(paddr_t rsdp);

@@ -1,0 +1,58 @@
+/*
+ * What the kernel asks of an MMU with four levels of 512 entries. Nothing outside exo/arch/<cpu>/
+ * knows how an entry looks.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define MMU_LEVELS  4u
+#define MMU_ENTRIES 512u
+
+typedef uint64_t pte_t; /* an entry as the CPU reads it */
+
+/* Memory as the kernel sees it: all of it, writable, at one offset. */
+static inline void *arch_phys(paddr_t pa);
+static inline paddr_t arch_phys_of(const void *p);
+
+/* Index of `va` in a table of `level` (1 maps pages, 4 is the root). */
+static inline unsigned arch_mmu_index(vaddr_t va, unsigned level);
+
+/* An entry that maps page `pa` for the user with `rights`. x86-64: readable always. */
+static inline pte_t arch_pte_page(paddr_t pa, rights_t rights);
+
+/* An entry that leads to the table at `pa`. */
+static inline pte_t arch_pte_table(paddr_t pa);
+
+static inline bool arch_pte_present(pte_t e);
+static inline paddr_t arch_pte_address(pte_t e);
+static inline rights_t arch_pte_rights(pte_t e);
+
+/* Rights used through the entry since the last look, as far as the CPU tells; forgets them. */
+static inline rights_t arch_pte_used(pte_t *e);
+
+/* Fills the kernel's part of a zeroed root table. */
+void arch_mmu_root_init(pte_t *root);
+
+/* Makes `root` this CPU's address space. */
+static inline void arch_mmu_switch(paddr_t root);
+static inline paddr_t arch_mmu_current(void);
+
+/* Forgets one page, or all the user's, on this CPU. */
+static inline void arch_tlb_page(vaddr_t va);
+static inline void arch_tlb_all(void);
+
+/* Maps frames for all users at an address of the window, read-only, or executable too. Boot only.
+ */
+void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights);
+
+/* Where the stubs of the L4 calls lie. */
+paddr_t arch_stub_page(void);
+
+/* The root that maps no user memory. */
+paddr_t arch_mmu_kernel(void);
+
+/* Ends the set-up of the kernel's part: from now on its text is read-only everywhere. Boot only. */
+void arch_mmu_seal(void);
+
+#include <arch_mmu.h>

@@ -1,0 +1,155 @@
+/* Interrupts: the local APIC with its timer, message-signalled and ISA lines, and interrupts
+ * between CPUs. Intel SDM volume 3, "Advanced Programmable Interrupt Controller". */
+#include "exo/arch/cpu.h"
+#include "exo/arch/io.h"
+#include "exo/arch/irq.h"
+#include "exo/arch/x86_64/x86.h"
+#include "exo/base/assert.h"
+#include "exo/arch/upward.h"
+
+#define APIC_ID        0x20u
+#define APIC_EOI       0xb0u
+#define APIC_SPURIOUS  0xf0u
+#define APIC_ICR_LOW   0x300u
+#define APIC_ICR_HIGH  0x310u
+#define APIC_LVT_TIMER 0x320u
+#define APIC_INITIAL   0x380u
+#define APIC_CURRENT   0x390u
+#define APIC_DIVIDE    0x3e0u
+
+#define APIC_BASE   0xfee00000u
+#define IOAPIC_BASE 0xfec00000u
+
+#define DEVICE_VECTORS 32u
+
+static volatile uint32_t *apic;
+static void (*handlers[DEVICE_VECTORS])(void);
+static unsigned handler_count;
+static uint64_t tsc_khz, timer_khz; /* ticks per millisecond */
+
+static uint32_t apic_read(unsigned reg)
+{
+    return apic[reg / 4];
+}
+
+static void apic_write(unsigned reg, uint32_t value)
+{
+    apic[reg / 4] = value;
+}
+
+uint32_t apic_id(void)
+{
+    return apic_read(APIC_ID) >> 24;
+}
+
+void arch_irq_enable(void)
+{
+    if (!apic)
+        apic = arch_map_device(APIC_BASE, 4096);
+    /* The old controller's lines stay off; it may not interrupt with vectors of exceptions. */
+    arch_port_out8(0x21, 0xff);
+    arch_port_out8(0xa1, 0xff);
+    msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | 1u << 11);
+    apic_write(APIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
+    apic_write(APIC_DIVIDE, 0xb); /* by 1 */
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+}
+
+/* Channel 2 of the interval timer counts 1 ms at 1,193,182 Hz, gated by port 0x61. */
+void arch_timers_measure(void)
+{
+    enum { COUNT = 1193 };
+
+    arch_port_out8(0x61, (uint8_t)((arch_port_in8(0x61) & ~2u) | 1u));
+    arch_port_out8(0x43, 0xb0);
+    arch_port_out8(0x42, COUNT & 0xff);
+    uint64_t start = arch_ticks();
+    apic_write(APIC_INITIAL, ~0u);
+    arch_port_out8(0x42, COUNT >> 8);
+    while (!(arch_port_in8(0x61) & 0x20))
+        ;
+    tsc_khz = arch_ticks() - start;
+    timer_khz = ~0u - apic_read(APIC_CURRENT);
+    apic_write(APIC_INITIAL, 0);
+    ASSERT(tsc_khz && timer_khz);
+}
+
+uint64_t arch_tick_khz(void)
+{
+    return tsc_khz;
+}
+
+void arch_timer_set(uint64_t ticks)
+{
+    uint64_t count = ticks / tsc_khz > 4000 ? timer_khz * 4000 : ticks * timer_khz / tsc_khz;
+
+    apic_write(APIC_INITIAL, count > ~0u ? ~0u : count ? (uint32_t)count : 1);
+}
+
+void arch_timer_stop(void)
+{
+    apic_write(APIC_INITIAL, 0);
+}
+
+static void icr_send(uint32_t apic_number, uint32_t command)
+{
+    apic_write(APIC_ICR_HIGH, apic_number << 24);
+    apic_write(APIC_ICR_LOW, command);
+    while (apic_read(APIC_ICR_LOW) & 1u << 12)
+        arch_relax();
+}
+
+void arch_cpu_kick(unsigned number)
+{
+    icr_send(arch_cpu_number(number)->apic_id, 0x4000 | VECTOR_MAILBOX);
+}
+
+void apic_send_init(unsigned id)
+{
+    icr_send(id, 0x4500);
+}
+
+void apic_send_start(unsigned id, unsigned page)
+{
+    icr_send(id, 0x4600 | page);
+}
+
+static unsigned vector_alloc(void (*handler)(void))
+{
+    ASSERT(handler_count < DEVICE_VECTORS);
+    handlers[handler_count] = handler;
+    return VECTOR_IRQ + handler_count++;
+}
+
+struct arch_msi arch_msi_alloc(void (*handler)(void))
+{
+    return (struct arch_msi){APIC_BASE | apic_id() << 12, vector_alloc(handler)};
+}
+
+/* The I/O APIC's redirection entries follow ISA numbering on every machine that we boot on. */
+void arch_isa_route(unsigned line, void (*handler)(void))
+{
+    static volatile uint32_t *ioapic;
+    unsigned vector = vector_alloc(handler);
+
+    ASSERT(line < 16);
+    if (!ioapic)
+        ioapic = arch_map_device(IOAPIC_BASE, 4096);
+    ioapic[0] = 0x11 + 2 * line;
+    ioapic[4] = apic_id() << 24;
+    ioapic[0] = 0x10 + 2 * line;
+    ioapic[4] = vector;
+}
+
+void arch_interrupt(unsigned vector)
+{
+    if (vector == VECTOR_SPURIOUS)
+        return;
+    apic_write(APIC_EOI, 0);
+    if (vector == VECTOR_TIMER)
+        cpu_timer();
+    else if (vector == VECTOR_MAILBOX)
+        cpu_mailbox_read();
+    else if (vector - VECTOR_IRQ < handler_count)
+        handlers[vector - VECTOR_IRQ]();
+}

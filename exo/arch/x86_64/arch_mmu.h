@@ -1,0 +1,88 @@
+/* x86-64: the inline half of exo/arch/mmu.h. Intel SDM volume 3, "4-Level Paging". */
+#pragma once
+
+#define PHYS_BASE    0xffff800000000000u
+#define KERNEL_BASE  0xffffffff80000000u
+#define PTE_PRESENT  ((pte_t)1 << 0)
+#define PTE_WRITE    ((pte_t)1 << 1)
+#define PTE_USER     ((pte_t)1 << 2)
+#define PTE_UNCACHED ((pte_t)3 << 3)
+#define PTE_ACCESSED ((pte_t)1 << 5)
+#define PTE_DIRTY    ((pte_t)1 << 6)
+#define PTE_LARGE    ((pte_t)1 << 7)
+#define PTE_GLOBAL   ((pte_t)1 << 8)
+#define PTE_NX       ((pte_t)1 << 63)
+#define PTE_ADDRESS  0x000ffffffffff000u
+
+static inline void *arch_phys(paddr_t pa)
+{
+    return (void *)(pa + PHYS_BASE);
+}
+
+static inline paddr_t arch_phys_of(const void *p)
+{
+    uintptr_t va = (uintptr_t)p;
+
+    return va >= KERNEL_BASE ? va - KERNEL_BASE : va - PHYS_BASE;
+}
+
+static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
+{
+    return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);
+}
+
+static inline pte_t arch_pte_page(paddr_t pa, rights_t rights)
+{
+    return pa | PTE_PRESENT | PTE_USER | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
+           (rights & RIGHT_EXEC ? 0 : PTE_NX);
+}
+
+static inline pte_t arch_pte_table(paddr_t pa)
+{
+    return pa | PTE_PRESENT | PTE_USER | PTE_WRITE;
+}
+
+static inline bool arch_pte_present(pte_t e)
+{
+    return e & PTE_PRESENT;
+}
+
+static inline paddr_t arch_pte_address(pte_t e)
+{
+    return e & PTE_ADDRESS;
+}
+
+static inline rights_t arch_pte_rights(pte_t e)
+{
+    return RIGHT_READ | (e & PTE_WRITE ? RIGHT_WRITE : 0) | (e & PTE_NX ? 0 : RIGHT_EXEC);
+}
+
+static inline rights_t arch_pte_used(pte_t *e)
+{
+    rights_t used = (*e & PTE_ACCESSED ? RIGHT_READ : 0) | (*e & PTE_DIRTY ? RIGHT_WRITE : 0);
+
+    *e &= ~(PTE_ACCESSED | PTE_DIRTY);
+    return used;
+}
+
+static inline void arch_mmu_switch(paddr_t root)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
+}
+
+static inline paddr_t arch_mmu_current(void)
+{
+    paddr_t root;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(root));
+    return root;
+}
+
+static inline void arch_tlb_page(vaddr_t va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+static inline void arch_tlb_all(void)
+{
+    arch_mmu_switch(arch_mmu_current());
+}

@@ -1,0 +1,192 @@
+/* Descriptor tables, control registers, extended state: what each CPU sets up once, and what moves
+ * when it changes threads. Intel SDM volume 3, "Protected-Mode Memory Management" and on. */
+#include "exo/arch/cpu.h"
+
+#include "exo/abi/kinfo.h"
+#include "exo/arch/x86_64/x86.h"
+#include "exo/base/assert.h"
+#include "exo/base/string.h"
+
+_Static_assert(offsetof(struct arch_cpu, self) == 0 && offsetof(struct arch_cpu, regs_top) == 8 &&
+                   offsetof(struct arch_cpu, stack) == 16 &&
+                   offsetof(struct arch_cpu, scratch) == 24 &&
+                   offsetof(struct arch_cpu, current) == 32,
+               "entry.S knows these");
+_Static_assert(offsetof(struct arch_thread, regs) == 0, "entry.S knows this");
+
+#define FATAL_STACK 2048u
+
+struct tss {
+    uint32_t reserved0;
+    uint32_t rsp0[2];
+    uint32_t rsp12[4];
+    uint32_t reserved1[2];
+    uint32_t ist[14];
+    uint32_t reserved2[2];
+    uint16_t reserved3, io_map;
+};
+_Static_assert(sizeof(struct tss) == 104, "64-bit task state segment");
+
+struct gate {
+    uint16_t low, selector;
+    uint8_t ist, type;
+    uint16_t middle;
+    uint32_t high, reserved;
+};
+
+struct pseudo_descriptor {
+    uint16_t unused[3];
+    uint16_t limit;
+    uint64_t base;
+};
+
+static struct arch_cpu_tables {
+    uint64_t gdt[8];
+    struct tss tss;
+    char fatal_stack[FATAL_STACK] __attribute__((aligned(16)));
+} tables[CPU_MAX] __attribute__((aligned(64)));
+
+static struct gate idt[256] __attribute__((aligned(16)));
+static uint8_t fpu_first[FPU_BYTES] __attribute__((aligned(64)));
+
+extern const char arch_vectors[], arch_call_entry[];
+
+static void require(bool have, const char *what)
+{
+    if (!have)
+        panic(__FILE__, __LINE__, what);
+}
+
+void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    __asm__("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
+}
+
+static void check_features(void)
+{
+    uint32_t r[4];
+
+    cpuid(7, 0, r);
+    require(r[1] & 1, "this CPU lacks FSGSBASE");
+    require(r[1] >> 7 & 1, "this CPU lacks SMEP");
+    require(r[1] >> 20 & 1, "this CPU lacks SMAP");
+    cpuid(1, 0, r);
+    require(r[2] >> 26 & 1, "this CPU lacks XSAVE");
+    cpuid(0x80000001, 0, r);
+    require(r[3] >> 20 & 1, "this CPU lacks NX");
+    require(r[3] >> 26 & 1, "this CPU lacks 1 GiB pages");
+}
+
+static void set_control_registers(void)
+{
+    uint32_t r[4];
+    uint64_t state = 3;
+
+    __asm__ volatile("mov %0, %%cr4" : : "r"(CR4_KERNEL));
+    cpuid(1, 0, r);
+    if (r[2] >> 28 & 1)
+        state |= 4; /* AVX */
+    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)state), "d"(0));
+    cpuid(0xd, 0, r);
+    require(r[1] <= FPU_BYTES, "extended state is larger than a thread has room for");
+}
+
+static void set_gate(unsigned vector)
+{
+    uint64_t at = (uint64_t)(uintptr_t)(arch_vectors + 16 * vector);
+    bool user = vector == 3 || vector == 4; /* breakpoint and overflow come by instruction */
+
+    idt[vector] = (struct gate){.low = (uint16_t)at,
+                                .selector = 0x08,
+                                .type = user ? 0xee : 0x8e,
+                                .middle = (uint16_t)(at >> 16),
+                                .high = (uint32_t)(at >> 32)};
+    if (vector == 2 || vector == 8 || vector == 18)
+        idt[vector].ist = 1;
+}
+
+static void put_address(uint32_t field[2], uint64_t value)
+{
+    field[0] = (uint32_t)value;
+    field[1] = (uint32_t)(value >> 32);
+}
+
+static void load_tables(struct arch_cpu_tables *t)
+{
+    uint64_t base = (uint64_t)(uintptr_t)&t->tss;
+    struct pseudo_descriptor gdtr = {.limit = sizeof t->gdt - 1, .base = (uintptr_t)t->gdt};
+    struct pseudo_descriptor idtr = {.limit = sizeof idt - 1, .base = (uintptr_t)idt};
+
+    t->gdt[1] = 0x00af9b000000ffff;
+    t->gdt[2] = 0x00cf93000000ffff;
+    t->gdt[3] = 0x00cff3000000ffff;
+    t->gdt[4] = 0x00affb000000ffff;
+    t->gdt[5] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x890000000000 |
+                (base >> 24 & 0xff) << 56;
+    t->gdt[6] = base >> 32;
+    t->tss.io_map = sizeof(struct tss);
+    put_address(t->tss.ist, (uintptr_t)t->fatal_stack + FATAL_STACK);
+    __asm__ volatile("lgdt %0; lidt %1" : : "m"(gdtr.limit), "m"(idtr.limit) : "memory");
+    __asm__ volatile("ltr %w0" : : "r"(0x28));
+}
+
+static void set_call_entry(void)
+{
+    msr_write(MSR_STAR, (uint64_t)0x08 << 32 | (uint64_t)0x13 << 48);
+    msr_write(MSR_LSTAR, (uintptr_t)arch_call_entry);
+    msr_write(MSR_FMASK, 0x47700); /* IF TF DF AC NT IOPL */
+}
+
+void arch_cpu_bind(struct arch_cpu *c)
+{
+    static bool first = true;
+
+    check_features();
+    set_control_registers();
+    for (unsigned v = 0; first && v < 256; v++)
+        set_gate(v);
+    load_tables(&tables[c->number]);
+    c->self = c;
+    c->tables = &tables[c->number];
+    set_call_entry();
+    msr_write(MSR_GS_BASE, (uintptr_t)c);
+    msr_write(MSR_KERNEL_GS_BASE, 0);
+    if (first)
+        __asm__ volatile("fninit; xsave (%0)" : : "r"(fpu_first), "a"(7), "d"(0) : "memory");
+    first = false;
+}
+
+void arch_thread_init(struct arch_thread *t, vaddr_t gs_base)
+{
+    t->gs_base = gs_base;
+    memcpy(t->fpu, fpu_first, sizeof fpu_first);
+    t->regs.cs = SEGMENT_USER_CODE;
+    t->regs.ss = SEGMENT_USER_DATA;
+    t->regs.rflags = FLAGS_DEFAULT;
+}
+
+static void thread_save(struct arch_thread *t)
+{
+    __asm__ volatile("rdfsbase %0" : "=r"(t->fs_base));
+    __asm__ volatile("xsave (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+}
+
+static void thread_load(struct arch_thread *t)
+{
+    struct arch_cpu *c = arch_cpu_this();
+
+    c->current = t;
+    c->regs_top = &t->regs + 1;
+    put_address(c->tables->tss.rsp0, (uintptr_t)(&t->regs + 1));
+    __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
+    __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(t->gs_base));
+    __asm__ volatile("xrstor (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+}
+
+void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)
+{
+    if (previous)
+        thread_save(previous);
+    if (next)
+        thread_load(next);
+}

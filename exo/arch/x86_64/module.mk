@@ -1,0 +1,10 @@
+KERNEL += exo/arch/x86_64/boot.S
+KERNEL += exo/arch/x86_64/entry.S
+KERNEL += exo/arch/x86_64/stubs.S
+KERNEL += exo/arch/x86_64/image.S
+KERNEL += exo/arch/x86_64/apic.c
+KERNEL += exo/arch/x86_64/console.c
+KERNEL += exo/arch/x86_64/cpu.c
+KERNEL += exo/arch/x86_64/mmu.c
+KERNEL += exo/arch/x86_64/pvh.c
+KERNEL += exo/arch/x86_64/smp.c

@@ -1,0 +1,40 @@
+/* x86-64: registers and helpers that only this folder uses. Intel SDM volumes 3 and 4. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define MSR_APIC_BASE      0x1bu
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_FMASK          0xc0000084u
+#define MSR_GS_BASE        0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+
+/* PAE PGE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE SMEP SMAP */
+#define CR4_KERNEL ((uint64_t)0x3506a0)
+
+#define VECTOR_TIMER    0xf0u
+#define VECTOR_MAILBOX  0xf1u
+#define VECTOR_SPURIOUS 0xffu
+
+#define AP_START 0x8000u /* where the other CPUs' first code is copied; boot.S knows */
+
+static inline void msr_write(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+static inline uint64_t msr_read(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (uint64_t)high << 32 | low;
+}
+
+void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+uint32_t apic_id(void);
+
+/* Resets the CPU with APIC number `id`; starts it at physical page `page` in real mode. */
+void apic_send_init(unsigned id);
+void apic_send_start(unsigned id, unsigned page);

@@ -1,0 +1,2 @@
+KERNEL += exo/base/string.c
+KERNEL += exo/base/print.c

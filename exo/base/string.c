@@ -1,0 +1,58 @@
+/* Memory and strings for the kernel. */
+#include "exo/base/string.h"
+
+#include <stdint.h>
+
+void *memcpy(void *to, const void *from, size_t bytes)
+{
+    char *t = to;
+    const char *f = from;
+
+    for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
+        __builtin_memcpy(t, f, 8);
+    while (bytes--)
+        *t++ = *f++;
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t bytes)
+{
+    char *t = to;
+    const char *f = from;
+
+    if ((uintptr_t)to - (uintptr_t)from >= bytes)
+        return memcpy(to, from, bytes);
+    while (bytes--)
+        t[bytes] = f[bytes];
+    return to;
+}
+
+void *memset(void *to, int value, size_t bytes)
+{
+    char *t = to;
+
+    for (; bytes >= 8 && value == 0; bytes -= 8, t += 8)
+        __builtin_memset(t, 0, 8);
+    while (bytes--)
+        *t++ = (char)value;
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t bytes)
+{
+    const unsigned char *x = a, *y = b;
+
+    for (; bytes; bytes--, x++, y++)
+        if (*x != *y)
+            return *x - *y;
+    return 0;
+}
+
+size_t strlen(const char *s)
+{
+    size_t n = 0;
+
+    while (s[n])
+        n++;
+    return n;
+}

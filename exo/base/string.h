@@ -1,0 +1,10 @@
+/* Memory and strings, as in the C standard; the compiler calls the first four by itself. */
+#pragma once
+
+#include <stddef.h>
+
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memmove(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+int memcmp(const void *a, const void *b, size_t bytes);
+size_t strlen(const char *s);

@@ -1,0 +1,44 @@
+/* From trap to handler: refuses unknown numbers and arguments that are too wide, then calls. */
+#include "exo/entry/dispatch.h"
+
+#include "exo/entry/handlers.h"
+#include "exo/env/cpu.h"
+
+/* Decode. A register that does not fit its field is an error, never a truncation. */
+#define ARG(type, field)                                                                           \
+    a.field = (type)*reg;                                                                          \
+    if (a.field != *reg++)                                                                         \
+        return ERR_BAD_ARG;
+#define SYSCALL(number, name, args)                                                                \
+    static int enter_##name(struct thread *caller, const word_t *reg, word_t *result)              \
+    {                                                                                              \
+        struct sys_##name##_args a = {.end_of_arguments = 0};                                      \
+        (void)reg;                                                                                 \
+        args return sys_##name(caller, &a, result);                                                \
+    }
+#include "exo/abi/syscalls.def"
+#undef SYSCALL
+#undef ARG
+
+#define ARG(type, field) +1u
+#define SYSCALL(number, name, args)                                                                \
+    _Static_assert((0u args) <= SYS_MAX_ARGS, #name " has too many arguments");
+#include "exo/abi/syscalls.def"
+#undef SYSCALL
+#undef ARG
+
+static int (*const enter[])(struct thread *, const word_t *, word_t *) = {
+#define SYSCALL(number, name, args) [number] = enter_##name,
+#include "exo/abi/syscalls.def"
+#undef SYSCALL
+};
+
+int dispatch(struct thread *caller, word_t number, const word_t reg[6], word_t *result)
+{
+    if (number >= sizeof enter / sizeof enter[0] || !enter[number])
+        return ERR_BAD_CALL;
+    forest_lock();
+    int e = enter[number](caller, reg, result);
+    forest_unlock();
+    return e;
+}

@@ -1,0 +1,152 @@
+/* The kernel comes up: memory, book-keeping, processors, then the rows of init.def. */
+#include "exo/abi/kinfo.h"
+#include "exo/arch/boot.h"
+#include "exo/arch/console.h"
+#include "exo/arch/cpu.h"
+#include "exo/arch/irq.h"
+#include "exo/arch/mmu.h"
+#include "exo/arch/upward.h"
+#include "exo/base/assert.h"
+#include "exo/base/print.h"
+#include "exo/entry/init.h"
+#include "exo/entry/main.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/sched.h"
+#include "exo/mem/boot_mem.h"
+#include "exo/mem/frame.h"
+
+#define STACK_FRAMES 4u
+#define ENV_BYTES    (ENV_MAX * sizeof(struct env_info))
+
+static struct boot_info boot;
+static struct kinfo *kinfo;
+
+_Noreturn void panic(const char *file, int line, const char *what)
+{
+    print("panic: %s (%s:%d)\n", what, file, line);
+    arch_power_off();
+}
+
+struct kinfo *kinfo_get(void)
+{
+    return kinfo;
+}
+
+const struct boot_info *boot_info_get(void)
+{
+    return &boot;
+}
+
+static uint32_t frames_of(paddr_t bytes)
+{
+    return (uint32_t)((bytes + PAGE_SIZE - 1) >> PAGE_BITS);
+}
+
+/* A CPU's structure with its stack and public record. */
+static void make_cpu(unsigned number)
+{
+    paddr_t stack = boot_frames(STACK_FRAMES), info = boot_frames(1), nodes = boot_frames(1);
+
+    cpu_init(number, (char *)arch_phys(stack) + STACK_FRAMES * PAGE_SIZE, arch_phys(info),
+             arch_phys(nodes));
+    frame_mark((pfn_t)(nodes >> PAGE_BITS), 1, FRAME_CPU);
+    arch_window_map(WINDOW_CPUS + number * CPU_STRIDE, info, PAGE_SIZE, RIGHT_READ);
+}
+
+static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
+{
+    frame_mark((pfn_t)(base >> PAGE_BITS), frames_of(bytes), type);
+}
+
+/* Marks what is left of boot's memory. */
+static void mark_rest(enum frame_type type)
+{
+    const struct boot_range *r;
+
+    for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
+        mark_bytes(r[i].base, r[i].end - r[i].base, type);
+}
+
+void init_frames(void)
+{
+    pfn_t top = boot_mem_top();
+    uint32_t table = frames_of(top * sizeof(struct frame_info));
+    paddr_t info = boot_frames(table), base, bytes;
+
+    frame_table_init(arch_phys(info), top);
+    arch_window_map(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE, RIGHT_READ);
+    arch_kernel_image(&base, &bytes);
+    mark_bytes(base, bytes, FRAME_KERNEL);
+    mark_bytes(info, (paddr_t)table << PAGE_BITS, FRAME_KERNEL);
+    mark_bytes(boot.archive_base, boot.archive_bytes, FRAME_KERNEL);
+    mark_rest(FRAME_KERNEL);
+    for (unsigned n = 0; n < CPU_MAX; n++)
+        make_cpu(n);
+    arch_cpu_bind(arch_cpu_number(0));
+}
+
+/* From here on boot_frames may not be called: what is left belongs to the regions. */
+void init_regions(void)
+{
+    mark_rest(FRAME_FREE);
+}
+
+static void copy_line(char *to, const char *from, size_t room)
+{
+    size_t i = 0;
+
+    for (; from[i] && i + 1 < room; i++)
+        to[i] = from[i];
+    to[i] = 0;
+}
+
+void init_window(void)
+{
+    paddr_t info = boot_frames(1), envs = boot_frames(frames_of(ENV_BYTES));
+
+    kinfo = arch_phys(info);
+    *kinfo = (struct kinfo){.magic = KINFO_MAGIC,
+                            .version = KINFO_VERSION,
+                            .frame_count = frame_count(),
+                            .archive_base = boot.archive_base,
+                            .archive_bytes = boot.archive_bytes};
+    copy_line(kinfo->cmdline, boot.cmdline, CMDLINE_MAX);
+    arch_window_map(WINDOW_KINFO, info, PAGE_SIZE, RIGHT_READ);
+    env_table = arch_phys(envs);
+    arch_window_map(WINDOW_ENVS, envs, ENV_BYTES, RIGHT_READ);
+}
+
+void init_timers(void)
+{
+    arch_irq_enable();
+    arch_timers_measure();
+    kinfo->tsc_khz = arch_tick_khz();
+    kinfo->boot_realtime = arch_realtime();
+    kinfo->tsc_boot = arch_ticks();
+}
+
+void init_cpus(void)
+{
+    cpu_count = arch_cpus_start(boot.rsdp);
+    kinfo->cpu_count = cpu_count;
+    arch_mmu_seal();
+}
+
+_Noreturn void kernel_main(paddr_t start_info)
+{
+    paddr_t base, bytes;
+
+    arch_console_init();
+    print("exo4: boot\n");
+    arch_boot_info(start_info, &boot, boot_mem_add);
+    arch_kernel_image(&base, &bytes);
+    boot_mem_reserve(base, bytes);
+    boot_mem_reserve(boot.archive_base, boot.archive_bytes);
+#define INIT(function) function();
+#include "exo/entry/init.def"
+#undef INIT
+    print("ready\n"); /* the host may send input from now on */
+    print("exo4: %u CPUs, %u frames, entering sigma0\n", cpu_count, frame_count());
+    cpu_main();
+}

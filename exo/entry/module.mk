@@ -1,0 +1,3 @@
+KERNEL += exo/entry/dispatch.c
+KERNEL += exo/entry/main.c
+KERNEL += exo/entry/trap.c

@@ -1,0 +1,158 @@
+/* CPUs: their structures, their mailboxes, the forest lock and TLB shootdown. */
+#include "exo/env/cpu.h"
+
+#include "exo/arch/irq.h"
+#include "exo/arch/mmu.h"
+#include "exo/base/assert.h"
+#include "exo/env/env.h"
+#include "exo/env/sched.h"
+
+static struct cpu cpus[CPU_MAX];
+unsigned cpu_count = 1;
+
+static volatile uint32_t forest;
+
+struct cpu *cpu_number(unsigned number)
+{
+    ASSERT(number < CPU_MAX);
+    return &cpus[number];
+}
+
+void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct node *nodes)
+{
+    struct cpu *c = cpu_number(number);
+
+    c->number = number;
+    c->arch.number = number;
+    c->arch.stack = stack_top;
+    c->info = info;
+    c->slice_nodes = nodes;
+    c->choose = true;
+    info->number = number;
+    list_init(&c->sleepers);
+    for (unsigned p = 0; p < PRIORITIES; p++)
+        list_init(&c->ready[p]);
+}
+
+struct arch_cpu *arch_cpu_number(unsigned number)
+{
+    return &cpu_number(number)->arch;
+}
+
+_Noreturn void cpu_main(void)
+{
+    cpu_this()->info->apic_id = cpu_this()->arch.apic_id;
+    cpu_this()->info->online = 1;
+    sched_leave();
+    arch_resume();
+}
+
+static void spin_lock(volatile uint32_t *lock)
+{
+    while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+        arch_relax();
+}
+
+static void spin_unlock(volatile uint32_t *lock)
+{
+    __atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+void cpu_mailbox_read(void)
+{
+    struct cpu *c = cpu_this();
+
+    while (c->mail_first != c->mail_end) {
+        struct mail m = c->mailbox[c->mail_first % MAILBOX_SLOTS];
+        __atomic_store_n(&c->mail_first, c->mail_first + 1, __ATOMIC_RELEASE);
+        m.run(m.argument);
+        __atomic_store_n(m.done, 1, __ATOMIC_RELEASE);
+    }
+}
+
+static void mailbox_put(struct cpu *c, struct mail m)
+{
+    spin_lock(&c->mail_lock);
+    while (c->mail_end - c->mail_first == MAILBOX_SLOTS)
+        arch_relax();
+    c->mailbox[c->mail_end % MAILBOX_SLOTS] = m;
+    __atomic_store_n(&c->mail_end, c->mail_end + 1, __ATOMIC_RELEASE);
+    spin_unlock(&c->mail_lock);
+}
+
+void cpu_call(unsigned number, void (*run)(void *), void *argument)
+{
+    volatile uint32_t done = 0;
+
+    if (number == cpu_this()->number) {
+        run(argument);
+        return;
+    }
+    mailbox_put(cpu_number(number), (struct mail){run, argument, &done});
+    arch_cpu_kick(number);
+    while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+        cpu_mailbox_read();
+        arch_relax();
+    }
+}
+
+void forest_lock(void)
+{
+    if (cpu_count == 1)
+        return;
+    while (__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE)) {
+        cpu_mailbox_read();
+        arch_relax();
+    }
+}
+
+void forest_unlock(void)
+{
+    if (cpu_count > 1)
+        __atomic_store_n(&forest, 0, __ATOMIC_RELEASE);
+}
+
+struct flush {
+    struct env *env;
+    vaddr_t va;
+};
+
+static void flush_here(void *argument)
+{
+    const struct flush *f = argument;
+    struct cpu *c = cpu_this();
+
+    if (c->space != f->env)
+        return;
+    c->info->tlb_flushes++;
+    if (f->va == TLB_ALL)
+        arch_tlb_all();
+    else
+        arch_tlb_page(f->va);
+}
+
+void cpu_tlb_flush(struct env *e, vaddr_t va)
+{
+    struct flush f = {e, va};
+
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpu_number(i)->space == e)
+            cpu_call(i, flush_here, &f);
+}
+
+static void drop_here(void *argument)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->space != argument)
+        return;
+    c->space = NULL;
+    arch_mmu_switch(arch_mmu_kernel());
+}
+
+void cpu_space_drop(struct env *e)
+{
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpu_number(i)->space == e)
+            cpu_call(i, drop_here, e);
+}

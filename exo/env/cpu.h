@@ -1,0 +1,73 @@
+/*
+ * One CPU: the thread it runs, its slices, its ready queues and its mailbox. Only that CPU touches
+ * its own, but for the mailbox (its lock) and `slices` (the forest lock; the CPU reads one word).
+ */
+#pragma once
+
+#include "exo/abi/cap.h"
+#include "exo/abi/kinfo.h"
+#include "exo/arch/cpu.h"
+#include "exo/arch/upward.h"
+#include "exo/base/list.h"
+
+#define PRIORITIES    256u
+#define MAILBOX_SLOTS 32u
+
+struct thread;
+struct env;
+
+struct mail {
+    void (*run)(void *);
+    void *argument;
+    volatile uint32_t *done; /* set to 1 afterwards */
+};
+
+struct cpu {
+    struct arch_cpu arch; /* first, so that one pointer finds both                        */
+    uint32_t number;
+    struct thread *current; /* NULL: idle                                                   */
+    struct env *space;      /* whose page tables are loaded; NULL: the kernel's own         */
+    struct thread *chosen;  /* runs next if it can: hand-off                                */
+    bool choose;            /* the current thread may not be the right one any more         */
+    bool ticking;           /* the timer is set for the end of the slice                    */
+    uint64_t slice_end;     /* time-stamp counter                                           */
+    uint64_t ready_map[PRIORITIES / 64];
+    struct list ready[PRIORITIES];
+    struct list sleepers;     /* threads by deadline, earliest first                          */
+    struct cpu_info *info;    /* public record                                                */
+    struct node *slice_nodes; /* [SLICE_COUNT] children of CPU capabilities                   */
+    struct thread *slices[SLICE_COUNT];
+
+    volatile uint32_t mail_lock;
+    volatile uint32_t mail_first, mail_end; /* run freely                                      */
+    struct mail mailbox[MAILBOX_SLOTS];
+};
+
+extern unsigned cpu_count;
+
+/* The CPU that runs this. */
+static inline struct cpu *cpu_this(void)
+{
+    return (struct cpu *)arch_cpu_this();
+}
+
+/* The CPU with that number; below CPU_MAX all exist, running or not. */
+struct cpu *cpu_number(unsigned number);
+
+/* Fills the structure of CPU `number`. `info` and `nodes` stay the caller's. */
+void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct node *nodes);
+
+/* Runs `run(argument)` on CPU `number` and returns when it has; meanwhile serves this CPU's own
+ * mailbox. `run` may not take the forest lock. */
+void cpu_call(unsigned number, void (*run)(void *), void *argument);
+
+/* The lock of the derivation forest and the frame table. Whoever waits serves his mailbox. */
+void forest_lock(void);
+void forest_unlock(void);
+
+/* Invalidates translations of `e` on every CPU: one page, or all when `va` is TLB_ALL. */
+#define TLB_ALL (~(vaddr_t)0)
+void cpu_tlb_flush(struct env *e, vaddr_t va);
+
+/* Takes `e`'s page tables off every CPU that has them loaded. */
+void cpu_space_drop(struct env *e);

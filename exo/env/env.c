@@ -1,0 +1,64 @@
+/* Environments by number, and their end. */
+#include "exo/env/env.h"
+
+#include "exo/base/assert.h"
+#include "exo/base/print.h"
+#include "exo/env/hooks.h"
+#include "exo/env/thread.h"
+#include "exo/mem/frame.h"
+
+struct env_info *env_table;
+struct env *env_by_number[ENV_MAX];
+
+uint16_t env_number_free(void)
+{
+    for (uint16_t n = 1; n < ENV_MAX; n++)
+        if (!env_by_number[n])
+            return n;
+    return 0;
+}
+
+struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
+{
+    struct env *e = frame_memory(frame);
+
+    ASSERT(number && number < ENV_MAX && !env_by_number[number]);
+    e->number = number;
+    e->frame = frame;
+    e->root = frame + 2;
+    e->captable_count = 1;
+    e->captables[0] = frame + 1;
+    list_init(&e->threads);
+    e->info = &env_table[number];
+    *e->info = (struct env_info){.sequence = e->info->sequence + 2,
+                                 .frame = frame,
+                                 .root = e->root,
+                                 .parent = parent,
+                                 .state = ENV_ALIVE,
+                                 .captables = {frame + 1}};
+    env_by_number[number] = e;
+    return e;
+}
+
+void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address)
+{
+    if (e->ended)
+        return;
+    e->ended = true;
+    e->info->death = death;
+    e->info->death_ip = ip;
+    e->info->death_addr = address;
+    e->info->state = ENV_DYING;
+    for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
+        thread_kill(LIST_ITEM(l, struct thread, env_link));
+    hook_env_ended(e);
+    if (e->number == 1)
+        panic(__FILE__, __LINE__, "sigma0 ended");
+}
+
+void env_forget(struct env *e)
+{
+    ASSERT(list_is_empty(&e->threads));
+    env_by_number[e->number] = NULL;
+    *e->info = (struct env_info){.sequence = e->info->sequence + 2};
+}

@@ -1,0 +1,48 @@
+/*
+ * An environment: the unit of protection. Its first frame holds this structure, the next its first
+ * capability table, the next three its root page table with nodes.
+ *
+ * Locking: the forest lock; `threads` is also read by nobody else.
+ */
+#pragma once
+
+#include "exo/abi/cap.h"
+#include "exo/abi/kinfo.h"
+#include "exo/base/list.h"
+
+struct env {
+    struct node watch; /* child of the notification capability to raise at its end     */
+    struct node kmem;  /* child of the region that page tables for maps come from      */
+    struct node spare[2];
+    uint16_t number; /* index into env_table                                         */
+    bool ended;      /* no thread of it runs again                                   */
+    pfn_t frame;     /* of this structure                                            */
+    pfn_t root;      /* frame of the top page table                                  */
+    uint32_t captable_count;
+    pfn_t captables[CAPTABLE_FRAMES];
+    struct list threads;   /* of struct thread, by env_link                                */
+    uint64_t watch_bits;   /* raised at its end                                            */
+    struct env_info *info; /* its public record                                            */
+    uint8_t pad[656];
+    struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
+};
+_Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");
+_Static_assert(sizeof(struct env) <= PAGE_SIZE, "an env is one frame");
+
+/* Every environment by number; number 0 is nobody. */
+extern struct env_info *env_table;
+extern struct env *env_by_number[ENV_MAX];
+
+/* Takes a free number for an env whose structure lies in `frame` (zeroed) and fills it. Pre: a
+ * number is free (env_number_free). */
+struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent);
+
+/* A free number, or 0. */
+uint16_t env_number_free(void);
+
+/* Ends `e`: no thread of it runs again. It stays an object. `death` is 1 + the vector of the fault that
+ * ended it, or 0; it and the place are for its public record. */
+void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address);
+
+/* Takes `e` out of the tables. Pre: ended, no thread left. */
+void env_forget(struct env *e);

@@ -1,0 +1,11 @@
+/* Prototypes of the events that a higher layer decides, made from hooks.def. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+struct env;
+struct thread;
+
+#define HOOK(result, name, arguments) result name arguments;
+#include "exo/entry/hooks.def"
+#undef HOOK

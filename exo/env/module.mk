@@ -1,0 +1,5 @@
+KERNEL += exo/env/cpu.c
+KERNEL += exo/env/env.c
+KERNEL += exo/env/sched.c
+KERNEL += exo/env/thread.c
+KERNEL += exo/env/upcall.c

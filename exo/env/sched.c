@@ -1,0 +1,262 @@
+/* Who runs on this CPU. Benno scheduling: only threads that can run are queued. */
+#include "exo/env/sched.h"
+
+#include "exo/abi/error.h"
+#include "exo/arch/irq.h"
+#include "exo/arch/mmu.h"
+#include "exo/base/assert.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/thread.h"
+
+#define QUEUED(link) LIST_ITEM(link, struct thread, queue)
+
+static void queue_put(struct cpu *c, struct thread *t, bool first)
+{
+    struct list *q = &c->ready[t->priority];
+
+    t->state = THREAD_READY;
+    list_insert(first ? q->next : q, &t->queue);
+    c->ready_map[t->priority / 64] |= (uint64_t)1 << t->priority % 64;
+}
+
+static void queue_take(struct cpu *c, struct thread *t)
+{
+    list_remove(&t->queue);
+    if (list_is_empty(&c->ready[t->priority]))
+        c->ready_map[t->priority / 64] &= ~((uint64_t)1 << t->priority % 64);
+}
+
+/* The first thread of the highest priority, or NULL. */
+static struct thread *queue_best(struct cpu *c)
+{
+    for (unsigned i = PRIORITIES / 64; i-- > 0;)
+        if (c->ready_map[i]) {
+            unsigned p = i * 64 + 63 - (unsigned)__builtin_clzll(c->ready_map[i]);
+            return QUEUED(c->ready[p].next);
+        }
+    return NULL;
+}
+
+void sched_wake(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+
+    ASSERT(t->cpu == c->number && t->state != THREAD_READY && t->state != THREAD_RUNNING);
+    queue_put(c, t, false);
+    if (!c->current || c->current->state != THREAD_RUNNING || t->priority > c->current->priority ||
+        c->slices[c->info->position] == t)
+        c->choose = true;
+}
+
+void sched_block(struct thread *t, unsigned state)
+{
+    struct cpu *c = cpu_this();
+
+    if (t->state == THREAD_READY)
+        queue_take(c, t);
+    else
+        list_remove(&t->queue);
+    if (c->current == t)
+        c->choose = true;
+    t->state = (uint8_t)state;
+}
+
+void sched_handoff(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+
+    c->chosen = t;
+    c->choose = true;
+}
+
+void sched_yield(void)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->current && c->current->state == THREAD_RUNNING)
+        queue_put(c, c->current, false);
+    c->choose = true;
+}
+
+static void timer_arm(struct cpu *c)
+{
+    uint64_t now = arch_ticks(), at = c->slice_end;
+
+    if (!list_is_empty(&c->sleepers)) {
+        uint64_t first = LIST_ITEM(c->sleepers.next, struct thread, sleep_link)->deadline;
+        at = !c->ticking || first < at ? first : at;
+    } else if (!c->ticking) {
+        arch_timer_stop();
+        return;
+    }
+    arch_timer_set(at > now ? at - now : 1);
+}
+
+void sched_set_deadline(struct thread *t, uint64_t deadline)
+{
+    struct cpu *c = cpu_this();
+    struct list *l = c->sleepers.next;
+
+    while (l != &c->sleepers && LIST_ITEM(l, struct thread, sleep_link)->deadline <= deadline)
+        l = l->next;
+    t->deadline = deadline;
+    list_insert(l, &t->sleep_link);
+    if (c->sleepers.next == &t->sleep_link)
+        timer_arm(c);
+}
+
+void sched_clear_deadline(struct thread *t)
+{
+    list_remove(&t->sleep_link);
+}
+
+/* A notification's waiters are the forest lock's. */
+static void end_wait(struct thread *t)
+{
+    forest_lock();
+    if (t->state == THREAD_IN_NOTIFY) {
+        list_remove(&t->queue);
+        t->awaited = NULL;
+        thread_regs(t)->rax = ERR_TIMEOUT;
+        thread_regs(t)->rdx = 0;
+        sched_wake(t);
+    }
+    forest_unlock();
+}
+
+static void wake_sleepers(struct cpu *c, uint64_t now)
+{
+    while (!list_is_empty(&c->sleepers)) {
+        struct thread *t = LIST_ITEM(c->sleepers.next, struct thread, sleep_link);
+        if (t->deadline > now)
+            return;
+        list_remove(&t->sleep_link);
+        if (t->state == THREAD_IN_NOTIFY)
+            end_wait(t);
+        else
+            hook_ipc_timeout(t);
+    }
+}
+
+/* The next position of the slice vector begins now. */
+static void slice_next(struct cpu *c, uint64_t now)
+{
+    c->info->position = (c->info->position + 1) % SLICE_COUNT;
+    c->info->slices_run++;
+    c->slice_end = now + arch_tick_khz() * SLICE_MICROS / 1000;
+    sched_yield();
+}
+
+void cpu_timer(void)
+{
+    struct cpu *c = cpu_this();
+    uint64_t now = arch_ticks();
+
+    wake_sleepers(c, now);
+    if (c->ticking && now >= c->slice_end)
+        slice_next(c, now);
+    timer_arm(c);
+}
+
+/* Who should run: the hand-off, the slice's owner, the running thread, the best of the queue. */
+static struct thread *choose(struct cpu *c)
+{
+    struct thread *owner = c->slices[c->info->position], *current = c->current;
+    struct thread *chosen = c->chosen;
+
+    c->chosen = NULL;
+    if (chosen && (chosen->state == THREAD_READY || chosen->state == THREAD_RUNNING))
+        return chosen;
+    if (owner && (owner->state == THREAD_READY || owner->state == THREAD_RUNNING))
+        return owner;
+    struct thread *best = queue_best(c);
+    if (current && current->state == THREAD_RUNNING &&
+        (!best || best->priority <= current->priority))
+        return current;
+    return best;
+}
+
+static void switch_to(struct cpu *c, struct thread *t)
+{
+    struct thread *previous = c->current;
+
+    if (previous && previous->state == THREAD_RUNNING)
+        queue_put(c, previous, true);
+    queue_take(c, t);
+    t->state = THREAD_RUNNING;
+    c->current = t;
+    c->info->thread = t->number;
+    if (c->space != t->env) {
+        c->space = t->env;
+        c->info->space_switches++;
+        arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    }
+    arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+}
+
+/* Waits until some thread can run. */
+static struct thread *idle(struct cpu *c)
+{
+    struct thread *t;
+
+    if (c->current)
+        arch_thread_switch(&c->current->arch, NULL);
+    c->current = NULL;
+    c->info->thread = 0;
+    c->ticking = false;
+    timer_arm(c);
+    while (!(t = choose(c))) {
+        arch_idle();
+        cpu_mailbox_read();
+    }
+    return t;
+}
+
+void sched_leave(void)
+{
+    struct cpu *c = cpu_this();
+
+    c->info->entries++;
+    if (!c->choose && c->current)
+        return;
+    c->choose = false;
+    struct thread *t = choose(c);
+    if (!t)
+        t = idle(c);
+    c->choose = false;
+    if (!c->ticking) {
+        c->ticking = true;
+        c->slice_end = arch_ticks() + arch_tick_khz() * SLICE_MICROS / 1000;
+        timer_arm(c);
+    }
+    if (t != c->current)
+        switch_to(c, t);
+    else if (t->state == THREAD_READY) {
+        queue_take(c, t);
+        t->state = THREAD_RUNNING;
+    }
+}
+
+const char *sched_check(void)
+{
+    struct cpu *c = cpu_this();
+
+    for (unsigned p = 0; p < PRIORITIES; p++) {
+        struct list *q = &c->ready[p];
+        if (list_is_empty(q) == (c->ready_map[p / 64] >> p % 64 & 1))
+            return "S2: ready_map disagrees with a queue";
+        for (struct list *l = q->next; l != q; l = l->next)
+            if (QUEUED(l)->state != THREAD_READY)
+                return "S1: a queued thread is not ready";
+    }
+    uint64_t last = 0;
+    for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
+        uint64_t deadline = LIST_ITEM(l, struct thread, sleep_link)->deadline;
+        if (deadline < last)
+            return "S3: sleepers are not sorted";
+        last = deadline;
+    }
+    return NULL;
+}

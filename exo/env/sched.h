@@ -1,0 +1,36 @@
+/*
+ * Who runs on this CPU: a slice's owner if it can, else the highest priority. All functions act on
+ * threads whose home is this CPU.
+ *
+ * Invariants. sched_check() tests them all and names the broken one.
+ *   S1  exactly the threads in THREAD_READY are in a ready queue
+ *   S2  bit p of ready_map says whether queue p has a thread
+ *   S3  sleepers are sorted by deadline
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+struct thread;
+
+/* Makes a waiting or stopped thread ready. */
+void sched_wake(struct thread *t);
+
+/* Takes a thread off the processor or out of its queue, into a waiting `state`. */
+void sched_block(struct thread *t, unsigned state);
+
+/* Lets `t`, which must be ready, run next, before any priority. */
+void sched_handoff(struct thread *t);
+
+/* Puts the current thread behind its equals. */
+void sched_yield(void);
+
+/* Wakes `t` when the time-stamp counter reaches `deadline`, in the way its state asks for. */
+void sched_set_deadline(struct thread *t, uint64_t deadline);
+void sched_clear_deadline(struct thread *t);
+
+/* Before leaving to the user: makes the right thread current; waits when there is none. */
+void sched_leave(void);
+
+/* NULL when S1 to S3 hold on this CPU, else a sentence that begins with the broken one's name. */
+const char *sched_check(void);

@@ -1,0 +1,154 @@
+/* Threads by number; starting, stopping and ending them from any CPU. */
+#include "exo/env/thread.h"
+
+#include "exo/abi/syscall.h"
+#include "exo/base/assert.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/sched.h"
+#include "exo/mem/frame.h"
+
+static struct thread *by_number[THREAD_MAX];
+static uint32_t version[THREAD_MAX]; /* of the last thread with that number */
+
+struct thread *thread_by_number(uint32_t number)
+{
+    return number < THREAD_MAX ? by_number[number] : NULL;
+}
+
+uint32_t thread_number_free(void)
+{
+    /* The first numbers after THREAD_FIRST are sigma0's, sigma1's and the root task's by protocol.
+     */
+    for (uint32_t n = THREAD_FIRST + 3; n < THREAD_MAX; n++)
+        if (!by_number[n])
+            return n;
+    return 0;
+}
+
+/* A version's low six bits are never all 0: that would be a local ID. */
+static uint32_t next_version(uint32_t number)
+{
+    uint32_t v = ++version[number];
+
+    if ((v & 63) == 0)
+        v = ++version[number];
+    return v;
+}
+
+struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb, vaddr_t utcb_va)
+{
+    struct thread *t = frame_memory(frame);
+
+    ASSERT(number < THREAD_MAX && !by_number[number]);
+    t->env = e;
+    t->utcb = utcb;
+    t->utcb_va = utcb_va;
+    t->number = number;
+    t->global_id = (uint64_t)number << 32 | next_version(number);
+    t->cpu = cpu_this()->number;
+    t->priority = 100;
+    list_init(&t->queue);
+    list_init(&t->sleep_link);
+    list_init(&t->senders);
+    list_init(&t->send_link);
+    list_insert(&e->threads, &t->env_link);
+    arch_thread_init(&t->arch, utcb_va + UTCB_GS);
+    *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
+    *thread_mr(t, TCR_GLOBAL_ID) = t->global_id;
+    *thread_mr(t, TCR_PROCESSOR) = t->cpu;
+    thread_exo(t)->env = e->number;
+    thread_exo(t)->thread = number;
+    e->info->threads++;
+    by_number[number] = t;
+    return t;
+}
+
+static void start_here(void *argument)
+{
+    struct thread *t = argument;
+
+    if (t->state == THREAD_STOPPED)
+        sched_wake(t);
+}
+
+void thread_start(struct thread *t)
+{
+    cpu_call(t->cpu, start_here, t);
+}
+
+/* Ends a protected control transfer that `t` takes part in: a caller whose callee goes is told. */
+static void leave_pct(struct thread *t)
+{
+    if (t->pct_callee)
+        t->pct_callee->pct_caller = NULL;
+    t->pct_callee = NULL;
+    struct thread *caller = t->pct_caller;
+    t->pct_caller = NULL;
+    if (!caller)
+        return;
+    caller->pct_callee = NULL;
+    thread_regs(caller)->rax = ERR_BAD_STATE;
+    sched_wake(caller);
+}
+
+static void leave_all(struct thread *t, bool dies)
+{
+    hook_thread_stopping(t, dies);
+    leave_pct(t);
+    sched_clear_deadline(t);
+}
+
+static void stop_here(void *argument)
+{
+    struct thread *t = argument;
+
+    if (t->state == THREAD_DEAD)
+        return;
+    leave_all(t, false);
+    sched_block(t, THREAD_STOPPED);
+}
+
+void thread_stop(struct thread *t)
+{
+    cpu_call(t->cpu, stop_here, t);
+}
+
+static void kill_here(void *argument)
+{
+    struct thread *t = argument;
+
+    if (t->state == THREAD_DEAD)
+        return;
+    leave_all(t, true);
+    sched_block(t, THREAD_DEAD);
+}
+
+void thread_kill(struct thread *t)
+{
+    cpu_call(t->cpu, kill_here, t);
+}
+
+static void forget_here(void *argument)
+{
+    struct thread *t = argument;
+    struct cpu *c = cpu_this();
+
+    for (unsigned i = 0; i < SLICE_COUNT; i++)
+        if (c->slices[i] == t)
+            c->slices[i] = NULL;
+    if (c->chosen == t)
+        c->chosen = NULL;
+    if (c->current == t)
+        c->current = NULL;
+}
+
+void thread_forget(struct thread *t)
+{
+    ASSERT(t->state == THREAD_DEAD);
+    by_number[t->number] = NULL;
+    cpu_call(t->cpu, forget_here, t);
+    list_remove(&t->env_link);
+    t->env->info->threads--;
+}

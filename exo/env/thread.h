@@ -1,0 +1,97 @@
+/*
+ * Threads: execution contexts with a UTCB. A thread is one frame.
+ *
+ * Only its home CPU touches a thread's state, registers and queues; others ask that CPU
+ * (cpu_call). Creation and destruction also hold the forest lock.
+ */
+#pragma once
+
+#include "exo/abi/cap.h"
+#include "exo/abi/utcb.h"
+#include "exo/arch/cpu.h"
+#include "exo/base/list.h"
+
+enum thread_state {
+    THREAD_STOPPED,
+    THREAD_READY,       /* in a ready queue, or about to be switched to                     */
+    THREAD_RUNNING,     /* current on its CPU                                               */
+    THREAD_IN_NOTIFY,   /* waits for a notification                                         */
+    THREAD_PCT_IDLE,    /* waits for a protected control transfer                           */
+    THREAD_PCT_CALLING, /* waits for one to return                                          */
+    THREAD_IPC_SEND,    /* waits for its partner to receive                                 */
+    THREAD_IPC_RECEIVE, /* waits for a partner to send                                      */
+    THREAD_DEAD         /* its UTCB is gone                                                 */
+};
+
+struct thread {
+    struct node utcb_node; /* child of the page binding that is the UTCB                */
+    struct node spare[3];
+    struct arch_thread arch; /* its registers and extended state                          */
+
+    struct env *env;
+    uint8_t *utcb;      /* the UTCB page in the kernel's map                         */
+    vaddr_t utcb_va;    /* and in the env's space                                    */
+    uint64_t global_id; /* number << 32 | version                                    */
+    uint32_t number;
+    uint32_t cpu;  /* home                                                      */
+    uint8_t state; /* enum thread_state                                         */
+    uint8_t priority;
+    struct list queue;      /* ready queue, or the waiters of a notification             */
+    struct list env_link;   /* the env's threads                                         */
+    struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
+    uint64_t deadline;
+
+    struct notification *awaited; /* THREAD_IN_NOTIFY                                       */
+    uint64_t awaited_bits;
+    struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
+    struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */
+
+    struct list senders;   /* threads in THREAD_IPC_SEND to this one                    */
+    struct list send_link; /* the partner's `senders`                                   */
+    struct thread *ipc_to; /* THREAD_IPC_SEND                                           */
+    uint64_t ipc_from;     /* whom it receives from next: an ID, any, or nil            */
+    uint64_t ipc_timeouts; /* as given                                                  */
+    bool ipc_fault;        /* the IPC is the kernel's, on its behalf, for a page fault  */
+    uint64_t ipc_fault_tag, ipc_fault_address; /* its message                               */
+};
+_Static_assert(offsetof(struct thread, arch) == 64, "the CPU wants it aligned to 64 bytes");
+_Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
+
+/* The user's registers. */
+static inline struct regs *thread_regs(struct thread *t)
+{
+    return &t->arch.regs;
+}
+
+/* The exokernel's part of a thread's UTCB. The user writes to it at any time: read once. */
+static inline volatile struct utcb_exo *thread_exo(const struct thread *t)
+{
+    return (volatile struct utcb_exo *)(t->utcb + UTCB_EXO);
+}
+
+/* Message register i, or with TCR_* a thread control register. */
+static inline volatile uint64_t *thread_mr(const struct thread *t, int i)
+{
+    return (volatile uint64_t *)(t->utcb + UTCB_MR) + i;
+}
+
+/* The thread with that number, or NULL. */
+struct thread *thread_by_number(uint32_t number);
+
+/* The lowest number free, or 0. */
+uint32_t thread_number_free(void);
+
+/* Fills a zeroed thread in `frame` and enters it into the tables, stopped. Pre: `number` is free;
+ * `utcb` is the kernel's address of the page at `utcb_va`. */
+struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
+                           vaddr_t utcb_va);
+
+/* Starts a stopped thread; stops one for good or until it is started. On any CPU. */
+void thread_start(struct thread *t);
+void thread_stop(struct thread *t);
+
+/* Stops `t` for ever; its UTCB may go. On any CPU. */
+void thread_kill(struct thread *t);
+
+/* Takes a killed thread out of all tables; its frame may go. On any CPU. */
+void thread_forget(struct thread *t);

@@ -1,0 +1,4 @@
+KERNEL += exo/io/pci.c exo/io/virtio.c exo/io/virtq.c exo/io/virtio_net.c
+
+HOST_TESTS += virtio
+virtio-needs := exo/io/virtq.c exo/io/virtio_net.c

@@ -1,0 +1,220 @@
+/*
+ * The network card of nic.h as a virtio network device: one queue each way, no offloads, receive
+ * buffers of the kernel's own, packets to send taken from where they lie.
+ */
+#include "exo/io/nic.h"
+
+#include "exo/base/assert.h"
+#include "exo/io/virtio.h"
+#include "exo/io/virtq.h"
+
+/* virtio 1.1, "Network Device". */
+#define NUMBER       1u
+#define QUEUE_RX     0u
+#define QUEUE_TX     1u
+#define F_MTU        ((uint64_t)1 << 3)
+#define F_MAC        ((uint64_t)1 << 5)
+#define CONFIG_MTU   10u
+#define HEADER_BYTES 12u
+
+#define RX_BUFFERS      128u
+#define RX_BUFFER_BYTES 2048u
+#define RX_FRAMES       (RX_BUFFERS * RX_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
+#define MTU_MAX         1500u
+#define MTU_MIN         68u /* RFC 791: what every link must carry */
+_Static_assert(HEADER_BYTES + NIC_PACKET_MAX <= RX_BUFFER_BYTES, "a packet fits a buffer");
+_Static_assert(RX_BUFFERS <= VIRTQ_MAX, "each buffer has a descriptor");
+
+static struct {
+    bool found;   /* there is one, and it was understood                    */
+    bool present; /* it runs                                                */
+    uint8_t mac[6];
+    uint16_t mtu;
+    uint32_t restarts;
+    uint16_t rx_size, tx_size; /* descriptors                               */
+    struct virtio_device device;
+    struct virtio_memory rx_memory, tx_memory, buffers;
+    /* What goes before every packet. Without offloads it is zero always, so one serves all. */
+    struct virtio_memory header;
+    struct virtq rx, tx;
+} nic;
+
+static uint16_t smaller_size(uint16_t limit, uint16_t most)
+{
+    uint16_t size = most;
+
+    while (size > limit)
+        size /= 2;
+    return size;
+}
+
+/* Offers receive buffer `index` to the card. */
+static void post_buffer(uint32_t index)
+{
+    const struct virtq_piece piece = {nic.buffers.physical + index * RX_BUFFER_BYTES,
+                                      HEADER_BYTES + NIC_PACKET_MAX};
+    bool posted = virtq_offer(&nic.rx, &piece, 0, 1, index);
+
+    ASSERT(posted); /* each buffer has a descriptor */
+}
+
+static bool agree_on_features(void)
+{
+    uint64_t agreed;
+
+    if (!virtio_agree(&nic.device, F_MAC | F_MTU, &agreed) || !(agreed & F_MAC))
+        return false;
+    for (unsigned i = 0; i < 6; i++)
+        nic.mac[i] = virtio_config8(&nic.device, i);
+    nic.mtu = MTU_MAX;
+    if (agreed & F_MTU) {
+        unsigned mtu = virtio_config8(&nic.device, CONFIG_MTU) |
+                       (unsigned)virtio_config8(&nic.device, CONFIG_MTU + 1) << 8;
+        if (mtu < MTU_MIN)
+            return false;
+        if (mtu < MTU_MAX)
+            nic.mtu = (uint16_t)mtu;
+    }
+    return true;
+}
+
+/* From reset to running with empty queues and all receive buffers posted. */
+static bool start_device(void)
+{
+    if (!agree_on_features())
+        return false;
+
+    nic.rx_size = smaller_size(virtio_queue_limit(&nic.device, QUEUE_RX), RX_BUFFERS);
+    nic.tx_size = smaller_size(virtio_queue_limit(&nic.device, QUEUE_TX), VIRTQ_MAX);
+    if (nic.rx_size == 0 || nic.tx_size < 1 + NIC_SEGMENTS_MAX)
+        return false;
+    virtq_init(&nic.rx, nic.rx_memory.at, nic.rx_size);
+    virtq_init(&nic.tx, nic.tx_memory.at, nic.tx_size);
+    if (!virtio_queue_start(&nic.device, QUEUE_RX, nic.rx_memory.physical, nic.rx_size) ||
+        !virtio_queue_start(&nic.device, QUEUE_TX, nic.tx_memory.physical, nic.tx_size))
+        return false;
+
+    for (uint32_t i = 0; i < nic.rx_size; i++)
+        post_buffer(i);
+    virtio_start(&nic.device);
+    virtio_notify(&nic.device, QUEUE_RX);
+    return true;
+}
+
+void nic_init(void)
+{
+    nic.found = nic.present = false;
+    if (!virtio_open(&nic.device, NUMBER, hook_nic_interrupt) || !virtio_reset(&nic.device))
+        return;
+    nic.rx_memory = virtio_memory(VIRTQ_FRAMES);
+    nic.tx_memory = virtio_memory(VIRTQ_FRAMES);
+    nic.buffers = virtio_memory(RX_FRAMES);
+    nic.header = virtio_memory(1);
+    nic.present = nic.found = start_device();
+    if (!nic.present)
+        virtio_reset(&nic.device);
+}
+
+bool nic_present(void)
+{
+    return nic.present;
+}
+
+void nic_mac(uint8_t mac[6])
+{
+    for (unsigned i = 0; i < 6; i++)
+        mac[i] = nic.found ? nic.mac[i] : 0;
+}
+
+uint16_t nic_mtu(void)
+{
+    return nic.mtu;
+}
+
+uint32_t nic_restarts(void)
+{
+    return nic.restarts;
+}
+
+bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+{
+    struct virtq_piece pieces[1 + NIC_SEGMENTS_MAX];
+    uint32_t bytes = 0;
+
+    ASSERT(count >= 1 && count <= NIC_SEGMENTS_MAX);
+    if (!nic.present)
+        return false;
+    pieces[0] = (struct virtq_piece){nic.header.physical, HEADER_BYTES};
+    for (unsigned i = 0; i < count; i++) {
+        pieces[1 + i] = (struct virtq_piece){segments[i].address, segments[i].length};
+        bytes += segments[i].length;
+    }
+    ASSERT(bytes >= NIC_PACKET_MIN && bytes <= NIC_PACKET_MAX);
+    return virtq_offer(&nic.tx, pieces, 1 + count, 0, cookie);
+}
+
+void nic_flush(void)
+{
+    if (nic.present && virtq_wants_notify(&nic.tx))
+        virtio_notify(&nic.device, QUEUE_TX);
+}
+
+/* Shows received packets upwards and gives their buffers back. False: the card broke the contract.
+ */
+static bool take_received(void)
+{
+    struct virtq_done done;
+    enum virtq_result result = VIRTQ_EMPTY;
+    unsigned count = 0;
+
+    for (; count < nic.rx_size; count++) {
+        result = virtq_take(&nic.rx, &done);
+        if (result != VIRTQ_TAKEN)
+            break;
+        /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
+        if (done.length >= HEADER_BYTES + NIC_PACKET_MIN)
+            hook_nic_received((const uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
+                                  HEADER_BYTES,
+                              done.length - HEADER_BYTES);
+        post_buffer(done.cookie);
+    }
+    if (count > 0 && virtq_wants_notify(&nic.rx))
+        virtio_notify(&nic.device, QUEUE_RX);
+    return result != VIRTQ_BROKEN;
+}
+
+static bool take_sent(void)
+{
+    struct virtq_done done;
+
+    for (unsigned count = 0; count < nic.tx_size; count++) {
+        enum virtq_result result = virtq_take(&nic.tx, &done);
+        if (result != VIRTQ_TAKEN)
+            return result != VIRTQ_BROKEN;
+        hook_nic_sent(done.cookie);
+    }
+    return true;
+}
+
+void nic_poll(void)
+{
+    if (nic.present && (!take_sent() || !take_received()))
+        nic_restart();
+}
+
+void nic_restart(void)
+{
+    uint32_t cookies[VIRTQ_MAX];
+
+    if (!nic.present)
+        return;
+    nic.restarts++;
+    nic.present = false;
+    bool obeyed = virtio_reset(&nic.device);
+    unsigned count = virtq_cookies(&nic.tx, cookies);
+    nic.present = obeyed && start_device();
+    if (obeyed && !nic.present)
+        virtio_reset(&nic.device);
+    for (unsigned i = 0; i < count; i++)
+        hook_nic_sent(cookies[i]);
+}

@@ -1,0 +1,108 @@
+/*
+ * A split virtqueue (virtio 1.1, "Split Virtqueues"), the driver's side. Pure logic over memory
+ * that a device shares. The device is not trusted: what it writes is read once and checked, and the
+ * driver's own book-keeping lies outside the shared memory.
+ *
+ * Invariants. virtq_check() tests them all and names the broken one.
+ *   Q1  each descriptor is either on the free list or in one chain in flight, and only once
+ *   Q2  free_count is the length of the free list
+ *   Q3  in_flight is the number of chains
+ *
+ * Locking: the owner's. Nothing here blocks.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define VIRTQ_MAX    256u /* descriptors; a power of two               */
+#define VIRTQ_FRAMES 2u   /* adjacent frames that hold a queue, zeroed */
+
+/* Where the three parts lie in those frames, bytes. */
+#define VIRTQ_AT_DESC  0u
+#define VIRTQ_AT_AVAIL 4096u
+#define VIRTQ_AT_USED  5120u
+
+struct virtq_desc {
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags;
+    uint16_t next;
+};
+_Static_assert(sizeof(struct virtq_desc) * VIRTQ_MAX <= VIRTQ_AT_AVAIL, "descriptors fit");
+
+struct virtq_avail {
+    uint16_t flags;
+    uint16_t index;
+    uint16_t ring[VIRTQ_MAX];
+};
+_Static_assert(VIRTQ_AT_AVAIL + sizeof(struct virtq_avail) + 2 <= VIRTQ_AT_USED, "avail fits");
+
+struct virtq_used {
+    uint16_t flags;
+    uint16_t index;
+    struct {
+        uint32_t id;
+        uint32_t length;
+    } ring[VIRTQ_MAX];
+};
+_Static_assert(VIRTQ_AT_USED + sizeof(struct virtq_used) + 2 <= VIRTQ_FRAMES * 4096, "used fits");
+
+/* One buffer of a chain. */
+struct virtq_piece {
+    paddr_t address;
+    uint32_t length;
+};
+
+/* The driver's own record of a descriptor. */
+struct virtq_record {
+    uint16_t next;     /* in its chain, or in the free list; VIRTQ_END                     */
+    uint16_t chained;  /* descriptors of the chain that begins here; 0: none begins here   */
+    uint32_t writable; /* bytes of that chain that the device may write                    */
+    uint32_t cookie;
+};
+
+#define VIRTQ_END 0xffffu
+
+struct virtq {
+    volatile struct virtq_desc *desc; /* written by the driver only */
+    volatile struct virtq_avail *avail;
+    const volatile struct virtq_used *used; /* written by the device */
+    uint16_t size;                          /* descriptors in use; a power of two */
+    uint16_t free;                          /* first of the free list, or VIRTQ_END */
+    uint16_t free_count;
+    uint16_t in_flight;
+    uint16_t offered; /* free-running: chains ever offered; avail->index */
+    uint16_t taken;   /* free-running: used entries ever taken           */
+    struct virtq_record records[VIRTQ_MAX];
+};
+
+enum virtq_result {
+    VIRTQ_EMPTY,  /* the device has finished no further chain                        */
+    VIRTQ_TAKEN,  /* *out says which                                                 */
+    VIRTQ_BROKEN, /* the device broke the contract; it must be reset, the queue made anew */
+};
+
+struct virtq_done {
+    uint32_t cookie;
+    uint32_t length; /* bytes that the device says it wrote; at most what it was given */
+};
+
+/* Makes an empty queue in `memory` (VIRTQ_FRAMES frames). The device does not run. */
+void virtq_init(struct virtq *q, void *memory, uint16_t size);
+
+/* Offers a chain of `readable` pieces and then `writable` ones. False when descriptors are short:
+ * nothing has changed. Pre: at least one piece. */
+bool virtq_offer(struct virtq *q, const struct virtq_piece *pieces, unsigned readable,
+                 unsigned writable, uint32_t cookie);
+
+/* Takes the next chain that the device has finished; its descriptors are free again. */
+enum virtq_result virtq_take(struct virtq *q, struct virtq_done *out);
+
+/* Whether the device wants to be told of chains offered since it last looked. */
+bool virtq_wants_notify(const struct virtq *q);
+
+/* Writes the cookies of all chains in flight; returns how many. Pre: room for `size`. */
+unsigned virtq_cookies(const struct virtq *q, uint32_t *cookies);
+
+/* NULL when Q1 to Q3 hold, else a sentence that begins with the broken invariant's name. */
+const char *virtq_check(const struct virtq *q);

@@ -1,0 +1,23 @@
+/*
+ * Address spaces: finding the entry that serves an address, and the user's memory as the kernel may
+ * touch it: never at the user's addresses, only through a walk that checks rights.
+ *
+ * Locking: the caller holds the forest lock, or the entries cannot change for another reason that
+ * it states.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+#include "exo/arch/mmu.h"
+
+/* The entry for `va` in the table of `level` under `root`, or NULL when a table is missing above
+ * it. Level 4 is the root itself and always there. */
+pte_t *space_entry(pfn_t root, vaddr_t va, unsigned level);
+
+/* Where the kernel sees the user's byte at `va`, if it is mapped with `need`; else NULL. Good for
+ * the rest of its page. */
+void *space_user(pfn_t root, vaddr_t va, rights_t need);
+
+/* Copies from and to the user. False, and an unknown part copied, when a page lacks the right. */
+bool space_copy_in(pfn_t root, void *to, vaddr_t from, size_t bytes);
+bool space_copy_out(pfn_t root, vaddr_t to, const void *from, size_t bytes);

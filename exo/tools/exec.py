@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Boots exo4 with a folder as the root file system, runs one command there, and becomes it.
+
+usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--smp N] [--mem SIZE] [--timeout S] ...
+
+The command's standard output and error are this program's, its input too, its exit status too.
+Nothing else is printed, unless something went wrong. Further statuses: 64 misuse, 70 the system
+itself failed, 124 TIMEOUT, 130 Ctrl-C.
+"""
+import os
+import shlex
+import sys
+import tempfile
+
+import mkarchive
+import qemu
+
+WAYS = ("libos", "patched", "trampoline", "server")
+DEFAULT_WAY = "trampoline"
+MEM_MIN = 512 << 20
+MEM_MAX_ARCHIVE = 1800 << 20  # QEMU puts archives below 2 GiB, beside the firmware's tables
+
+
+def environment():
+    yield "PATH=/bin:/sbin:/usr/bin:/usr/sbin"
+    yield "HOME=/"
+    yield "TERM=" + os.environ.get("TERM", "dumb")
+
+
+def nul_separated(words):
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+def words_of(cmd):
+    if not cmd or not cmd.strip():
+        raise qemu.Misuse("CMD is missing: make exec ROOT=dir CMD='/bin/prog args'")
+    try:
+        return shlex.split(cmd)
+    except ValueError as problem:
+        raise qemu.Misuse(f"CMD={cmd}: {problem}") from None
+
+
+def check_root(root):
+    if not root:
+        raise qemu.Misuse("ROOT is missing: make exec ROOT=dir CMD='/bin/prog args'")
+    if not os.path.exists(root):
+        raise qemu.Misuse(f"ROOT={root}: there is no such folder")
+    if not os.path.isdir(root):
+        raise qemu.Misuse(f"ROOT={root}: is not a folder")
+
+
+def memory_for(archive_bytes, wanted):
+    """Room for the archive, and for the copies that the program makes of it."""
+    if archive_bytes > MEM_MAX_ARCHIVE:
+        raise qemu.Misuse(f"the root file system has {archive_bytes >> 20} MiB; "
+                          f"the boot can carry {MEM_MAX_ARCHIVE >> 20}")
+    if wanted:
+        if qemu.mem_bytes(wanted) < 2 * archive_bytes:
+            raise qemu.Misuse(f"MEM={wanted}: too small for a root file system of "
+                              f"{archive_bytes >> 20} MiB")
+        return wanted
+    return f"{(MEM_MIN + (3 * archive_bytes if archive_bytes > 64 << 20 else 0)) >> 20}M"
+
+
+def boot(args):
+    words = words_of(args.cmd)
+    check_root(args.root)
+    via = args.via or DEFAULT_WAY
+    if via not in WAYS:
+        raise qemu.Misuse(f"VIA={via}: want one of {', '.join(WAYS)}")
+
+    # A file without a name: nothing is left behind, however this program ends.
+    with tempfile.TemporaryFile() as archive:
+        mkarchive.make(archive, trees=[args.root], archives=[args.system],
+                       blobs=[(b".exo4/argv", nul_separated(words)),
+                              (b".exo4/environ", nul_separated(environment()))])
+        archive.flush()
+        size = archive.tell()
+        options = qemu.options_of(args, append=f"exec via={via}",
+                                  mem=memory_for(size, args.mem),
+                                  initrd=f"/dev/fd/{archive.fileno()}",
+                                  pass_fds=(archive.fileno(),))
+        return qemu.run_quietly(options, stdin=0, log=qemu.open_log(args.log))
+
+
+def main():
+    ap = qemu.Parser(usage=__doc__)
+    ap.add_argument("--root")
+    ap.add_argument("--cmd")
+    ap.add_argument("--via")
+    ap.add_argument("--log", help="where the kernel's log goes; - is standard error")
+    ap.add_argument("--system", default=str(qemu.SYSTEM), help="the system archive")
+    qemu.add_options(ap)
+    try:
+        status = boot(ap.parse_args())
+    except (qemu.Misuse, mkarchive.Refused, OSError) as problem:
+        print(f"exec: {problem}", file=sys.stderr)
+        status = qemu.STATUS_USAGE
+    except KeyboardInterrupt:
+        status = qemu.STATUS_INTERRUPT
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+# What a user types. `help` prints the sentences behind ##.
+all: $(IMAGE) $(HOST_TOOLS:%=build/host/%) ## Build the kernel, its programs and the tools.
+
+image: $(IMAGE)
+
+setup: $(SETUP) $(MUSL_STAMP) $(LWIP_STAMP) ## Install packages and fetch sources, and nothing else.
+
+# The options of a boot are read from the command line of make: SMP=2 MEM=1G ICOUNT=1 NET=user
+# FWD=8080:80 ACCEL=kvm TIMEOUT=60 LOG=file. They reach Python unexpanded, so that `$` is safe.
+BOOT_OPTIONS := ROOT CMD VIA SMP MEM ICOUNT NET FWD ACCEL TIMEOUT LOG
+$(foreach v,$(BOOT_OPTIONS),$(eval override $(v) := $$(value $(v))))
+export $(BOOT_OPTIONS)
+MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT"
+
+run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot with a shell here and a web page on port 8080.
+	@echo "exo4: web page on http://localhost:8080/, shell below; Ctrl-C ends the machine"
+	@python3 exo/tools/qemu.py --append run=default --initrd $(BUILD)/run.cpio $(MACHINE) \
+	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$${LOG:-build/run.log}"
+
+# make itself ends with 2 whenever a recipe fails, and says so. These goals end with the status of
+# what they ran, by the extension in make_exit.c: GOAL-run leaves a status other than 0 in a file,
+# and the recipe of GOAL, which make reads only then, ends make with it. The last line of
+# end_with_status is for a make that cannot load extensions.
+STATUS := build/.status.
+ifneq ($(and $(filter exec test test-%,$(MAKECMDGOALS)),$(filter load,$(.FEATURES))),)
+-load build/host/make_exit.so
+endif
+build/host/make_exit.so: exo/tools/make_exit.c | $(SETUP)
+	@mkdir -p $(@D)
+	@gcc -std=c11 $(WARN) -O2 -shared -fPIC $< -o $@
+
+recorded = mkdir -p build; rm -f $(STATUS)$$PPID; $(1) || echo $$? > $(STATUS)$$PPID
+define end_with_status
+$(exit-as-recorded $(STATUS))
+@if [ -e $(STATUS)$$PPID ]; then read s < $(STATUS)$$PPID; rm $(STATUS)$$PPID; exit $$s; fi
+endef
+
+exec-image:
+	@mkdir -p build
+	@flock build/.lock $(MAKE) --silent image </dev/null >&2
+
+exec-run: exec-image
+	@$(call recorded,python3 exo/tools/exec.py --root "$$ROOT" --cmd "$$CMD" --via "$$VIA" \
+	    $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
+
+exec: exec-run                              ## Run CMD='/bin/prog args' with the folder ROOT=dir as /.
+	$(end_with_status)
+
+# T=name chooses among the tests by a part of their names.
+chosen       = $(foreach t,$(1),$(if $(T),$(if $(findstring $(T),$(notdir $(t))),$(t)),$(t)))
+SCRIPT_TESTS := $(sort $(wildcard tests/system/*.sh tests/system/*.py tests/tools/test_*.py))
+host_paths   = $(patsubst %,build/host/test_%,$(call chosen,$(HOST_TESTS)))
+run_host     = $(addprefix --host ,$(host_paths))
+run_guest    = $(foreach t,$(call chosen,$(GUEST_TESTS)),--guest '$(t) $($(t)-boot)')
+run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
+run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
+TOOLS       := $(HOST_TOOLS:%=build/host/%)
+
+test-run: $(IMAGE) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
+	@$(call run_tests,$(run_host) $(run_guest) $(run_script))
+test-host-run: $(host_paths)
+	@$(call run_tests,$(run_host))
+test-qemu-run: $(IMAGE)
+	@$(call run_tests,$(run_guest))
+test-system-run: $(IMAGE) $(BUILD)/run.cpio $(TOOLS)
+	@$(call run_tests,$(run_script))
+
+test: test-run                              ## Every test, or T=name.
+	$(end_with_status)
+test-host: test-host-run                    ## The tests of C code on this machine (CMocka), or T=name.
+	$(end_with_status)
+test-qemu: test-qemu-run                    ## The tests inside the guest (TAP), or T=name.
+	$(end_with_status)
+test-system: test-system-run                ## The tests from outside, or T=name.
+	$(end_with_status)
+
+check: | $(SETUP)                           ## Format, layers, manual, sizes, words, static analysis.
+	@sh tests/tools/check.sh $(filter %.c,$(KERNEL))
+
+format: | $(SETUP)                          ## Let clang-format rewrite every C file.
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+
+clean:                                      ## Remove what was built; keep fetched sources and set-up.
+	@rm -rf $(BUILD) build/host build/grafts build/test build/lab build/graph
+
+distclean:                                  ## Remove build/ whole.
+	@rm -rf build
+
+help:                                       ## Print this list.
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
+
+.PHONY: all image setup run exec exec-image exec-run test test-run test-host test-host-run test-qemu \
+        test-qemu-run test-system test-system-run check format clean distclean help

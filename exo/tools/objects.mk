@@ -1,0 +1,92 @@
+# How sources become objects, libraries, grafts and the kernel. One folder of objects per kind of
+# code, because a file shared by kernel and user (exo/base, grafts) is compiled for each.
+objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
+
+PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
+KERNEL_FLAGS := $(FLAGS) $(PLAIN) -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
+                -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
+USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
+LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
+NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
+GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
+
+# A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
+define flags_file
+$(OBJ)/$(1).flags: FORCE | $(SETUP)
+	@mkdir -p $$(@D)
+	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' > $$@
+endef
+$(eval $(call flags_file,kernel,$(CC) $(KERNEL_FLAGS)))
+$(eval $(call flags_file,user,$(CC) $(USER_FLAGS)))
+$(eval $(call flags_file,net,$(CC) $(NET_FLAGS)))
+$(eval $(call flags_file,graft,$(CLANG) $(GRAFT_FLAGS)))
+
+# object_rule: kind, flags, what must exist first.
+define object_rule
+$(OBJ)/$(1)/%.o: %.c $(OBJ)/$(1).flags | $(SETUP) $(3)
+	@mkdir -p $$(@D)
+	@echo "  CC      $$< ($(1))"
+	@$(CC) $(2) -MMD -MP -c $$< -o $$@
+$(OBJ)/$(1)/%.o: %.S $(OBJ)/$(1).flags | $(SETUP) $(3)
+	@mkdir -p $$(@D)
+	@echo "  AS      $$< ($(1))"
+	@$(CC) $(2) $$(ASM_DEFINES) -MMD -MP -c $$< -o $$@
+endef
+$(eval $(call object_rule,kernel,$(KERNEL_FLAGS),))
+$(eval $(call object_rule,user,$(USER_FLAGS),))
+$(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
+
+# The kernel holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
+SIGMA0        := $(USER_DIR)/sigma0.elf
+KERNEL_SCRIPT := exo/arch/$(ARCH)/kernel.ld
+$(OBJ)/kernel/exo/arch/$(ARCH)/image.o: ASM_DEFINES := -DSIGMA0_PATH='"$(SIGMA0)"'
+$(OBJ)/kernel/exo/arch/$(ARCH)/image.o: $(SIGMA0)
+
+$(BUILD)/kernel.elf: $(call objects,kernel,$(KERNEL)) $(KERNEL_SCRIPT)
+	@echo "  LINK    $@"
+	@$(CC) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=0x1000 -Wl,-T,$(KERNEL_SCRIPT) $(filter %.o,$^) -o $@
+
+# archive_rule: library, its objects.
+define archive_rule
+$(LIB)/$(1).a: $(2)
+	@mkdir -p $$(@D)
+	@echo "  AR      $$@"
+	@rm -f $$@
+	@$(AR) rcsD $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call archive_rule,libos,$(call objects,user,$(LIBOS))))
+$(eval $(call archive_rule,libos-net,$(call objects,net,$(LIBOS_NET))))
+$(eval $(call archive_rule,libos-posix,$(call objects,net,$(LIBOS_POSIX))))
+
+# lwIP's core, by name: the folder is not there yet when this is read for the first time.
+LWIP_FILES := $(addprefix core/,altcp altcp_alloc altcp_tcp def dns inet_chksum init ip mem memp \
+                netif pbuf raw stats sys tcp tcp_in tcp_out timeouts udp) \
+              $(addprefix core/ipv4/,autoip dhcp etharp icmp igmp ip4 ip4_addr ip4_frag) \
+              $(addprefix core/ipv6/,dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) \
+              netif/ethernet
+LWIP_OBJECTS := $(LWIP_FILES:%=$(OBJ)/lwip/%.o)
+LWIP_FLAGS   := -std=gnu11 $(PLAIN) -g -fPIE -mcmodel=small -mno-avx -I. $(LWIP_INCLUDE)
+$(eval $(call flags_file,lwip,$(CC) $(LWIP_FLAGS)))
+$(eval $(call archive_rule,liblwip,$(LWIP_OBJECTS)))
+
+$(LWIP_OBJECTS): $(OBJ)/lwip/%.o: $(OBJ)/lwip.flags $(LWIP_STAMP) | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  CC      lwip/$*.c"
+	@$(CC) $(LWIP_FLAGS) -MMD -MP -c $(LWIP_SOURCE)/src/$*.c -o $@
+
+graft_object = build/grafts/$(notdir $(basename $(1))).o
+define graft_rule
+$(call graft_object,$(1)): $(1) $(OBJ)/graft.flags | $(SETUP)
+	@mkdir -p $$(@D)
+	@echo "  GRAFT   $$<"
+	@$(CLANG) $(GRAFT_FLAGS) -MMD -MP -c $$< -o $$@
+endef
+$(foreach g,$(GRAFTS),$(eval $(call graft_rule,$(g))))
+
+-include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL)) $(call objects,user,$(LIBOS)) \
+    $(call objects,net,$(LIBOS_NET) $(LIBOS_POSIX)) $(LWIP_OBJECTS) \
+    $(foreach g,$(GRAFTS),$(call graft_object,$(g))))
+
+.PHONY: FORCE
+.DELETE_ON_ERROR:

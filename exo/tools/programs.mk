@@ -1,0 +1,86 @@
+# Programs: for the guest (NAME.elf), for this machine (tools and CMocka tests), and the archives
+# that carry the guest's.
+LIBGCC          = $(shell $(CC) -print-libgcc-file-name)
+PROGRAM_SCRIPT := libos/start/$(ARCH)/program.ld
+
+# A guest test is a program made of its own file, what NAME-sources adds, and the TAP printer.
+define guest_test
+$(1)-sources := $$(if $$($(1)-sources),$$($(1)-sources),tests/qemu/$(1).c) tests/qemu/tap.c
+$(1)-libs    := $$(if $$($(1)-libs),$$($(1)-libs),libos)
+endef
+$(foreach t,$(GUEST_TESTS),$(eval $(call guest_test,$(t))))
+GUEST_PROGRAMS := $(PROGRAMS) $(GUEST_TESTS)
+
+# Each library brings those below it; lwIP comes with libos-net.
+below-libos       := libos
+below-libos-net   := libos-net liblwip libos
+below-libos-posix := libos-posix libos-net liblwip libos
+below-musl        := libos-posix libos-net liblwip libos
+archives = $(sort $(foreach l,$(1),$(patsubst %,$(LIB)/%.a,$(below-$(l)))))
+
+# Which headers a program may see follows from its libraries.
+program_kind = $(if $(filter musl,$($(1)-libs)),musl,$(if \
+                    $(filter libos-net libos-posix,$($(1)-libs)),net,user))
+program_objects = $(call objects,$(call program_kind,$(1)),$($(1)-sources))
+program_base = -Wl,-Ttext-segment=$(or $($(1)-base),0x400000)
+
+STATIC := -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
+          -Wl,-z,max-page-size=0x1000
+
+define libos_program
+$(USER_DIR)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(PROGRAM_SCRIPT)
+	@mkdir -p $$(@D)
+	@echo "  LINK    $$@"
+	@$(CC) $(STATIC) $(call program_base,$(1)) -Wl,-T,$(PROGRAM_SCRIPT) $$(filter %.o,$$^) \
+	    -Wl,--start-group $$(filter %.a,$$^) $(LIBGCC) -Wl,--end-group -o $$@
+endef
+define musl_program
+$(USER_DIR)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(MUSL_LIBC)
+	@mkdir -p $$(@D)
+	@echo "  LINK    $$@"
+	@$(CC) $(STATIC) $(call program_base,$(1)) $(MUSL)/lib/crt1.o $(MUSL)/lib/crti.o \
+	    $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) $(LIBGCC) -Wl,--end-group \
+	    $(MUSL)/lib/crtn.o -o $$@
+endef
+$(foreach p,$(GUEST_PROGRAMS),$(eval $(if $(filter musl,$($(p)-libs)), \
+    $(call musl_program,$(p)),$(call libos_program,$(p)))))
+-include $(foreach p,$(GUEST_PROGRAMS),$(patsubst %.o,%.d,$(call program_objects,$(p))))
+
+# Host programs: tools plain, tests with the sanitizers and the kernel's own checks on.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+define host_tool
+build/host/$(1): $($(1)-sources) | $(SETUP)
+	@mkdir -p $$(@D)
+	@echo "  HOSTCC  $$@"
+	@gcc $(FLAGS) -O2 -D_GNU_SOURCE -MMD -MP -MF $$@.d $$(filter %.c,$$^) $($(1)-libs) -o $$@
+endef
+define host_test
+build/host/test_$(1): tests/host/test_$(1).c $(sort $($(1)-needs) tests/host/fakes/panic.c) | $(SETUP)
+	@mkdir -p $$(@D)
+	@echo "  HOSTCC  $$@"
+	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) -MMD -MP -MF $$@.d $$(filter %.c,$$^) -lcmocka -o $$@
+endef
+$(foreach t,$(HOST_TOOLS),$(eval $(call host_tool,$(t))))
+$(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
+-include $(HOST_TOOLS:%=build/host/%.d) $(HOST_TESTS:%=build/host/test_%.d)
+
+# The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
+# sigma0 is in the kernel's own image.
+ARCHIVED     := $(filter-out sigma0,$(GUEST_PROGRAMS))
+ARCHIVE_LIST := $(foreach p,$(ARCHIVED),.exo4/$(p).elf=$(USER_DIR)/$(p).elf) \
+                $(foreach g,$(GRAFTS),.exo4/$(notdir $(basename $(g))).o=$(call graft_object,$(g))) \
+                $(SYSTEM_FILES)
+path_of = $(lastword $(subst =, ,$(1)))
+
+# cpio_rule: archive, its files, an archive that it begins with.
+define cpio_rule
+$(OBJ)/$(1).flags: FORCE | $(SETUP)
+	@mkdir -p $$(@D)
+	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' > $$@
+$(BUILD)/$(1).cpio: $(foreach e,$(2),$(call path_of,$(e))) $(OBJ)/$(1).flags $(3) \
+    exo/tools/mkarchive.py
+	@echo "  CPIO    $$@"
+	@python3 exo/tools/mkarchive.py -o $$@ $(addprefix --append ,$(3)) $(addprefix --file ,$(2))
+endef
+$(eval $(call cpio_rule,system,$(ARCHIVE_LIST),))
+$(eval $(call cpio_rule,run,$(RUN_FILES),$(BUILD)/system.cpio))

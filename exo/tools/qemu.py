@@ -1,0 +1,396 @@
+#!/usr/bin/env python3
+"""Boots exo4 in QEMU: the one place that knows the machine, its serial ports and how it ends.
+
+Used as a module by exec.py and the tests, and as a command by `make run`. The agreement between
+the guest and this file (ports, control lines, the end) stands in exo/tools/README.md.
+"""
+import argparse
+import collections
+import dataclasses
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+KERNEL = TOP / "build/x86_64/kernel.elf"
+SYSTEM = TOP / "build/x86_64/system.cpio"
+
+ENDED = (0x10 << 1) | 1  # isa-debug-exit turns a written v into QEMU's status 2v+1
+STATUS_USAGE, STATUS_BROKEN, STATUS_TIMEOUT, STATUS_INTERRUPT = 64, 70, 124, 130
+GRACE = 3.0      # seconds that a machine gets to end after it said `exit` or `panic:`
+CHUNK = 1 << 16
+
+
+class Misuse(Exception):
+    """An option makes no sense; the text says which and what would."""
+
+
+@dataclasses.dataclass
+class Options:
+    append: str = ""
+    smp: int = 1
+    mem: str = "512M"
+    icount: bool = False
+    net: str = "none"        # none, user, tap:NAME
+    fwd: str = ""            # HOST:GUEST, comma-separated, each with an optional udp:
+    accel: str = "tcg"
+    timeout: float = 0       # seconds; 0: none
+    kernel: str = str(KERNEL)
+    initrd: str = str(SYSTEM)
+    pass_fds: tuple = ()     # descriptors that `initrd` may name as /dev/fd/N
+
+
+def mem_bytes(text):
+    m = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    if not m or int(m[1]) == 0:
+        raise Misuse(f"MEM={text}: want a size such as 512M or 2G")
+    return int(m[1]) << {"K": 10, "M": 20, "G": 30, "": 20}[m[2]]
+
+
+def forwards(text):
+    for rule in filter(None, re.split(r"[,\s]+", text)):
+        m = re.fullmatch(r"(?:(tcp|udp):)?(\d+):(\d+)", rule)
+        if not m or not all(0 < int(port) < 65536 for port in m.group(2, 3)):
+            raise Misuse(f"FWD={rule}: want HOSTPORT:GUESTPORT, such as 8080:80 or udp:7000:7")
+        yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-:{m[3]}"
+
+
+def net_arguments(net, fwd):
+    card = "virtio-net-pci,netdev=net0,disable-legacy=on,vectors=3,romfile="
+    if fwd and net != "user":
+        raise Misuse("FWD needs NET=user")
+    if net == "none":
+        return ["-nic", "none"]
+    if net == "user":
+        return ["-netdev", ",".join(["user,id=net0", *forwards(fwd)]), "-device", card]
+    m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
+    if not m:
+        raise Misuse(f"NET={net}: want user, tap:NAME or none")
+    return ["-netdev", f"tap,id=net0,ifname={m[1]},script=no,downscript=no", "-device", card]
+
+
+def command_line(options, com_fds):
+    """QEMU's arguments; `com_fds` are three socket descriptors for COM1 to COM3."""
+    if options.accel not in ("tcg", "kvm"):
+        raise Misuse(f"ACCEL={options.accel}: want tcg or kvm")
+    if not 1 <= options.smp <= 255:
+        raise Misuse(f"SMP={options.smp}: want 1 to 255")
+    if options.icount and options.accel != "tcg":
+        raise Misuse("ICOUNT=1 needs ACCEL=tcg")
+    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35",
+            "-accel", options.accel, "-cpu", "max,-erms,-la57", "-smp", str(options.smp),
+            "-m", str(mem_bytes(options.mem) >> 20), "-display", "none", "-monitor", "none",
+            "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            "-kernel", options.kernel, "-initrd", options.initrd, "-append", options.append]
+    if options.icount:
+        args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
+    for number, fd in enumerate(com_fds, 1):
+        args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
+    return args + net_arguments(options.net, options.fwd)
+
+
+class Machine:
+    """One QEMU. Use as a context manager: on leaving, it is gone.
+
+    on_out(bytes), on_err(bytes) get COM1 and COM2 as they come; on_line(str) each line of COM3.
+    """
+
+    def __init__(self, options, on_out=None, on_err=None, on_line=None):
+        self.options = options
+        self.handlers = {1: on_out or self._keep_out, 2: on_err or self._keep_err}
+        self.on_line = on_line
+        self.out, self.err = bytearray(), bytearray()
+        self.log = collections.deque(maxlen=1000)  # the last lines of COM3
+        self.ready = False        # the guest reads COM1 and COM3 now
+        self.guest_status = None  # from `exit N`
+        self.panic = None
+        self.complaint = ""       # what QEMU itself said
+        self.deadline = None
+        self._partial = b""
+        self._stdin, self._sent, self._to_com1, self._to_com3 = None, 0, b"", b""
+        self._start()
+
+    def _keep_out(self, data):
+        self.out += data
+
+    def _keep_err(self, data):
+        self.err += data
+
+    def _start(self):
+        pairs = [socket.socketpair() for _ in range(3)]
+        theirs = [pair[1].fileno() for pair in pairs]
+        # setpriv: when this program is gone, however it ended, QEMU is killed too.
+        arguments = ["setpriv", "--pdeathsig", "KILL", *command_line(self.options, theirs)]
+        if not shutil.which("qemu-system-x86_64"):
+            raise Misuse("qemu-system-x86_64 is not installed; `make setup` installs it")
+        self.process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, pass_fds=(*theirs, *self.options.pass_fds),
+            start_new_session=True)
+        for pair in pairs:
+            pair[1].close()
+            pair[0].setblocking(False)
+        self.coms = {number: pair[0] for number, pair in enumerate(pairs, 1)}
+        os.set_blocking(self.process.stderr.fileno(), False)
+        self._open = {self.coms[n].fileno(): n for n in self.coms}
+        self._open[self.process.stderr.fileno()] = 0
+        if self.options.timeout:
+            self.deadline = time.monotonic() + self.options.timeout
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        for com in self.coms.values():
+            com.close()
+        self.process.stderr.close()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def feed(self, fd):
+        """Passes what comes from descriptor `fd` to COM1, and its end as an `eof` line."""
+        self._stdin = fd
+
+    # One turn of the loop ------------------------------------------------------------------
+
+    def _interest(self):
+        events = {fd: select.POLLIN for fd in self._open}
+        com1, com3 = self.coms[1].fileno(), self.coms[3].fileno()
+        if self._to_com1 and com1 in events:
+            events[com1] |= select.POLLOUT
+        elif self._stdin is not None and self.ready:
+            events[self._stdin] = select.POLLIN
+        if self._to_com3 and com3 in events:
+            events[com3] |= select.POLLOUT
+        return events
+
+    def pump(self, wait=0.2):
+        """Moves what is there to be moved. False when QEMU has ended and all is read."""
+        if not self._open:
+            return False
+        poll = select.poll()
+        for fd, events in self._interest().items():
+            poll.register(fd, events)
+        for fd, events in poll.poll(wait * 1000):
+            if fd not in self._open:
+                self._take_stdin()
+                continue
+            if events & select.POLLOUT:
+                self._send(self._open[fd])
+            if events & ~select.POLLOUT:
+                self._receive(fd)
+        return bool(self._open)
+
+    def _take_stdin(self):
+        try:
+            data = os.read(self._stdin, CHUNK)
+        except OSError:
+            data = b""
+        self._to_com1 += data
+        self._sent += len(data)
+        if not data:
+            self._stdin = None
+            self._to_com3 += b"eof %d\n" % self._sent
+
+    def _send(self, number):
+        waiting = {1: "_to_com1", 3: "_to_com3"}.get(number)
+        if not waiting:
+            return
+        data = getattr(self, waiting)
+        try:
+            setattr(self, waiting, data[self.coms[number].send(data):])
+        except BlockingIOError:
+            pass
+        except OSError:
+            setattr(self, waiting, b"")  # QEMU is gone; its end is seen by reading
+
+    def _receive(self, fd):
+        number = self._open[fd]
+        try:
+            data = os.read(fd, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            del self._open[fd]
+        if number == 0:
+            self.complaint += data.decode(errors="replace")
+        elif number == 3:
+            self._take_log(data)
+        elif data:
+            self.handlers[number](data)
+
+    def _take_log(self, data):
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if not data and self._partial:
+            lines, self._partial = [self._partial], b""
+        for raw in lines:
+            self._take_line(raw.decode(errors="replace").rstrip("\r"))
+
+    def _take_line(self, line):
+        if line == "ready":
+            self.ready = True
+        elif m := re.fullmatch(r"exit (\d+)", line):
+            self.guest_status = int(m[1]) & 0xFF
+            self._soon()
+        elif line.startswith("panic:"):
+            self.panic = self.panic or line
+            self._soon()
+        self.log.append(line)
+        if self.on_line:
+            self.on_line(line)
+
+    def _soon(self):
+        limit = time.monotonic() + GRACE
+        self.deadline = min(self.deadline or limit, limit)
+
+    # To the end ----------------------------------------------------------------------------
+
+    def wait_for(self, found, seconds):
+        """Runs until found() is true. False when the machine ended or the time is over."""
+        limit = time.monotonic() + seconds
+        while not found():
+            if time.monotonic() > limit or not self.pump():
+                return bool(found())
+        return True
+
+    def run(self):
+        """Runs to the machine's end. Returns (status, why): `why` is empty when the guest said
+        its status itself."""
+        late = False
+        while self.pump():
+            if self.deadline and time.monotonic() > self.deadline:
+                late = True
+                self.process.kill()
+                self.deadline = None
+        return self._verdict(self.process.wait(), late)
+
+    def _verdict(self, code, late):
+        if self.panic:
+            return STATUS_BROKEN, self.panic
+        if self.guest_status is not None:
+            return self.guest_status, ""
+        if late:
+            return STATUS_TIMEOUT, f"still running after {self.options.timeout:g} s"
+        if code < 0:
+            return STATUS_BROKEN, f"QEMU was killed by {signal.Signals(-code).name}"
+        if code == ENDED:
+            return STATUS_BROKEN, "the machine ended without an exit status on COM3"
+        if code == 0:
+            return STATUS_BROKEN, "the machine reset itself (a triple fault?)"
+        return STATUS_BROKEN, f"QEMU ended with status {code}: {self.complaint.strip()}"
+
+
+def free_port():
+    """A TCP port of this machine that nobody uses at the moment."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Parser(argparse.ArgumentParser):
+    """Like its parent, but what is wrong is raised as Misuse."""
+
+    def error(self, message):
+        raise Misuse(message)
+
+
+def whole(text):
+    """An option's number; an empty text means the default."""
+    return int(text) if text else None
+
+
+def seconds(text):
+    return float(text) if text else None
+
+
+def add_options(parser):
+    """The options that every boot has; an empty value means the default."""
+    parser.add_argument("--smp", type=whole, help="processors")
+    parser.add_argument("--mem", help="memory, such as 512M")
+    parser.add_argument("--icount", help="1: count instructions instead of time")
+    parser.add_argument("--net", help="user, tap:NAME or none")
+    parser.add_argument("--fwd", help="HOSTPORT:GUESTPORT,... with --net user")
+    parser.add_argument("--accel", help="tcg or kvm")
+    parser.add_argument("--timeout", type=seconds, help="seconds")
+    parser.add_argument("--kernel", help="kernel ELF")
+
+
+def options_of(args, **fixed):
+    given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
+    given = {name: value for name, value in given.items() if value not in (None, "")}
+    given["icount"] = given.get("icount", "0") not in ("0", "n", "no", False)
+    return Options(**{**given, **fixed})
+
+
+def open_log(path):
+    if not path:
+        return None
+    return sys.stderr if path == "-" else open(path, "w", encoding="utf-8")
+
+
+def write_all(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view):]
+
+
+def run_quietly(options, stdin=None, log=None):
+    """Boots with COM1 and COM2 on this program's own output; returns the exit status to use.
+
+    Ctrl-C and SIGTERM end the machine. Whatever goes wrong is one line on standard error, after
+    the last lines of the log.
+    """
+    def stop(number, _):
+        raise SystemExit(128 + number)
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also when started in a background
+    try:
+        with Machine(options, lambda d: write_all(1, d), lambda d: write_all(2, d),
+                     (lambda line: print(line, file=log, flush=True)) if log else None) as machine:
+            if stdin is not None:
+                machine.feed(stdin)
+            status, why = machine.run()
+            if why and not log:
+                for line in list(machine.log)[-20:]:
+                    print(f"| {line}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return STATUS_INTERRUPT
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE
+    except Misuse as problem:
+        status, why = STATUS_USAGE, str(problem)
+    if why:
+        print(f"exo4: {why}", file=sys.stderr)
+    return status
+
+
+def main():
+    parser = Parser(description="Boots exo4 with its output on this terminal.")
+    parser.add_argument("--append", default="", help="the kernel's command line")
+    parser.add_argument("--initrd", default=str(SYSTEM), help="one archive")
+    parser.add_argument("--log", help="where the kernel's log goes; - is standard error")
+    add_options(parser)
+    try:
+        args = parser.parse_args()
+        sys.exit(run_quietly(options_of(args), stdin=0, log=open_log(args.log)))
+    except (Misuse, OSError) as problem:
+        print(f"exo4: {problem}", file=sys.stderr)
+        sys.exit(STATUS_USAGE)
+
+
+if __name__ == "__main__":
+    main()

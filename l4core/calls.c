@@ -1,0 +1,81 @@
+/* The L4 calls: from the link of the kernel interface page to what it does. */
+#include "exo/abi/kip.h"
+#include "exo/abi/l4.h"
+#include "exo/entry/main.h"
+#include "exo/abi/kinfo.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/sched.h"
+#include "exo/env/thread.h"
+#include "l4core/ipc.h"
+#include "l4core/map.h"
+
+static void call_ipc(struct thread *t, struct regs *r)
+{
+    ipc_do(t, r->rsi, r->rdx, r->r8);
+}
+
+static void call_thread_switch(struct thread *t, struct regs *r)
+{
+    struct thread *p = r->rdi ? ipc_find(t, r->rdi) : NULL;
+
+    sched_yield();
+    if (p && p->state == THREAD_READY)
+        sched_handoff(p);
+}
+
+/* Microseconds since boot. */
+static void call_system_clock(struct thread *t, struct regs *r)
+{
+    const struct kinfo *k = kinfo_get();
+
+    (void)t;
+    r->rax = (arch_ticks() - k->tsc_boot) * 1000 / k->tsc_khz;
+}
+
+/* Message registers hold fpages; those that the convention keeps in registers stay there. */
+static void call_unmap(struct thread *t, struct regs *r)
+{
+    uint64_t *const low[] = {&r->r9, &r->rax, &r->rbx, &r->r10, &r->r12, &r->r13, &r->r14, &r->r15};
+    unsigned count = (r->rdx & 63) + 1;
+    bool flush = r->rdx >> 6 & 1;
+
+    for (unsigned i = 0; i < count; i++) {
+        bool in_register = i < sizeof low / sizeof low[0];
+        word_t fpage = in_register ? *low[i] : *thread_mr(t, (int)i);
+        word_t status = map_unmap(t, fpage, flush);
+        if (in_register)
+            *low[i] = status;
+        else
+            *thread_mr(t, (int)i) = status;
+    }
+}
+
+/* Calls that this kernel serves to nobody yet refuse as X.2 has them refuse the unprivileged. */
+static void call_refused(struct thread *t, struct regs *r)
+{
+    *thread_mr(t, TCR_ERROR) = CALL_ERROR_NO_PRIVILEGE;
+    r->rax = 0;
+    r->rdx = 0;
+}
+
+static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
+    [LINK_IPC] = call_ipc,
+    [LINK_LIPC] = call_ipc,
+    [LINK_THREAD_SWITCH] = call_thread_switch,
+    [LINK_SYSTEM_CLOCK] = call_system_clock,
+    [LINK_UNMAP] = call_unmap,
+    [LINK_THREAD_CONTROL] = call_refused,
+    [LINK_SPACE_CONTROL] = call_refused,
+    [LINK_EXCHANGE_REGISTERS] = call_refused,
+    [LINK_SCHEDULE] = call_refused,
+    [LINK_PROCESSOR_CONTROL] = call_refused,
+    [LINK_MEMORY_CONTROL] = call_refused,
+};
+
+void hook_l4_call(struct thread *t, unsigned link)
+{
+    if (link < LINK_COUNT)
+        calls[link](t, thread_regs(t));
+}

@@ -1,0 +1,239 @@
+/* L4 IPC: the send phase, the receive phase, and how threads leave them. */
+#include "l4core/ipc.h"
+
+#include "exo/abi/l4.h"
+#include "exo/abi/syscall.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/sched.h"
+#include "exo/env/thread.h"
+#include "exo/mem/space.h"
+
+struct thread *ipc_find(const struct thread *t, word_t id)
+{
+    if (L4_IS_LOCAL(id)) { /* the UTCB that it points to holds the global ID, as a claim */
+        const word_t *claim =
+            space_user(t->env->root, id + (vaddr_t)(TCR_GLOBAL_ID * 8), RIGHT_READ);
+        struct thread *local = claim ? thread_by_number((uint32_t)(*claim >> 32)) : NULL;
+        bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
+        return good && local->cpu == t->cpu ? local : NULL;
+    }
+    struct thread *p = thread_by_number((uint32_t)(id >> 32));
+    return p && p->global_id == id && p->cpu == t->cpu && p->state != THREAD_DEAD ? p : NULL;
+}
+
+/* How `t` is told of `other`: by local ID inside one space. */
+static word_t name_for(const struct thread *t, const struct thread *other)
+{
+    return t->env == other->env ? other->utcb_va + UTCB_MR : other->global_id;
+}
+
+/* Would `t` take a message from `sender`? Pre: `t` waits to receive. */
+static bool accepts(const struct thread *t, const struct thread *sender)
+{
+    word_t from = t->ipc_from;
+
+    return from == L4_ANY || from == sender->global_id ||
+           (t->env == sender->env && (from == L4_ANY_LOCAL || from == sender->utcb_va + UTCB_MR));
+}
+
+/* A Time as time-stamp ticks from now; FOREVER for never. */
+static uint64_t deadline_of(unsigned time)
+{
+    if (time == TIME_NEVER)
+        return FOREVER;
+    uint64_t micros = (uint64_t)(time & 0x3ff) << (time >> 10 & 31);
+    return arch_ticks() + micros * arch_tick_khz() / 1000;
+}
+
+static void wait_until(struct thread *t, unsigned state, unsigned time)
+{
+    sched_block(t, state);
+    if (time != TIME_NEVER)
+        sched_set_deadline(t, deadline_of(time));
+}
+
+/* `t` leaves its IPC and runs on. */
+static void leave(struct thread *t)
+{
+    sched_clear_deadline(t);
+    t->ipc_to = NULL;
+    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE)
+        sched_wake(t);
+}
+
+static void fail(struct thread *t, unsigned code, unsigned phase)
+{
+    bool fault = t->ipc_fault;
+
+    list_remove(&t->send_link);
+    t->ipc_fault = false;
+    if (fault) { /* it faults again, and then finds that nobody serves it */
+        leave(t);
+        return;
+    }
+    *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);
+    thread_regs(t)->r9 |= TAG_ERROR;
+    thread_regs(t)->rsi = L4_NIL;
+    leave(t);
+}
+
+/* `to` has got what it waited for. */
+static void received(struct thread *to, const struct thread *from)
+{
+    if (!to->ipc_fault)
+        thread_regs(to)->rsi = name_for(to, from);
+    to->ipc_fault = false;
+    leave(to);
+}
+
+/* The first queued sender that `t` accepts, or NULL. */
+static struct thread *find_sender(const struct thread *t)
+{
+    for (struct list *l = t->senders.next; l != &t->senders; l = l->next) {
+        struct thread *s = LIST_ITEM(l, struct thread, send_link);
+        if (accepts(t, s))
+            return s;
+    }
+    return NULL;
+}
+
+/* One step of the receive phase of `t`. Returns the thread whose send phase that ended, and which
+ * now begins its own receive phase; NULL when there is none. */
+static struct thread *receive_step(struct thread *t)
+{
+    unsigned time = t->ipc_timeouts & 0xffff;
+
+    if (t->ipc_from == L4_NIL) {
+        leave(t);
+        return NULL;
+    }
+    struct thread *s = find_sender(t);
+    if (!s) {
+        if (time == TIME_ZERO)
+            fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+        else
+            wait_until(t, THREAD_IPC_RECEIVE, time);
+        return NULL;
+    }
+    list_remove(&s->send_link);
+    sched_clear_deadline(s);
+    unsigned error = ipc_transfer(s, t);
+    if (error) {
+        fail(t, error, IPC_RECEIVE_PHASE);
+        fail(s, error, IPC_SEND_PHASE);
+        return NULL;
+    }
+    received(t, s);
+    return s;
+}
+
+static void receive(struct thread *t)
+{
+    while (t)
+        t = receive_step(t);
+}
+
+/* The send phase of `t` to `p`; the receive phase follows when it ends at once. */
+static void send(struct thread *t, struct thread *p)
+{
+    unsigned time = (t->ipc_timeouts >> 16) & 0xffff;
+    bool ready = p->state == THREAD_IPC_RECEIVE && accepts(p, t);
+
+    if (!ready && time == TIME_ZERO) {
+        fail(t, IPC_TIMEOUT, IPC_SEND_PHASE);
+        return;
+    }
+    if (!ready) {
+        t->ipc_to = p;
+        wait_until(t, THREAD_IPC_SEND, time);
+        list_insert(&p->senders, &t->send_link);
+        return;
+    }
+    unsigned error = ipc_transfer(t, p);
+    if (error) {
+        fail(p, error, IPC_RECEIVE_PHASE);
+        fail(t, error, IPC_SEND_PHASE);
+        return;
+    }
+    received(p, t);
+    receive(t);
+    if (t->state != THREAD_RUNNING)
+        sched_handoff(p);
+}
+
+void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
+{
+    t->ipc_from = from;
+    t->ipc_timeouts = timeouts;
+    struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
+    bool open = from == L4_NIL || from == L4_ANY || from == L4_ANY_LOCAL;
+
+    if (to != L4_NIL && !p)
+        fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    else if (!open && from != to && !ipc_find(t, from))
+        fail(t, IPC_NO_PARTNER, p ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
+    else if (p)
+        send(t, p);
+    else
+        receive(t);
+}
+
+bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
+{
+    word_t pager = *thread_mr(t, TCR_PAGER);
+    word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
+    struct thread *p = pager == L4_NIL ? NULL : ipc_find(t, pager);
+
+    if (!p || p == t)
+        return false;
+    t->ipc_fault = true;
+    t->ipc_fault_tag = TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);
+    t->ipc_fault_address = address;
+    t->ipc_from = p->global_id;
+    t->ipc_timeouts = 0;
+    send(t, p);
+    return true;
+}
+
+void hook_ipc_timeout(struct thread *t)
+{
+    fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
+}
+
+/* Nobody will ever send to those that wait for `t` alone. */
+static void fail_receivers(const struct thread *t)
+{
+    for (uint32_t n = 1; n < THREAD_MAX; n++) {
+        struct thread *w = thread_by_number(n);
+        bool waits = w && w != t && w->cpu == t->cpu && w->state == THREAD_IPC_RECEIVE;
+        if (waits && (w->ipc_from == t->global_id ||
+                      (w->env == t->env && w->ipc_from == t->utcb_va + UTCB_MR)))
+            fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+    }
+}
+
+void hook_thread_stopping(struct thread *t, bool dies)
+{
+    list_remove(&t->send_link);
+    t->ipc_fault = false;
+    t->ipc_to = NULL;
+    if (!dies)
+        return;
+    while (!list_is_empty(&t->senders))
+        fail(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_NO_PARTNER, IPC_SEND_PHASE);
+    fail_receivers(t);
+}
+
+const char *ipc_check(const struct thread *t)
+{
+    for (const struct list *l = t->senders.next; l != &t->senders; l = l->next) {
+        const struct thread *s = LIST_ITEM(l, struct thread, send_link);
+        if (s->state != THREAD_IPC_SEND || s->ipc_to != t)
+            return "I1: a queued sender does not send to this thread";
+        if (t->state == THREAD_IPC_RECEIVE && accepts(t, s))
+            return "I2: a thread waits although an acceptable sender is queued";
+    }
+    return NULL;
+}

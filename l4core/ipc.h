@@ -1,0 +1,24 @@
+/*
+ * L4 IPC: rendezvous of two threads of one CPU, without a lock.
+ *
+ * Invariants. ipc_check() tests them for one thread and names the broken one.
+ *   I1  a thread in THREAD_IPC_SEND is in the senders of its ipc_to, and only such threads are
+ *   I2  a thread that waits to receive has no sender queued that it would accept
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+struct thread;
+
+/* The thread that `id`, global or local, names for `t`; NULL when there is none on this CPU. */
+struct thread *ipc_find(const struct thread *t, word_t id);
+
+/* The Ipc call of the current thread, its message in registers and UTCB. The result is in its
+ * registers when it next runs. */
+void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
+
+/* Copies the message of `from` to `to`, typed items too. 0, or IPC_OVERFLOW for both. */
+unsigned ipc_transfer(struct thread *from, struct thread *to);
+
+const char *ipc_check(const struct thread *t);

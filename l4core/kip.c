@@ -1,0 +1,133 @@
+/* The kernel interface page, and finding it by `lock; nop`. */
+#include "exo/abi/kip.h"
+
+#include "exo/abi/kinfo.h"
+#include "exo/abi/syscall.h"
+#include "exo/abi/utcb.h"
+#include "exo/arch/mmu.h"
+#include "exo/arch/upward.h"
+#include "exo/base/string.h"
+#include "exo/entry/init.h"
+#include "exo/entry/main.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/thread.h"
+#include "exo/mem/boot_mem.h"
+#include "exo/mem/space.h"
+
+#define SYSTEM_BASE       32u
+#define THREAD_BITS       13u
+#define UTCB_INFO         (1u | 12u << 10 | 12u << 16) /* one UTCB is 1 * 2^12 bytes, aligned so */
+#define PAGE_INFO         (0x1000u | 7u)
+#define DESC_AT           0x240u /* processor descriptors */
+#define KERNEL_AT         0x640u
+#define MEMORY_AT         0x800u
+#define MEMORY_MAX        32u
+#define TYPE_CONVENTIONAL 1u
+#define TYPE_RESERVED     2u
+
+_Static_assert(1u << THREAD_BITS == THREAD_MAX, "thread numbers");
+
+static uint8_t *page;
+
+static void put(uint32_t at, uint64_t word)
+{
+    memcpy(page + at, &word, sizeof word);
+}
+
+static uint64_t link_address(enum kip_link l)
+{
+    return WINDOW_STUBS + l * LINK_STRIDE;
+}
+
+static void fill_links(struct kip *k)
+{
+    k->ipc = link_address(LINK_IPC);
+    k->lipc = link_address(LINK_LIPC);
+    k->thread_switch = link_address(LINK_THREAD_SWITCH);
+    k->system_clock = link_address(LINK_SYSTEM_CLOCK);
+    k->unmap = link_address(LINK_UNMAP);
+    k->thread_control = link_address(LINK_THREAD_CONTROL);
+    k->space_control = link_address(LINK_SPACE_CONTROL);
+    k->exchange_registers = link_address(LINK_EXCHANGE_REGISTERS);
+    k->schedule = link_address(LINK_SCHEDULE);
+    k->processor_control = link_address(LINK_PROCESSOR_CONTROL);
+    k->memory_control = link_address(LINK_MEMORY_CONTROL);
+}
+
+/* One descriptor: [base, end) of `type`. */
+static unsigned put_memory(unsigned n, uint64_t base, uint64_t end, unsigned type)
+{
+    put(MEMORY_AT + n * 16, base | type);
+    put(MEMORY_AT + n * 16 + 8, (end - 1) & ~(uint64_t)0x3ff);
+    return n + 1;
+}
+
+/* Later descriptors override earlier ones: all is reserved but what the regions hold. */
+static unsigned fill_memory(void)
+{
+    const struct boot_range *r;
+    unsigned ranges = boot_mem_rest(&r), n = 0;
+
+    n = put_memory(n, 0, (uint64_t)boot_mem_top() << PAGE_BITS, TYPE_RESERVED);
+    for (unsigned i = 0; i < ranges && n < MEMORY_MAX; i++)
+        n = put_memory(n, r[i].base, r[i].end, TYPE_CONVENTIONAL);
+    return n;
+}
+
+static void fill_kernel(void)
+{
+    static const char text[] = "exo4\0";
+
+    put(KERNEL_AT, KIP_KERNEL_ID);
+    put(KERNEL_AT + 8, 0);
+    put(KERNEL_AT + 16, 0x00010000);
+    memcpy(page + KERNEL_AT + 24, "exo4", 4);
+    memcpy(page + KERNEL_AT + 32, text, sizeof text);
+}
+
+void kip_init(void)
+{
+    paddr_t frame = boot_frames(1);
+    struct kip *k = arch_phys(frame);
+    uint64_t khz = arch_tick_khz();
+
+    page = arch_phys(frame);
+    k->magic = KIP_MAGIC;
+    k->api_version = KIP_API_VERSION;
+    k->api_flags = KIP_API_FLAGS;
+    k->kernel_desc = KERNEL_AT;
+    k->utcb_info = UTCB_INFO;
+    k->kip_area_info = PAGE_BITS;
+    k->processor_desc = DESC_AT;
+    k->clock_info = 1 | 1 << 16; /* a microsecond each */
+    k->thread_info = THREAD_BITS | SYSTEM_BASE << 8 | THREAD_FIRST << 20;
+    k->page_info = PAGE_INFO;
+    k->processor_info = (cpu_count - 1) | (uint64_t)5 << 60;
+    fill_links(k);
+    for (unsigned i = 0; i < cpu_count; i++) {
+        put(DESC_AT + i * 32, khz);
+        put(DESC_AT + i * 32 + 8, khz);
+    }
+    fill_kernel();
+    k->memory_info = (uint64_t)MEMORY_AT << 32 | fill_memory();
+    arch_window_map(WINDOW_KIP, frame, PAGE_SIZE, RIGHT_READ);
+    arch_window_map(WINDOW_STUBS, arch_stub_page(), PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
+}
+
+bool hook_kernel_interface(struct thread *t)
+{
+    struct regs *r = thread_regs(t);
+    uint8_t code[2];
+
+    if (!space_copy_in(t->env->root, code, r->rip, sizeof code) || code[0] != 0xf0 ||
+        code[1] != 0x90)
+        return false;
+    r->rax = WINDOW_KIP;
+    r->rcx = KIP_API_VERSION;
+    r->rdx = KIP_API_FLAGS;
+    r->rsi = KIP_KERNEL_ID;
+    r->rip += sizeof code;
+    return true;
+}

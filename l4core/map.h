@@ -1,0 +1,14 @@
+/* Map items: bindings derived from bindings, made by IPC and taken back by Unmap. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+struct thread;
+
+/* Performs one map item (`header`, `fpage`) of `from` for `to`, whose acceptor is `window`. False:
+ * it accepts none, or memory for page tables is lacking: message overflow. */
+bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window);
+
+/* The Unmap call for one fpage of `t`'s space: takes the fpage's rights from what was mapped from
+ * it, with `flush` from `t` itself too. Returns the fpage with the rights that were used since. */
+word_t map_unmap(struct thread *t, word_t fpage, bool flush);

@@ -1,0 +1,5 @@
+KERNEL += l4core/calls.c
+KERNEL += l4core/ipc.c
+KERNEL += l4core/kip.c
+KERNEL += l4core/map.c
+KERNEL += l4core/transfer.c

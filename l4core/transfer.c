@@ -1,0 +1,73 @@
+/* Messages: from the sender's registers and UTCB to the receiver's. */
+#include "exo/abi/l4.h"
+#include "exo/env/thread.h"
+#include "l4core/ipc.h"
+#include "l4core/map.h"
+
+#define MR_IN_REGISTERS 8u /* MR0 to MR7 */
+
+/* Message register i of a sender; of a page fault's message, those that the kernel makes. */
+static word_t message_word(struct thread *t, unsigned i)
+{
+    const struct regs *r = thread_regs(t);
+    const word_t fault[] = {t->ipc_fault_tag, t->ipc_fault_address, r->rip};
+    const word_t low[MR_IN_REGISTERS] = {r->r9,  r->rax, r->rbx, r->r10,
+                                         r->r12, r->r13, r->r14, r->r15};
+
+    if (t->ipc_fault)
+        return i < 3 ? fault[i] : 0;
+    return i < MR_IN_REGISTERS ? low[i] : *thread_mr(t, (int)i);
+}
+
+static void copy_registers(struct regs *to, const struct regs *from)
+{
+    to->rax = from->rax;
+    to->rbx = from->rbx;
+    to->r10 = from->r10;
+    to->r12 = from->r12;
+    to->r13 = from->r13;
+    to->r14 = from->r14;
+    to->r15 = from->r15;
+}
+
+static void copy_words(struct thread *from, struct thread *to, unsigned words)
+{
+    if (from->ipc_fault) {
+        thread_regs(to)->rax = message_word(from, 1);
+        thread_regs(to)->rbx = message_word(from, 2);
+        return;
+    }
+    copy_registers(thread_regs(to), thread_regs(from));
+    for (unsigned i = MR_IN_REGISTERS; i <= words; i++)
+        *thread_mr(to, (int)i) = *thread_mr(from, (int)i);
+}
+
+/* Typed items, words [first, first + count) of the message. A page fault accepts all of the space.
+ */
+static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
+{
+    word_t window = to->ipc_fault ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
+
+    for (unsigned i = first; i < first + count; i += 2) {
+        word_t header = message_word(from, i);
+        if (i + 1 == first + count || ITEM_KIND(header) != ITEM_MAP)
+            return IPC_OVERFLOW;
+        if (!map_item(from, to, header, message_word(from, i + 1), window))
+            return IPC_OVERFLOW;
+    }
+    return 0;
+}
+
+unsigned ipc_transfer(struct thread *from, struct thread *to)
+{
+    word_t tag = message_word(from, 0);
+    unsigned untyped = TAG_UNTYPED(tag), typed = TAG_TYPED(tag);
+
+    if (untyped + typed >= MR_COUNT)
+        return IPC_OVERFLOW;
+    if (!to->ipc_fault) {
+        copy_words(from, to, untyped + typed);
+        thread_regs(to)->r9 = tag & ~TAG_FLAGS;
+    }
+    return typed ? map_items(from, to, untyped + 1, typed) : 0;
+}

@@ -1,0 +1,154 @@
+/*
+ * An HTTP server: the files of the boot image, and a page about the system, on the program's own
+ * network. `http [PORT] [dhcp]`; the port is 80 when none is given. The address is the one that the
+ * filter graft was written for; with `dhcp` a server is asked for one, and a filter is used that
+ * lets all packets in.
+ */
+#include "libos-net/examples/http_files.h"
+#include "libos-net/examples/http_pages.h"
+#include "libos-net/examples/http_server.h"
+#include "libos-net/net.h"
+
+#include "libos/call.h"
+#include "libos/archive.h"
+#include "libos/book.h"
+#include "libos/error.h"
+#include "libos/heap.h"
+#include "libos/libos.h"
+#include "libos/log.h"
+
+#include <string.h>
+
+#define FILTER_OWN   ".exo4/filter_http.o"
+#define FILTER_ALL   ".exo4/filter_all.o"
+#define PORT         80u
+#define PAGE_SLACK   1024u /* bytes: figures grow while a page is written */
+#define PAGE_TRIES   3u
+#define INDEX        "index.html"
+#define INDEX_LENGTH (sizeof INDEX)
+
+static struct archive archive;
+
+typedef void (*page_writer)(struct http_text *t, const struct archive *a, const char *real);
+
+/* Writes a page into memory of its own. */
+static enum http_status make_page(page_writer write, const char *real, struct http_content *out)
+{
+    for (unsigned i = 0; i < PAGE_TRIES; i++) {
+        struct http_text t = {NULL, 0, 0};
+        write(&t, &archive, real);
+        size_t room = t.used + PAGE_SLACK;
+        char *page = heap_alloc(room);
+        if (!page)
+            return HTTP_UNAVAILABLE;
+        t = (struct http_text){page, room, 0};
+        write(&t, &archive, real);
+        if (!http_text_is_cut(&t)) {
+            *out = (struct http_content){page, t.used, http_media_type("x.html"), page};
+            return HTTP_OK;
+        }
+        heap_free(page);
+    }
+    return HTTP_UNAVAILABLE;
+}
+
+static void use_file(const struct archive_entry *file, const char *path, struct http_content *out)
+{
+    *out =
+        (struct http_content){(const char *)file->data, file->bytes, http_media_type(path), NULL};
+}
+
+enum http_status http_find(const char *path, struct http_content *out)
+{
+    char real[HTTP_PATH_MAX], index[HTTP_PATH_MAX];
+    struct archive_entry file;
+    size_t length = strlen(path);
+    enum file_kind kind = files_find(&archive, path, real, &file);
+    bool wants_directory = path[length - 1] == '/';
+
+    if (kind == FILE_NONE || (kind == FILE_REGULAR && wants_directory))
+        return HTTP_NOT_FOUND;
+    if (kind == FILE_REGULAR) {
+        use_file(&file, path, out);
+        return HTTP_OK;
+    }
+    if (!wants_directory)
+        return HTTP_MOVED;
+    if (length + INDEX_LENGTH <= sizeof index) {
+        char unused[HTTP_PATH_MAX];
+        memcpy(index, path, length);
+        memcpy(index + length, INDEX, INDEX_LENGTH);
+        if (files_find(&archive, index, unused, &file) == FILE_REGULAR) {
+            use_file(&file, INDEX, out);
+            return HTTP_OK;
+        }
+    }
+    return make_page(real[0] ? page_directory : page_index, real, out);
+}
+
+void http_release(void *page)
+{
+    heap_free(page);
+}
+
+uint64_t http_seconds(void)
+{
+    return KINFO->boot_realtime + (cpu_ticks() - KINFO->tsc_boot) / (KINFO->tsc_khz * 1000);
+}
+
+/* 1 to 65535, or 0 when `s` is no port. */
+static uint16_t read_port(const char *s)
+{
+    uint32_t port = 0;
+
+    for (; *s; s++) {
+        if (*s < '0' || *s > '9' || port > 6553)
+            return 0;
+        port = port * 10 + (uint32_t)(*s - '0');
+    }
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+static int fail(const char *what, enum err e)
+{
+    log_line("http: %s: %s", what, error_text(e));
+    return 1;
+}
+
+static enum err open_network(bool dhcp)
+{
+    struct net_config config = NET_CONFIG_USER;
+    struct archive_entry filter;
+    enum err e = archive_find(&archive, dhcp ? FILTER_ALL : FILTER_OWN, &filter);
+
+    if (e != ERR_OK)
+        return e;
+    config.dhcp = dhcp;
+    config.filter = filter.data;
+    config.filter_bytes = filter.bytes;
+    return net_open(&config);
+}
+
+int main(int argc, char **argv)
+{
+    uint16_t port = argc > 1 ? read_port(argv[1]) : PORT;
+    enum err e = libos_setup();
+
+    if (e != ERR_OK)
+        return fail("setting up", e);
+    if (port == 0 || argc > 3 || (argc == 3 && strcmp(argv[2], "dhcp") != 0)) {
+        log_line("use: http [PORT] [dhcp]; the port is a number from 1 to 65535");
+        return 2;
+    }
+    e = archive_map(&archive);
+    if (e != ERR_OK)
+        return fail("the boot archive", e);
+    e = open_network(argc == 3);
+    if (e != ERR_OK)
+        return fail("the network", e);
+    if (!http_serve(port))
+        return fail("listening", ERR_NO_MEM);
+    log_line("http: serving the boot image on port %u", port);
+    for (;;)
+        net_poll(FOREVER);
+}

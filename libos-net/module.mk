@@ -1,0 +1,10 @@
+LIBOS_NET += libos-net/net.c libos-net/ring.c libos-net/ring_netif.c libos-net/port/sys.c
+
+PROGRAMS += http
+http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.c http_files.c \
+                http_pages.c http_text.c)
+http-libs    := libos-net
+
+HOST_TESTS += http ring
+http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
+ring-needs := libos-net/ring.c

@@ -1,0 +1,47 @@
+/*
+ * A program's own network: a ring on the network card, a filter that says which packets are its
+ * own, and lwIP on top. One thread uses all of this and lwIP's raw API.
+ */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "exo/abi/types.h"
+
+struct netif;
+
+struct net_config {
+    const void *filter; /* the packet filter: an eBPF object, in readable memory */
+    size_t filter_bytes;
+    bool dhcp; /* ask a DHCP server first; after NET_DHCP_PATIENCE take what follows     */
+    const char *address; /* as in "10.0.2.15" */
+    const char *mask;
+    const char *gateway;
+    const char *hostname; /* told to the DHCP server; stays the caller's memory */
+};
+
+#define NET_DHCP_PATIENCE 3000u /* milliseconds */
+
+/* What fits QEMU's user network; the filter has to be filled in. */
+#define NET_CONFIG_USER                                                                            \
+    {                                                                                              \
+        .dhcp = true, .address = "10.0.2.15", .mask = "255.255.255.0", .gateway = "10.0.2.2",      \
+        .hostname = "exo4"                                                                         \
+    }
+
+/* Makes the ring, binds the filter and brings the interface up. Once. The address may come later
+ * (netif_is_up tells, and the log). Pre: libos_setup().
+ * BAD_ARG: an address cannot be read. NO_DEVICE: no network card. BAD_GRAFT: the filter was refused
+ * (the log says why). BAD_CAP: the program was not given the card. NO_MEM. */
+enum err net_open(const struct net_config *config);
+
+/* Serves what has arrived and what is due. When there was nothing, waits for it until `deadline`
+ * (time-stamp counter; 0: not at all; FOREVER). True: something was done. */
+bool net_poll(uint64_t deadline);
+
+/* The notification that net_poll waits for, and the bits that are free for others to raise, who
+ * want it to return. */
+slot_t net_notification(void);
+#define NET_BITS_FREE (~(word_t)0 << 1)
+
+/* The interface, for lwIP's functions. */
+struct netif *net_interface(void);

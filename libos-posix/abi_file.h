@@ -1,0 +1,203 @@
+/* Linux x86-64 constants and structures of the file calls, as programs lay them out. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define PATH_MAX 4096u /* bytes, the ending zero included */
+#define NAME_MAX 255u  /* bytes of one component          */
+#define IOV_MAX  1024u
+#define AT_FDCWD (-100)
+
+/* Flags of open. */
+#define O_ACCMODE   00000003u
+#define O_RDONLY    00000000u
+#define O_WRONLY    00000001u
+#define O_RDWR      00000002u
+#define O_CREAT     00000100u
+#define O_EXCL      00000200u
+#define O_NOCTTY    00000400u
+#define O_TRUNC     00001000u
+#define O_APPEND    00002000u
+#define O_NONBLOCK  00004000u
+#define O_DIRECT    00040000u
+#define O_DIRECTORY 00200000u
+#define O_NOFOLLOW  00400000u
+#define O_NOATIME   01000000u
+#define O_CLOEXEC   02000000u
+#define O_PATH      010000000u
+#define O_TMPFILE   020000000u /* the bit beside O_DIRECTORY */
+
+/* Flags of the *at calls. */
+#define AT_SYMLINK_NOFOLLOW 0x100u
+#define AT_EACCESS          0x200u /* faccessat2 */
+#define AT_REMOVEDIR        0x200u /* unlinkat   */
+#define AT_SYMLINK_FOLLOW   0x400u
+#define AT_NO_AUTOMOUNT     0x800u
+#define AT_EMPTY_PATH       0x1000u
+#define AT_STATX_SYNC_TYPE  0x6000u
+
+#define RENAME_NOREPLACE 1u
+#define RENAME_EXCHANGE  2u
+
+/* Mode bits. */
+#define S_IFMT   0170000u
+#define S_IFSOCK 0140000u
+#define S_IFLNK  0120000u
+#define S_IFREG  0100000u
+#define S_IFBLK  0060000u
+#define S_IFDIR  0040000u
+#define S_IFCHR  0020000u
+#define S_IFIFO  0010000u
+#define S_IALL   0007777u
+
+#define SEEK_SET  0
+#define SEEK_CUR  1
+#define SEEK_END  2
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+
+#define F_DUPFD         0
+#define F_GETFD         1
+#define F_SETFD         2
+#define F_GETFL         3
+#define F_SETFL         4
+#define F_GETLK         5
+#define F_SETLK         6
+#define F_SETLKW        7
+#define F_DUPFD_CLOEXEC 1030
+#define F_UNLCK         2
+#define FD_CLOEXEC      1u
+
+#define TCGETS     0x5401u
+#define TCSETS     0x5402u
+#define TCSETSW    0x5403u
+#define TCSETSF    0x5404u
+#define TIOCGPGRP  0x540fu
+#define TIOCSPGRP  0x5410u
+#define TIOCGWINSZ 0x5413u
+#define FIONREAD   0x541bu
+#define FIONBIO    0x5421u
+#define FIONCLEX   0x5450u
+#define FIOCLEX    0x5451u
+
+#define POLLIN     0x001u
+#define POLLOUT    0x004u
+#define POLLERR    0x008u
+#define POLLHUP    0x010u
+#define POLLNVAL   0x020u
+#define POLLRDNORM 0x040u
+#define POLLWRNORM 0x100u
+
+#define UTIME_NOW  0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+
+#define STATX_BASIC_STATS 0x7ffu
+#define STATX_RESERVED    0x80000000u
+
+struct linux_timespec {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+
+struct linux_timeval {
+    int64_t seconds;
+    int64_t microseconds;
+};
+
+struct linux_iovec {
+    uint64_t base;
+    uint64_t bytes;
+};
+
+struct linux_stat {
+    uint64_t dev;
+    uint64_t ino;
+    uint64_t links;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t pad;
+    uint64_t rdev;
+    int64_t size;
+    int64_t block_size;
+    int64_t blocks; /* of 512 bytes */
+    struct linux_timespec atime, mtime, ctime;
+    int64_t unused[3];
+};
+_Static_assert(sizeof(struct linux_stat) == 144, "struct stat of x86-64");
+_Static_assert(offsetof(struct linux_stat, size) == 48, "struct stat of x86-64");
+
+struct linux_statx_time {
+    int64_t seconds;
+    uint32_t nanoseconds;
+    int32_t pad;
+};
+
+struct linux_statx {
+    uint32_t mask;
+    uint32_t block_size;
+    uint64_t attributes;
+    uint32_t links;
+    uint32_t uid;
+    uint32_t gid;
+    uint16_t mode;
+    uint16_t pad;
+    uint64_t ino;
+    uint64_t size;
+    uint64_t blocks;
+    uint64_t attributes_mask;
+    struct linux_statx_time atime, btime, ctime, mtime;
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t mount;
+    uint64_t unused[13];
+};
+_Static_assert(sizeof(struct linux_statx) == 256, "struct statx");
+_Static_assert(offsetof(struct linux_statx, atime) == 64, "struct statx");
+_Static_assert(offsetof(struct linux_statx, rdev_major) == 128, "struct statx");
+
+struct linux_statfs {
+    int64_t type;
+    int64_t block_size;
+    uint64_t blocks, blocks_free, blocks_available, files, files_free;
+    int32_t id[2];
+    int64_t name_max, fragment_size, flags, unused[4];
+};
+_Static_assert(sizeof(struct linux_statfs) == 120, "struct statfs of x86-64");
+
+/* The fixed head of a getdents64 record; the name and a zero follow at byte 19. */
+struct linux_dirent {
+    uint64_t ino;
+    int64_t next; /* where to seek for the entry after this one */
+    uint16_t bytes;
+    uint8_t type;
+};
+#define LINUX_DIRENT_NAME 19u
+_Static_assert(offsetof(struct linux_dirent, type) == 18, "struct linux_dirent64");
+
+struct linux_pollfd {
+    int32_t fd;
+    uint16_t events;
+    uint16_t revents;
+};
+_Static_assert(sizeof(struct linux_pollfd) == 8, "struct pollfd");
+
+struct linux_termios {
+    uint32_t input, output, control, local;
+    uint8_t line;
+    uint8_t chars[19];
+};
+_Static_assert(sizeof(struct linux_termios) == 36, "the kernel's struct termios");
+
+struct linux_winsize {
+    uint16_t rows, columns, width, height;
+};
+
+struct linux_flock {
+    int16_t type;
+    int16_t whence;
+    int32_t pad;
+    int64_t start, bytes;
+    int32_t pid;
+    int32_t pad2;
+};
+_Static_assert(sizeof(struct linux_flock) == 32, "struct flock");

@@ -1,0 +1,222 @@
+/* The memory areas of a process, as a sorted list. */
+#include "libos-posix/area.h"
+
+#include "libos-posix/abi_errno.h"
+
+size_t area_extent(const struct process *p, vaddr_t va, rights_t need)
+{
+    vaddr_t at = va;
+
+    for (const struct area *a = p->areas; a && a->start <= at; a = a->next) {
+        if (a->end <= at)
+            continue;
+        if ((a->rights & need) != need)
+            break;
+        at = a->end; /* the next area may go on where this one ends */
+    }
+    return at - va;
+}
+
+const struct area *area_find(const struct process *p, vaddr_t va)
+{
+    for (const struct area *a = p->areas; a && a->start <= va; a = a->next)
+        if (va < a->end)
+            return a;
+    return NULL;
+}
+
+bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end)
+{
+    for (const struct area *a = p->areas; a && a->start < end; a = a->next)
+        if (a->end > start)
+            return false;
+    return true;
+}
+
+vaddr_t area_find_gap(const struct process *p, size_t bytes)
+{
+    const struct port_layout *l = port_layout();
+    vaddr_t best = 0, low = l->map_low;
+
+    for (const struct area *a = p->areas;; a = a->next) {
+        vaddr_t high = a && a->start < l->map_high ? a->start : l->map_high;
+        if (high > low && high - low >= bytes)
+            best = high - bytes;
+        if (!a || a->start >= l->map_high)
+            return best;
+        if (a->end > low)
+            low = a->end;
+    }
+}
+
+/* Puts `new` at its place in the list. */
+static void insert(struct process *p, struct area *new)
+{
+    struct area *before = NULL, *after = p->areas;
+
+    while (after && after->start < new->start) {
+        before = after;
+        after = after->next;
+    }
+    new->prev = before;
+    new->next = after;
+    if (before)
+        before->next = new;
+    else
+        p->areas = new;
+    if (after)
+        after->prev = new;
+}
+
+static void drop(struct process *p, struct area *a)
+{
+    if (a->prev)
+        a->prev->next = a->next;
+    else
+        p->areas = a->next;
+    if (a->next)
+        a->next->prev = a->prev;
+    core_heap_free(&p->arena->heap, a, sizeof *a);
+}
+
+/* Joins `a` with the area after it when they are of one kind (A3). */
+static void join_next(struct process *p, struct area *a)
+{
+    struct area *b = a->next;
+    if (b && a->end == b->start && a->rights == b->rights && a->adopted == b->adopted) {
+        a->end = b->end;
+        drop(p, b);
+    }
+}
+
+static void join_range(struct process *p, vaddr_t start, vaddr_t end)
+{
+    for (struct area *a = p->areas; a && a->start <= end;) {
+        struct area *next = a->next;
+        if (a->end >= start && next && next->start <= end && a->end == next->start) {
+            join_next(p, a);
+            if (a->next != next) /* joined: look at the same one again */
+                continue;
+        }
+        a = next;
+    }
+}
+
+static long add(struct process *p, struct area area)
+{
+    struct area *new = core_heap_alloc(&p->arena->heap, sizeof *new);
+    if (!new)
+        return -ENOMEM;
+    *new = area;
+    insert(p, new);
+    join_range(p, area.start, area.end);
+    return 0;
+}
+
+long area_adopt(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
+{
+    return add(p, (struct area){.start = start, .end = end, .rights = rights, .adopted = true});
+}
+
+long area_map(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
+{
+    if (!port_map(start, end - start, rights))
+        return -ENOMEM;
+
+    long e = add(p, (struct area){.start = start, .end = end, .rights = rights});
+    if (e)
+        port_unmap(start, end - start);
+    return e;
+}
+
+/* Makes `at` a border between areas if it lies inside one. ENOMEM. */
+static long split(struct process *p, vaddr_t at)
+{
+    for (struct area *a = p->areas; a && a->start < at; a = a->next) {
+        if (a->end <= at)
+            continue;
+        struct area *upper = core_heap_alloc(&p->arena->heap, sizeof *upper);
+        if (!upper)
+            return -ENOMEM;
+        *upper = *a;
+        upper->start = at;
+        a->end = at;
+        insert(p, upper);
+        return 0;
+    }
+    return 0;
+}
+
+static long split_both(struct process *p, vaddr_t start, vaddr_t end)
+{
+    long e = split(p, start);
+    if (!e)
+        e = split(p, end);
+    if (e)
+        join_range(p, start, end);
+    return e;
+}
+
+long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
+{
+    long e = split_both(p, start, end);
+    if (e)
+        return e;
+
+    for (struct area *a = p->areas; a && a->start < end;) {
+        struct area *next = a->next;
+        if (a->start >= start) {
+            port_unmap(a->start, a->end - a->start);
+            drop(p, a);
+        }
+        a = next;
+    }
+    return 0;
+}
+
+long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
+{
+    if (area_extent(p, start, 0) < end - start)
+        return -ENOMEM;
+
+    long e = split_both(p, start, end);
+    if (e)
+        return e;
+
+    for (struct area *a = p->areas; a && a->start < end && !e; a = a->next) {
+        if (a->start < start || a->rights == rights)
+            continue;
+        if (port_protect(a->start, a->end - a->start, rights))
+            a->rights = rights;
+        else
+            e = -ENOMEM;
+    }
+    join_range(p, start, end);
+    return e;
+}
+
+uint64_t area_total(const struct process *p)
+{
+    uint64_t bytes = 0;
+    for (const struct area *a = p->areas; a; a = a->next)
+        bytes += a->end - a->start;
+    return bytes;
+}
+
+const char *area_check(const struct process *p)
+{
+    const struct port_layout *l = port_layout();
+
+    for (const struct area *a = p->areas; a; a = a->next) {
+        if (a->start >= a->end || a->start % PAGE_SIZE || a->end % PAGE_SIZE)
+            return "A1: an area is empty or not whole pages";
+        if (!a->adopted && (a->start < l->program_low || a->end > l->program_high))
+            return "A1: an area lies outside the program range";
+        if (a->next && (a->end > a->next->start || a->next->prev != a))
+            return "A2: areas overlap or are linked wrongly";
+        if (a->next && a->end == a->next->start && a->rights == a->next->rights &&
+            a->adopted == a->next->adopted)
+            return "A3: two areas that touch are of one kind";
+    }
+    return NULL;
+}

@@ -1,0 +1,195 @@
+/* Calls that move data through descriptors. */
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/calls.h"
+#include "libos-posix/file.h"
+#include "libos-posix/io.h"
+#include "libos-posix/node.h"
+#include "libos-posix/user.h"
+
+#define TRANSFER_MAX    ((size_t)0x7ffff000) /* bytes in one call, as in Linux */
+#define SENDFILE_BUFFER ((size_t)16384)
+
+/* Runs one transfer while the file is held, so that it cannot go away in the middle. */
+static long transfer(struct process *p, word_t fd, struct io *io, uint64_t *at, bool write)
+{
+    struct file *f = file_get(p, fd);
+    if (!f)
+        return -EBADF;
+
+    file_hold(f);
+    long n = write ? file_write(p, f, io, at) : file_read(p, f, io, at);
+    file_release(p, f);
+    return n;
+}
+
+static long transfer_one(struct process *p, word_t fd, vaddr_t base, word_t bytes, uint64_t *at,
+                         bool write)
+{
+    struct linux_iovec one;
+    struct io io;
+
+    io_init_user(&io, &one, p, base, bytes < TRANSFER_MAX ? bytes : TRANSFER_MAX);
+    return transfer(p, fd, &io, at, write);
+}
+
+long call_read(struct process *p, word_t fd, word_t base, word_t bytes)
+{
+    return transfer_one(p, fd, base, bytes, NULL, false);
+}
+
+long call_write(struct process *p, word_t fd, word_t base, word_t bytes)
+{
+    return transfer_one(p, fd, base, bytes, NULL, true);
+}
+
+long call_pread64(struct process *p, word_t fd, word_t base, word_t bytes, word_t at)
+{
+    if ((int64_t)at < 0)
+        return -EINVAL;
+    return transfer_one(p, fd, base, bytes, &at, false);
+}
+
+long call_pwrite64(struct process *p, word_t fd, word_t base, word_t bytes, word_t at)
+{
+    if ((int64_t)at < 0)
+        return -EINVAL;
+    return transfer_one(p, fd, base, bytes, &at, true);
+}
+
+/* Cuts the parts so that together they are at most TRANSFER_MAX. EINVAL: one is negative. */
+static long parts_limit(struct linux_iovec *parts, size_t count)
+{
+    size_t left = TRANSFER_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        if ((int64_t)parts[i].bytes < 0)
+            return -EINVAL;
+        if (parts[i].bytes > left)
+            parts[i].bytes = left;
+        left -= parts[i].bytes;
+    }
+    return 0;
+}
+
+static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t count, bool write)
+{
+    if (!file_get(p, fd))
+        return -EBADF;
+    if (count > IOV_MAX)
+        return -EINVAL;
+    if (!count)
+        return 0;
+
+    size_t bytes = count * sizeof(struct linux_iovec);
+    struct linux_iovec *parts = core_heap_alloc(&p->arena->heap, bytes);
+    if (!parts)
+        return -ENOMEM;
+    long n = user_read(p, parts, vector, bytes);
+    if (!n)
+        n = parts_limit(parts, count);
+    if (!n) {
+        struct io io;
+        io_init_parts(&io, p, parts, count);
+        n = transfer(p, fd, &io, NULL, write);
+    }
+    core_heap_free(&p->arena->heap, parts, bytes);
+    return n;
+}
+
+long call_readv(struct process *p, word_t fd, word_t vector, word_t count)
+{
+    return transfer_parts(p, fd, vector, count, false);
+}
+
+long call_writev(struct process *p, word_t fd, word_t vector, word_t count)
+{
+    return transfer_parts(p, fd, vector, count, true);
+}
+
+/* Copies through a buffer of the core. What was read but could not be written is read again next
+ * time, since the position moves by what was written. */
+static long copy_between(struct process *p, struct file *in, struct file *out, uint64_t *at,
+                         size_t bytes, void *buffer)
+{
+    size_t done = 0;
+    long n = 0;
+
+    while (done < bytes) {
+        struct linux_iovec one;
+        struct io io;
+        uint64_t from = *at;
+
+        io_init_core(&io, &one, buffer,
+                     bytes - done < SENDFILE_BUFFER ? bytes - done : SENDFILE_BUFFER);
+        n = file_read(p, in, &io, &from);
+        if (n <= 0)
+            break;
+        io_init_core(&io, &one, buffer, (size_t)n);
+        n = file_write(p, out, &io, NULL);
+        if (n <= 0)
+            break;
+        *at += (uint64_t)n;
+        done += (size_t)n;
+    }
+    return done ? (long)done : n;
+}
+
+long call_sendfile(struct process *p, word_t out_fd, word_t in_fd, word_t offset, word_t count)
+{
+    struct file *in = file_get(p, in_fd), *out = file_get(p, out_fd);
+    if (!in || !out || !file_may_read(in) || !file_may_write(out))
+        return -EBADF;
+    if (!file_ops(in)->seekable || in->kind == FILE_DIRECTORY)
+        return -EINVAL;
+
+    uint64_t at = in->position;
+    if (offset && USER_GET(p, &at, offset))
+        return -EFAULT;
+    if ((int64_t)at < 0)
+        return -EINVAL;
+    void *buffer = core_heap_alloc(&p->arena->heap, SENDFILE_BUFFER);
+    if (!buffer)
+        return -ENOMEM;
+
+    long n = copy_between(p, in, out, &at, count < TRANSFER_MAX ? count : TRANSFER_MAX, buffer);
+    core_heap_free(&p->arena->heap, buffer, SENDFILE_BUFFER);
+    if (n > 0 && !offset)
+        in->position = at;
+    if (n > 0 && offset && USER_PUT(p, offset, &at))
+        return -EFAULT;
+    return n;
+}
+
+long call_lseek(struct process *p, word_t fd, word_t offset, word_t whence)
+{
+    struct file *f = file_get(p, fd);
+    if (!f)
+        return -EBADF;
+    if (!file_ops(f)->seekable)
+        return f->kind == FILE_PATH ? -EBADF : -ESPIPE;
+
+    uint64_t size = f->kind == FILE_TEXT ? f->buffer_bytes : f->node->size, base;
+    switch ((int)whence) {
+    case SEEK_SET:
+        base = 0;
+        break;
+    case SEEK_CUR:
+        base = f->position;
+        break;
+    case SEEK_END:
+        base = size;
+        break;
+    case SEEK_DATA: /* a file is one piece of data with a hole at its end */
+    case SEEK_HOLE:
+        if (offset >= size)
+            return -ENXIO;
+        base = (int)whence == SEEK_DATA ? 0 : size - offset;
+        break;
+    default:
+        return -EINVAL;
+    }
+    if ((int64_t)(base + offset) < 0)
+        return -EINVAL;
+    f->position = base + offset;
+    return (long)f->position;
+}

@@ -1,0 +1,254 @@
+/* Calls that make, open, name and remove files. */
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/calls.h"
+#include "libos-posix/file.h"
+#include "libos-posix/mem.h"
+#include "libos-posix/node.h"
+#include "libos-posix/path.h"
+#include "libos-posix/user.h"
+
+static const word_t cwd = (word_t)AT_FDCWD;
+
+/* Makes a node and names it where the walk ended. Pre: w->node == NULL. */
+static long make(struct process *p, const struct walk *w, uint32_t mode, struct node **out)
+{
+    struct node *n = node_create(p->arena, mode);
+    if (!n)
+        return -ENOSPC;
+
+    long e = entry_add(p->arena, w->dir, w->name, w->bytes, n);
+    if (e)
+        node_release(p->arena, n);
+    *out = n;
+    return e;
+}
+
+/* The node to open, made if asked for. */
+static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_t mode)
+{
+    if (!w->node) {
+        if (!(flags & O_CREAT))
+            return -ENOENT;
+        if (w->slash)
+            return -EISDIR;
+        return make(p, w, S_IFREG | (mode & S_IALL & ~p->umask), &w->node);
+    }
+    if ((flags & O_CREAT) && (flags & O_EXCL))
+        return -EEXIST;
+    if ((flags & O_DIRECTORY) && !node_is(w->node, S_IFDIR))
+        return -ENOTDIR;
+    if (node_is(w->node, S_IFDIR) && !(flags & O_PATH) &&
+        ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT)))
+        return -EISDIR;
+    if (node_is(w->node, S_IFREG) && (flags & O_TRUNC) && !(flags & O_PATH))
+        return data_resize(p->arena, w->node, 0);
+    return 0;
+}
+
+static long open_path(struct process *p, word_t dirfd, const char *path, uint32_t flags,
+                      uint32_t mode)
+{
+    bool follow = !(flags & O_NOFOLLOW) && !((flags & O_CREAT) && (flags & O_EXCL));
+    struct walk w;
+    struct file *f;
+
+    long e = path_walk(p, dirfd, path, follow ? WALK_FOLLOW : 0, &w);
+    if (!e)
+        e = open_node(p, &w, flags, mode);
+    if (!e)
+        e = file_open_node(p, w.node, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), &f);
+    return e ? e : file_install(p, f, 0, flags & O_CLOEXEC);
+}
+
+long call_openat(struct process *p, word_t dirfd, word_t path, word_t flags, word_t mode)
+{
+    uint32_t bits = (uint32_t)flags;
+    char *text;
+
+    if (bits & O_PATH)
+        bits &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if (bits & O_TMPFILE)
+        return -EOPNOTSUPP;
+    long e = user_path(p, path, &text);
+    if (e)
+        return e;
+    e = open_path(p, dirfd, text, bits, (uint32_t)mode);
+    user_path_free(p, text);
+    return e;
+}
+
+long call_open(struct process *p, word_t path, word_t flags, word_t mode)
+{
+    return call_openat(p, cwd, path, flags, mode);
+}
+
+long call_creat(struct process *p, word_t path, word_t mode)
+{
+    return call_openat(p, cwd, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+long call_close(struct process *p, word_t fd)
+{
+    return file_close(p, fd);
+}
+
+/* Walks to a name that must not exist yet. */
+static long walk_to_new(struct process *p, word_t dirfd, vaddr_t path, bool directory, char **text,
+                        struct walk *w)
+{
+    long e = user_path(p, path, text);
+    if (e)
+        return e;
+
+    e = path_walk(p, dirfd, *text, 0, w);
+    if (!e && w->node)
+        e = -EEXIST;
+    if (!e && w->slash && !directory)
+        e = -ENOENT;
+    if (e)
+        user_path_free(p, *text);
+    return e;
+}
+
+long call_mkdirat(struct process *p, word_t dirfd, word_t path, word_t mode)
+{
+    struct walk w;
+    struct node *n;
+    char *text;
+
+    long e = walk_to_new(p, dirfd, path, true, &text, &w);
+    if (e)
+        return e;
+    e = make(p, &w, S_IFDIR | ((uint32_t)mode & 01777 & ~p->umask), &n);
+    user_path_free(p, text);
+    return e;
+}
+
+long call_mkdir(struct process *p, word_t path, word_t mode)
+{
+    return call_mkdirat(p, cwd, path, mode);
+}
+
+/* Gives the link `n` its text, in a heap block of exactly that many bytes. */
+static long link_set_text(struct process *p, struct node *n, const char *target, size_t bytes)
+{
+    char *copy = core_heap_alloc(&p->arena->heap, bytes);
+    if (!copy)
+        return -ENOSPC;
+    memcpy(copy, target, bytes);
+    n->archive = (const uint8_t *)copy;
+    n->archive_bytes = n->size = bytes;
+    n->text_owned = true;
+    return 0;
+}
+
+long call_symlinkat(struct process *p, word_t target, word_t dirfd, word_t path)
+{
+    char *to, *text;
+    struct walk w;
+    struct node *n;
+
+    long e = user_path(p, target, &to);
+    if (e)
+        return e;
+    e = to[0] ? walk_to_new(p, dirfd, path, false, &text, &w) : -ENOENT;
+    if (!e) {
+        size_t bytes = 0;
+        while (to[bytes])
+            bytes++;
+        e = make(p, &w, S_IFLNK | 0777, &n);
+        if (!e && (e = link_set_text(p, n, to, bytes)) != 0)
+            entry_remove(p->arena, entry_find(p->arena, w.dir, w.name, w.bytes));
+        user_path_free(p, text);
+    }
+    user_path_free(p, to);
+    return e;
+}
+
+long call_symlink(struct process *p, word_t target, word_t path)
+{
+    return call_symlinkat(p, target, cwd, path);
+}
+
+long call_linkat(struct process *p, word_t old_dirfd, word_t old, word_t new_dirfd, word_t new,
+                 word_t flags)
+{
+    if (flags & ~(word_t)AT_SYMLINK_FOLLOW)
+        return -EINVAL;
+
+    struct node *n;
+    struct walk w;
+    char *text;
+    long e = path_node(p, old_dirfd, old, flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0, &n);
+    if (!e && node_is(n, S_IFDIR))
+        e = -EPERM;
+    if (!e)
+        e = walk_to_new(p, new_dirfd, new, false, &text, &w);
+    if (e)
+        return e;
+    e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
+    if (!e)
+        n->ctime = arena_now();
+    user_path_free(p, text);
+    return e;
+}
+
+long call_link(struct process *p, word_t old, word_t new)
+{
+    return call_linkat(p, cwd, old, cwd, new, 0);
+}
+
+/* The entry that a walk ended at. Dots and the root have none that may be taken away. */
+static long entry_of(struct process *p, const struct walk *w, struct entry **out)
+{
+    if (!w->node)
+        return -ENOENT;
+    if (!w->bytes)
+        return w->node == p->arena->root ? -EBUSY : -EINVAL;
+    *out = entry_find(p->arena, w->dir, w->name, w->bytes);
+    return 0;
+}
+
+static long remove_entry(struct process *p, const struct walk *w, bool directory)
+{
+    struct entry *entry;
+    long e = entry_of(p, w, &entry);
+
+    if (e)
+        return !directory && w->node ? -EISDIR : e;
+    if (directory && !node_is(w->node, S_IFDIR))
+        return -ENOTDIR;
+    if (!directory && node_is(w->node, S_IFDIR))
+        return -EISDIR;
+    if (directory && w->node->first)
+        return -ENOTEMPTY;
+    entry_remove(p->arena, entry);
+    return 0;
+}
+
+long call_unlinkat(struct process *p, word_t dirfd, word_t path, word_t flags)
+{
+    struct walk w;
+    char *text;
+
+    if (flags & ~(word_t)AT_REMOVEDIR)
+        return -EINVAL;
+    long e = user_path(p, path, &text);
+    if (e)
+        return e;
+    e = path_walk(p, dirfd, text, 0, &w);
+    if (!e)
+        e = remove_entry(p, &w, flags & AT_REMOVEDIR);
+    user_path_free(p, text);
+    return e;
+}
+
+long call_unlink(struct process *p, word_t path)
+{
+    return call_unlinkat(p, cwd, path, 0);
+}
+
+long call_rmdir(struct process *p, word_t path)
+{
+    return call_unlinkat(p, cwd, path, AT_REMOVEDIR);
+}

@@ -1,0 +1,69 @@
+/* Calls that set a file's size, and those that ask for it to be stored. */
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/calls.h"
+#include "libos-posix/file.h"
+#include "libos-posix/node.h"
+#include "libos-posix/path.h"
+
+long call_truncate(struct process *p, word_t path, word_t bytes)
+{
+    struct node *n;
+
+    if ((int64_t)bytes < 0)
+        return -EINVAL;
+    long e = path_node(p, (word_t)AT_FDCWD, path, WALK_FOLLOW, &n);
+    if (e)
+        return e;
+    if (node_is(n, S_IFDIR))
+        return -EISDIR;
+    return node_is(n, S_IFREG) && !n->made_up ? data_resize(p->arena, n, bytes) : -EINVAL;
+}
+
+long call_ftruncate(struct process *p, word_t fd, word_t bytes)
+{
+    struct file *f = file_get(p, fd);
+
+    if (!f || f->kind == FILE_PATH)
+        return -EBADF;
+    if ((int64_t)bytes < 0 || f->kind != FILE_REGULAR || !file_may_write(f))
+        return -EINVAL;
+    return data_resize(p->arena, f->node, bytes);
+}
+
+static long check_stored(const struct process *p, word_t fd)
+{
+    const struct file *f = file_get(p, fd);
+
+    if (!f || f->kind == FILE_PATH)
+        return -EBADF;
+    return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? 0 : -EINVAL;
+}
+
+long call_fsync(struct process *p, word_t fd)
+{
+    return check_stored(p, fd);
+}
+
+long call_fdatasync(struct process *p, word_t fd)
+{
+    return check_stored(p, fd);
+}
+
+long call_sync(struct process *p)
+{
+    (void)p;
+    return 0;
+}
+
+long call_fadvise64(struct process *p, word_t fd, word_t offset, word_t bytes, word_t advice)
+{
+    const word_t advice_last = 5;
+    struct file *f = file_get(p, fd);
+
+    (void)offset;
+    if (!f || f->kind == FILE_PATH)
+        return -EBADF;
+    if (f->kind == FILE_PIPE_READ || f->kind == FILE_PIPE_WRITE)
+        return -ESPIPE;
+    return (int64_t)bytes < 0 || advice > advice_last ? -EINVAL : 0;
+}

@@ -1,0 +1,294 @@
+/* Calls that read and set attributes of files. */
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/calls.h"
+#include "libos-posix/file.h"
+#include "libos-posix/node.h"
+#include "libos-posix/path.h"
+#include "libos-posix/user.h"
+
+#define NS_PER_SECOND 1000000000u
+#define SECTOR_BYTES  512u
+#define FS_DEVICE     1u         /* number of the one file system: 0:1 */
+#define RAMFS_MAGIC   0x858458f6 /* statfs(2), RAMFS_MAGIC */
+
+static const word_t cwd = (word_t)AT_FDCWD;
+
+/* Finds a node by path, or by the descriptor itself when the path is empty and that is allowed. */
+static long find(struct process *p, word_t dirfd, vaddr_t path, word_t flags, struct node **out)
+{
+    unsigned how = flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW;
+    return path_node(p, dirfd, path, how | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), out);
+}
+
+/* Device numbers as Linux's user space packs them into 64 bits. */
+static uint64_t device_number(uint32_t major, uint32_t minor)
+{
+    return (minor & 0xff) | (uint64_t)(major & 0xfff) << 8 | (uint64_t)(minor & ~0xffu) << 12 |
+           (uint64_t)(major & ~0xfffu) << 32;
+}
+
+static struct linux_timespec time_of(uint64_t ns)
+{
+    return (struct linux_timespec){(int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND)};
+}
+
+/* Space is counted in whole pages, wherever the bytes are. */
+static uint64_t sectors_of(const struct node *n)
+{
+    if (!node_is(n, S_IFREG) && !node_is(n, S_IFDIR))
+        return 0;
+    return (n->size + PAGE_SIZE - 1) / PAGE_SIZE * (PAGE_SIZE / SECTOR_BYTES);
+}
+
+static long stat_put(struct process *p, const struct node *n, vaddr_t to)
+{
+    struct linux_stat s = {
+        .dev = FS_DEVICE,
+        .ino = n->ino,
+        .links = n->links,
+        .mode = n->mode,
+        .uid = n->uid,
+        .gid = n->gid,
+        .rdev = device_number(n->major, n->minor),
+        .size = (int64_t)n->size,
+        .block_size = PAGE_SIZE,
+        .blocks = (int64_t)sectors_of(n),
+        .atime = time_of(n->atime),
+        .mtime = time_of(n->mtime),
+        .ctime = time_of(n->ctime),
+    };
+    return USER_PUT(p, to, &s);
+}
+
+long call_newfstatat(struct process *p, word_t dirfd, word_t path, word_t to, word_t flags)
+{
+    struct node *n;
+
+    if (flags & ~(word_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+        return -EINVAL;
+    long e = find(p, dirfd, path, flags, &n);
+    return e ? e : stat_put(p, n, to);
+}
+
+long call_stat(struct process *p, word_t path, word_t to)
+{
+    return call_newfstatat(p, cwd, path, to, 0);
+}
+
+long call_lstat(struct process *p, word_t path, word_t to)
+{
+    return call_newfstatat(p, cwd, path, to, AT_SYMLINK_NOFOLLOW);
+}
+
+long call_fstat(struct process *p, word_t fd, word_t to)
+{
+    struct file *f = file_get(p, fd);
+    return f ? stat_put(p, f->node, to) : -EBADF;
+}
+
+static struct linux_statx_time statx_time(uint64_t ns)
+{
+    return (struct linux_statx_time){(int64_t)(ns / NS_PER_SECOND), (uint32_t)(ns % NS_PER_SECOND),
+                                     0};
+}
+
+long call_statx(struct process *p, word_t dirfd, word_t path, word_t flags, word_t mask, word_t to)
+{
+    struct node *n;
+    const word_t known = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
+
+    if ((flags & ~known) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+        (mask & STATX_RESERVED))
+        return -EINVAL;
+    long e = find(p, dirfd, path, flags, &n);
+    if (e)
+        return e;
+    struct linux_statx s = {
+        .mask = STATX_BASIC_STATS,
+        .block_size = PAGE_SIZE,
+        .links = n->links,
+        .uid = n->uid,
+        .gid = n->gid,
+        .mode = (uint16_t)n->mode,
+        .ino = n->ino,
+        .size = n->size,
+        .blocks = sectors_of(n),
+        .atime = statx_time(n->atime),
+        .ctime = statx_time(n->ctime),
+        .mtime = statx_time(n->mtime),
+        .rdev_major = n->major,
+        .rdev_minor = n->minor,
+        .dev_minor = FS_DEVICE,
+    };
+    return USER_PUT(p, to, &s);
+}
+
+static long statfs_put(struct process *p, vaddr_t to)
+{
+    struct port_memory m;
+
+    port_memory_get(&m);
+    struct linux_statfs s = {
+        .type = RAMFS_MAGIC,
+        .block_size = PAGE_SIZE,
+        .blocks = m.total_bytes / PAGE_SIZE,
+        .blocks_free = m.free_bytes / PAGE_SIZE,
+        .blocks_available = m.free_bytes / PAGE_SIZE,
+        .files = p->arena->node_count,
+        .name_max = NAME_MAX,
+        .fragment_size = PAGE_SIZE,
+    };
+    return USER_PUT(p, to, &s);
+}
+
+long call_statfs(struct process *p, word_t path, word_t to)
+{
+    struct node *n;
+    long e = find(p, cwd, path, 0, &n);
+    return e ? e : statfs_put(p, to);
+}
+
+long call_fstatfs(struct process *p, word_t fd, word_t to)
+{
+    return file_get(p, fd) ? statfs_put(p, to) : -EBADF;
+}
+
+long call_faccessat2(struct process *p, word_t dirfd, word_t path, word_t mode, word_t flags)
+{
+    const word_t execute = 1;
+    struct node *n;
+
+    if ((mode & ~(word_t)7) ||
+        (flags & ~(word_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+        return -EINVAL;
+    long e = find(p, dirfd, path, flags, &n);
+    if (e)
+        return e;
+    return (mode & execute) && !node_is(n, S_IFDIR) && !(n->mode & 0111) ? -EACCES : 0;
+}
+
+long call_faccessat(struct process *p, word_t dirfd, word_t path, word_t mode)
+{
+    return call_faccessat2(p, dirfd, path, mode, 0);
+}
+
+long call_access(struct process *p, word_t path, word_t mode)
+{
+    return call_faccessat2(p, cwd, path, mode, 0);
+}
+
+static long set_mode(struct node *n, word_t mode)
+{
+    n->mode = (n->mode & S_IFMT) | ((uint32_t)mode & S_IALL);
+    n->ctime = arena_now();
+    return 0;
+}
+
+long call_fchmodat(struct process *p, word_t dirfd, word_t path, word_t mode)
+{
+    struct node *n;
+    long e = find(p, dirfd, path, 0, &n);
+    return e ? e : set_mode(n, mode);
+}
+
+long call_chmod(struct process *p, word_t path, word_t mode)
+{
+    return call_fchmodat(p, cwd, path, mode);
+}
+
+long call_fchmod(struct process *p, word_t fd, word_t mode)
+{
+    struct file *f = file_get(p, fd);
+    return f && f->kind != FILE_PATH ? set_mode(f->node, mode) : -EBADF;
+}
+
+/* -1 leaves an owner as it is. */
+static long set_owner(struct node *n, word_t uid, word_t gid)
+{
+    if ((uint32_t)uid != UINT32_MAX)
+        n->uid = (uint32_t)uid;
+    if ((uint32_t)gid != UINT32_MAX)
+        n->gid = (uint32_t)gid;
+    n->ctime = arena_now();
+    return 0;
+}
+
+long call_fchownat(struct process *p, word_t dirfd, word_t path, word_t uid, word_t gid,
+                   word_t flags)
+{
+    struct node *n;
+
+    if (flags & ~(word_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    long e = find(p, dirfd, path, flags, &n);
+    return e ? e : set_owner(n, uid, gid);
+}
+
+long call_chown(struct process *p, word_t path, word_t uid, word_t gid)
+{
+    return call_fchownat(p, cwd, path, uid, gid, 0);
+}
+
+long call_lchown(struct process *p, word_t path, word_t uid, word_t gid)
+{
+    return call_fchownat(p, cwd, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+long call_fchown(struct process *p, word_t fd, word_t uid, word_t gid)
+{
+    struct file *f = file_get(p, fd);
+    return f && f->kind != FILE_PATH ? set_owner(f->node, uid, gid) : -EBADF;
+}
+
+/* One of the two times of utimensat. */
+static long time_get(const struct linux_timespec *t, uint64_t now, uint64_t *out)
+{
+    if (t->nanoseconds == UTIME_OMIT)
+        return 0;
+    if (t->nanoseconds == UTIME_NOW) {
+        *out = now;
+        return 0;
+    }
+    if (t->nanoseconds < 0 || t->nanoseconds >= NS_PER_SECOND)
+        return -EINVAL;
+    if (t->seconds < 0 || t->seconds > (int64_t)(UINT64_MAX / NS_PER_SECOND / 2))
+        return -EINVAL; /* times are counted in ns from 1970 on */
+    *out = (uint64_t)t->seconds * NS_PER_SECOND + (uint64_t)t->nanoseconds;
+    return 0;
+}
+
+long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, word_t flags)
+{
+    struct linux_timespec given[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
+    struct file *f = path ? NULL : file_get(p, dirfd);
+    struct node *n;
+    long e = 0;
+
+    if (flags & ~(word_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    if (times && USER_GET(p, &given, times))
+        return -EFAULT;
+    if (path) /* without one the descriptor itself is meant */
+        e = find(p, dirfd, path, flags, &n);
+    else if (f)
+        n = f->node;
+    else
+        e = -EBADF;
+    if (e)
+        return e;
+
+    uint64_t now = arena_now(), atime = n->atime, mtime = n->mtime;
+    if (time_get(&given[0], now, &atime) || time_get(&given[1], now, &mtime))
+        return -EINVAL;
+    n->atime = atime;
+    n->mtime = mtime;
+    n->ctime = now;
+    return 0;
+}
+
+long call_umask(struct process *p, word_t mask)
+{
+    uint32_t old = p->umask;
+    p->umask = (uint32_t)mask & 0777;
+    return (long)old;
+}

@@ -1,0 +1,155 @@
+/* The devices of /dev: console, null, zero, full, random numbers, and the standard streams. */
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/file.h"
+#include "libos-posix/io.h"
+#include "libos-posix/node.h"
+#include "libos-posix/unpack.h"
+
+#define BOUNCE_BYTES ((size_t)512)
+
+/* Numbers as in Linux's list of allocated devices; the streams, links to /proc there, use a major
+ * number from its local range. */
+#define MAJOR_STREAM 60u
+
+static const struct device {
+    const char *name;
+    uint32_t major, minor;
+    enum file_kind kind;
+} devices[] = {
+    {"null", 1, 3, FILE_NULL},
+    {"zero", 1, 5, FILE_ZERO},
+    {"full", 1, 7, FILE_FULL},
+    {"random", 1, 8, FILE_RANDOM},
+    {"urandom", 1, 9, FILE_RANDOM},
+    {"tty", 5, 0, FILE_CONSOLE},
+    {"console", 5, 1, FILE_CONSOLE},
+    {"stdin", MAJOR_STREAM, 0, FILE_CONSOLE},
+    {"stdout", MAJOR_STREAM, 1, FILE_CONSOLE},
+    {"stderr", MAJOR_STREAM, 2, FILE_CONSOLE},
+};
+
+bool device_is_descriptor(const struct node *n, word_t *fd)
+{
+    *fd = n->minor;
+    return n->major == MAJOR_STREAM && n->minor <= 2;
+}
+
+bool device_kind(const struct node *n, enum file_kind *out)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        if (devices[i].major == n->major && devices[i].minor == n->minor) {
+            *out = devices[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+long device_populate(struct arena *a)
+{
+    struct node *dir = unpack_directory(a, "dev", 3);
+    if (!dir)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        size_t bytes = 0;
+        while (devices[i].name[bytes])
+            bytes++;
+        if (entry_find(a, dir, devices[i].name, bytes))
+            continue;
+        struct node *n = node_create(a, S_IFCHR | 0666);
+        if (!n)
+            return -ENOMEM;
+        n->major = devices[i].major;
+        n->minor = devices[i].minor;
+        if (entry_add(a, dir, devices[i].name, bytes, n)) {
+            node_release(a, n);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static long console_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    char bytes[BOUNCE_BYTES];
+    size_t most = io->left < sizeof bytes ? io->left : sizeof bytes;
+
+    (void)p, (void)position;
+    if (f->flags & O_NONBLOCK && !port_console_ready())
+        return -EAGAIN;
+    return io_put(io, bytes, port_console_read(bytes, most));
+}
+
+static long console_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    char bytes[BOUNCE_BYTES];
+    long done = 0;
+
+    (void)p, (void)position;
+    while (io->left) {
+        long n = io_get(io, bytes, sizeof bytes);
+        if (n < 0)
+            return done ? done : n;
+        port_console_write(f->is_error_stream ? 2 : 1, bytes, (size_t)n);
+        done += n;
+    }
+    return done;
+}
+
+static uint16_t console_poll(const struct file *f)
+{
+    (void)f;
+    return (uint16_t)(POLLOUT | POLLWRNORM | (port_console_ready() ? POLLIN | POLLRDNORM : 0));
+}
+
+static long nothing_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    (void)p, (void)f, (void)io, (void)position;
+    return 0;
+}
+
+static long anything_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    (void)p, (void)f, (void)position;
+    return (long)io->left;
+}
+
+static long zeros_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    (void)p, (void)f, (void)position;
+    return io_put_zeros(io, io->left);
+}
+
+static long full_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    (void)p, (void)f, (void)io, (void)position;
+    return -ENOSPC;
+}
+
+static long random_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    char bytes[BOUNCE_BYTES];
+    long done = 0;
+
+    (void)p, (void)f, (void)position;
+    while (io->left) {
+        size_t most = io->left < sizeof bytes ? io->left : sizeof bytes;
+        port_entropy(bytes, most);
+        long n = io_put(io, bytes, most);
+        if (n < 0)
+            return done ? done : n;
+        done += n;
+    }
+    return done;
+}
+
+const struct file_ops file_ops_console = {
+    .read = console_read, .write = console_write, .poll = console_poll};
+const struct file_ops file_ops_null = {
+    .read = nothing_read, .write = anything_write, .seekable = true};
+const struct file_ops file_ops_zero = {
+    .read = zeros_read, .write = anything_write, .seekable = true};
+const struct file_ops file_ops_full = {.read = zeros_read, .write = full_write, .seekable = true};
+const struct file_ops file_ops_random = {
+    .read = random_read, .write = anything_write, .seekable = true};

@@ -1,0 +1,55 @@
+/*
+ * Judging an ELF file: is it a static x86-64 program that can be loaded, and where does it go?
+ *
+ * Only header and program headers are looked at. What passes is a fact for the loader.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define ELF_SEGMENTS_MAX 16u
+#define ELF_HEADERS_MAX  64u /* program headers of all types */
+
+/* The file's own structures (System V ABI, "Object Files"). */
+struct elf_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, headers_at, sections_at;
+    uint32_t flags;
+    uint16_t bytes, header_bytes, header_count, section_bytes, section_count, names;
+};
+_Static_assert(sizeof(struct elf_header) == 64, "Elf64_Ehdr");
+
+struct elf_program_header {
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, file_bytes, memory_bytes, align;
+};
+_Static_assert(sizeof(struct elf_program_header) == 56, "Elf64_Phdr");
+
+struct elf_segment {
+    vaddr_t start;         /* as linked; the loader adds the bias            */
+    uint64_t memory_bytes; /* from start; behind the file bytes comes zero   */
+    uint64_t offset;       /* in the file                                    */
+    uint64_t file_bytes;
+    rights_t rights;
+};
+
+struct elf_image {
+    struct elf_segment segments[ELF_SEGMENTS_MAX]; /* ascending, on different pages */
+    unsigned segment_count;                        /* at least 1                    */
+    bool relocatable;                              /* a static PIE: any bias will do */
+    vaddr_t low, high;                             /* whole pages around all segments, as linked */
+    vaddr_t align;                                 /* power of two that the bias must keep       */
+    vaddr_t entry;                                 /* as linked, in an executable segment        */
+    vaddr_t headers; /* the program headers in memory, as linked; 0: not loaded */
+    unsigned header_count;
+};
+
+/* Says how many bytes of program headers there are and where. Pre: `bytes` of the file's begin
+ * are at `header`. ENOEXEC: not an ELF header of a static x86-64 program. */
+long elf_check_header(const struct elf_header *header, uint64_t file_bytes);
+
+/* Judges the program headers too. ENOEXEC: dynamic, damaged, overlapping or out of bounds. */
+long elf_check_segments(const struct elf_header *header, const struct elf_program_header *headers,
+                        uint64_t file_bytes, struct elf_image *out);

@@ -1,0 +1,65 @@
+/* The core's own memory in blocks of power-of-two sizes. */
+#include "libos-posix/heap.h"
+
+#include "libos-posix/mem.h"
+#include "libos-posix/port.h"
+
+static unsigned class_of(size_t bytes)
+{
+    unsigned class = 0;
+    while (HEAP_LEAST << class < bytes)
+        class ++;
+    return class;
+}
+
+void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high)
+{
+    *h = (struct heap){.next = low, .mapped = low, .limit = high};
+}
+
+/* Fresh memory from the platform is zero, so a carved block needs no clearing. */
+static void *carve(struct heap *h, size_t bytes)
+{
+    size_t align = bytes < PAGE_SIZE ? bytes : PAGE_SIZE;
+    vaddr_t start = (h->next + align - 1) & ~(vaddr_t)(align - 1);
+
+    while (start + bytes > h->mapped) {
+        size_t step = HEAP_STEP;
+        if (h->limit - h->mapped < step)
+            step = h->limit - h->mapped;
+        if (!step || !port_map(h->mapped, step, RIGHT_READ | RIGHT_WRITE))
+            return NULL;
+        h->mapped += step;
+    }
+    h->next = start + bytes;
+    return (void *)start;
+}
+
+void *core_heap_alloc(struct heap *h, size_t bytes)
+{
+    unsigned class = class_of(bytes);
+    size_t size = HEAP_LEAST << class;
+    struct heap_block *block = h->free[class];
+
+    if (block) {
+        h->free[class] = block->next;
+        memset(block, 0, size);
+    } else {
+        block = carve(h, size);
+    }
+    if (block)
+        h->in_use += size;
+    return block;
+}
+
+void core_heap_free(struct heap *h, void *block, size_t bytes)
+{
+    if (!block)
+        return;
+
+    unsigned class = class_of(bytes);
+    struct heap_block *freed = block;
+    freed->next = h->free[class];
+    h->free[class] = freed;
+    h->in_use -= HEAP_LEAST << class;
+}

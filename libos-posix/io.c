@@ -1,0 +1,98 @@
+/* Transfers: scattered user memory, or one piece of core memory, behind one interface. */
+#include "libos-posix/io.h"
+
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/area.h"
+#include "libos-posix/mem.h"
+#include "libos-posix/user.h"
+
+void io_init_parts(struct io *io, const struct process *p, const struct linux_iovec *parts,
+                   size_t count)
+{
+    *io = (struct io){.process = p, .parts = parts, .part_count = count};
+    for (size_t i = 0; i < count; i++)
+        io->left += parts[i].bytes;
+}
+
+void io_init_user(struct io *io, struct linux_iovec *one, const struct process *p, vaddr_t base,
+                  size_t bytes)
+{
+    *one = (struct linux_iovec){base, bytes};
+    io_init_parts(io, p, one, 1);
+}
+
+void io_init_core(struct io *io, struct linux_iovec *one, void *base, size_t bytes)
+{
+    io_init_user(io, one, NULL, (vaddr_t)base, bytes);
+}
+
+/* The three things that a move does with one piece. */
+enum direction { PUT, PUT_ZEROS, GET };
+
+static long move_piece(const struct io *io, vaddr_t at, enum direction way, void *core, size_t n)
+{
+    const struct process *p = io->process;
+
+    switch (way) {
+    case PUT:
+        if (p)
+            return user_write(p, at, core, n);
+        memcpy((void *)at, core, n);
+        return 0;
+    case PUT_ZEROS:
+        if (p)
+            return user_clear(p, at, n);
+        memset((void *)at, 0, n);
+        return 0;
+    case GET:
+        if (p)
+            return user_read(p, core, at, n);
+        memcpy(core, (const void *)at, n);
+        return 0;
+    }
+    return -EFAULT;
+}
+
+static long move(struct io *io, enum direction way, char *core, size_t bytes)
+{
+    size_t done = 0;
+
+    while (done < bytes && io->left) {
+        const struct linux_iovec *part = &io->parts[io->part];
+        size_t n = part->bytes - io->part_done;
+        if (n > bytes - done)
+            n = bytes - done;
+        if (!n) {
+            io->part++;
+            io->part_done = 0;
+            continue;
+        }
+        vaddr_t at = part->base + io->part_done;
+        if (io->process) { /* up to where the program's memory ends, as far as it goes */
+            size_t usable = area_extent(io->process, at, way == GET ? RIGHT_READ : RIGHT_WRITE);
+            if (n > usable)
+                n = usable;
+        }
+        if (!n || move_piece(io, at, way, core ? core + done : NULL, n))
+            return done ? (long)done : -EFAULT;
+        io->part_done += n;
+        io->left -= n;
+        done += n;
+    }
+    return (long)done;
+}
+
+long io_put(struct io *io, const void *from, size_t bytes)
+{
+    return move(io, PUT, (char *)(uintptr_t)from, bytes);
+}
+
+long io_put_zeros(struct io *io, size_t bytes)
+{
+    return move(io, PUT_ZEROS, NULL, bytes);
+}
+
+long io_get(struct io *io, void *to, size_t bytes)
+{
+    return move(io, GET, to, bytes);
+}

@@ -1,0 +1,19 @@
+/*
+ * The way of unmodified programs: their `syscall` instruction is reflected to their own thread,
+ * whose entry code saves the registers here, calls posix_trampoline and loads them again.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+/* The registers of the interrupted program, in the order of Linux's signal frame. The entry code
+ * keeps vector registers, %fs and %gs as they are. */
+struct posix_regs {
+    word_t r8, r9, r10, r11, r12, r13, r14, r15;
+    word_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp;
+    word_t rip, rflags;
+};
+
+/* Performs the call that %rax, %rdi, %rsi, %rdx, %r10, %r8 and %r9 describe and changes the
+ * registers to what the program shall see: the result, or the entry of a signal handler. */
+void posix_trampoline(struct posix_regs *regs);

@@ -1,0 +1,44 @@
+/*
+ * The boot archive: "newc" cpio archives, one behind the other, read where they lie. The first
+ * holds the system's own files under `.exo4/`; the others are the root file system. The bytes may
+ * be hostile: nothing outside them is read.
+ */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "exo/abi/types.h"
+
+struct archive {
+    const uint8_t *bytes;
+    size_t length;
+};
+
+struct archive_entry {
+    const char *name; /* NUL-terminated, in the archive, without a leading "./" */
+    const uint8_t *data;
+    size_t bytes;   /* of data */
+    uint32_t mode;  /* POSIX st_mode: type and permissions */
+    uint32_t inode; /* within its archive; equal ones with links > 1 are hard links */
+    uint32_t links;
+    uint32_t mtime; /* seconds since 1970 */
+    uint32_t uid, gid;
+    uint32_t archive; /* number of the archive it is in, 0 first */
+};
+
+/* A place in the archives. All zeroes is the beginning. */
+struct archive_cursor {
+    size_t offset;
+    uint32_t archive;
+};
+
+/* Reads the entry at the cursor and moves it on. Trailers between archives are stepped over.
+ * NOT_BOUND: no more entries. BAD_ARG: what is there is no archive, or is cut short. */
+enum err archive_next(const struct archive *a, struct archive_cursor *at,
+                      struct archive_entry *entry);
+
+/* The first entry of that name, which has no leading "./". Errors as archive_next. */
+enum err archive_find(const struct archive *a, const char *name, struct archive_entry *entry);
+
+/* Maps the archive that the program holds in SLOT_ARCHIVE. BAD_CAP: it holds none. Errors of
+ * vm_map_frames. Pre: vm_init(). */
+enum err archive_map(struct archive *a);

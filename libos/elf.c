@@ -1,0 +1,162 @@
+/* Reading static ELF-64 programs. */
+#include "libos/elf.h"
+
+#include "libos/string.h"
+
+#define TYPE_EXEC  2u
+#define TYPE_DYN   3u
+#define PT_LOAD    1u
+#define PT_INTERP  3u
+#define PT_PHDR    6u
+#define FLAG_EXEC  1u
+#define FLAG_WRITE 2u
+#define FLAG_READ  4u
+
+struct file_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, program_offset, section_offset;
+    uint32_t flags;
+    uint16_t bytes, program_bytes, program_count, section_bytes, section_count, names;
+};
+_Static_assert(sizeof(struct file_header) == 64, "Elf64_Ehdr");
+
+struct program_header {
+    uint32_t type, flags;
+    uint64_t offset, va, pa, file_bytes, memory_bytes, align;
+};
+_Static_assert(sizeof(struct program_header) == 56, "Elf64_Phdr");
+
+static bool is_inside(uint64_t offset, uint64_t bytes, uint64_t length)
+{
+    return offset <= length && bytes <= length - offset;
+}
+
+static bool check_file_header(const struct file_header *h, size_t length)
+{
+    static const uint8_t ident[] = {0x7f, 'E', 'L', 'F', 2, 1, 1}; /* 64 bits, little endian */
+
+    return !memcmp(h->ident, ident, sizeof ident) && h->machine == ELF_MACHINE &&
+           (h->type == TYPE_EXEC || h->type == TYPE_DYN) &&
+           h->program_bytes == sizeof(struct program_header) &&
+           is_inside(h->program_offset, (uint64_t)h->program_count * h->program_bytes, length);
+}
+
+static rights_t rights_of(uint32_t flags)
+{
+    return (flags & FLAG_READ ? RIGHT_READ : 0) | (flags & FLAG_WRITE ? RIGHT_WRITE : 0) |
+           (flags & FLAG_EXEC ? RIGHT_EXEC : 0);
+}
+
+/* Adds a loadable segment behind those there are. */
+static bool add_segment(struct elf_program *p, const struct program_header *h, size_t length)
+{
+    if (!h->memory_bytes)
+        return true;
+    if (p->count == ELF_SEGMENTS_MAX || h->file_bytes > h->memory_bytes ||
+        !is_inside(h->offset, h->file_bytes, length) ||
+        !is_inside(h->va, h->memory_bytes, USER_TOP))
+        return false;
+    const struct elf_segment *last = p->count ? &p->segments[p->count - 1] : NULL;
+    if (last && h->va < last->va + last->memory_bytes)
+        return false;
+    p->segments[p->count++] =
+        (struct elf_segment){h->va, h->memory_bytes, h->offset, h->file_bytes, rights_of(h->flags)};
+    return true;
+}
+
+/* Which segment holds the program headers in memory? */
+static vaddr_t find_headers(const struct elf_program *p, uint64_t offset)
+{
+    uint64_t bytes = (uint64_t)p->header_count * p->header_bytes;
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct elf_segment *s = &p->segments[i];
+        if (offset >= s->file_offset && is_inside(offset - s->file_offset, bytes, s->file_bytes))
+            return s->va + (offset - s->file_offset);
+    }
+    return 0;
+}
+
+static bool is_executable(const struct elf_program *p, vaddr_t va)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if ((p->segments[i].rights & RIGHT_EXEC) &&
+            va - p->segments[i].va < p->segments[i].memory_bytes)
+            return true;
+    return false;
+}
+
+enum err elf_read(const void *bytes, size_t length, struct elf_program *program)
+{
+    struct file_header h;
+    struct elf_program p = {0};
+
+    if (length < sizeof h)
+        return ERR_BAD_ARG;
+    memcpy(&h, bytes, sizeof h); /* the bytes may lie at any address */
+    if (!check_file_header(&h, length))
+        return ERR_BAD_ARG;
+    for (uint32_t i = 0; i < h.program_count; i++) {
+        struct program_header ph;
+        memcpy(&ph, (const uint8_t *)bytes + h.program_offset + i * sizeof ph, sizeof ph);
+        if (ph.type == PT_LOAD && !add_segment(&p, &ph, length))
+            return ERR_BAD_ARG;
+        p.interpreted |= ph.type == PT_INTERP;
+    }
+    p.entry = h.entry;
+    p.movable = h.type == TYPE_DYN;
+    if (!p.count || !is_executable(&p, p.entry))
+        return ERR_BAD_ARG;
+    const struct elf_segment *last = &p.segments[p.count - 1];
+    p.low = p.segments[0].va & ~(PAGE_SIZE - 1);
+    p.high = (last->va + last->memory_bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    p.header_count = h.program_count;
+    p.header_bytes = h.program_bytes;
+    p.headers_va = find_headers(&p, h.program_offset);
+    *program = p;
+    return ERR_OK;
+}
+
+rights_t elf_page_rights(const struct elf_program *program, vaddr_t va)
+{
+    rights_t rights = 0;
+
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct elf_segment *s = &program->segments[i];
+        if (s->va < va + PAGE_SIZE && va < s->va + s->memory_bytes)
+            rights |= s->rights;
+    }
+    return rights;
+}
+
+bool elf_is_separated(const struct elf_program *program)
+{
+    const rights_t both = RIGHT_WRITE | RIGHT_EXEC;
+
+    /* A page with both rights holds the beginning or the end of a segment, or one has both. */
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct elf_segment *s = &program->segments[i];
+        vaddr_t first = s->va & ~(PAGE_SIZE - 1);
+        vaddr_t last = (s->va + s->memory_bytes - 1) & ~(PAGE_SIZE - 1);
+        if ((elf_page_rights(program, first) & both) == both ||
+            (elf_page_rights(program, last) & both) == both)
+            return false;
+    }
+    return true;
+}
+
+void elf_fill_page(const struct elf_program *program, const void *bytes, vaddr_t va, void *page)
+{
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct elf_segment *s = &program->segments[i];
+        vaddr_t from = s->va > va ? s->va : va;
+        vaddr_t to = s->va + s->file_bytes;
+        if (to > va + PAGE_SIZE)
+            to = va + PAGE_SIZE;
+        if (from < to)
+            memcpy((uint8_t *)page + (from - va),
+                   (const uint8_t *)bytes + s->file_offset + (from - s->va), to - from);
+    }
+}

@@ -1,0 +1,53 @@
+/* Frames for pages. One thread at a time. */
+#include "libos/frames.h"
+
+#include "libos/region.h"
+#include "libos/slots.h"
+
+#define FIRST_CHUNK 64u
+
+static struct frame_pool pool;
+static uint32_t chunk_size = FIRST_CHUNK;
+
+/* The next chunk, smaller if memory is short or broken up. */
+static enum err add_chunk(void)
+{
+    for (uint32_t count = chunk_size; count; count /= 2) {
+        slot_t slot;
+        pfn_t first;
+        enum err e = region_frames(count, &slot, &first);
+        if (e == ERR_NO_MEM)
+            continue;
+        if (e)
+            return e;
+        if (!frame_pool_add(&pool, first, count, slot, region_is_clean(first, count))) {
+            slot_delete(slot);
+            return ERR_NO_MEM;
+        }
+        if (chunk_size < FRAME_CHUNK_MAX)
+            chunk_size *= 2;
+        return ERR_OK;
+    }
+    return ERR_NO_MEM;
+}
+
+enum err frames_take(uint32_t want, struct frame_run *run)
+{
+    if (frame_pool_take(&pool, want, run))
+        return ERR_OK;
+    enum err e = add_chunk();
+    if (e)
+        return e;
+    return frame_pool_take(&pool, want, run) ? ERR_OK : ERR_NO_MEM;
+}
+
+void frames_give(pfn_t first, uint32_t count)
+{
+    while (count--)
+        frame_pool_give(&pool, first++);
+}
+
+slot_t frames_slot(pfn_t frame)
+{
+    return frame_pool_slot(&pool, frame);
+}

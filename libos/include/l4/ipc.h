@@ -1,0 +1,130 @@
+/* L4 X.2 IPC and its derived forms. Messages lie in the UTCB's message registers (l4/message.h). */
+#pragma once
+
+#include <l4/kip.h>
+#include <l4/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One link takes MR0 to MR7 in registers; they are loaded from the UTCB and stored back to it. The
+ * link's code is called below the red zone, and owes the caller nothing but rsp. */
+L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId_t specifier,
+                                 L4_Word_t timeouts, L4_ThreadId_t *from)
+{
+    L4_Word_t source = to.raw, destination = specifier.raw, link = L4_KipWord(offset);
+    register L4_Word_t r8 __asm__("r8") = timeouts;
+
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+                     "pushq %%rbp\n\t"
+                     "movq %%gs:0, %%rdi\n\t"
+                     "movq 0(%%rdi), %%r9\n\t"
+                     "movq 8(%%rdi), %%rax\n\t"
+                     "movq 16(%%rdi), %%rbx\n\t"
+                     "movq 24(%%rdi), %%r10\n\t"
+                     "movq 32(%%rdi), %%r12\n\t"
+                     "movq 40(%%rdi), %%r13\n\t"
+                     "movq 48(%%rdi), %%r14\n\t"
+                     "movq 56(%%rdi), %%r15\n\t"
+                     "call *%%rcx\n\t"
+                     "movq %%gs:0, %%rdi\n\t"
+                     "movq %%r9, 0(%%rdi)\n\t"
+                     "movq %%rax, 8(%%rdi)\n\t"
+                     "movq %%rbx, 16(%%rdi)\n\t"
+                     "movq %%r10, 24(%%rdi)\n\t"
+                     "movq %%r12, 32(%%rdi)\n\t"
+                     "movq %%r13, 40(%%rdi)\n\t"
+                     "movq %%r14, 48(%%rdi)\n\t"
+                     "movq %%r15, 56(%%rdi)\n\t"
+                     "popq %%rbp\n\t"
+                     "leaq 128(%%rsp), %%rsp"
+                     : "+S"(source), "+d"(destination), "+c"(link), "+r"(r8)
+                     :
+                     : "rax", "rbx", "rdi", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                       "memory", "cc");
+    if (from)
+        from->raw = source;
+    return L4_MsgTag();
+}
+
+L4_INLINE L4_MsgTag_t L4_Ipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,
+                             L4_ThreadId_t *from)
+{
+    return L4_IpcLink(L4_KIP_IPC, to, specifier, timeouts, from);
+}
+
+L4_INLINE L4_MsgTag_t L4_Lipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,
+                              L4_ThreadId_t *from)
+{
+    return L4_IpcLink(L4_KIP_LIPC, to, specifier, timeouts, from);
+}
+
+L4_INLINE L4_MsgTag_t L4_Call_Timeouts(L4_ThreadId_t to, L4_Time_t send, L4_Time_t receive)
+{
+    return L4_Ipc(to, to, L4_Timeouts(send, receive), NULL);
+}
+
+L4_INLINE L4_MsgTag_t L4_Call(L4_ThreadId_t to)
+{
+    return L4_Call_Timeouts(to, L4_Never, L4_Never);
+}
+
+L4_INLINE L4_MsgTag_t L4_Lcall(L4_ThreadId_t to)
+{
+    return L4_Lipc(to, to, L4_Timeouts(L4_Never, L4_Never), NULL);
+}
+
+L4_INLINE L4_MsgTag_t L4_Send_Timeout(L4_ThreadId_t to, L4_Time_t send)
+{
+    return L4_Ipc(to, L4_nilthread, L4_Timeouts(send, L4_ZeroTime), NULL);
+}
+
+L4_INLINE L4_MsgTag_t L4_Send(L4_ThreadId_t to)
+{
+    return L4_Send_Timeout(to, L4_Never);
+}
+
+L4_INLINE L4_MsgTag_t L4_Reply(L4_ThreadId_t to)
+{
+    return L4_Send_Timeout(to, L4_ZeroTime);
+}
+
+L4_INLINE L4_MsgTag_t L4_Receive_Timeout(L4_ThreadId_t from, L4_Time_t receive)
+{
+    return L4_Ipc(L4_nilthread, from, L4_Timeouts(L4_ZeroTime, receive), NULL);
+}
+
+L4_INLINE L4_MsgTag_t L4_Receive(L4_ThreadId_t from)
+{
+    return L4_Receive_Timeout(from, L4_Never);
+}
+
+L4_INLINE L4_MsgTag_t L4_Wait_Timeout(L4_Time_t receive, L4_ThreadId_t *from)
+{
+    return L4_Ipc(L4_nilthread, L4_anythread, L4_Timeouts(L4_ZeroTime, receive), from);
+}
+
+L4_INLINE L4_MsgTag_t L4_Wait(L4_ThreadId_t *from)
+{
+    return L4_Wait_Timeout(L4_Never, from);
+}
+
+L4_INLINE L4_MsgTag_t L4_ReplyWait_Timeout(L4_ThreadId_t to, L4_Time_t receive, L4_ThreadId_t *from)
+{
+    return L4_Ipc(to, L4_anythread, L4_Timeouts(L4_ZeroTime, receive), from);
+}
+
+L4_INLINE L4_MsgTag_t L4_ReplyWait(L4_ThreadId_t to, L4_ThreadId_t *from)
+{
+    return L4_ReplyWait_Timeout(to, L4_Never, from);
+}
+
+L4_INLINE void L4_Sleep(L4_Time_t time)
+{
+    L4_Receive_Timeout(L4_MyLocalId(), time);
+}
+
+#ifdef __cplusplus
+}
+#endif

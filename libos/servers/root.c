@@ -1,0 +1,118 @@
+/*
+ * The root task: decides by the kernel's command line what this machine runs.
+ *
+ *   run=NAME WORDS ...    the system program NAME with the words that follow; its status is the
+ *                         machine's
+ *   test=NAME WORDS ...   the same
+ *   exec WORDS ...        the program `posix` with these words, which runs the command of the root
+ *                         file system that `.exo4/argv` names
+ *   run=default, nothing  the web server, and the shell if there is one; ends with the shell
+ *
+ * Words before these are options of the kernel and passed over. Anything else ends with status 64.
+ */
+#include "exo/abi/kinfo.h"
+#include "libos/error.h"
+#include "libos/libos.h"
+#include "libos/region.h"
+#include "libos/servers/program.h"
+#include "libos/string.h"
+#include "libos/thread.h"
+
+#define WORDS_MAX    64u
+#define STATUS_USAGE 64
+#define KEEP_FRAMES  2048u /* of root's own memory: images, tables and environments of children */
+
+static char line[CMDLINE_MAX];
+static const char *words[WORDS_MAX + 1];
+static uint32_t word_count;
+static struct archive archive;
+
+static void read_words(void)
+{
+    memcpy(line, KINFO->cmdline, sizeof line);
+    line[sizeof line - 1] = '\0';
+    for (char *c = line; *c && word_count < WORDS_MAX;) {
+        while (*c == ' ')
+            *c++ = '\0';
+        if (*c)
+            words[word_count++] = c;
+        while (*c && *c != ' ')
+            c++;
+    }
+}
+
+/* What can be given to a program when `shares` are to be given in all. */
+static uint32_t memory_share(uint32_t shares)
+{
+    uint32_t run = region_longest_run();
+
+    return run > 2 * KEEP_FRAMES ? (run - KEEP_FRAMES) / shares : run / 2 / shares;
+}
+
+static void start(const char *name, const char *const *arguments, uint32_t shares,
+                  struct spawn_child *child)
+{
+    struct spawn_args args = {.arguments = arguments,
+                              .give = SPAWN_GIVE_ALL,
+                              .memory_frames = memory_share(shares),
+                              .cpu = THREAD_CPU_HERE};
+    enum err e = program_start(&archive, name, &args, child);
+
+    if (e == ERR_NOT_BOUND)
+        program_fail(STATUS_USAGE, name, "the boot archive has no such program");
+    if (e)
+        program_fail(STATUS_USAGE, name, error_text(e));
+}
+
+/* Runs words[i...] as program and arguments, and ends with its status. */
+static int run(const char *name, uint32_t i)
+{
+    struct spawn_child child;
+
+    words[i] = name;
+    start(name, &words[i], 1, &child);
+    return program_wait(name, &child);
+}
+
+/* Both share what there is: the web server is not waited for while there is a shell. */
+static int run_default(void)
+{
+    static const char *const http[] = {"http", NULL}, *const shell[] = {"shell", NULL};
+    struct archive_entry entry;
+    struct spawn_child server, child;
+    bool has_shell = program_find(&archive, "shell", &entry) == ERR_OK;
+    bool has_http = program_find(&archive, "http", &entry) == ERR_OK;
+
+    if (!has_http && !has_shell)
+        program_fail(STATUS_USAGE, "run=default", "the boot archive has neither http nor shell");
+    if (has_http)
+        start("http", http, has_shell ? 2 : 1, &server);
+    if (!has_shell)
+        return program_wait("http", &server);
+    start("shell", shell, 1, &child);
+    return program_wait("shell", &child);
+}
+
+int main(void)
+{
+    enum err e = libos_setup();
+
+    if (e == ERR_OK)
+        e = archive_map(&archive);
+    if (e)
+        program_fail(STATUS_USAGE, "root", error_text(e));
+    read_words();
+    for (uint32_t i = 0; i < word_count; i++) {
+        if (!strcmp(words[i], "run=default"))
+            return run_default();
+        if (!strncmp(words[i], "run=", 4))
+            return run(words[i] + 4, i);
+        if (!strncmp(words[i], "test=", 5))
+            return run(words[i] + 5, i);
+        if (!strcmp(words[i], "exec"))
+            return run("posix", i);
+        if (!strchr(words[i], '='))
+            program_fail(STATUS_USAGE, words[i], "the command line says run=, test= or exec");
+    }
+    return run_default();
+}

@@ -1,0 +1,113 @@
+/* x86-64: the inline half of libos/start/cpu.h. */
+#pragma once
+
+#define CPU_INLINE static inline __attribute__((always_inline))
+
+/* In the order in which upcall.S pushes, last first. */
+struct libos_regs {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    struct upcall_frame frame;
+};
+
+/* Page faults: Intel SDM volume 3, "Interrupt 14, Page-Fault Exception". */
+#define CPU_VECTOR_PAGE_FAULT 14u
+#define CPU_FAULT_PRESENT     1u /* the rights were too few; else nothing is bound */
+#define CPU_FAULT_WRITE       2u
+#define CPU_FAULT_EXEC        16u
+
+/* Page-table entries: Intel SDM volume 3, "4-Level Paging". */
+#define CPU_PTE_PRESENT  ((uint64_t)1)
+#define CPU_PTE_ACCESSED ((uint64_t)1 << 5)
+#define CPU_PTE_DIRTY    ((uint64_t)1 << 6)
+
+CPU_INLINE bool cpu_pte_is_bound(uint64_t pte)
+{
+    return pte & CPU_PTE_PRESENT;
+}
+
+CPU_INLINE pfn_t cpu_pte_pfn(uint64_t pte)
+{
+    return (pfn_t)((pte & 0x000ffffffffff000) >> PAGE_BITS);
+}
+
+CPU_INLINE uint64_t cpu_ticks(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+CPU_INLINE uint64_t *cpu_utcb_mr(void)
+{
+    uint64_t *mr;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(mr));
+    return mr;
+}
+
+CPU_INLINE void cpu_pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+/* Loads only the registers that the call reads, so that a call's cost is its own. The kernel
+ * clears the argument registers, so every one is written as far as the compiler knows. */
+CPU_INLINE enum err cpu_syscall(uint64_t number, const uint64_t a[7], unsigned count,
+                                uint64_t *result)
+{
+    uint64_t rax = number, rdi, rsi, rdx;
+    register uint64_t r10 __asm__("r10");
+    register uint64_t r8 __asm__("r8");
+    register uint64_t r9 __asm__("r9");
+
+    if (count > 0)
+        rdi = a[1];
+    if (count > 1)
+        rsi = a[2];
+    if (count > 2)
+        rdx = a[3];
+    if (count > 3)
+        r10 = a[4];
+    if (count > 4)
+        r8 = a[5];
+    if (count > 5)
+        r9 = a[6];
+
+    if (count == 0)
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "=D"(rdi), "=S"(rsi), "=d"(rdx), "=r"(r10), "=r"(r8), "=r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    else if (count == 1)
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "+D"(rdi), "=S"(rsi), "=d"(rdx), "=r"(r10), "=r"(r8), "=r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    else if (count == 2)
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "+D"(rdi), "+S"(rsi), "=d"(rdx), "=r"(r10), "=r"(r8), "=r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    else if (count == 3)
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "=r"(r10), "=r"(r8), "=r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    else if (count == 4)
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "=r"(r8), "=r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    else if (count == 5)
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "=r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    else
+        __asm__ volatile("syscall"
+                         : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
+                         :
+                         : "rcx", "r11", "memory");
+    if (result)
+        *result = rdx;
+    return (enum err)rax;
+}

@@ -1,0 +1,25 @@
+/*
+ * This environment's page tables: making those that are missing, and reading the entries of level 1
+ * in place. Each level-1 table is bound read-only in a window when it is made, so that asking which
+ * frame lies at an address, or whether it was written to, is one load and no kernel call.
+ */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "exo/abi/types.h"
+
+#define TABLES_MAX 4096u /* level-1 tables: 8 GiB of addresses in use */
+
+/* Finds the level-1 tables that exist from the start in [low, high). */
+enum err tables_adopt(vaddr_t low, vaddr_t high);
+
+/* Makes the level-1 table of `va`, and those above it, where they are missing.
+ * NO_MEM: no frames are left, or there are TABLES_MAX. */
+enum err tables_make(vaddr_t va);
+
+/* The entry for `va`, as the CPU's MMU reads and marks it; 0 when it has no table. */
+uint64_t tables_entry(vaddr_t va);
+
+/* Does `va` have a level-1 table?  First address behind those that the table of `va` serves. */
+bool tables_exist(vaddr_t va);
+vaddr_t tables_next(vaddr_t va);

@@ -1,0 +1,110 @@
+/* Stacks and hooks of upcalls. */
+#include "libos/upcall.h"
+
+#include "libos/book.h"
+#include "libos/exit.h"
+#include "libos/log.h"
+
+#define FAULT_STACK_BYTES 16384u
+#define EVENT_STACK_BYTES 16384u
+#define STATUS_SEGV       (128 + 11)
+
+/* upcall.S */
+#pragma GCC visibility push(hidden)
+void libos_upcall_fault(void);
+void libos_upcall_exception(void);
+void libos_upcall_syscall(void);
+void libos_upcall_notify(void);
+void libos_upcall_slice_begin(void);
+void libos_upcall_slice_end(void);
+void libos_upcall_revoke(void);
+void libos_upcall_reclaimed(void);
+
+/* Called by upcall.S. */
+void libos_fault(struct libos_regs *regs, enum upcall kind);
+void libos_event(struct libos_regs *regs, enum upcall kind);
+#pragma GCC visibility pop
+
+static void (*const entries[UPCALL_COUNT])(void) = {
+    [UPCALL_FAULT] = libos_upcall_fault,
+    [UPCALL_EXCEPTION] = libos_upcall_exception,
+    [UPCALL_SYSCALL] = libos_upcall_syscall,
+    [UPCALL_NOTIFY] = libos_upcall_notify,
+    [UPCALL_SLICE_BEGIN] = libos_upcall_slice_begin,
+    [UPCALL_SLICE_END] = libos_upcall_slice_end,
+    [UPCALL_REVOKE] = libos_upcall_revoke,
+    [UPCALL_RECLAIMED] = libos_upcall_reclaimed,
+};
+
+static uint8_t fault_stack[FAULT_STACK_BYTES] __attribute__((aligned(16)));
+static uint8_t event_stack[EVENT_STACK_BYTES] __attribute__((aligned(16)));
+static upcall_event_fn event_hooks[UPCALL_COUNT];
+
+upcall_fault_fn libos_fault_hook;
+upcall_fault_fn libos_segv_hook;
+upcall_syscall_fn libos_syscall_hook;
+
+void upcall_init_stacks(vaddr_t fault, vaddr_t event)
+{
+    struct utcb_exo *u = book_utcb();
+
+    u->stack[UPCALL_CLASS_FAULT] = fault;
+    u->stack[UPCALL_CLASS_EVENT] = event;
+    u->entry[UPCALL_FAULT] = (vaddr_t)entries[UPCALL_FAULT];
+    u->entry[UPCALL_EXCEPTION] = (vaddr_t)entries[UPCALL_EXCEPTION];
+    u->mask &= ~(1u << UPCALL_CLASS_FAULT);
+}
+
+void upcall_init(void)
+{
+    upcall_init_stacks((vaddr_t)fault_stack + sizeof fault_stack,
+                       (vaddr_t)event_stack + sizeof event_stack);
+}
+
+void upcall_set_event(enum upcall kind, upcall_event_fn hook)
+{
+    struct utcb_exo *u = book_utcb();
+
+    if (kind < UPCALL_NOTIFY || kind > UPCALL_RECLAIMED)
+        return;
+    event_hooks[kind] = hook;
+    u->entry[kind] = hook && u->stack[UPCALL_CLASS_EVENT] ? (vaddr_t)entries[kind] : 0;
+}
+
+void upcall_set_syscall(upcall_syscall_fn hook, vaddr_t stack)
+{
+    struct utcb_exo *u = book_utcb();
+
+    libos_syscall_hook = hook;
+    u->stack[UPCALL_CLASS_SYSCALL] = stack;
+    u->entry[UPCALL_SYSCALL] = hook ? (vaddr_t)entries[UPCALL_SYSCALL] : 0;
+}
+
+void libos_event(struct libos_regs *regs, enum upcall kind)
+{
+    if (event_hooks[kind])
+        event_hooks[kind](regs);
+}
+
+void upcall_print_regs(const struct libos_regs *r)
+{
+    const struct upcall_frame *f = &r->frame;
+
+    log_kernel_line("fault: vector %lu error %lx address %lx", f->vector, f->error, f->address);
+    log_kernel_line("  rip %016lx rsp %016lx flags %lx", f->ip, f->sp, f->flags);
+    log_kernel_line("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx,
+                    r->rdx);
+    log_kernel_line("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+    log_kernel_line("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
+    log_kernel_line("  r13 %016lx r14 %016lx r15 %016lx", r->r13, r->r14, r->r15);
+}
+
+void libos_fault(struct libos_regs *regs, enum upcall kind)
+{
+    if (kind == UPCALL_FAULT && libos_fault_hook && libos_fault_hook(regs))
+        return;
+    if (libos_segv_hook && libos_segv_hook(regs))
+        return;
+    upcall_print_regs(regs);
+    libos_exit(STATUS_SEGV);
+}

@@ -1,0 +1,54 @@
+/* Fake platform under the personality core: real memory at fixed addresses, a clock that only
+ * waiting moves, a console in buffers, and an archive that tests put together. */
+#pragma once
+
+#include <setjmp.h>
+
+#include "exo/abi/types.h"
+
+struct fake_port {
+    char output[65536]; /* what was written to the console, both streams */
+    size_t output_bytes;
+    size_t error_bytes; /* of them those to stream 2 */
+    const char *input;  /* what is still to be read; then the input ends */
+    bool is_terminal;
+    uint64_t now_ns;     /* monotonic; the real time is this plus FAKE_EPOCH_NS */
+    uint64_t waits;      /* calls of port_wait */
+    size_t mapped_bytes; /* of core and program together */
+    size_t limit_bytes;  /* what may be mapped at most */
+    vaddr_t fs_base;     /* last port_set_fs */
+    jmp_buf on_exit;     /* where port_exit goes while exit_expected */
+    bool exit_expected;
+    int exit_status;
+    size_t archive_bytes;
+    uint8_t archive[4 << 20]; /* zero behind archive_bytes */
+};
+
+#define FAKE_EPOCH_NS 1700000000000000000u
+#define FAKE_MAP_LOW  0x200000000000u
+#define FAKE_MAP_HIGH 0x200040000000u
+#define FAKE_CORE_LOW 0x210000000000u
+
+extern struct fake_port fake;
+
+/* Unmaps everything and forgets all; the archive is empty afterwards. */
+void fake_reset(void);
+
+/* Appends an entry to the archive. `data` NULL: `bytes` must be 0. */
+void fake_archive_add(const char *name, uint32_t mode, const void *data, size_t bytes);
+
+/* The same with a number and a count of links, for files with several names. */
+void fake_archive_link(const char *name, uint32_t mode, const void *data, size_t bytes,
+                       uint32_t ino, uint32_t links);
+void fake_archive_end(void);
+
+/* Statement that must end the program; the status is in fake.exit_status. */
+#define FAKE_EXPECT_EXIT(statement)                                                                \
+    do {                                                                                           \
+        fake.exit_expected = true;                                                                 \
+        if (setjmp(fake.on_exit) == 0) {                                                           \
+            statement;                                                                             \
+            fail_msg("the program did not end");                                                   \
+        }                                                                                          \
+        fake.exit_expected = false;                                                                \
+    } while (0)

@@ -1,0 +1,547 @@
+/* The virtqueue and the network card above it, against a device that lives in this file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "exo/io/nic.h"
+#include "exo/io/virtio.h"
+#include "exo/io/virtq.h"
+
+/* "Physical" addresses of the fake are addresses of this process. */
+#define POOL_FRAMES 128u
+static _Alignas(4096) uint8_t pool[POOL_FRAMES * 4096];
+static uint32_t pool_used;
+
+/* The device's half of a queue. */
+struct fake_queue {
+    uint8_t *memory;
+    uint16_t size;
+    uint16_t seen; /* avail entries looked at */
+    uint16_t used;
+};
+
+static struct {
+    bool missing;   /* no such card                     */
+    bool mute;      /* does not offer a MAC address     */
+    bool disobeys;  /* reset does not stop it           */
+    uint16_t mtu;   /* 0: feature not offered           */
+    uint16_t limit; /* of its queues                    */
+    bool running;
+    unsigned resets, bells[2];
+    struct fake_queue queue[2];
+    void (*handler)(void);
+} fake;
+
+/* What came up by the hooks. */
+static struct {
+    unsigned received, sent;
+    uint32_t length;
+    uint8_t first;
+    uint32_t cookies[1024];
+} seen;
+
+void hook_nic_interrupt(void)
+{
+    nic_poll();
+}
+
+void hook_nic_received(const uint8_t *packet, uint32_t length)
+{
+    seen.received++;
+    seen.length = length;
+    seen.first = packet[0];
+    assert_int_equal(packet[length - 1], packet[0]);
+}
+
+void hook_nic_sent(uint32_t cookie)
+{
+    seen.cookies[seen.sent++] = cookie;
+}
+
+bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void))
+{
+    (void)d;
+    assert_int_equal(number, 1);
+    fake.handler = handler;
+    return !fake.missing;
+}
+
+struct virtio_memory virtio_memory(uint32_t frames)
+{
+    uint8_t *at = pool + pool_used * 4096u;
+
+    assert_true(pool_used + frames <= POOL_FRAMES);
+    pool_used += frames;
+    memset(at, 0, frames * 4096u);
+    return (struct virtio_memory){at, (paddr_t)(uintptr_t)at};
+}
+
+bool virtio_reset(struct virtio_device *d)
+{
+    (void)d;
+    fake.resets++;
+    fake.running = false;
+    return !fake.disobeys;
+}
+
+bool virtio_agree(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
+{
+    (void)d;
+    assert_int_equal(wanted & ~(uint64_t)((1u << 3) | (1u << 5)), 0); /* no offloads */
+    *agreed = wanted & (VIRTIO_F_VERSION_1 | (fake.mute ? 0 : 1u << 5) | (fake.mtu ? 1u << 3 : 0));
+    return true;
+}
+
+uint16_t virtio_queue_limit(struct virtio_device *d, unsigned index)
+{
+    (void)d;
+    return index < 2 ? fake.limit : 0;
+}
+
+bool virtio_queue_start(struct virtio_device *d, unsigned index, paddr_t queue, uint16_t size)
+{
+    (void)d;
+    assert_true(index < 2 && size <= fake.limit);
+    fake.queue[index] = (struct fake_queue){.memory = (uint8_t *)(uintptr_t)queue, .size = size};
+    return true;
+}
+
+void virtio_start(struct virtio_device *d)
+{
+    (void)d;
+    fake.running = true;
+}
+
+void virtio_notify(struct virtio_device *d, unsigned index)
+{
+    (void)d;
+    fake.bells[index]++;
+}
+
+uint8_t virtio_config8(const struct virtio_device *d, unsigned offset)
+{
+    (void)d;
+    if (offset >= 10)
+        return (uint8_t)(fake.mtu >> (offset - 10) * 8);
+    return (uint8_t)(0x50 + offset);
+}
+
+static struct virtq_desc *desc_of(struct fake_queue *q)
+{
+    return (struct virtq_desc *)(q->memory + VIRTQ_AT_DESC);
+}
+
+static struct virtq_used *used_of(struct fake_queue *q)
+{
+    return (struct virtq_used *)(q->memory + VIRTQ_AT_USED);
+}
+
+/* The device takes the next chain offered; VIRTQ_END when there is none. */
+static uint16_t device_next(struct fake_queue *q)
+{
+    const struct virtq_avail *avail = (struct virtq_avail *)(q->memory + VIRTQ_AT_AVAIL);
+
+    if (avail->index == q->seen)
+        return VIRTQ_END;
+    return avail->ring[q->seen++ % q->size];
+}
+
+static void device_use(struct fake_queue *q, uint32_t id, uint32_t length)
+{
+    used_of(q)->ring[q->used % q->size].id = id;
+    used_of(q)->ring[q->used % q->size].length = length;
+    used_of(q)->index = ++q->used;
+}
+
+/* A packet of `length` bytes `fill` arrives. */
+static bool device_receives(uint8_t fill, uint32_t length)
+{
+    struct fake_queue *q = &fake.queue[0];
+    uint16_t head = device_next(q);
+
+    if (head == VIRTQ_END)
+        return false;
+    struct virtq_desc *d = &desc_of(q)[head];
+    assert_int_equal(d->flags, 2); /* written by the device, alone */
+    assert_true(12 + length <= d->length);
+    memset((void *)(uintptr_t)d->address, 0, 12);
+    memset((uint8_t *)(uintptr_t)d->address + 12, fill, length);
+    device_use(q, head, 12 + length);
+    return true;
+}
+
+static int fresh_card(void **state)
+{
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    memset(&seen, 0, sizeof seen);
+    memset(pool, 0xee, sizeof pool);
+    pool_used = 0;
+    fake.limit = 256;
+    nic_init();
+    return 0;
+}
+
+/* A queue of 8 descriptors, with the device's half. */
+struct bare {
+    struct virtq q;
+    struct fake_queue device;
+};
+
+static int fresh_queue(void **state)
+{
+    struct bare *b = calloc(1, sizeof *b);
+
+    memset(pool, 0xee, sizeof pool);
+    virtq_init(&b->q, pool, 8);
+    b->device = (struct fake_queue){.memory = pool, .size = 8};
+    *state = b;
+    return 0;
+}
+
+static int drop_queue(void **state)
+{
+    struct bare *b = *state;
+
+    assert_null(virtq_check(&b->q));
+    free(b);
+    return 0;
+}
+
+static const struct virtq_piece three[] = {{0x1000, 10}, {0x2000, 20}, {0x3000, 30}};
+
+static void a_chain_shows_its_pieces_in_order(void **state)
+{
+    struct bare *b = *state;
+
+    assert_true(virtq_offer(&b->q, three, 1, 2, 77));
+    struct virtq_desc *d = desc_of(&b->device);
+    uint16_t at = device_next(&b->device);
+    assert_int_equal(d[at].address, 0x1000);
+    assert_int_equal(d[at].length, 10);
+    assert_int_equal(d[at].flags, 1);
+    at = d[at].next;
+    assert_int_equal(d[at].address, 0x2000);
+    assert_int_equal(d[at].flags, 3);
+    at = d[at].next;
+    assert_int_equal(d[at].address, 0x3000);
+    assert_int_equal(d[at].flags, 2);
+    assert_int_equal(device_next(&b->device), VIRTQ_END);
+}
+
+static void a_full_queue_refuses_and_keeps_what_it_has(void **state)
+{
+    struct bare *b = *state;
+
+    assert_true(virtq_offer(&b->q, three, 3, 0, 1));
+    assert_true(virtq_offer(&b->q, three, 3, 0, 2));
+    assert_false(virtq_offer(&b->q, three, 3, 0, 3));
+    assert_true(virtq_offer(&b->q, three, 2, 0, 4));
+    assert_false(virtq_offer(&b->q, three, 1, 0, 5));
+    assert_int_equal(b->q.in_flight, 3);
+}
+
+static void chains_come_back_in_the_devices_order(void **state)
+{
+    struct bare *b = *state;
+    struct virtq_done done;
+
+    virtq_offer(&b->q, three, 0, 3, 1);
+    virtq_offer(&b->q, three, 0, 2, 2);
+    uint16_t first = device_next(&b->device), second = device_next(&b->device);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_EMPTY);
+    device_use(&b->device, second, 30);
+    device_use(&b->device, first, 60);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_TAKEN);
+    assert_int_equal(done.cookie, 2);
+    assert_int_equal(done.length, 30);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_TAKEN);
+    assert_int_equal(done.cookie, 1);
+    assert_int_equal(done.length, 60);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_EMPTY);
+    assert_int_equal(b->q.free_count, 8);
+}
+
+static void indices_may_wrap(void **state)
+{
+    struct bare *b = *state;
+    struct virtq_done done;
+
+    for (uint32_t i = 0; i < 70000; i++) {
+        assert_true(virtq_offer(&b->q, three, 1, 1 + i % 2, i));
+        device_use(&b->device, device_next(&b->device), 5);
+        assert_int_equal(virtq_take(&b->q, &done), VIRTQ_TAKEN);
+        assert_int_equal(done.cookie, i);
+    }
+}
+
+/* Each is a lie of the device that would lead an honest driver astray. */
+static void lies_of_the_device_are_noticed(void **state)
+{
+    static const struct {
+        uint32_t id, length;
+        uint16_t extra; /* entries claimed beyond the one written */
+    } lies[] = {
+        {8, 0, 0},          /* no such descriptor              */
+        {0xffffffff, 0, 0}, /* far outside                     */
+        {1, 0, 0},          /* in a chain, but not its head    */
+        {5, 0, 0},          /* free                            */
+        {0, 51, 0},         /* more than it was given          */
+        {0, 50, 1},         /* more chains than are in flight  */
+        {0, 50, 0x8000},
+    };
+
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct bare *b = *state;
+        struct virtq_done done;
+
+        virtq_init(&b->q, pool, 8);
+        b->device = (struct fake_queue){.memory = pool, .size = 8};
+        virtq_offer(&b->q, three, 1, 2, 9);
+        assert_int_equal(device_next(&b->device), 0);
+        device_use(&b->device, lies[i].id, lies[i].length);
+        used_of(&b->device)->index = (uint16_t)(1 + lies[i].extra);
+        assert_int_equal(virtq_take(&b->q, &done), VIRTQ_BROKEN);
+        assert_int_equal(b->q.in_flight, 1);
+    }
+}
+
+static void a_chain_used_twice_is_noticed(void **state)
+{
+    struct bare *b = *state;
+    struct virtq_done done;
+
+    virtq_offer(&b->q, three, 1, 0, 1);
+    virtq_offer(&b->q, three, 1, 0, 2);
+    uint16_t head = device_next(&b->device);
+    device_use(&b->device, head, 0);
+    device_use(&b->device, head, 0);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_TAKEN);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_BROKEN);
+}
+
+static void descriptors_scribbled_on_do_no_harm(void **state)
+{
+    struct bare *b = *state;
+    struct virtq_done done;
+
+    virtq_offer(&b->q, three, 1, 2, 3);
+    uint16_t head = device_next(&b->device);
+    memset(desc_of(&b->device), 0xff, 8 * sizeof(struct virtq_desc));
+    device_use(&b->device, head, 50);
+    assert_int_equal(virtq_take(&b->q, &done), VIRTQ_TAKEN);
+    assert_int_equal(b->q.free_count, 8);
+}
+
+static void the_device_may_ask_not_to_be_told(void **state)
+{
+    struct bare *b = *state;
+
+    assert_true(virtq_wants_notify(&b->q));
+    used_of(&b->device)->flags = 1;
+    assert_false(virtq_wants_notify(&b->q));
+}
+
+static void check_names_the_broken_invariant(void **state)
+{
+    struct bare *b = *state;
+
+    virtq_offer(&b->q, three, 3, 0, 1);
+    struct virtq good = b->q;
+
+    b->q.records[b->q.free].next = b->q.free;
+    assert_memory_equal(virtq_check(&b->q), "Q1", 2);
+    b->q = good;
+    b->q.records[1].next = VIRTQ_END;
+    assert_memory_equal(virtq_check(&b->q), "Q1", 2);
+    b->q = good;
+    b->q.records[0].chained = 0;
+    assert_memory_equal(virtq_check(&b->q), "Q1", 2);
+    b->q = good;
+    b->q.free_count--;
+    assert_memory_equal(virtq_check(&b->q), "Q2", 2);
+    b->q = good;
+    b->q.in_flight++;
+    assert_memory_equal(virtq_check(&b->q), "Q3", 2);
+    b->q = good;
+}
+
+static void a_card_comes_up_with_its_address(void **state)
+{
+    (void)state;
+    static const uint8_t want[6] = {0x50, 0x51, 0x52, 0x53, 0x54, 0x55};
+    uint8_t mac[6];
+
+    assert_true(nic_present() && fake.running);
+    nic_mac(mac);
+    assert_memory_equal(mac, want, 6);
+    assert_int_equal(nic_mtu(), 1500);
+    assert_int_equal(fake.bells[0], 1);
+}
+
+static void cards_that_do_not_fit_are_left_alone(void **state)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        fresh_card(state);
+        fake.missing = i == 0;
+        fake.mute = i == 1;
+        fake.mtu = i == 2 ? 67 : 0;
+        fake.limit = i == 3 ? 2 : 256;
+        fake.disobeys = i == 4;
+        fake.running = false;
+        pool_used = 0;
+        nic_init();
+        assert_false(nic_present() || fake.running);
+        assert_false(nic_send(&(struct nic_segment){0x1000, 60}, 1, 1));
+        nic_poll();
+        nic_flush();
+    }
+}
+
+static void a_smaller_mtu_and_queue_are_taken(void **state)
+{
+    fresh_card(state);
+    fake.mtu = 1400;
+    fake.limit = 32;
+    pool_used = 0;
+    nic_init();
+    assert_true(nic_present());
+    assert_int_equal(nic_mtu(), 1400);
+    for (uint32_t i = 0; i < 16; i++)
+        assert_true(nic_send(&(struct nic_segment){0x1000, 60}, 1, i));
+    assert_false(nic_send(&(struct nic_segment){0x1000, 60}, 1, 99));
+}
+
+static void packets_arrive_and_buffers_go_back(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(device_receives((uint8_t)i, 60 + i % 1455));
+        fake.handler();
+        assert_int_equal(seen.received, i + 1);
+        assert_int_equal(seen.length, 60 + i % 1455);
+        assert_int_equal(seen.first, (uint8_t)i);
+    }
+}
+
+static void a_flood_is_taken_in_bounded_bites(void **state)
+{
+    (void)state;
+    unsigned arrived = 0;
+
+    while (device_receives(1, 60))
+        arrived++;
+    assert_int_equal(arrived, 128);
+    fake.handler();
+    assert_int_equal(seen.received, 128);
+    assert_true(device_receives(1, 60)); /* the buffers are back */
+}
+
+static void runts_are_dropped(void **state)
+{
+    (void)state;
+    struct fake_queue *q = &fake.queue[0];
+
+    device_use(q, device_next(q), 12 + 13);
+    device_use(q, device_next(q), 0);
+    fake.handler();
+    assert_int_equal(seen.received, 0);
+    assert_int_equal(nic_restarts(), 0);
+}
+
+static void a_packet_is_sent_from_where_it_lies(void **state)
+{
+    (void)state;
+    const struct nic_segment parts[] = {{0x5000, 54}, {0x9100, 1000}};
+    struct fake_queue *q = &fake.queue[1];
+
+    assert_true(nic_send(parts, 2, 4711));
+    nic_flush();
+    assert_int_equal(fake.bells[1], 1);
+    struct virtq_desc *d = desc_of(q);
+    uint16_t head = device_next(q);
+    static const uint8_t zeros[12];
+    assert_int_equal(d[head].length, 12);
+    assert_memory_equal((void *)(uintptr_t)d[head].address, zeros, 12);
+    assert_int_equal(d[d[head].next].address, 0x5000);
+    assert_int_equal(d[d[d[head].next].next].address, 0x9100);
+    assert_int_equal(seen.sent, 0);
+    device_use(q, head, 0);
+    fake.handler();
+    assert_int_equal(seen.sent, 1);
+    assert_int_equal(seen.cookies[0], 4711);
+}
+
+static void a_full_card_refuses_until_packets_are_sent(void **state)
+{
+    (void)state;
+    const struct nic_segment part = {0x5000, 60};
+    struct fake_queue *q = &fake.queue[1];
+    uint32_t count = 0;
+
+    while (nic_send(&part, 1, count))
+        count++;
+    assert_int_equal(count, 128);
+    device_use(q, device_next(q), 0);
+    nic_poll();
+    assert_true(nic_send(&part, 1, count));
+    assert_false(nic_send(&part, 1, count));
+}
+
+static void a_lying_card_is_restarted_and_owners_are_told(void **state)
+{
+    (void)state;
+    uint32_t before = nic_restarts();
+
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(nic_send(&(struct nic_segment){0x5000, 60}, 1, i));
+    device_use(&fake.queue[1], 250, 0);
+    fake.handler();
+    assert_int_equal(nic_restarts(), before + 1);
+    assert_int_equal(seen.sent, 3);
+    assert_true(nic_present() && fake.running);
+    assert_true(device_receives(3, 60));
+    fake.handler();
+    assert_int_equal(seen.received, 1);
+}
+
+static void a_card_that_will_not_stop_is_given_up(void **state)
+{
+    (void)state;
+    assert_true(nic_send(&(struct nic_segment){0x5000, 60}, 1, 8));
+    fake.disobeys = true;
+    nic_restart();
+    assert_false(nic_present());
+    assert_int_equal(seen.sent, 1);
+    assert_int_equal(seen.cookies[0], 8);
+}
+
+int main(void)
+{
+#define ON_QUEUE(test) cmocka_unit_test_setup_teardown(test, fresh_queue, drop_queue)
+#define ON_CARD(test)  cmocka_unit_test_setup(test, fresh_card)
+    const struct CMUnitTest tests[] = {
+        ON_QUEUE(a_chain_shows_its_pieces_in_order),
+        ON_QUEUE(a_full_queue_refuses_and_keeps_what_it_has),
+        ON_QUEUE(chains_come_back_in_the_devices_order),
+        ON_QUEUE(indices_may_wrap),
+        ON_QUEUE(lies_of_the_device_are_noticed),
+        ON_QUEUE(a_chain_used_twice_is_noticed),
+        ON_QUEUE(descriptors_scribbled_on_do_no_harm),
+        ON_QUEUE(the_device_may_ask_not_to_be_told),
+        ON_QUEUE(check_names_the_broken_invariant),
+        ON_CARD(a_card_comes_up_with_its_address),
+        ON_CARD(cards_that_do_not_fit_are_left_alone),
+        ON_CARD(a_smaller_mtu_and_queue_are_taken),
+        ON_CARD(packets_arrive_and_buffers_go_back),
+        ON_CARD(a_flood_is_taken_in_bounded_bites),
+        ON_CARD(runts_are_dropped),
+        ON_CARD(a_packet_is_sent_from_where_it_lies),
+        ON_CARD(a_full_card_refuses_until_packets_are_sent),
+        ON_CARD(a_lying_card_is_restarted_and_owners_are_told),
+        ON_CARD(a_card_that_will_not_stop_is_given_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

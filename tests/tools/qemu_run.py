@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Boots one guest test in QEMU and judges its TAP.
+
+usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd timeout append
+
+Passes when all of this holds; anything else is a failure, with the reason on stderr:
+  * one plan, and as many results as it says, numbered 1, 2, 3, ...
+  * no "not ok" without a SKIP directive, and no "Bail out!"
+  * the guest ended by its own word, in time, with status 0
+"""
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "exo/tools"))
+import qemu  # noqa: E402
+import tap   # noqa: E402
+
+TIMEOUT = 90  # seconds; only to notice a hang
+
+
+def options_for(name, words):
+    """The boot options of guest test `name`; `words` are OPTION=VALUE."""
+    given = {"timeout": str(TIMEOUT)}
+    for word in words:
+        option, equals, value = word.partition("=")
+        if not equals:
+            raise qemu.Misuse(f"{name}: boot option '{word}' is not OPTION=VALUE")
+        given[option] = value
+    further = given.pop("append", "")
+    given["smp"] = qemu.whole(given.get("smp", ""))
+    given["timeout"] = qemu.seconds(given["timeout"])
+    known = qemu.Options.__dataclass_fields__
+    for option in given:
+        if option not in known:
+            raise qemu.Misuse(f"{name}: there is no boot option '{option}'")
+    return qemu.options_of(argparse.Namespace(**given), append=f"run={name} {further}".strip())
+
+
+def run(name, words):
+    """Boots the test. Returns its verdict and everything it printed."""
+    with qemu.Machine(options_for(name, words)) as machine:
+        status, why = machine.run()
+        out, err = (bytes(b).decode(errors="replace") for b in (machine.out, machine.err))
+        log = "".join(f"| {line}\n" for line in machine.log)
+    verdict = tap.judge(out.splitlines())
+    if why:
+        verdict.blame(why)
+    elif status != 0 and not verdict.failed:
+        verdict.blame(f"every result is good, but the test ended with status {status}")
+    return verdict, out + err + log
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    try:
+        verdict, text = run(sys.argv[1], sys.argv[2:])
+    except qemu.Misuse as problem:
+        sys.exit(f"qemu_run: {problem}")
+    sys.stdout.write(text)
+    for complaint in verdict.wrong:
+        print(f"qemu_run: {complaint}", file=sys.stderr)
+    sys.exit(bool(verdict.failed))
+
+
+if __name__ == "__main__":
+    main()
