@@ -112,6 +112,20 @@ void sched_clear_deadline(struct thread *t)
     list_remove(&t->sleep_link);
 }
 
+/* A notification's waiters are the forest lock's. */
+static void end_wait(struct thread *t)
+{
+    forest_lock();
+    if (t->state == THREAD_IN_NOTIFY) {
+        list_remove(&t->queue);
+        t->awaited = NULL;
+        thread_regs(t)->rax = ERR_TIMEOUT;
+        thread_regs(t)->rdx = 0;
+        sched_wake(t);
+    }
+    forest_unlock();
+}
+
 static void wake_sleepers(struct cpu *c, uint64_t now)
 {
     while (!list_is_empty(&c->sleepers)) {
@@ -119,15 +133,10 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         if (t->deadline > now)
             return;
         list_remove(&t->sleep_link);
-        if (t->state != THREAD_IN_NOTIFY) {
+        if (t->state == THREAD_IN_NOTIFY)
+            end_wait(t);
+        else
             hook_ipc_timeout(t);
-            continue;
-        }
-        list_remove(&t->queue);
-        t->awaited = NULL;
-        thread_regs(t)->rax = ERR_TIMEOUT;
-        thread_regs(t)->rdx = 0;
-        sched_wake(t);
     }
 }
 
@@ -169,13 +178,10 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
-static void switch_to(struct cpu *c, struct thread *t)
+void sched_direct(struct cpu *c, struct thread *t)
 {
     struct thread *previous = c->current;
 
-    if (previous && previous->state == THREAD_RUNNING)
-        queue_put(c, previous, true);
-    queue_take(c, t);
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
@@ -185,6 +191,14 @@ static void switch_to(struct cpu *c, struct thread *t)
         arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
     }
     arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+}
+
+static void switch_to(struct cpu *c, struct thread *t)
+{
+    if (c->current && c->current->state == THREAD_RUNNING)
+        queue_put(c, c->current, true);
+    queue_take(c, t);
+    sched_direct(c, t);
 }
 
 /* Waits until some thread can run. */
@@ -209,7 +223,6 @@ void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    c->info->entries++;
     if (!c->choose && c->current)
         return;
     c->choose = false;

@@ -6,11 +6,18 @@
 #include "libos/log.h"
 #include "libos/print.h"
 
-static unsigned made, bad;
+static unsigned planned, made, bad;
+
+void tap_plan(unsigned count)
+{
+    planned = count;
+    log_line("TAP version 13");
+    log_line("1..%u", count);
+}
 
 bool tap_ok(bool good, const char *what)
 {
-    if (!made)
+    if (!made && !planned)
         log_line("TAP version 13");
     made++;
     bad += !good;
@@ -18,7 +25,7 @@ bool tap_ok(bool good, const char *what)
     return good;
 }
 
-bool tap_is(long got, long want, const char *what)
+bool tap_equal(long got, long want, const char *what)
 {
     if (!tap_ok(got == want, what))
         log_line("# got %ld (0x%lx), want %ld (0x%lx)", got, (unsigned long)got, want,
@@ -39,6 +46,7 @@ void tap_note(const char *format, ...)
 
 int tap_done(void)
 {
-    log_line("1..%u", made);
-    return bad != 0 || made == 0;
+    if (!planned)
+        log_line("1..%u", made);
+    return bad != 0 || made == 0 || (planned && made != planned);
 }
