@@ -161,7 +161,7 @@ static void watching(void)
     raw_make(&r, BLOB(undefined));
     raw_start(&r, 0);
     tap_is(raw_wait(&r), ERR_OK, "ended by an exception: told");
-    tap_ok(book_env(r.number)->death == 6 && book_env(r.number)->death_ip == RAW_CODE &&
+    tap_ok(book_env(r.number)->death == 1 + 6 && book_env(r.number)->death_ip == RAW_CODE &&
                book_env(r.number)->state == ENV_DYING,
            "the book-keeping says which and where");
     tap_is(raw_start(&r, 0), ERR_BAD_STATE, "it cannot be started again");

@@ -172,7 +172,7 @@ static void end(const char *code, const char *code_end, vaddr_t entry, vaddr_t s
     enum err e = raw_wait(&r);
     uint64_t died = book_env(r.number)->death_ip;
     if (!tap_ok(e == ERR_OK && died == ip, what))
-        tap_note("wait %d, died at %lx for %lu", e, died, (uint64_t)book_env(r.number)->death);
+        tap_note("wait %d, died at %lx, death %u", e, died, book_env(r.number)->death);
     raw_destroy(&r);
 }
 
