@@ -1,6 +1,7 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME.
-GUEST_TESTS += calls caps memory
+guest-tests := calls caps memory
+GUEST_TESTS += $(guest-tests)
 
-# Those that share tests/qemu/guest.h: all.
-GUEST_SHARED := tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
-$(foreach t,$(GUEST_TESTS),$(eval $(t)-sources := tests/qemu/$(t).c $(GUEST_SHARED)))
+# These share tests/qemu/guest.h.
+guest-shared := tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+$(foreach t,$(guest-tests),$(eval $(t)-sources := tests/qemu/$(t).c $(guest-shared)))
