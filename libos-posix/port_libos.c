@@ -10,11 +10,9 @@
 #include "libos/libos.h"
 #include "libos/log.h"
 #include "libos/notify.h"
-#include "libos/print.h"
 #include "libos/vm.h"
 
 #define STATUS_KILLED (128 + 9)
-#define LINE_MAX      512u
 #define BIT_INPUT     ((word_t)1) /* bits of `events` */
 #define BIT_NEVER     ((word_t)2) /* nobody raises it: only the deadline ends the wait */
 #define POLL_NS       (10 * (uint64_t)CLOCK_NS_PER_MS)
@@ -89,20 +87,6 @@ void port_stack_get(vaddr_t *low, vaddr_t *high)
 {
     *low = stack_low;
     *high = stack_high;
-}
-
-void port_libos_complain(const char *format, ...)
-{
-    char line[LINE_MAX];
-    va_list list;
-
-    va_start(list, format);
-    size_t length = print_format_list(line, sizeof line, format, list);
-    va_end(list);
-    if (length > sizeof line - 1)
-        length = sizeof line - 1;
-    line[length] = '\n'; /* over the NUL */
-    port_console_write(2, line, length + 1);
 }
 
 _Noreturn void port_libos_exhausted(void)

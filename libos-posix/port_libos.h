@@ -15,8 +15,5 @@ const struct archive *port_libos_archive(void);
  * port_stack_get() names from now on. *top is its end. NO_MEM. */
 enum err port_libos_stack(uint64_t bytes, vaddr_t *top);
 
-/* A line for people on standard error, cut at 512 bytes. */
-void port_libos_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* The program needs memory and there is none: says so on port 3, and ends as by SIGKILL. */
 _Noreturn void port_libos_exhausted(void);

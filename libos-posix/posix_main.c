@@ -15,7 +15,6 @@
 #include "libos-posix/reflect.h"
 #include "libos/error.h"
 #include "libos/exit.h"
-#include "libos/heap.h"
 #include "libos/log.h"
 #include "libos/string.h"
 
@@ -27,29 +26,8 @@
 
 static _Noreturn void fail(int status, const char *what, const char *why)
 {
-    port_libos_complain("exo4: %s: %s", what, why);
+    log_error_line("exo4: %s: %s", what, why);
     libos_exit(status);
-}
-
-/* The words of an archive member as a list ended by NULL; an empty one when there is none. */
-static const char **read_words(const char *name)
-{
-    struct archive_entry entry = {0};
-    size_t count = 0;
-
-    if (archive_find(port_libos_archive(), name, &entry))
-        entry.bytes = 0;
-    const char *text = (const char *)entry.data;
-    while (entry.bytes && text[entry.bytes - 1]) /* a word that is cut short */
-        entry.bytes--;
-    for (size_t i = 0; i < entry.bytes; i++)
-        count += !text[i];
-    const char **words = heap_alloc_zero(count + 1, sizeof *words);
-    if (!words)
-        fail(STATUS_SYSTEM, name, "no memory is left");
-    for (size_t i = 0, at = 0; i < count; i++, at += strlen(text + at) + 1)
-        words[i] = text + at;
-    return words;
 }
 
 static const char *path_variable(const char *const *environment)
@@ -135,6 +113,7 @@ static void check_way(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    const char **words, **environment;
     struct posix_start start;
     enum err broken = port_libos_init();
 
@@ -143,7 +122,11 @@ int main(int argc, char **argv)
     if (broken)
         fail(STATUS_SYSTEM, "posix", error_text(broken));
     check_way(argc, argv);
-    const char **words = read_words(".exo4/argv"), **environment = read_words(".exo4/environ");
+    broken = archive_words(port_libos_archive(), ".exo4/argv", &words);
+    if (broken == ERR_OK)
+        broken = archive_words(port_libos_archive(), ".exo4/environ", &environment);
+    if (broken)
+        fail(STATUS_SYSTEM, "posix", error_text(broken));
     if (!words[0])
         fail(STATUS_USAGE, "posix", "the boot archive names no command in .exo4/argv");
     long e = posix_start();
