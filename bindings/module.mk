@@ -7,5 +7,10 @@ KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
+KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_thread.c
+KERNEL += bindings/ring.c
 KERNEL += bindings/sigma0.c
+
+HOST_TESTS += bind_ring
+bind_ring-needs := bindings/ring.c

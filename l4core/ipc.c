@@ -69,12 +69,8 @@ static void fail(struct thread *t, unsigned code, unsigned phase)
 
     list_remove(&t->send_link);
     t->ipc_fault = false;
-    if (fault) { /* nobody can serve the fault any more */
-        struct regs *r = thread_regs(t);
-        r->vector = VECTOR_PAGE_FAULT;
-        forest_lock();
-        env_end(t->env, VECTOR_PAGE_FAULT, r->rip, t->ipc_fault_address);
-        forest_unlock();
+    if (fault) { /* it faults again, and then finds that nobody serves it */
+        leave(t);
         return;
     }
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);

@@ -23,13 +23,15 @@ static struct {
     ip4_addr_t address, mask, gateway; /* when DHCP gives none */
 } net;
 
+/* Everywhere below the frame is looked for last: taking a slot, or touching memory for the first
+ * time, may take frames too. */
 static enum err make_notification(void)
 {
     pfn_t frame;
-    enum err e = region_find(1, &frame);
+    enum err e = slot_take(&net.notification);
 
     if (e == ERR_OK)
-        e = slot_take(&net.notification);
+        e = region_find(1, &frame);
     return e == ERR_OK ? exo_notification_create(SLOT_MEMORY, frame, net.notification) : e;
 }
 
@@ -42,15 +44,15 @@ static enum err make_ring(void)
     if (e == ERR_OK)
         e = vm_map_frames(net.frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
     if (e == ERR_OK)
-        e = region_find(1, &frame);
-    if (e == ERR_OK)
         e = slot_take(&net.ring_slot);
     if (e != ERR_OK)
         return e;
     ring_begin(&net.ring, (void *)va, RING_BIT);
     ring_netif_bind(net.ring_slot);
-    return exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, net.frames, net.notification,
-                           net.ring_slot);
+    e = region_find(1, &frame);
+    return e != ERR_OK ? e
+                       : exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, net.frames, net.notification,
+                                         net.ring_slot);
 }
 
 /* Has the object's pages bound: the kernel reads what is there and repairs nothing. */
@@ -76,9 +78,9 @@ static enum err bind_filter(const void *object, size_t bytes)
     if (bytes == 0 || bytes > GRAFT_OBJECT_MAX)
         return ERR_BAD_ARG;
     touch(object, bytes);
-    enum err e = region_find(GRAFT_FRAMES(bytes), &frame);
+    enum err e = slot_take(&net.graft);
     if (e == ERR_OK)
-        e = slot_take(&net.graft);
+        e = region_find(GRAFT_FRAMES(bytes), &frame);
     if (e == ERR_OK)
         e = exo_graft_create(SLOT_MEMORY, frame, net.graft, (vaddr_t)&load);
     if (e == ERR_BAD_GRAFT)

@@ -1,6 +1,6 @@
 # libos: the library that programs are linked with, the servers that start the system, examples.
 LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$(ARCH)/upcall.S \
-         libos/start/$(ARCH)/pct.S
+         libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/layout_check.c
 LIBOS += libos/archive.c libos/archive_map.c libos/areas.c libos/elf.c libos/error.c \
          libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c libos/log.c libos/pct.c \
          libos/print.c libos/region.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \
@@ -25,3 +25,14 @@ hello-libs    := libos
 PROGRAMS         += pingpong
 pingpong-sources := libos/examples/pingpong.c
 pingpong-libs    := libos
+
+HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
+              libos_archive libos_hello
+libos_print-needs   := libos/print.c
+libos_heap-needs    := libos/heap.c
+libos_frames-needs  := libos/frame_pool.c
+libos_areas-needs   := libos/areas.c
+libos_elf-needs     := libos/elf.c
+libos_archive-needs := libos/archive.c
+
+GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0

@@ -59,7 +59,7 @@ static void unhandled(struct thread *t, uint64_t address)
     print("env %u ended: exception %lu (error %lx) at %lx, address %lx, thread %u\n", e->number,
           r->vector, r->error, r->rip, address, t->number);
     forest_lock();
-    env_end(e, (uint32_t)r->vector, r->rip, address);
+    env_end(e, (uint32_t)r->vector + 1, r->rip, address);
     forest_unlock();
 }
 

@@ -112,6 +112,20 @@ void sched_clear_deadline(struct thread *t)
     list_remove(&t->sleep_link);
 }
 
+/* A notification's waiters are the forest lock's. */
+static void end_wait(struct thread *t)
+{
+    forest_lock();
+    if (t->state == THREAD_IN_NOTIFY) {
+        list_remove(&t->queue);
+        t->awaited = NULL;
+        thread_regs(t)->rax = ERR_TIMEOUT;
+        thread_regs(t)->rdx = 0;
+        sched_wake(t);
+    }
+    forest_unlock();
+}
+
 static void wake_sleepers(struct cpu *c, uint64_t now)
 {
     while (!list_is_empty(&c->sleepers)) {
@@ -119,15 +133,10 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         if (t->deadline > now)
             return;
         list_remove(&t->sleep_link);
-        if (t->state != THREAD_IN_NOTIFY) {
+        if (t->state == THREAD_IN_NOTIFY)
+            end_wait(t);
+        else
             hook_ipc_timeout(t);
-            continue;
-        }
-        list_remove(&t->queue);
-        t->awaited = NULL;
-        thread_regs(t)->rax = ERR_TIMEOUT;
-        thread_regs(t)->rdx = 0;
-        sched_wake(t);
     }
 }
 

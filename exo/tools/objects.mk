@@ -5,10 +5,10 @@ objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
 KERNEL_FLAGS := $(FLAGS) $(PLAIN) -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
                 -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
-USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIC -mcmodel=small -mno-avx -Ilibos/include
+USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
-GRAFT_FLAGS  := -target bpf -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
+GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
 
 # A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
 define flags_file
@@ -66,7 +66,7 @@ LWIP_FILES := $(addprefix core/,altcp altcp_alloc altcp_tcp def dns inet_chksum 
               $(addprefix core/ipv6/,dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) \
               netif/ethernet
 LWIP_OBJECTS := $(LWIP_FILES:%=$(OBJ)/lwip/%.o)
-LWIP_FLAGS   := -std=gnu11 $(PLAIN) -g -fPIC -mcmodel=small -mno-avx -I. $(LWIP_INCLUDE)
+LWIP_FLAGS   := -std=gnu11 $(PLAIN) -g -fPIE -mcmodel=small -mno-avx -I. $(LWIP_INCLUDE)
 $(eval $(call flags_file,lwip,$(CC) $(LWIP_FLAGS)))
 $(eval $(call archive_rule,liblwip,$(LWIP_OBJECTS)))
 

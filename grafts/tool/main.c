@@ -170,8 +170,8 @@ int main(int argc, char **argv)
 
     if (!strcmp(command, "conform") && argc <= 3)
         return conform(argc > 2 ? argv[2] : NULL);
-    if ((!is_run && strcmp(command, "check") && strcmp(command, "disasm")) ||
-        argc < first_option || argc > first_option + 1) {
+    if ((!is_run && strcmp(command, "check") && strcmp(command, "disasm")) || argc < first_option ||
+        argc > first_option + 1) {
         fputs(usage, stderr);
         return 2;
     }

@@ -19,7 +19,7 @@
 struct libos_regs;
 
 #if defined(__x86_64__)
-#include "libos/start/x86_64/cpu.h"
+#include <libos/start/x86_64/cpu.h>
 #else
 #error "libos has no folder libos/start/<cpu> for this CPU"
 #endif

@@ -23,10 +23,9 @@ struct alu_case {
 };
 
 static const struct alu_case alu_cases[] = {
-    {ALU_ADD, 0},  {ALU_SUB, 0},  {ALU_MUL, 0},  {ALU_DIV, 0},  {ALU_DIV, 1},
-    {ALU_MOD, 0},  {ALU_MOD, 1},  {ALU_OR, 0},   {ALU_AND, 0},  {ALU_XOR, 0},
-    {ALU_LSH, 0},  {ALU_RSH, 0},  {ALU_ARSH, 0}, {ALU_MOV, 0},  {ALU_MOV, 8},
-    {ALU_MOV, 16}, {ALU_MOV, 32},
+    {ALU_ADD, 0},  {ALU_SUB, 0}, {ALU_MUL, 0}, {ALU_DIV, 0},  {ALU_DIV, 1},  {ALU_MOD, 0},
+    {ALU_MOD, 1},  {ALU_OR, 0},  {ALU_AND, 0}, {ALU_XOR, 0},  {ALU_LSH, 0},  {ALU_RSH, 0},
+    {ALU_ARSH, 0}, {ALU_MOV, 0}, {ALU_MOV, 8}, {ALU_MOV, 16}, {ALU_MOV, 32},
 };
 #define ALU_CASES (sizeof alu_cases / sizeof alu_cases[0])
 
@@ -109,17 +108,17 @@ static void check_lattice(const struct sample *a, const struct sample *b)
             assert_true(scalar_contains(&a->abstract, b->members[n]));
 }
 
-/* Every interval of 0 to 7 over `place`; read as unsigned, or as signed where it wraps. */
+/* Every interval of 0 to 5 over `place`; read as unsigned, or as signed where it wraps. */
 static unsigned make_intervals(struct sample *out, uint64_t place)
 {
     unsigned count = 0;
 
-    for (unsigned low = 0; low < 8; low++)
-        for (unsigned high = low; high < 8; high++) {
+    for (unsigned low = 0; low < 6; low++)
+        for (unsigned high = low; high < 6; high++) {
             struct sample *s = &out[count++];
             uint64_t from = place + low, to = place + high;
-            s->abstract = from <= to ? scalar_unsigned(from, to)
-                                     : scalar_signed((int64_t)from, (int64_t)to);
+            s->abstract =
+                from <= to ? scalar_unsigned(from, to) : scalar_signed((int64_t)from, (int64_t)to);
             s->count = high - low + 1;
             for (unsigned n = 0; n < s->count; n++) {
                 s->members[n] = from + n;
@@ -176,6 +175,8 @@ static void all_small_intervals_are_sound(void **state)
 
     for (unsigned p = 0; p < PLACES; p++)
         for (unsigned q = 0; q < PLACES; q++) {
+            if (q != 0 && q != p && q != PLACES - 2)
+                continue; /* with each place: 0, itself, and the greatest signed number */
             unsigned na = make_intervals(a, places[p]), nb = make_intervals(b, places[q]);
             check_all_pairs(a, na, b, nb);
         }
@@ -189,7 +190,7 @@ static void all_small_bit_sets_are_sound(void **state)
 
     for (unsigned p = 0; p < 3; p++)
         for (unsigned q = 0; q < 3; q++)
-            for (unsigned rest = 0; rest < 4; rest++) {
+            for (unsigned rest = 0; rest < 4; rest += p == q ? 1 : 3) {
                 unsigned na = make_bit_sets(a, shifts[p], rest & 1 ? UINT64_MAX : 0);
                 unsigned nb = make_bit_sets(b, shifts[q], rest & 2 ? UINT64_MAX : 0);
                 check_all_pairs(a, na, b, nb);
@@ -252,7 +253,7 @@ static void random_numbers_are_sound(void **state)
     struct sample a, b;
     (void)state;
 
-    for (unsigned round = 0; round < 60000; round++) {
+    for (unsigned round = 0; round < 30000; round++) {
         make_random(&a, &seed);
         make_random(&b, &seed);
         check_pair(&a, &b);

@@ -42,6 +42,11 @@ static struct {
     uint32_t cookies[1024];
 } seen;
 
+void hook_nic_interrupt(void)
+{
+    nic_poll();
+}
+
 void hook_nic_received(const uint8_t *packet, uint32_t length)
 {
     seen.received++;
