@@ -81,8 +81,7 @@ void inspect_close(void)
     frame_count = 0;
 }
 
-/* Where a frame is seen, or NULL. */
-static const volatile void *view(pfn_t pfn)
+const volatile void *inspect_frame(pfn_t pfn)
 {
     uint32_t low = 0, high = frame_count;
 
@@ -100,7 +99,7 @@ static const volatile void *view(pfn_t pfn)
 
 const volatile struct node *inspect_node(node_t name)
 {
-    const volatile struct node *nodes = name ? view(inspect_node_frame(name)) : NULL;
+    const volatile struct node *nodes = name ? inspect_frame(inspect_node_frame(name)) : NULL;
 
     return nodes ? nodes + name % NODES_FRAME : NULL;
 }
@@ -112,7 +111,7 @@ static struct node copy(const volatile struct node *n)
 
 static void show_caps(uint32_t env, pfn_t table, slot_t first, inspect_fn show, void *context)
 {
-    const volatile struct cap *caps = view(table);
+    const volatile struct cap *caps = inspect_frame(table);
 
     for (uint32_t i = 0; caps && i < CAPS_PER_FRAME; i++) {
         const volatile struct cap *c = &caps[i];
@@ -175,7 +174,7 @@ static struct inspect_item entry_item(uint32_t env, pfn_t table, uint32_t i, uin
 static void show_table(uint32_t env, pfn_t table, uint32_t level, vaddr_t base, inspect_fn show,
                        void *context)
 {
-    const volatile uint64_t *entries = view(table);
+    const volatile uint64_t *entries = inspect_frame(table);
     uint32_t end = level == LEVEL_TOP ? USER_HALF : ENTRIES;
 
     for (uint32_t i = 0; entries && i < end; i++) {
@@ -201,7 +200,7 @@ void inspect_env(uint32_t env, inspect_fn show, void *context)
 static void show_slices(uint32_t cpu, inspect_fn show, void *context)
 {
     pfn_t frame = book_cpu(cpu)->slice_nodes;
-    const volatile struct node *nodes = view(frame);
+    const volatile struct node *nodes = inspect_frame(frame);
 
     for (uint32_t position = 0; nodes && position < SLICE_COUNT; position++) {
         if (!nodes[position].parent)

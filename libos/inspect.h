@@ -53,6 +53,9 @@ void inspect_slices(inspect_fn show, void *context);
 /* The node of that name, or NULL when it is 0 or cannot be read. */
 const volatile struct node *inspect_node(node_t name);
 
+/* Where a frame of a capability table, page table or nodes is seen; NULL: it is none of those. */
+const volatile void *inspect_frame(pfn_t pfn);
+
 /* The frame that holds a node, and its offset there in bytes. */
 static inline pfn_t inspect_node_frame(node_t name)
 {

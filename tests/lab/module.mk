@@ -10,4 +10,9 @@ lab_hello-libs    := libos
 lab: $(IMAGE)                               ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py
 
-.PHONY: lab
+graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
+	@python3 tests/lab/run_graph.py
+
+GUEST_TESTS += book
+
+.PHONY: lab graph
