@@ -62,7 +62,7 @@ struct env_info {
     uint32_t frames; /* frames it owns, of any type                                         */
     uint32_t threads;
     uint32_t state;    /* ENV_*                                                               */
-    uint32_t death;        /* 1 + vector of the fault that ended it; 0: no fault              */
+    uint32_t death;    /* 1 + vector of the fault that ended it; 0: no fault              */
     uint64_t death_ip; /* where                                                               */
     uint64_t death_addr;
     uint32_t captables[4]; /* frames of its first capability tables                            */

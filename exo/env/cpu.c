@@ -97,20 +97,17 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument)
     }
 }
 
-void forest_lock(void)
+void forest_lock_slow(void)
 {
-    if (cpu_count == 1)
-        return;
     while (__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE)) {
         cpu_mailbox_read();
         arch_relax();
     }
 }
 
-void forest_unlock(void)
+void forest_unlock_slow(void)
 {
-    if (cpu_count > 1)
-        __atomic_store_n(&forest, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&forest, 0, __ATOMIC_RELEASE);
 }
 
 struct flush {

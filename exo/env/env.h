@@ -40,8 +40,8 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent);
 /* A free number, or 0. */
 uint16_t env_number_free(void);
 
-/* Ends `e`: no thread of it runs again. It stays an object. `death` is 1 + the vector of the fault that
- * ended it, or 0; it and the place are for its public record. */
+/* Ends `e`: no thread of it runs again. It stays an object. `death` is 1 + the vector of the fault
+ * that ended it, or 0; it and the place are for its public record. */
 void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address);
 
 /* Takes `e` out of the tables. Pre: ended, no thread left. */
