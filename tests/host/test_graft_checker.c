@@ -70,8 +70,8 @@ static void every_row_gets_its_verdict(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *row = &rows[i];
         struct graft_report r = check(row->code, counts[i]).report;
-        bool right = r.reason == row->reason &&
-                     (r.reason == GRAFT_ACCEPTED || (r.instruction == row->at && r.reg == row->reg));
+        bool right = r.reason == row->reason && (r.reason == GRAFT_ACCEPTED ||
+                                                 (r.instruction == row->at && r.reg == row->reg));
         if (right)
             continue;
         wrong++;
@@ -86,7 +86,7 @@ static void every_row_gets_its_verdict(void **state)
 static void every_reason_of_the_checker_is_shown(void **state)
 {
     static const enum graft_reason elsewhere[] = {
-        GRAFT_BAD_HOOK, GRAFT_EMPTY, GRAFT_TOO_LONG, GRAFT_BUDGET,
+        GRAFT_BAD_HOOK,    GRAFT_EMPTY, GRAFT_TOO_LONG,   GRAFT_BUDGET,
         GRAFT_WORK_MEMORY, GRAFT_CLAIM, GRAFT_CLAIM_FORM,
     };
     (void)state;
@@ -136,7 +136,7 @@ static void too_little_work_memory_is_refused(void **state)
 
 static void the_longest_path_is_counted(void **state)
 {
-    static const struct insn code[] = {LDX(W, 2, 1, 16), SET(0, 0),    JUMP64_K(JEQ, 2, 0, 3),
+    static const struct insn code[] = {LDX(W, 2, 1, 16), SET(0, 0),  JUMP64_K(JEQ, 2, 0, 3),
                                        SET(0, 1),        LDDW(3, 1), EXIT};
     struct checked r = check(code, sizeof code / sizeof code[0]);
     (void)state;
@@ -167,8 +167,8 @@ static void a_path_over_budget_is_refused(void **state)
 
 static void a_refusal_tells_what_was_needed_and_known(void **state)
 {
-    static const struct insn code[] = {LOAD_ENDS, COPY(4, 2), ALU64_K(ADD, 4, 14),
-                                       JUMP64_X(JGT, 4, 3, 1), LDX(W, 0, 2, 12), EXIT};
+    static const struct insn code[] = {
+        LOAD_ENDS, COPY(4, 2), ALU64_K(ADD, 4, 14), JUMP64_X(JGT, 4, 3, 1), LDX(W, 0, 2, 12), EXIT};
     struct graft_report r = check(code, sizeof code / sizeof code[0]).report;
     (void)state;
 

@@ -23,10 +23,9 @@ struct alu_case {
 };
 
 static const struct alu_case alu_cases[] = {
-    {ALU_ADD, 0},  {ALU_SUB, 0},  {ALU_MUL, 0},  {ALU_DIV, 0},  {ALU_DIV, 1},
-    {ALU_MOD, 0},  {ALU_MOD, 1},  {ALU_OR, 0},   {ALU_AND, 0},  {ALU_XOR, 0},
-    {ALU_LSH, 0},  {ALU_RSH, 0},  {ALU_ARSH, 0}, {ALU_MOV, 0},  {ALU_MOV, 8},
-    {ALU_MOV, 16}, {ALU_MOV, 32},
+    {ALU_ADD, 0},  {ALU_SUB, 0}, {ALU_MUL, 0}, {ALU_DIV, 0},  {ALU_DIV, 1},  {ALU_MOD, 0},
+    {ALU_MOD, 1},  {ALU_OR, 0},  {ALU_AND, 0}, {ALU_XOR, 0},  {ALU_LSH, 0},  {ALU_RSH, 0},
+    {ALU_ARSH, 0}, {ALU_MOV, 0}, {ALU_MOV, 8}, {ALU_MOV, 16}, {ALU_MOV, 32},
 };
 #define ALU_CASES (sizeof alu_cases / sizeof alu_cases[0])
 
@@ -118,8 +117,8 @@ static unsigned make_intervals(struct sample *out, uint64_t place)
         for (unsigned high = low; high < 8; high++) {
             struct sample *s = &out[count++];
             uint64_t from = place + low, to = place + high;
-            s->abstract = from <= to ? scalar_unsigned(from, to)
-                                     : scalar_signed((int64_t)from, (int64_t)to);
+            s->abstract =
+                from <= to ? scalar_unsigned(from, to) : scalar_signed((int64_t)from, (int64_t)to);
             s->count = high - low + 1;
             for (unsigned n = 0; n < s->count; n++) {
                 s->members[n] = from + n;

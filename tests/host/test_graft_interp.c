@@ -1,4 +1,5 @@
-/* Host tests of grafts/interp.c: every group of RFC 9669 by hand-written vectors, and its limits. */
+/* Host tests of grafts/interp.c: every group of RFC 9669 by hand-written vectors, and its limits.
+ */
 #include "tests/host/host.h"
 
 #include <string.h>
@@ -38,8 +39,8 @@ struct outcome {
 static struct outcome run(struct machine *at, const struct insn *code, uint32_t count)
 {
     struct interp_guard guard = {allows, helper, at};
-    struct interp m = {.code = code, .count = count, .steps_left = STEPS, .max_depth = 4,
-                       .guard = &guard};
+    struct interp m = {
+        .code = code, .count = count, .steps_left = STEPS, .max_depth = 4, .guard = &guard};
 
     m.reg[1] = (uintptr_t)at->memory;
     m.reg[2] = sizeof at->memory;
@@ -48,7 +49,7 @@ static struct outcome run(struct machine *at, const struct insn *code, uint32_t 
     return (struct outcome){end, m.reg[0]};
 }
 
-#define RUN(at, ...)                                                                       \
+#define RUN(at, ...)                                                                               \
     run(at, (const struct insn[]){__VA_ARGS__},                                                    \
         sizeof((struct insn[]){__VA_ARGS__}) / sizeof(struct insn))
 
@@ -81,8 +82,8 @@ static void arithmetic_follows_the_rfc(void **state)
 
     for (size_t i = 0; i < sizeof alu_rows / sizeof alu_rows[0]; i++) {
         const struct alu_row *r = &alu_rows[i];
-        struct outcome got = RUN(&at, LDDW(0, r->a), LDDW(3, r->b),
-                                  INSN(r->opcode, 0, 3, r->offset, 0), EXIT);
+        struct outcome got =
+            RUN(&at, LDDW(0, r->a), LDDW(3, r->b), INSN(r->opcode, 0, 3, r->offset, 0), EXIT);
         expect(r->what, got, r->want);
         bool sign_extends = r->opcode >> 4 == 0xb && r->offset != 0;
         if ((uint64_t)(int32_t)r->b != r->b || sign_extends)
@@ -115,12 +116,12 @@ static void jumps_follow_the_rfc(void **state)
             uint64_t want = narrow ? r->narrow : r->wide;
             unsigned opcode = r->opcode + narrow; /* class JMP32 is one above JMP */
             struct outcome got = RUN(&at, LDDW(2, r->a), LDDW(3, r->b), SET(0, 1),
-                                      INSN(opcode, 2, 3, 1, 0), SET(0, 0), EXIT);
+                                     INSN(opcode, 2, 3, 1, 0), SET(0, 0), EXIT);
             expect("jump by register", got, want);
             if ((uint64_t)(int32_t)r->b != r->b)
                 continue;
-            got = RUN(&at, LDDW(2, r->a), SET(0, 1), INSN(opcode & ~8u, 2, 0, 1, r->b),
-                      SET(0, 0), EXIT);
+            got = RUN(&at, LDDW(2, r->a), SET(0, 1), INSN(opcode & ~8u, 2, 0, 1, r->b), SET(0, 0),
+                      EXIT);
             expect("jump by imm", got, want);
         }
     }
@@ -135,8 +136,7 @@ static void gotos_and_wide_loads(void **state)
     expect("goto back", RUN(&at, GOTO(2), SET(0, 7), EXIT, GOTO(-3)), 7);
     expect("gotol", RUN(&at, SET(0, 1), GOTOL(1), SET(0, 2), EXIT), 1);
     expect("lddw", RUN(&at, LDDW(0, 0x8000000180000002), EXIT), 0x8000000180000002);
-    expect("loop", RUN(&at, SET(0, 0), ALU64_K(ADD, 0, 3), JUMP64_K(JNE, 0, 30, -2), EXIT),
-           30);
+    expect("loop", RUN(&at, SET(0, 0), ALU64_K(ADD, 0, 3), JUMP64_K(JNE, 0, 30, -2), EXIT), 30);
 }
 
 static void swaps_follow_the_rfc(void **state)
@@ -162,8 +162,8 @@ static void memory_is_read_and_written_in_all_sizes(void **state)
     struct machine at = {0};
     (void)state;
 #define FILLED(...)                                                                                \
-    (memset(at.memory, 0xff, 16), RUN(&at, LDDW(3, 0x8182838485868788), __VA_ARGS__,         \
-                                      LDX(DW, 0, 1, 1), EXIT))
+    (memset(at.memory, 0xff, 16),                                                                  \
+     RUN(&at, LDDW(3, 0x8182838485868788), __VA_ARGS__, LDX(DW, 0, 1, 1), EXIT))
     expect("stxb", FILLED(STX(B, 1, 3, 1)), 0xffffffffffffff88);
     expect("stxh", FILLED(STX(H, 1, 3, 1)), 0xffffffffffff8788);
     expect("stxw", FILLED(STX(W, 1, 3, 1)), 0xffffffff85868788);
@@ -201,9 +201,9 @@ static void run_atomic(const struct atomic_row *r, bool wide)
     for (unsigned show = 0; show < 2; show++) {
         memset(at.memory, 0xee, sizeof at.memory);
         memcpy(at.memory + 8, &r->before, wide ? 8 : 4);
-        struct outcome got = RUN(&at, LDDW(0, r->r0), LDDW(3, r->operand),
-                                  LOCK(size, 1, 3, 8, r->op), COPY(4, 0), COPY(0, show ? 3 : 4),
-                                  EXIT);
+        struct outcome got =
+            RUN(&at, LDDW(0, r->r0), LDDW(3, r->operand), LOCK(size, 1, 3, 8, r->op), COPY(4, 0),
+                COPY(0, show ? 3 : 4), EXIT);
         expect("register after atomic", got, show ? r->source : r->result);
         memcpy(&memory, at.memory + 8, 8);
         assert_int_equal(wide ? memory : (uint32_t)memory, r->memory);
@@ -251,16 +251,14 @@ static void atomics_may_share_registers(void **state)
     (void)state;
 
     expect("r0 as base of a fetch",
-           RUN(&at, ST(DW, 1, 8, 40), COPY(0, 1), SET(3, 2),
-               LOCK(DW, 0, 3, 8, ATOMIC_FETCH_ADD), LDX(DW, 0, 0, 8), ALU64_X(ADD, 0, 3), EXIT),
+           RUN(&at, ST(DW, 1, 8, 40), COPY(0, 1), SET(3, 2), LOCK(DW, 0, 3, 8, ATOMIC_FETCH_ADD),
+               LDX(DW, 0, 0, 8), ALU64_X(ADD, 0, 3), EXIT),
            82);
     expect("base as source",
-           RUN(&at, ST(DW, 1, 8, 40), COPY(3, 1), LOCK(DW, 3, 3, 8, ATOMIC_XCHG),
-               COPY(0, 3), EXIT),
+           RUN(&at, ST(DW, 1, 8, 40), COPY(3, 1), LOCK(DW, 3, 3, 8, ATOMIC_XCHG), COPY(0, 3), EXIT),
            40);
     expect("r0 as source of a compare",
-           RUN(&at, ST(DW, 1, 8, 40), SET(0, 40), LOCK(DW, 1, 0, 8, ATOMIC_CMPXCHG), EXIT),
-           40);
+           RUN(&at, ST(DW, 1, 8, 40), SET(0, 40), LOCK(DW, 1, 0, 8, ATOMIC_CMPXCHG), EXIT), 40);
 }
 
 static void calls_keep_registers_and_frames(void **state)
@@ -269,8 +267,7 @@ static void calls_keep_registers_and_frames(void **state)
     (void)state;
 
     expect("helper", RUN(&at, SET(1, 6), CALL(0, 1), EXIT), 7);
-    expect("helper that ends the run", RUN(&at, SET(1, 6), CALL(0, 2), SET(0, 1), EXIT),
-           7);
+    expect("helper that ends the run", RUN(&at, SET(1, 6), CALL(0, 2), SET(0, 1), EXIT), 7);
     expect("local call",
            RUN(&at, SET(6, 5), ST(DW, 10, -8, 1), CALL(1, 4), LDX(DW, 2, 10, -8),
                ALU64_X(ADD, 0, 6), ALU64_X(ADD, 0, 2), EXIT, SET(6, 100), ST(DW, 10, -8, 50),
@@ -300,8 +297,8 @@ static void unchecked_code_is_stopped(void **state)
 static void a_checked_program_runs_on_its_context(void **state)
 {
     static const struct insn code[] = {
-        LDX(DW, 2, 1, 0), LDX(DW, 3, 1, 8), SET(0, 0), COPY(4, 2), ALU64_K(ADD, 4, 2),
-        JUMP64_X(JGT, 4, 3, 1), LDX(H, 0, 2, 0), EXIT,
+        LDX(DW, 2, 1, 0),   LDX(DW, 3, 1, 8),       SET(0, 0),       COPY(4, 2),
+        ALU64_K(ADD, 4, 2), JUMP64_X(JGT, 4, 3, 1), LDX(H, 0, 2, 0), EXIT,
     };
     _Alignas(16) static uint8_t work[GRAFT_WORK_BYTES(8, 2)];
     const uint8_t bytes[2] = {0x34, 0x12};
