@@ -29,11 +29,11 @@ static void registers(void)
     tap_is((long)r.rax, ERR_OK, "the null call ignores its argument registers");
     tap_ok(!r.rdi && !r.rsi && !r.rdx && !r.r10 && !r.r8 && !r.r9,
            "argument registers and rdx come back cleared");
-    __asm__ volatile("mov %[r12], %%r12; mov %[r15], %%r15; syscall; mov %%r12, %[r12]; mov %%r15, %[r15]"
-                     : "+a"(rax), "+b"(rbx), [r12] "+m"(r12), [r15] "+m"(r15), "+r"(r13)
-                     :
-                     : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r15",
-                       "memory");
+    __asm__ volatile(
+        "mov %[r12], %%r12; mov %[r15], %%r15; syscall; mov %%r12, %[r12]; mov %%r15, %[r15]"
+        : "+a"(rax), "+b"(rbx), [r12] "+m"(r12), [r15] "+m"(r15), "+r"(r13)
+        :
+        : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r15", "memory");
     tap_ok(rbx == 0x1111 && r12 == 0x2222 && r13 == 0x4444 && r15 == 0x3333,
            "the other registers keep their values");
 }

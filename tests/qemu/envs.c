@@ -221,9 +221,9 @@ static void thread_errors(vaddr_t utcb)
            "into a filled slot");
     tap_is(exo_thread_create(SLOT_ENV, SLOT_MEMORY, slot_cap(SLOT_IMAGE)->base, utcb, 0, dst),
            ERR_BAD_ARG, "of a frame of somebody else's region");
-    tap_is(exo_thread_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, utcb, (uint32_t)book_utcb()->thread,
-                             dst),
-           ERR_IN_USE, "with a number that is taken");
+    tap_is(
+        exo_thread_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, utcb, (uint32_t)book_utcb()->thread, dst),
+        ERR_IN_USE, "with a number that is taken");
     slot_t full = guest_slot();
     exo_frames_alloc(tiny, PFN_ANY, 1, full);
     tap_is(exo_thread_create(SLOT_ENV, tiny, tiny_first, utcb, 0, dst), ERR_IN_USE,

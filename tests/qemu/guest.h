@@ -92,28 +92,28 @@ volatile uint64_t *raw_data(const struct raw *r);
 /* Programs for raw_make(): each with its end. */
 #define RAW_BLOB(name) extern const char blob_##name[], blob_##name##_end[];
 #define BLOB(name)     blob_##name, blob_##name##_end
-RAW_BLOB(spin)        /* for ever: [data]++                                  */
-RAW_BLOB(load)        /* reads the word at rdi into [data], then spins       */
-RAW_BLOB(store)       /* writes to rdi, then spins                           */
-RAW_BLOB(jump)        /* goes to rdi                                         */
-RAW_BLOB(undefined)   /* ud2                                                 */
-RAW_BLOB(halt)        /* hlt                                                 */
-RAW_BLOB(cli)         /* cli                                                 */
-RAW_BLOB(load_cr3)    /* mov %rax, %cr3                                      */
-RAW_BLOB(read_msr)    /* rdmsr                                               */
-RAW_BLOB(write_msr)   /* wrmsr                                               */
-RAW_BLOB(port_in)     /* in                                                  */
-RAW_BLOB(port_out)    /* out to 0xf4, which would end the machine            */
-RAW_BLOB(load_idt)    /* lidt                                                */
-RAW_BLOB(swapgs)      /* swapgs                                              */
-RAW_BLOB(interrupt)   /* int $0x80                                           */
-RAW_BLOB(timer_vector) /* int $0x20                                          */
+RAW_BLOB(spin)                /* for ever: [data]++                                  */
+RAW_BLOB(load)                /* reads the word at rdi into [data], then spins       */
+RAW_BLOB(store)               /* writes to rdi, then spins                           */
+RAW_BLOB(jump)                /* goes to rdi                                         */
+RAW_BLOB(undefined)           /* ud2                                                 */
+RAW_BLOB(halt)                /* hlt                                                 */
+RAW_BLOB(cli)                 /* cli                                                 */
+RAW_BLOB(load_cr3)            /* mov %rax, %cr3                                      */
+RAW_BLOB(read_msr)            /* rdmsr                                               */
+RAW_BLOB(write_msr)           /* wrmsr                                               */
+RAW_BLOB(port_in)             /* in                                                  */
+RAW_BLOB(port_out)            /* out to 0xf4, which would end the machine            */
+RAW_BLOB(load_idt)            /* lidt                                                */
+RAW_BLOB(swapgs)              /* swapgs                                              */
+RAW_BLOB(interrupt)           /* int $0x80                                           */
+RAW_BLOB(timer_vector)        /* int $0x20                                          */
 RAW_BLOB(double_fault_vector) /* int $8                                      */
-RAW_BLOB(bad_stack_call) /* rsp = rdi, then the null call, then [data] = 1   */
-RAW_BLOB(bad_stack_fault) /* rsp = rdi, then a push                          */
-RAW_BLOB(linux_call)  /* `syscall` with rax = 39; [data] = rax, then spins   */
-RAW_BLOB(align_check) /* sets the AC flag and spins                          */
-RAW_BLOB(wait_ipc)    /* receives from anyone for ever                       */
-RAW_BLOB(call_ipc)    /* calls thread rdi for ever with an empty message     */
-RAW_BLOB(unmap_all)   /* Unmap of everything, 64 times in one call; [data] = 1 */
-RAW_BLOB(pct_serve)   /* pct_return for ever                                 */
+RAW_BLOB(bad_stack_call)      /* rsp = rdi, then the null call, then [data] = 1   */
+RAW_BLOB(bad_stack_fault)     /* rsp = rdi, then a push                          */
+RAW_BLOB(linux_call)          /* `syscall` with rax = 39; [data] = rax, then spins   */
+RAW_BLOB(align_check)         /* sets the AC flag and spins                          */
+RAW_BLOB(wait_ipc)            /* receives from anyone for ever                       */
+RAW_BLOB(call_ipc)            /* calls thread rdi for ever with an empty message     */
+RAW_BLOB(unmap_all)           /* Unmap of everything, 64 times in one call; [data] = 1 */
+RAW_BLOB(pct_serve)           /* pct_return for ever                                 */

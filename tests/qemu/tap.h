@@ -1,7 +1,8 @@
 /*
- * TAP from inside the guest: one line per check, on the console, for tests/tools/qemu_run.py. A test is
- * a user program that checks and returns tap_done() from main. It may say first how many checks will
- * follow; else the plan comes last, so that a program which ends early has none, and fails.
+ * TAP from inside the guest: one line per check, on the console, for tests/tools/qemu_run.py. A
+ * test is a user program that checks and returns tap_done() from main. It may say first how many
+ * checks will follow; else the plan comes last, so that a program which ends early has none, and
+ * fails.
  */
 #pragma once
 
