@@ -312,7 +312,8 @@ static void unmap_all(void)
 
     raw_make(&r, BLOB(unmap_all));
     raw_start(&r, 0);
-    guest_sleep(5000);
+    while (!*raw_data(&r) && clock_ns() - before < 2 * (uint64_t)CLOCK_NS_PER_S)
+        guest_sleep(1000);
     uint64_t took = clock_ns() - before;
     tap_ok(took < CLOCK_NS_PER_S, "unmapping all of a space 64 times takes less than a second");
     tap_note("%lu us", took / 1000);
