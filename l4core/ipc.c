@@ -17,7 +17,7 @@ struct thread *ipc_find(const struct thread *t, word_t id)
             space_user(t->env->root, id + (vaddr_t)(TCR_GLOBAL_ID * 8), RIGHT_READ);
         struct thread *local = claim ? thread_by_number((uint32_t)(*claim >> 32)) : NULL;
         bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
-        return good && local->cpu == t->cpu ? local : NULL;
+        return good && local->cpu == t->cpu && local->state != THREAD_DEAD ? local : NULL;
     }
     struct thread *p = thread_by_number((uint32_t)(id >> 32));
     return p && p->global_id == id && p->cpu == t->cpu && p->state != THREAD_DEAD ? p : NULL;
@@ -63,20 +63,29 @@ static void leave(struct thread *t)
         sched_wake(t);
 }
 
-static void fail(struct thread *t, unsigned code, unsigned phase)
+/* Nobody can serve the page fault of `t` any more. Pre: the forest lock is held. */
+static void end_fault(struct thread *t)
 {
-    bool fault = t->ipc_fault;
+    struct regs *r = thread_regs(t);
 
     list_remove(&t->send_link);
     t->ipc_fault = false;
-    if (fault) { /* nobody can serve the fault any more */
-        struct regs *r = thread_regs(t);
-        r->vector = VECTOR_PAGE_FAULT;
+    r->vector = VECTOR_PAGE_FAULT;
+    env_end(t->env, VECTOR_PAGE_FAULT, r->rip, t->ipc_fault_address);
+}
+
+/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. */
+static void fail(struct thread *t, unsigned code, unsigned phase)
+{
+    if (t->state == THREAD_DEAD)
+        return;
+    if (t->ipc_fault) {
         forest_lock();
-        env_end(t->env, VECTOR_PAGE_FAULT, r->rip, t->ipc_fault_address);
+        end_fault(t);
         forest_unlock();
         return;
     }
+    list_remove(&t->send_link);
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);
     thread_regs(t)->r9 |= TAG_ERROR;
     thread_regs(t)->rsi = L4_NIL;
@@ -103,19 +112,31 @@ static struct thread *find_sender(const struct thread *t)
     return NULL;
 }
 
+/* May the partner that `t` waits for have gone while `t` was queued to send? */
+static bool partner_is_gone(const struct thread *t)
+{
+    bool open = t->ipc_from == L4_ANY || t->ipc_from == L4_ANY_LOCAL;
+
+    return t->state == THREAD_IPC_SEND && !open && !ipc_find(t, t->ipc_from);
+}
+
 /* One step of the receive phase of `t`. Returns the thread whose send phase that ended, and which
  * now begins its own receive phase; NULL when there is none. */
 static struct thread *receive_step(struct thread *t)
 {
     unsigned time = t->ipc_timeouts & 0xffff;
 
+    if (t->state == THREAD_DEAD) /* its own message took its UTCB away */
+        return NULL;
     if (t->ipc_from == L4_NIL) {
         leave(t);
         return NULL;
     }
     struct thread *s = find_sender(t);
     if (!s) {
-        if (time == TIME_ZERO)
+        if (partner_is_gone(t))
+            fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+        else if (time == TIME_ZERO)
             fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
         else
             wait_until(t, THREAD_IPC_RECEIVE, time);
@@ -206,6 +227,15 @@ void hook_ipc_timeout(struct thread *t)
     fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
+/* The partner of `t` has gone. Pre: the forest lock is held. */
+static void lose_partner(struct thread *t, unsigned phase)
+{
+    if (t->ipc_fault)
+        end_fault(t);
+    else
+        fail(t, IPC_NO_PARTNER, phase);
+}
+
 /* Nobody will ever send to those that wait for `t` alone. */
 static void fail_receivers(const struct thread *t)
 {
@@ -214,7 +244,7 @@ static void fail_receivers(const struct thread *t)
         bool waits = w && w != t && w->cpu == t->cpu && w->state == THREAD_IPC_RECEIVE;
         if (waits && (w->ipc_from == t->global_id ||
                       (w->env == t->env && w->ipc_from == t->utcb_va + UTCB_MR)))
-            fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+            lose_partner(w, IPC_RECEIVE_PHASE);
     }
 }
 
@@ -226,7 +256,7 @@ void hook_thread_stopping(struct thread *t, bool dies)
     if (!dies)
         return;
     while (!list_is_empty(&t->senders))
-        fail(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_NO_PARTNER, IPC_SEND_PHASE);
+        lose_partner(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_SEND_PHASE);
     fail_receivers(t);
 }
 
