@@ -167,6 +167,13 @@ slot_t net_notification(void)
     return net.notification;
 }
 
+struct net_figures net_figures(void)
+{
+    const volatile struct ring_header *h = net.ring.header;
+
+    return (struct net_figures){h->rx_filtered, h->rx_done, h->rx_dropped, h->tx_done};
+}
+
 struct netif *net_interface(void)
 {
     return &net.netif;

@@ -5,7 +5,7 @@
 #include "libos-posix/node.h"
 #include "libos-posix/unpack.h"
 
-#define BOUNCE_BYTES ((size_t)512)
+#define BOUNCE_BYTES ((size_t)4096)
 
 /* Numbers as in Linux's list of allocated devices; the streams, links to /proc there, use a major
  * number from its local range. */

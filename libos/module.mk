@@ -1,8 +1,9 @@
 # libos: the library that programs are linked with, the servers that start the system, examples.
 LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$(ARCH)/upcall.S \
          libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/layout_check.c
-LIBOS += libos/archive.c libos/archive_map.c libos/areas.c libos/elf.c libos/error.c \
-         libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c libos/log.c libos/pct.c \
+LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/elf.c \
+         libos/error.c libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c \
+         libos/inspect.c libos/log.c libos/pct.c \
          libos/print.c libos/region.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \
          libos/string.c libos/tables.c libos/thread.c libos/upcall.c libos/vm.c
 LIBOS += libos/servers/program.c
@@ -15,7 +16,7 @@ sigma0-libs    := libos
 sigma0-base    := 0x7d0000000000
 
 PROGRAMS     += root
-root-sources := libos/servers/root.c
+root-sources := libos/servers/root.c libos/servers/command.c
 root-libs    := libos
 
 PROGRAMS      += hello

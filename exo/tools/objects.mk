@@ -59,6 +59,21 @@ $(eval $(call archive_rule,libos,$(call objects,user,$(LIBOS))))
 $(eval $(call archive_rule,libos-net,$(call objects,net,$(LIBOS_NET))))
 $(eval $(call archive_rule,libos-posix,$(call objects,net,$(LIBOS_POSIX))))
 
+# For programs that bring a C library, all of the library OS is one object that shows only the names
+# that musl calls: anything else in it may be called as something in the program is. What begins and
+# ends programs without musl is left out. Calls that cancel threads are beside, because they bring
+# in more of musl.
+MUSL_NAMES   := libos_entry libos_syscall libos_set_fs libos_clone libos_vfork libos_unmapself \
+                libos_sigreturn
+MUSL_CANCEL  := $(call objects,net,libos-posix/way_libos_cp_$(ARCH).S)
+MUSL_PARTS   := $(filter-out $(MUSL_CANCEL),$(call objects,net,$(LIBOS_POSIX))) \
+                $(call objects,user,$(filter-out %/crt0.S libos/start.c,$(LIBOS)))
+$(OBJ)/libos-musl.o: $(MUSL_PARTS)
+	@echo "  LINK    $@"
+	@$(CROSS)ld -r -o $@ $^
+	@$(CROSS)objcopy $(MUSL_NAMES:%=--keep-global-symbol=%) $@
+$(eval $(call archive_rule,libos-musl,$(OBJ)/libos-musl.o $(MUSL_CANCEL)))
+
 # lwIP's core, by name: the folder is not there yet when this is read for the first time.
 LWIP_FILES := $(addprefix core/,altcp altcp_alloc altcp_tcp def dns inet_chksum init ip mem memp \
                 netif pbuf raw stats sys tcp tcp_in tcp_out timeouts udp) \

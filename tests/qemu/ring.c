@@ -300,7 +300,7 @@ int main(void)
     }
 
     slot_t http = new_slot(), all = new_slot();
-    tap_plan(64);
+    tap_plan(61);
     test_graft_errors(http);
     test_create_errors(&first);
     tap_is(create(&first, SLOT_NIC), ERR_OK, "make a ring");

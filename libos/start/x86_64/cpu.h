@@ -52,6 +52,23 @@ CPU_INLINE uint64_t *cpu_utcb_mr(void)
     return mr;
 }
 
+CPU_INLINE void cpu_set_fs(vaddr_t base)
+{
+    __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
+}
+
+/* A word from the hardware's random number generator. False: it has none, or it is exhausted. */
+CPU_INLINE bool cpu_random(uint64_t *word)
+{
+    uint32_t a = 1, b, c = 0, d;
+    bool good = false;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    for (unsigned tries = 0; (c >> 30 & 1) && tries < 10 && !good; tries++)
+        __asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(good));
+    return good;
+}
+
 CPU_INLINE void cpu_pause(void)
 {
     __asm__ volatile("pause" : : : "memory");

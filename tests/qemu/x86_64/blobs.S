@@ -67,6 +67,123 @@ guest_syscall:
         pop     %rbx
         ret
 
+/* uint64_t guest_foreign(struct guest_file *file): a `syscall` with rax = 39 and every register of
+ * the file; afterwards the file holds what they were then. Returns the address behind it. */
+        .globl  guest_foreign
+guest_foreign:
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        push    %rdi
+        mov     %rsp, 112(%rdi)
+        mov     0(%rdi), %rbx
+        mov     8(%rdi), %rbp
+        mov     16(%rdi), %rsi
+        mov     24(%rdi), %rdx
+        mov     32(%rdi), %r8
+        mov     40(%rdi), %r9
+        mov     48(%rdi), %r10
+        mov     56(%rdi), %r12
+        mov     64(%rdi), %r13
+        mov     72(%rdi), %r14
+        mov     80(%rdi), %r15
+        movq    88(%rdi), %xmm3
+        mov     $39, %eax
+        syscall
+foreign_end:
+        mov     (%rsp), %rdi
+        mov     %rbx, 0(%rdi)
+        mov     %rbp, 8(%rdi)
+        mov     %rsi, 16(%rdi)
+        mov     %rdx, 24(%rdi)
+        mov     %r8, 32(%rdi)
+        mov     %r9, 40(%rdi)
+        mov     %r10, 48(%rdi)
+        mov     %r12, 56(%rdi)
+        mov     %r13, 64(%rdi)
+        mov     %r14, 72(%rdi)
+        mov     %r15, 80(%rdi)
+        movq    %xmm3, 88(%rdi)
+        mov     %rax, 96(%rdi)
+        mov     %rcx, 104(%rdi)
+        pop     %rdi
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        lea     foreign_end(%rip), %rax
+        ret
+
+/* One exception each: void raise_NAME(void). The instruction that raises it is NAME_at, and is as
+ * long as NAME_bytes says; both are read by the handler of upcall.c. */
+        .macro  exception name
+        .globl  raise_\name, \name\()_at, \name\()_next
+raise_\name:
+        .endm
+        exception divide
+        xor     %edx, %edx
+        mov     $1, %eax
+        xor     %ecx, %ecx
+divide_at:
+        div     %ecx
+divide_next:
+        ret
+        exception undefined
+undefined_at:
+        ud2
+undefined_next:
+        ret
+        exception breakpoint
+breakpoint_at:
+        int3
+breakpoint_next:
+        ret
+        exception privileged
+privileged_at:
+        hlt
+privileged_next:
+        ret
+        exception gate
+gate_at:
+        int     $0x80
+gate_next:
+        ret
+        exception canonical
+        movabs  $0x8000000000000000, %rax
+canonical_at:
+        mov     (%rax), %rcx
+canonical_next:
+        ret
+        exception float
+        sub     $8, %rsp
+        fninit
+        fnstcw  (%rsp)
+        andl    $~4, (%rsp)             /* let dividing by zero raise one */
+        fldcw   (%rsp)
+        fld1
+        fldz
+        fdivrp  %st, %st(1)
+float_at:
+        fwait
+float_next:
+        fninit
+        add     $8, %rsp
+        ret
+        exception step
+        pushfq
+        orq     $0x100, (%rsp)
+        popfq                           /* the trap comes behind the next instruction */
+        nop
+step_at:
+        nop
+step_next:
+        ret
+
         .bss
         .globl  probe_sp
         .balign 8
