@@ -1,5 +1,5 @@
-/* L4 mappings: map items across spaces with their windows and rights, Unmap and Flush, page faults as
- * messages to a pager. */
+/* L4 mappings: map items across spaces with their windows and rights, Unmap and Flush, page faults
+ * as messages to a pager. */
 #include <l4/ipc.h>
 
 #include "exo/abi/kip.h"
@@ -21,7 +21,6 @@
 #define ARRIVED      (RAW_CODE + 0x100000)
 
 enum command { MAP, UNMAP, FLUSH, READ };
-
 
 /* Unmap of one fpage; its result. */
 static L4_Word_t unmap(L4_Word_t fpage, bool flush)
@@ -138,7 +137,8 @@ static void unmapping(L4_ThreadId_t to)
     ask(to, UNMAP, part(0, 12, L4_FullyAccessible), 0, L4_Nilpage);
     tap_ok(probe_read(WINDOW), "Unmap of everything takes the page");
     L4_MsgTag_t tag = ask(to, READ, L4_Nilpage, 0, L4_Nilpage);
-    tap_ok(L4_IpcSucceeded(tag) && (L4_Utcb()[1] & ~(L4_Word_t)0xff) == 0, "the mapper has it still");
+    tap_ok(L4_IpcSucceeded(tag) && (L4_Utcb()[1] & ~(L4_Word_t)0xff) == 0,
+           "the mapper has it still");
     unmap(L4_FpageLog2(WINDOW, 12).raw | L4_FullyAccessible, true);
     tap_ok(true, "flushing what one does not have does no harm");
 }
@@ -177,9 +177,12 @@ static void one_forest(L4_ThreadId_t to, struct spawn_child *child)
 {
     vaddr_t at = WINDOW + 21 * PAGE_SIZE;
 
-    tap_is(guest_protect(SLOT_ENV, at, RIGHT_READ | RIGHT_WRITE), ERR_OK,
-           "page_protect raises a mapping up to what the mapper has");
-    tap_is(guest_protect(SLOT_ENV, at, RIGHT_READ | RIGHT_EXEC), ERR_NO_RIGHT, "and not beyond");
+    tap_is(guest_protect(SLOT_ENV, at, RIGHT_READ | RIGHT_WRITE), ERR_NO_RIGHT,
+           "page_protect gives a mapping no right that the mapper did not send");
+    tap_ok(probe_write(at), "it cannot be written");
+    ask(to, MAP, part(3, 12, L4_ReadWriteOnly), 0, window(at, 12));
+    tap_is(guest_protect(SLOT_ENV, at, RIGHT_READ), ERR_OK, "but takes rights away");
+    tap_ok(shows(at, MARK + 3) && probe_write(at), "as the page shows");
     tap_is(guest_unbind(SLOT_ENV, at), ERR_OK, "page_unbind takes a mapping");
     tap_ok(probe_read(at), "it is gone");
     ask(to, MAP, part(4, 12, L4_Readable), 0, window(at, 12));
@@ -281,9 +284,9 @@ int main(int argc, char **argv)
     guest_begin();
     if (argc > 1 && !strcmp(argv[1], "mapper"))
         mapper();
-    tap_is(guest_spawn(&child, "l4_map", "mapper", CHILD_FRAMES, THREAD_CPU_HERE,
-                       THREAD_PRIORITY + 1),
-           ERR_OK, "a mapper in another space");
+    tap_is(
+        guest_spawn(&child, "l4_map", "mapper", CHILD_FRAMES, THREAD_CPU_HERE, THREAD_PRIORITY + 1),
+        ERR_OK, "a mapper in another space");
     guest_sleep(20000);
     L4_ThreadId_t to = L4_ThreadIdOf(child.thread_id);
     without(to);

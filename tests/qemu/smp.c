@@ -1,4 +1,5 @@
-/* Two CPUs: threads on the second, notifications, TLB shootdown, stopping and slices across them. */
+/* Two CPUs: threads on the second, notifications, TLB shootdown, stopping and slices across them.
+ */
 #include <l4/ipc.h>
 
 #include "exo/abi/l4.h"
