@@ -7,6 +7,9 @@ $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/gu
 
 smp-boot := smp=2
 
+# Shares are counted exactly, whatever else the host does meanwhile.
+slices-boot := icount=1
+
 # The same random calls, made on the second CPU.
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)

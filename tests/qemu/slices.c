@@ -6,7 +6,7 @@
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
-#define ROUNDS 6u  /* of the whole vector */
+#define ROUNDS 4u  /* of the whole vector */
 #define BOUND  60u /* slices given away; the others keep the test itself alive */
 
 static volatile uint64_t turns[3];
