@@ -145,7 +145,7 @@ static void deadlines(void)
     bool good = true;
 
     thread_run(&t, impatient, &p, 1, THREAD_PRIORITY);
-    for (unsigned i = 0; i < 20000 && good; i++) {
+    for (unsigned i = 0; i < 4000 && good; i++) {
         exo_notify(there, 1);
         raised++;
         uint64_t give_up = clock_deadline(CLOCK_NS_PER_S);
