@@ -2,6 +2,7 @@
 #include "exo/abi/boot.h"
 #include "libos-posix/abi_process.h"
 #include "libos-posix/elf.h"
+#include "libos-posix/mem.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos.h"
 #include "libos/error.h"
@@ -69,9 +70,11 @@ vaddr_t libos_posix_prepare(const struct startinfo *start)
         port_exit(STATUS_SYSTEM);
     }
     port_entropy(random, sizeof random);
+    /* The strings are copied: the start page is not the program's, and it may write to them. */
+    const char *text = (const char *)(top - sizeof start->text), *name = start->argc ? text : "";
+    memcpy((char *)(top - sizeof start->text), start->text, sizeof start->text);
     size_t words = 3 + start->argc + start->envc + 2 * AUX_PAIRS;
-    vaddr_t stack = (top - words * sizeof(word_t)) & ~(vaddr_t)15;
-    const char *text = start->text, *name = start->argc ? start->text : "";
+    vaddr_t stack = (top - sizeof start->text - words * sizeof(word_t)) & ~(vaddr_t)15;
     word_t *at = (word_t *)stack;
     *at++ = start->argc;
     at = put_strings(at, start->argc, &text);
