@@ -27,6 +27,8 @@ GUEST_TESTS :=# guest programs that print TAP: tests/qemu/NAME.c, NAME-libs, NAM
 GRAFTS :=# sources of grafts
 HOST_TOOLS :=# programs for this machine: NAME-sources, NAME-libs
 HOST_TESTS :=# CMocka tests: tests/host/test_NAME.c, NAME-needs
+HOST_KERNEL :=# sources of the kernel for the CPU `host`, in build/host/libkernel.a
+KERNEL_TESTS :=# those of HOST_TESTS that link it
 SYSTEM_FILES :=# name=path: further files of the system archive, under .exo4/
 RUN_FILES :=# name=path: files of the root file system of `make run`
 

@@ -14,3 +14,9 @@ KERNEL += bindings/sigma0.c
 
 HOST_TESTS += bind_ring
 bind_ring-needs := bindings/ring.c
+
+GUEST_TESTS += ring no_nic
+ring-libs      := libos-net
+ring-boot      := net=user
+no_nic-sources := tests/qemu/ring.c
+no_nic-libs    := libos-net

@@ -37,13 +37,13 @@ void node_unlink(struct node *n)
     *n = (struct node){0};
 }
 
-static const char *check_child(const struct node *parent, const struct node *n)
+/* `n` was reached from `parent`, or from its sibling `elder` under it. */
+static const char *check_child(const struct node *parent, const struct node *elder,
+                               const struct node *n)
 {
     if (n->parent != node_name(parent))
         return "D1: a child names another parent";
-    if (n->next && node_at(n->next)->prev != node_name(n))
-        return "D1: a sibling does not lead back";
-    return NULL;
+    return n->prev == node_name(elder) ? NULL : "D1: a child does not lead back";
 }
 
 const char *forest_check(const struct node *root, uint32_t limit)
@@ -53,19 +53,15 @@ const char *forest_check(const struct node *root, uint32_t limit)
     if (!root->parent && (root->next || root->prev))
         return "D2: a root has siblings";
     while (limit--) {
-        const struct node *next = node_at(n->child);
-        if (next && next->prev)
-            return "D1: the first child has an elder";
+        const struct node *next = node_at(n->child), *parent = n, *elder = NULL;
         while (!next && n != root) {
             next = node_at(n->next);
-            if (!next)
-                n = node_at(n->parent);
-            if (!n)
-                return "D1: a child has no parent";
+            elder = n;
+            n = parent = node_at(n->parent);
         }
         if (!next)
             return NULL;
-        const char *broken = check_child(node_at(next->parent), next);
+        const char *broken = check_child(parent, elder, next);
         if (broken)
             return broken;
         n = next;

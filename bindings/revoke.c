@@ -237,6 +237,8 @@ static void drop_in_env(struct env *e, struct node *n)
     if (i > 0) {
         frames_give(e->captables[i], 1);
         e->captables[i] = 0;
+        if ((size_t)i < sizeof e->info->captables / sizeof e->info->captables[0])
+            e->info->captables[i] = 0;
     }
 }
 
@@ -294,6 +296,12 @@ static bool take_steps(struct node *n, bool itself, unsigned steps)
     return false;
 }
 
+/* Did the caller go with what it took away, or its UTCB, so that it never runs again? */
+static bool caller_is_gone(const struct thread *caller)
+{
+    return cpu_this()->current != caller || caller->state == THREAD_DEAD;
+}
+
 /* Who takes away what he stands on is not asked again: what is left is then done at once. */
 int revoke(const struct thread *caller, struct node *n, bool itself)
 {
@@ -301,8 +309,10 @@ int revoke(const struct thread *caller, struct node *n, bool itself)
 
     do
         done = take_steps(n, itself, STEPS);
-    while (!done && cpu_this()->current != caller);
+    while (!done && caller_is_gone(caller));
     flush();
+    if (caller_is_gone(caller))
+        return CALL_NO_REPLY;
     return done ? ERR_OK : CALL_AGAIN;
 }
 

@@ -11,8 +11,8 @@
 struct thread;
 
 /* Takes away what is derived from `n` and, if `itself`, what `n` stands for too. Returns ERR_OK;
- * CALL_AGAIN after a bounded number of steps with more to do. No CPU holds a stale translation on
- * return. */
+ * CALL_AGAIN after a bounded number of steps with more to do; CALL_NO_REPLY when all is done and
+ * `caller` went with it. No CPU holds a stale translation on return. */
 int revoke(const struct thread *caller, struct node *n, bool itself);
 
 /* The same, to the end and without a caller: for parts of longer operations. */

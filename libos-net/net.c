@@ -9,6 +9,7 @@
 #include "libos/call.h"
 #include "libos/error.h"
 #include "libos/log.h"
+#include "libos/notify.h"
 #include "libos/region.h"
 #include "libos/slots.h"
 #include "libos/vm.h"
@@ -23,18 +24,8 @@ static struct {
     ip4_addr_t address, mask, gateway; /* when DHCP gives none */
 } net;
 
-/* Everywhere below the frame is looked for last: taking a slot, or touching memory for the first
+/* Here and below the frame is looked for last: taking a slot, or touching memory for the first
  * time, may take frames too. */
-static enum err make_notification(void)
-{
-    pfn_t frame;
-    enum err e = slot_take(&net.notification);
-
-    if (e == ERR_OK)
-        e = region_find(1, &frame);
-    return e == ERR_OK ? exo_notification_create(SLOT_MEMORY, frame, net.notification) : e;
-}
-
 static enum err make_ring(void)
 {
     pfn_t first, frame;
@@ -137,7 +128,7 @@ enum err net_open(const struct net_config *config)
         !ip4addr_aton(config->gateway, &net.gateway))
         return ERR_BAD_ARG;
 
-    enum err e = make_notification();
+    enum err e = notify_new(&net.notification);
     if (e == ERR_OK)
         e = make_ring();
     if (e == ERR_OK)
@@ -174,6 +165,13 @@ bool net_poll(uint64_t deadline)
 slot_t net_notification(void)
 {
     return net.notification;
+}
+
+struct net_figures net_figures(void)
+{
+    const volatile struct ring_header *h = net.ring.header;
+
+    return (struct net_figures){h->rx_filtered, h->rx_done, h->rx_dropped, h->tx_done};
 }
 
 struct netif *net_interface(void)

@@ -29,6 +29,7 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
     c->slice_nodes = nodes;
     c->choose = true;
     info->number = number;
+    info->slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
     list_init(&c->sleepers);
     for (unsigned p = 0; p < PRIORITIES; p++)
         list_init(&c->ready[p]);

@@ -178,13 +178,10 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
-static void switch_to(struct cpu *c, struct thread *t)
+void sched_direct(struct cpu *c, struct thread *t)
 {
     struct thread *previous = c->current;
 
-    if (previous && previous->state == THREAD_RUNNING)
-        queue_put(c, previous, true);
-    queue_take(c, t);
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
@@ -194,6 +191,14 @@ static void switch_to(struct cpu *c, struct thread *t)
         arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
     }
     arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+}
+
+static void switch_to(struct cpu *c, struct thread *t)
+{
+    if (c->current && c->current->state == THREAD_RUNNING)
+        queue_put(c, c->current, true);
+    queue_take(c, t);
+    sched_direct(c, t);
 }
 
 /* Waits until some thread can run. */

@@ -11,6 +11,7 @@
 
 #include "exo/abi/types.h"
 
+struct cpu;
 struct thread;
 
 /* Makes a waiting or stopped thread ready. */
@@ -21,6 +22,10 @@ void sched_block(struct thread *t, unsigned state);
 
 /* Lets `t`, which must be ready, run next, before any priority. */
 void sched_handoff(struct thread *t);
+
+/* Makes `t`, which waits in no queue, run on `c`, this CPU, in place of the current thread, which
+ * has been given a waiting state and is in no queue either. Nothing else is considered. */
+void sched_direct(struct cpu *c, struct thread *t);
 
 /* Puts the current thread behind its equals. */
 void sched_yield(void);

@@ -48,10 +48,10 @@ void nic_restart(void);
 /* How often the card broke its contract and was started again; for the curious. */
 uint32_t nic_restarts(void);
 
-/* Decided by the layer above (exo/entry/hooks.def). The interrupt is passed on, so that whoever owns
- * the lock takes it and calls nic_poll. `packet` is the card's memory: a card that
- * misbehaves may change it at any time, so it is read once; it is valid until the hook returns. A
- * hook calls neither nic_poll nor nic_restart. */
+/* Decided by the layer above (exo/entry/hooks.def). The interrupt is passed on, so that whoever
+ * owns the lock takes it and calls nic_poll. `packet` is the card's memory: a card that misbehaves
+ * may change it at any time, so it is read once; it is valid until the hook returns. A hook calls
+ * neither nic_poll nor nic_restart. */
 void hook_nic_interrupt(void);
 void hook_nic_received(const uint8_t *packet, uint32_t length);
 void hook_nic_sent(uint32_t cookie);

@@ -25,16 +25,22 @@ void boot_mem_add(paddr_t base, paddr_t bytes)
     range_put(base, bytes > MEMORY_MAX ? MEMORY_MAX : base + bytes);
 }
 
+/* The ranges are made anew: what is left in front of the hole and behind it, and nothing empty. */
 void boot_mem_reserve(paddr_t base, paddr_t bytes)
 {
+    struct boot_range old[REGION_MAX];
     paddr_t end = base + bytes;
     unsigned count = range_count;
 
+    memcpy(old, ranges, sizeof old);
+    range_count = 0;
     for (unsigned i = 0; i < count; i++) {
-        struct boot_range r = ranges[i];
-        if (end <= r.base || base >= r.end)
+        struct boot_range r = old[i];
+        if (end <= r.base || base >= r.end) {
+            range_put(r.base, r.end);
             continue;
-        ranges[i].end = base > r.base ? base & ~(PAGE_SIZE - 1) : r.base;
+        }
+        range_put(r.base, base);
         range_put(end, r.end);
     }
 }

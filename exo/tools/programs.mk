@@ -47,6 +47,7 @@ $(foreach p,$(GUEST_PROGRAMS),$(eval $(if $(filter musl,$($(p)-libs)), \
 -include $(foreach p,$(GUEST_PROGRAMS),$(patsubst %.o,%.d,$(call program_objects,$(p))))
 
 # Host programs: tools plain, tests with the sanitizers and the kernel's own checks on.
+, := ,
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 define host_tool
 build/host/$(1): $($(1)-sources) | $(SETUP)
@@ -54,15 +55,40 @@ build/host/$(1): $($(1)-sources) | $(SETUP)
 	@echo "  HOSTCC  $$@"
 	@gcc $(FLAGS) -O2 -D_GNU_SOURCE -MMD -MP -MF $$@.d $$(filter %.c,$$^) $($(1)-libs) -o $$@
 endef
+# NAME-flags: further options of a test; NAME-archives: libraries behind its sources.
 define host_test
-build/host/test_$(1): tests/host/test_$(1).c $(sort $($(1)-needs) tests/host/fakes/panic.c) | $(SETUP)
+build/host/test_$(1): tests/host/test_$(1).c \
+    $(sort $($(1)-needs) $(if $($(1)-archives),,tests/host/fakes/panic.c)) $($(1)-archives) | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$@"
-	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) -MMD -MP -MF $$@.d $$(filter %.c,$$^) -lcmocka -o $$@
+	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) $($(1)-flags) -MMD -MP -MF $$@.d \
+	    $$(filter %.c %.a,$$^) -lcmocka -o $$@
 endef
+
+# The kernel for the CPU `host`, once for all tests of the whole kernel.
+HOST_KERNEL_FLAGS   := $(FLAGS) -O1 -DCHECKED $(SANITIZE) -Iexo/arch/host
+HOST_KERNEL_OBJECTS := $(HOST_KERNEL:%.c=build/host/kernel/%.o)
+HOST_KERNEL_LIBRARY := build/host/libkernel.a
+HOST_KERNEL_WRAP    := $(addprefix -Wl$(,)--wrap=,frame_take frame_give frame_unbound)
+define kernel_test
+$(1)-flags    := -Iexo/arch/host $(HOST_KERNEL_WRAP)
+$(1)-archives := $(HOST_KERNEL_LIBRARY)
+endef
+$(foreach t,$(KERNEL_TESTS),$(eval $(call kernel_test,$(t))))
+
+$(HOST_KERNEL_OBJECTS): build/host/kernel/%.o: %.c | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $< (kernel)"
+	@gcc $(HOST_KERNEL_FLAGS) -MMD -MP -c $< -o $@
+
+$(HOST_KERNEL_LIBRARY): $(HOST_KERNEL_OBJECTS)
+	@rm -f $@
+	@gcc-ar rcsD $@ $^
+
 $(foreach t,$(HOST_TOOLS),$(eval $(call host_tool,$(t))))
 $(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
--include $(HOST_TOOLS:%=build/host/%.d) $(HOST_TESTS:%=build/host/test_%.d)
+-include $(HOST_TOOLS:%=build/host/%.d) $(HOST_TESTS:%=build/host/test_%.d) \
+    $(HOST_KERNEL_OBJECTS:%.o=%.d)
 
 # The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
 # sigma0 is in the kernel's own image.

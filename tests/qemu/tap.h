@@ -1,15 +1,25 @@
-/* Results of a guest test as TAP lines on the console: numbered, with what was got and wanted. */
+/*
+ * TAP from inside the guest: one line per check, on the console, for tests/tools/qemu_run.py. A
+ * test is a user program that checks and returns tap_done() from main. It may say first how many
+ * checks will follow; else the plan comes last, so that a program which ends early has none, and
+ * fails.
+ */
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
-/* Says first how many results will follow. */
+/* Says how many checks will follow. */
 void tap_plan(unsigned count);
 
-/* One result each. The second prints both values when they differ. */
+/* Prints "ok N - what" or "not ok N - what". Returns `good`, so that a test can stop early. */
 bool tap_ok(bool good, const char *what);
-bool tap_is(uint64_t got, uint64_t want, const char *what);
 
-/* What main() returns: 0 when all planned results came and were good. */
+/* Like tap_ok(got == want, what), and says both values when they differ. Any integers. */
+#define tap_is(got, want, what) tap_equal((long)(got), (long)(want), what)
+bool tap_equal(long got, long want, const char *what);
+
+/* Says in the log why something is as it is. */
+void tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What main() returns: 0 when all checks came and were good. Prints the plan if none was. */
 int tap_done(void);

@@ -19,6 +19,8 @@ struct libos_regs {
 #define CPU_PTE_PRESENT  ((uint64_t)1)
 #define CPU_PTE_ACCESSED ((uint64_t)1 << 5)
 #define CPU_PTE_DIRTY    ((uint64_t)1 << 6)
+#define CPU_PTE_WRITE    ((uint64_t)1 << 1)
+#define CPU_PTE_NO_EXEC  ((uint64_t)1 << 63)
 
 CPU_INLINE bool cpu_pte_is_bound(uint64_t pte)
 {
@@ -28,6 +30,12 @@ CPU_INLINE bool cpu_pte_is_bound(uint64_t pte)
 CPU_INLINE pfn_t cpu_pte_pfn(uint64_t pte)
 {
     return (pfn_t)((pte & 0x000ffffffffff000) >> PAGE_BITS);
+}
+
+CPU_INLINE rights_t cpu_pte_rights(uint64_t pte)
+{
+    return RIGHT_READ | (pte & CPU_PTE_WRITE ? RIGHT_WRITE : 0) |
+           (pte & CPU_PTE_NO_EXEC ? 0 : RIGHT_EXEC);
 }
 
 CPU_INLINE uint64_t cpu_ticks(void)

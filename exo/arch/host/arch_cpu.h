@@ -1,0 +1,29 @@
+/* host: the inline half of exo/arch/cpu.h. */
+#pragma once
+
+#include "exo/arch/host/machine.h"
+
+static inline struct arch_cpu *arch_cpu_this(void)
+{
+    return host.cpu;
+}
+
+static inline uint64_t arch_ticks(void)
+{
+    return host.ticks;
+}
+
+static inline vaddr_t arch_fault_address(void)
+{
+    return host.fault_address;
+}
+
+static inline void arch_idle(void)
+{
+    host_idle();
+}
+
+static inline void arch_relax(void)
+{
+    host_relax();
+}

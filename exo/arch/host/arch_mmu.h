@@ -1,0 +1,81 @@
+/* host: the inline half of exo/arch/mmu.h. An entry is the frame's address and a few bits. As on
+ * x86-64 whatever is mapped can be read; unlike there, execution is a bit and not its absence. */
+#pragma once
+
+#include "exo/arch/host/machine.h"
+
+#define PTE_PRESENT ((pte_t)1 << 0)
+#define PTE_WRITE   ((pte_t)1 << 1)
+#define PTE_EXEC    ((pte_t)1 << 2)
+#define PTE_READ_TO ((pte_t)1 << 3) /* read through since the last look  */
+#define PTE_WRITTEN ((pte_t)1 << 4) /* written through since             */
+#define PTE_ADDRESS ((pte_t)0x000ffffffffff000)
+
+static inline void *arch_phys(paddr_t pa)
+{
+    return host_memory(pa);
+}
+
+static inline paddr_t arch_phys_of(const void *p)
+{
+    return host_memory_address(p);
+}
+
+static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
+{
+    return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);
+}
+
+static inline pte_t arch_pte_page(paddr_t pa, rights_t rights)
+{
+    return pa | PTE_PRESENT | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
+           (rights & RIGHT_EXEC ? PTE_EXEC : 0);
+}
+
+static inline pte_t arch_pte_table(paddr_t pa)
+{
+    return pa | PTE_PRESENT | PTE_WRITE | PTE_EXEC;
+}
+
+static inline bool arch_pte_present(pte_t e)
+{
+    return e & PTE_PRESENT;
+}
+
+static inline paddr_t arch_pte_address(pte_t e)
+{
+    return e & PTE_ADDRESS;
+}
+
+static inline rights_t arch_pte_rights(pte_t e)
+{
+    return RIGHT_READ | (e & PTE_WRITE ? RIGHT_WRITE : 0) | (e & PTE_EXEC ? RIGHT_EXEC : 0);
+}
+
+static inline rights_t arch_pte_used(pte_t *e)
+{
+    rights_t used = (*e & PTE_READ_TO ? RIGHT_READ : 0) | (*e & PTE_WRITTEN ? RIGHT_WRITE : 0);
+
+    *e &= ~(PTE_READ_TO | PTE_WRITTEN);
+    return used;
+}
+
+static inline void arch_mmu_switch(paddr_t root)
+{
+    host_root_load(root);
+}
+
+static inline paddr_t arch_mmu_current(void)
+{
+    return host_root();
+}
+
+static inline void arch_tlb_page(vaddr_t va)
+{
+    host_tlb_drop(va);
+}
+
+static inline void arch_tlb_all(void)
+{
+    host_tlb_drop_all();
+}

@@ -1,0 +1,49 @@
+/* host: the user's registers. There is no user; tests write here what he would have had in them. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+#define VECTOR_DIVIDE     0u
+#define VECTOR_DEBUG      1u
+#define VECTOR_UNDEFINED  6u
+#define VECTOR_PROTECTION 13u
+#define VECTOR_PAGE_FAULT 14u
+#define VECTOR_IRQ        0x20u
+#define VECTOR_TIMER      0xf0u
+#define VECTOR_MAILBOX    0xf1u
+#define VECTOR_CALL       0x100u
+
+#define SEGMENT_USER_DATA 0x1bu
+#define SEGMENT_USER_CODE 0x23u
+
+#define FLAGS_DEFAULT 0x202u
+#define FLAGS_USER    0x240dd5u
+
+struct regs {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct arch_thread {
+    struct regs regs;
+    uint64_t gs_base;
+    uint64_t saved, loaded; /* times that its extended state was */
+} __attribute__((aligned(64)));
+
+struct arch_cpu {
+    struct arch_thread *current; /* what arch_resume would leave to */
+    void *stack;
+    uint32_t number;
+    uint32_t apic_id;
+};
+
+static inline uint64_t regs_call(const struct regs *r)
+{
+    return r->rax;
+}
+
+static inline bool regs_from_call(const struct regs *r)
+{
+    return r->vector == VECTOR_CALL;
+}

@@ -1,0 +1,78 @@
+/*
+ * The simulated machine: memory, CPUs, translation caches, timers and the console, as plain data
+ * that a test reads and sets. One process simulates all CPUs; the one in `host.cpu` runs.
+ *
+ * A translation cache here is the worst that a CPU may have: host_tlb_fill puts everything in that
+ * is mapped, and only an invalidation takes it out. So host_tlb_stale finds a missing one.
+ */
+#pragma once
+
+#include "exo/abi/kinfo.h"
+#include "exo/abi/types.h"
+
+struct arch_cpu;
+
+#define HOST_TLB_MAX 8192u
+#define HOST_LOG_MAX 4096u
+
+struct host_translation {
+    vaddr_t va;
+    uint64_t entry; /* as it stood when it was cached */
+};
+
+struct host_mmu {
+    paddr_t root;              /* 0: none loaded since boot          */
+    unsigned long switches;    /* times that a root was loaded       */
+    unsigned long pages, alls; /* invalidations                   */
+    uint32_t cached;
+    struct host_translation tlb[HOST_TLB_MAX];
+};
+
+struct host_machine {
+    uint8_t *memory; /* physical address 0        */
+    paddr_t bytes;
+    struct arch_cpu *cpu; /* the CPU that runs                                 */
+    uint64_t ticks;       /* what arch_ticks reads; moved by arch_idle too     */
+    vaddr_t fault_address;
+    struct host_mmu mmu[CPU_MAX];
+    uint64_t timer[CPU_MAX]; /* ticks when it interrupts; 0: off                  */
+    unsigned long kicks;     /* interrupts sent to other CPUs                     */
+    unsigned long spins;     /* waits for another CPU since the last progress     */
+    bool off;                /* power                                             */
+    void (*console)(void);   /* handler of port 1                                 */
+    const char *input;       /* bytes that port 1 has yet to give; NULL: none     */
+    char log[HOST_LOG_MAX];  /* what port 3 was sent; the rest is dropped         */
+    uint32_t logged;
+    char output[HOST_LOG_MAX]; /* what ports 1 and 2 were sent                      */
+    uint32_t put;
+    const uint8_t *program; /* the initial program                               */
+    size_t program_bytes;
+};
+
+extern struct host_machine host;
+
+/* Makes `bytes` of zeroed memory and everything else as at power-on. Once a process. */
+void host_begin(paddr_t bytes);
+
+/* Physical memory at `pa`, and back. Panics outside of it. */
+void *host_memory(paddr_t pa);
+paddr_t host_memory_address(const void *p);
+
+/* Waits for this CPU's timer, by moving `ticks` to it. Panics when it is off: for ever. */
+void host_idle(void);
+
+/* Panics after so many turns that no other CPU can be meant. */
+void host_relax(void);
+
+/* The address space of the CPU that runs, and its cached translations. */
+void host_root_load(paddr_t root);
+paddr_t host_root(void);
+void host_tlb_drop(vaddr_t va);
+void host_tlb_drop_all(void);
+
+/* Caches whatever is mapped for the user on CPU `number`. */
+void host_tlb_fill(unsigned number);
+
+/* True, and the address in `*va`, when CPU `number` holds a translation that shows another frame
+ * than the tables do, or more rights. */
+bool host_tlb_stale(unsigned number, vaddr_t *va);

@@ -1,0 +1,39 @@
+/* Fake: a kernel without network card. Its calls say so, and no ring is ever there to be ended. */
+#include "bindings/ring.h"
+
+#include "exo/base/assert.h"
+#include "exo/entry/handlers.h"
+
+int sys_ring_create(struct thread *caller, const struct sys_ring_create_args *a, word_t *result)
+{
+    (void)caller;
+    (void)a;
+    (void)result;
+    return ERR_NO_DEVICE;
+}
+
+int sys_ring_filter(struct thread *caller, const struct sys_ring_filter_args *a, word_t *result)
+{
+    (void)caller;
+    (void)a;
+    (void)result;
+    return ERR_BAD_CAP;
+}
+
+int sys_ring_kick(struct thread *caller, const struct sys_ring_kick_args *a, word_t *result)
+{
+    (void)caller;
+    (void)a;
+    (void)result;
+    return ERR_BAD_CAP;
+}
+
+void ring_destroy(struct ring *r)
+{
+    ASSERT(!r);
+}
+
+void ring_drop(struct ring *r, struct node *n)
+{
+    ASSERT(!r && !n);
+}

@@ -1,0 +1,200 @@
+/* The frame table, boot's memory in front of it, and the call that makes memory of frames. */
+#include "tests/host/kernel_world.h"
+
+#include "bindings/cap.h"
+#include "exo/mem/boot_mem.h"
+
+#define FRAMES 30u
+#define OTHER  31u
+
+static bool begins(const char *sentence, const char *name)
+{
+    return sentence && sentence[0] == name[0] && sentence[1] == name[1];
+}
+
+static void the_check_names_each_broken_invariant(void **state)
+{
+    (void)state;
+    pfn_t n = make_frames(FRAMES, 1), empty = frame_find(world.base, WORLD_FRAMES, 1);
+    struct frame_info *f = frame_of(n), *e = frame_of(empty), saved = *f;
+
+    assert_null(frame_check());
+    e->owner = 1;
+    assert_true(begins(frame_check(), "F1"));
+    e->owner = 0;
+    e->bindings = 1;
+    assert_true(begins(frame_check(), "F1"));
+    e->bindings = 0;
+    f->owner = 0;
+    assert_true(begins(frame_check(), "F2"));
+    *f = saved;
+    f->first = n + 1;
+    assert_true(begins(frame_check(), "F3"));
+    f->first = empty < n ? empty : 1;
+    assert_true(begins(frame_check(), "F3"));
+    *f = saved;
+    assert_null(frame_check());
+}
+
+static void a_frame_is_zeroed_before_its_new_owner_has_it(void **state)
+{
+    (void)state;
+    pfn_t n = make_frames(FRAMES, 2);
+    uint8_t *bytes = frame_memory(n);
+
+    bytes[0] = bytes[2 * PAGE_SIZE - 1] = 0xaa;
+    OK(BOSS(cap_delete, FRAMES));
+    assert_int_equal(frame_of(n)->type, FRAME_FREE);
+    OK(BOSS(frames_alloc, REGION, n, 2, FRAMES));
+    for (size_t i = 0; i < 2 * PAGE_SIZE; i++)
+        assert_int_equal(bytes[i], 0);
+}
+
+static void frames_are_found_lowest_first_and_adjacent(void **state)
+{
+    (void)state;
+    pfn_t base = world.base, end = world.base + world.count;
+
+    assert_int_equal(frame_find(base, end, world.count), base);
+    assert_int_equal(frame_find(base, end, world.count + 1), PFN_ANY);
+    OK(BOSS(frames_alloc, REGION, base + 2, 1, FRAMES));
+    assert_int_equal(frame_find(base, end, 2), base);
+    assert_int_equal(frame_find(base, end, 3), base + 3);
+    assert_int_equal(frame_find(base, base + 5, 3), PFN_ANY);
+    assert_int_equal(frame_find(base + 1, end, 2), base + 3);
+    assert_true(frame_all_free(base, 2));
+    assert_false(frame_all_free(base, 3));
+    assert_false(frame_all_free(base + 2, 1));
+    assert_true(frame_all_free(base + 3, end - base - 3));
+    assert_false(frame_all_free(base + 3, WORLD_FRAMES));
+    assert_false(frame_all_free(WORLD_FRAMES, 1));
+    assert_false(frame_all_free(PFN_ANY, 2));
+}
+
+static void memory_is_the_frames_that_the_caller_names(void **state)
+{
+    (void)state;
+    pfn_t base = world.base + 100;
+
+    OK(BOSS(frames_alloc, REGION, base, 3, FRAMES));
+    assert_int_equal(world.result, base);
+    const struct cap *c = cap_slot(world.root, FRAMES);
+    assert_int_equal(c->kind, CAP_FRAMES);
+    assert_int_equal(c->rights, RIGHT_ALL);
+    assert_int_equal(c->base, base);
+    assert_int_equal(c->count, 3);
+    for (pfn_t n = base; n < base + 3; n++) {
+        assert_int_equal(frame_of(n)->type, FRAME_MEMORY);
+        assert_int_equal(frame_of(n)->owner, world.root->number);
+        assert_int_equal(frame_of(n)->first, n);
+    }
+    OK(BOSS(frames_alloc, REGION, PFN_ANY, 200, OTHER));
+    assert_int_equal(world.result, base + 3);
+}
+
+static void a_refused_allocation_changes_nothing(void **state)
+{
+    (void)state;
+    struct thread *t = world.boss;
+    pfn_t base = make_frames(FRAMES, 1), end = world.base + world.count;
+
+    OK(BOSS(cap_copy, SLOT_ENV, 40, REGION, RIGHT_READ, base, 8));
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 0, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end - 1, 2, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end, 1, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, world.base - 1, 1, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, base, 0xffffffff, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, 40, base + 8, 1, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 1, SLOT_NONE);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 1, CAPS_PER_FRAME);
+    REFUSED(ERR_BAD_CAP, t, frames_alloc, FRAMES, PFN_ANY, 1, OTHER);
+    REFUSED(ERR_BAD_CAP, t, frames_alloc, SLOT_NONE, PFN_ANY, 1, OTHER);
+    REFUSED(ERR_BAD_CAP, t, frames_alloc, 99, PFN_ANY, 1, OTHER);
+    REFUSED(ERR_BAD_CAP, t, frames_alloc, 0xffffffff, PFN_ANY, 1, OTHER);
+    REFUSED(ERR_IN_USE, t, frames_alloc, REGION, PFN_ANY, 1, FRAMES);
+    REFUSED(ERR_IN_USE, t, frames_alloc, REGION, base, 1, OTHER);
+    REFUSED(ERR_IN_USE, t, frames_alloc, 40, base, 8, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_alloc, REGION, PFN_ANY, world.count, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_alloc, REGION, PFN_ANY, 0xffffffff, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_alloc, 40, PFN_ANY, 8, OTHER);
+}
+
+static void a_region_gives_no_frame_outside_itself(void **state)
+{
+    (void)state;
+    OK(BOSS(cap_copy, SLOT_ENV, 40, REGION, RIGHT_ALL, world.base + 10, 4));
+    OK(BOSS(frames_alloc, 40, PFN_ANY, 3, FRAMES));
+    assert_int_equal(world.result, world.base + 10);
+    OK(BOSS(frames_alloc, 40, PFN_ANY, 1, OTHER));
+    assert_int_equal(world.result, world.base + 13);
+    REFUSED(ERR_NO_MEM, world.boss, frames_alloc, 40, PFN_ANY, 1, 50);
+}
+
+static void a_table_that_a_reader_shows_is_kept_until_he_unbinds_it(void **state)
+{
+    (void)state;
+    struct env *e = make_env(20);
+    pfn_t root = e->root;
+    const struct page_entry entry = {PARTY_UTCB, root, RIGHT_READ};
+
+    make_tables(SLOT_ENV, PARTY_UTCB);
+    bind_page(SLOT_ENV, SLOT_INSPECT, root, PARTY_UTCB, RIGHT_READ);
+    assert_int_equal(frame_of(root)->bindings, 1);
+    OK(BOSS(cap_delete, 20));
+    assert_int_equal(frame_of(root)->type, FRAME_STALE);
+    assert_int_equal(frame_of(root)->owner, 0);
+    assert_int_equal(frame_of(root + 1)->type, FRAME_FREE);
+    REFUSED(ERR_IN_USE, world.boss, frames_alloc, REGION, root, 1, FRAMES);
+    put_entries(world.boss, SCRATCH, &entry, 1);
+    OK(BOSS(page_unbind, SLOT_ENV, SCRATCH, 1));
+    assert_int_equal(frame_of(root)->type, FRAME_FREE);
+}
+
+/* Boot's ranges are eaten up for good, so this runs last, in a machine that has been booted. */
+static void boot_memory_is_cut_around_what_is_reserved(void **state)
+{
+    (void)state;
+    const struct boot_range *r;
+    unsigned n = boot_mem_rest(&r);
+    paddr_t far = (paddr_t)1 << 32;
+    pfn_t top = boot_mem_top();
+
+    boot_mem_add(far + 1, 16 * PAGE_SIZE); /* not aligned: 15 whole pages */
+    assert_int_equal(boot_mem_rest(&r), n + 1);
+    assert_int_equal(r[n].base, far + PAGE_SIZE);
+    assert_int_equal(r[n].end, far + 16 * PAGE_SIZE);
+    boot_mem_reserve(far + 4 * PAGE_SIZE + 1, PAGE_SIZE); /* touches two pages */
+    assert_int_equal(boot_mem_rest(&r), n + 2);
+    assert_int_equal(r[n].end, far + 4 * PAGE_SIZE);
+    assert_int_equal(r[n + 1].base, far + 6 * PAGE_SIZE);
+    assert_int_equal(r[n + 1].end, far + 16 * PAGE_SIZE);
+    boot_mem_reserve(far, 5 * PAGE_SIZE); /* over the first part's beginning and end */
+    assert_int_equal(boot_mem_rest(&r), n + 1);
+    assert_int_equal(r[n].base, far + 6 * PAGE_SIZE);
+    boot_mem_add((paddr_t)64 << 30, PAGE_SIZE); /* node names reach no further */
+    assert_int_equal(boot_mem_rest(&r), n + 1);
+    assert_int_equal(boot_mem_top(), (far >> PAGE_BITS) + 16);
+    boot_mem_reserve(far, 15 * PAGE_SIZE);
+    assert_int_equal(r[n].base, far + 15 * PAGE_SIZE);
+    boot_mem_reserve(far, 16 * PAGE_SIZE);
+    assert_int_equal(boot_mem_rest(&r), n);
+    assert_int_equal(boot_mem_top(), top);
+    for (unsigned i = 0; i < 2 * REGION_MAX; i++)
+        boot_mem_add(far + i * 2 * PAGE_SIZE, PAGE_SIZE);
+    assert_int_equal(boot_mem_rest(&r), REGION_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(the_check_names_each_broken_invariant),
+        WORLD_TEST(a_frame_is_zeroed_before_its_new_owner_has_it),
+        WORLD_TEST(frames_are_found_lowest_first_and_adjacent),
+        WORLD_TEST(memory_is_the_frames_that_the_caller_names),
+        WORLD_TEST(a_refused_allocation_changes_nothing),
+        WORLD_TEST(a_region_gives_no_frame_outside_itself),
+        WORLD_TEST(a_table_that_a_reader_shows_is_kept_until_he_unbinds_it),
+        WORLD_TEST(boot_memory_is_cut_around_what_is_reserved),
+    };
+    return cmocka_run_group_tests_name("exo/mem/frame", tests, NULL, NULL);
+}

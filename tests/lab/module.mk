@@ -1,0 +1,18 @@
+# The lab: programs that count and draw, and the goals that run them.
+PROGRAMS += lab lab_hello
+
+lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c \
+               partner.c $(ARCH)/probe.S)
+lab-libs    := libos
+lab_hello-sources := tests/lab/hello.c
+lab_hello-libs    := libos
+
+lab: $(IMAGE)                               ## Count what operations cost: build/lab/results.jsonl, report.html.
+	@python3 tests/lab/run_lab.py
+
+graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
+	@python3 tests/lab/run_graph.py
+
+GUEST_TESTS += book
+
+.PHONY: lab graph
