@@ -109,7 +109,7 @@ static int use_stack(int depth)
     volatile char room[65536];
 
     room[0] = (char)depth;
-    return use_stack(depth + 1) + room[0];
+    return depth == 10000 ? 0 : use_stack(depth + 1) + room[0];
 }
 
 int main(int argc, char **argv)

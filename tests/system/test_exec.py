@@ -17,6 +17,7 @@ from tap_print import check, done, equal
 BUSYBOX = "/bin/busybox"
 FILE_BYTES = 10 << 20
 SHOW = pathlib.Path("build/x86_64/user/show.elf")
+LINKED = pathlib.Path("build/x86_64/user/exec_program.elf")
 POSIX = pathlib.Path("build/x86_64/user/posix.elf")
 
 
@@ -124,13 +125,21 @@ def test_start(root):
 
 
 def test_behaviour(root):
+    """The same program as one of ours and, unmodified, with this machine's C library."""
+    shutil.copy(LINKED, root / "bin/linked")
+    behave(root, "/bin/linked")
     build = subprocess.run(["gcc", "-O1", "-static", "-o", root / "bin/program",
                             "tests/system/exec_program.c"], capture_output=True, check=False)
     if build.returncode:
         check(True, "programs of this machine's C library # SKIP no static C library")
         return
+    check_end(root, "/bin/program vectors", 0, b"0 changed\n", "")
+    behave(root, "/bin/program")
+
+
+def behave(root, program):
     for what, status, out, log in (
-            ("vectors", 0, b"0 changed\n", ""), ("signal", 0, b"handled 10\n", ""),
+            ("signal", 0, b"handled 10\n", ""),
             ("memory", 0, b"kept 7, dropped 0, kept 7, 1 TiB refused\n", ""),
             ("sleep", 0, b"slept\n", ""), ("abort", 134, b"", ""),
             ("store 8", 139, b"", "signal 11"), ("store 401000", 139, b"", "signal 11"),
@@ -138,10 +147,14 @@ def test_behaviour(root):
             ("store ffff800000000000", 139, b"", "signal 11"), ("stack", 139, b"", "signal 11"),
             ("undefined", 132, b"", "signal 4"), ("divide", 136, b"", "signal 8"),
             ("exhaust", 137, b"", "no memory is left")):
-        end = run(root, f"/bin/program {what}", "--log", "-")
-        check((end.returncode, end.stdout) == (status, out) and log in end.stderr.decode() and
-              "panic" not in end.stderr.decode(), f"a program that does `{what}`: status {status}",
-              f"{end.returncode} {end.stdout} {end.stderr}")
+        check_end(root, f"{program} {what}", status, out, log)
+
+
+def check_end(root, cmd, status, out, log):
+    end = run(root, cmd, "--log", "-")
+    check((end.returncode, end.stdout) == (status, out) and log in end.stderr.decode() and
+          "panic" not in end.stderr.decode(), f"{cmd}: status {status}",
+          f"{end.returncode} {end.stdout} {end.stderr}")
 
 
 def test_no_vector_code():
