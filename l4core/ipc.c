@@ -17,7 +17,7 @@ struct thread *ipc_find(const struct thread *t, word_t id)
             space_user(t->env->root, id + (vaddr_t)(TCR_GLOBAL_ID * 8), RIGHT_READ);
         struct thread *local = claim ? thread_by_number((uint32_t)(*claim >> 32)) : NULL;
         bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
-        return good && local->cpu == t->cpu ? local : NULL;
+        return good && local->cpu == t->cpu && local->state != THREAD_DEAD ? local : NULL;
     }
     struct thread *p = thread_by_number((uint32_t)(id >> 32));
     return p && p->global_id == id && p->cpu == t->cpu && p->state != THREAD_DEAD ? p : NULL;
@@ -63,13 +63,15 @@ static void leave(struct thread *t)
         sched_wake(t);
 }
 
+/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. Who waits
+ * for a pager faults again, and then finds that nobody serves it. */
 static void fail(struct thread *t, unsigned code, unsigned phase)
 {
-    bool fault = t->ipc_fault;
-
+    if (t->state == THREAD_DEAD)
+        return;
     list_remove(&t->send_link);
-    t->ipc_fault = false;
-    if (fault) { /* it faults again, and then finds that nobody serves it */
+    if (t->ipc_fault) {
+        t->ipc_fault = false;
         leave(t);
         return;
     }
@@ -99,19 +101,31 @@ static struct thread *find_sender(const struct thread *t)
     return NULL;
 }
 
+/* May the partner that `t` waits for have gone while `t` was queued to send? */
+static bool partner_is_gone(const struct thread *t)
+{
+    bool open = t->ipc_from == L4_ANY || t->ipc_from == L4_ANY_LOCAL;
+
+    return t->state == THREAD_IPC_SEND && !open && !ipc_find(t, t->ipc_from);
+}
+
 /* One step of the receive phase of `t`. Returns the thread whose send phase that ended, and which
  * now begins its own receive phase; NULL when there is none. */
 static struct thread *receive_step(struct thread *t)
 {
     unsigned time = t->ipc_timeouts & 0xffff;
 
+    if (t->state == THREAD_DEAD) /* its own message took its UTCB away */
+        return NULL;
     if (t->ipc_from == L4_NIL) {
         leave(t);
         return NULL;
     }
     struct thread *s = find_sender(t);
     if (!s) {
-        if (time == TIME_ZERO)
+        if (partner_is_gone(t))
+            fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+        else if (time == TIME_ZERO)
             fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
         else
             wait_until(t, THREAD_IPC_RECEIVE, time);

@@ -159,6 +159,17 @@ static word_t unmap_page(pte_t *e, rights_t taken, bool flush)
     return used;
 }
 
+/* First address behind those that the missing table on the way to `va` would serve. */
+static vaddr_t hole_end(pfn_t root, vaddr_t va)
+{
+    unsigned level = MMU_LEVELS;
+
+    while (level > 2 && arch_pte_present(*space_entry(root, va, level)))
+        level--;
+    unsigned bits = PAGE_BITS + 9 * (level - 1);
+    return ((va >> bits) + 1) << bits;
+}
+
 word_t map_unmap(struct thread *t, word_t fpage, bool flush)
 {
     vaddr_t base;
@@ -172,7 +183,7 @@ word_t map_unmap(struct thread *t, word_t fpage, bool flush)
         pte_t *e = space_entry(t->env->root, va, 1);
         if (e && arch_pte_present(*e) && !is_utcb(t->env, va))
             used |= unmap_page(e, fpage_rights(fpage), flush);
-        va = e ? va + PAGE_SIZE : (va >> 21 << 21) + ((vaddr_t)1 << 21);
+        va = e ? va + PAGE_SIZE : hole_end(t->env->root, va);
     }
     cpu_tlb_flush(t->env, TLB_ALL);
     forest_unlock();

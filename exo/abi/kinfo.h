@@ -81,9 +81,9 @@ struct cpu_info {
     uint32_t number;
     uint32_t apic_id;
     uint32_t online;
-    uint32_t position; /* slice being run                                         */
-    uint32_t thread;   /* thread running now; 0: idle                             */
-    uint32_t slice_nodes; /* frame of the nodes of its slices                      */
+    uint32_t position;       /* slice being run                                         */
+    uint32_t thread;         /* thread running now; 0: idle                             */
+    uint32_t slice_nodes;    /* frame of the nodes of its slices                      */
     uint64_t entries;        /* times the kernel was entered                            */
     uint64_t space_switches; /* times the top page table was changed                    */
     uint64_t tlb_flushes;    /* pages or spaces invalidated beside those                */

@@ -44,6 +44,7 @@ _Noreturn void cpu_main(void)
 {
     cpu_this()->info->apic_id = cpu_this()->arch.apic_id;
     cpu_this()->info->online = 1;
+    sched_begin();
     sched_leave();
     arch_resume();
 }

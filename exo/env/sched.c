@@ -140,12 +140,18 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
     }
 }
 
-/* The next position of the slice vector begins now. */
-static void slice_next(struct cpu *c, uint64_t now)
+/* Moves to the position of the slice vector that `now` falls into: positions follow time, whether
+ * or not somebody ran in those between. */
+static void slice_advance(struct cpu *c, uint64_t now)
 {
-    c->info->position = (c->info->position + 1) % SLICE_COUNT;
+    uint64_t length = arch_tick_khz() * SLICE_MICROS / 1000;
+
+    if (now < c->slice_end)
+        return;
+    uint64_t steps = (now - c->slice_end) / length + 1;
+    c->slice_end += steps * length;
+    c->info->position = (uint32_t)((c->info->position + steps) % SLICE_COUNT);
     c->info->slices_run++;
-    c->slice_end = now + arch_tick_khz() * SLICE_MICROS / 1000;
     sched_yield();
 }
 
@@ -155,8 +161,8 @@ void cpu_timer(void)
     uint64_t now = arch_ticks();
 
     wake_sleepers(c, now);
-    if (c->ticking && now >= c->slice_end)
-        slice_next(c, now);
+    if (c->ticking)
+        slice_advance(c, now);
     timer_arm(c);
 }
 
@@ -201,22 +207,32 @@ static void switch_to(struct cpu *c, struct thread *t)
     sched_direct(c, t);
 }
 
-/* Waits until some thread can run. */
+void sched_begin(void)
+{
+    struct cpu *c = cpu_this();
+
+    c->slice_end = arch_ticks() + arch_tick_khz() * SLICE_MICROS / 1000;
+    c->ticking = true;
+    timer_arm(c);
+}
+
+/* Waits until some thread can run. No slice ticks meanwhile. */
 static struct thread *idle(struct cpu *c)
 {
-    struct thread *t;
-
     if (c->current)
         arch_thread_switch(&c->current->arch, NULL);
     c->current = NULL;
     c->info->thread = 0;
     c->ticking = false;
     timer_arm(c);
-    while (!(t = choose(c))) {
+    while (!choose(c)) {
         arch_idle();
         cpu_mailbox_read();
     }
-    return t;
+    c->ticking = true;
+    slice_advance(c, arch_ticks());
+    timer_arm(c);
+    return choose(c);
 }
 
 void sched_leave(void)
@@ -230,11 +246,6 @@ void sched_leave(void)
     if (!t)
         t = idle(c);
     c->choose = false;
-    if (!c->ticking) {
-        c->ticking = true;
-        c->slice_end = arch_ticks() + arch_tick_khz() * SLICE_MICROS / 1000;
-        timer_arm(c);
-    }
     if (t != c->current)
         switch_to(c, t);
     else if (t->state == THREAD_READY) {

@@ -14,6 +14,9 @@
 struct cpu;
 struct thread;
 
+/* This CPU begins to run slices. Once. */
+void sched_begin(void);
+
 /* Makes a waiting or stopped thread ready. */
 void sched_wake(struct thread *t);
 

@@ -5,8 +5,9 @@
 #include "libos/book.h"
 #include "libos/print.h"
 
-#define TEXT_BYTES 96u
-#define INDENT     4u /* spaces a generation */
+#define TEXT_BYTES   96u
+#define INDENT       4u /* spaces a generation */
+#define PLACES_SHOWN 3u /* pages in more places than this, below one capability, are summed up */
 
 static const char *rights_text(uint32_t rights)
 {
@@ -114,6 +115,15 @@ static void row_text(const struct graph_row *row, char *what, char *which)
     }
 }
 
+/* The first cell, up to its text. */
+static void begin_row(uint32_t i, uint32_t depth)
+{
+    graph_print("<TR><TD ALIGN=\"LEFT\" PORT=\"i%u\">&#160;", i);
+    for (uint32_t n = 0; n < depth * INDENT; n++)
+        graph_print("&#160;");
+    graph_print("%s", depth ? "&#8627; " : "");
+}
+
 static void draw_row(uint32_t i, uint32_t depth)
 {
     const struct graph_row *row = &graph_rows[i];
@@ -122,18 +132,58 @@ static void draw_row(uint32_t i, uint32_t depth)
     bool shows = row->kind == ROW_CAP || row->kind == ROW_PAGES;
 
     row_text(row, what, which);
-    graph_print("<TR><TD ALIGN=\"LEFT\" PORT=\"i%u\">&#160;", i);
-    for (uint32_t n = 0; n < depth * INDENT; n++)
-        graph_print("&#160;");
-    graph_print("%s%s</TD><TD>%s</TD>", depth ? "&#8627; " : "", what,
-                shows ? rights_text(rights) : "");
+    begin_row(i, depth);
+    graph_print("%s</TD><TD>%s</TD>", what, shows ? rights_text(rights) : "");
     graph_print("<TD ALIGN=\"LEFT\" PORT=\"o%u\">&#160; %s&#160;</TD></TR>\n", i, which);
+}
+
+static bool is_leaf(uint32_t i)
+{
+    for (uint32_t child = 0; child < graph_row_count; child++)
+        if (graph_rows[child].parent_row == i)
+            return false;
+    return true;
+}
+
+/* Is the row one of the pages below `parent` with these rights that nothing was derived from? */
+static bool is_scattered(uint32_t i, uint32_t parent, uint32_t env, rights_t rights)
+{
+    const struct graph_row *row = &graph_rows[i];
+
+    return row->kind == ROW_PAGES && row->env == env && row->parent_row == parent &&
+           row->item.rights == rights && !row->drawn && is_leaf(i);
+}
+
+/* Where many such rows stand below one, a single line tells of them all. */
+static void draw_scattered(uint32_t parent, uint32_t env, rights_t rights, uint32_t depth)
+{
+    uint32_t places = 0, pages = 0, first = NO_ROW, last = NO_ROW;
+
+    for (uint32_t i = 0; i < graph_row_count; i++) {
+        if (!is_scattered(i, parent, env, rights))
+            continue;
+        first = places ? first : i;
+        last = i;
+        places++;
+        pages += graph_rows[i].nodes;
+    }
+    if (places <= PLACES_SHOWN)
+        return;
+    begin_row(first, depth);
+    graph_print("%u pages in %u places</TD><TD>%s</TD>", pages, places, rights_text(rights));
+    graph_print("<TD ALIGN=\"LEFT\">&#160; at %lx to %lx&#160;</TD></TR>\n",
+                graph_rows[first].item.va, graph_rows[last].item.va);
+    for (uint32_t i = 0; i < graph_row_count; i++)
+        if (is_scattered(i, parent, env, rights))
+            graph_rows[i].drawn = true;
 }
 
 /* Children of a row that are drawn in the same table, each with its own below it. Derivations are
  * few generations deep. */
 static void draw_below(uint32_t parent, uint32_t env, uint32_t depth)
 {
+    for (rights_t more = 0; more <= (RIGHT_WRITE | RIGHT_EXEC); more += RIGHT_WRITE)
+        draw_scattered(parent, env, RIGHT_READ | more, depth);
     for (uint32_t i = 0; i < graph_row_count; i++) {
         struct graph_row *row = &graph_rows[i];
         if (row->env != env || row->drawn || row->parent_row != parent)

@@ -7,6 +7,7 @@ Writes DIR/forest.dot and .svg, the derivation forest, and DIR/frames.dot and .s
 frames. The pictures show the running system: the program reads the kernel's own book-keeping.
 """
 import argparse
+import os
 import pathlib
 import re
 import shutil
@@ -62,7 +63,7 @@ def main():
     parser.add_argument("--initrd", default=str(qemu.SYSTEM))
     parser.add_argument("--out", default=str(TOP / "build/graph"))
     args = parser.parse_args()
-    out = pathlib.Path(args.out)
+    out = pathlib.Path(os.path.relpath(args.out))
     try:
         if not shutil.which("dot"):
             raise Failed("Graphviz' dot is not installed; `make setup` installs it")

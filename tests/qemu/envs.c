@@ -161,7 +161,7 @@ static void watching(void)
     raw_make(&r, BLOB(undefined));
     raw_start(&r, 0);
     tap_is(raw_wait(&r), ERR_OK, "ended by an exception: told");
-    tap_ok(book_env(r.number)->death == 6 && book_env(r.number)->death_ip == RAW_CODE &&
+    tap_ok(book_env(r.number)->death == 1 + 6 && book_env(r.number)->death_ip == RAW_CODE &&
                book_env(r.number)->state == ENV_DYING,
            "the book-keeping says which and where");
     tap_is(raw_start(&r, 0), ERR_BAD_STATE, "it cannot be started again");
@@ -221,9 +221,9 @@ static void thread_errors(vaddr_t utcb)
            "into a filled slot");
     tap_is(exo_thread_create(SLOT_ENV, SLOT_MEMORY, slot_cap(SLOT_IMAGE)->base, utcb, 0, dst),
            ERR_BAD_ARG, "of a frame of somebody else's region");
-    tap_is(exo_thread_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, utcb, (uint32_t)book_utcb()->thread,
-                             dst),
-           ERR_IN_USE, "with a number that is taken");
+    tap_is(
+        exo_thread_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, utcb, (uint32_t)book_utcb()->thread, dst),
+        ERR_IN_USE, "with a number that is taken");
     slot_t full = guest_slot();
     exo_frames_alloc(tiny, PFN_ANY, 1, full);
     tap_is(exo_thread_create(SLOT_ENV, tiny, tiny_first, utcb, 0, dst), ERR_IN_USE,

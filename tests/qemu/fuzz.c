@@ -14,8 +14,8 @@
 #include "tests/qemu/tap.h"
 
 #define CALLS_WANTED 40000u
-#define ROUNDS_MAX   400u
-#define NUMBERS   40u /* numbers tried: all, and some behind the last */
+#define ROUNDS_MAX   900u
+#define NUMBERS      40u /* numbers tried: all, and some behind the last */
 #define MEMORY_PAGES 256u
 #define COUNTER      0xe00u /* where in its UTCB page the child counts its calls */
 #define ENTRIES      64u
@@ -222,7 +222,8 @@ int main(int argc, char **argv)
     }
     tap_note("%lu calls in %u programs, of which %u ended by themselves", calls, rounds, ended);
     tap_ok(calls >= CALLS_WANTED, "forty thousand random calls, and the kernel is alive");
-    if (!tap_is(region_free_count(), free_before, "every frame that the programs had is free again"))
+    if (!tap_is(region_free_count(), free_before,
+                "every frame that the programs had is free again"))
         tap_note("lost in round %u", rounds - 1);
     tap_is(environments(), envs_before, "and every environment is gone");
     for (uint32_t i = 0; i < SLICE_COUNT; i++)

@@ -115,4 +115,5 @@ RAW_BLOB(linux_call)          /* `syscall` with rax = 39; [data] = rax, then spi
 RAW_BLOB(align_check)         /* sets the AC flag and spins                          */
 RAW_BLOB(wait_ipc)            /* receives from anyone for ever                       */
 RAW_BLOB(call_ipc)            /* calls thread rdi for ever with an empty message     */
+RAW_BLOB(unmap_all)           /* Unmap of everything, 64 times in one call; [data] = 1 */
 RAW_BLOB(pct_serve)           /* pct_return for ever                                 */

@@ -165,8 +165,8 @@ int main(int argc, char **argv)
     guest_begin();
     if (argc > 1 && !strcmp(argv[1], "server"))
         pct_serve(serve, (vaddr_t)stack + sizeof stack);
-    enum err e = guest_spawn(&child, "pct", "server", SERVER_PAGES, THREAD_CPU_HERE,
-                             THREAD_PRIORITY + 1);
+    enum err e =
+        guest_spawn(&child, "pct", "server", SERVER_PAGES, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
     tap_is(e, ERR_OK, "a server in an environment of its own");
     guest_sleep(20000);
     errors(child.thread);

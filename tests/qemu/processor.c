@@ -61,7 +61,8 @@ static void slice_book(slot_t thread, uint64_t id)
     const volatile struct slice_info *s = &book_cpu(0)->slices[5];
     slot_t cpu = guest_slot();
 
-    tap_ok(s->thread == id >> 32 && s->env == book_utcb()->env, "the vector, read in place, shows it");
+    tap_ok(s->thread == id >> 32 && s->env == book_utcb()->env,
+           "the vector, read in place, shows it");
     tap_is(exo_slice_bind(SLOT_CPU, 0, 5, SLOT_NONE), ERR_OK, "free it");
     tap_ok(s->thread == 0 && s->env == 0, "the vector shows that, too");
     exo_cap_copy(SLOT_ENV, cpu, SLOT_CPU, RIGHT_ALL, 0, 1);

@@ -140,7 +140,8 @@ static void resuming(void)
         raise_undefined();
     entries = book_cpu(0)->entries - entries;
     slices = book_cpu(0)->slices_run - slices;
-    if (!tap_ok(entries >= 1000 && entries <= 1010 + 2 * slices, "1000 upcalls enter the kernel once each"))
+    if (!tap_ok(entries >= 1000 && entries <= 1010 + 2 * slices,
+                "1000 upcalls enter the kernel once each"))
         tap_note("%lu entries, %lu slices", entries, slices);
     libos_segv_hook = NULL;
     tap_is(vm_map(&va, SPAN_PAGES * PAGE_SIZE, RIGHT_READ | RIGHT_WRITE), ERR_OK,
@@ -172,7 +173,7 @@ static void end(const char *code, const char *code_end, vaddr_t entry, vaddr_t s
     enum err e = raw_wait(&r);
     uint64_t died = book_env(r.number)->death_ip;
     if (!tap_ok(e == ERR_OK && died == ip, what))
-        tap_note("wait %d, died at %lx for %lu", e, died, (uint64_t)book_env(r.number)->death);
+        tap_note("wait %d, died at %lx, death %u", e, died, book_env(r.number)->death);
     raw_destroy(&r);
 }
 

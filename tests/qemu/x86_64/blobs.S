@@ -332,6 +332,27 @@ blob_\name\()_end:
         jmp     2b
         end     call_ipc
 
+        blob    unmap_all               /* 64 times the complete space, all rights */
+        mov     $0x17, %eax
+        mov     %gs:0, %rdi
+        xor     %ecx, %ecx
+2:      mov     %rax, (%rdi,%rcx,8)
+        inc     %ecx
+        cmp     $64, %ecx
+        jne     2b
+        mov     %rax, %r9
+        mov     %rax, %rbx
+        mov     %rax, %r10
+        mov     %rax, %r12
+        mov     %rax, %r13
+        mov     %rax, %r14
+        mov     %rax, %r15
+        mov     $63, %edx
+        movabs  $(IPC_LINK + 4 * 16), %rcx
+        call    *%rcx
+        movq    $1, DATA
+        end     unmap_all
+
         blob    pct_serve
         mov     $(SYS_BASE + 19), %eax
         syscall

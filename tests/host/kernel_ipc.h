@@ -1,0 +1,39 @@
+/* L4 calls for tests of the kernel: messages in the registers and UTCBs of simulated threads. */
+#pragma once
+
+#include "exo/abi/kip.h"
+#include "exo/abi/l4.h"
+#include "tests/host/kernel_world.h"
+
+#define TIMEOUTS(send, receive) ((word_t)(send) << 16 | (word_t)(receive))
+#define TIME_1MS                0x3e8u /* 1000 * 2^0 microseconds */
+#define TICKS_1MS               1000000u
+#define IPC_IP                  (WINDOW_STUBS + LINK_IPC * LINK_STRIDE + 2)
+
+/* Message register i of `t`, wherever the convention keeps it. */
+word_t get_mr(struct thread *t, unsigned i);
+void set_mr(struct thread *t, unsigned i, word_t value);
+
+/* The call by link `link` of the kernel interface page, with the registers of `t` as they are. */
+void l4_enter(struct thread *t, enum kip_link link);
+
+/* The Ipc call. Returns at once; whether it has ended is seen by `t`'s state. */
+void ipc(struct thread *t, word_t to, word_t from, word_t timeouts);
+
+/* As ipc, with a message of label `label` and `count` untyped words, which are `seed` and on. */
+void ipc_words(struct thread *t, word_t to, word_t from, word_t timeouts, word_t label,
+               unsigned count, word_t seed);
+
+/* `t`'s IPC ended well, and it was told `from`. */
+void assert_received(struct thread *t, word_t from);
+
+/* `t`'s IPC ended with that error. */
+void assert_failed(struct thread *t, unsigned code, unsigned phase);
+
+word_t local_id(const struct thread *t);
+
+/* The timer interrupts the boss's CPU, `ticks` from now. */
+void pass_time(uint64_t ticks);
+
+/* `t` runs into a page fault. */
+void page_fault(struct thread *t, vaddr_t address, uint64_t error);

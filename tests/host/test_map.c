@@ -1,0 +1,348 @@
+/* Map items and Unmap: sizes, windows, rights, memory for tables, and what goes with a mapping. */
+#include "tests/host/kernel_ipc.h"
+
+#include "bindings/cap.h"
+#include "bindings/node.h"
+#include "bindings/revoke.h"
+#include "l4core/map.h"
+
+#define NEVER    TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define FRAMES   40u
+#define KMEM     41u
+#define PAGES    64u
+#define SOURCE   ((vaddr_t)0x10040000) /* 64 pages of p's, aligned to their size */
+#define TARGET   ((vaddr_t)0x10080000) /* q has a table there                     */
+#define FAR      ((vaddr_t)0x8000000000)
+#define COMPLETE FPAGE_COMPLETE
+#define RIGHTS   (FPAGE_READ | FPAGE_WRITE)
+
+static struct party p, q;
+static pfn_t pfn;
+
+static int set_up(void **state)
+{
+    world_begin(state);
+    party_make(&p, 20);
+    party_make(&q, 24);
+    pfn = make_frames(FRAMES, PAGES);
+    for (uint32_t i = 0; i < PAGES; i++)
+        bind_page(p.env, FRAMES, pfn + i, SOURCE + i * PAGE_SIZE, RW);
+    return 0;
+}
+
+static word_t fpage(vaddr_t base, unsigned bits, word_t rwx)
+{
+    return base | bits << 4 | rwx;
+}
+
+/* Pages of q from TARGET on that show p's frames in order, beginning with frame `first`. */
+static unsigned run_at(vaddr_t va, uint32_t first)
+{
+    unsigned n = 0;
+
+    while (n < PAGES) {
+        const pte_t *e = space_entry(q.e->root, va + n * PAGE_SIZE, 1);
+        if (!e || !arch_pte_present(*e) || arch_pte_address(*e) >> PAGE_BITS != pfn + first + n)
+            break;
+        n++;
+    }
+    return n;
+}
+
+static bool map(word_t place, word_t page, word_t window)
+{
+    bool good = map_item(p.t, q.t, place | ITEM_MAP, page, window);
+
+    world_check();
+    return good;
+}
+
+static void an_fpage_into_a_window_of_its_size_maps_all_of_it(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
+    assert_int_equal(run_at(TARGET, 0), 4);
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_ptr_equal(node_at(entry_node(entry_of(q.e, TARGET))->parent),
+                     entry_node(entry_of(p.e, SOURCE)));
+}
+
+static void a_small_fpage_lands_in_a_large_window_where_its_base_says(void **state)
+{
+    (void)state;
+    vaddr_t place = 5 * PAGE_SIZE; /* rounded down to the fpage's size: 4 pages */
+
+    assert_true(map(place, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 18, 0)));
+    assert_int_equal(run_at(TARGET + 4 * PAGE_SIZE, 0), 4);
+    assert_int_equal(run_at(TARGET, 0), 0);
+    assert_true(map(TARGET + 0x123000, fpage(SOURCE, 12, RIGHTS), COMPLETE));
+    assert_int_equal(run_at(TARGET + 0x123000, 0), 1);
+}
+
+static void of_a_large_fpage_the_part_at_its_base_fills_a_small_window(void **state)
+{
+    (void)state;
+    assert_true(map(9 * PAGE_SIZE, fpage(SOURCE, 18, RIGHTS), fpage(TARGET, 13, 0)));
+    assert_int_equal(run_at(TARGET, 8), 2);
+}
+
+static void the_base_of_an_fpage_is_rounded_down_to_its_size(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE + PAGE_SIZE, 13, RIGHTS), fpage(TARGET + PAGE_SIZE, 13, 0)));
+    assert_int_equal(run_at(TARGET, 0), 2);
+}
+
+static void rights_are_those_that_both_have(void **state)
+{
+    (void)state;
+    const struct page_entry less = {SOURCE + PAGE_SIZE, 0, RIGHT_READ};
+
+    put_entries(world.boss, SCRATCH, &less, 1);
+    OK(BOSS(page_protect, p.env, SCRATCH, 1));
+    assert_true(map(0, fpage(SOURCE, 13, RIGHTS), fpage(TARGET, 13, 0)));
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET + PAGE_SIZE)), RIGHT_READ);
+    assert_true(map(0, fpage(SOURCE + 2 * PAGE_SIZE, 12, FPAGE_EXEC),
+                    fpage(TARGET + 2 * PAGE_SIZE, 12, 0)));
+    assert_int_equal(run_at(TARGET + 2 * PAGE_SIZE, 2), 0); /* nothing is left of x */
+    assert_true(map(0, fpage(SOURCE, 12, 0), fpage(TARGET + 3 * PAGE_SIZE, 12, 0)));
+    assert_int_equal(run_at(TARGET + 3 * PAGE_SIZE, 0), 0);
+}
+
+static void the_same_page_again_extends_rights_and_never_takes(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_true(map(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_int_equal(frame_of(pfn)->bindings, 2);
+}
+
+static void the_same_frame_from_elsewhere_gives_no_rights_that_its_parent_lacks(void **state)
+{
+    (void)state;
+    OK(BOSS(cap_copy, SLOT_ENV, KMEM, FRAMES, RIGHT_READ, 0, 0));
+    bind_page(q.env, KMEM, pfn, TARGET, RIGHT_READ);
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
+}
+
+static void another_page_takes_the_place_of_the_old_one_and_its_children(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS),
+                         fpage(SOURCE + PAGES * PAGE_SIZE, 12, 0)));
+    world_run(q.t);
+    assert_true(map(0, fpage(SOURCE + PAGE_SIZE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_int_equal(run_at(TARGET, 1), 1);
+    assert_false(arch_pte_present(*entry_of(p.e, SOURCE + PAGES * PAGE_SIZE)));
+    assert_int_equal(frame_of(pfn)->bindings, 1);
+}
+
+/* q's page came from p's; q maps something over its own page's ancestor. */
+static void mapping_over_an_ancestor_of_the_source_leaves_neither(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS),
+                         fpage(SOURCE, 12, 0)));
+    world_check();
+    assert_false(arch_pte_present(*entry_of(q.e, TARGET)));
+    assert_int_equal(arch_pte_address(*entry_of(p.e, SOURCE)) >> PAGE_BITS, q.pfn + 1);
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    world_check();
+}
+
+static void holes_are_skipped_and_utcbs_neither_given_nor_covered(void **state)
+{
+    (void)state;
+    const struct page_entry hole = {SOURCE + PAGE_SIZE, 0, 0};
+
+    put_entries(world.boss, SCRATCH, &hole, 1);
+    OK(BOSS(page_unbind, p.env, SCRATCH, 1));
+    assert_true(map(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
+    assert_int_equal(run_at(TARGET, 0), 1);
+    assert_int_equal(run_at(TARGET + 2 * PAGE_SIZE, 2), 2);
+    assert_true(map(0, fpage(PARTY_UTCB, 12, RIGHTS), fpage(TARGET + 8 * PAGE_SIZE, 12, 0)));
+    assert_false(arch_pte_present(*entry_of(q.e, TARGET + 8 * PAGE_SIZE)));
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(PARTY_UTCB, 12, 0)));
+    assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_UTCB)) >> PAGE_BITS, q.pfn);
+    assert_int_equal(q.t->state, THREAD_READY);
+}
+
+static void tables_come_from_the_memory_that_the_receiver_named_or_it_overflows(void **state)
+{
+    (void)state;
+    uint32_t frames = q.e->info->frames;
+
+    assert_false(map(FAR, fpage(SOURCE, 12, RIGHTS), COMPLETE));
+    OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, frame_find(pfn, WORLD_FRAMES, 8), 8));
+    OK(BOSS(env_kmem, q.env, KMEM));
+    assert_false(map(FAR, fpage(SOURCE, 12, RIGHTS), COMPLETE)); /* 8 frames make two tables */
+    assert_int_equal(q.e->info->frames, frames + 2 * TABLE_FRAMES);
+    OK(BOSS(cap_delete, KMEM)); /* takes the tables, and the name of the memory */
+    assert_int_equal(q.e->info->frames, frames);
+    OK(BOSS(env_kmem, q.env, REGION));
+    assert_true(map(FAR, fpage(SOURCE, 12, RIGHTS), COMPLETE));
+    assert_int_equal(run_at(FAR, 0), 1);
+    assert_int_equal(q.e->info->frames, frames + 3 * TABLE_FRAMES);
+}
+
+static void windows_that_take_nothing_overflow_and_nil_fpages_map_nothing(void **state)
+{
+    (void)state;
+    assert_false(map(0, fpage(SOURCE, 12, RIGHTS), 0));
+    assert_false(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 11, 0)));
+    assert_false(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 48, 0)));
+    assert_false(map(0, fpage(SOURCE, 12, RIGHTS), fpage((vaddr_t)1 << 47, 12, 0)));
+    assert_true(map(0, 0, COMPLETE));
+    assert_true(map(0, fpage((vaddr_t)1 << 48, 12, RIGHTS), COMPLETE));
+    assert_false(map(0, COMPLETE | FPAGE_ALL, COMPLETE)); /* more pages than one item may have */
+    assert_true(map(USER_TOP, fpage(SOURCE, 12, RIGHTS), COMPLETE));
+    assert_int_equal(frame_of(pfn)->bindings, 1);
+}
+
+static void an_ipc_maps_every_item_of_its_message(void **state)
+{
+    (void)state;
+    set_mr(q.t, 0, 0);
+    *thread_mr(q.t, TCR_BR0) = fpage(TARGET, 18, 0);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    set_mr(p.t, 0, TAG_MAKE(1, 6, 4)); /* items behind the words that registers hold */
+    for (unsigned i = 1; i <= 6; i++)
+        set_mr(p.t, i, i);
+    set_mr(p.t, 7, 0 | ITEM_MAP | 1);
+    set_mr(p.t, 8, fpage(SOURCE, 12, RIGHTS));
+    set_mr(p.t, 9, (3 * PAGE_SIZE) | ITEM_MAP);
+    set_mr(p.t, 10, fpage(SOURCE + 3 * PAGE_SIZE, 12, FPAGE_READ));
+    ipc(p.t, q.t->global_id, L4_NIL, NEVER);
+    assert_received(q.t, p.t->global_id);
+    assert_int_equal(get_mr(q.t, 10), fpage(SOURCE + 3 * PAGE_SIZE, 12, FPAGE_READ));
+    assert_int_equal(run_at(TARGET, 0), 1);
+    assert_int_equal(run_at(TARGET + 3 * PAGE_SIZE, 3), 1);
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET + 3 * PAGE_SIZE)), RIGHT_READ);
+}
+
+static void items_that_are_not_taken_are_an_overflow_for_both(void **state)
+{
+    (void)state;
+    static const word_t headers[] = {ITEM_GRANT, 0 /* a string */, 0xc, 0xe};
+
+    *thread_mr(q.t, TCR_BR0) = COMPLETE;
+    for (unsigned i = 0; i < 4; i++) {
+        ipc(q.t, L4_NIL, L4_ANY, NEVER);
+        set_mr(p.t, 0, TAG_MAKE(1, 0, 2));
+        set_mr(p.t, 1, headers[i]);
+        set_mr(p.t, 2, fpage(SOURCE, 12, RIGHTS));
+        ipc(p.t, q.t->global_id, L4_ANY, NEVER);
+        assert_failed(p.t, IPC_OVERFLOW, IPC_SEND_PHASE);
+        assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+    }
+    *thread_mr(q.t, TCR_BR0) = 0;
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    set_mr(p.t, 0, TAG_MAKE(1, 0, 2));
+    set_mr(p.t, 1, ITEM_MAP);
+    ipc(p.t, q.t->global_id, L4_ANY, NEVER);
+    assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+}
+
+/* The Unmap call of p for one fpage; returns the status word. */
+static word_t unmap(word_t page, bool flush)
+{
+    thread_regs(p.t)->rdx = flush ? 64 : 0;
+    set_mr(p.t, 0, page);
+    world_run(p.t);
+    thread_regs(p.t)->rdx = flush ? 64 : 0;
+    l4_enter(p.t, LINK_UNMAP);
+    return get_mr(p.t, 0);
+}
+
+static void unmap_takes_from_the_derived_and_flush_from_oneself_too(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
+    world_run(q.t);
+    unmap(fpage(SOURCE, 12, FPAGE_WRITE), false);
+    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(p.e, SOURCE)), RW);
+    unmap(fpage(SOURCE, 12, FPAGE_WRITE), true);
+    assert_int_equal(arch_pte_rights(*entry_of(p.e, SOURCE)), RIGHT_READ);
+    unmap(fpage(SOURCE + PAGE_SIZE, 12, FPAGE_ALL), false);
+    assert_int_equal(run_at(TARGET, 0), 1);
+    assert_true(arch_pte_present(*entry_of(p.e, SOURCE + PAGE_SIZE)));
+    unmap(fpage(SOURCE, 14, FPAGE_ALL), true);
+    assert_int_equal(run_at(TARGET + 2 * PAGE_SIZE, 2), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_false(arch_pte_present(*entry_of(p.e, SOURCE + i * PAGE_SIZE)));
+    assert_true(arch_pte_present(*entry_of(p.e, SOURCE + 4 * PAGE_SIZE)));
+}
+
+static void unmap_tells_the_rights_used_and_forgets_them(void **state)
+{
+    (void)state;
+    *entry_of(p.e, SOURCE) |= PTE_READ_TO;
+    *entry_of(p.e, SOURCE + PAGE_SIZE) |= PTE_WRITTEN;
+    assert_int_equal(unmap(fpage(SOURCE, 13, 0), false), fpage(SOURCE, 13, RIGHTS));
+    assert_int_equal(unmap(fpage(SOURCE, 13, 0), false), fpage(SOURCE, 13, 0));
+    assert_int_equal(unmap(fpage(SOURCE, 11, FPAGE_ALL), true), fpage(SOURCE, 11, 0));
+    assert_true(arch_pte_present(*entry_of(p.e, SOURCE)));
+}
+
+static void unmap_of_the_complete_space_leaves_the_utcb(void **state)
+{
+    (void)state;
+    assert_true(map(0, fpage(SOURCE, 18, RIGHTS), fpage(TARGET, 18, 0)));
+    unmap(COMPLETE | FPAGE_ALL, true);
+    assert_int_equal(run_at(TARGET, 0), 0);
+    assert_false(arch_pte_present(*entry_of(p.e, PARTY_MEMORY)));
+    assert_true(arch_pte_present(*entry_of(p.e, PARTY_UTCB)));
+    assert_int_not_equal(p.t->state, THREAD_DEAD);
+}
+
+static void unmap_takes_as_many_fpages_as_its_control_word_says(void **state)
+{
+    (void)state;
+    world_run(p.t);
+    for (unsigned i = 0; i < 10; i++)
+        set_mr(p.t, i, fpage(SOURCE + i * PAGE_SIZE, 12, FPAGE_ALL));
+    thread_regs(p.t)->rdx = 64 | 8;
+    l4_enter(p.t, LINK_UNMAP);
+    for (unsigned i = 0; i < 9; i++) {
+        assert_false(arch_pte_present(*entry_of(p.e, SOURCE + i * PAGE_SIZE)));
+        assert_int_equal(get_mr(p.t, i), fpage(SOURCE + i * PAGE_SIZE, 12, 0));
+    }
+    assert_true(arch_pte_present(*entry_of(p.e, SOURCE + 9 * PAGE_SIZE)));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_fpage_into_a_window_of_its_size_maps_all_of_it),
+        TEST(a_small_fpage_lands_in_a_large_window_where_its_base_says),
+        TEST(of_a_large_fpage_the_part_at_its_base_fills_a_small_window),
+        TEST(the_base_of_an_fpage_is_rounded_down_to_its_size),
+        TEST(rights_are_those_that_both_have),
+        TEST(the_same_page_again_extends_rights_and_never_takes),
+        TEST(the_same_frame_from_elsewhere_gives_no_rights_that_its_parent_lacks),
+        TEST(another_page_takes_the_place_of_the_old_one_and_its_children),
+        TEST(mapping_over_an_ancestor_of_the_source_leaves_neither),
+        TEST(holes_are_skipped_and_utcbs_neither_given_nor_covered),
+        TEST(tables_come_from_the_memory_that_the_receiver_named_or_it_overflows),
+        TEST(windows_that_take_nothing_overflow_and_nil_fpages_map_nothing),
+        TEST(an_ipc_maps_every_item_of_its_message),
+        TEST(items_that_are_not_taken_are_an_overflow_for_both),
+        TEST(unmap_takes_from_the_derived_and_flush_from_oneself_too),
+        TEST(unmap_tells_the_rights_used_and_forgets_them),
+        TEST(unmap_of_the_complete_space_leaves_the_utcb),
+        TEST(unmap_takes_as_many_fpages_as_its_control_word_says),
+    };
+    return cmocka_run_group_tests_name("l4core/map", tests, NULL, NULL);
+}
