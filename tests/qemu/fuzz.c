@@ -1,4 +1,5 @@
-/* Random calls from a program of its own: the kernel survives, and gets back all that it gave. */
+/* Random calls from a program of its own, on the last CPU that there is: the kernel survives, and
+ * gets back all that it gave. */
 #include "exo/abi/kip.h"
 #include "libos/book.h"
 #include "libos/call.h"
@@ -165,20 +166,20 @@ static _Noreturn void child(const char *seed)
 }
 
 /* One program that calls until it ends itself, blocks, or has had its time. Says how many. */
-static uint64_t round(uint32_t number, uint32_t *ended)
+static uint64_t round(const char *name, uint32_t number, uint32_t *ended)
 {
     struct spawn_child c;
     char role[32];
-    const char *arguments[] = {"fuzz", role, NULL};
+    const char *arguments[] = {name, role, NULL};
     struct spawn_args args = {.arguments = arguments,
                               .give = SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_INSPECT),
                               .memory_frames = MEMORY_PAGES,
-                              .cpu = THREAD_CPU_HERE,
+                              .cpu = KINFO->cpu_count - 1,
                               .priority = 50};
     uint64_t before = 0, calls = 0;
 
     print_format(role, sizeof role, "seed %u", number);
-    if (program_start(guest_archive(), "fuzz", &args, &c))
+    if (program_start(guest_archive(), name, &args, &c))
         return 0;
     volatile uint64_t *counter = (volatile uint64_t *)(c.utcb + COUNTER);
     for (unsigned i = 0; i < 20; i++) {
@@ -212,10 +213,10 @@ int main(int argc, char **argv)
     guest_begin();
     if (argc > 1)
         child(argv[1]);
-    round(0, &ended); /* libos makes what it keeps */
+    round(argv[0], 0, &ended); /* libos makes what it keeps */
     uint32_t free_before = region_free_count(), envs_before = environments();
     for (rounds = 1; rounds < ROUNDS_MAX && calls < CALLS_WANTED; rounds++) {
-        calls += round(rounds, &ended);
+        calls += round(argv[0], rounds, &ended);
         warm = region_free_count();
         if (warm != free_before)
             break;

@@ -95,6 +95,7 @@ volatile uint64_t *raw_data(const struct raw *r);
 RAW_BLOB(spin)                /* for ever: [data]++                                  */
 RAW_BLOB(load)                /* reads the word at rdi into [data], then spins       */
 RAW_BLOB(store)               /* writes to rdi, then spins                           */
+RAW_BLOB(writer)              /* for ever: the word at rdi, and [data], ++         */
 RAW_BLOB(jump)                /* goes to rdi                                         */
 RAW_BLOB(undefined)           /* ud2                                                 */
 RAW_BLOB(halt)                /* hlt                                                 */

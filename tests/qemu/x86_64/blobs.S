@@ -221,6 +221,12 @@ blob_\name\()_end:
         jmp     *%rdi
         end     jump
 
+        blob    writer                  /* for ever: the word at rdi, and [data], ++ */
+2:      incq    (%rdi)
+        incq    DATA
+        jmp     2b
+        end     writer
+
         blob    undefined
         ud2
         end     undefined
