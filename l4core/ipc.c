@@ -63,8 +63,8 @@ static void leave(struct thread *t)
         sched_wake(t);
 }
 
-/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. Who waits
- * for a pager faults again, and then finds that nobody serves it. */
+/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. Who
+ * waits for a pager faults again, and then finds that nobody serves it. */
 static void fail(struct thread *t, unsigned code, unsigned phase)
 {
     if (t->state == THREAD_DEAD)

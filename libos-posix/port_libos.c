@@ -13,8 +13,9 @@
 #include "libos/vm.h"
 
 #define STATUS_KILLED (128 + 9)
-#define BIT_INPUT     ((word_t)1) /* bits of `events` */
-#define BIT_NEVER     ((word_t)2) /* nobody raises it: only the deadline ends the wait */
+#define GUARD_BYTES   ((uint64_t)1 << 20) /* below a stack: what Linux keeps free */
+#define BIT_INPUT     ((word_t)1)         /* bits of `events` */
+#define BIT_NEVER     ((word_t)2)         /* nobody raises it: only the deadline ends the wait */
 #define POLL_NS       (10 * (uint64_t)CLOCK_NS_PER_MS)
 
 /* libos places its own mappings at the bottom of [VM_LOW, VM_HIGH), the core what names no address
@@ -72,13 +73,13 @@ const void *port_archive(size_t *bytes)
 enum err port_libos_stack(uint64_t bytes, vaddr_t *top)
 {
     vaddr_t low = 0;
-    enum err e = vm_map(&low, bytes + PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
+    enum err e = vm_map(&low, bytes + GUARD_BYTES, RIGHT_READ | RIGHT_WRITE);
 
     if (e == ERR_OK)
-        e = vm_protect(low, PAGE_SIZE, 0);
+        e = vm_protect(low, GUARD_BYTES, 0);
     if (e)
         return e;
-    stack_low = low + PAGE_SIZE;
+    stack_low = low + GUARD_BYTES;
     *top = stack_high = stack_low + bytes;
     return ERR_OK;
 }

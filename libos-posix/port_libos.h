@@ -11,8 +11,8 @@ enum err port_libos_init(void);
 /* What port_archive() gives, as libos reads it. */
 const struct archive *port_libos_archive(void);
 
-/* A stack of `bytes` that is bound as it is used, with an unmapped page below. It is what
- * port_stack_get() names from now on. *top is its end. NO_MEM. */
+/* A stack of `bytes` that is bound as it is used, with 1 MiB below that nobody may touch. It is
+ * what port_stack_get() names from now on. *top is its end. NO_MEM. */
 enum err port_libos_stack(uint64_t bytes, vaddr_t *top);
 
 /* The program needs memory and there is none: says so on port 3, and ends as by SIGKILL. */

@@ -1,19 +1,13 @@
 /* The trampoline way over libos: registers between upcall and core, and faults of the program. */
 #include "libos-posix/reflect.h"
 
-#include "libos-posix/abi_process.h"
-#include "libos-posix/port_libos.h"
+#include "libos-posix/fault.h"
 #include "libos-posix/way_trampoline.h"
-#include "libos/exit.h"
 #include "libos/libos.h"
-#include "libos/log.h"
 #include "libos/upcall.h"
 #include "libos/vm.h"
 
 #define STACK_BYTES ((uint64_t)128 * 1024) /* of the core; calls do not nest in each other */
-
-/* Exceptions and what Linux makes of them. */
-enum { DIVIDE = 0, DEBUG = 1, BREAKPOINT = 3, UNDEFINED = 6, X87 = 16, ALIGNMENT = 17, SIMD = 19 };
 
 static void save(struct posix_regs *to, const struct libos_regs *r)
 {
@@ -70,57 +64,18 @@ static void on_call(struct libos_regs *r)
     load(r, &regs);
 }
 
-static unsigned signal_of(uint64_t vector)
-{
-    switch (vector) {
-    case DIVIDE:
-    case X87:
-    case SIMD:
-        return SIGFPE;
-    case DEBUG:
-    case BREAKPOINT:
-        return SIGTRAP;
-    case UNDEFINED:
-        return SIGILL;
-    case ALIGNMENT:
-        return SIGBUS;
-    default:
-        return SIGSEGV;
-    }
-}
-
 static bool is_own_code(vaddr_t ip)
 {
     return ip >= START->image_low && ip < START->image_high;
 }
 
-/* Memory that the program may use so, and that could not be had. */
-static bool is_exhausted(const struct upcall_frame *f)
-{
-    rights_t need = f->error & CPU_FAULT_WRITE  ? RIGHT_WRITE
-                    : f->error & CPU_FAULT_EXEC ? RIGHT_EXEC
-                                                : RIGHT_READ;
-    struct vm_info info;
-
-    return f->vector == CPU_VECTOR_PAGE_FAULT && !(f->error & CPU_FAULT_PRESENT) &&
-           vm_query(f->address, &info) == ERR_OK && !(need & ~info.rights);
-}
-
-/* What nobody repaired. A program ends as by the default action of the signal that Linux would
- * send; in the core itself it is an error of ours, which libos reports with all registers. */
+/* What nobody repaired. In the core itself it is an error of ours, which libos reports with all
+ * registers. */
 static bool on_fault(struct libos_regs *r)
 {
-    const struct upcall_frame *f = &r->frame;
-    unsigned number = signal_of(f->vector);
-
-    if (is_exhausted(f))
-        port_libos_exhausted();
-    if (is_own_code(f->ip))
+    if (is_own_code(r->frame.ip) && !fault_is_exhausted(&r->frame))
         return false;
-    log_kernel_line("posix: the program is ended by signal %u: exception %lu (error %lx) at %lx, "
-                    "address %lx",
-                    number, f->vector, f->error, f->ip, f->address);
-    libos_exit(128 + (int)number);
+    fault_end(&r->frame);
 }
 
 enum err reflect_init(void)

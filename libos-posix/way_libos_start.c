@@ -2,6 +2,8 @@
 #include "exo/abi/boot.h"
 #include "libos-posix/abi_process.h"
 #include "libos-posix/elf.h"
+#include "libos-posix/fault.h"
+#include "libos-posix/mem.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos.h"
 #include "libos/error.h"
@@ -57,6 +59,11 @@ static void put_auxiliary(word_t *at, const char *name)
     }
 }
 
+static bool on_fault(struct libos_regs *r)
+{
+    fault_end(&r->frame);
+}
+
 vaddr_t libos_posix_prepare(const struct startinfo *start)
 {
     vaddr_t top = 0;
@@ -68,10 +75,13 @@ vaddr_t libos_posix_prepare(const struct startinfo *start)
         log_error_line("exo4: the library OS cannot be set up: %s", error_text(e));
         port_exit(STATUS_SYSTEM);
     }
+    libos_segv_hook = on_fault;
     port_entropy(random, sizeof random);
+    /* The strings are copied: the start page is not the program's, and it may write to them. */
+    const char *text = (const char *)(top - sizeof start->text), *name = start->argc ? text : "";
+    memcpy((char *)(top - sizeof start->text), start->text, sizeof start->text);
     size_t words = 3 + start->argc + start->envc + 2 * AUX_PAIRS;
-    vaddr_t stack = (top - words * sizeof(word_t)) & ~(vaddr_t)15;
-    const char *text = start->text, *name = start->argc ? start->text : "";
+    vaddr_t stack = (top - sizeof start->text - words * sizeof(word_t)) & ~(vaddr_t)15;
     word_t *at = (word_t *)stack;
     *at++ = start->argc;
     at = put_strings(at, start->argc, &text);

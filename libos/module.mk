@@ -28,13 +28,14 @@ pingpong-sources := libos/examples/pingpong.c
 pingpong-libs    := libos
 
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello
+              libos_archive libos_hello libos_command
 libos_print-needs   := libos/print.c
 libos_heap-needs    := libos/heap.c
 libos_frames-needs  := libos/frame_pool.c
 libos_areas-needs   := libos/areas.c
 libos_elf-needs     := libos/elf.c
 libos_archive-needs := libos/archive.c
+libos_command-needs := libos/servers/command.c libos/archive.c libos/archive_words.c libos/elf.c
 
 GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0
 

@@ -35,13 +35,15 @@ static bool put_in_front(struct walk *w, const char *text, size_t bytes)
  * too long. */
 static bool step(struct walk *w)
 {
-    size_t skip = 0, bytes = 0, length = strlen(w->done);
+    size_t bytes = 0, length = strlen(w->done);
+    const char *part = w->rest;
 
-    while (w->rest[skip] == '/')
-        skip++;
-    while (w->rest[skip + bytes] && w->rest[skip + bytes] != '/')
+    while (*part == '/')
+        part++;
+    while (part[bytes] && part[bytes] != '/')
         bytes++;
-    const char *part = w->rest + skip;
+    if (!bytes)
+        w->rest[0] = '\0';
     if (!bytes || length + 1 + bytes >= sizeof w->done)
         return false;
     if (bytes == 2 && part[0] == '.' && part[1] == '.') {

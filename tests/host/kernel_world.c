@@ -212,12 +212,8 @@ int world_call(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 
 struct regs world_registers(const word_t reg[SYS_MAX_ARGS])
 {
-    return (struct regs){.rdi = reg[0],
-                         .rsi = reg[1],
-                         .rdx = reg[2],
-                         .r10 = reg[3],
-                         .r8 = reg[4],
-                         .r9 = reg[5]};
+    return (struct regs){
+        .rdi = reg[0], .rsi = reg[1], .rdx = reg[2], .r10 = reg[3], .r8 = reg[4], .r9 = reg[5]};
 }
 
 void world_refused(const char *file, int line, int error, struct thread *t, word_t number,

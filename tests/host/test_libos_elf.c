@@ -158,6 +158,39 @@ static void too_many_segments_are_refused(void **state)
 }
 
 /* The sanitizers say whether it reads or writes where it must not. */
+/* Two notes in one segment; the second is ours. */
+struct noted {
+    Elf64_Ehdr h;
+    Elf64_Phdr p[1];
+    uint32_t first[3];
+    char owner[4], description[8];
+    uint32_t second[3];
+    char name[8];
+};
+
+static void notes_are_found(void **state)
+{
+    struct noted f = {
+        .h = good().h, .first = {4, 7, 1}, .owner = "GNU", .second = {5, 0, 1}, .name = "exo4"};
+
+    (void)state;
+    f.h.e_phnum = 1;
+    f.p[0] = (Elf64_Phdr){.p_type = PT_NOTE,
+                          .p_offset = offsetof(struct noted, first),
+                          .p_filesz = sizeof f - offsetof(struct noted, first)};
+    assert_true(elf_has_note(&f, sizeof f, "exo4", 1));
+    assert_true(elf_has_note(&f, sizeof f, "GNU", 1));
+    assert_false(elf_has_note(&f, sizeof f, "exo4", 2));
+    assert_false(elf_has_note(&f, sizeof f, "exo", 1));
+    assert_false(elf_has_note(&f, sizeof f - 1, "exo4", 1)); /* cut short */
+    f.first[1] = UINT32_MAX;                                 /* leads outside */
+    assert_false(elf_has_note(&f, sizeof f, "exo4", 1));
+    f.first[1] = 7;
+    f.p[0].p_type = PT_LOAD;
+    assert_false(elf_has_note(&f, sizeof f, "exo4", 1));
+    assert_false(elf_has_note("#!/bin/sh\n", 10, "exo4", 1));
+}
+
 static void noise_never_leads_outside_the_file(void **state)
 {
     (void)state;
@@ -187,6 +220,7 @@ int main(void)
         cmocka_unit_test(every_defect_is_refused),
         cmocka_unit_test(pages_with_code_and_data_are_seen),
         cmocka_unit_test(too_many_segments_are_refused),
+        cmocka_unit_test(notes_are_found),
         cmocka_unit_test(noise_never_leads_outside_the_file),
     };
 

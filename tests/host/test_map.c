@@ -149,8 +149,8 @@ static void mapping_over_an_ancestor_of_the_source_leaves_neither(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS),
-                         fpage(SOURCE, 12, 0)));
+    assert_true(
+        map_item(q.t, p.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
     assert_false(arch_pte_present(*entry_of(q.e, TARGET)));
     assert_int_equal(arch_pte_address(*entry_of(p.e, SOURCE)) >> PAGE_BITS, q.pfn + 1);

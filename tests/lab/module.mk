@@ -22,5 +22,6 @@ graph: $(IMAGE)                             ## Draw a live system: build/graph/f
 	@python3 tests/lab/run_graph.py
 
 GUEST_TESTS += book
+book-boot   := icount=1
 
 .PHONY: lab graph

@@ -1,5 +1,5 @@
-/* L4 IPC: messages in one space and across spaces, timeouts, partners that are not there, local IDs;
- * the kernel interface page, SystemClock and ThreadSwitch. */
+/* L4 IPC: messages in one space and across spaces, timeouts, partners that are not there, local
+ * IDs; the kernel interface page, SystemClock and ThreadSwitch. */
 #include <l4/ipc.h>
 #include <l4/schedule.h>
 
@@ -70,8 +70,8 @@ static bool call_words(L4_ThreadId_t to, unsigned words)
         L4_LoadMR(i, i * 1000 + words);
     L4_Set_MsgTag(L4_MsgTagMake(words + 7, words, 0));
     L4_MsgTag_t tag = L4_Call(to);
-    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == words &&
-                L4_TypedWords(tag) == 0 && L4_Label(tag) == words + 8;
+    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == words && L4_TypedWords(tag) == 0 &&
+                L4_Label(tag) == words + 8;
     for (unsigned i = 1; i <= words; i++)
         good &= L4_Utcb()[i] == i * 1000 + words + 1;
     if (!good)
@@ -188,7 +188,8 @@ static void waiting_senders(void)
     tap_ok(L4_IpcSucceeded(tag) && L4_Utcb()[1] == 11, "the second can be received from by name");
     tag = L4_Wait(&from);
     tap_ok(L4_IpcSucceeded(tag) && L4_Utcb()[1] == 10, "then the first that came");
-    tap_is(from.raw, s[0].thread.memory + UTCB_MR, "named by its local ID, since it is of our space");
+    tap_is(from.raw, s[0].thread.memory + UTCB_MR,
+           "named by its local ID, since it is of our space");
     thread_destroy(&s[2].thread);
     failed(L4_Wait_Timeout(L4_ZeroTime, &from), IPC_TIMEOUT, IPC_RECEIVE_PHASE,
            "a sender that was destroyed sends nothing");
@@ -292,8 +293,7 @@ int main(int argc, char **argv)
     L4_ThreadId_t gone = L4_ThreadIdOf(child.thread_id);
     spawn_destroy(&child);
     L4_Set_MsgTag(L4_Niltag);
-    failed(L4_Call(gone), IPC_NO_PARTNER, IPC_SEND_PHASE,
-           "a partner that was destroyed");
+    failed(L4_Call(gone), IPC_NO_PARTNER, IPC_SEND_PHASE, "a partner that was destroyed");
     thread_destroy(&partner);
     return tap_done();
 }
