@@ -114,6 +114,7 @@ trap_common:
         mov %rsp, %rdi
         mov %gs:CPU_STACK, %rsp
         cld
+        clac                            /* an interrupt keeps the user's AC flag, and with it SMAP off */
         call trap_user
         /* falls through */
 
