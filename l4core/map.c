@@ -159,6 +159,17 @@ static word_t unmap_page(pte_t *e, rights_t taken, bool flush)
     return used;
 }
 
+/* The first address behind `va` that another entry serves, in the lowest table that is there. */
+static vaddr_t next_address(pfn_t root, vaddr_t va)
+{
+    unsigned level = 1;
+
+    while (!space_entry(root, va, level))
+        level++;
+    vaddr_t size = (vaddr_t)1 << (3 + 9 * level);
+    return (va & ~(size - 1)) + size;
+}
+
 word_t map_unmap(struct thread *t, word_t fpage, bool flush)
 {
     vaddr_t base;
@@ -168,11 +179,11 @@ word_t map_unmap(struct thread *t, word_t fpage, bool flush)
     if (!fpage_range(fpage, &base, &bits))
         return fpage & ~(word_t)FPAGE_ALL;
     forest_lock();
-    for (vaddr_t va = base; va < USER_TOP && va - base < (vaddr_t)1 << bits;) {
+    for (vaddr_t va = base; va < USER_TOP && va - base < (vaddr_t)1 << bits;
+         va = next_address(t->env->root, va)) {
         pte_t *e = space_entry(t->env->root, va, 1);
         if (e && arch_pte_present(*e) && !is_utcb(t->env, va))
             used |= unmap_page(e, fpage_rights(fpage), flush);
-        va = e ? va + PAGE_SIZE : (va >> 21 << 21) + ((vaddr_t)1 << 21);
     }
     cpu_tlb_flush(t->env, TLB_ALL);
     forest_unlock();
