@@ -243,9 +243,9 @@ static void a_queued_sender_whose_message_takes_its_own_utcb_stays_dead(void **s
 static void calls_that_this_kernel_grants_nobody_say_so(void **state)
 {
     (void)state;
-    static const enum kip_link refused[] = {LINK_THREAD_CONTROL, LINK_SPACE_CONTROL,
+    static const enum kip_link refused[] = {LINK_THREAD_CONTROL,     LINK_SPACE_CONTROL,
                                             LINK_EXCHANGE_REGISTERS, LINK_SCHEDULE,
-                                            LINK_PROCESSOR_CONTROL, LINK_MEMORY_CONTROL};
+                                            LINK_PROCESSOR_CONTROL,  LINK_MEMORY_CONTROL};
 
     for (unsigned i = 0; i < 6; i++) {
         world_run(p.t);

@@ -81,7 +81,7 @@ static void inside_one_space_threads_know_each_other_by_local_ids(void **state)
     ipc_words(p.t, mate->global_id, L4_NIL, NEVER, 1, 0, 0);
     assert_received(mate, local_id(p.t));
     assert_ptr_equal(ipc_find(p.t, local_id(mate)), mate);
-    assert_null(ipc_find(q.t, local_id(mate))); /* there is nothing there in q's space */
+    assert_null(ipc_find(q.t, local_id(mate)));          /* there is nothing there in q's space */
     assert_ptr_equal(ipc_find(q.t, local_id(p.t)), q.t); /* the same address, another thread */
 }
 
@@ -265,9 +265,9 @@ static void a_reused_number_is_another_thread(void **state)
 static void when_a_thread_goes_its_partners_are_told(void **state)
 {
     (void)state;
-    ipc(q.t, L4_NIL, s.t->global_id, NEVER);             /* waits for s alone */
+    ipc(q.t, L4_NIL, s.t->global_id, NEVER);                /* waits for s alone */
     ipc_words(p.t, s.t->global_id, L4_NIL, NEVER, 1, 0, 0); /* sends to s */
-    ipc(mate, L4_NIL, L4_ANY, NEVER);                    /* waits for anybody */
+    ipc(mate, L4_NIL, L4_ANY, NEVER);                       /* waits for anybody */
     OK(BOSS(cap_delete, s.thread));
     assert_failed(q.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
     assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
