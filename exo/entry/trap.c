@@ -16,14 +16,6 @@
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
-/* Registers that a call does not keep hold nothing of the kernel's afterwards. */
-static void reply(struct regs *r, word_t error, word_t result)
-{
-    r->rax = error;
-    r->rdx = result;
-    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
-}
-
 static void call_exo(struct thread *t, struct regs *r, word_t number)
 {
     const word_t args[SYS_MAX_ARGS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
@@ -33,7 +25,7 @@ static void call_exo(struct thread *t, struct regs *r, word_t number)
     if (e == CALL_AGAIN)
         r->rip -= 2; /* the length of `syscall`; rax still names the call */
     else if (e != CALL_NO_REPLY)
-        reply(r, (word_t)e, result);
+        thread_reply(t, (word_t)e, result);
 }
 
 void trap_call(struct regs *r)
@@ -46,7 +38,7 @@ void trap_call(struct regs *r)
     else if (link < PAGE_SIZE)
         hook_l4_call(t, (unsigned)link / 16);
     else if (!upcall_deliver(t, UPCALL_SYSCALL, r->rax, 0, 0))
-        reply(r, ERR_BAD_CALL, 0);
+        thread_reply(t, ERR_BAD_CALL, 0);
     sched_leave();
 }
 

@@ -125,8 +125,7 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         }
         list_remove(&t->queue);
         t->awaited = NULL;
-        thread_regs(t)->rax = ERR_TIMEOUT;
-        thread_regs(t)->rdx = 0;
+        thread_reply(t, ERR_TIMEOUT, 0);
         sched_wake(t);
     }
 }

@@ -65,6 +65,15 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     return t;
 }
 
+void thread_reply(struct thread *t, word_t error, word_t result)
+{
+    struct regs *r = thread_regs(t);
+
+    r->rax = error;
+    r->rdx = result;
+    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+}
+
 static void start_here(void *argument)
 {
     struct thread *t = argument;
@@ -89,7 +98,7 @@ static void leave_pct(struct thread *t)
     if (!caller)
         return;
     caller->pct_callee = NULL;
-    thread_regs(caller)->rax = ERR_BAD_STATE;
+    thread_reply(caller, ERR_BAD_STATE, 0);
     sched_wake(caller);
 }
 

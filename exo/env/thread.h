@@ -86,6 +86,10 @@ uint32_t thread_number_free(void);
 struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
                            vaddr_t utcb_va);
 
+/* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
+ * nothing of the kernel's afterwards. */
+void thread_reply(struct thread *t, word_t error, word_t result);
+
 /* Starts a stopped thread; stops one for good or until it is started. On any CPU. */
 void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
