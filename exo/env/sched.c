@@ -2,6 +2,7 @@
 #include "exo/env/sched.h"
 
 #include "exo/abi/error.h"
+#include "exo/abi/syscall.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
@@ -229,6 +230,17 @@ void sched_leave(void)
     }
 }
 
+/* A thread of this CPU that is ready and in no queue? */
+static bool has_lost_thread(const struct cpu *c)
+{
+    for (uint32_t n = 0; n < THREAD_MAX; n++) {
+        const struct thread *t = thread_by_number(n);
+        if (t && t->cpu == c->number && t->state == THREAD_READY && list_is_empty(&t->queue))
+            return true;
+    }
+    return false;
+}
+
 const char *sched_check(void)
 {
     struct cpu *c = cpu_this();
@@ -241,6 +253,8 @@ const char *sched_check(void)
             if (QUEUED(l)->state != THREAD_READY)
                 return "S1: a queued thread is not ready";
     }
+    if (has_lost_thread(c))
+        return "S1: a ready thread is not queued";
     uint64_t last = 0;
     for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
         uint64_t deadline = LIST_ITEM(l, struct thread, sleep_link)->deadline;
