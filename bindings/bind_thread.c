@@ -113,6 +113,16 @@ static enum err check_cpu(const struct env *e, slot_t cpu, uint32_t number, stru
     return *out ? ERR_OK : ERR_BAD_CAP;
 }
 
+static bool has_slices(const struct thread *t)
+{
+    const struct cpu *c = cpu_number(t->cpu);
+
+    for (unsigned i = 0; i < SLICE_COUNT; i++)
+        if (c->slices[i] == t)
+            return true;
+    return false;
+}
+
 int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *a, word_t *result)
 {
     rights_t rights = 0;
@@ -127,11 +137,10 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t->state != THREAD_STOPPED)
+    if (t->state != THREAD_STOPPED || (t->cpu != a->number && has_slices(t)))
         return ERR_BAD_STATE;
-    t->cpu = a->number;
+    thread_move(t, a->number);
     t->priority = (uint8_t)a->priority;
-    *thread_mr(t, TCR_PROCESSOR) = a->number;
     return ERR_OK;
 }
 

@@ -94,6 +94,9 @@ void thread_reply(struct thread *t, word_t error, word_t result);
 void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
 
+/* Makes `cpu` the home of a stopped thread; its partners in IPC stay behind and are told. */
+void thread_move(struct thread *t, uint32_t cpu);
+
 /* Stops `t` for ever; its UTCB may go. On any CPU. */
 void thread_kill(struct thread *t);
 
