@@ -231,5 +231,5 @@ void world_check(void)
     const char *broken = world_broken();
 
     if (broken)
-        fail_msg("%s", broken);
+        fail_msg("%s (step %u)", broken, world.step);
 }

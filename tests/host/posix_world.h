@@ -21,7 +21,7 @@ enum call_number {
 };
 
 /* SYS(openat, AT_FDCWD, path): the call with that name; what is not given is 0. */
-#define SYS(...)                              SYS_SPREAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+#define SYS(...) SYS_SPREAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 #define SYS_SPREAD(name, a, b, c, d, e, f, ...)                                                    \
     posix_syscall(NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
@@ -78,7 +78,10 @@ static inline void world_archive(void)
     fake_archive_add("etc/loop", S_IFLNK | 0777, "loop", 4);
     fake_archive_add("etc/up", S_IFLNK | 0777, "/etc/../etc", 11);
     fake_archive_add("etc/nowhere", S_IFLNK | 0777, "missing", 7);
-    fake_archive_add("etc/program", S_IFREG | 0755, "\x7f" "ELF", 4);
+    fake_archive_add("etc/program", S_IFREG | 0755,
+                     "\x7f"
+                     "ELF",
+                     4);
     fake_archive_add(".exo4/secret", S_IFREG | 0644, "x", 1);
     fake_archive_end();
 }
