@@ -19,36 +19,45 @@
 #define INPUT_SLOTS 1024u
 #define STATUS_MAX  255u
 
-/* What arrived at port 1 and has not been taken; what does not fit is lost, as in the device. */
-static struct {
+/* What arrived at a port and has not been taken. While there is no room, bytes stay in the device,
+ * which tells the sender to wait. */
+struct input {
     uint8_t bytes[INPUT_SLOTS];
-    uint32_t first, end; /* run freely                                                     */
-    struct node *notify; /* child of a notification capability; NULL: nobody is told       */
-    uint64_t bits;
-} input;
+    uint32_t first, end; /* run freely */
+};
+
+static struct input inputs[4]; /* by port; 1 and 3 are read */
+static struct node *notify;    /* child of a notification capability when somebody is to be told */
+static uint64_t notify_bits;
 
 void console_init(void)
 {
-    input.notify = arch_phys(boot_frames(1));
-    frame_mark(frame_number(input.notify), 1, FRAME_CPU);
+    notify = arch_phys(boot_frames(1));
+    frame_mark(frame_number(notify), 1, FRAME_CPU);
     arch_console_listen(hook_console_input);
 }
 
-static void input_fill(void)
+static void input_fill(unsigned port)
 {
-    for (int c = arch_console_get(); c >= 0; c = arch_console_get())
-        if (input.end - input.first < INPUT_SLOTS)
-            input.bytes[input.end++ % INPUT_SLOTS] = (uint8_t)c;
+    struct input *in = &inputs[port];
+
+    while (in->end - in->first < INPUT_SLOTS) {
+        int c = arch_console_get(port);
+        if (c < 0)
+            return;
+        in->bytes[in->end++ % INPUT_SLOTS] = (uint8_t)c;
+    }
 }
 
 void hook_console_input(void)
 {
     forest_lock();
-    input_fill();
-    const struct node *parent = node_at(input.notify->parent);
+    input_fill(1);
+    input_fill(3);
+    const struct node *parent = node_at(notify->parent);
     if (parent) {
         const struct cap *c = (const struct cap *)(const void *)parent;
-        notification_raise(frame_memory(c->base), input.bits);
+        notification_raise(frame_memory(c->base), notify_bits);
     }
     forest_unlock();
 }
@@ -84,26 +93,34 @@ int sys_console_write(struct thread *caller, const struct sys_console_write_args
     return ERR_OK;
 }
 
-int sys_console_read(struct thread *caller, const struct sys_console_read_args *a, word_t *result)
+static enum err check_read(const struct env *e, const struct sys_console_read_args *a)
 {
-    const struct cap *c = cap_find(caller->env, a->console, CAP_CONSOLE);
-    uint32_t n = 0;
-    uint8_t byte;
+    const struct cap *c = cap_find(e, a->console, CAP_CONSOLE);
 
-    if (a->count > COUNT_MAX)
+    if ((a->port != 1 && a->port != 3) || a->count > COUNT_MAX)
         return ERR_BAD_ARG;
     if (!c)
         return ERR_BAD_CAP;
     if (!(c->rights & RIGHT_READ))
         return ERR_NO_RIGHT;
-    if (a->count && !space_user(caller->env->root, a->bytes, RIGHT_WRITE))
-        return ERR_BAD_USER;
-    input_fill();
-    for (; n < a->count && input.first != input.end; n++, input.first++) {
-        byte = input.bytes[input.first % INPUT_SLOTS];
+    return a->count == 0 || space_user(e->root, a->bytes, RIGHT_WRITE) ? ERR_OK : ERR_BAD_USER;
+}
+
+int sys_console_read(struct thread *caller, const struct sys_console_read_args *a, word_t *result)
+{
+    enum err e = check_read(caller->env, a);
+    struct input *in = &inputs[a->port & 3];
+    uint32_t n = 0;
+
+    if (e != ERR_OK)
+        return (int)e;
+    input_fill(a->port);
+    for (; n < a->count && in->first != in->end; n++, in->first++) {
+        uint8_t byte = in->bytes[in->first % INPUT_SLOTS];
         if (!space_copy_out(caller->env->root, a->bytes + n, &byte, 1))
             break;
     }
+    input_fill(a->port);
     *result = n;
     return ERR_OK;
 }
@@ -122,10 +139,10 @@ int sys_console_notify(struct thread *caller, const struct sys_console_notify_ar
         return ERR_BAD_CAP;
     if (!(c->rights & RIGHT_READ) || !(target->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (input.notify->parent)
+    if (notify->parent)
         return ERR_IN_USE;
-    node_link(&target->node, input.notify);
-    input.bits = a->bits;
+    node_link(&target->node, notify);
+    notify_bits = a->bits;
     return ERR_OK;
 }
 

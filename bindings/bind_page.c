@@ -126,6 +126,8 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     bool all = frames->kind == CAP_INSPECT;
     const struct env *e = all ? NULL : frame_memory(frames->base);
     *most = RIGHT_READ;
+    if (all && f->type == FRAME_CPU) /* nothing but nodes lies there, of slices and devices */
+        return ERR_OK;
     return table && (all || f->owner == e->number) ? ERR_OK : ERR_BAD_ARG;
 }
 
@@ -174,14 +176,14 @@ int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, wor
     return (int)e;
 }
 
-/* What a binding may have at most: the rights of what it was derived from. */
-static rights_t parent_rights(const pte_t *at)
+/* What a binding may have at most: the rights of the capability it was made by. Who maps a page for
+ * others says with which rights: of such a binding nothing is known but what it has. */
+static rights_t most_rights(const pte_t *at)
 {
     const struct node *parent = node_at(entry_node(at)->parent);
-    pfn_t table;
 
     if (frame_of(frame_number(parent))->type == FRAME_NODES)
-        return arch_pte_rights(*node_entry(parent, &table));
+        return arch_pte_rights(*at);
     const struct cap *c = (const struct cap *)(const void *)parent;
     return c->kind == CAP_FRAMES ? c->rights & PAGE_RIGHTS : RIGHT_READ;
 }
@@ -203,7 +205,7 @@ static enum err protect_one(struct batch *b, rights_t env_rights)
         return ERR_NO_TABLE;
     if (!arch_pte_present(*at))
         return ERR_NOT_BOUND;
-    if (rights & ~parent_rights(at))
+    if (rights & ~most_rights(at))
         return ERR_NO_RIGHT;
     page_restrict(at, rights);
     return ERR_OK;

@@ -48,8 +48,21 @@ static void enter(struct thread *callee, struct thread *caller)
     r->rflags = FLAGS_DEFAULT;
     r->rax = caller->global_id;
     x->pct_caller = caller->global_id;
-    sched_wake(callee);
-    sched_handoff(callee);
+}
+
+/* `t` runs instead of the current thread, which waits in `state`. */
+static void transfer(struct thread *current, unsigned state, struct thread *t)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->choose) { /* something else may have to run: an interrupt came between */
+        sched_block(current, state);
+        sched_wake(t);
+        sched_handoff(t);
+        return;
+    }
+    current->state = (uint8_t)state;
+    sched_direct(c, t);
 }
 
 int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_t *result)
@@ -62,8 +75,8 @@ int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_
         return (int)e;
     caller->pct_callee = callee;
     callee->pct_caller = caller;
-    sched_block(caller, THREAD_PCT_CALLING);
     enter(callee, caller);
+    transfer(caller, THREAD_PCT_CALLING, callee);
     return CALL_NO_REPLY;
 }
 
@@ -73,9 +86,12 @@ int sys_pct_send(struct thread *caller, const struct sys_pct_send_args *a, word_
     enum err e = check_transfer(caller, a->thread, &callee);
 
     (void)result;
-    if (e == ERR_OK)
-        enter(callee, caller);
-    return (int)e;
+    if (e != ERR_OK)
+        return (int)e;
+    enter(callee, caller);
+    sched_wake(callee);
+    sched_handoff(callee);
+    return ERR_OK;
 }
 
 int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, word_t *result)
@@ -85,13 +101,13 @@ int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, w
     (void)a;
     (void)result;
     caller->pct_caller = NULL;
-    sched_block(caller, THREAD_PCT_IDLE);
-    if (!client)
+    if (!client) {
+        sched_block(caller, THREAD_PCT_IDLE);
         return CALL_NO_REPLY;
+    }
     client->pct_callee = NULL;
     copy_message(thread_regs(client), thread_regs(caller));
     thread_regs(client)->rax = ERR_OK;
-    sched_wake(client);
-    sched_handoff(client);
+    transfer(caller, THREAD_PCT_IDLE, client);
     return CALL_NO_REPLY;
 }

@@ -113,7 +113,8 @@ static enum err check_cpu(const struct env *e, slot_t cpu, uint32_t number, stru
     return *out ? ERR_OK : ERR_BAD_CAP;
 }
 
-static bool has_slices(const struct thread *t)
+/* Slices belong to the CPU that a thread lives on: with them it cannot move. */
+static bool has_slice(const struct thread *t)
 {
     const struct cpu *c = cpu_number(t->cpu);
 
@@ -137,7 +138,7 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t->state != THREAD_STOPPED || (t->cpu != a->number && has_slices(t)))
+    if (t->state != THREAD_STOPPED || (t->cpu != a->number && has_slice(t)))
         return ERR_BAD_STATE;
     thread_move(t, a->number);
     t->priority = (uint8_t)a->priority;

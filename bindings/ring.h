@@ -1,8 +1,62 @@
-/* Rings: the network card bound to an environment's memory (exo/abi/ring.h). One frame each. */
+/*
+ * Rings: the network card bound to an environment's memory (exo/abi/ring.h). One frame each.
+ *
+ * A received packet goes to the first ring whose filter takes it, in the order in which the filters
+ * were bound. A packet to send goes to the card from where it lies, so its frames must not change
+ * hands before it has left: whoever takes them away waits for that, or stops the card.
+ *
+ * Invariants. ring_check() tests those of one ring and names the broken one.
+ *   G1  rx_done, tx_taken and tx_done never run ahead of each other: tx_done <= tx_taken <=
+ *       tx_done + RING_SLOTS, counted modulo 2^32
+ *   G2  the slots between tx_done and tx_taken that have not finished are those in flight
+ *   G3  a ring without memory has nothing in flight
+ *
+ * Locking: the forest lock.
+ */
 #pragma once
 
-struct node;
-struct ring;
+#include "exo/abi/cap.h"
+#include "exo/abi/ring.h"
+#include "exo/base/list.h"
+
+#define RINGS_MAX 64u
+
+struct ring {
+    struct node memory;   /* child of the frames' capability; no parent: it was taken back    */
+    struct node filter;   /* child of the graft's capability; no parent: receives nothing     */
+    struct node notify;   /* child of a notification's capability; no parent: nobody is told  */
+    struct list filtered; /* rings with a filter, in the order of binding                    */
+    uint32_t index;       /* in the card's table                                              */
+    uint32_t base, count; /* frames; meaningful while `memory` has a parent                  */
+    uint32_t rx_done;     /* free-running, the kernel's own copies of the header's counters   */
+    uint32_t rx_dropped;
+    uint32_t rx_filtered;
+    uint32_t tx_taken; /* free-running: slots looked at                                    */
+    uint32_t tx_done;
+    uint32_t in_flight; /* packets in the card's hands                                      */
+    uint64_t finished;  /* bit per slot: done, but an earlier one is not                    */
+    bool waits;         /* more is posted than the card had room for                        */
+};
+_Static_assert(offsetof(struct ring, memory) == NODE_AT_MEMORY, "node offsets are ABI");
+_Static_assert(offsetof(struct ring, filter) == NODE_AT_FILTER, "node offsets are ABI");
+_Static_assert(offsetof(struct ring, notify) == NODE_AT_NOTIFY, "node offsets are ABI");
+_Static_assert(sizeof(struct ring) <= PAGE_SIZE, "a ring is one frame");
+
+/* Is there room in the card's table? */
+bool ring_has_room(void);
+
+/* Enters a zeroed ring into the table. `notification` may be NULL. Pre: ring_has_room(). */
+void ring_begin(struct ring *r, struct cap *frames, struct cap *notification);
+
+/* Makes `graft` the ring's filter, in place of the one it had; NULL: none. */
+void ring_set_filter(struct ring *r, struct cap *graft);
+
+/* Gives posted packets to the card as far as it has room; the rest follows by itself. Returns how
+ * many slots were taken. Pre: the ring has its memory. */
+uint32_t ring_take(struct ring *r);
+
+/* What the card has for the kernel: takes it, and gives waiting packets. */
+void ring_serve_card(void);
 
 /* Ends a ring: nothing is received into its memory or sent from it any more on return. */
 void ring_destroy(struct ring *r);
@@ -10,3 +64,6 @@ void ring_destroy(struct ring *r);
 /* A binding that the ring holds (NODE_AT_MEMORY, NODE_AT_FILTER or NODE_AT_NOTIFY) is taken back;
  * unlinks `n`. Without its memory a ring is dead; without filter it receives nothing. */
 void ring_drop(struct ring *r, struct node *n);
+
+/* NULL when G1 to G3 hold, else a sentence that begins with the broken invariant's name. */
+const char *ring_check(const struct ring *r);

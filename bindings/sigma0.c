@@ -142,8 +142,7 @@ static void give_devices(void)
     give(SLOT_CONSOLE, CAP_CONSOLE, rwg, 0, 1);
     give(SLOT_MACHINE, CAP_MACHINE, rwg, 0, 1);
     give(SLOT_INSPECT, CAP_INSPECT, rwg, 0, 1);
-    if (kinfo_get()->nic_present)
-        give(SLOT_NIC, CAP_NIC, rwg, 0, 1);
+    give(SLOT_NIC, CAP_NIC, rwg, 0, 1); /* without a card its use is NO_DEVICE */
     if (boot->archive_bytes)
         give(SLOT_ARCHIVE, CAP_FRAMES, RIGHT_READ | RIGHT_GRANT,
              (pfn_t)(boot->archive_base >> PAGE_BITS),

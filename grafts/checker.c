@@ -237,9 +237,8 @@ enum graft_reason graft_check(const struct graft_input *in, void *work, size_t w
     ASSERT((uintptr_t)work % 16 == 0);
 
     struct checker *c = work;
-    *report = (struct graft_report){.reason = GRAFT_WORK_MEMORY,
-                                    .instruction = GRAFT_NO_INSTRUCTION,
-                                    .reg = GRAFT_NO_REGISTER};
+    *report = (struct graft_report){
+        .reason = GRAFT_WORK_MEMORY, .instruction = GRAFT_NO_INSTRUCTION, .reg = GRAFT_NO_REGISTER};
     if (work_bytes < sizeof *c)
         return GRAFT_WORK_MEMORY;
 
@@ -260,8 +259,8 @@ enum graft_reason graft_check(const struct graft_input *in, void *work, size_t w
         reason = check_values(c);
     if (reason != GRAFT_ACCEPTED)
         return reason;
-    *report = (struct graft_report){.instruction = GRAFT_NO_INSTRUCTION,
-                                    .reg = GRAFT_NO_REGISTER, .steps = c->longest};
+    *report = (struct graft_report){
+        .instruction = GRAFT_NO_INSTRUCTION, .reg = GRAFT_NO_REGISTER, .steps = c->longest};
     *out = (struct graft_program){
         .code = in->code, .count = in->count, .steps = c->longest, .hook = in->hook};
     return GRAFT_ACCEPTED;

@@ -32,9 +32,9 @@ struct graft_claim {
 
 /* What somebody asks to have run: nothing in it has been checked. */
 struct graft_input {
-    const struct insn *code; /* a copy, see above */
-    uint32_t count;          /* slots */
-    uint32_t hook;           /* enum graft_hook */
+    const struct insn *code;          /* a copy, see above */
+    uint32_t count;                   /* slots */
+    uint32_t hook;                    /* enum graft_hook */
     const struct graft_claim *claims; /* ascending by instruction; NULL when there are none */
     uint32_t claim_count;
 };
@@ -87,9 +87,9 @@ struct checker {
     struct checker_open *open;
     uint32_t open_count;
     uint32_t order_count; /* instructions; places[0 .. order_count - 1].order is their order */
-    uint32_t at;        /* the slot being checked */
-    uint32_t longest;   /* steps */
-    bool alive;         /* `now` is a state that can be */
-    struct state now;   /* before, then after, the instruction */
-    struct state taken; /* after a jump that was taken */
+    uint32_t at;          /* the slot being checked */
+    uint32_t longest;     /* steps */
+    bool alive;           /* `now` is a state that can be */
+    struct state now;     /* before, then after, the instruction */
+    struct state taken;   /* after a jump that was taken */
 };

@@ -22,8 +22,8 @@ static struct value loaded(uint8_t form, uint32_t bytes)
     if (bits == 64)
         return value_number(scalar_anything());
     if (form == FORM_LOAD_SIGNED)
-        return value_number(scalar_signed(-((int64_t)1 << (bits - 1)),
-                                          ((int64_t)1 << (bits - 1)) - 1));
+        return value_number(
+            scalar_signed(-((int64_t)1 << (bits - 1)), ((int64_t)1 << (bits - 1)) - 1));
     return value_number(scalar_unsigned(0, ((uint64_t)1 << bits) - 1));
 }
 

@@ -202,8 +202,8 @@ static enum graft_reason compare_pointers(struct checker *c, const struct insn *
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     const struct value dst = c->now.reg[insn_dst(i)];
-    bool is_null = operand->kind == VALUE_NUMBER && scalar_is_constant(&operand->n) &&
-                   operand->n.umin == 0;
+    bool is_null =
+        operand->kind == VALUE_NUMBER && scalar_is_constant(&operand->n) && operand->n.umin == 0;
 
     if (is_null && s->bytes == 8 && (s->op == JUMP_JEQ || s->op == JUMP_JNE)) {
         *goes = s->op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */

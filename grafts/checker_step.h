@@ -18,7 +18,8 @@ enum graft_reason checker_check_form(struct checker *c);
  * jumps to where no instruction begins. Pre: checker_check_form. */
 enum graft_reason checker_find_order(struct checker *c);
 
-/* `state` arrives at `target`, which is checked later. Returns GRAFT_ACCEPTED, WORK_MEMORY or CLAIM. */
+/* `state` arrives at `target`, which is checked later. Returns GRAFT_ACCEPTED, WORK_MEMORY or
+ * CLAIM. */
 enum graft_reason checker_flow(struct checker *c, uint32_t target, const struct state *state);
 
 /* Is register `reg` written, and of one kind? Else refuses. */

@@ -412,6 +412,6 @@ struct scalar scalar_swap(enum swap_op op, int32_t bits, const struct scalar *a)
     if (op == SWAP_LITTLE && bits == 32)
         return zero_extend32(a);
     /* Moves bits and computes nothing, so value and doubt travel alike. */
-    return of_bits((struct bits){alu_swap(op, bits, a->bits.value),
-                                 alu_swap(op, bits, a->bits.unknown)});
+    return of_bits(
+        (struct bits){alu_swap(op, bits, a->bits.value), alu_swap(op, bits, a->bits.unknown)});
 }

@@ -42,5 +42,4 @@ struct scalar scalar_swap(enum swap_op op, int32_t bits, const struct scalar *a)
 
 /* Uses that a jump was taken, or was not, to know more of both operands. False: it cannot have
  * gone that way, and then the operands are not to be used. */
-bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a,
-                   struct scalar *b);
+bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a, struct scalar *b);

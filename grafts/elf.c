@@ -47,9 +47,9 @@ static bool fits(uint64_t offset, uint64_t bytes, size_t within)
 
 static bool is_little_elf64(const struct elf_header *h)
 {
-    return h->ident[0] == 0x7f && h->ident[1] == 'E' && h->ident[2] == 'L' &&
-           h->ident[3] == 'F' && h->ident[4] == 2 /* 64 bits */ && h->ident[5] == 1 /* little */ &&
-           h->ident[6] == 1 && h->version == 1;
+    return h->ident[0] == 0x7f && h->ident[1] == 'E' && h->ident[2] == 'L' && h->ident[3] == 'F' &&
+           h->ident[4] == 2 /* 64 bits */ && h->ident[5] == 1 /* little */ && h->ident[6] == 1 &&
+           h->version == 1;
 }
 
 static enum graft_reason check_header(const struct elf_header *h, size_t bytes)
@@ -79,10 +79,12 @@ static enum graft_reason open_object(const void *image, size_t bytes, struct obj
     if (reason != GRAFT_ACCEPTED)
         return reason;
 
-    *o = (struct object){.image = image,
-                         .bytes = bytes,
-                         .sections = (const struct elf_section *)(const void *)((const uint8_t *)image + h->sections),
-                         .section_count = h->section_count};
+    *o = (struct object){
+        .image = image,
+        .bytes = bytes,
+        .sections =
+            (const struct elf_section *)(const void *)((const uint8_t *)image + h->sections),
+        .section_count = h->section_count};
     const struct elf_section *names = &o->sections[h->name_section];
     if (names->type != SECTION_STRTAB)
         return GRAFT_ELF_SECTION;
@@ -274,8 +276,8 @@ uint32_t graft_elf_line(const void *image, size_t bytes, const struct graft_code
 
     if (open_object(image, bytes, &o) != GRAFT_ACCEPTED || code->section >= o.section_count)
         return 0;
-    struct span strings = btf_part(find_span(&o, ".BTF"), 16);    /* str_off, str_len */
-    struct span lines = btf_part(find_span(&o, ".BTF.ext"), 16);  /* line_info_off, _len */
+    struct span strings = btf_part(find_span(&o, ".BTF"), 16);   /* str_off, str_len */
+    struct span lines = btf_part(find_span(&o, ".BTF.ext"), 16); /* line_info_off, _len */
     if (!strings.at || lines.bytes < 4)
         return 0;
 
@@ -290,7 +292,8 @@ uint32_t graft_elf_line(const void *image, size_t bytes, const struct graft_code
             return 0;
         if (names_section(&o, strings, name, code->section))
             return search_records(lines, offset, count, record_bytes,
-                                  (uint64_t)at * sizeof(struct insn)) >> 10;
+                                  (uint64_t)at * sizeof(struct insn)) >>
+                   10;
         offset += (uint64_t)count * record_bytes;
     }
     return 0;

@@ -1,7 +1,8 @@
 /* Hooks: the table and its fields. */
 #include "grafts/hook.h"
 
-/* clang-format off: X-macro rows */
+/* Laid out by hand: X-macro rows. */
+/* clang-format off */
 #define FIELD(context, member, kind)                                                               \
     {offsetof(struct context, member), sizeof(((struct context *)0)->member), VALUE_##kind},
 #define HOOK(number, name, context, budget, fallback, rows)                                        \

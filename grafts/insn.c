@@ -1,7 +1,8 @@
 /* Instructions: the table of shapes, the well-formedness check, concrete arithmetic. */
 #include "grafts/insn.h"
 
-/* clang-format off: one opcode per column is how the RFC prints them */
+/* Laid out by hand: one opcode per column is how the RFC prints them. */
+/* clang-format off */
 const struct insn_shape insn_shapes[256] = {
 #define ALU(code, name, sign)                              \
     [0x04 | (code)] = {FORM_ALU, ALU_##name, 4, false},    \

@@ -107,8 +107,7 @@ static uint64_t atomic32(uint32_t *p, int32_t op, uint32_t value, uint32_t expec
     case ATOMIC_XCHG & ~ATOMIC_FETCHES:
         return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);
     default: /* CMPXCHG; `expected` becomes the old value when they differ */
-        __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
         return expected;
     }
 }
@@ -127,8 +126,7 @@ static uint64_t atomic64(uint64_t *p, int32_t op, uint64_t value, uint64_t expec
     case ATOMIC_XCHG & ~ATOMIC_FETCHES:
         return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);
     default:
-        __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
         return expected;
     }
 }

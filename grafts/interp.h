@@ -12,12 +12,12 @@
 
 /* Why interp_run came back. */
 enum interp_end {
-    INTERP_EXIT,        /* exit from the outermost function: reg[0] is the result */
-    INTERP_BAD_CODE,    /* malformed instruction, or the program counter left the code */
-    INTERP_BAD_ACCESS,  /* the guard refused an address, or an atomic one is unaligned */
-    INTERP_BAD_CALL,    /* no such helper */
-    INTERP_STACK,       /* calls nested too deeply */
-    INTERP_STEPS,       /* more instructions than allowed */
+    INTERP_EXIT,       /* exit from the outermost function: reg[0] is the result */
+    INTERP_BAD_CODE,   /* malformed instruction, or the program counter left the code */
+    INTERP_BAD_ACCESS, /* the guard refused an address, or an atomic one is unaligned */
+    INTERP_BAD_CALL,   /* no such helper */
+    INTERP_STACK,      /* calls nested too deeply */
+    INTERP_STEPS,      /* more instructions than allowed */
 };
 
 /* Asked before each access and helper call when a program was not checked. */

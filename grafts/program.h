@@ -7,7 +7,7 @@
  * and out of every user's reach for as long as the program may run. */
 struct graft_program {
     const struct insn *code;
-    uint32_t count;   /* slots */
-    uint32_t steps;   /* instructions on the longest path */
-    uint32_t hook;    /* enum graft_hook that it was checked for */
+    uint32_t count; /* slots */
+    uint32_t steps; /* instructions on the longest path */
+    uint32_t hook;  /* enum graft_hook that it was checked for */
 };

@@ -103,8 +103,7 @@ void state_join(struct state *into, const struct state *from, uint32_t at)
 
 /* A claim may give a pointer the base that a join here would give it. Any other base must be the
  * same; and it must be older than this instruction, or another pointer may have got it just now. */
-static bool includes_base(const struct value *a, const struct value *b, uint32_t at,
-                          uint32_t name)
+static bool includes_base(const struct value *a, const struct value *b, uint32_t at, uint32_t name)
 {
     if (a->base == name && a->fixed == 0)
         return true;
@@ -149,8 +148,7 @@ static const char *check_value(const struct value *v)
         return "a value is of an unknown kind";
     if ((n.bits.value & n.bits.unknown) || !scalar_tighten(&n))
         return "S1: a number's parts contradict";
-    if (value_is_pointer(v) &&
-        (n.smin < -STATE_POINTER_RANGE || n.smax > STATE_POINTER_RANGE))
+    if (value_is_pointer(v) && (n.smin < -STATE_POINTER_RANGE || n.smax > STATE_POINTER_RANGE))
         return "S2: a pointer is too far out";
     if (v->fixed < -VALUE_FAR || v->fixed > VALUE_FAR || v->ahead < -VALUE_FAR ||
         v->ahead > VALUE_FAR)

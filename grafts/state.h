@@ -10,10 +10,10 @@
  *
  * Invariants, which the checker keeps:
  *   S1  the five parts of an abstract number do not contradict each other
- *   S2  |n| of a pointer is at most STATE_POINTER_RANGE; so address arithmetic cannot wrap, provided
- *       that packets lie at least twice that far from both ends of the address space
- *   S3  slot[i] holds a value of 8 bytes (then init[i] is 0xff) or VALUE_NONE (then init[i] tells
- *       which of its bytes hold some number); bytes of a torn pointer are never marked
+ *   S2  |n| of a pointer is at most STATE_POINTER_RANGE; so address arithmetic cannot wrap,
+ * provided that packets lie at least twice that far from both ends of the address space S3  slot[i]
+ * holds a value of 8 bytes (then init[i] is 0xff) or VALUE_NONE (then init[i] tells which of its
+ * bytes hold some number); bytes of a torn pointer are never marked
  */
 #pragma once
 
@@ -23,8 +23,8 @@
 #define STATE_POINTER_RANGE ((int64_t)1 << 28) /* bytes; no packet is longer */
 
 enum value_kind {
-    VALUE_NONE,       /* nothing was written */
-    VALUE_MIXED,      /* different kinds on different paths */
+    VALUE_NONE,  /* nothing was written */
+    VALUE_MIXED, /* different kinds on different paths */
     VALUE_NUMBER,
     VALUE_CONTEXT,    /* n: bytes from the context's start */
     VALUE_PACKET,     /* n: bytes from data */

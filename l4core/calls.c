@@ -13,7 +13,8 @@
 
 static void call_ipc(struct thread *t, struct regs *r)
 {
-    ipc_do(t, r->rsi, r->rdx, r->r8);
+    if (!ipc_fast(t, r->rsi, r->rdx, r->r8))
+        ipc_do(t, r->rsi, r->rdx, r->r8);
 }
 
 static void call_thread_switch(struct thread *t, struct regs *r)

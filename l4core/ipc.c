@@ -63,29 +63,18 @@ static void leave(struct thread *t)
         sched_wake(t);
 }
 
-/* Nobody can serve the page fault of `t` any more. Pre: the forest lock is held. */
-static void end_fault(struct thread *t)
-{
-    struct regs *r = thread_regs(t);
-
-    list_remove(&t->send_link);
-    t->ipc_fault = false;
-    r->vector = VECTOR_PAGE_FAULT;
-    env_end(t->env, VECTOR_PAGE_FAULT, r->rip, t->ipc_fault_address);
-}
-
-/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. */
+/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. Who
+ * waits for a pager faults again, and then finds that nobody serves it. */
 static void fail(struct thread *t, unsigned code, unsigned phase)
 {
     if (t->state == THREAD_DEAD)
         return;
+    list_remove(&t->send_link);
     if (t->ipc_fault) {
-        forest_lock();
-        end_fault(t);
-        forest_unlock();
+        t->ipc_fault = false;
+        leave(t);
         return;
     }
-    list_remove(&t->send_link);
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);
     thread_regs(t)->r9 |= TAG_ERROR;
     thread_regs(t)->rsi = L4_NIL;
@@ -227,15 +216,6 @@ void hook_ipc_timeout(struct thread *t)
     fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
-/* The partner of `t` has gone. Pre: the forest lock is held. */
-static void lose_partner(struct thread *t, unsigned phase)
-{
-    if (t->ipc_fault)
-        end_fault(t);
-    else
-        fail(t, IPC_NO_PARTNER, phase);
-}
-
 /* Nobody will ever send to those that wait for `t` alone. */
 static void fail_receivers(const struct thread *t)
 {
@@ -244,7 +224,7 @@ static void fail_receivers(const struct thread *t)
         bool waits = w && w != t && w->cpu == t->cpu && w->state == THREAD_IPC_RECEIVE;
         if (waits && (w->ipc_from == t->global_id ||
                       (w->env == t->env && w->ipc_from == t->utcb_va + UTCB_MR)))
-            lose_partner(w, IPC_RECEIVE_PHASE);
+            fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
     }
 }
 
@@ -256,7 +236,7 @@ void hook_thread_stopping(struct thread *t, bool dies)
     if (!dies)
         return;
     while (!list_is_empty(&t->senders))
-        lose_partner(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_SEND_PHASE);
+        fail(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_NO_PARTNER, IPC_SEND_PHASE);
     fail_receivers(t);
 }
 

@@ -159,15 +159,15 @@ static word_t unmap_page(pte_t *e, rights_t taken, bool flush)
     return used;
 }
 
-/* The first address behind `va` that another entry serves, in the lowest table that is there. */
-static vaddr_t next_address(pfn_t root, vaddr_t va)
+/* First address behind those that the missing table on the way to `va` would serve. */
+static vaddr_t hole_end(pfn_t root, vaddr_t va)
 {
-    unsigned level = 1;
+    unsigned level = MMU_LEVELS;
 
-    while (!space_entry(root, va, level))
-        level++;
-    vaddr_t size = (vaddr_t)1 << (3 + 9 * level);
-    return (va & ~(size - 1)) + size;
+    while (level > 2 && arch_pte_present(*space_entry(root, va, level)))
+        level--;
+    unsigned bits = PAGE_BITS + 9 * (level - 1);
+    return ((va >> bits) + 1) << bits;
 }
 
 word_t map_unmap(struct thread *t, word_t fpage, bool flush)
@@ -179,11 +179,11 @@ word_t map_unmap(struct thread *t, word_t fpage, bool flush)
     if (!fpage_range(fpage, &base, &bits))
         return fpage & ~(word_t)FPAGE_ALL;
     forest_lock();
-    for (vaddr_t va = base; va < USER_TOP && va - base < (vaddr_t)1 << bits;
-         va = next_address(t->env->root, va)) {
+    for (vaddr_t va = base; va < USER_TOP && va - base < (vaddr_t)1 << bits;) {
         pte_t *e = space_entry(t->env->root, va, 1);
         if (e && arch_pte_present(*e) && !is_utcb(t->env, va))
             used |= unmap_page(e, fpage_rights(fpage), flush);
+        va = e ? va + PAGE_SIZE : hole_end(t->env->root, va);
     }
     cpu_tlb_flush(t->env, TLB_ALL);
     forest_unlock();

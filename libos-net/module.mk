@@ -5,6 +5,8 @@ http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.
                 http_pages.c http_text.c)
 http-libs    := libos-net
 
-HOST_TESTS += http ring
+HOST_TESTS += http http_files ring
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
+http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
+                    libos/archive.c
 ring-needs := libos-net/ring.c

@@ -9,6 +9,7 @@
 #include "libos/call.h"
 #include "libos/error.h"
 #include "libos/log.h"
+#include "libos/notify.h"
 #include "libos/region.h"
 #include "libos/slots.h"
 #include "libos/vm.h"
@@ -23,16 +24,8 @@ static struct {
     ip4_addr_t address, mask, gateway; /* when DHCP gives none */
 } net;
 
-static enum err make_notification(void)
-{
-    pfn_t frame;
-    enum err e = region_find(1, &frame);
-
-    if (e == ERR_OK)
-        e = slot_take(&net.notification);
-    return e == ERR_OK ? exo_notification_create(SLOT_MEMORY, frame, net.notification) : e;
-}
-
+/* Here and below the frame is looked for last: taking a slot, or touching memory for the first
+ * time, may take frames too. */
 static enum err make_ring(void)
 {
     pfn_t first, frame;
@@ -42,15 +35,15 @@ static enum err make_ring(void)
     if (e == ERR_OK)
         e = vm_map_frames(net.frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
     if (e == ERR_OK)
-        e = region_find(1, &frame);
-    if (e == ERR_OK)
         e = slot_take(&net.ring_slot);
     if (e != ERR_OK)
         return e;
     ring_begin(&net.ring, (void *)va, RING_BIT);
     ring_netif_bind(net.ring_slot);
-    return exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, net.frames, net.notification,
-                           net.ring_slot);
+    e = region_find(1, &frame);
+    return e != ERR_OK ? e
+                       : exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, net.frames, net.notification,
+                                         net.ring_slot);
 }
 
 /* Has the object's pages bound: the kernel reads what is there and repairs nothing. */
@@ -76,9 +69,9 @@ static enum err bind_filter(const void *object, size_t bytes)
     if (bytes == 0 || bytes > GRAFT_OBJECT_MAX)
         return ERR_BAD_ARG;
     touch(object, bytes);
-    enum err e = region_find(GRAFT_FRAMES(bytes), &frame);
+    enum err e = slot_take(&net.graft);
     if (e == ERR_OK)
-        e = slot_take(&net.graft);
+        e = region_find(GRAFT_FRAMES(bytes), &frame);
     if (e == ERR_OK)
         e = exo_graft_create(SLOT_MEMORY, frame, net.graft, (vaddr_t)&load);
     if (e == ERR_BAD_GRAFT)
@@ -135,7 +128,7 @@ enum err net_open(const struct net_config *config)
         !ip4addr_aton(config->gateway, &net.gateway))
         return ERR_BAD_ARG;
 
-    enum err e = make_notification();
+    enum err e = notify_new(&net.notification);
     if (e == ERR_OK)
         e = make_ring();
     if (e == ERR_OK)
@@ -172,6 +165,13 @@ bool net_poll(uint64_t deadline)
 slot_t net_notification(void)
 {
     return net.notification;
+}
+
+struct net_figures net_figures(void)
+{
+    const volatile struct ring_header *h = net.ring.header;
+
+    return (struct net_figures){h->rx_filtered, h->rx_done, h->rx_dropped, h->tx_done};
 }
 
 struct netif *net_interface(void)

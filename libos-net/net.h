@@ -43,5 +43,14 @@ bool net_poll(uint64_t deadline);
 slot_t net_notification(void);
 #define NET_BITS_FREE (~(word_t)0 << 1)
 
+/* What the kernel counted for the ring. */
+struct net_figures {
+    uint32_t shown;    /* packets that the filter was shown                            */
+    uint32_t received; /* packets that it took and a buffer was there for              */
+    uint32_t dropped;  /* packets that it took and no buffer was there for             */
+    uint32_t sent;
+};
+struct net_figures net_figures(void);
+
 /* The interface, for lwIP's functions. */
 struct netif *net_interface(void);

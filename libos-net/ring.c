@@ -43,6 +43,8 @@ static void post_spares(struct ring *r)
 void ring_begin(struct ring *r, void *memory, uint64_t notify_bits)
 {
     *r = (struct ring){.header = memory, .memory = memory, .spare_count = RING_RX_BUFFERS};
+    for (size_t i = 0; i < sizeof *r->header; i++)
+        ((volatile uint8_t *)memory)[i] = 0;
     for (uint32_t i = 0; i < RING_RX_BUFFERS; i++)
         r->spare[i] = (uint8_t)(RING_RX_BUFFERS - 1 - i);
     r->header->notify_bits = notify_bits;

@@ -29,7 +29,7 @@ struct ring {
 _Static_assert(RING_RX_BUFFERS <= 256, "buffer numbers are bytes");
 
 /* Begins with all slots free and as many receive buffers posted as there are slots. `memory` is
- * RING_FRAMES frames, zeroed. */
+ * RING_FRAMES frames. */
 void ring_begin(struct ring *r, void *memory, uint64_t notify_bits);
 
 uint8_t *ring_rx_memory(const struct ring *r, uint32_t buffer);

@@ -53,6 +53,10 @@
 
 #define SIGNAL_COUNT 64u /* signals are 1 to 64 */
 #define SIGKILL      9u
+#define SIGFPE       8u
+#define SIGTRAP      5u
+#define SIGILL       4u
+#define SIGBUS       7u
 #define SIGSEGV      11u
 #define SIGPIPE      13u
 #define SIGCHLD      17u

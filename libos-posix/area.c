@@ -76,7 +76,7 @@ static void drop(struct process *p, struct area *a)
         p->areas = a->next;
     if (a->next)
         a->next->prev = a->prev;
-    heap_free(&p->arena->heap, a, sizeof *a);
+    core_heap_free(&p->arena->heap, a, sizeof *a);
 }
 
 /* Joins `a` with the area after it when they are of one kind (A3). */
@@ -104,7 +104,7 @@ static void join_range(struct process *p, vaddr_t start, vaddr_t end)
 
 static long add(struct process *p, struct area area)
 {
-    struct area *new = heap_alloc(&p->arena->heap, sizeof *new);
+    struct area *new = core_heap_alloc(&p->arena->heap, sizeof *new);
     if (!new)
         return -ENOMEM;
     *new = area;
@@ -135,7 +135,7 @@ static long split(struct process *p, vaddr_t at)
     for (struct area *a = p->areas; a && a->start < at; a = a->next) {
         if (a->end <= at)
             continue;
-        struct area *upper = heap_alloc(&p->arena->heap, sizeof *upper);
+        struct area *upper = core_heap_alloc(&p->arena->heap, sizeof *upper);
         if (!upper)
             return -ENOMEM;
         *upper = *a;

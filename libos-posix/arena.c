@@ -22,7 +22,7 @@ static const struct linux_termios termios_default = {
 
 static struct process *process_create(struct arena *a)
 {
-    struct process *p = heap_alloc(&a->heap, sizeof *p);
+    struct process *p = core_heap_alloc(&a->heap, sizeof *p);
     if (!p)
         return NULL;
 
@@ -37,8 +37,8 @@ static struct process *process_create(struct arena *a)
         p->limits[i] = (struct linux_rlimit){RLIM_INFINITY, RLIM_INFINITY};
     p->limits[RLIMIT_NOFILE] = (struct linux_rlimit){DESCRIPTOR_COUNT, DESCRIPTOR_COUNT};
     p->limits[RLIMIT_STACK].current = STACK_LIMIT;
-    p->exe = heap_alloc(&a->heap, PATH_MAX);
-    p->command_line = heap_alloc(&a->heap, PAGE_SIZE);
+    p->exe = core_heap_alloc(&a->heap, PATH_MAX);
+    p->command_line = core_heap_alloc(&a->heap, PAGE_SIZE);
     return p->exe && p->command_line ? p : NULL;
 }
 
@@ -50,7 +50,7 @@ struct arena *arena_create(void)
     if (!port_map(l->core_low, heap_low - l->core_low, RIGHT_READ | RIGHT_WRITE))
         return NULL;
     struct arena *a = (struct arena *)l->core_low;
-    heap_init(&a->heap, heap_low, l->core_high);
+    core_heap_init(&a->heap, heap_low, l->core_high);
     a->next_inode = 1;
     a->termios = termios_default;
     a->root = node_create(a, S_IFDIR | 0755);

@@ -54,8 +54,8 @@ struct process {
 
 struct arena {
     struct heap heap;
-    struct process *first;  /* the process of this address space */
-    struct node *root;      /* of the file system */
+    struct process *first; /* the process of this address space */
+    struct node *root;     /* of the file system */
     uint64_t next_inode;
     uint64_t node_count;
     uint64_t page_count;    /* pages that hold file contents */

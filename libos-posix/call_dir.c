@@ -36,7 +36,7 @@ long call_readlink(struct process *p, word_t path, word_t to, word_t capacity)
 
 long call_getcwd(struct process *p, word_t to, word_t capacity)
 {
-    char *path = heap_alloc(&p->arena->heap, PATH_MAX);
+    char *path = core_heap_alloc(&p->arena->heap, PATH_MAX);
     if (!path)
         return -ENOMEM;
 
@@ -45,7 +45,7 @@ long call_getcwd(struct process *p, word_t to, word_t capacity)
         bytes = -ENAMETOOLONG;
     if (bytes > 0 && user_write(p, to, path, (size_t)bytes))
         bytes = -EFAULT;
-    heap_free(&p->arena->heap, path, PATH_MAX);
+    core_heap_free(&p->arena->heap, path, PATH_MAX);
     return bytes;
 }
 

@@ -81,7 +81,7 @@ static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t 
         return 0;
 
     size_t bytes = count * sizeof(struct linux_iovec);
-    struct linux_iovec *parts = heap_alloc(&p->arena->heap, bytes);
+    struct linux_iovec *parts = core_heap_alloc(&p->arena->heap, bytes);
     if (!parts)
         return -ENOMEM;
     long n = user_read(p, parts, vector, bytes);
@@ -92,7 +92,7 @@ static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t 
         io_init_parts(&io, p, parts, count);
         n = transfer(p, fd, &io, NULL, write);
     }
-    heap_free(&p->arena->heap, parts, bytes);
+    core_heap_free(&p->arena->heap, parts, bytes);
     return n;
 }
 
@@ -119,8 +119,8 @@ static long copy_between(struct process *p, struct file *in, struct file *out, u
         struct io io;
         uint64_t from = *at;
 
-        io_init_core(&io, &one, buffer, bytes - done < SENDFILE_BUFFER ? bytes - done
-                                                                       : SENDFILE_BUFFER);
+        io_init_core(&io, &one, buffer,
+                     bytes - done < SENDFILE_BUFFER ? bytes - done : SENDFILE_BUFFER);
         n = file_read(p, in, &io, &from);
         if (n <= 0)
             break;
@@ -147,12 +147,12 @@ long call_sendfile(struct process *p, word_t out_fd, word_t in_fd, word_t offset
         return -EFAULT;
     if ((int64_t)at < 0)
         return -EINVAL;
-    void *buffer = heap_alloc(&p->arena->heap, SENDFILE_BUFFER);
+    void *buffer = core_heap_alloc(&p->arena->heap, SENDFILE_BUFFER);
     if (!buffer)
         return -ENOMEM;
 
     long n = copy_between(p, in, out, &at, count < TRANSFER_MAX ? count : TRANSFER_MAX, buffer);
-    heap_free(&p->arena->heap, buffer, SENDFILE_BUFFER);
+    core_heap_free(&p->arena->heap, buffer, SENDFILE_BUFFER);
     if (n > 0 && !offset)
         in->position = at;
     if (n > 0 && offset && USER_PUT(p, offset, &at))

@@ -141,12 +141,13 @@ long call_mprotect(struct process *p, word_t start, word_t bytes, word_t protect
     return area_protect(p, start, end, rights_of(protection));
 }
 
-/* As in Linux, brk answers with the break that holds, changed or not. */
+/* As in Linux, brk answers with the break that holds, changed or not. A program that the core did
+ * not load has none: 0, which C libraries take as the sign to use mmap. */
 long call_brk(struct process *p, word_t wanted)
 {
     vaddr_t old_end = page_up(p->break_now);
 
-    if (wanted < p->break_low || wanted > port_layout()->program_high)
+    if (!p->break_low || wanted < p->break_low || wanted > port_layout()->program_high)
         return (long)p->break_now;
     vaddr_t new_end = page_up(wanted);
     long e = 0;

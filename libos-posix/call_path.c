@@ -93,8 +93,8 @@ long call_close(struct process *p, word_t fd)
 }
 
 /* Walks to a name that must not exist yet. */
-static long walk_to_new(struct process *p, word_t dirfd, vaddr_t path, bool directory,
-                        char **text, struct walk *w)
+static long walk_to_new(struct process *p, word_t dirfd, vaddr_t path, bool directory, char **text,
+                        struct walk *w)
 {
     long e = user_path(p, path, text);
     if (e)
@@ -132,7 +132,7 @@ long call_mkdir(struct process *p, word_t path, word_t mode)
 /* Gives the link `n` its text, in a heap block of exactly that many bytes. */
 static long link_set_text(struct process *p, struct node *n, const char *target, size_t bytes)
 {
-    char *copy = heap_alloc(&p->arena->heap, bytes);
+    char *copy = core_heap_alloc(&p->arena->heap, bytes);
     if (!copy)
         return -ENOSPC;
     memcpy(copy, target, bytes);

@@ -44,7 +44,7 @@ static long poll_until(struct process *p, vaddr_t at, word_t count, uint64_t dea
 
     if ((uint32_t)count > DESCRIPTOR_COUNT)
         return -EINVAL;
-    if (bytes && !(fds = heap_alloc(&p->arena->heap, bytes)))
+    if (bytes && !(fds = core_heap_alloc(&p->arena->heap, bytes)))
         return -ENOMEM;
 
     long found = user_read(p, fds, at, bytes);
@@ -58,7 +58,7 @@ static long poll_until(struct process *p, vaddr_t at, word_t count, uint64_t dea
     if (found >= 0 && user_write(p, at, fds, bytes))
         found = -EFAULT;
     if (bytes)
-        heap_free(&p->arena->heap, fds, bytes);
+        core_heap_free(&p->arena->heap, fds, bytes);
     return found;
 }
 
@@ -157,12 +157,12 @@ static long select_until(struct process *p, word_t count, const word_t at[3], ui
     if ((int)count < 0)
         return -EINVAL;
 
-    struct sets *s = heap_alloc(&p->arena->heap, sizeof *s);
+    struct sets *s = core_heap_alloc(&p->arena->heap, sizeof *s);
     if (!s)
         return -ENOMEM;
     unsigned limit = (uint32_t)count < SELECT_BITS ? (uint32_t)count : SELECT_BITS;
     long found = select_sets(p, s, limit, at, deadline);
-    heap_free(&p->arena->heap, s, sizeof *s);
+    core_heap_free(&p->arena->heap, s, sizeof *s);
     return found;
 }
 

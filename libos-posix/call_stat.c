@@ -8,8 +8,8 @@
 
 #define NS_PER_SECOND 1000000000u
 #define SECTOR_BYTES  512u
-#define FS_DEVICE     1u           /* number of the one file system: 0:1 */
-#define RAMFS_MAGIC   0x858458f6   /* statfs(2), RAMFS_MAGIC */
+#define FS_DEVICE     1u         /* number of the one file system: 0:1 */
+#define RAMFS_MAGIC   0x858458f6 /* statfs(2), RAMFS_MAGIC */
 
 static const word_t cwd = (word_t)AT_FDCWD;
 
@@ -95,8 +95,7 @@ static struct linux_statx_time statx_time(uint64_t ns)
 long call_statx(struct process *p, word_t dirfd, word_t path, word_t flags, word_t mask, word_t to)
 {
     struct node *n;
-    const word_t known =
-        AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
+    const word_t known = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
 
     if ((flags & ~known) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
         (mask & STATX_RESERVED))

@@ -23,7 +23,7 @@ long call_prlimit64(struct process *p, word_t pid, word_t which, word_t new, wor
         return -EINVAL;
     if ((int32_t)pid && (int32_t)pid != p->pid)
         return -ESRCH;
-    if (new && USER_GET(p, &given, new))
+    if (new &&USER_GET(p, &given, new))
         return -EFAULT;
     before = p->limits[index];
     if (new) {

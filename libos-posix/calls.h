@@ -11,6 +11,7 @@
 #define CALL_PARAMETERS_5 , word_t, word_t, word_t, word_t, word_t
 #define CALL_PARAMETERS_6 , word_t, word_t, word_t, word_t, word_t, word_t
 
-#define CALL(number, name, arguments) long call_##name(struct process *p CALL_PARAMETERS_##arguments);
+#define CALL(number, name, arguments)                                                              \
+    long call_##name(struct process *p CALL_PARAMETERS_##arguments);
 #include "libos-posix/calls.def"
 #undef CALL

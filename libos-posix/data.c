@@ -31,17 +31,17 @@ static uint8_t *page_make(struct arena *a, struct node *n, uint64_t index)
         return page;
 
     if (!n->pages)
-        n->pages = heap_alloc(&a->heap, sizeof *n->pages);
+        n->pages = core_heap_alloc(&a->heap, sizeof *n->pages);
     if (!n->pages)
         return NULL;
     void **slot = &n->pages->at[index / POINTERS_PER_PAGE];
     if (!*slot)
-        *slot = heap_alloc(&a->heap, sizeof(struct page_list));
+        *slot = core_heap_alloc(&a->heap, sizeof(struct page_list));
     struct page_list *list = *slot;
     if (!list)
         return NULL;
 
-    page = heap_alloc(&a->heap, PAGE_SIZE);
+    page = core_heap_alloc(&a->heap, PAGE_SIZE);
     if (!page)
         return NULL;
     size_t old = archive_extent(n, index * PAGE_SIZE);
@@ -113,7 +113,7 @@ static void page_drop(struct arena *a, struct node *n, void **slot)
 {
     if (!*slot)
         return;
-    heap_free(&a->heap, *slot, PAGE_SIZE);
+    core_heap_free(&a->heap, *slot, PAGE_SIZE);
     *slot = NULL;
     n->page_count--;
     a->page_count--;
@@ -132,7 +132,7 @@ static void pages_cut(struct arena *a, struct node *n, uint64_t index)
         for (uint64_t i = first; i < POINTERS_PER_PAGE; i++)
             page_drop(a, n, &list->at[i]);
         if (!first) {
-            heap_free(&a->heap, list, sizeof *list);
+            core_heap_free(&a->heap, list, sizeof *list);
             n->pages->at[l] = NULL;
         }
     }
@@ -141,7 +141,7 @@ static void pages_cut(struct arena *a, struct node *n, uint64_t index)
 void data_free(struct arena *a, struct node *n)
 {
     pages_cut(a, n, 0);
-    heap_free(&a->heap, n->pages, sizeof *n->pages);
+    core_heap_free(&a->heap, n->pages, sizeof *n->pages);
     n->pages = NULL;
 }
 

@@ -5,7 +5,7 @@
 #include "libos-posix/node.h"
 #include "libos-posix/unpack.h"
 
-#define BOUNCE_BYTES ((size_t)512)
+#define BOUNCE_BYTES ((size_t)4096)
 
 /* Numbers as in Linux's list of allocated devices; the streams, links to /proc there, use a major
  * number from its local range. */
@@ -16,11 +16,16 @@ static const struct device {
     uint32_t major, minor;
     enum file_kind kind;
 } devices[] = {
-    {"null", 1, 3, FILE_NULL},        {"zero", 1, 5, FILE_ZERO},
-    {"full", 1, 7, FILE_FULL},        {"random", 1, 8, FILE_RANDOM},
-    {"urandom", 1, 9, FILE_RANDOM},   {"tty", 5, 0, FILE_CONSOLE},
-    {"console", 5, 1, FILE_CONSOLE},  {"stdin", MAJOR_STREAM, 0, FILE_CONSOLE},
-    {"stdout", MAJOR_STREAM, 1, FILE_CONSOLE}, {"stderr", MAJOR_STREAM, 2, FILE_CONSOLE},
+    {"null", 1, 3, FILE_NULL},
+    {"zero", 1, 5, FILE_ZERO},
+    {"full", 1, 7, FILE_FULL},
+    {"random", 1, 8, FILE_RANDOM},
+    {"urandom", 1, 9, FILE_RANDOM},
+    {"tty", 5, 0, FILE_CONSOLE},
+    {"console", 5, 1, FILE_CONSOLE},
+    {"stdin", MAJOR_STREAM, 0, FILE_CONSOLE},
+    {"stdout", MAJOR_STREAM, 1, FILE_CONSOLE},
+    {"stderr", MAJOR_STREAM, 2, FILE_CONSOLE},
 };
 
 bool device_is_descriptor(const struct node *n, word_t *fd)
@@ -145,7 +150,6 @@ const struct file_ops file_ops_null = {
     .read = nothing_read, .write = anything_write, .seekable = true};
 const struct file_ops file_ops_zero = {
     .read = zeros_read, .write = anything_write, .seekable = true};
-const struct file_ops file_ops_full = {
-    .read = zeros_read, .write = full_write, .seekable = true};
+const struct file_ops file_ops_full = {.read = zeros_read, .write = full_write, .seekable = true};
 const struct file_ops file_ops_random = {
     .read = random_read, .write = anything_write, .seekable = true};

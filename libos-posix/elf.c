@@ -92,8 +92,8 @@ long elf_check_segments(const struct elf_header *h, const struct elf_program_hea
             return -ENOEXEC; /* wants a dynamic linker */
         if (headers[i].type != PT_LOAD || !headers[i].memory_bytes)
             continue;
-        long e = segment_is_good(&headers[i], file_bytes) ? segment_add(out, &headers[i])
-                                                          : -ENOEXEC;
+        long e =
+            segment_is_good(&headers[i], file_bytes) ? segment_add(out, &headers[i]) : -ENOEXEC;
         if (e)
             return e;
         const struct elf_segment *s = &out->segments[out->segment_count - 1];

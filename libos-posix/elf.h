@@ -42,7 +42,7 @@ struct elf_image {
     vaddr_t low, high;                             /* whole pages around all segments, as linked */
     vaddr_t align;                                 /* power of two that the bias must keep       */
     vaddr_t entry;                                 /* as linked, in an executable segment        */
-    vaddr_t headers;       /* the program headers in memory, as linked; 0: not loaded */
+    vaddr_t headers; /* the program headers in memory, as linked; 0: not loaded */
     unsigned header_count;
 };
 

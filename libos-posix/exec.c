@@ -104,8 +104,8 @@ static void describe(struct process *p, const struct walk *w, const struct exec_
 
     p->command_line_bytes = 0;
     for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
-        for (const char *c = exec_string(&program->arguments, i);
-             p->command_line_bytes < PAGE_SIZE; c++) {
+        for (const char *c = exec_string(&program->arguments, i); p->command_line_bytes < PAGE_SIZE;
+             c++) {
             p->command_line[p->command_line_bytes++] = *c;
             if (!*c)
                 break;

@@ -17,8 +17,8 @@ struct exec_strings {
 
 struct exec_program {
     struct elf_image image;
-    vaddr_t bias;            /* what is added to every address of the image */
-    const char *name;        /* as the caller gave it: AT_EXECFN */
+    vaddr_t bias;     /* what is added to every address of the image */
+    const char *name; /* as the caller gave it: AT_EXECFN */
     struct exec_strings arguments, environment;
 };
 

@@ -31,11 +31,16 @@ static const struct file_ops file_ops_directory = {.seekable = true};
 static const struct file_ops file_ops_path = {0};
 
 static const struct file_ops *const all_ops[FILE_KINDS] = {
-    [FILE_REGULAR] = &file_ops_regular,     [FILE_DIRECTORY] = &file_ops_directory,
-    [FILE_PATH] = &file_ops_path,           [FILE_CONSOLE] = &file_ops_console,
-    [FILE_NULL] = &file_ops_null,           [FILE_ZERO] = &file_ops_zero,
-    [FILE_FULL] = &file_ops_full,           [FILE_RANDOM] = &file_ops_random,
-    [FILE_TEXT] = &file_ops_text,           [FILE_PIPE_READ] = &file_ops_pipe_read,
+    [FILE_REGULAR] = &file_ops_regular,
+    [FILE_DIRECTORY] = &file_ops_directory,
+    [FILE_PATH] = &file_ops_path,
+    [FILE_CONSOLE] = &file_ops_console,
+    [FILE_NULL] = &file_ops_null,
+    [FILE_ZERO] = &file_ops_zero,
+    [FILE_FULL] = &file_ops_full,
+    [FILE_RANDOM] = &file_ops_random,
+    [FILE_TEXT] = &file_ops_text,
+    [FILE_PIPE_READ] = &file_ops_pipe_read,
     [FILE_PIPE_WRITE] = &file_ops_pipe_write,
 };
 
@@ -46,7 +51,7 @@ const struct file_ops *file_ops(const struct file *f)
 
 struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, uint32_t flags)
 {
-    struct file *f = heap_alloc(&a->heap, sizeof *f);
+    struct file *f = core_heap_alloc(&a->heap, sizeof *f);
     if (!f)
         return NULL;
     *f = (struct file){.kind = kind, .flags = flags, .refs = 1, .node = n};
@@ -66,7 +71,7 @@ void file_release(struct process *p, struct file *f)
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
     node_drop(p->arena, f->node);
-    heap_free(&p->arena->heap, f, sizeof *f);
+    core_heap_free(&p->arena->heap, f, sizeof *f);
 }
 
 struct file *file_get(const struct process *p, word_t fd)
@@ -113,7 +118,7 @@ bool file_may_write(const struct file *f)
 /* The whole text is made at once, so that reads in pieces fit together. */
 static long text_fill(struct process *p, struct file *f)
 {
-    f->buffer = heap_alloc(&p->arena->heap, PAGE_SIZE);
+    f->buffer = core_heap_alloc(&p->arena->heap, PAGE_SIZE);
     if (!f->buffer)
         return -ENOMEM;
     f->buffer_bytes = proc_text(p, f->node, f->buffer, PAGE_SIZE);

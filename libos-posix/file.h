@@ -27,13 +27,13 @@ enum file_kind {
 
 struct file {
     enum file_kind kind;
-    uint32_t flags; /* O_ACCMODE and status flags */
-    uint32_t refs;  /* descriptors, and calls that use it now */
-    struct node *node; /* never NULL; holds one `opens` of it */
-    uint64_t position; /* bytes; for a directory a cookie */
-    void *buffer;          /* FILE_TEXT: its contents; FILE_PIPE_*: the struct pipe */
-    size_t buffer_bytes;   /* FILE_TEXT: length of the contents                     */
-    bool is_error_stream;  /* FILE_CONSOLE: first opened as descriptor 2            */
+    uint32_t flags;       /* O_ACCMODE and status flags */
+    uint32_t refs;        /* descriptors, and calls that use it now */
+    struct node *node;    /* never NULL; holds one `opens` of it */
+    uint64_t position;    /* bytes; for a directory a cookie */
+    void *buffer;         /* FILE_TEXT: its contents; FILE_PIPE_*: the struct pipe */
+    size_t buffer_bytes;  /* FILE_TEXT: length of the contents                     */
+    bool is_error_stream; /* FILE_CONSOLE: first opened as descriptor 2            */
 };
 
 /* What a kind does. NULL: reading or writing is EINVAL (EISDIR for a directory). `position` is

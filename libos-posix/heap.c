@@ -8,11 +8,11 @@ static unsigned class_of(size_t bytes)
 {
     unsigned class = 0;
     while (HEAP_LEAST << class < bytes)
-        class++;
+        class ++;
     return class;
 }
 
-void heap_init(struct heap *h, vaddr_t low, vaddr_t high)
+void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high)
 {
     *h = (struct heap){.next = low, .mapped = low, .limit = high};
 }
@@ -35,7 +35,7 @@ static void *carve(struct heap *h, size_t bytes)
     return (void *)start;
 }
 
-void *heap_alloc(struct heap *h, size_t bytes)
+void *core_heap_alloc(struct heap *h, size_t bytes)
 {
     unsigned class = class_of(bytes);
     size_t size = HEAP_LEAST << class;
@@ -52,7 +52,7 @@ void *heap_alloc(struct heap *h, size_t bytes)
     return block;
 }
 
-void heap_free(struct heap *h, void *block, size_t bytes)
+void core_heap_free(struct heap *h, void *block, size_t bytes)
 {
     if (!block)
         return;

@@ -8,28 +8,28 @@
 
 #include "exo/abi/types.h"
 
-#define HEAP_CLASSES   12u          /* 32 bytes to 64 KiB */
-#define HEAP_LEAST     ((size_t)32) /* bytes in a block of class 0; also the alignment */
-#define HEAP_MOST      (HEAP_LEAST << (HEAP_CLASSES - 1))
-#define HEAP_STEP      ((size_t)256 * 1024) /* bytes asked of the platform at once */
+#define HEAP_CLASSES 12u          /* 32 bytes to 64 KiB */
+#define HEAP_LEAST   ((size_t)32) /* bytes in a block of class 0; also the alignment */
+#define HEAP_MOST    (HEAP_LEAST << (HEAP_CLASSES - 1))
+#define HEAP_STEP    ((size_t)256 * 1024) /* bytes asked of the platform at once */
 
 struct heap_block {
     struct heap_block *next;
 };
 
 struct heap {
-    vaddr_t next;    /* first byte never handed out           */
-    vaddr_t mapped;  /* end of what the platform has given    */
-    vaddr_t limit;   /* end of the core range                 */
-    size_t in_use;   /* bytes in blocks that are handed out   */
+    vaddr_t next;   /* first byte never handed out           */
+    vaddr_t mapped; /* end of what the platform has given    */
+    vaddr_t limit;  /* end of the core range                 */
+    size_t in_use;  /* bytes in blocks that are handed out   */
     struct heap_block *free[HEAP_CLASSES];
 };
 
 /* Starts a heap in [low, high), of which nothing is mapped yet. */
-void heap_init(struct heap *h, vaddr_t low, vaddr_t high);
+void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high);
 
 /* Zeroed memory, or NULL when the platform gives no more. Pre: 0 < bytes <= HEAP_MOST. */
-void *heap_alloc(struct heap *h, size_t bytes);
+void *core_heap_alloc(struct heap *h, size_t bytes);
 
-/* Pre: `block` came from heap_alloc with the same `bytes`. NULL is allowed. */
-void heap_free(struct heap *h, void *block, size_t bytes);
+/* Pre: `block` came from core_heap_alloc with the same `bytes`. NULL is allowed. */
+void core_heap_free(struct heap *h, void *block, size_t bytes);

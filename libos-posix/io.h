@@ -7,9 +7,9 @@ struct io {
     const struct process *process; /* NULL: the parts are the core's own memory */
     const struct linux_iovec *parts;
     size_t part_count;
-    size_t part;       /* the part that is being used    */
-    size_t part_done;  /* bytes of it that are done      */
-    size_t left;       /* bytes of the whole not done yet */
+    size_t part;      /* the part that is being used    */
+    size_t part_done; /* bytes of it that are done      */
+    size_t left;      /* bytes of the whole not done yet */
 };
 
 /* One part: `one` keeps the description and must live as long as the io. */

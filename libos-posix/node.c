@@ -17,7 +17,7 @@ static struct entry **bucket_of(struct arena *a, const struct node *dir, const c
 
 struct node *node_create(struct arena *a, uint32_t mode)
 {
-    struct node *n = heap_alloc(&a->heap, sizeof *n);
+    struct node *n = core_heap_alloc(&a->heap, sizeof *n);
     if (!n)
         return NULL;
 
@@ -47,8 +47,8 @@ void node_release(struct arena *a, struct node *n)
         return;
     data_free(a, n);
     if (n->text_owned)
-        heap_free(&a->heap, (void *)(uintptr_t)n->archive, n->archive_bytes);
-    heap_free(&a->heap, n, sizeof *n);
+        core_heap_free(&a->heap, (void *)(uintptr_t)n->archive, n->archive_bytes);
+    core_heap_free(&a->heap, n, sizeof *n);
     a->node_count--;
 }
 
@@ -92,7 +92,7 @@ long entry_add(struct arena *a, struct node *dir, const char *name, size_t bytes
     if (!dir->links || (dir != a->root && !dir->self))
         return -ENOENT; /* removed, and only held open */
 
-    struct entry *e = heap_alloc(&a->heap, sizeof *e + bytes);
+    struct entry *e = core_heap_alloc(&a->heap, sizeof *e + bytes);
     if (!e)
         return -ENOSPC;
 
@@ -132,7 +132,7 @@ void entry_remove(struct arena *a, struct entry *e)
         n->self = NULL;
         dir->links--;
     }
-    heap_free(&a->heap, e, sizeof *e + e->bytes);
+    core_heap_free(&a->heap, e, sizeof *e + e->bytes);
     node_release(a, n);
 }
 

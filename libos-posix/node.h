@@ -28,20 +28,20 @@ struct node {
     uint64_t ino;
     uint32_t mode; /* type and permissions */
     uint32_t uid, gid;
-    uint32_t links;                /* N1 */
-    uint32_t opens;                /* open files and working directories that hold it  */
-    uint64_t size;                 /* bytes                                            */
-    uint64_t atime, mtime, ctime;  /* ns since 1970                                    */
-    uint32_t major, minor;         /* of a device                                      */
+    uint32_t links;               /* N1 */
+    uint32_t opens;               /* open files and working directories that hold it  */
+    uint64_t size;                /* bytes                                            */
+    uint64_t atime, mtime, ctime; /* ns since 1970                                    */
+    uint32_t major, minor;        /* of a device                                      */
     enum made_up made_up;
-    const uint8_t *archive;        /* file: initial contents; link: text; or NULL      */
-    uint64_t archive_bytes;        /* how many of them still count                     */
-    bool text_owned;               /* link: `archive` is a heap block of archive_bytes */
-    struct page_list *pages;       /* file: list of lists of pages in RAM, or NULL     */
-    uint64_t page_count;           /* file: pages in RAM                               */
-    struct entry *first, *last;    /* directory: its entries, by ascending cookie      */
-    struct entry *self;            /* directory: the entry that names it; root: NULL   */
-    uint64_t next_cookie;          /* directory                                        */
+    const uint8_t *archive;     /* file: initial contents; link: text; or NULL      */
+    uint64_t archive_bytes;     /* how many of them still count                     */
+    bool text_owned;            /* link: `archive` is a heap block of archive_bytes */
+    struct page_list *pages;    /* file: list of lists of pages in RAM, or NULL     */
+    uint64_t page_count;        /* file: pages in RAM                               */
+    struct entry *first, *last; /* directory: its entries, by ascending cookie      */
+    struct entry *self;         /* directory: the entry that names it; root: NULL   */
+    uint64_t next_cookie;       /* directory                                        */
 };
 
 struct entry {

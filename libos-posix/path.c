@@ -39,8 +39,7 @@ static bool part_take(const char **text, const char *end, struct part *out)
 
 static bool part_is_dots(const struct part *part)
 {
-    return part->name[0] == '.' &&
-           (part->bytes == 1 || (part->bytes == 2 && part->name[1] == '.'));
+    return part->name[0] == '.' && (part->bytes == 1 || (part->bytes == 2 && part->name[1] == '.'));
 }
 
 static long walk_text(struct process *p, struct walk *w, const char *text, size_t bytes,

@@ -12,9 +12,9 @@
 
 struct pipe {
     bool has_reader, has_writer;
-    size_t start;  /* of what waits, in `ring` */
+    size_t start;   /* of what waits, in `ring` */
     size_t waiting; /* bytes */
-    uint8_t *ring; /* PIPE_BYTES */
+    uint8_t *ring;  /* PIPE_BYTES */
 };
 
 size_t pipe_waiting(const struct file *f)
@@ -26,17 +26,17 @@ static void pipe_free(struct arena *a, struct pipe *pipe)
 {
     if (!pipe)
         return;
-    heap_free(&a->heap, pipe->ring, PIPE_BYTES);
-    heap_free(&a->heap, pipe, sizeof *pipe);
+    core_heap_free(&a->heap, pipe->ring, PIPE_BYTES);
+    core_heap_free(&a->heap, pipe, sizeof *pipe);
 }
 
 static struct pipe *pipe_alloc(struct arena *a)
 {
-    struct pipe *pipe = heap_alloc(&a->heap, sizeof *pipe);
+    struct pipe *pipe = core_heap_alloc(&a->heap, sizeof *pipe);
     if (!pipe)
         return NULL;
     *pipe = (struct pipe){.has_reader = true, .has_writer = true};
-    pipe->ring = heap_alloc(&a->heap, PIPE_BYTES);
+    pipe->ring = core_heap_alloc(&a->heap, PIPE_BYTES);
     if (!pipe->ring) {
         pipe_free(a, pipe);
         return NULL;

@@ -79,6 +79,9 @@ void port_entropy(void *bytes, size_t count);
 /* Ends the program with `status` (0 to 255). */
 _Noreturn void port_exit(int status);
 
+/* The stack that this program was started on, [*low, *high): for a program linked with the core. */
+void port_stack_get(vaddr_t *low, vaddr_t *high);
+
 /* The boot archive: cpio (newc), possibly several one after another; readable for ever.
  * NULL with *bytes = 0 when there is none. */
 const void *port_archive(size_t *bytes);

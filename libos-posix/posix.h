@@ -45,8 +45,8 @@ long posix_exec(const struct posix_exec *request, struct posix_start *out);
 struct posix_signal {
     unsigned number;
     struct linux_sigaction action;
-    uint64_t old_mask;          /* to be restored when the handler returns */
-    struct linux_stack stack;   /* the alternate stack; meaningful if action.flags asks for it */
+    uint64_t old_mask;        /* to be restored when the handler returns */
+    struct linux_stack stack; /* the alternate stack; meaningful if action.flags asks for it */
 };
 
 /* Takes the next pending signal that is not blocked and has a handler, and blocks what its action

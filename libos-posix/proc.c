@@ -120,7 +120,7 @@ static long made_read(struct process *p, struct file *f, struct io *io, uint64_t
 
 static void made_close(struct process *p, struct file *f)
 {
-    heap_free(&p->arena->heap, f->buffer, PAGE_SIZE);
+    core_heap_free(&p->arena->heap, f->buffer, PAGE_SIZE);
 }
 
 const struct file_ops file_ops_text = {.read = made_read, .close = made_close, .seekable = true};

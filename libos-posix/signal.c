@@ -80,9 +80,9 @@ long call_rt_sigaction(struct process *p, word_t number, word_t new, word_t old,
 
     if (set_bytes != sizeof p->signals.blocked || !index || index > SIGNAL_COUNT)
         return -EINVAL;
-    if (new && cannot_change(index))
+    if (new &&cannot_change(index))
         return -EINVAL;
-    if (new && USER_GET(p, &given, new))
+    if (new &&USER_GET(p, &given, new))
         return -EFAULT;
     before = p->signals.action[index - 1];
     if (old && USER_PUT(p, old, &before))
@@ -102,7 +102,7 @@ long call_rt_sigprocmask(struct process *p, word_t how, word_t new, word_t old, 
 
     if (set_bytes != sizeof set)
         return -EINVAL;
-    if (new && USER_GET(p, &set, new))
+    if (new &&USER_GET(p, &set, new))
         return -EFAULT;
     if (old && USER_PUT(p, old, &before))
         return -EFAULT;
@@ -138,7 +138,7 @@ long call_sigaltstack(struct process *p, word_t new, word_t old)
 {
     struct linux_stack given, before = p->signals.stack;
 
-    if (new && USER_GET(p, &given, new))
+    if (new &&USER_GET(p, &given, new))
         return -EFAULT;
     if (old && USER_PUT(p, old, &before))
         return -EFAULT;

@@ -98,7 +98,7 @@ static struct node *link_find(struct unpack *u, const struct cpio_entry *c)
 
 static bool link_remember(struct unpack *u, const struct cpio_entry *c, struct node *n)
 {
-    struct hard_link *l = heap_alloc(&u->arena->heap, sizeof *l);
+    struct hard_link *l = core_heap_alloc(&u->arena->heap, sizeof *l);
     struct hard_link **bucket = link_bucket(u, c);
 
     if (!l)
@@ -117,7 +117,7 @@ static void links_forget(struct unpack *u)
             struct hard_link *l = u->links[i];
             u->links[i] = l->next;
             node_drop(u->arena, l->node);
-            heap_free(&u->arena->heap, l, sizeof *l);
+            core_heap_free(&u->arena->heap, l, sizeof *l);
         }
     }
 }
@@ -191,7 +191,7 @@ static long add(struct unpack *u, const struct cpio_entry *c)
 long unpack_archive(struct arena *a, const void *archive, size_t bytes)
 {
     size_t table = LINK_BUCKETS * sizeof(struct hard_link *);
-    struct unpack u = {a, heap_alloc(&a->heap, table)};
+    struct unpack u = {a, core_heap_alloc(&a->heap, table)};
     struct cpio_reader r = {archive, bytes};
     struct cpio_entry c;
     long e;
@@ -205,6 +205,6 @@ long unpack_archive(struct arena *a, const void *archive, size_t bytes)
             break;
     }
     links_forget(&u);
-    heap_free(&a->heap, u.links, table);
+    core_heap_free(&a->heap, u.links, table);
     return e;
 }

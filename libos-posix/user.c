@@ -56,7 +56,7 @@ long user_string(const struct process *p, char *to, size_t capacity, vaddr_t fro
 
 long user_path(struct process *p, vaddr_t from, char **out)
 {
-    char *path = heap_alloc(&p->arena->heap, PATH_MAX);
+    char *path = core_heap_alloc(&p->arena->heap, PATH_MAX);
     if (!path)
         return -ENOMEM;
 
@@ -71,5 +71,5 @@ long user_path(struct process *p, vaddr_t from, char **out)
 
 void user_path_free(struct process *p, char *path)
 {
-    heap_free(&p->arena->heap, path, PATH_MAX);
+    core_heap_free(&p->arena->heap, path, PATH_MAX);
 }

@@ -42,3 +42,7 @@ enum err archive_find(const struct archive *a, const char *name, struct archive_
 /* Maps the archive that the program holds in SLOT_ARCHIVE. BAD_CAP: it holds none. Errors of
  * vm_map_frames. Pre: vm_init(). */
 enum err archive_map(struct archive *a);
+
+/* The words of a member, each ended by a NUL, as a list ended by NULL; an empty list when there is
+ * no such member. From the heap. NO_MEM. */
+enum err archive_words(const struct archive *a, const char *name, const char ***words);

@@ -19,7 +19,7 @@ static inline const volatile struct frame_info *book_frame(pfn_t pfn)
 
 static inline const volatile struct cpu_info *book_cpu(uint32_t number)
 {
-    return (const volatile struct cpu_info *)WINDOW_CPUS + number;
+    return (const volatile struct cpu_info *)(WINDOW_CPUS + (vaddr_t)number * CPU_STRIDE);
 }
 
 /* Thread control register TCR_* of the running thread. */

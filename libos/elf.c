@@ -7,6 +7,7 @@
 #define TYPE_DYN   3u
 #define PT_LOAD    1u
 #define PT_INTERP  3u
+#define PT_NOTE    4u
 #define PT_PHDR    6u
 #define FLAG_EXEC  1u
 #define FLAG_WRITE 2u
@@ -159,4 +160,41 @@ void elf_fill_page(const struct elf_program *program, const void *bytes, vaddr_t
             memcpy((uint8_t *)page + (from - va),
                    (const uint8_t *)bytes + s->file_offset + (from - s->va), to - from);
     }
+}
+
+/* Each note is three words, the owner with its NUL, and a description; both padded to words. */
+static bool find_note(const uint8_t *notes, uint64_t length, const char *owner, uint32_t type)
+{
+    uint64_t at = 0, owner_bytes = strlen(owner) + 1;
+
+    while (is_inside(at, 12, length)) {
+        uint32_t h[3]; /* bytes of the owner, of the description, type */
+        memcpy(h, notes + at, sizeof h);
+        at += sizeof h;
+        uint64_t whole = (((uint64_t)h[0] + 3) & ~3ull) + (((uint64_t)h[1] + 3) & ~3ull);
+        if (h[2] == type && h[0] == owner_bytes && is_inside(at, h[0], length) &&
+            !memcmp(notes + at, owner, owner_bytes))
+            return true;
+        at += whole;
+    }
+    return false;
+}
+
+bool elf_has_note(const void *bytes, size_t length, const char *owner, uint32_t type)
+{
+    struct file_header h;
+
+    if (length < sizeof h)
+        return false;
+    memcpy(&h, bytes, sizeof h);
+    if (!check_file_header(&h, length))
+        return false;
+    for (uint32_t i = 0; i < h.program_count; i++) {
+        struct program_header ph;
+        memcpy(&ph, (const uint8_t *)bytes + h.program_offset + i * sizeof ph, sizeof ph);
+        if (ph.type == PT_NOTE && is_inside(ph.offset, ph.file_bytes, length) &&
+            find_note((const uint8_t *)bytes + ph.offset, ph.file_bytes, owner, type))
+            return true;
+    }
+    return false;
 }

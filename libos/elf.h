@@ -44,3 +44,6 @@ rights_t elf_page_rights(const struct elf_program *program, vaddr_t va);
 /* Writes what the file holds for [va, va + PAGE_SIZE) to `page`, whose bytes are zero before.
  * Pre: `program` was read from the same `bytes`. */
 void elf_fill_page(const struct elf_program *program, const void *bytes, vaddr_t va, void *page);
+
+/* Is there a note (System V ABI, "Note Section") of this owner and type? For bytes of any kind. */
+bool elf_has_note(const void *bytes, size_t length, const char *owner, uint32_t type);

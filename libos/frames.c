@@ -51,3 +51,12 @@ slot_t frames_slot(pfn_t frame)
 {
     return frame_pool_slot(&pool, frame);
 }
+
+uint64_t frames_free_count(void)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < pool.chunk_count; i++)
+        count += pool.chunks[i].free;
+    return count;
+}

@@ -14,3 +14,6 @@ void frames_give(pfn_t first, uint32_t count);
 
 /* The CAP_FRAMES slot to bind `frame` by; SLOT_NONE: it is not from here. */
 slot_t frames_slot(pfn_t frame);
+
+/* Frames that are kept for pages and not used. */
+uint64_t frames_free_count(void);

@@ -44,6 +44,15 @@ void log_line(const char *format, ...)
     va_end(list);
 }
 
+void log_error_line(const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    log_list(LOG_PORT_ERROR, format, list);
+    va_end(list);
+}
+
 void log_kernel_line(const char *format, ...)
 {
     va_list list;

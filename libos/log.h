@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define LOG_PORT_CONSOLE 1u
+#define LOG_PORT_ERROR   2u
 #define LOG_PORT_KERNEL  3u /* where the kernel reports, too: what people who debug read */
 
 /* Bytes as they are; all of them, however many. They must be bound memory, or be readable through
@@ -13,4 +14,5 @@ void log_bytes(uint32_t port, const void *bytes, size_t count);
 
 /* A formatted line (libos/print.h), cut at 512 bytes, with its newline added. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_error_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_kernel_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -14,6 +14,7 @@ static pfn_t low, high;             /* frames [low, high) */
 static pfn_t hint;                  /* a search begins here */
 static pfn_t dirty_low, dirty_high; /* frames given back lie in [dirty_low, dirty_high) */
 static struct promise promises[REGION_PROMISES_MAX];
+static uint32_t promise_end; /* places from here on are not in use */
 
 enum err region_init(void)
 {
@@ -28,7 +29,7 @@ enum err region_init(void)
 
 static const struct promise *promise_at(pfn_t pfn)
 {
-    for (uint32_t i = 0; i < REGION_PROMISES_MAX; i++)
+    for (uint32_t i = 0; i < promise_end; i++)
         if (pfn - promises[i].first < promises[i].count)
             return &promises[i];
     return NULL;
@@ -139,6 +140,8 @@ enum err region_promise(uint32_t count, pfn_t *first)
         run = is_free(pfn) ? run + 1 : 0;
         if (run == count) {
             *unused = (struct promise){pfn, count};
+            if (promise_end <= unused - promises)
+                promise_end = (uint32_t)(unused - promises) + 1;
             *first = pfn;
             return ERR_OK;
         }
@@ -148,9 +151,11 @@ enum err region_promise(uint32_t count, pfn_t *first)
 
 void region_release(pfn_t first)
 {
-    for (uint32_t i = 0; i < REGION_PROMISES_MAX; i++)
+    for (uint32_t i = 0; i < promise_end; i++)
         if (promises[i].count && promises[i].first == first)
             promises[i].count = 0;
+    while (promise_end && !promises[promise_end - 1].count)
+        promise_end--;
     if (first < hint)
         hint = first;
 }

@@ -11,7 +11,6 @@
 
 #define GRAFT_MAX_INSTRUCTIONS 4096u /* 8-byte slots; a 64-bit load takes two */
 #define GRAFT_STACK_BYTES      512u
-#define GRAFT_MAX_OBJECT       (1u << 20) /* bytes of an ELF object that a loader copies */
 #define GRAFT_NO_REGISTER      255u
 #define GRAFT_NO_INSTRUCTION   0xffffffffu
 

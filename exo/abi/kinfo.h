@@ -62,7 +62,7 @@ struct env_info {
     uint32_t frames; /* frames it owns, of any type                                         */
     uint32_t threads;
     uint32_t state;    /* ENV_*                                                               */
-    uint32_t death;    /* why: vector of the fault that ended it, or 0                        */
+    uint32_t death;    /* 1 + vector of the fault that ended it; 0: no fault              */
     uint64_t death_ip; /* where                                                               */
     uint64_t death_addr;
     uint32_t captables[4]; /* frames of its first capability tables                            */
@@ -81,9 +81,9 @@ struct cpu_info {
     uint32_t number;
     uint32_t apic_id;
     uint32_t online;
-    uint32_t position; /* slice being run                                         */
-    uint32_t thread;   /* thread running now; 0: idle                             */
-    uint32_t unused;
+    uint32_t position;       /* slice being run                                         */
+    uint32_t thread;         /* thread running now; 0: idle                             */
+    uint32_t slice_nodes;    /* frame of the nodes of its slices                      */
     uint64_t entries;        /* times the kernel was entered                            */
     uint64_t space_switches; /* times the top page table was changed                    */
     uint64_t tlb_flushes;    /* pages or spaces invalidated beside those                */

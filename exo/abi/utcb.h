@@ -81,4 +81,5 @@ struct utcb_exo {
     uint64_t repossessed_count;
     uint64_t repossessed[REPOSSESSED_MAX]; /* what was taken: kind << 32 | name  */
 };
-_Static_assert(sizeof(struct utcb_exo) <= UTCB_BYTES - UTCB_EXO, "the UTCB is one page");
+#define UTCB_LIBRARY 0xf00u /* from here to its end the page is the library's own */
+_Static_assert(sizeof(struct utcb_exo) <= UTCB_LIBRARY - UTCB_EXO, "the UTCB is one page");

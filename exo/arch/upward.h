@@ -10,9 +10,18 @@ _Noreturn void kernel_main(paddr_t start_info);
 /* Another CPU, set up, on its own stack. */
 _Noreturn void cpu_main(void);
 
-/* The user entered by an instruction meant for it; by an exception or interrupt. Then arch_resume.
- */
-void trap_call(struct regs *r);
+/* What a call returns, in the two registers of the C convention. */
+struct reply {
+    word_t error, result;
+};
+
+/* The user made exokernel call `number` (below 256). Returns to the same thread, or not at all. */
+struct reply trap_call(struct regs *r, word_t number);
+
+/* The user entered through the page of L4 stubs, at `offset`; by `syscall` with a number that is
+ * not the kernel's; by an exception or interrupt. Then arch_resume. */
+void trap_link(struct regs *r, unsigned offset);
+void trap_reflect(struct regs *r);
 void trap_user(struct regs *r);
 
 /* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it

@@ -6,14 +6,16 @@
 
 /* Decode. A register that does not fit its field is an error, never a truncation. */
 #define ARG(type, field)                                                                           \
-    a.field = (type)*reg;                                                                          \
-    if (a.field != *reg++)                                                                         \
+    a.field = (type)regs_argument(r, n);                                                           \
+    if (a.field != regs_argument(r, n++))                                                          \
         return ERR_BAD_ARG;
 #define SYSCALL(number, name, args)                                                                \
-    static int enter_##name(struct thread *caller, const word_t *reg, word_t *result)              \
+    static int enter_##name(struct thread *caller, const struct regs *r, word_t *result)           \
     {                                                                                              \
         struct sys_##name##_args a = {.end_of_arguments = 0};                                      \
-        (void)reg;                                                                                 \
+        unsigned n = 0;                                                                            \
+        (void)r;                                                                                   \
+        (void)n;                                                                                   \
         args return sys_##name(caller, &a, result);                                                \
     }
 #include "exo/abi/syscalls.def"
@@ -27,18 +29,18 @@
 #undef SYSCALL
 #undef ARG
 
-static int (*const enter[])(struct thread *, const word_t *, word_t *) = {
+static int (*const enter[])(struct thread *, const struct regs *, word_t *) = {
 #define SYSCALL(number, name, args) [number] = enter_##name,
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
 };
 
-int dispatch(struct thread *caller, word_t number, const word_t reg[6], word_t *result)
+int dispatch(struct thread *caller, word_t number, const struct regs *r, word_t *result)
 {
     if (number >= sizeof enter / sizeof enter[0] || !enter[number])
         return ERR_BAD_CALL;
     forest_lock();
-    int e = enter[number](caller, reg, result);
+    int e = enter[number](caller, r, result);
     forest_unlock();
     return e;
 }

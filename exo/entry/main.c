@@ -146,6 +146,7 @@ _Noreturn void kernel_main(paddr_t start_info)
 #define INIT(function) function();
 #include "exo/entry/init.def"
 #undef INIT
+    print("ready\n"); /* the host may send input from now on */
     print("exo4: %u CPUs, %u frames, entering sigma0\n", cpu_count, frame_count());
     cpu_main();
 }

@@ -1,4 +1,5 @@
 /* What the CPU brings: calls, exceptions and interrupts, each to who decides about it. */
+#include "exo/abi/kip.h"
 #include "exo/arch/cpu.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/upward.h"
@@ -16,30 +17,43 @@
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
-static void call_exo(struct thread *t, struct regs *r, word_t number)
+struct reply trap_call(struct regs *r, word_t number)
 {
-    const word_t args[SYS_MAX_ARGS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
-    word_t result = 0;
-    int e = dispatch(t, number, args, &result);
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    struct reply reply = {.result = 0};
+    int e = dispatch(t, number, r, &reply.result);
 
+    c->info->entries++;
+    reply.error = (word_t)e;
+    if (!c->choose && e < CALL_NO_REPLY)
+        return reply;
     if (e == CALL_AGAIN)
         r->rip -= 2; /* the length of `syscall`; rax still names the call */
-    else if (e != CALL_NO_REPLY)
-        thread_reply(t, (word_t)e, result);
+    else if (e != CALL_NO_REPLY && c->current == t)
+        thread_reply(t, reply.error, reply.result);
+    sched_leave();
+    arch_resume();
 }
 
-void trap_call(struct regs *r)
+void trap_link(struct regs *r, unsigned offset)
 {
-    struct thread *t = cpu_this()->current;
-    word_t link = r->rip - WINDOW_STUBS;
+    struct cpu *c = cpu_this();
 
-    if (r->rax - SYS_BASE < 256 && link >= PAGE_SIZE)
-        call_exo(t, r, r->rax - SYS_BASE);
-    else if (link < PAGE_SIZE)
-        hook_l4_call(t, (unsigned)link / 16);
-    else if (!upcall_deliver(t, UPCALL_SYSCALL, r->rax, 0, 0))
-        thread_reply(t, ERR_BAD_CALL, 0);
-    sched_leave();
+    (void)r;
+    hook_l4_call(c->current, offset / LINK_STRIDE);
+    c->info->entries++;
+    if (c->choose)
+        sched_leave();
+}
+
+void trap_reflect(struct regs *r)
+{
+    struct cpu *c = cpu_this();
+
+    c->info->entries++;
+    if (!upcall_deliver(c->current, UPCALL_SYSCALL, r->rax, 0, 0))
+        thread_reply(c->current, ERR_BAD_CALL, 0);
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */
@@ -51,7 +65,7 @@ static void unhandled(struct thread *t, uint64_t address)
     print("env %u ended: exception %lu (error %lx) at %lx, address %lx, thread %u\n", e->number,
           r->vector, r->error, r->rip, address, t->number);
     forest_lock();
-    env_end(e, (uint32_t)r->vector, r->rip, address);
+    env_end(e, (uint32_t)r->vector + 1, r->rip, address);
     forest_unlock();
 }
 
@@ -83,6 +97,7 @@ void trap_user(struct regs *r)
         exception(cpu_this()->current, r);
     else
         arch_interrupt((unsigned)r->vector);
+    cpu_this()->info->entries++;
     sched_leave();
 }
 

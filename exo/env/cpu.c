@@ -29,6 +29,7 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
     c->slice_nodes = nodes;
     c->choose = true;
     info->number = number;
+    info->slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
     list_init(&c->sleepers);
     for (unsigned p = 0; p < PRIORITIES; p++)
         list_init(&c->ready[p]);
@@ -43,6 +44,7 @@ _Noreturn void cpu_main(void)
 {
     cpu_this()->info->apic_id = cpu_this()->arch.apic_id;
     cpu_this()->info->online = 1;
+    sched_begin();
     sched_leave();
     arch_resume();
 }
@@ -96,20 +98,17 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument)
     }
 }
 
-void forest_lock(void)
+void forest_lock_slow(void)
 {
-    if (cpu_count == 1)
-        return;
     while (__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE)) {
         cpu_mailbox_read();
         arch_relax();
     }
 }
 
-void forest_unlock(void)
+void forest_unlock_slow(void)
 {
-    if (cpu_count > 1)
-        __atomic_store_n(&forest, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&forest, 0, __ATOMIC_RELEASE);
 }
 
 struct flush {

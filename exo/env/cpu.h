@@ -62,8 +62,20 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
 void cpu_call(unsigned number, void (*run)(void *), void *argument);
 
 /* The lock of the derivation forest and the frame table. Whoever waits serves his mailbox. */
-void forest_lock(void);
-void forest_unlock(void);
+void forest_lock_slow(void);
+void forest_unlock_slow(void);
+
+static inline void forest_lock(void)
+{
+    if (cpu_count > 1)
+        forest_lock_slow();
+}
+
+static inline void forest_unlock(void)
+{
+    if (cpu_count > 1)
+        forest_unlock_slow();
+}
 
 /* Invalidates translations of `e` on every CPU: one page, or all when `va` is TLB_ALL. */
 #define TLB_ALL (~(vaddr_t)0)

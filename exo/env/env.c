@@ -40,12 +40,12 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
     return e;
 }
 
-void env_end(struct env *e, uint32_t vector, uint64_t ip, uint64_t address)
+void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address)
 {
     if (e->ended)
         return;
     e->ended = true;
-    e->info->death = vector;
+    e->info->death = death;
     e->info->death_ip = ip;
     e->info->death_addr = address;
     e->info->state = ENV_DYING;

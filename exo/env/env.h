@@ -40,8 +40,9 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent);
 /* A free number, or 0. */
 uint16_t env_number_free(void);
 
-/* Ends `e`: no thread of it runs again; the reason is for its public record. It stays an object. */
-void env_end(struct env *e, uint32_t vector, uint64_t ip, uint64_t address);
+/* Ends `e`: no thread of it runs again. It stays an object. `death` is 1 + the vector of the fault
+ * that ended it, or 0; it and the place are for its public record. */
+void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address);
 
 /* Takes `e` out of the tables. Pre: ended, no thread left. */
 void env_forget(struct env *e);

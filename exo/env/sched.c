@@ -113,6 +113,19 @@ void sched_clear_deadline(struct thread *t)
     list_remove(&t->sleep_link);
 }
 
+/* A notification's waiters are the forest lock's. */
+static void end_wait(struct thread *t)
+{
+    forest_lock();
+    if (t->state == THREAD_IN_NOTIFY) {
+        list_remove(&t->queue);
+        t->awaited = NULL;
+        thread_reply(t, ERR_TIMEOUT, 0);
+        sched_wake(t);
+    }
+    forest_unlock();
+}
+
 static void wake_sleepers(struct cpu *c, uint64_t now)
 {
     while (!list_is_empty(&c->sleepers)) {
@@ -120,23 +133,25 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         if (t->deadline > now)
             return;
         list_remove(&t->sleep_link);
-        if (t->state != THREAD_IN_NOTIFY) {
+        if (t->state == THREAD_IN_NOTIFY)
+            end_wait(t);
+        else
             hook_ipc_timeout(t);
-            continue;
-        }
-        list_remove(&t->queue);
-        t->awaited = NULL;
-        thread_reply(t, ERR_TIMEOUT, 0);
-        sched_wake(t);
     }
 }
 
-/* The next position of the slice vector begins now. */
-static void slice_next(struct cpu *c, uint64_t now)
+/* Moves to the position of the slice vector that `now` falls into: positions follow time, whether
+ * or not somebody ran in those between. */
+static void slice_advance(struct cpu *c, uint64_t now)
 {
-    c->info->position = (c->info->position + 1) % SLICE_COUNT;
+    uint64_t length = arch_tick_khz() * SLICE_MICROS / 1000;
+
+    if (now < c->slice_end)
+        return;
+    uint64_t steps = (now - c->slice_end) / length + 1;
+    c->slice_end += steps * length;
+    c->info->position = (uint32_t)((c->info->position + steps) % SLICE_COUNT);
     c->info->slices_run++;
-    c->slice_end = now + arch_tick_khz() * SLICE_MICROS / 1000;
     sched_yield();
 }
 
@@ -146,8 +161,8 @@ void cpu_timer(void)
     uint64_t now = arch_ticks();
 
     wake_sleepers(c, now);
-    if (c->ticking && now >= c->slice_end)
-        slice_next(c, now);
+    if (c->ticking)
+        slice_advance(c, now);
     timer_arm(c);
 }
 
@@ -169,13 +184,10 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
-static void switch_to(struct cpu *c, struct thread *t)
+void sched_direct(struct cpu *c, struct thread *t)
 {
     struct thread *previous = c->current;
 
-    if (previous && previous->state == THREAD_RUNNING)
-        queue_put(c, previous, true);
-    queue_take(c, t);
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
@@ -187,29 +199,46 @@ static void switch_to(struct cpu *c, struct thread *t)
     arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
 }
 
-/* Waits until some thread can run. */
+static void switch_to(struct cpu *c, struct thread *t)
+{
+    if (c->current && c->current->state == THREAD_RUNNING)
+        queue_put(c, c->current, true);
+    queue_take(c, t);
+    sched_direct(c, t);
+}
+
+void sched_begin(void)
+{
+    struct cpu *c = cpu_this();
+
+    c->slice_end = arch_ticks() + arch_tick_khz() * SLICE_MICROS / 1000;
+    c->ticking = true;
+    timer_arm(c);
+}
+
+/* Waits until some thread can run. No slice ticks meanwhile. */
 static struct thread *idle(struct cpu *c)
 {
-    struct thread *t;
-
     if (c->current)
         arch_thread_switch(&c->current->arch, NULL);
     c->current = NULL;
     c->info->thread = 0;
     c->ticking = false;
     timer_arm(c);
-    while (!(t = choose(c))) {
+    while (!choose(c)) {
         arch_idle();
         cpu_mailbox_read();
     }
-    return t;
+    c->ticking = true;
+    slice_advance(c, arch_ticks());
+    timer_arm(c);
+    return choose(c);
 }
 
 void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    c->info->entries++;
     if (!c->choose && c->current)
         return;
     c->choose = false;
@@ -217,11 +246,6 @@ void sched_leave(void)
     if (!t)
         t = idle(c);
     c->choose = false;
-    if (!c->ticking) {
-        c->ticking = true;
-        c->slice_end = arch_ticks() + arch_tick_khz() * SLICE_MICROS / 1000;
-        timer_arm(c);
-    }
     if (t != c->current)
         switch_to(c, t);
     else if (t->state == THREAD_READY) {

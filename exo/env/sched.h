@@ -11,7 +11,11 @@
 
 #include "exo/abi/types.h"
 
+struct cpu;
 struct thread;
+
+/* This CPU begins to run slices. Once. */
+void sched_begin(void);
 
 /* Makes a waiting or stopped thread ready. */
 void sched_wake(struct thread *t);
@@ -21,6 +25,10 @@ void sched_block(struct thread *t, unsigned state);
 
 /* Lets `t`, which must be ready, run next, before any priority. */
 void sched_handoff(struct thread *t);
+
+/* Makes `t`, which waits in no queue, run on `c`, this CPU, in place of the current thread, which
+ * has been given a waiting state and is in no queue either. Nothing else is considered. */
+void sched_direct(struct cpu *c, struct thread *t);
 
 /* Puts the current thread behind its equals. */
 void sched_yield(void);

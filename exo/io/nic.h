@@ -36,8 +36,8 @@ bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cooki
 /* Tells the card of what nic_send gave it. */
 void nic_flush(void);
 
-/* Takes what the card has finished, by calling the hooks. This is the interrupt's handler, and for
- * who cannot wait for the interrupt. It takes at most one queue's length of packets each way, so
+/* Takes what the card has finished, by calling the hooks: at the interrupt, and for who cannot wait
+ * for it. It takes at most one queue's length of packets each way, so
  * that a flood cannot keep the kernel: what comes later raises an interrupt of its own. */
 void nic_poll(void);
 
@@ -48,8 +48,10 @@ void nic_restart(void);
 /* How often the card broke its contract and was started again; for the curious. */
 uint32_t nic_restarts(void);
 
-/* Told to the layer above (exo/entry/hooks.def). `packet` is the card's memory: a card that
- * misbehaves may change it at any time, so it is read once; it is valid until the hook returns. A
- * hook calls neither nic_poll nor nic_restart. */
+/* Decided by the layer above (exo/entry/hooks.def). The interrupt is passed on, so that whoever
+ * owns the lock takes it and calls nic_poll. `packet` is the card's memory: a card that misbehaves
+ * may change it at any time, so it is read once; it is valid until the hook returns. A hook calls
+ * neither nic_poll nor nic_restart. */
+void hook_nic_interrupt(void);
 void hook_nic_received(const uint8_t *packet, uint32_t length);
 void hook_nic_sent(uint32_t cookie);

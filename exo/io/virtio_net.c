@@ -104,7 +104,7 @@ static bool start_device(void)
 void nic_init(void)
 {
     nic.found = nic.present = false;
-    if (!virtio_open(&nic.device, NUMBER, nic_poll) || !virtio_reset(&nic.device))
+    if (!virtio_open(&nic.device, NUMBER, hook_nic_interrupt) || !virtio_reset(&nic.device))
         return;
     nic.rx_memory = virtio_memory(VIRTQ_FRAMES);
     nic.tx_memory = virtio_memory(VIRTQ_FRAMES);

@@ -16,7 +16,6 @@ import mkarchive
 import qemu
 
 WAYS = ("libos", "patched", "trampoline", "server")
-DEFAULT_WAY = "trampoline"
 MEM_MIN = 512 << 20
 MEM_MAX_ARCHIVE = 1800 << 20  # QEMU puts archives below 2 GiB, beside the firmware's tables
 
@@ -65,9 +64,8 @@ def memory_for(archive_bytes, wanted):
 def boot(args):
     words = words_of(args.cmd)
     check_root(args.root)
-    via = args.via or DEFAULT_WAY
-    if via not in WAYS:
-        raise qemu.Misuse(f"VIA={via}: want one of {', '.join(WAYS)}")
+    if args.via and args.via not in WAYS:
+        raise qemu.Misuse(f"VIA={args.via}: want one of {', '.join(WAYS)}")
 
     # A file without a name: nothing is left behind, however this program ends.
     with tempfile.TemporaryFile() as archive:
@@ -76,7 +74,7 @@ def boot(args):
                               (b".exo4/environ", nul_separated(environment()))])
         archive.flush()
         size = archive.tell()
-        options = qemu.options_of(args, append=f"exec via={via}",
+        options = qemu.options_of(args, append=f"exec via={args.via}" if args.via else "exec",
                                   mem=memory_for(size, args.mem),
                                   initrd=f"/dev/fd/{archive.fileno()}",
                                   pass_fds=(archive.fileno(),))

@@ -8,7 +8,7 @@ $(MUSL_LIBC): exo/tools/build_musl.sh $(MUSL_OVERLAY) $(MUSL_STAMP) | $(SETUP)
 	@sh exo/tools/build_musl.sh $(MUSL_SOURCE) libos-posix/musl $(MUSL)
 
 # Programs for musl see its headers and the compiler's own, and nothing of this machine's.
-MUSL_FLAGS := $(FLAGS) -O2 -fno-stack-protector -fno-pie -mno-avx -nostdinc \
+MUSL_FLAGS := $(FLAGS) -D_GNU_SOURCE -O2 -fno-stack-protector -fno-pie -mno-avx -nostdinc \
               -isystem $(MUSL)/include -isystem $(shell $(CC) -print-file-name=include 2>/dev/null)
 $(eval $(call flags_file,musl,$(CC) $(MUSL_FLAGS)))
 $(eval $(call object_rule,musl,$(MUSL_FLAGS),$(MUSL_LIBC)))

@@ -5,10 +5,10 @@ objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
 KERNEL_FLAGS := $(FLAGS) $(PLAIN) -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
                 -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
-USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIC -mcmodel=small -mno-avx -Ilibos/include
+USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
-GRAFT_FLAGS  := -target bpf -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
+GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
 
 # A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
 define flags_file
@@ -59,6 +59,21 @@ $(eval $(call archive_rule,libos,$(call objects,user,$(LIBOS))))
 $(eval $(call archive_rule,libos-net,$(call objects,net,$(LIBOS_NET))))
 $(eval $(call archive_rule,libos-posix,$(call objects,net,$(LIBOS_POSIX))))
 
+# For programs that bring a C library, all of the library OS is one object that shows only the names
+# that musl calls: anything else in it may be called as something in the program is. What begins and
+# ends programs without musl is left out. Calls that cancel threads are beside, because they bring
+# in more of musl.
+MUSL_NAMES   := libos_entry libos_syscall libos_set_fs libos_clone libos_vfork libos_unmapself \
+                libos_sigreturn
+MUSL_CANCEL  := $(call objects,net,libos-posix/way_libos_cp_$(ARCH).S)
+MUSL_PARTS   := $(filter-out $(MUSL_CANCEL),$(call objects,net,$(LIBOS_POSIX))) \
+                $(call objects,user,$(filter-out %/crt0.S libos/start.c,$(LIBOS)))
+$(OBJ)/libos-musl.o: $(MUSL_PARTS)
+	@echo "  LINK    $@"
+	@$(CROSS)ld -r -o $@ $^
+	@$(CROSS)objcopy $(MUSL_NAMES:%=--keep-global-symbol=%) $@
+$(eval $(call archive_rule,libos-musl,$(OBJ)/libos-musl.o $(MUSL_CANCEL)))
+
 # lwIP's core, by name: the folder is not there yet when this is read for the first time.
 LWIP_FILES := $(addprefix core/,altcp altcp_alloc altcp_tcp def dns inet_chksum init ip mem memp \
                 netif pbuf raw stats sys tcp tcp_in tcp_out timeouts udp) \
@@ -66,7 +81,7 @@ LWIP_FILES := $(addprefix core/,altcp altcp_alloc altcp_tcp def dns inet_chksum 
               $(addprefix core/ipv6/,dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) \
               netif/ethernet
 LWIP_OBJECTS := $(LWIP_FILES:%=$(OBJ)/lwip/%.o)
-LWIP_FLAGS   := -std=gnu11 $(PLAIN) -g -fPIC -mcmodel=small -mno-avx -I. $(LWIP_INCLUDE)
+LWIP_FLAGS   := -std=gnu11 $(PLAIN) -g -fPIE -mcmodel=small -mno-avx -I. $(LWIP_INCLUDE)
 $(eval $(call flags_file,lwip,$(CC) $(LWIP_FLAGS)))
 $(eval $(call archive_rule,liblwip,$(LWIP_OBJECTS)))
 

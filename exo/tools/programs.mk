@@ -15,7 +15,7 @@ GUEST_PROGRAMS := $(PROGRAMS) $(GUEST_TESTS)
 below-libos       := libos
 below-libos-net   := libos-net liblwip libos
 below-libos-posix := libos-posix libos-net liblwip libos
-below-musl        := libos-posix libos-net liblwip libos
+below-musl        := libos-musl
 archives = $(sort $(foreach l,$(1),$(patsubst %,$(LIB)/%.a,$(below-$(l)))))
 
 # Which headers a program may see follows from its libraries.
@@ -38,7 +38,7 @@ define musl_program
 $(USER_DIR)/$(1).elf: $(call program_objects,$(1)) $(call archives,$($(1)-libs)) $(MUSL_LIBC)
 	@mkdir -p $$(@D)
 	@echo "  LINK    $$@"
-	@$(CC) $(STATIC) $(call program_base,$(1)) $(MUSL)/lib/crt1.o $(MUSL)/lib/crti.o \
+	@$(CC) $(STATIC) -Wl,-e,libos_entry $(call program_base,$(1)) $(MUSL)/lib/crt1.o $(MUSL)/lib/crti.o \
 	    $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) $(LIBGCC) -Wl,--end-group \
 	    $(MUSL)/lib/crtn.o -o $$@
 endef

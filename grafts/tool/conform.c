@@ -102,8 +102,11 @@ static int complain(const char *what, uint32_t at)
 static int run(uint32_t count)
 {
     static const struct interp_guard guard = {allows, helper, &sandbox};
-    struct interp m = {.code = code, .count = count, .steps_left = MAX_STEPS,
-                       .max_depth = INTERP_MAX_FRAMES, .guard = &guard};
+    struct interp m = {.code = code,
+                       .count = count,
+                       .steps_left = MAX_STEPS,
+                       .max_depth = INTERP_MAX_FRAMES,
+                       .guard = &guard};
 
     m.reg[1] = sandbox.memory_bytes ? (uintptr_t)sandbox.memory : 0;
     m.reg[2] = sandbox.memory_bytes;
@@ -128,8 +131,9 @@ int conform(const char *memory)
     text[fread(text, 1, sizeof text - 1, stdin)] = '\0';
     bytes = hex_read(text, (uint8_t *)code, sizeof code);
     if (bytes <= 0 || bytes % (long)sizeof code[0] != 0) {
-        fprintf(stderr, "conform: standard input is not a program of 8-byte instructions in "
-                        "hexadecimal, or more than %zu of them\n",
+        fprintf(stderr,
+                "conform: standard input is not a program of 8-byte instructions in "
+                "hexadecimal, or more than %zu of them\n",
                 sizeof code / sizeof code[0]);
         return 1;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exo/abi/batch.h"
 #include "exo/base/assert.h"
 #include "grafts/checker.h"
 #include "grafts/elf.h"
@@ -38,16 +39,16 @@ _Noreturn void panic(const char *file, int line, const char *what)
 static void *read_file(const char *path, size_t *bytes)
 {
     FILE *f = fopen(path, "rb");
-    uint8_t *image = malloc(GRAFT_MAX_OBJECT + 1);
+    uint8_t *image = malloc(GRAFT_OBJECT_MAX + 1);
 
     if (!f || !image) {
         fprintf(stderr, "graft: %s: %s\n", path, strerror(errno));
         goto out_close;
     }
-    *bytes = fread(image, 1, GRAFT_MAX_OBJECT + 1, f);
-    if (ferror(f) || *bytes > GRAFT_MAX_OBJECT) {
+    *bytes = fread(image, 1, GRAFT_OBJECT_MAX + 1, f);
+    if (ferror(f) || *bytes > GRAFT_OBJECT_MAX) {
         fprintf(stderr, "graft: %s: cannot be read, or is larger than %u bytes\n", path,
-                GRAFT_MAX_OBJECT);
+                GRAFT_OBJECT_MAX);
         goto out_close;
     }
     fclose(f);
@@ -170,8 +171,8 @@ int main(int argc, char **argv)
 
     if (!strcmp(command, "conform") && argc <= 3)
         return conform(argc > 2 ? argv[2] : NULL);
-    if ((!is_run && strcmp(command, "check") && strcmp(command, "disasm")) ||
-        argc < first_option || argc > first_option + 1) {
+    if ((!is_run && strcmp(command, "check") && strcmp(command, "disasm")) || argc < first_option ||
+        argc > first_option + 1) {
         fputs(usage, stderr);
         return 2;
     }

@@ -49,9 +49,11 @@ static bool follow(char real[HTTP_PATH_MAX], size_t end, const struct archive_en
     const char *target = (const char *)link->data;
     size_t parent = end;
 
+    if (link->bytes == 0)
+        return false;
     while (real[parent] != '/')
         parent--;
-    if (link->bytes > 0 && target[0] != '/' && !append_parts(made, &used, real, parent))
+    if (target[0] != '/' && !append_parts(made, &used, real, parent))
         return false;
     if (!append_parts(made, &used, target, link->bytes) ||
         !append_parts(made, &used, real + end, strlen(real + end)))

@@ -3,6 +3,7 @@
 
 #include "libos-net/examples/http_files.h"
 #include "libos-net/examples/http_server.h"
+#include "libos-net/net.h"
 #include "libos/book.h"
 
 #include <string.h>
@@ -150,6 +151,7 @@ static void put_frames(struct http_text *t)
 static void put_server(struct http_text *t)
 {
     const struct http_figures *f = http_figures();
+    const struct net_figures n = net_figures();
 
     http_put(t, "<h2>This server</h2>\n<table><tr><th>since it began</th><th>count</th></tr>\n");
     row(t, "connections open", f->connections);
@@ -157,6 +159,10 @@ static void put_server(struct http_text *t)
     row(t, "requests answered", f->answered);
     row(t, "connections that stalled", f->turned_out);
     row(t, "connections refused", f->refused);
+    row(t, "packets shown to the filter", n.shown);
+    row(t, "packets received", n.received);
+    row(t, "packets dropped for want of a buffer", n.dropped);
+    row(t, "packets sent", n.sent);
     row(t, "seconds since boot", http_seconds() - KINFO->boot_realtime);
     http_put(t, "</table>\n");
 }

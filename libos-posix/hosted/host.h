@@ -5,4 +5,5 @@
 
 extern const void *host_archive;
 extern size_t host_archive_bytes;
+extern bool host_reflects;     /* calls are trapped, and the tool sets %fs itself */
 extern word_t host_program_fs; /* what the program's %fs base is to be */

@@ -142,6 +142,7 @@ int main(int argc, char **argv)
     const char *const environment[] = {"PATH=/bin:/usr/bin", "HOME=/", NULL};
     struct posix_start start;
 
+    host_reflects = true;
     trace = getenv("POSIX_RUN_TRACE") != NULL;
     if (argc < 3) {
         fprintf(stderr, "usage: posix-run ARCHIVE PROGRAM [ARGUMENT...]\n");

@@ -1,24 +1,48 @@
-/* The port of the personality core to a Linux process. */
+/* The port of the personality core to a Linux process, without a C library: the program under test
+ * may bring one of its own. Headers of the host give constants and structures only. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
+#include <asm/unistd.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "libos-posix/hosted/host.h"
 #include "libos-posix/port.h"
 
 #define NS_PER_SECOND 1000000000ull
 #define MEMORY_BYTES  ((uint64_t)4 << 30)
+#define STACK_BYTES   ((vaddr_t)8 << 20)
+#define ARCHIVE_FD    3 /* where a linked program's archive is passed to it */
+#define NO_SIGNAL_SET 0, 8
 
 const void *host_archive;
 size_t host_archive_bytes;
+bool host_reflects;
 word_t host_program_fs;
+
+static long linux_call(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+{
+    register long r10 __asm__("r10") = a4;
+    register long r8 __asm__("r8") = a5;
+    register long r9 __asm__("r9") = a6;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a1), "S"(a2), "d"(a3), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* The call by name; arguments that are not given are 0. */
+#define LINUX(...) LINUX_SPREAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+#define LINUX_SPREAD(name, a, b, c, d, e, f, ...)                                                  \
+    linux_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* Far below where Linux puts a PIE, its libraries and the stack. */
 static const struct port_layout layout = {
@@ -47,9 +71,8 @@ bool port_map(vaddr_t va, size_t bytes, rights_t rights)
 {
     if (bytes > MEMORY_BYTES - mapped_bytes)
         return false;
-    void *got = mmap((void *)va, bytes, protection(rights),
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    if (got != (void *)va)
+    if (LINUX(mmap, va, bytes, protection(rights),
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != (long)va)
         return false;
     mapped_bytes += bytes;
     return true;
@@ -57,19 +80,19 @@ bool port_map(vaddr_t va, size_t bytes, rights_t rights)
 
 bool port_protect(vaddr_t va, size_t bytes, rights_t rights)
 {
-    return mprotect((void *)va, bytes, protection(rights)) == 0;
+    return LINUX(mprotect, va, bytes, protection(rights)) == 0;
 }
 
 void port_unmap(vaddr_t va, size_t bytes)
 {
-    if (munmap((void *)va, bytes))
-        abort();
+    if (LINUX(munmap, va, bytes))
+        __builtin_trap();
     mapped_bytes -= bytes;
 }
 
 void port_discard(vaddr_t va, size_t bytes)
 {
-    madvise((void *)va, bytes, MADV_DONTNEED);
+    LINUX(madvise, va, bytes, MADV_DONTNEED);
 }
 
 void port_memory_get(struct port_memory *out)
@@ -82,9 +105,9 @@ void port_console_write(int stream, const void *bytes, size_t count)
     const char *at = bytes;
 
     while (count) {
-        ssize_t n = write(stream, at, count);
+        long n = LINUX(write, stream, at, count);
         if (n <= 0)
-            _exit(2);
+            port_exit(2);
         at += n;
         count -= (size_t)n;
     }
@@ -92,32 +115,28 @@ void port_console_write(int stream, const void *bytes, size_t count)
 
 size_t port_console_read(void *bytes, size_t capacity)
 {
-    ssize_t n = read(0, bytes, capacity);
+    long n = LINUX(read, 0, bytes, capacity);
     return n < 0 ? 0 : (size_t)n;
 }
 
 bool port_console_ready(void)
 {
     struct pollfd in = {.fd = 0, .events = POLLIN};
-    return poll(&in, 1, 0) != 0;
+    return LINUX(poll, &in, 1, 0) != 0;
 }
 
 void port_terminal_get(struct port_terminal *out)
 {
     struct winsize size = {0};
+    bool both = LINUX(ioctl, 0, TIOCGWINSZ, &size) == 0 && LINUX(ioctl, 1, TIOCGWINSZ, &size) == 0;
 
-    *out = (struct port_terminal){.is_terminal = isatty(0) && isatty(1)};
-    if (out->is_terminal && ioctl(1, TIOCGWINSZ, &size) == 0) {
-        out->rows = size.ws_row;
-        out->columns = size.ws_col;
-    }
+    *out = (struct port_terminal){both, size.ws_row, size.ws_col};
 }
 
-/* Straight to the kernel: the library's fast path may end in a call from the vDSO. */
 static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec t;
-    syscall(SYS_clock_gettime, clock, &t);
+    LINUX(clock_gettime, clock, &t);
     return (uint64_t)t.tv_sec * NS_PER_SECOND + (uint64_t)t.tv_nsec;
 }
 
@@ -146,7 +165,7 @@ void port_wait(uint64_t deadline_ns, bool console)
         t.tv_sec = (time_t)((deadline_ns - now) / NS_PER_SECOND);
         t.tv_nsec = (long)((deadline_ns - now) % NS_PER_SECOND);
     }
-    ppoll(&in, console ? 1 : 0, deadline_ns == PORT_FOREVER ? NULL : &t, NULL);
+    LINUX(ppoll, &in, console, deadline_ns == PORT_FOREVER ? NULL : &t, NO_SIGNAL_SET);
 }
 
 unsigned port_processors(void)
@@ -154,29 +173,70 @@ unsigned port_processors(void)
     return 1;
 }
 
+/* Under reflection %fs stays the tool's own until the program goes on. */
 void port_set_fs(vaddr_t base)
 {
     host_program_fs = base;
+    if (!host_reflects)
+        __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
 }
 
 void port_entropy(void *bytes, size_t count)
 {
+    char *at = bytes;
+
     while (count) {
-        ssize_t n = getrandom(bytes, count, 0);
+        long n = LINUX(getrandom, at, count, 0);
         if (n <= 0)
-            abort();
-        bytes = (char *)bytes + n;
+            __builtin_trap();
+        at += n;
         count -= (size_t)n;
     }
 }
 
 _Noreturn void port_exit(int status)
 {
-    _exit(status);
+    for (;;)
+        LINUX(exit_group, status);
+}
+
+/* The stack is where this function's own frame is. */
+void port_stack_get(vaddr_t *low, vaddr_t *high)
+{
+    static char maps[65536];
+    long fd = LINUX(open, "/proc/self/maps", 0), n = LINUX(read, fd, maps, sizeof maps - 1);
+    vaddr_t here = (vaddr_t)__builtin_frame_address(0), ends[2] = {0, 0};
+    unsigned which = 0;
+
+    LINUX(close, fd);
+    for (long i = 0; i < n; i++) {
+        char c = maps[i];
+        if (c >= '0' && c <= '9' && which < 2)
+            ends[which] = ends[which] << 4 | (vaddr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f' && which < 2)
+            ends[which] = ends[which] << 4 | (vaddr_t)(c - 'a' + 10);
+        else if (c == '-' || c == ' ')
+            which++; /* after both ends come rights and names */
+        else if (c == '\n' && ends[0] <= here && here < ends[1])
+            break;
+        else if (c == '\n')
+            which = 0, ends[0] = ends[1] = 0;
+    }
+    *high = ends[1];
+    *low = ends[1] - STACK_BYTES; /* Linux lets it grow down to there */
 }
 
 const void *port_archive(size_t *bytes)
 {
+    struct stat s;
+
+    if (!host_archive && LINUX(fstat, ARCHIVE_FD, &s) == 0 && s.st_size) {
+        long at = LINUX(mmap, 0, s.st_size, PROT_READ, MAP_PRIVATE, ARCHIVE_FD, 0);
+        if (at > 0) {
+            host_archive = (const void *)at;
+            host_archive_bytes = (size_t)s.st_size;
+        }
+    }
     *bytes = host_archive_bytes;
     return host_archive;
 }

@@ -47,7 +47,7 @@ int program_wait(const char *name, struct spawn_child *child)
 
 _Noreturn void program_fail(int status, const char *what, const char *why)
 {
-    log_line("exo4: %s: %s", what, why);
+    log_error_line("exo4: %s: %s", what, why);
     log_kernel_line("exo4: %s: %s", what, why);
     libos_exit(status);
 }

@@ -4,23 +4,27 @@
  *   run=NAME WORDS ...    the system program NAME with the words that follow; its status is the
  *                         machine's
  *   test=NAME WORDS ...   the same
- *   exec WORDS ...        the program `posix` with these words, which runs the command of the root
- *                         file system that `.exo4/argv` names
+ *   exec via=WAY          the command of the root file system that `.exo4/argv` names: by itself
+ *                         when it brings its library OS along (via=libos, or no way is named),
+ *                         else by the program `posix` with these words
  *   run=default, nothing  the web server, and the shell if there is one; ends with the shell
  *
  * Words before these are options of the kernel and passed over. Anything else ends with status 64.
  */
 #include "exo/abi/kinfo.h"
+#include "libos/elf.h"
 #include "libos/error.h"
 #include "libos/libos.h"
 #include "libos/region.h"
+#include "libos/servers/command.h"
 #include "libos/servers/program.h"
 #include "libos/string.h"
 #include "libos/thread.h"
 
-#define WORDS_MAX    64u
-#define STATUS_USAGE 64
-#define KEEP_FRAMES  2048u /* of root's own memory: images, tables and environments of children */
+#define WORDS_MAX      64u
+#define STATUS_USAGE   64
+#define STATUS_NOT_RUN 126
+#define KEEP_FRAMES    2048u /* of root's own memory: images, tables and environments of children */
 
 static char line[CMDLINE_MAX];
 static const char *words[WORDS_MAX + 1];
@@ -74,6 +78,58 @@ static int run(const char *name, uint32_t i)
     return program_wait(name, &child);
 }
 
+/* What the words behind `exec` say about the way; "" when nothing. */
+static const char *way_of(uint32_t i)
+{
+    while (++i < word_count)
+        if (!strncmp(words[i], "via=", 4))
+            return words[i] + 4;
+    return "";
+}
+
+/* Runs a program that is an environment's whole library OS, and ends with its status. */
+static int run_command(const struct command *command)
+{
+    struct spawn_child child;
+    struct elf_program elf;
+    uint32_t memory = memory_share(1), pages = 0;
+
+    if (elf_read(command->file.data, command->file.bytes, &elf) == ERR_OK)
+        pages = (uint32_t)((elf.high - elf.low) / PAGE_SIZE);
+    struct spawn_args args = {.image = command->file.data,
+                              .image_bytes = command->file.bytes,
+                              .name = command->arguments[0],
+                              .arguments = command->arguments,
+                              .environment = command->environment,
+                              .give = SPAWN_GIVE_ALL,
+                              .memory_frames = memory > 2 * pages ? memory - pages : memory,
+                              .cpu = THREAD_CPU_HERE};
+    enum err e = spawn_start(&child, &args);
+    if (e == ERR_BAD_ARG)
+        program_fail(STATUS_NOT_RUN, args.name,
+                     "cannot execute: a damaged or unsuitable program, "
+                     "or too long an argument list");
+    if (e)
+        program_fail(STATUS_NOT_RUN, args.name, error_text(e));
+    return program_wait(args.name, &child);
+}
+
+static int exec(uint32_t i)
+{
+    struct command command;
+    const char *way = way_of(i);
+    enum err e = command_read(&archive, &command);
+
+    if (e)
+        program_fail(STATUS_USAGE, "exec", error_text(e));
+    if (!command.has_libos)
+        return run("posix", i);
+    if (*way && strcmp(way, "libos"))
+        program_fail(STATUS_USAGE, command.arguments[0],
+                     "it brings its own library OS, so that via=libos is the only way");
+    return run_command(&command);
+}
+
 /* Both share what there is: the web server is not waited for while there is a shell. */
 static int run_default(void)
 {
@@ -110,7 +166,7 @@ int main(void)
         if (!strncmp(words[i], "test=", 5))
             return run(words[i] + 5, i);
         if (!strcmp(words[i], "exec"))
-            return run("posix", i);
+            return exec(i);
         if (!strchr(words[i], '='))
             program_fail(STATUS_USAGE, words[i], "the command line says run=, test= or exec");
     }

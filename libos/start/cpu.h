@@ -5,6 +5,8 @@
  *   cpu_syscall(number, a, count, result)  enters the kernel with arguments a[1] ... a[count]
  *   cpu_utcb_mr()                          address of MR0 in the UTCB of the running thread
  *   cpu_ticks()                            time-stamp counter
+ *   cpu_set_fs(base)                       the register that a C library keeps its thread data by
+ *   cpu_random(word)                       the hardware's random numbers, if it has any
  *   cpu_pte_*()                            reading an entry of a level-1 page table
  *   CPU_FAULT_*                            meaning of a page fault's error code
  */
@@ -19,7 +21,7 @@
 struct libos_regs;
 
 #if defined(__x86_64__)
-#include "libos/start/x86_64/cpu.h"
+#include <libos/start/x86_64/cpu.h>
 #else
 #error "libos has no folder libos/start/<cpu> for this CPU"
 #endif

@@ -34,7 +34,7 @@ void l4_enter(struct thread *t, enum kip_link link)
     world_run(t);
     r->vector = VECTOR_CALL;
     r->rip = WINDOW_STUBS + (unsigned)link * LINK_STRIDE + 2;
-    trap_call(r);
+    host_call(r);
     world_check();
 }
 

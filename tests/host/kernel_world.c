@@ -187,7 +187,7 @@ int world_enter(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
     r->vector = VECTOR_CALL;
     r->rip = CALL_SITE;
     pfn_t frame = frame_number(t);
-    trap_call(r);
+    host_call(r);
     world_check();
     if (frame_of(frame)->type != FRAME_THREAD)
         return BLOCKED;
@@ -210,6 +210,12 @@ int world_call(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
     return BLOCKED;
 }
 
+struct regs world_registers(const word_t reg[SYS_MAX_ARGS])
+{
+    return (struct regs){
+        .rdi = reg[0], .rsi = reg[1], .rdx = reg[2], .r10 = reg[3], .r8 = reg[4], .r9 = reg[5]};
+}
+
 void world_refused(const char *file, int line, int error, struct thread *t, word_t number,
                    const word_t reg[SYS_MAX_ARGS])
 {
@@ -217,7 +223,8 @@ void world_refused(const char *file, int line, int error, struct thread *t, word
 
     world_run(t);
     world_remember();
-    int e = dispatch(t, number, reg, &result);
+    const struct regs registers = world_registers(reg);
+    int e = dispatch(t, number, &registers, &result);
     if (e != error || !world_is_same()) {
         print_error("%s:%d: error %d, wanted %d%s\n", file, line, e, error,
                     world_is_same() ? "" : "; something changed");

@@ -62,6 +62,9 @@ int world_enter(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 #define BOSS(name, ...) CALL(world.boss, name, __VA_ARGS__)
 #define OK(call)        assert_int_equal((call), ERR_OK)
 
+/* The registers of a call with these arguments. */
+struct regs world_registers(const word_t reg[SYS_MAX_ARGS]);
+
 /* The call, straight through dispatch(), returns `error` and has changed nothing in the kernel. */
 #define REFUSED(error, thread, name, ...)                                                          \
     world_refused(__FILE__, __LINE__, (error), (thread), SYS_##name,                               \

@@ -26,7 +26,8 @@ static int enter(word_t number, const word_t reg[SYS_MAX_ARGS])
     word_t result = 0;
 
     world_run(world.boss);
-    return dispatch(world.boss, number, reg, &result);
+    const struct regs registers = world_registers(reg);
+    return dispatch(world.boss, number, &registers, &result);
 }
 
 static void a_number_without_a_row_is_refused(void **state)
@@ -90,7 +91,7 @@ static void a_call_clears_the_argument_registers_and_keeps_the_others(void **sta
     struct regs *r = set_registers(SYS_BASE + SYS_cap_delete);
 
     r->rdi = SLOT_NONE;
-    trap_call(r);
+    host_call(r);
     assert_int_equal(r->rax, ERR_BAD_ARG);
     assert_true(!r->rdx && !r->rdi && !r->rsi && !r->r8 && !r->r9 && !r->r10);
     assert_true(r->r15 == 1 && r->r14 == 2 && r->r13 == 3 && r->r12 == 4 && r->rbp == 5);
@@ -105,7 +106,7 @@ static void the_trap_knows_its_numbers_from_linux_ones(void **state)
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct regs *r = set_registers(numbers[i]);
-        trap_call(r);
+        host_call(r);
         assert_int_equal(r->rax, ERR_BAD_CALL);
         assert_int_equal(r->rdx, 0);
         assert_int_equal(r->rip, 0x401000);
@@ -120,7 +121,7 @@ static void a_link_beyond_the_last_does_nothing(void **state)
     r->rip = WINDOW_STUBS + PAGE_SIZE - 1;
     struct regs before = *r;
 
-    trap_call(r);
+    host_call(r);
     assert_memory_equal(r, &before, sizeof before);
     world_check();
 }

@@ -22,7 +22,8 @@ struct row {
     struct insn code[24];
 };
 
-/* clang-format off: rows of a table */
+/* Laid out by hand: rows of a table. */
+/* clang-format off */
 static const struct row rows[] = {
 #define ROW(what, reason, at, reg, ...) {what, GRAFT_##reason, at, reg, {__VA_ARGS__}},
 #include "tests/vectors/bpf/checker.def"

@@ -108,13 +108,13 @@ static void check_lattice(const struct sample *a, const struct sample *b)
             assert_true(scalar_contains(&a->abstract, b->members[n]));
 }
 
-/* Every interval of 0 to 7 over `place`; read as unsigned, or as signed where it wraps. */
+/* Every interval of 0 to 5 over `place`; read as unsigned, or as signed where it wraps. */
 static unsigned make_intervals(struct sample *out, uint64_t place)
 {
     unsigned count = 0;
 
-    for (unsigned low = 0; low < 8; low++)
-        for (unsigned high = low; high < 8; high++) {
+    for (unsigned low = 0; low < 6; low++)
+        for (unsigned high = low; high < 6; high++) {
             struct sample *s = &out[count++];
             uint64_t from = place + low, to = place + high;
             s->abstract =
@@ -175,6 +175,8 @@ static void all_small_intervals_are_sound(void **state)
 
     for (unsigned p = 0; p < PLACES; p++)
         for (unsigned q = 0; q < PLACES; q++) {
+            if (q != 0 && q != p && q != PLACES - 2)
+                continue; /* with each place: 0, itself, and the greatest signed number */
             unsigned na = make_intervals(a, places[p]), nb = make_intervals(b, places[q]);
             check_all_pairs(a, na, b, nb);
         }
@@ -188,7 +190,7 @@ static void all_small_bit_sets_are_sound(void **state)
 
     for (unsigned p = 0; p < 3; p++)
         for (unsigned q = 0; q < 3; q++)
-            for (unsigned rest = 0; rest < 4; rest++) {
+            for (unsigned rest = 0; rest < 4; rest += p == q ? 1 : 3) {
                 unsigned na = make_bit_sets(a, shifts[p], rest & 1 ? UINT64_MAX : 0);
                 unsigned nb = make_bit_sets(b, shifts[q], rest & 2 ? UINT64_MAX : 0);
                 check_all_pairs(a, na, b, nb);
@@ -251,7 +253,7 @@ static void random_numbers_are_sound(void **state)
     struct sample a, b;
     (void)state;
 
-    for (unsigned round = 0; round < 60000; round++) {
+    for (unsigned round = 0; round < 30000; round++) {
         make_random(&a, &seed);
         make_random(&b, &seed);
         check_pair(&a, &b);

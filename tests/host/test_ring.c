@@ -20,7 +20,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof *f);
 
     f->memory = aligned_alloc(PAGE_SIZE, RING_FRAMES * PAGE_SIZE);
-    memset(f->memory, 0, RING_FRAMES * PAGE_SIZE);
+    memset(f->memory, 0xee, RING_FRAMES * PAGE_SIZE);
     f->header = (struct ring_header *)f->memory;
     ring_begin(&f->ring, f->memory, BITS);
     *state = f;

@@ -80,7 +80,7 @@ static void a_fault_while_masked_without_pager_ends_the_environment(void **state
     assert_true(p.e->ended);
     assert_int_equal(p.t->state, THREAD_DEAD);
     assert_int_equal(p.e->info->state, ENV_DYING);
-    assert_int_equal(p.e->info->death, VECTOR_PAGE_FAULT);
+    assert_int_equal(p.e->info->death, VECTOR_PAGE_FAULT + 1);
     assert_int_equal(p.e->info->death_ip, IP);
     assert_int_equal(p.e->info->death_addr, 0x777000);
 }
@@ -107,7 +107,7 @@ static void an_exception_has_its_own_entry_and_the_class_of_faults(void **state)
     assert_int_equal(x->save[UPCALL_CLASS_FAULT].address, 0);
     meet(VECTOR_PROTECTION, 0, 0); /* masked now */
     assert_true(p.e->ended);
-    assert_int_equal(p.e->info->death, VECTOR_PROTECTION);
+    assert_int_equal(p.e->info->death, VECTOR_PROTECTION + 1);
 }
 
 static void entries_and_stacks_that_are_not_the_users_are_not_taken(void **state)
@@ -147,7 +147,7 @@ static void a_linux_number_goes_to_the_syscall_upcall_of_the_same_thread(void **
     r->rip = IP;
     r->rax = 39;
     r->rdi = 77;
-    trap_call(r);
+    host_call(r);
     assert_int_equal(r->rip, ENTRY);
     assert_int_equal(r->rax, 39);
     assert_int_equal(r->rdi, 77);
@@ -155,7 +155,7 @@ static void a_linux_number_goes_to_the_syscall_upcall_of_the_same_thread(void **
     assert_int_equal(x->save[UPCALL_CLASS_SYSCALL].ip, IP);
     r->rip = IP;
     r->rax = 39;
-    trap_call(r); /* masked: refused */
+    host_call(r); /* masked: refused */
     assert_int_equal(r->rax, ERR_BAD_CALL);
     assert_int_equal(r->rip, IP);
 }

@@ -1,6 +1,8 @@
 /* The simulated machine: what a CPU's folder must do, done to plain data. */
 #include "exo/arch/host/machine.h"
 
+#include "exo/abi/kinfo.h"
+#include "exo/abi/syscall.h"
 #include "exo/arch/boot.h"
 #include "exo/arch/console.h"
 #include "exo/arch/cpu.h"
@@ -10,6 +12,7 @@
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,9 +91,29 @@ void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)
     host.cpu->current = next ? next : host.cpu->current;
 }
 
+static jmp_buf leaving;
+
 _Noreturn void arch_resume(void)
 {
-    panic(__FILE__, __LINE__, "there is no user to leave to");
+    longjmp(leaving, 1);
+}
+
+void host_call(struct regs *r)
+{
+    word_t link = r->rip - WINDOW_STUBS, number = r->rax - SYS_BASE;
+
+    if (setjmp(leaving))
+        return;
+    if (link < PAGE_SIZE) {
+        trap_link(r, (unsigned)link);
+    } else if (number >= 256) {
+        trap_reflect(r);
+    } else {
+        struct reply reply = trap_call(r, number);
+        r->rax = reply.error;
+        r->rdx = reply.result;
+        r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+    }
 }
 
 uint64_t arch_tick_khz(void)
@@ -192,8 +215,10 @@ void print_char(char c)
         host.log[host.logged++] = c;
 }
 
-int arch_console_get(void)
+int arch_console_get(unsigned port)
 {
+    if (port != 1)
+        return -1;
     return host.input && *host.input ? (uint8_t)*host.input++ : -1;
 }
 

@@ -76,3 +76,8 @@ void host_tlb_fill(unsigned number);
 /* True, and the address in `*va`, when CPU `number` holds a translation that shows another frame
  * than the tables do, or more rights. */
 bool host_tlb_stale(unsigned number, vaddr_t *va);
+
+struct regs;
+
+/* What entry.S does for a `syscall` with these registers: which kind it is, and the reply. */
+void host_call(struct regs *r);

@@ -49,13 +49,21 @@ struct arch_cpu {
     uint32_t apic_id;
 };
 
-/* The call's number and arguments, in the order of the call interface. */
-static inline uint64_t regs_call(const struct regs *r)
+/* Argument n (below 6) of an exokernel call. */
+static inline uint64_t regs_argument(const struct regs *r, unsigned n)
 {
-    return r->rax;
-}
-
-static inline bool regs_from_call(const struct regs *r)
-{
-    return r->vector == VECTOR_CALL;
+    switch (n) {
+    case 0:
+        return r->rdi;
+    case 1:
+        return r->rsi;
+    case 2:
+        return r->rdx;
+    case 3:
+        return r->r10;
+    case 4:
+        return r->r8;
+    default:
+        return r->r9;
+    }
 }

@@ -50,17 +50,18 @@ void arch_console_put(unsigned port, char c)
     arch_port_out8(base + UART_DATA, (uint8_t)c);
 }
 
-int arch_console_get(void)
+int arch_console_get(unsigned port)
 {
-    if (!(arch_port_in8(uart[1] + UART_STATUS) & STATUS_READY))
+    if (!(arch_port_in8(uart[port] + UART_STATUS) & STATUS_READY))
         return -1;
-    return arch_port_in8(uart[1] + UART_DATA);
+    return arch_port_in8(uart[port] + UART_DATA);
 }
 
 void arch_console_listen(void (*handler)(void))
 {
     arch_isa_route(4, handler);
     arch_port_out8(uart[1] + UART_IER, 1);
+    arch_port_out8(uart[3] + UART_IER, 1);
 }
 
 void print_char(char c)

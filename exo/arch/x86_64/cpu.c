@@ -3,6 +3,7 @@
 #include "exo/arch/cpu.h"
 
 #include "exo/abi/kinfo.h"
+#include "exo/abi/syscall.h"
 #include "exo/arch/x86_64/x86.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
@@ -12,7 +13,11 @@ _Static_assert(offsetof(struct arch_cpu, self) == 0 && offsetof(struct arch_cpu,
                    offsetof(struct arch_cpu, scratch) == 24 &&
                    offsetof(struct arch_cpu, current) == 32,
                "entry.S knows these");
-_Static_assert(offsetof(struct arch_thread, regs) == 0, "entry.S knows this");
+_Static_assert(offsetof(struct arch_thread, regs) == 0 && offsetof(struct regs, vector) == 120 &&
+                   offsetof(struct regs, rip) == 136 && offsetof(struct regs, rflags) == 152 &&
+                   offsetof(struct regs, rsp) == 160 && offsetof(struct regs, rax) == 112,
+               "entry.S knows these");
+_Static_assert(SYS_BASE == 0x65786f00 && WINDOW_STUBS == 0xffffff0000001000, "entry.S knows these");
 
 #define FATAL_STACK 2048u
 

@@ -5,7 +5,13 @@
 #define CPU_STACK    16
 #define CPU_SCRATCH  24
 #define CPU_CURRENT  32
-#define REGS_VECTOR  120
+#define REGS_VECTOR  120                /* offsets in struct regs, asserted there */
+#define REGS_RIP     136
+#define REGS_RFLAGS  152
+#define REGS_RSP     160
+
+#define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
+#define WINDOW_STUBS 0xffffff0000001000 /* exo/abi/kinfo.h, the same */
 
 #define VECTOR_CALL  0x100
 
@@ -46,23 +52,57 @@
         pop %rax
         .endm
 
+/* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Exokernel calls leave
+ * as they came unless something else is to run: C keeps the registers that calls keep. */
         .globl arch_call_entry
         .balign 64
 arch_call_entry:
         swapgs
         mov %rsp, %gs:CPU_SCRATCH
-        mov %gs:CPU_REGS_TOP, %rsp
-        push $0x1b
-        push %gs:CPU_SCRATCH
-        push %r11
-        push $0x23
-        push %rcx
-        push $0
-        push $VECTOR_CALL
-        save_registers
+        mov %gs:CPU_CURRENT, %rsp
+        mov %r15, 0(%rsp)
+        mov %r14, 8(%rsp)
+        mov %r13, 16(%rsp)
+        mov %r12, 24(%rsp)
+        mov %rbp, 32(%rsp)
+        mov %rbx, 40(%rsp)
+        mov %r10, 56(%rsp)
+        mov %r9, 64(%rsp)
+        mov %r8, 72(%rsp)
+        mov %rdi, 80(%rsp)
+        mov %rsi, 88(%rsp)
+        mov %rdx, 96(%rsp)
+        mov %rax, 112(%rsp)
+        movl $VECTOR_CALL, REGS_VECTOR(%rsp)
+        mov %rcx, REGS_RIP(%rsp)
+        mov %r11, REGS_RFLAGS(%rsp)
+        mov %gs:CPU_SCRATCH, %r11
+        mov %r11, REGS_RSP(%rsp)
         mov %rsp, %rdi
         mov %gs:CPU_STACK, %rsp
+        movabs $WINDOW_STUBS, %r11
+        sub %r11, %rcx
+        cmp $4096, %rcx
+        jb 2f
+        lea -SYS_BASE(%rax), %rsi
+        cmp $256, %rsi
+        jae 1f
         call trap_call
+        mov %gs:CPU_CURRENT, %rsp
+        mov REGS_RIP(%rsp), %rcx
+        mov REGS_RFLAGS(%rsp), %r11
+        mov REGS_RSP(%rsp), %rsp
+        xor %edi, %edi
+        xor %esi, %esi
+        xor %r8d, %r8d
+        xor %r9d, %r9d
+        xor %r10d, %r10d
+        swapgs
+        sysretq
+1:      call trap_reflect
+        jmp arch_resume
+2:      mov %ecx, %esi
+        call trap_link
         jmp arch_resume
 
         .balign 64

@@ -51,6 +51,7 @@
 #define MEMP_NUM_RAW_PCB        8
 #define MEMP_NUM_TCP_SEG        (NET_SENDERS * 64)
 #define MEMP_NUM_PBUF           (NET_SENDERS * 64)
+#define MEMP_NUM_SYS_TIMEOUT    (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 8) /* and the program's own */
 #define PBUF_POOL_SIZE          256 /* copies of received packets when the ring runs short */
 #define PBUF_POOL_BUFSIZE       1520
 #define MEM_SIZE                (4 * 1024 * 1024)

@@ -19,6 +19,8 @@ struct libos_regs {
 #define CPU_PTE_PRESENT  ((uint64_t)1)
 #define CPU_PTE_ACCESSED ((uint64_t)1 << 5)
 #define CPU_PTE_DIRTY    ((uint64_t)1 << 6)
+#define CPU_PTE_WRITE    ((uint64_t)1 << 1)
+#define CPU_PTE_NO_EXEC  ((uint64_t)1 << 63)
 
 CPU_INLINE bool cpu_pte_is_bound(uint64_t pte)
 {
@@ -28,6 +30,12 @@ CPU_INLINE bool cpu_pte_is_bound(uint64_t pte)
 CPU_INLINE pfn_t cpu_pte_pfn(uint64_t pte)
 {
     return (pfn_t)((pte & 0x000ffffffffff000) >> PAGE_BITS);
+}
+
+CPU_INLINE rights_t cpu_pte_rights(uint64_t pte)
+{
+    return RIGHT_READ | (pte & CPU_PTE_WRITE ? RIGHT_WRITE : 0) |
+           (pte & CPU_PTE_NO_EXEC ? 0 : RIGHT_EXEC);
 }
 
 CPU_INLINE uint64_t cpu_ticks(void)
@@ -42,6 +50,23 @@ CPU_INLINE uint64_t *cpu_utcb_mr(void)
     uint64_t *mr;
     __asm__ volatile("mov %%gs:0, %0" : "=r"(mr));
     return mr;
+}
+
+CPU_INLINE void cpu_set_fs(vaddr_t base)
+{
+    __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
+}
+
+/* A word from the hardware's random number generator. False: it has none, or it is exhausted. */
+CPU_INLINE bool cpu_random(uint64_t *word)
+{
+    uint32_t a = 1, b, c = 0, d;
+    bool good = false;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    for (unsigned tries = 0; (c >> 30 & 1) && tries < 10 && !good; tries++)
+        __asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(good));
+    return good;
 }
 
 CPU_INLINE void cpu_pause(void)

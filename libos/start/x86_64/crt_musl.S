@@ -12,4 +12,12 @@ libos_entry:
         xor     %edx, %edx              /* no function for atexit() */
         jmp     _start
         .size   libos_entry, . - libos_entry
+
+/* The mark by which starters tell programs that bring their library OS along (program.h): the note
+ * of owner "exo4" and type 1, without a description. */
+        .section .note.exo4, "a", @note
+        .balign 4
+        .long   5, 0, 1
+        .asciz  "exo4"
+        .balign 4
         .section .note.GNU-stack, "", @progbits

@@ -2,7 +2,7 @@
  * are those of struct utcb_exo. */
 #pragma once
 
-#define UTCB_RETURN   0xf00 /* offset in the page; behind the kernel's part, before EXIT_OFFSET */
+#define UTCB_RETURN 0xf00 /* offset in the page; behind the kernel's part, before EXIT_OFFSET */
 
 #define GS_EXO        0x210 /* UTCB_EXO - UTCB_GS */
 #define GS_MASK       (GS_EXO + 0)

@@ -12,16 +12,16 @@ struct fake_port {
     size_t error_bytes; /* of them those to stream 2 */
     const char *input;  /* what is still to be read; then the input ends */
     bool is_terminal;
-    uint64_t now_ns;           /* monotonic; the real time is this plus FAKE_EPOCH_NS */
-    uint64_t waits;            /* calls of port_wait */
-    size_t mapped_bytes;       /* of core and program together */
-    size_t limit_bytes;        /* what may be mapped at most */
-    vaddr_t fs_base;           /* last port_set_fs */
-    jmp_buf on_exit;           /* where port_exit goes while exit_expected */
+    uint64_t now_ns;     /* monotonic; the real time is this plus FAKE_EPOCH_NS */
+    uint64_t waits;      /* calls of port_wait */
+    size_t mapped_bytes; /* of core and program together */
+    size_t limit_bytes;  /* what may be mapped at most */
+    vaddr_t fs_base;     /* last port_set_fs */
+    jmp_buf on_exit;     /* where port_exit goes while exit_expected */
     bool exit_expected;
     int exit_status;
-    uint8_t archive[1 << 20];
     size_t archive_bytes;
+    uint8_t archive[4 << 20]; /* zero behind archive_bytes */
 };
 
 #define FAKE_EPOCH_NS 1700000000000000000u

@@ -1,0 +1,272 @@
+/* Rings: whose packet it is, and moving packets between an environment's slots and the card. */
+#include "bindings/ring.h"
+
+#include "bindings/graft.h"
+#include "bindings/node.h"
+#include "bindings/notification.h"
+#include "exo/abi/graft.h"
+#include "exo/base/assert.h"
+#include "exo/base/string.h"
+#include "exo/io/nic.h"
+#include "exo/mem/frame.h"
+#include "grafts/interp.h"
+
+#define DRAIN_LOOKS 1000u /* looks at the card before it is stopped for a packet's sake */
+#define SLOT_BITS   8u    /* of a cookie: the slot; above it the ring's index           */
+_Static_assert(RING_SLOTS <= 64 && RING_SLOTS <= 1u << SLOT_BITS, "slots fit a word of bits");
+_Static_assert(RING_PACKET_MAX == NIC_PACKET_MAX, "a ring's packet is the card's");
+
+static struct ring *rings[RINGS_MAX];
+static struct list filtered = {&filtered, &filtered};
+static uint32_t next_served; /* index of the ring that the card's room is offered to first */
+
+/* The owner's page: it may change at any time, so each word is read once. */
+static volatile struct ring_header *header_of(const struct ring *r)
+{
+    return frame_memory(r->base);
+}
+
+static struct cap *parent_cap(const struct node *n)
+{
+    return (struct cap *)(void *)node_at(n->parent);
+}
+
+static void store(volatile uint32_t *counter, uint32_t value)
+{
+    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
+}
+
+/* How far a counter of the owner's is ahead. One that is ahead of its slots counts as no news. */
+static uint32_t posted_ahead(const volatile uint32_t *posted, uint32_t done)
+{
+    uint32_t ahead = __atomic_load_n(posted, __ATOMIC_ACQUIRE) - done;
+
+    return ahead <= RING_SLOTS ? ahead : 0;
+}
+
+static bool in_memory(const struct ring *r, uint64_t offset, uint32_t length)
+{
+    uint64_t bytes = (uint64_t)r->count * PAGE_SIZE;
+
+    return offset <= bytes && length <= bytes - offset;
+}
+
+static void tell_owner(const struct ring *r)
+{
+    const struct cap *c = parent_cap(&r->notify);
+    uint64_t bits = c ? header_of(r)->notify_bits : 0;
+
+    if (bits)
+        notification_raise(frame_memory(c->base), bits);
+}
+
+bool ring_has_room(void)
+{
+    for (unsigned i = 0; i < RINGS_MAX; i++)
+        if (!rings[i])
+            return true;
+    return false;
+}
+
+void ring_begin(struct ring *r, struct cap *frames, struct cap *notification)
+{
+    while (rings[r->index])
+        r->index++;
+    ASSERT(r->index < RINGS_MAX);
+    rings[r->index] = r;
+    list_init(&r->filtered);
+    r->base = frames->base;
+    r->count = frames->count;
+    node_link(&frames->node, &r->memory);
+    if (notification)
+        node_link(&notification->node, &r->notify);
+}
+
+void ring_set_filter(struct ring *r, struct cap *graft)
+{
+    if (r->filter.parent)
+        node_unlink(&r->filter);
+    list_remove(&r->filtered);
+    if (!graft)
+        return;
+    node_link(&graft->node, &r->filter);
+    list_insert(&filtered, &r->filtered);
+}
+
+/* Puts a packet into the next buffer that its owner posted. Buffers that cannot take it go back. */
+static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
+{
+    volatile struct ring_header *h = header_of(r);
+    uint32_t ahead = posted_ahead(&h->rx_posted, r->rx_done);
+    uint32_t before = r->rx_done;
+    bool taken = false;
+
+    for (; ahead > 0 && !taken; ahead--) {
+        volatile struct ring_slot *slot = &h->rx[r->rx_done % RING_SLOTS];
+        uint64_t offset = slot->offset;
+        uint32_t room = slot->length;
+
+        taken = in_memory(r, offset, room) && room >= length;
+        if (taken) {
+            memcpy((uint8_t *)frame_memory(r->base) + offset, packet, length);
+            slot->length = length;
+        }
+        slot->state = taken ? RING_DONE : RING_BAD;
+        store(&h->rx_done, ++r->rx_done);
+    }
+    if (!taken)
+        store(&h->rx_dropped, ++r->rx_dropped);
+    if (r->rx_done != before)
+        tell_owner(r);
+}
+
+static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
+{
+    const struct cap *c = parent_cap(&r->filter);
+    const struct graft *graft = frame_memory(c->base);
+    struct graft_packet context = {
+        .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
+
+    store(&header_of(r)->rx_filtered, ++r->rx_filtered);
+    return graft_run(&graft->program, &context) != 0;
+}
+
+void hook_nic_received(const uint8_t *packet, uint32_t length)
+{
+    struct list *l;
+
+    for (l = filtered.next; l != &filtered; l = l->next) {
+        struct ring *r = LIST_ITEM(l, struct ring, filtered);
+        if (r->memory.parent && filter_takes(r, packet, length)) {
+            deliver(r, packet, length);
+            return;
+        }
+    }
+}
+
+/* A slot is done. Counters show it once all earlier ones are. */
+static void finish(struct ring *r, uint32_t slot, uint32_t state)
+{
+    volatile struct ring_header *h = header_of(r);
+
+    h->tx[slot].state = state;
+    r->finished |= (uint64_t)1 << slot;
+    while (r->tx_done != r->tx_taken && (r->finished >> r->tx_done % RING_SLOTS & 1)) {
+        r->finished &= ~((uint64_t)1 << r->tx_done % RING_SLOTS);
+        r->tx_done++;
+    }
+    store(&h->tx_done, r->tx_done);
+    INVARIANT(ring_check(r));
+}
+
+void hook_nic_sent(uint32_t cookie)
+{
+    struct ring *r = rings[cookie >> SLOT_BITS];
+
+    ASSERT(r && r->in_flight > 0);
+    r->in_flight--;
+    finish(r, cookie & ((1u << SLOT_BITS) - 1), RING_DONE);
+    tell_owner(r);
+}
+
+/* Takes the next posted slot. False: the card has no room. */
+static bool take_slot(struct ring *r)
+{
+    uint32_t at = r->tx_taken % RING_SLOTS;
+    volatile struct ring_slot *slot = &header_of(r)->tx[at];
+    uint64_t offset = slot->offset;
+    uint32_t length = slot->length;
+    bool good =
+        length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX && in_memory(r, offset, length);
+
+    if (!good) {
+        r->tx_taken++;
+        finish(r, at, RING_BAD);
+        tell_owner(r);
+        return true;
+    }
+    const struct nic_segment packet = {((paddr_t)r->base << PAGE_BITS) + offset, length};
+    if (!nic_send(&packet, 1, r->index << SLOT_BITS | at))
+        return false;
+    r->tx_taken++;
+    r->in_flight++;
+    return true;
+}
+
+uint32_t ring_take(struct ring *r)
+{
+    uint32_t count = 0;
+    /* Slots not finished still belong to the kernel, whatever the owner says. */
+    uint32_t ahead = posted_ahead(&header_of(r)->tx_posted, r->tx_done);
+    uint32_t busy = r->tx_taken - r->tx_done;
+
+    r->waits = false;
+    for (; ahead > busy && !r->waits; ahead--) {
+        if (take_slot(r))
+            count++;
+        else
+            r->waits = true;
+    }
+    if (count)
+        nic_flush();
+    INVARIANT(ring_check(r));
+    return count;
+}
+
+void ring_serve_card(void)
+{
+    nic_poll();
+    for (unsigned i = 0; i < RINGS_MAX; i++) {
+        struct ring *r = rings[(next_served + i) % RINGS_MAX];
+        if (r && r->waits)
+            ring_take(r);
+    }
+    next_served = (next_served + 1) % RINGS_MAX;
+}
+
+/* On return the card reads no frame of the ring. */
+static void drain(struct ring *r)
+{
+    r->waits = false;
+    for (unsigned i = 0; i < DRAIN_LOOKS && r->in_flight > 0; i++)
+        nic_poll();
+    if (r->in_flight > 0)
+        nic_restart();
+    ASSERT(r->in_flight == 0);
+}
+
+void ring_drop(struct ring *r, struct node *n)
+{
+    if (n == &r->memory)
+        drain(r);
+    if (n == &r->filter)
+        list_remove(&r->filtered);
+    node_unlink(n);
+}
+
+void ring_destroy(struct ring *r)
+{
+    list_remove(&r->filtered);
+    if (r->filter.parent)
+        node_unlink(&r->filter);
+    if (r->memory.parent)
+        ring_drop(r, &r->memory);
+    if (r->notify.parent)
+        node_unlink(&r->notify);
+    rings[r->index] = NULL;
+}
+
+const char *ring_check(const struct ring *r)
+{
+    uint32_t busy = r->tx_taken - r->tx_done, unfinished = 0;
+
+    if (busy > RING_SLOTS)
+        return "G1: tx_taken is not within the slots behind tx_done";
+    for (uint32_t i = 0; i < busy; i++)
+        unfinished += !(r->finished >> (r->tx_done + i) % RING_SLOTS & 1);
+    if (unfinished != r->in_flight)
+        return "G2: slots that have not finished are not those in flight";
+    if (!r->memory.parent && r->in_flight)
+        return "G3: a ring without memory has packets in flight";
+    return NULL;
+}

@@ -1,0 +1,29 @@
+KERNEL += grafts/insn.c
+KERNEL += grafts/bits.c
+KERNEL += grafts/domain.c
+KERNEL += grafts/refine.c
+KERNEL += grafts/state.c
+KERNEL += grafts/hook.c
+KERNEL += grafts/checker.c
+KERNEL += grafts/checker_order.c
+KERNEL += grafts/checker_step.c
+KERNEL += grafts/checker_memory.c
+KERNEL += grafts/reason.c
+KERNEL += grafts/elf.c
+KERNEL += grafts/interp.c
+
+# The same files make the host command and the host tests.
+graft-library := $(filter grafts/%,$(KERNEL))
+
+HOST_TOOLS    += graft
+graft-sources := $(graft-library) $(wildcard grafts/tool/*.c)
+
+GRAFTS += grafts/examples/filter_all.c
+GRAFTS += grafts/examples/filter_http.c
+
+HOST_TESTS += graft_domain graft_checker graft_interp graft_elf graft_fuzz
+graft_domain-needs  := $(graft-library)
+graft_checker-needs := $(graft-library)
+graft_interp-needs  := $(graft-library)
+graft_elf-needs     := $(graft-library)
+graft_fuzz-needs    := $(graft-library)

@@ -1,0 +1,14 @@
+/*
+ * The trampoline way over libos: the kernel reflects each `syscall` of an unmodified program to
+ * this thread's own upcall, which answers it by posix_trampoline.
+ */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "libos-posix/posix.h"
+
+/* Has the system calls and faults of this thread come here. NO_MEM. */
+enum err reflect_init(void);
+
+/* Runs a loaded program; in reflect_x86_64.S. */
+_Noreturn void reflect_enter(vaddr_t entry, vaddr_t stack);

@@ -1,0 +1,111 @@
+/* The way of programs that are linked with the core. */
+#include "libos-posix/way_libos.h"
+
+#include "libos-posix/abi_process.h"
+#include "libos-posix/area.h"
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/elf.h"
+#include "libos-posix/mem.h"
+#include "libos-posix/posix.h"
+
+#define PT_LOAD       1u
+#define PF_X          1u
+#define PF_W          2u
+#define NR_ARCH_PRCTL 158
+#define SI_TKILL      (-6)
+
+/* The program's own ELF header, which the linker puts at the start of its first segment. */
+extern const struct elf_header __ehdr_start __attribute__((visibility("hidden")));
+
+static bool started;
+
+/* The program may use its own image, each segment with the rights it was linked with. */
+static long adopt_image(void)
+{
+    const struct elf_header *h = &__ehdr_start;
+    const struct elf_program_header *p = (const void *)((vaddr_t)h + h->headers_at);
+    vaddr_t bias = 0, done = 0;
+    long e = 0;
+
+    for (unsigned i = 0; i < h->header_count; i++)
+        if (p[i].type == PT_LOAD && p[i].offset == 0)
+            bias = (vaddr_t)h - p[i].vaddr;
+    for (unsigned i = 0; i < h->header_count && !e; i++) {
+        if (p[i].type != PT_LOAD || !p[i].memory_bytes)
+            continue;
+        vaddr_t start = (p[i].vaddr + bias) & ~(PAGE_SIZE - 1);
+        vaddr_t end = page_up(p[i].vaddr + bias + p[i].memory_bytes);
+        if (start < done)
+            start = done; /* the page that two segments share */
+        done = end;
+        if (start < end)
+            e = posix_adopt(start, end,
+                            RIGHT_READ | (p[i].flags & PF_W ? RIGHT_WRITE : 0) |
+                                (p[i].flags & PF_X ? RIGHT_EXEC : 0));
+    }
+    return e;
+}
+
+/* The first call of the program starts the core. A damaged archive is no reason to stop here: the
+ * program will miss its files. */
+static void start(void)
+{
+    vaddr_t low, high;
+
+    started = true;
+    long e = posix_start();
+    if (e && e != -EINVAL)
+        port_exit(127);
+    port_stack_get(&low, &high);
+    if (adopt_image() || posix_adopt(low, high, RIGHT_READ | RIGHT_WRITE))
+        port_exit(127);
+}
+
+/* siginfo_t and ucontext_t as a handler may look at them. The program counter is 0, since no
+ * instruction was interrupted: the signal comes between two. */
+struct handler_view {
+    struct {
+        int32_t number, error, code, pad, pid, uid;
+        uint8_t rest[104];
+    } info;
+    struct {
+        uint64_t flags, link;
+        struct linux_stack stack;
+        uint64_t registers[23], vectors, reserved[8];
+        uint64_t mask;
+        uint64_t room[15 + 64]; /* the rest of musl's sigset_t, and of its ucontext_t */
+    } context;
+};
+_Static_assert(sizeof(((struct handler_view *)0)->info) == 128, "siginfo_t");
+
+static void run_handler(const struct posix_signal *s)
+{
+    struct handler_view view;
+
+    memset(&view, 0, sizeof view);
+    view.info.number = (int32_t)s->number;
+    view.info.code = SI_TKILL;
+    view.info.pid = 1;
+    view.context.stack = s->stack;
+    view.context.mask = s->old_mask;
+    void (*handler)(int, void *, void *) = (void (*)(int, void *, void *))s->action.handler;
+    handler((int)s->number, &view.info, &view.context);
+    posix_signal_done(view.context.mask);
+}
+
+long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+{
+    struct posix_signal signal;
+
+    if (!started)
+        start();
+    long result = posix_syscall(number, a1, a2, a3, a4, a5, a6);
+    while (posix_signal_take(&signal))
+        run_handler(&signal);
+    return result;
+}
+
+long libos_set_fs(void *base)
+{
+    return libos_syscall(NR_ARCH_PRCTL, ARCH_SET_FS, (long)base, 0, 0, 0, 0);
+}

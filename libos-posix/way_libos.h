@@ -1,0 +1,16 @@
+/*
+ * The way of programs that are linked with the core: musl with the overlay calls these functions
+ * where it would otherwise execute a `syscall` instruction. Nothing here uses %fs, because the
+ * first calls come before the program has set it.
+ */
+#pragma once
+
+/* One Linux call; before it returns, handlers of signals that the call raised have run, on the
+ * caller's stack. */
+long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
+
+/* arch_prctl(ARCH_SET_FS). 0 or an error number negated. */
+long libos_set_fs(void *base);
+
+/* In way_libos_x86_64.S: libos_clone, libos_vfork (both -ENOSYS), libos_unmapself,
+ * libos_syscall_cp and libos_sigreturn. */

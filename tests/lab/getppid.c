@@ -1,0 +1,72 @@
+/*
+ * What a system call costs that does nothing: getppid, in plain C and POSIX. Built twice: linked
+ * with its own library OS, and as an unmodified Linux program whose `syscall` instruction is
+ * reflected. The first argument is the key to report under. Only the counters are exo4's.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "exo/abi/kinfo.h"
+#include "libos/start/cpu.h"
+
+#define ROUNDS 64
+#define WARM   16
+
+static uint64_t ticks[ROUNDS], entries[ROUNDS];
+
+/* With nothing between the stamps when `call` is false. */
+static inline __attribute__((always_inline)) void run_rounds(int call)
+{
+    const volatile struct cpu_info *cpu = (const volatile struct cpu_info *)WINDOW_CPUS;
+
+    for (int i = -WARM; i < ROUNDS; i++) {
+        uint64_t entered = cpu->entries, begin = cpu_ticks();
+        if (call)
+            getppid();
+        uint64_t end = cpu_ticks();
+        if (i < 0)
+            continue;
+        ticks[i] = end - begin;
+        entries[i] = cpu->entries - entered;
+    }
+}
+
+/* The round with the median count. */
+static int median(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        int below = 0, same = 0;
+        for (int other = 0; other < ROUNDS; other++) {
+            below += ticks[other] < ticks[i];
+            same += ticks[other] == ticks[i];
+        }
+        if (below <= ROUNDS / 2 && ROUNDS / 2 < below + same)
+            return i;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t low = UINT64_MAX, high = 0;
+    int agree = 0;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: getppid KEY\n");
+        return 64;
+    }
+    run_rounds(0);
+    uint64_t empty = ticks[median()];
+    run_rounds(1);
+    int at = median();
+    for (int i = 0; i < ROUNDS; i++) {
+        agree += ticks[i] == ticks[at];
+        low = ticks[i] < low ? ticks[i] : low;
+        high = ticks[i] > high ? ticks[i] : high;
+    }
+    printf("result %s total=%lu per=1 rounds=%d agree=%d min=%lu max=%lu counted=1 entries=%lu\n",
+           argv[1], ticks[at] - empty, ROUNDS, agree, low - empty, high - empty, entries[at]);
+    printf("end\n");
+    return 0;
+}

@@ -1,0 +1,122 @@
+/* Experiments: L4 IPC, between two spaces and in one, and page faults served by L4 IPC. */
+#include <l4/ipc.h>
+
+#include "libos/tables.h"
+#include "libos/thread.h"
+#include "tests/lab/lab.h"
+
+#define FAULTS ((vaddr_t)0x330000000000) /* where pages from a pager arrive */
+
+static struct lab_series series;
+
+struct call {
+    L4_ThreadId_t to;
+    uint32_t words;
+    bool failed;
+};
+
+static void set_tag(void *argument, uint32_t round)
+{
+    const struct call *call = argument;
+
+    (void)round;
+    L4_Set_MsgTag(L4_MsgTagMake(0, call->words, 0));
+}
+
+static void call_once(void *argument, uint32_t round)
+{
+    struct call *call = argument;
+
+    (void)round;
+    L4_Call(call->to);
+}
+
+/* A closed Call and its closed answer are two messages. */
+static void one_way(const char *key, uint64_t partner, uint32_t words, uint64_t empty)
+{
+    struct call call = {.to = L4_ThreadIdOf(partner), .words = words};
+
+    lab_measure(&series, set_tag, call_once, &call);
+    if (L4_IpcFailed(L4_MsgTag()) || L4_UntypedWords(L4_MsgTag()) != words)
+        lab_fail(key, ERR_BAD_STATE);
+    lab_report(key, &series, empty, 2, 2);
+}
+
+static void between_spaces(const struct archive *a, uint64_t empty)
+{
+    struct spawn_child child;
+
+    lab_partner(a, "closed", &child);
+    one_way("ipc.inter.0", child.thread_id, 0, empty);
+    one_way("ipc.inter.7", child.thread_id, 7, empty);
+    one_way("ipc.inter.10", child.thread_id, 10, empty);
+    one_way("ipc.inter.63", child.thread_id, 63, empty);
+    spawn_destroy(&child);
+}
+
+static void echo_thread(void *client)
+{
+    lab_echo_closed(*(const uint64_t *)client);
+}
+
+static void in_one_space(uint64_t empty)
+{
+    uint64_t own = L4_MyGlobalId().raw;
+    struct thread thread;
+    enum err e = thread_run(&thread, echo_thread, &own, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+
+    if (e)
+        lab_fail("ipc.intra.0", e);
+    one_way("ipc.intra.0", thread.id, 0, empty);
+    thread_destroy(&thread);
+}
+
+static void server(const struct archive *a, uint64_t empty)
+{
+    struct spawn_child child;
+    struct call call = {.words = 0};
+
+    lab_partner(a, "server", &child);
+    call.to = L4_ThreadIdOf(child.thread_id);
+    lab_measure(&series, set_tag, call_once, &call);
+    if (L4_IpcFailed(L4_MsgTag()))
+        lab_fail("ipc.server.roundtrip", ERR_BAD_STATE);
+    lab_report("ipc.server.roundtrip", &series, empty, 1, 1);
+    spawn_destroy(&child);
+}
+
+static void touch(void *argument, uint32_t round)
+{
+    (void)argument;
+    (void)*(volatile uint8_t *)(FAULTS + round * PAGE_SIZE);
+}
+
+/* Without an entry for faults, they go to the pager. */
+static void pager(const struct archive *a, uint64_t empty)
+{
+    struct spawn_child child;
+    struct utcb_exo *utcb = book_utcb();
+    uint64_t entry = utcb->entry[UPCALL_FAULT];
+    enum err e = tables_make(FAULTS);
+
+    if (e)
+        lab_fail("fault.pager.map", e);
+    lab_partner(a, "pager", &child);
+    L4_Set_Pager(L4_ThreadIdOf(child.thread_id));
+    utcb->entry[UPCALL_FAULT] = 0;
+    lab_measure(&series, NULL, touch, NULL);
+    utcb->entry[UPCALL_FAULT] = entry;
+    L4_Set_Pager(L4_nilthread);
+    lab_report("fault.pager.map", &series, empty, 1, 1);
+    spawn_destroy(&child);
+}
+
+void lab_ipc(const struct archive *a)
+{
+    uint64_t empty = lab_empty();
+
+    between_spaces(a, empty);
+    in_one_space(empty);
+    server(a, empty);
+    pager(a, empty);
+}

@@ -1,0 +1,63 @@
+/* Series of rounds: what an empty one costs, and the median's report. */
+#include "libos/error.h"
+#include "libos/log.h"
+#include "libos/servers/program.h"
+#include "tests/lab/lab.h"
+#include "tests/lab/probe.h"
+
+#define STATUS_FAILED 1
+
+static struct lab_series series;
+
+/* By insertion: the rounds are few. */
+static void sort(struct lab_sample *at, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct lab_sample moved = at[i];
+        uint32_t j = i;
+        for (; j > 0 && at[j - 1].ticks > moved.ticks; j--)
+            at[j] = at[j - 1];
+        at[j] = moved;
+    }
+}
+
+void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
+                uint32_t counted)
+{
+    uint32_t agree = 0;
+
+    sort(s->rounds, LAB_ROUNDS);
+    const struct lab_sample *median = &s->rounds[LAB_ROUNDS / 2];
+    for (uint32_t i = 0; i < LAB_ROUNDS; i++)
+        agree += s->rounds[i].ticks == median->ticks;
+    log_line("result %s total=%lu per=%u rounds=%u agree=%u min=%lu max=%lu counted=%u "
+             "entries=%lu space_switches=%lu tlb_flushes=%lu",
+             key, median->ticks - empty, per, LAB_ROUNDS, agree, s->rounds[0].ticks - empty,
+             s->rounds[LAB_ROUNDS - 1].ticks - empty, counted, median->entries,
+             median->space_switches, median->tlb_flushes);
+}
+
+static void nothing(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+}
+
+uint64_t lab_empty(void)
+{
+    lab_measure(&series, NULL, nothing, NULL);
+    sort(series.rounds, LAB_ROUNDS);
+    return series.rounds[LAB_ROUNDS / 2].ticks;
+}
+
+uint64_t lab_empty_probe(void)
+{
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++)
+        lab_keep(&series, i, probe_empty(), lab_counters());
+    sort(series.rounds, LAB_ROUNDS);
+    return series.rounds[LAB_ROUNDS / 2].ticks;
+}
+
+_Noreturn void lab_fail(const char *key, enum err e)
+{
+    program_fail(STATUS_FAILED, key, error_text(e));
+}

@@ -1,0 +1,27 @@
+# The lab: programs that count and draw, and the goals that run them.
+PROGRAMS += lab lab_hello lab_getppid
+
+lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c \
+               partner.c $(ARCH)/probe.S)
+lab-libs    := libos
+lab_hello-sources := tests/lab/hello.c
+lab_hello-libs    := libos
+lab_getppid-sources := tests/lab/getppid.c
+lab_getppid-libs    := musl
+
+# The same source as a program of Linux, which knows nothing of exo4's libraries.
+build/lab/root/getppid: tests/lab/getppid.c | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  CC      $< (Linux)"
+	@$(CC) $(FLAGS) -O2 -static $< -o $@
+
+lab: $(IMAGE) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
+	@python3 tests/lab/run_lab.py
+
+graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
+	@python3 tests/lab/run_graph.py
+
+GUEST_TESTS += book
+book-boot   := icount=1
+
+.PHONY: lab graph

@@ -1,0 +1,95 @@
+/* The other side: what the lab's program does when it is started as a partner in another space, and
+ * the loops that also run as threads beside the experiment. */
+#include <l4/ipc.h>
+
+#include "libos/log.h"
+#include "libos/servers/program.h"
+#include "libos/string.h"
+#include "libos/thread.h"
+#include "libos/vm.h"
+#include "libos/call.h"
+#include "tests/lab/lab.h"
+#include "tests/lab/probe.h"
+
+#define PARTNER_FRAMES 1024u
+#define PAGER_PAGES    (LAB_WARM + LAB_ROUNDS)
+
+static uint8_t pct_stack[4096] __attribute__((aligned(16)));
+
+/* Sends back as many words as came, since the tag lies where it was received. */
+_Noreturn void lab_echo_closed(uint64_t client)
+{
+    L4_Receive(L4_ThreadIdOf(client));
+    for (;;)
+        L4_Call(L4_ThreadIdOf(client));
+}
+
+_Noreturn void lab_echo_server(void)
+{
+    L4_ThreadId_t client;
+
+    L4_Wait(&client);
+    for (;;)
+        L4_ReplyWait(client, &client);
+}
+
+/* Answers each page fault with the next page of its own. */
+static _Noreturn void serve_pages(void)
+{
+    vaddr_t own = 0;
+    L4_ThreadId_t client;
+    enum err e = vm_map(&own, PAGER_PAGES * PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
+
+    if (e == ERR_OK)
+        e = vm_populate(own, PAGER_PAGES * PAGE_SIZE);
+    if (e)
+        lab_fail("fault.pager.map", e);
+    L4_Wait(&client);
+    for (;;) {
+        L4_MapItem_t item = L4_MapItem(
+            L4_FpageAddRights(L4_FpageLog2(own, PAGE_BITS), L4_ReadWriteOnly), L4_Utcb()[1]);
+        L4_Set_MsgTag(L4_MsgTagMake(0, 0, 2));
+        L4_LoadMRs(1, 2, item.raw);
+        own += PAGE_SIZE;
+        L4_ReplyWait(client, &client);
+    }
+}
+
+static _Noreturn void serve_transfers(void)
+{
+    struct utcb_exo *utcb = book_utcb();
+
+    utcb->pct_stack = (vaddr_t)pct_stack + sizeof pct_stack;
+    utcb->entry[UPCALL_PCT] = (vaddr_t)probe_pct_entry;
+    probe_pct_serve();
+}
+
+void lab_play(const char *role)
+{
+    uint64_t starter = ((const struct startinfo *)START_INFO)->parent_id;
+
+    if (!strcmp(role, "closed"))
+        lab_echo_closed(starter);
+    if (!strcmp(role, "server"))
+        lab_echo_server();
+    if (!strcmp(role, "pager"))
+        serve_pages();
+    if (!strcmp(role, "transfer"))
+        serve_transfers();
+    log_line("lab: there is no role '%s'", role);
+}
+
+void lab_partner(const struct archive *a, const char *role, struct spawn_child *child)
+{
+    const char *arguments[] = {"lab", role, NULL};
+    struct spawn_args args = {.arguments = arguments,
+                              .give = SPAWN_GIVE(SLOT_CONSOLE),
+                              .memory_frames = PARTNER_FRAMES,
+                              .cpu = THREAD_CPU_HERE,
+                              .priority = THREAD_PRIORITY + 1}; /* it waits before we go on */
+    enum err e = program_start(a, "lab", &args, child);
+
+    if (e)
+        lab_fail(role, e);
+    exo_yield(child->thread);
+}

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""make lab: boots the lab's programs, checks that two boots count the same, writes the results.
+
+usage: run_lab.py [--kernel ELF] [--initrd ARCHIVE] [--out DIR]
+
+Writes DIR/results.jsonl (one figure a line) and DIR/report.html, and prints a table. Every program
+is booted twice; a figure that differs between the boots is printed with both values and marked as
+not exact. Ends with 1 when a program did not end well or a key is unknown to aims.json.
+"""
+import argparse
+import html
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+sys.path.insert(0, str(TOP / "exo/tools"))
+import qemu  # noqa: E402
+
+# Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
+PROGRAMS = ("run=lab", "run=lab_hello", "run=lab_getppid posix.getppid.libos")
+FOREIGN = "/getppid posix.getppid.trampoline"
+ROOT = TOP / "build/lab/root"
+TIMEOUT = 300                    # seconds; only to notice a hang
+COUNTS = ("entries", "space_switches", "tlb_flushes")
+
+
+class Failed(Exception):
+    """No results; the text says why."""
+
+
+def execute(command, args):
+    """Runs a program of Linux, each of its system calls reflected, as `make exec` does."""
+    done = subprocess.run([sys.executable, TOP / "exo/tools/exec.py", "--root", ROOT, "--cmd",
+                           command, "--via", "trampoline", "--icount", "1", "--timeout",
+                           str(TIMEOUT), "--kernel", args.kernel], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0 or "end" not in done.stdout.splitlines():
+        raise Failed(f"{command}: status {done.returncode}\n{done.stderr}")
+    return done.stdout.splitlines()
+
+
+def boot(program, args):
+    """Runs a guest program under the instruction counter. Returns the lines of its output."""
+    if program == FOREIGN:
+        return execute(program, args)
+    options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
+                           kernel=args.kernel, initrd=args.initrd)
+    with qemu.Machine(options) as machine:
+        status, why = machine.run()
+        lines = bytes(machine.out).decode(errors="replace").splitlines()
+        log = "".join(f"\n| {line}" for line in list(machine.log)[-10:])
+    if why or status != 0 or "end" not in lines:
+        raise Failed(f"{program}: {why or f'status {status}'}{log}")
+    return lines
+
+
+def parse(lines):
+    """The `result KEY NAME=NUMBER ...` lines as a dictionary, and the compiler."""
+    results, compiler = {}, None
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "compiler":
+            compiler = rest
+        elif word == "result":
+            key, *pairs = rest.split()
+            results[key] = {name: int(number) for name, _, number in
+                            (pair.partition("=") for pair in pairs)}
+    return results, compiler
+
+
+def ratio(total, per):
+    """An exact number when it is whole, else rounded."""
+    return total // per if total % per == 0 else round(total / per, 3)
+
+
+def output_of(*command):
+    try:
+        done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def commit():
+    name = output_of("git", "rev-parse", "--short=12", "HEAD")
+    changed = output_of("git", "status", "--porcelain", "--untracked-files=no")
+    return (name or "unknown") + ("+changes" if name and changed else "")
+
+
+def record(key, first, second, about):
+    """One line of results.jsonl."""
+    figure = {"key": key, "value": ratio(first["total"], first["per"]), "unit": "instructions"}
+    for name in COUNTS:
+        if name in first:
+            figure[name] = ratio(first[name], first["counted"])
+    # When the timer interrupts is not the same in each boot; what the median round counts is.
+    exact = all(first.get(name) == second.get(name) for name in ("total", *COUNTS))
+    figure |= {"exact": exact, "rounds": first["rounds"], "agree": first["agree"],
+               "min": ratio(first["min"], first["per"]), "max": ratio(first["max"], first["per"])}
+    if not exact:
+        figure["second_value"] = ratio(second["total"], second["per"])
+    return figure | about
+
+
+def measure(args):
+    figures, compiler = [], None
+    for program in (*PROGRAMS, FOREIGN):
+        print(f"lab: booting {program}, twice", file=sys.stderr)
+        (first, found), (second, _) = (parse(boot(program, args)) for _ in range(2))
+        compiler = found or compiler
+        if first.keys() != second.keys():
+            raise Failed(f"{program}: two boots printed different keys")
+        about = {"commit": commit(), "compiler": compiler,
+                 "qemu": output_of("qemu-system-x86_64", "--version").split("\n")[0],
+                 "options": "-icount shift=0,sleep=off -cpu max,-erms,-la57 -smp 1"}
+        figures += [record(key, first[key], second[key], about) for key in first]
+    return figures
+
+
+def text_of(number):
+    if number is None:
+        return ""
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.3f}".rstrip("0").rstrip(".")
+
+
+HEAD = ("key", "ours", "aim", "peer", "of", "entries", "switches", "flushes", "", "operation")
+
+
+def table(figures, aims):
+    """Rows of text, one for each figure; the ninth column says what is special about it."""
+    rows = []
+    for figure in figures:
+        aim = aims[figure["key"]]
+        remark = "" if figure["exact"] else f"not exact: {text_of(figure['second_value'])}"
+        rows.append((figure["key"], text_of(figure["value"]), text_of(aim.get("aim")),
+                     text_of(aim.get("peer")), aim.get("source", ""),
+                     *(text_of(figure.get(name)) for name in COUNTS), remark, aim["operation"]))
+    return rows
+
+
+def print_table(rows):
+    widths = [max(len(row[i]) for row in [HEAD, *rows]) for i in range(len(HEAD))]
+    for row in [HEAD, tuple("-" * w for w in widths), *rows]:
+        print("  ".join(cell.ljust(w) if i in (0, 4, 8, 9) else cell.rjust(w)
+                        for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>exo4: the lab</title><style>
+body {{ font: 15px/1.45 sans-serif; max-width: 78em; margin: 2em auto; padding: 0 1em; color: #222 }}
+table {{ border-collapse: collapse }} th, td {{ padding: .25em .7em; border-bottom: 1px solid #ddd }}
+th {{ text-align: left; border-bottom: 2px solid #888 }} td.n {{ text-align: right }}
+td.good {{ background: #e2f4e2 }} td.over {{ background: #fbeedb }} code {{ white-space: nowrap }}
+small {{ color: #666 }} dt {{ font-weight: bold }}
+</style></head><body>
+<h1>exo4: the lab</h1>
+<p>Guest instructions per operation, counted by QEMU (<code>{options}</code>): the same on any
+machine, and no times. Green: within the aim; orange: above it.</p>
+<p>Commit {commit}, {compiler}, {qemu}.</p>
+<table><tr><th>operation<th>key<th>ours<th>aim<th>peer<th>of<th>kernel entries<th>space switches
+<th>TLB flushes</tr>
+{rows}
+</table>
+<h2>Where the other figures come from</h2><dl>{sources}</dl>
+<p>Each figure is the median of its rounds in one boot, less the cost of an empty round. The whole is
+done in two boots; a figure that differs between them says so.</p>
+</body></html>
+"""
+
+
+def html_row(figure, aim):
+    cells = [f"<td>{html.escape(aim['operation'])}<td><code>{html.escape(figure['key'])}</code>"]
+    known = "aim" in aim
+    kind = (" good" if figure["value"] <= aim["aim"] else " over") if known else ""
+    other = "" if figure["exact"] else f" <small>or {text_of(figure['second_value'])}</small>"
+    note = f" <small>{html.escape(aim['note'])}</small>" if "note" in aim else ""
+    cells.append(f"<td class='n{kind}'>{text_of(figure['value'])}{other}")
+    cells.append(f"<td class=n>{text_of(aim.get('aim'))}<td class=n>{text_of(aim.get('peer'))}")
+    cells.append(f"<td>{html.escape(aim.get('source', ''))}{note}")
+    cells += [f"<td class=n>{text_of(figure.get(name))}" for name in COUNTS]
+    return "<tr>" + "".join(cells) + "</tr>"
+
+
+def write(args, figures, aims, sources):
+    out = pathlib.Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(figure) + "\n" for figure in figures)
+    (out / "results.jsonl").write_text(lines, encoding="utf-8")
+    about = {name: html.escape(str(figures[0][name]))
+             for name in ("options", "commit", "compiler", "qemu")}
+    rows = "\n".join(html_row(figure, aims[figure["key"]]) for figure in figures)
+    terms = "".join(f"<dt>{html.escape(name)}<dd>{html.escape(text)}"
+                    for name, text in sources.items())
+    (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, **about),
+                                     encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Counts what exo4's operations cost.")
+    parser.add_argument("--kernel", default=str(qemu.KERNEL))
+    parser.add_argument("--initrd", default=str(qemu.SYSTEM))
+    parser.add_argument("--out", default=str(TOP / "build/lab"))
+    args = parser.parse_args()
+    data = json.loads((HERE / "aims.json").read_text(encoding="utf-8"))
+    order = {row["key"]: i for i, row in enumerate(data["rows"])}
+    aims = {row["key"]: row for row in data["rows"]}
+    try:
+        figures = measure(args)
+    except (Failed, qemu.Misuse) as problem:
+        sys.exit(f"lab: {problem}")
+    if unknown := [f["key"] for f in figures if f["key"] not in aims]:
+        sys.exit(f"lab: aims.json does not know {', '.join(unknown)}")
+    figures.sort(key=lambda figure: order[figure["key"]])
+    write(args, figures, aims, data["sources"])
+    print("Guest instructions per operation; `of` names the source in tests/lab/aims.json.\n")
+    print_table(table(figures, aims))
+    inexact = sum(not figure["exact"] for figure in figures)
+    print(f"\n{len(figures)} figures, " + (f"{inexact} of them differ between two boots"
+                                         if inexact else "the same in two boots"))
+    out = os.path.relpath(args.out)
+    print(f"{out}/results.jsonl  {out}/report.html")
+
+
+if __name__ == "__main__":
+    main()

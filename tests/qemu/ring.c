@@ -1,0 +1,314 @@
+/* Grafts and packet rings on the real card: every error of their calls, a packet to QEMU's user
+ * network and back, whose packet it is, and taking away what a ring stands on. Without a card only
+ * the error that says so. */
+#include "exo/abi/batch.h"
+#include "exo/abi/graft.h"
+#include "libos-net/ring.h"
+#include "libos/archive.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/clock.h"
+#include "libos/libos.h"
+#include "libos/notify.h"
+#include "libos/region.h"
+#include "libos/string.h"
+#include "libos/vm.h"
+#include "tests/qemu/tap.h"
+
+#define BIT      ((word_t)1)
+#define PATIENCE ((uint64_t)500 * CLOCK_NS_PER_MS)
+#define ARP      42u /* bytes of a request */
+
+static struct archive archive;
+static struct archive_entry filter_http, filter_all;
+
+/* A ring with all that belongs to it. */
+struct rig {
+    slot_t slot, frames, notification;
+    struct ring ring;
+};
+
+static slot_t new_slot(void)
+{
+    slot_t slot = SLOT_NONE;
+
+    slot_take(&slot);
+    return slot;
+}
+
+/* A capability weaker than `src`, or for a part of its range. */
+static slot_t weaker(slot_t src, rights_t rights, uint32_t base, uint32_t count)
+{
+    slot_t slot = new_slot();
+
+    return exo_cap_copy(SLOT_ENV, slot, src, rights, base, count) == ERR_OK ? slot : SLOT_NONE;
+}
+
+static pfn_t free_frame(void)
+{
+    pfn_t frame = 0;
+
+    region_find(1, &frame);
+    return frame;
+}
+
+static enum err create(const struct rig *r, slot_t nic)
+{
+    return exo_ring_create(nic, SLOT_MEMORY, free_frame(), r->frames, r->notification, r->slot);
+}
+
+/* Memory and notification for a ring, in use by nobody yet. */
+static void prepare(struct rig *r)
+{
+    pfn_t first;
+    vaddr_t va = 0;
+
+    r->slot = new_slot();
+    notify_new(&r->notification);
+    region_frames(RING_FRAMES, &r->frames, &first);
+    vm_map_frames(r->frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
+    vm_populate(va, RING_FRAMES * PAGE_SIZE);
+    ring_begin(&r->ring, (void *)va, BIT);
+}
+
+static enum err load(const void *object, uint64_t bytes, uint32_t hook, slot_t region, slot_t dst,
+                     struct graft_report *report)
+{
+    struct graft_load l = {(vaddr_t)object, bytes, (vaddr_t)report, hook, 0};
+    pfn_t frame = PFN_ANY;
+
+    region_find(GRAFT_FRAMES(bytes), &frame);
+    return exo_graft_create(region, frame, dst, (vaddr_t)&l);
+}
+
+static enum err load_filter(const struct archive_entry *e, slot_t dst)
+{
+    struct graft_report report;
+
+    for (size_t i = 0; i < e->bytes; i++)
+        (void)*(const volatile uint8_t *)(e->data + i); /* bound before the kernel reads it */
+    return load(e->data, e->bytes, GRAFT_HOOK_PACKET_FILTER, SLOT_MEMORY, dst, &report);
+}
+
+static void test_graft_errors(slot_t graft)
+{
+    static const uint8_t rubbish[64] = "no object at all";
+    const uint32_t hook = GRAFT_HOOK_PACKET_FILTER;
+    struct graft_report report = {0};
+    struct graft_load l = {(vaddr_t)rubbish, sizeof rubbish, (vaddr_t)&report, hook, 0};
+    slot_t small = weaker(SLOT_MEMORY, RIGHT_ALL, free_frame(), 1);
+
+    tap_is(load(rubbish, 0, hook, SLOT_MEMORY, graft, &report), ERR_BAD_ARG, "graft of no bytes");
+    tap_is(load(rubbish, GRAFT_OBJECT_MAX + 1, hook, SLOT_MEMORY, graft, &report), ERR_BAD_ARG,
+           "graft of too many bytes");
+    tap_is(load(rubbish, 64, 0, SLOT_MEMORY, graft, &report), ERR_BAD_ARG, "graft for no hook");
+    tap_is(load(rubbish, 64, hook, SLOT_MEMORY, SLOT_NONE, &report), ERR_BAD_ARG, "graft nowhere");
+    tap_is(exo_graft_create(SLOT_MEMORY, 0, graft, (vaddr_t)&l), ERR_BAD_ARG,
+           "graft in frames outside the region");
+    tap_is(load(rubbish, 64, hook, SLOT_ENV, graft, &report), ERR_BAD_CAP, "graft of no region");
+    tap_is(exo_graft_create(SLOT_MEMORY, PFN_ANY, graft, 8), ERR_BAD_USER, "no load");
+    tap_is(load((void *)8, 64, hook, SLOT_MEMORY, graft, &report), ERR_BAD_USER, "no object");
+    tap_is(load(rubbish, 64, hook, SLOT_MEMORY, graft, (void *)8), ERR_BAD_USER, "no report");
+    tap_is(load(rubbish, 64, hook, SLOT_MEMORY, SLOT_ENV, &report), ERR_IN_USE, "slot in use");
+    tap_is(exo_graft_create(small, PFN_ANY, graft, (vaddr_t)&l), ERR_NO_MEM, "region too small");
+    tap_is(load(rubbish, 64, hook, SLOT_MEMORY, graft, &report), ERR_BAD_GRAFT, "rubbish");
+    tap_ok(report.reason != GRAFT_ACCEPTED, "the report says why");
+    tap_is(load_filter(&filter_http, graft), ERR_OK, "a good filter");
+    tap_is(load_filter(&filter_http, graft), ERR_IN_USE, "its slot is taken now");
+}
+
+static void test_create_errors(const struct rig *r)
+{
+    const pfn_t frame = free_frame();
+    slot_t read_only = weaker(r->frames, RIGHT_READ, 0, 0);
+    slot_t weak_nic = weaker(SLOT_NIC, RIGHT_READ, 0, 0);
+    slot_t weak_notification = weaker(r->notification, RIGHT_READ, 0, 0);
+    slot_t used = weaker(SLOT_MEMORY, RIGHT_ALL, slot_cap(r->frames)->base, 1);
+
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, r->frames, SLOT_NONE, SLOT_NONE),
+           ERR_BAD_ARG, "ring nowhere");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, 0, r->frames, SLOT_NONE, r->slot), ERR_BAD_ARG,
+           "ring outside the region");
+    tap_is(exo_ring_create(SLOT_ENV, SLOT_MEMORY, frame, r->frames, SLOT_NONE, r->slot),
+           ERR_BAD_CAP, "ring of no card");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_ENV, frame, r->frames, SLOT_NONE, r->slot), ERR_BAD_CAP,
+           "ring of no region");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, SLOT_ENV, SLOT_NONE, r->slot), ERR_BAD_CAP,
+           "ring of no frames");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, r->frames, SLOT_ENV, r->slot), ERR_BAD_CAP,
+           "ring with a bad notification");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, read_only, SLOT_NONE, r->slot),
+           ERR_NO_RIGHT, "frames that may not be written");
+    tap_is(exo_ring_create(weak_nic, SLOT_MEMORY, frame, r->frames, SLOT_NONE, r->slot),
+           ERR_NO_RIGHT, "card without right");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, r->frames, weak_notification, r->slot),
+           ERR_NO_RIGHT, "notification without right");
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, r->frames, SLOT_NONE, SLOT_ENV),
+           ERR_IN_USE, "ring into a filled slot");
+    tap_is(exo_ring_create(SLOT_NIC, used, PFN_ANY, r->frames, SLOT_NONE, r->slot), ERR_NO_MEM,
+           "ring of a region that is used up");
+    slot_delete(read_only);
+    slot_delete(weak_nic);
+    slot_delete(weak_notification);
+}
+
+static void test_other_errors(const struct rig *r, slot_t graft)
+{
+    slot_t weak = weaker(r->slot, RIGHT_READ, 0, 0);
+
+    tap_is(exo_ring_filter(SLOT_ENV, graft), ERR_BAD_CAP, "filter of no ring");
+    tap_is(exo_ring_filter(r->slot, SLOT_ENV), ERR_BAD_CAP, "filter that is no graft");
+    tap_is(exo_ring_filter(weak, graft), ERR_NO_RIGHT, "filter without right");
+    tap_is(exo_ring_kick(SLOT_ENV), ERR_BAD_CAP, "kick no ring");
+    tap_is(exo_ring_kick(weak), ERR_NO_RIGHT, "kick without right");
+    slot_delete(weak);
+}
+
+/* Asks who has 10.0.2.2, as 10.0.2.15. */
+static void ask(struct rig *r)
+{
+    static const uint8_t request[ARP - 12] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
+    uint8_t *p = ring_send_buffer(&r->ring);
+    const uint8_t *mac = KINFO->nic_mac;
+
+    memset(p, 0xff, 6);
+    memcpy(p + 6, mac, 6);
+    memcpy(p + 12, request, sizeof request);
+    memcpy(p + 22, mac, 6);
+    memcpy(p + 28, (const uint8_t[]){10, 0, 2, 15}, 4);
+    memcpy(p + 38, (const uint8_t[]){10, 0, 2, 2}, 4);
+    ring_send(&r->ring, ARP);
+}
+
+/* Waits for an answer. */
+static bool answered(struct rig *r)
+{
+    const uint64_t deadline = clock_deadline(PATIENCE);
+    uint32_t buffer, length;
+
+    do {
+        while (ring_receive(&r->ring, &buffer, &length)) {
+            const uint8_t *p = ring_rx_memory(&r->ring, buffer);
+            bool reply = length >= ARP && p[12] == 8 && p[13] == 6 && p[21] == 2 && p[31] == 2;
+            ring_rx_free(&r->ring, buffer);
+            if (reply)
+                return true;
+        }
+    } while (notify_until(r->notification, BIT, deadline, NULL) == ERR_OK);
+    return false;
+}
+
+static bool ask_and_hear(struct rig *r)
+{
+    ask(r);
+    return exo_ring_kick(r->slot) == ERR_OK && answered(r);
+}
+
+static void test_packets(struct rig *first, struct rig *second, slot_t http, slot_t all)
+{
+    word_t taken = 0;
+
+    tap_ok(!ask_and_hear(first), "without a filter nothing arrives");
+    tap_is(first->ring.header->tx_done, 1, "but the question was sent");
+    tap_is(exo_ring_filter(first->slot, http), ERR_OK, "bind a filter");
+    tap_ok(ask_and_hear(first), "now the answer arrives");
+    tap_is(exo_ring_filter(second->slot, all), ERR_OK, "another ring wants everything");
+    tap_ok(ask_and_hear(first), "the earlier binding keeps its packets");
+    tap_is(second->ring.header->rx_done, 0, "the later one sees none of them");
+    tap_is(exo_ring_filter(first->slot, SLOT_NONE), ERR_OK, "take the first filter away");
+    ask(first);
+    tap_is(exo_ring_kick_get(first->slot, &taken), ERR_OK, "ask again");
+    tap_is(taken, 1, "one packet was taken");
+    tap_ok(answered(second), "now the other ring hears the answer");
+
+    uint32_t at = first->ring.header->tx_posted % RING_SLOTS;
+    ask(first);
+    first->ring.header->tx[at].offset = RING_FRAMES * PAGE_SIZE - ARP + 1;
+    exo_ring_kick(first->slot);
+    tap_is(first->ring.header->tx[at].state, RING_BAD, "a packet outside the frames is refused");
+    first->ring.header->tx_posted += 1000;
+    tap_is(exo_ring_kick_get(first->slot, &taken), ERR_OK, "a counter that lies is no error");
+    tap_is(taken, 0, "and sends nothing");
+    first->ring.header->tx_posted -= 1000;
+}
+
+static void test_loss(struct rig *first, struct rig *second, slot_t http, slot_t all)
+{
+    slot_delete(all);
+    ask(first);
+    exo_ring_kick(first->slot);
+    tap_ok(!answered(second), "a filter that was deleted takes nothing");
+    tap_is(exo_ring_filter(first->slot, http), ERR_OK, "bind the first filter again");
+    slot_delete(first->notification);
+    notify_new(&first->notification); /* never raised: the ring does not know it */
+    ask(first);
+    exo_ring_kick(first->slot);
+    answered(second); /* only waits */
+    tap_ok(answered(first), "without its notification a ring goes on in silence");
+
+    for (unsigned i = 0; i < RING_SLOTS / 2; i++)
+        ask(first);
+    tap_is(exo_ring_kick(first->slot), ERR_OK, "many packets at once");
+    tap_is(exo_cap_delete(first->frames), ERR_OK, "take the frames from under them");
+    tap_is(exo_ring_kick(first->slot), ERR_BAD_STATE, "a ring without memory is dead");
+    tap_is(exo_ring_filter(first->slot, SLOT_NONE), ERR_OK, "its filter can still be taken");
+    tap_is(exo_cap_delete(first->slot), ERR_OK, "and it can be deleted");
+
+    for (unsigned i = 0; i < RING_SLOTS / 2; i++)
+        ask(second);
+    exo_ring_kick(second->slot);
+    tap_is(exo_cap_delete(second->slot), ERR_OK, "delete a ring with packets in flight");
+    second->slot = new_slot();
+    ring_begin(&second->ring, second->ring.memory, BIT);
+    tap_is(create(second, SLOT_NIC), ERR_OK, "its frames serve a new one");
+    exo_ring_filter(second->slot, http);
+    tap_ok(ask_and_hear(second), "which sends and receives");
+}
+
+static void test_table_of_rings(const struct rig *r)
+{
+    slot_t slots[128];
+    unsigned count = 0;
+    enum err e = ERR_OK;
+
+    for (; e == ERR_OK && count < 128; count++) {
+        slots[count] = new_slot();
+        e = exo_ring_create(SLOT_NIC, SLOT_MEMORY, free_frame(), r->frames, SLOT_NONE,
+                            slots[count]);
+    }
+    tap_is(e, ERR_NO_MEM, "the card's table of rings is finite");
+    for (unsigned i = 0; i + 1 < count; i++)
+        slot_delete(slots[i]);
+    tap_is(exo_ring_create(SLOT_NIC, SLOT_MEMORY, free_frame(), r->frames, SLOT_NONE, slots[0]),
+           ERR_OK, "deleted rings leave their places");
+}
+
+int main(void)
+{
+    static struct rig first, second;
+
+    if (libos_setup() != ERR_OK || archive_map(&archive) != ERR_OK ||
+        archive_find(&archive, ".exo4/filter_http.o", &filter_http) != ERR_OK ||
+        archive_find(&archive, ".exo4/filter_all.o", &filter_all) != ERR_OK)
+        return 1;
+    prepare(&first);
+    prepare(&second);
+    if (!KINFO->nic_present) {
+        tap_plan(1);
+        tap_is(create(&first, SLOT_NIC), ERR_NO_DEVICE, "a machine without a card");
+        return tap_done();
+    }
+
+    slot_t http = new_slot(), all = new_slot();
+    tap_plan(61);
+    test_graft_errors(http);
+    test_create_errors(&first);
+    tap_is(create(&first, SLOT_NIC), ERR_OK, "make a ring");
+    tap_is(create(&second, SLOT_NIC), ERR_OK, "make another");
+    tap_is(load_filter(&filter_all, all), ERR_OK, "load another filter");
+    test_other_errors(&first, http);
+    test_packets(&first, &second, http, all);
+    test_loss(&first, &second, http, all);
+    test_table_of_rings(&second);
+    return tap_done();
+}
