@@ -232,6 +232,7 @@ static void call_ipc(struct thread *t)
     word_t to = p ? p->global_id : L4_ANY, from = w ? w->global_id : L4_NIL;
 
     world_run(t);
+    ipc_always_slow = rarely(2);
     *thread_mr(t, TCR_PAGER) = to;
     *thread_mr(t, TCR_BR0) = rarely(2) ? FPAGE_COMPLETE : any_fpage() & ~(word_t)15;
     if (rarely(10)) {
