@@ -25,8 +25,7 @@ static void wake_here(void *argument)
     list_remove(&t->queue);
     sched_clear_deadline(t);
     t->awaited = NULL;
-    thread_regs(t)->rax = (uint64_t)w->error;
-    thread_regs(t)->rdx = w->bits;
+    thread_reply(t, w->error, w->bits);
     sched_wake(t);
 }
 

@@ -140,9 +140,8 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_NO_RIGHT;
     if (t->state != THREAD_STOPPED || (t->cpu != a->number && has_slice(t)))
         return ERR_BAD_STATE;
-    t->cpu = a->number;
+    thread_move(t, a->number);
     t->priority = (uint8_t)a->priority;
-    *thread_mr(t, TCR_PROCESSOR) = a->number;
     return ERR_OK;
 }
 

@@ -17,15 +17,6 @@
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
-/* Leaves with the reply in the thread's registers; those that a call does not keep hold nothing of
- * the kernel's. */
-static void put_reply(struct regs *r, struct reply reply)
-{
-    r->rax = reply.error;
-    r->rdx = reply.result;
-    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
-}
-
 struct reply trap_call(struct regs *r, word_t number)
 {
     struct cpu *c = cpu_this();
@@ -40,7 +31,7 @@ struct reply trap_call(struct regs *r, word_t number)
     if (e == CALL_AGAIN)
         r->rip -= 2; /* the length of `syscall`; rax still names the call */
     else if (e != CALL_NO_REPLY && c->current == t)
-        put_reply(r, reply);
+        thread_reply(t, reply.error, reply.result);
     sched_leave();
     arch_resume();
 }
@@ -62,7 +53,7 @@ void trap_reflect(struct regs *r)
 
     c->info->entries++;
     if (!upcall_deliver(c->current, UPCALL_SYSCALL, r->rax, 0, 0))
-        put_reply(r, (struct reply){.error = ERR_BAD_CALL});
+        thread_reply(c->current, ERR_BAD_CALL, 0);
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */

@@ -2,6 +2,7 @@
 #include "exo/env/sched.h"
 
 #include "exo/abi/error.h"
+#include "exo/abi/syscall.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
@@ -119,8 +120,7 @@ static void end_wait(struct thread *t)
     if (t->state == THREAD_IN_NOTIFY) {
         list_remove(&t->queue);
         t->awaited = NULL;
-        thread_regs(t)->rax = ERR_TIMEOUT;
-        thread_regs(t)->rdx = 0;
+        thread_reply(t, ERR_TIMEOUT, 0);
         sched_wake(t);
     }
     forest_unlock();
@@ -254,6 +254,17 @@ void sched_leave(void)
     }
 }
 
+/* A thread of this CPU that is ready and in no queue? */
+static bool has_lost_thread(const struct cpu *c)
+{
+    for (uint32_t n = 0; n < THREAD_MAX; n++) {
+        const struct thread *t = thread_by_number(n);
+        if (t && t->cpu == c->number && t->state == THREAD_READY && list_is_empty(&t->queue))
+            return true;
+    }
+    return false;
+}
+
 const char *sched_check(void)
 {
     struct cpu *c = cpu_this();
@@ -266,6 +277,8 @@ const char *sched_check(void)
             if (QUEUED(l)->state != THREAD_READY)
                 return "S1: a queued thread is not ready";
     }
+    if (has_lost_thread(c))
+        return "S1: a ready thread is not queued";
     uint64_t last = 0;
     for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
         uint64_t deadline = LIST_ITEM(l, struct thread, sleep_link)->deadline;

@@ -65,6 +65,15 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     return t;
 }
 
+void thread_reply(struct thread *t, word_t error, word_t result)
+{
+    struct regs *r = thread_regs(t);
+
+    r->rax = error;
+    r->rdx = result;
+    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+}
+
 static void start_here(void *argument)
 {
     struct thread *t = argument;
@@ -89,7 +98,7 @@ static void leave_pct(struct thread *t)
     if (!caller)
         return;
     caller->pct_callee = NULL;
-    thread_regs(caller)->rax = ERR_BAD_STATE;
+    thread_reply(caller, ERR_BAD_STATE, 0);
     sched_wake(caller);
 }
 
@@ -113,6 +122,20 @@ static void stop_here(void *argument)
 void thread_stop(struct thread *t)
 {
     cpu_call(t->cpu, stop_here, t);
+}
+
+static void leave_here(void *argument)
+{
+    leave_all(argument, true);
+}
+
+void thread_move(struct thread *t, uint32_t cpu)
+{
+    ASSERT(t->state == THREAD_STOPPED && cpu < CPU_MAX);
+    if (cpu != t->cpu)
+        cpu_call(t->cpu, leave_here, t);
+    t->cpu = cpu;
+    *thread_mr(t, TCR_PROCESSOR) = cpu;
 }
 
 static void kill_here(void *argument)

@@ -86,9 +86,16 @@ uint32_t thread_number_free(void);
 struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
                            vaddr_t utcb_va);
 
+/* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
+ * nothing of the kernel's afterwards. */
+void thread_reply(struct thread *t, word_t error, word_t result);
+
 /* Starts a stopped thread; stops one for good or until it is started. On any CPU. */
 void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
+
+/* Makes `cpu` the home of a stopped thread; its partners in IPC stay behind and are told. */
+void thread_move(struct thread *t, uint32_t cpu);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */
 void thread_kill(struct thread *t);

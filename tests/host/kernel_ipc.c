@@ -5,6 +5,8 @@
 
 #define IN_REGISTERS 8u
 
+bool ipc_always_slow;
+
 static uint64_t *mr_register(struct thread *t, unsigned i)
 {
     struct regs *r = thread_regs(t);
@@ -34,6 +36,7 @@ void l4_enter(struct thread *t, enum kip_link link)
     world_run(t);
     r->vector = VECTOR_CALL;
     r->rip = WINDOW_STUBS + (unsigned)link * LINK_STRIDE + 2;
+    cpu_this()->choose |= ipc_always_slow;
     host_call(r);
     world_check();
 }

@@ -14,6 +14,9 @@
 word_t get_mr(struct thread *t, unsigned i);
 void set_mr(struct thread *t, unsigned i, word_t value);
 
+/* Makes every IPC take the general path (ipc_do), as after an interrupt, and none the fast one. */
+extern bool ipc_always_slow;
+
 /* The call by link `link` of the kernel interface page, with the registers of `t` as they are. */
 void l4_enter(struct thread *t, enum kip_link link);
 

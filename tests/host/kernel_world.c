@@ -108,6 +108,7 @@ static void power_on(void)
     mark_rest(FRAME_FREE);
     sigma0_init();
     poison_free_frames();
+    sched_begin();
     sched_leave();
     world.boss = cpu_this()->current;
     world.root = world.boss->env;
@@ -238,5 +239,5 @@ void world_check(void)
     const char *broken = world_broken();
 
     if (broken)
-        fail_msg("%s", broken);
+        fail_msg("%s (step %u)", broken, world.step);
 }

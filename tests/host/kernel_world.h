@@ -37,6 +37,7 @@ struct world {
     uint32_t count;
     word_t result;    /* of the last call: its rdx                                        */
     unsigned entries; /* times that the last call was entered: more than 1 is CALL_AGAIN  */
+    unsigned step;    /* for tests that count: named by a failure                        */
 };
 extern struct world world;
 

@@ -19,6 +19,14 @@ static int set_up(void **state)
     party_make(&q, 24);
     party_make(&s, 28);
     mate = party_thread(&p, MATE, 1);
+    ipc_always_slow = false;
+    return 0;
+}
+
+static int set_up_slow(void **state)
+{
+    set_up(state);
+    ipc_always_slow = true;
     return 0;
 }
 
@@ -355,7 +363,13 @@ static void the_check_names_each_broken_invariant(void **state)
     q.t->state = state_before;
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+/* Everything twice: with the fast path where that serves, and without. */
+#define TEST(f)                                                                                    \
+    {.name = #f, .test_func = f, .setup_func = set_up, .teardown_func = world_end},                \
+    {                                                                                              \
+        .name = #f "_without_fast_path", .test_func = f, .setup_func = set_up_slow,                \
+        .teardown_func = world_end                                                                 \
+    }
 
 int main(void)
 {

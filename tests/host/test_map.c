@@ -297,8 +297,17 @@ static void unmap_tells_the_rights_used_and_forgets_them(void **state)
 static void unmap_of_the_complete_space_leaves_the_utcb(void **state)
 {
     (void)state;
+    static const vaddr_t far[] = {PAGE_SIZE, FAR - PAGE_SIZE, FAR, 3 * FAR + 0x40200000,
+                                  USER_TOP - PAGE_SIZE};
+
+    for (unsigned i = 0; i < 5; i++) {
+        make_tables(p.env, far[i]);
+        bind_page(p.env, FRAMES, pfn, far[i], RW);
+    }
     assert_true(map(0, fpage(SOURCE, 18, RIGHTS), fpage(TARGET, 18, 0)));
     unmap(COMPLETE | FPAGE_ALL, true);
+    for (unsigned i = 0; i < 5; i++)
+        assert_false(arch_pte_present(*entry_of(p.e, far[i])));
     assert_int_equal(run_at(TARGET, 0), 0);
     assert_false(arch_pte_present(*entry_of(p.e, PARTY_MEMORY)));
     assert_true(arch_pte_present(*entry_of(p.e, PARTY_UTCB)));

@@ -1,0 +1,201 @@
+/* Protected control transfer: the register file is the message, the processor goes with it. */
+#include "tests/host/kernel_ipc.h"
+
+#include "bindings/cap.h"
+
+#define ENTRY  ((vaddr_t)0x440000)
+#define STACK  ((vaddr_t)0x550000)
+#define WEAK   40u
+#define CALLEE 5u /* q's thread in p's table */
+
+static struct party p, q;
+
+static int set_up(void **state)
+{
+    world_begin(state);
+    party_make(&p, 20);
+    party_make(&q, 24);
+    give(p.env, CALLEE, q.thread, RIGHT_EXEC);
+    thread_exo(q.t)->entry[UPCALL_PCT] = ENTRY;
+    thread_exo(q.t)->pct_stack = STACK;
+    assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+    return 0;
+}
+
+static void a_refused_transfer_changes_nothing(void **state)
+{
+    (void)state;
+    struct thread *b = world.boss;
+
+    OK(BOSS(cap_copy, SLOT_ENV, WEAK, q.thread, RIGHT_ALL & ~RIGHT_EXEC, 0, 0));
+    REFUSED(ERR_BAD_CAP, b, pct_call, REGION);
+    REFUSED(ERR_BAD_CAP, b, pct_call, SLOT_NONE);
+    REFUSED(ERR_BAD_CAP, b, pct_send, REGION);
+    REFUSED(ERR_NO_RIGHT, b, pct_call, WEAK);
+    REFUSED(ERR_NO_RIGHT, b, pct_send, WEAK);
+    REFUSED(ERR_BAD_STATE, b, pct_call, p.thread);
+    REFUSED(ERR_BAD_STATE, b, pct_send, p.thread);
+    static const vaddr_t bad[] = {0, USER_TOP, ~(vaddr_t)0};
+    for (unsigned i = 0; i < 3; i++) {
+        thread_exo(q.t)->entry[UPCALL_PCT] = bad[i];
+        REFUSED(ERR_BAD_STATE, b, pct_call, q.thread);
+        REFUSED(ERR_BAD_STATE, b, pct_send, q.thread);
+    }
+    thread_exo(q.t)->entry[UPCALL_PCT] = ENTRY;
+    thread_exo(q.t)->pct_stack = USER_TOP + 1;
+    REFUSED(ERR_BAD_STATE, b, pct_call, q.thread);
+    thread_exo(q.t)->pct_stack = STACK;
+    q.t->cpu = 1;
+    REFUSED(ERR_BAD_STATE, b, pct_call, q.thread);
+    q.t->cpu = 0;
+}
+
+/* The registers that are the message. */
+static void assert_same_message(const struct regs *a, const struct regs *b)
+{
+    assert_true(a->r15 == b->r15 && a->r14 == b->r14 && a->r13 == b->r13 && a->r12 == b->r12);
+    assert_true(a->rbp == b->rbp && a->rbx == b->rbx && a->r10 == b->r10 && a->r9 == b->r9);
+    assert_true(a->r8 == b->r8 && a->rdi == b->rdi && a->rsi == b->rsi && a->rdx == b->rdx);
+}
+
+static void fill(struct regs *r, uint64_t seed)
+{
+    r->r15 = seed;
+    r->r14 = seed + 1;
+    r->r13 = seed + 2;
+    r->r12 = seed + 3;
+    r->rbp = seed + 4;
+    r->rbx = seed + 5;
+}
+
+static void a_call_enters_the_callee_with_the_callers_registers(void **state)
+{
+    (void)state;
+    struct regs *c = thread_regs(p.t), *s = thread_regs(q.t);
+
+    fill(c, 1000);
+    s->rsp = 0x777000;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE, 2, 3, 4, 5, 6), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, q.t);
+    assert_int_equal(p.t->state, THREAD_PCT_CALLING);
+    assert_same_message(s, c);
+    assert_int_equal(s->rdi, CALLEE);
+    assert_int_equal(s->r9, 6);
+    assert_int_equal(s->rip, ENTRY);
+    assert_int_equal(s->rsp, STACK);
+    assert_int_equal(s->rflags, FLAGS_DEFAULT);
+    assert_int_equal(s->rax, p.t->global_id);
+    assert_int_equal(thread_exo(q.t)->pct_caller, p.t->global_id);
+}
+
+static void a_return_brings_the_callees_registers_back(void **state)
+{
+    (void)state;
+    struct regs *c = thread_regs(p.t), *s = thread_regs(q.t);
+
+    c->rsp = 0x888000;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
+    vaddr_t ip = c->rip;
+    fill(s, 2000);
+    assert_int_equal(CALL(q.t, pct_return, 7, 8, 9), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, p.t);
+    assert_same_message(c, s);
+    assert_int_equal(c->rdx, 9);
+    assert_int_equal(c->rax, ERR_OK);
+    assert_int_equal(c->rip, ip);
+    assert_int_equal(c->rsp, 0x888000);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED); /* and again */
+    assert_ptr_equal(cpu_this()->current, q.t);
+}
+
+static void a_busy_callee_takes_no_second_caller(void **state)
+{
+    (void)state;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
+    REFUSED(ERR_BAD_STATE, world.boss, pct_call, q.thread);
+    REFUSED(ERR_BAD_STATE, world.boss, pct_send, q.thread);
+}
+
+static void a_send_gives_the_processor_and_expects_nothing_back(void **state)
+{
+    (void)state;
+    fill(thread_regs(p.t), 3000);
+    assert_int_equal(CALL(p.t, pct_send, CALLEE, 2), ERR_OK);
+    assert_ptr_equal(cpu_this()->current, q.t);
+    assert_int_equal(p.t->state, THREAD_READY);
+    assert_int_equal(thread_regs(q.t)->r14, 3001);
+    assert_int_equal(thread_regs(q.t)->rsi, 2);
+    assert_int_equal(thread_exo(q.t)->pct_caller, p.t->global_id);
+    struct regs before = *thread_regs(p.t);
+    assert_int_equal(CALL(q.t, pct_return, 5), BLOCKED);
+    assert_memory_equal(&before, thread_regs(p.t), sizeof before);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+}
+
+static void a_caller_whose_callee_goes_or_stops_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE, 2, 3, 4, 5, 6), BLOCKED);
+    OK(BOSS(thread_stop, q.thread));
+    assert_int_equal(p.t->state, THREAD_READY);
+    assert_int_equal(thread_regs(p.t)->rax, ERR_BAD_STATE);
+    const struct regs *r = thread_regs(p.t);
+    assert_true(!r->rdx && !r->rdi && !r->rsi && !r->r8 && !r->r9 && !r->r10);
+    OK(BOSS(thread_start, q.thread, 0x400000, 0x500000, 0));
+    assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
+    thread_regs(p.t)->rax = 0;
+    OK(BOSS(cap_delete, q.thread));
+    assert_int_equal(thread_regs(p.t)->rax, ERR_BAD_STATE);
+    assert_null(p.t->pct_callee);
+}
+
+static void a_callee_whose_caller_goes_serves_on_and_returns_to_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
+    OK(BOSS(cap_delete, p.thread));
+    assert_null(q.t->pct_caller);
+    assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+}
+
+static void calls_nest(void **state)
+{
+    (void)state;
+    struct party s;
+
+    party_make(&s, 50);
+    give(s.env, CALLEE, p.thread, RIGHT_EXEC);
+    thread_exo(p.t)->entry[UPCALL_PCT] = ENTRY;
+    thread_exo(p.t)->pct_stack = STACK;
+    assert_int_equal(CALL(p.t, pct_return, 0), BLOCKED);
+    assert_int_equal(CALL(s.t, pct_call, CALLEE), BLOCKED);
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED); /* p serves s and asks q */
+    assert_ptr_equal(cpu_this()->current, q.t);
+    assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, p.t);
+    assert_int_equal(CALL(p.t, pct_return, 0), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, s.t);
+    OK(BOSS(cap_delete, p.thread));
+    assert_int_equal(s.t->state, THREAD_READY);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_refused_transfer_changes_nothing),
+        TEST(a_call_enters_the_callee_with_the_callers_registers),
+        TEST(a_return_brings_the_callees_registers_back),
+        TEST(a_busy_callee_takes_no_second_caller),
+        TEST(a_send_gives_the_processor_and_expects_nothing_back),
+        TEST(a_caller_whose_callee_goes_or_stops_is_told),
+        TEST(a_callee_whose_caller_goes_serves_on_and_returns_to_nobody),
+        TEST(calls_nest),
+    };
+    return cmocka_run_group_tests_name("bindings/pct", tests, NULL, NULL);
+}
