@@ -26,10 +26,10 @@ struct batch {
     pte_t *table;
 };
 
-void page_show(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights)
+void page_show(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
 {
     ASSERT(!arch_pte_present(*e));
-    *e = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights);
+    *e = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most);
     node_link(parent, entry_node(e));
     frame_of(pfn)->bindings++;
 }
@@ -59,14 +59,15 @@ static struct node *walk_next(const struct node *top, const struct node *n)
 
 static void entry_restrict(pte_t *e, rights_t rights)
 {
-    *e = arch_pte_page(arch_pte_address(*e), rights & arch_pte_rights(*e));
+    *e = arch_pte_protect(*e, rights & arch_pte_rights(*e));
+    *e = arch_pte_limit(*e, rights & arch_pte_most(*e));
 }
 
 void page_restrict(pte_t *e, rights_t rights)
 {
     struct node *top = entry_node(e);
 
-    *e = arch_pte_page(arch_pte_address(*e), rights);
+    *e = arch_pte_protect(*e, rights);
     for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
         pfn_t table;
         if (frame_of(frame_number(n))->type != FRAME_NODES)
@@ -140,19 +141,20 @@ static enum err bind_one(struct batch *b, struct cap *frames, rights_t env_right
 
     if (e != ERR_OK)
         return e;
-    rights_t rights = entry->rights | RIGHT_READ; /* the CPU cannot show a page otherwise */
-    if (entry->rights == 0 || (entry->rights & ~PAGE_RIGHTS))
+    rights_t rights = (entry->rights & 0xffff) | RIGHT_READ; /* the CPU cannot show it otherwise */
+    rights_t wanted = rights | entry->rights >> 16;
+    if ((entry->rights & 0xffff) == 0 || (wanted & ~PAGE_RIGHTS))
         return ERR_BAD_ARG;
     e = check_frame(frames, entry->pfn, &most);
     if (e != ERR_OK)
         return e;
-    if ((rights & ~most) || !(env_rights & RIGHT_WRITE))
+    if ((wanted & ~most) || !(env_rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
     if (!at)
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show(at, &frames->node, entry->pfn, rights);
+    page_show(at, &frames->node, entry->pfn, rights, wanted);
     return ERR_OK;
 }
 
@@ -176,16 +178,15 @@ int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, wor
     return (int)e;
 }
 
-/* What a binding may have at most: the rights of the capability it was made by. Who maps a page for
- * others says with which rights: of such a binding nothing is known but what it has. */
+/* What a binding may have now: what it was made with, as far as the page it comes from has it. */
 static rights_t most_rights(const pte_t *at)
 {
     const struct node *parent = node_at(entry_node(at)->parent);
+    pfn_t table;
 
-    if (frame_of(frame_number(parent))->type == FRAME_NODES)
-        return arch_pte_rights(*at);
-    const struct cap *c = (const struct cap *)(const void *)parent;
-    return c->kind == CAP_FRAMES ? c->rights & PAGE_RIGHTS : RIGHT_READ;
+    if (frame_of(frame_number(parent))->type != FRAME_NODES)
+        return arch_pte_most(*at);
+    return arch_pte_most(*at) & arch_pte_rights(*node_entry(parent, &table));
 }
 
 static enum err protect_one(struct batch *b, rights_t env_rights)

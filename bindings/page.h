@@ -16,11 +16,13 @@
 struct env;
 struct node;
 
-/* Shows frame `pfn` through the empty entry `e`, as a child of `parent`. */
-void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights);
+/* Shows frame `pfn` through the empty entry `e`, as a child of `parent`, with `rights` now and at
+ * most `most` later. */
+void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
 
-/* Changes the rights of a binding, and takes those it loses from all derived from it. Translations
- * of other spaces are invalidated; of its own space the caller's are not. */
+/* Changes the rights of a binding, up to its most, and takes those it loses for good from all
+ * derived from it. Translations of other spaces are invalidated; of its own space the caller's are
+ * not. */
 void page_restrict(pte_t *e, rights_t rights);
 
 /* Puts a page table that lies in `frame` (three frames, taken) into the entry `e` of `level + 1`.

@@ -46,7 +46,7 @@ static uint8_t *show(vaddr_t va, pfn_t frame, rights_t rights)
         table_show(e, &memory->node, take(TABLE_FRAMES, FRAME_TABLE), level);
         env->info->frames += TABLE_FRAMES;
     }
-    page_show(space_entry(env->root, va, 1), &image->node, frame, rights);
+    page_show(space_entry(env->root, va, 1), &image->node, frame, rights, RIGHT_ALL);
     return frame_memory(frame);
 }
 

@@ -13,9 +13,11 @@
 struct thread *ipc_find(const struct thread *t, word_t id)
 {
     if (L4_IS_LOCAL(id)) { /* the UTCB that it points to holds the global ID, as a claim */
-        const word_t *claim =
-            space_user(t->env->root, id + (vaddr_t)(TCR_GLOBAL_ID * 8), RIGHT_READ);
-        struct thread *local = claim ? thread_by_number((uint32_t)(*claim >> 32)) : NULL;
+        word_t claim = 0;
+        forest_lock(); /* no table goes away during the walk */
+        space_copy_in(t->env->root, &claim, id + (vaddr_t)(TCR_GLOBAL_ID * 8), sizeof claim);
+        forest_unlock();
+        struct thread *local = thread_by_number((uint32_t)(claim >> 32));
         bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
         return good && local->cpu == t->cpu && local->state != THREAD_DEAD ? local : NULL;
     }

@@ -119,10 +119,12 @@ void kip_init(void)
 bool hook_kernel_interface(struct thread *t)
 {
     struct regs *r = thread_regs(t);
-    uint8_t code[2];
+    uint8_t code[2] = {0};
 
-    if (!space_copy_in(t->env->root, code, r->rip, sizeof code) || code[0] != 0xf0 ||
-        code[1] != 0x90)
+    forest_lock(); /* no table goes away during the walk */
+    space_copy_in(t->env->root, code, r->rip, sizeof code);
+    forest_unlock();
+    if (code[0] != 0xf0 || code[1] != 0x90)
         return false;
     r->rax = WINDOW_KIP;
     r->rcx = KIP_API_VERSION;

@@ -114,14 +114,14 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
     if (arch_pte_present(*t) && arch_pte_address(*t) == pa) {
         /* The same page again: more rights, if they come from where the page came from. */
         if (entry_node(t)->parent == node_name(entry_node(s)))
-            *t = arch_pte_page(pa, arch_pte_rights(*t) | rights);
+            *t = arch_pte_page(pa, arch_pte_rights(*t) | rights, arch_pte_most(*t) | rights);
         cpu_tlb_flush(to->env, target);
         return true;
     }
     if (arch_pte_present(*t))
         revoke_all(entry_node(t), true);
     if (arch_pte_present(*s)) /* the old mapping may have been the source's own ancestor */
-        page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights);
+        page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
     return true;
 }
 
@@ -153,8 +153,7 @@ static word_t unmap_page(pte_t *e, rights_t taken, bool flush)
     else if (taken) {
         rights_t own = arch_pte_rights(*e);
         page_restrict(e, own & ~taken);
-        if (!flush)
-            *e = arch_pte_page(arch_pte_address(*e), own);
+        *e = flush ? arch_pte_limit(*e, arch_pte_most(*e) & ~taken) : arch_pte_protect(*e, own);
     }
     return used;
 }

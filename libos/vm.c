@@ -68,7 +68,8 @@ static enum err bind_zero(const struct area *area, vaddr_t va, uint32_t pages, u
         return e;
     for (uint32_t i = 0; i < run.count; i++)
         entries[i] = (struct page_entry){va + i * PAGE_SIZE, run.first + i,
-                                         run.zero ? area->rights : RIGHT_READ | RIGHT_WRITE};
+                                         (run.zero ? area->rights : RIGHT_READ | RIGHT_WRITE) |
+                                             RIGHTS_LATER(PAGE_RIGHTS)};
     e = bind(run.slot, entries, run.count, done);
     frames_give(run.first + *done, run.count - *done);
     if (run.zero || !*done)
@@ -283,6 +284,8 @@ static enum err move_batch(const struct area *part, struct page_entry *entries, 
         uint32_t done;
         moved.va ^= VM_HIDDEN;
         moved.rights = rights ? rights : RIGHT_READ;
+        if (part->kind == AREA_ZERO)
+            moved.rights |= RIGHTS_LATER(PAGE_RIGHTS);
         slot_t slot = part->kind == AREA_FRAMES ? part->slot : frames_slot(moved.pfn);
         enum err e = bind(slot, &moved, 1, &done);
         if (e == ERR_OK)

@@ -5,10 +5,14 @@
 
 #define BATCH_MAX 512u
 
+/* Beside the rights that a page is bound with: those that page_protect may give it later. */
+#define RIGHTS_LATER(rights) ((uint32_t)(rights) << 16)
+
 struct page_entry {
     vaddr_t va;      /* multiple of PAGE_SIZE, below USER_TOP                    */
     pfn_t pfn;       /* page_bind: the frame; else ignored                       */
-    uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; else ignored */
+    uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; page_bind also RIGHTS_LATER;
+                        else ignored                                             */
 };
 _Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");
 

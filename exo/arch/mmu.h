@@ -18,8 +18,14 @@ static inline paddr_t arch_phys_of(const void *p);
 /* Index of `va` in a table of `level` (1 maps pages, 4 is the root). */
 static inline unsigned arch_mmu_index(vaddr_t va, unsigned level);
 
-/* An entry that maps page `pa` for the user with `rights`. x86-64: readable always. */
-static inline pte_t arch_pte_page(paddr_t pa, rights_t rights);
+/* An entry that maps page `pa` for the user with `rights`, and keeps that it may have `most` (no
+ * fewer). x86-64: readable always. */
+static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most);
+
+/* The entry with other rights, or keeping another `most`; what the CPU noted of its use stays. */
+static inline pte_t arch_pte_protect(pte_t e, rights_t rights);
+static inline pte_t arch_pte_limit(pte_t e, rights_t most);
+static inline rights_t arch_pte_most(pte_t e);
 
 /* An entry that leads to the table at `pa`. */
 static inline pte_t arch_pte_table(paddr_t pa);

@@ -113,31 +113,37 @@ void sched_clear_deadline(struct thread *t)
     list_remove(&t->sleep_link);
 }
 
-/* A notification's waiters are the forest lock's. */
 static void end_wait(struct thread *t)
 {
-    forest_lock();
-    if (t->state == THREAD_IN_NOTIFY) {
-        list_remove(&t->queue);
-        t->awaited = NULL;
-        thread_reply(t, ERR_TIMEOUT, 0);
-        sched_wake(t);
-    }
-    forest_unlock();
+    list_remove(&t->queue);
+    t->awaited = NULL;
+    thread_reply(t, ERR_TIMEOUT, 0);
+    sched_wake(t);
 }
 
+static struct thread *first_sleeper(const struct cpu *c)
+{
+    return list_is_empty(&c->sleepers) ? NULL
+                                       : LIST_ITEM(c->sleepers.next, struct thread, sleep_link);
+}
+
+/* Under the forest lock, which the waiters of notifications belong to, and under which threads end.
+ */
 static void wake_sleepers(struct cpu *c, uint64_t now)
 {
-    while (!list_is_empty(&c->sleepers)) {
-        struct thread *t = LIST_ITEM(c->sleepers.next, struct thread, sleep_link);
-        if (t->deadline > now)
-            return;
+    const struct thread *first = first_sleeper(c);
+
+    if (!first || first->deadline > now)
+        return;
+    forest_lock();
+    for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
         list_remove(&t->sleep_link);
         if (t->state == THREAD_IN_NOTIFY)
             end_wait(t);
         else
             hook_ipc_timeout(t);
     }
+    forest_unlock();
 }
 
 /* Moves to the position of the slice vector that `now` falls into: positions follow time, whether

@@ -140,7 +140,7 @@ static const char *check_thread(struct thread *t)
     if (t->state != THREAD_DEAD && !t->utcb_node.parent)
         return "W3: a thread lives without UTCB";
     if (t->state != THREAD_DEAD &&
-        *node_entry(node_at(t->utcb_node.parent), &(pfn_t){0}) >> PAGE_BITS << PAGE_BITS !=
+        arch_pte_address(*node_entry(node_at(t->utcb_node.parent), &(pfn_t){0})) !=
             arch_phys_of(t->utcb))
         return "W3: a UTCB lies elsewhere";
     if (t->state == THREAD_IPC_SEND && list_is_empty(&t->send_link))

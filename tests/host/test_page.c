@@ -258,6 +258,22 @@ static void protecting_a_page_weakens_all_derived_from_it_and_never_strengthens(
     assert_int_equal(rights_at(&p, FREE_VA + PAGE_SIZE), RIGHT_READ);
 }
 
+static void a_page_gets_no_right_that_it_was_not_bound_with_now_or_later(void **state)
+{
+    (void)state;
+    const struct page_entry more = {FREE_VA, 0, RW};
+
+    bind_page(p.env, FRAMES, pfn, FREE_VA, RIGHT_READ);
+    put_one(&more);
+    REFUSED(ERR_NO_RIGHT, world.boss, page_protect, p.env, SCRATCH, 1);
+    OK(BOSS(page_unbind, p.env, SCRATCH, 1));
+    bind_page(p.env, FRAMES, pfn, FREE_VA, RIGHT_READ | RIGHTS_LATER(RIGHT_WRITE));
+    assert_int_equal(rights_at(&p, FREE_VA), RIGHT_READ);
+    put_one(&more);
+    OK(BOSS(page_protect, p.env, SCRATCH, 1));
+    assert_int_equal(rights_at(&p, FREE_VA), RW);
+}
+
 static int set_up_protect(void **state)
 {
     const struct page_entry e = {FREE_VA, 0, RW};
@@ -322,7 +338,7 @@ static void only_tables_are_shown_to_inspectors_and_read_only(void **state)
     bind_page(p.env, p.env, p.e->captables[0], FREE_VA + 2 * PAGE_SIZE, RIGHT_READ);
     bind_page(p.env, SLOT_INSPECT, q.e->root, FREE_VA + 3 * PAGE_SIZE, RIGHT_READ);
     const pte_t *own = space_user(p.e->root, FREE_VA + arch_mmu_index(FREE_VA, 1) * 8, RIGHT_READ);
-    assert_int_equal(*own >> PAGE_BITS, table);
+    assert_int_equal(arch_pte_address(*own) >> PAGE_BITS, table);
     const struct page_entry more = {FREE_VA, 0, RW};
     put_one(&more);
     REFUSED(ERR_NO_RIGHT, world.boss, page_protect, p.env, SCRATCH, 1);
@@ -377,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             protecting_a_page_weakens_all_derived_from_it_and_never_strengthens, set_up_protect,
             world_end),
+        TEST(a_page_gets_no_right_that_it_was_not_bound_with_now_or_later),
         TEST(unbinding_a_page_takes_all_derived_from_it),
         TEST(deleting_the_frames_takes_them_out_of_every_space),
         TEST(only_tables_are_shown_to_inspectors_and_read_only),

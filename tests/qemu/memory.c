@@ -133,7 +133,8 @@ static void bind_errors(slot_t frames, pfn_t first)
            "bind into an environment that may not be written");
     tap_is(guest_bind(SLOT_ENV, reader, VA, first, RW), ERR_NO_RIGHT, "bind with too many rights");
     tap_ok(probe_read(VA), "nothing is bound after all that");
-    tap_is(guest_bind(SLOT_ENV, frames, VA, first, RW), ERR_OK, "bind");
+    tap_is(guest_bind(SLOT_ENV, frames, VA, first, RW | RIGHTS_LATER(RW | RIGHT_EXEC)), ERR_OK,
+           "bind");
     tap_is(guest_bind(SLOT_ENV, frames, VA, first, RW), ERR_IN_USE, "bind twice");
     slot_delete(weak);
     slot_delete(reader);
@@ -186,6 +187,9 @@ static void rights(slot_t frames, pfn_t first)
     tap_is(guest_unbind(SLOT_ENV, VA), ERR_OK, "unbind");
     tap_ok(probe_read(VA), "a read faults at once");
     tap_is((long)guest_fault.error & PRESENT, 0, "the fault says: nothing there");
+    guest_bind(SLOT_ENV, frames, VA, first, RIGHT_READ);
+    tap_is(guest_protect(SLOT_ENV, VA, RW), ERR_NO_RIGHT, "protect to more than it was bound with");
+    guest_unbind(SLOT_ENV, VA);
 
     slot_t reader = guest_slot();
     exo_cap_copy(SLOT_ENV, reader, frames, RIGHT_READ, 0, 0);

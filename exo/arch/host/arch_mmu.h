@@ -4,12 +4,14 @@
 
 #include "exo/arch/host/machine.h"
 
-#define PTE_PRESENT ((pte_t)1 << 0)
-#define PTE_WRITE   ((pte_t)1 << 1)
-#define PTE_EXEC    ((pte_t)1 << 2)
-#define PTE_READ_TO ((pte_t)1 << 3) /* read through since the last look  */
-#define PTE_WRITTEN ((pte_t)1 << 4) /* written through since             */
-#define PTE_ADDRESS ((pte_t)0x000ffffffffff000)
+#define PTE_PRESENT  ((pte_t)1 << 0)
+#define PTE_WRITE    ((pte_t)1 << 1)
+#define PTE_EXEC     ((pte_t)1 << 2)
+#define PTE_READ_TO  ((pte_t)1 << 3) /* read through since the last look  */
+#define PTE_WRITTEN  ((pte_t)1 << 4) /* written through since             */
+#define PTE_ADDRESS  ((pte_t)0x000ffffffffff000)
+#define PTE_MOST_BIT 52u /* rights that it may have, above the address */
+#define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
 
 static inline void *arch_phys(paddr_t pa)
 {
@@ -26,10 +28,26 @@ static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
     return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);
 }
 
-static inline pte_t arch_pte_page(paddr_t pa, rights_t rights)
+static inline pte_t arch_pte_protect(pte_t e, rights_t rights)
 {
-    return pa | PTE_PRESENT | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
+    return (e & ~(PTE_WRITE | PTE_EXEC)) | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
            (rights & RIGHT_EXEC ? PTE_EXEC : 0);
+}
+
+static inline pte_t arch_pte_limit(pte_t e, rights_t most)
+{
+    return (e & ~PTE_MOST) | (pte_t)(most & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC))
+                                 << PTE_MOST_BIT;
+}
+
+static inline rights_t arch_pte_most(pte_t e)
+{
+    return (rights_t)((e & PTE_MOST) >> PTE_MOST_BIT);
+}
+
+static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most)
+{
+    return arch_pte_limit(arch_pte_protect(pa | PTE_PRESENT, rights), most);
 }
 
 static inline pte_t arch_pte_table(paddr_t pa)

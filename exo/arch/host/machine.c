@@ -241,7 +241,7 @@ _Noreturn void arch_power_off(void)
 void arch_mmu_root_init(pte_t *root)
 {
     for (unsigned i = USER_ENTRIES; i < MMU_ENTRIES; i++)
-        root[i] = arch_pte_page(KERNEL_ROOT, 0);
+        root[i] = arch_pte_page(KERNEL_ROOT, 0, 0);
 }
 
 void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights)

@@ -11,6 +11,8 @@
 #define PTE_DIRTY    ((pte_t)1 << 6)
 #define PTE_LARGE    ((pte_t)1 << 7)
 #define PTE_GLOBAL   ((pte_t)1 << 8)
+#define PTE_MOST_BIT 52u /* of those that the CPU ignores */
+#define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
 #define PTE_NX       ((pte_t)1 << 63)
 #define PTE_ADDRESS  0x000ffffffffff000u
 
@@ -31,10 +33,26 @@ static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
     return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);
 }
 
-static inline pte_t arch_pte_page(paddr_t pa, rights_t rights)
+static inline pte_t arch_pte_protect(pte_t e, rights_t rights)
 {
-    return pa | PTE_PRESENT | PTE_USER | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
+    return (e & ~(PTE_WRITE | PTE_NX)) | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
            (rights & RIGHT_EXEC ? 0 : PTE_NX);
+}
+
+static inline pte_t arch_pte_limit(pte_t e, rights_t most)
+{
+    return (e & ~PTE_MOST) | (pte_t)(most & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC))
+                                 << PTE_MOST_BIT;
+}
+
+static inline rights_t arch_pte_most(pte_t e)
+{
+    return (rights_t)((e & PTE_MOST) >> PTE_MOST_BIT);
+}
+
+static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most)
+{
+    return arch_pte_limit(arch_pte_protect(pa | PTE_PRESENT | PTE_USER, rights), most);
 }
 
 static inline pte_t arch_pte_table(paddr_t pa)

@@ -51,7 +51,7 @@ void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights)
     ASSERT(va % PAGE_SIZE == 0 && pa % PAGE_SIZE == 0);
     for (size_t at = 0; at < bytes; at += PAGE_SIZE) {
         pte_t *e = kernel_entry(va + at, 1, PTE_PRESENT | PTE_WRITE | PTE_USER);
-        *e = (arch_pte_page(pa + at, rights) & ~PTE_WRITE) | PTE_GLOBAL;
+        *e = (arch_pte_page(pa + at, rights, rights) & ~PTE_WRITE) | PTE_GLOBAL;
     }
 }
 
