@@ -309,6 +309,25 @@ static void deleting_the_frames_takes_them_out_of_every_space(void **state)
     assert_int_equal(frame_of(pfn)->type, FRAME_FREE);
 }
 
+/* The caller's own space loses a page first, then another space does; and the other way round. */
+static void every_space_that_lost_pages_is_flushed(void **state)
+{
+    (void)state;
+    const struct page_entry e[2] = {{FREE_VA, pfn, RW}, {FREE_VA, pfn + 1, RW}};
+
+    give(p.env, 8, FRAMES, RIGHT_ALL);
+    give(p.env, 9, q.env, RIGHT_ALL);
+    for (unsigned own = 0; own < 2; own++) {
+        OK(CALL(p.t, cap_copy, SLOT_ENV, 10, 8, RIGHT_ALL));
+        put_entries(p.t, PARTY_MEMORY, e, 2);
+        OK(CALL(p.t, page_bind, own ? SLOT_ENV : 9, 10, PARTY_MEMORY, 1));
+        OK(CALL(p.t, page_bind, own ? 9 : SLOT_ENV, 10, PARTY_MEMORY, 1));
+        unsigned long before = host.mmu[0].alls;
+        OK(CALL(p.t, cap_delete, 10));
+        assert_int_equal(host.mmu[0].alls, before + 1);
+    }
+}
+
 static void only_tables_are_shown_to_inspectors_and_read_only(void **state)
 {
     (void)state;
@@ -395,6 +414,7 @@ int main(void)
         TEST(a_utcb_that_its_user_may_only_read_serves_on),
         TEST(unbinding_a_page_takes_all_derived_from_it),
         TEST(deleting_the_frames_takes_them_out_of_every_space),
+        TEST(every_space_that_lost_pages_is_flushed),
         TEST(only_tables_are_shown_to_inspectors_and_read_only),
         TEST(the_entries_may_lie_across_pages_and_must_be_readable),
         TEST(copying_stops_at_a_page_that_lacks_the_right),
