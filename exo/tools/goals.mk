@@ -12,8 +12,8 @@ $(foreach v,$(BOOT_OPTIONS),$(eval override $(v) := $$(value $(v))))
 export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT"
 
-run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot with a shell here and a web page on port 8080.
-	@echo "exo4: web page on http://localhost:8080/, shell below; Ctrl-C ends the machine"
+run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot; the web page is on port 8080, Ctrl-C ends it.
+	@echo "exo4: booting; web page on http://localhost:8080/, Ctrl-C ends the machine"
 	@python3 exo/tools/qemu.py --append run=default --initrd $(BUILD)/run.cpio $(MACHINE) \
 	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$${LOG:-build/run.log}"
 

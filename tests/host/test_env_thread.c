@@ -357,6 +357,27 @@ static void a_refused_place_or_slice_changes_nothing(void **state)
     OK(BOSS(slice_bind, SLOT_CPU, 0, 0, SLOT_NONE));
 }
 
+/* Tables, capability slots and bindings that others paid for go with it too. */
+static void an_environment_ends_with_what_it_was_given(void **state)
+{
+    (void)state;
+    uint32_t before = world_free();
+
+    OK(BOSS(env_create, REGION, PFN_ANY, DST));
+    OK(BOSS(env_extend, DST, REGION, PFN_ANY));
+    OK(BOSS(env_extend, DST, REGION, PFN_ANY));
+    OK(BOSS(env_kmem, DST, REGION));
+    OK(BOSS(env_watch, DST, NOTE, 1));
+    make_tables(DST, PARTY_UTCB);
+    give(DST, 2 * CAPS_PER_FRAME + 5, NOTE, RIGHT_READ);
+    bind_page(DST, p.frames, p.pfn + 1, PARTY_UTCB, RW);
+    make_thread(DST, 51, PARTY_UTCB);
+    OK(BOSS(cap_delete, DST));
+    assert_int_equal(world_free(), before);
+    assert_int_equal(cap_slot(world.root, 51)->kind, CAP_NONE);
+    assert_int_equal(raised(), 1);
+}
+
 static void slices_go_with_their_thread_and_with_the_cpu_capability(void **state)
 {
     (void)state;
@@ -398,6 +419,7 @@ int main(void)
         TEST(a_refused_watch_or_kmem_or_name_changes_nothing),
         TEST(a_watch_goes_with_the_notification),
         TEST(a_refused_place_or_slice_changes_nothing),
+        TEST(an_environment_ends_with_what_it_was_given),
         TEST(slices_go_with_their_thread_and_with_the_cpu_capability),
     };
     return cmocka_run_group_tests_name("exo/env", tests, NULL, NULL);

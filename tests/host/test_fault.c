@@ -250,6 +250,44 @@ static void a_queued_sender_whose_message_takes_its_own_utcb_stays_dead(void **s
     pass_time(2 * TICKS_1MS);
 }
 
+/* As before, and then the message fails: the dead sender is not told. */
+static void a_sender_that_died_in_its_message_is_told_nothing(void **state)
+{
+    (void)state;
+    struct thread *t = lend_utcb(ADDRESS);
+
+    *thread_mr(p.t, TCR_BR0) = FPAGE_COMPLETE;
+    ipc(p.t, L4_NIL, L4_ANY, NEVER);
+    set_mr(t, 0, TAG_MAKE(0, 0, 4));
+    set_mr(t, 1, PARTY_MEMORY | ITEM_MAP);
+    set_mr(t, 2, (PARTY_MEMORY + PAGE_SIZE) | PAGE_BITS << 4 | FPAGE_READ);
+    set_mr(t, 3, ITEM_GRANT);
+    ipc(t, p.t->global_id, L4_ANY, NEVER);
+    assert_failed(p.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+    assert_int_equal(t->state, THREAD_DEAD);
+    assert_false(thread_regs(t)->r9 & TAG_ERROR);
+}
+
+static void thread_switch_goes_to_the_thread_named_if_it_can_run(void **state)
+{
+    (void)state;
+    world_run(p.t);
+    thread_regs(p.t)->rdi = q.t->global_id;
+    l4_enter(p.t, LINK_THREAD_SWITCH);
+    assert_ptr_equal(cpu_this()->current, q.t);
+    assert_int_equal(p.t->state, THREAD_READY);
+    ipc(p.t, L4_NIL, L4_ANY, NEVER);
+    world_run(q.t);
+    thread_regs(q.t)->rdi = p.t->global_id; /* who waits is not run */
+    l4_enter(q.t, LINK_THREAD_SWITCH);
+    assert_ptr_equal(cpu_this()->current, world.boss);
+    world_run(q.t);
+    thread_regs(q.t)->rdi = L4_NIL;
+    l4_enter(q.t, LINK_THREAD_SWITCH);
+    assert_ptr_equal(cpu_this()->current, world.boss);
+    assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
+}
+
 static void calls_that_this_kernel_grants_nobody_say_so(void **state)
 {
     (void)state;
@@ -293,6 +331,8 @@ int main(void)
         TEST(a_forged_utcb_does_not_bring_a_dead_thread_back),
         TEST(a_sender_whose_message_takes_its_own_utcb_stays_dead),
         TEST(a_queued_sender_whose_message_takes_its_own_utcb_stays_dead),
+        TEST(a_sender_that_died_in_its_message_is_told_nothing),
+        TEST(thread_switch_goes_to_the_thread_named_if_it_can_run),
         TEST(calls_that_this_kernel_grants_nobody_say_so),
         TEST(the_system_clock_counts_microseconds),
     };

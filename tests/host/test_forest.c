@@ -128,6 +128,18 @@ static void deleting_takes_the_derived_and_leaves_the_others(void **state)
     assert_int_equal(cap(REGION)->kind, CAP_REGION);
 }
 
+static void what_boot_made_can_be_deleted_by_its_owner(void **state)
+{
+    (void)state;
+    struct cap *c = cap_slot(world.root, SLOT_MACHINE), saved = *c;
+
+    copy(40, SLOT_MACHINE, RIGHT_READ);
+    OK(BOSS(cap_delete, SLOT_MACHINE));
+    assert_int_equal(c->kind, CAP_NONE);
+    assert_int_equal(cap(40)->kind, CAP_NONE);
+    *c = saved; /* for the tests after this one */
+}
+
 static void revoking_keeps_the_capability_itself(void **state)
 {
     (void)state;
@@ -449,6 +461,7 @@ int main(void)
         TEST(a_copy_is_a_child_with_what_was_asked_for),
         TEST(a_slot_that_is_empty_or_none_cannot_be_taken_back),
         TEST(deleting_takes_the_derived_and_leaves_the_others),
+        TEST(what_boot_made_can_be_deleted_by_its_owner),
         TEST(revoking_keeps_the_capability_itself),
         TEST(revoking_an_environment_keeps_what_is_in_it),
         TEST(what_was_derived_for_others_goes_too),

@@ -4,6 +4,8 @@
 #include "bindings/cap.h"
 #include "exo/mem/boot_mem.h"
 
+#include <string.h>
+
 #define FRAMES 30u
 #define OTHER  31u
 
@@ -150,6 +152,34 @@ static void a_table_that_a_reader_shows_is_kept_until_he_unbinds_it(void **state
     assert_int_equal(frame_of(root)->type, FRAME_FREE);
 }
 
+/* A table of its own, for the borders that the world's does not have free. */
+static void a_small_table_ends_where_it_ends(void **state)
+{
+    (void)state;
+    static struct frame_info saved[WORLD_FRAMES], small[9];
+    struct frame_info *real = frame_of(0);
+
+    memcpy(saved, real, sizeof saved);
+    frame_table_init(small, 8);
+    small[8].type = FRAME_FREE; /* behind its end */
+    assert_int_equal(frame_count(), 8);
+    for (pfn_t n = 0; n < 8; n++)
+        assert_int_equal(small[n].type, FRAME_ABSENT);
+    assert_null(frame_check());
+    frame_mark(5, 4, FRAME_FREE);
+    assert_int_equal(small[4].type, FRAME_ABSENT);
+    assert_int_equal(small[7].type, FRAME_FREE);
+    assert_int_equal(small[8].first, 0); /* not touched */
+    assert_int_equal(frame_find(0, 9, 3), 5);
+    assert_int_equal(frame_find(0, 9, 4), PFN_ANY);
+    assert_true(frame_all_free(5, 3));
+    assert_false(frame_all_free(5, 4));
+    assert_false(frame_all_free(8, 0));
+    assert_false(frame_all_free(8, 1));
+    frame_table_init(real, WORLD_FRAMES);
+    memcpy(real, saved, sizeof saved);
+}
+
 /* Boot's ranges are eaten up for good, so this runs last, in a machine that has been booted. */
 static void boot_memory_is_cut_around_what_is_reserved(void **state)
 {
@@ -194,6 +224,7 @@ int main(void)
         WORLD_TEST(a_refused_allocation_changes_nothing),
         WORLD_TEST(a_region_gives_no_frame_outside_itself),
         WORLD_TEST(a_table_that_a_reader_shows_is_kept_until_he_unbinds_it),
+        WORLD_TEST(a_small_table_ends_where_it_ends),
         WORLD_TEST(boot_memory_is_cut_around_what_is_reserved),
     };
     return cmocka_run_group_tests_name("exo/mem/frame", tests, NULL, NULL);

@@ -68,6 +68,44 @@ static void a_call_switches_to_the_server_and_its_reply_back(void **state)
     assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
 }
 
+static void calls_and_replies_carry_messages_of_any_length(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {0, 7, 8, 63};
+
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    for (unsigned n = 0; n < 4; n++) {
+        ipc_words(p.t, q.t->global_id, q.t->global_id, NEVER, n, counts[n], 1000 * n);
+        assert_received(q.t, p.t->global_id);
+        for (unsigned i = 1; i <= counts[n]; i++)
+            assert_int_equal(get_mr(q.t, i), 1000 * n + i - 1);
+        ipc_words(q.t, p.t->global_id, L4_ANY, NEVER, n, counts[n], 7000 * n);
+        assert_received(p.t, q.t->global_id);
+        for (unsigned i = 1; i <= counts[n]; i++)
+            assert_int_equal(get_mr(p.t, i), 7000 * n + i - 1);
+        assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
+    }
+}
+
+/* The receiver waits for somebody else, or with a timeout, or the caller has a sender queued. */
+static void a_call_that_is_not_quite_common_works_too(void **state)
+{
+    (void)state;
+    ipc(q.t, L4_NIL, s.t->global_id, NEVER);
+    ipc_words(p.t, q.t->global_id, q.t->global_id, NEVER, 1, 0, 0);
+    assert_int_equal(p.t->state, THREAD_IPC_SEND);
+    ipc_words(s.t, q.t->global_id, q.t->global_id, TIMEOUTS(0, TIME_1MS), 2, 0, 0);
+    assert_received(q.t, s.t->global_id);
+    ipc_words(q.t, s.t->global_id, L4_ANY, NEVER, 3, 0, 0); /* p is queued */
+    assert_received(s.t, q.t->global_id);
+    assert_received(q.t, p.t->global_id);
+    assert_true(list_is_empty(&s.t->sleep_link));
+    ipc(q.t, L4_NIL, L4_ANY, TIMEOUTS(0, TIME_1MS));
+    ipc_words(s.t, q.t->global_id, q.t->global_id, NEVER, 4, 0, 0);
+    assert_received(q.t, s.t->global_id);
+    assert_true(list_is_empty(&q.t->sleep_link));
+}
+
 static void the_flags_of_a_tag_are_the_kernels(void **state)
 {
     (void)state;
@@ -376,6 +414,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_message_of_any_length_arrives_whole),
         TEST(a_call_switches_to_the_server_and_its_reply_back),
+        TEST(calls_and_replies_carry_messages_of_any_length),
+        TEST(a_call_that_is_not_quite_common_works_too),
         TEST(the_flags_of_a_tag_are_the_kernels),
         TEST(inside_one_space_threads_know_each_other_by_local_ids),
         TEST(a_closed_wait_takes_its_partner_alone),

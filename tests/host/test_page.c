@@ -283,6 +283,18 @@ static int set_up_protect(void **state)
     return 0;
 }
 
+static void a_utcb_that_its_user_may_only_read_serves_on(void **state)
+{
+    (void)state;
+    const struct page_entry less = {PARTY_UTCB, 0, RIGHT_READ};
+
+    put_one(&less);
+    OK(BOSS(page_protect, p.env, SCRATCH, 1));
+    assert_null(space_user(p.e->root, PARTY_UTCB, RIGHT_WRITE));
+    assert_int_equal(p.t->state, THREAD_READY);
+    assert_true(p.t->utcb_node.parent != 0);
+}
+
 static void unbinding_a_page_takes_all_derived_from_it(void **state)
 {
     (void)state;
@@ -313,10 +325,30 @@ static void deleting_the_frames_takes_them_out_of_every_space(void **state)
     assert_int_equal(frame_of(pfn)->type, FRAME_FREE);
 }
 
+/* The caller's own space loses a page first, then another space does; and the other way round. */
+static void every_space_that_lost_pages_is_flushed(void **state)
+{
+    (void)state;
+    const struct page_entry e[2] = {{FREE_VA, pfn, RW}, {FREE_VA, pfn + 1, RW}};
+
+    give(p.env, 8, FRAMES, RIGHT_ALL);
+    give(p.env, 9, q.env, RIGHT_ALL);
+    for (unsigned own = 0; own < 2; own++) {
+        OK(CALL(p.t, cap_copy, SLOT_ENV, 10, 8, RIGHT_ALL));
+        put_entries(p.t, PARTY_MEMORY, e, 2);
+        OK(CALL(p.t, page_bind, own ? SLOT_ENV : 9, 10, PARTY_MEMORY, 1));
+        OK(CALL(p.t, page_bind, own ? 9 : SLOT_ENV, 10, PARTY_MEMORY, 1));
+        unsigned long before = host.mmu[0].alls;
+        OK(CALL(p.t, cap_delete, 10));
+        assert_int_equal(host.mmu[0].alls, before + 1);
+    }
+}
+
 static void only_tables_are_shown_to_inspectors_and_read_only(void **state)
 {
     (void)state;
     pfn_t table = frame_number(entry_of(p.e, PARTY_UTCB));
+    pfn_t slices = frame_number(cpu_this()->slice_nodes);
     const struct row rows[] = {
         {{FREE_VA, p.e->frame, RIGHT_READ}, p.env, p.env, ERR_BAD_ARG},
         {{FREE_VA, p.pfn, RIGHT_READ}, p.env, p.env, ERR_BAD_ARG},
@@ -325,6 +357,7 @@ static void only_tables_are_shown_to_inspectors_and_read_only(void **state)
         {{FREE_VA, 0xffffffff, RIGHT_READ}, p.env, SLOT_INSPECT, ERR_BAD_ARG},
         {{FREE_VA, frame_number(p.t), RIGHT_READ}, p.env, SLOT_INSPECT, ERR_BAD_ARG},
         {{FREE_VA, 1, RIGHT_READ}, p.env, SLOT_INSPECT, ERR_BAD_ARG},
+        {{FREE_VA, slices, RIGHT_READ}, p.env, p.env, ERR_BAD_ARG},
         {{FREE_VA, table, RW}, p.env, p.env, ERR_NO_RIGHT},
         {{FREE_VA, table, RIGHT_EXEC}, p.env, SLOT_INSPECT, ERR_NO_RIGHT},
     };
@@ -337,6 +370,7 @@ static void only_tables_are_shown_to_inspectors_and_read_only(void **state)
     bind_page(p.env, p.env, table + 1, FREE_VA + PAGE_SIZE, RIGHT_READ);
     bind_page(p.env, p.env, p.e->captables[0], FREE_VA + 2 * PAGE_SIZE, RIGHT_READ);
     bind_page(p.env, SLOT_INSPECT, q.e->root, FREE_VA + 3 * PAGE_SIZE, RIGHT_READ);
+    bind_page(p.env, SLOT_INSPECT, slices, FREE_VA + 4 * PAGE_SIZE, RIGHT_READ);
     const pte_t *own = space_user(p.e->root, FREE_VA + arch_mmu_index(FREE_VA, 1) * 8, RIGHT_READ);
     assert_int_equal(arch_pte_address(*own) >> PAGE_BITS, table);
     const struct page_entry more = {FREE_VA, 0, RW};
@@ -394,8 +428,10 @@ int main(void)
             protecting_a_page_weakens_all_derived_from_it_and_never_strengthens, set_up_protect,
             world_end),
         TEST(a_page_gets_no_right_that_it_was_not_bound_with_now_or_later),
+        TEST(a_utcb_that_its_user_may_only_read_serves_on),
         TEST(unbinding_a_page_takes_all_derived_from_it),
         TEST(deleting_the_frames_takes_them_out_of_every_space),
+        TEST(every_space_that_lost_pages_is_flushed),
         TEST(only_tables_are_shown_to_inspectors_and_read_only),
         TEST(the_entries_may_lie_across_pages_and_must_be_readable),
         TEST(copying_stops_at_a_page_that_lacks_the_right),

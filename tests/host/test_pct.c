@@ -183,6 +183,23 @@ static void calls_nest(void **state)
     assert_int_equal(s.t->state, THREAD_READY);
 }
 
+/* An interrupt came during the call and made somebody else ready: the transfer is done all the
+ * same, and the slower way. */
+static void a_transfer_after_an_interrupt_still_reaches_its_callee(void **state)
+{
+    (void)state;
+    world_run(p.t);
+    cpu_this()->choose = true;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE, 2, 3), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, q.t);
+    assert_int_equal(p.t->state, THREAD_PCT_CALLING);
+    cpu_this()->choose = true;
+    assert_int_equal(CALL(q.t, pct_return, 7, 8, 9), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, p.t);
+    assert_int_equal(thread_regs(p.t)->rdx, 9);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
@@ -196,6 +213,7 @@ int main(void)
         TEST(a_caller_whose_callee_goes_or_stops_is_told),
         TEST(a_callee_whose_caller_goes_serves_on_and_returns_to_nobody),
         TEST(calls_nest),
+        TEST(a_transfer_after_an_interrupt_still_reaches_its_callee),
     };
     return cmocka_run_group_tests_name("bindings/pct", tests, NULL, NULL);
 }
