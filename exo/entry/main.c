@@ -133,6 +133,19 @@ void init_cpus(void)
     arch_mmu_seal();
 }
 
+/* What the machine is, for people. */
+static void report(void)
+{
+    uint32_t free = 0;
+
+    for (pfn_t n = 0; n < frame_count(); n++)
+        free += frame_of(n)->type == FRAME_FREE;
+    print("exo4: %u CPU%s, %lu MHz; %u of %u MiB free; boot archive %lu KiB; %s\n", cpu_count,
+          cpu_count == 1 ? "" : "s", kinfo->tsc_khz / 1000, free >> 8, frame_count() >> 8,
+          kinfo->archive_bytes >> 10, kinfo->nic_present ? "network card" : "no network card");
+    print("exo4: sigma0 gets everything that is left\n");
+}
+
 _Noreturn void kernel_main(paddr_t start_info)
 {
     paddr_t base, bytes;
@@ -147,6 +160,6 @@ _Noreturn void kernel_main(paddr_t start_info)
 #include "exo/entry/init.def"
 #undef INIT
     print("ready\n"); /* the host may send input from now on */
-    print("exo4: %u CPUs, %u frames, entering sigma0\n", cpu_count, frame_count());
+    report();
     cpu_main();
 }

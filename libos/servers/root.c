@@ -15,6 +15,7 @@
 #include "libos/elf.h"
 #include "libos/error.h"
 #include "libos/libos.h"
+#include "libos/log.h"
 #include "libos/region.h"
 #include "libos/servers/command.h"
 #include "libos/servers/program.h"
@@ -60,8 +61,9 @@ static void start(const char *name, const char *const *arguments, uint32_t share
                               .give = SPAWN_GIVE_ALL,
                               .memory_frames = memory_share(shares),
                               .cpu = THREAD_CPU_HERE};
-    enum err e = program_start(&archive, name, &args, child);
 
+    log_kernel_line("root: starting %s with %u MiB", name, args.memory_frames >> 8);
+    enum err e = program_start(&archive, name, &args, child);
     if (e == ERR_NOT_BOUND)
         program_fail(STATUS_USAGE, name, "the boot archive has no such program");
     if (e)
