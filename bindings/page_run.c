@@ -65,7 +65,8 @@ uint32_t page_run_bind(const struct page_run *r, struct cap *frames)
             arch_pte_present(table[i]))
             break;
         table[i] = arch_pte_at(zero, (paddr_t)pfn << PAGE_BITS);
-        nodes[i] = (struct node){.parent = parent, .next = elder};
+        const uint64_t words[2] = {parent, elder}; /* no child, no `prev` */
+        __builtin_memcpy(&nodes[i], words, sizeof words);
         elder = names + (node_t)i;
         *elder_prev = elder;
         elder_prev = &nodes[i].prev;

@@ -27,6 +27,9 @@ static void the_check_names_each_broken_invariant(void **state)
     e->bindings = 1;
     assert_true(begins(frame_check(), "F1"));
     e->bindings = 0;
+    e->origin = UINT32_MAX;
+    assert_true(begins(frame_check(), "F4"));
+    e->origin = 0;
     f->owner = 0;
     assert_true(begins(frame_check(), "F2"));
     *f = saved;
@@ -44,12 +47,75 @@ static void a_frame_is_zeroed_before_its_new_owner_has_it(void **state)
     pfn_t n = make_frames(FRAMES, 2);
     uint8_t *bytes = frame_memory(n);
 
+    struct party p;
+
+    party_make(&p, 20);
+    give(p.env, 5, REGION, RIGHT_ALL);
     bytes[0] = bytes[2 * PAGE_SIZE - 1] = 0xaa;
     OK(BOSS(cap_delete, FRAMES));
     assert_int_equal(frame_of(n)->type, FRAME_FREE);
-    OK(BOSS(frames_alloc, REGION, n, 2, FRAMES));
+    OK(CALL(p.t, frames_alloc, 5, n, 2, 6));
     for (size_t i = 0; i < 2 * PAGE_SIZE; i++)
         assert_int_equal(bytes[i], 0);
+    bytes[0] = 0xbb;
+    OK(CALL(p.t, cap_delete, 6));
+    OK(BOSS(frames_alloc, REGION, n, 2, FRAMES)); /* was its own once, but another's since */
+    assert_int_equal(bytes[0], 0);
+}
+
+static void a_frame_that_its_owner_takes_again_holds_what_it_held(void **state)
+{
+    (void)state;
+    pfn_t n = make_frames(FRAMES, 2);
+    uint8_t *bytes = frame_memory(n);
+
+    bytes[0] = bytes[2 * PAGE_SIZE - 1] = 0xaa;
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(frames_alloc, REGION, n + 1, 1, FRAMES));
+    assert_int_equal(bytes[2 * PAGE_SIZE - 1], 0xaa);
+    OK(BOSS(frames_alloc, REGION, n, 1, OTHER));
+    assert_int_equal(bytes[0], 0xaa);
+}
+
+static void what_held_a_kernel_object_is_zeroed_for_its_owner_too(void **state)
+{
+    (void)state;
+    pfn_t n = make_frames(FRAMES, 1);
+    uint8_t *bytes = frame_memory(n);
+
+    bytes[100] = 0xaa;
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(notification_create, REGION, n, FRAMES)); /* which fills a few words only */
+    assert_int_equal(bytes[100], 0);
+    bytes[100] = 0xbb;
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(frames_alloc, REGION, n, 1, FRAMES));
+    assert_int_equal(bytes[100], 0);
+}
+
+/* The number of an environment comes again; what it left is not its successor's. */
+static void a_successor_with_the_same_number_sees_nothing(void **state)
+{
+    (void)state;
+    struct party p;
+    uint16_t number;
+    pfn_t n = world.base + 700;
+    uint8_t *bytes = frame_memory(n);
+
+    party_make(&p, 20);
+    number = p.e->number;
+    give(p.env, 5, REGION, RIGHT_ALL);
+    OK(CALL(p.t, frames_alloc, 5, n, 1, 6));
+    bytes[9] = 0xaa;
+    for (slot_t slot = 20; slot < 24; slot++)
+        if (cap_slot(world.root, slot)->kind != CAP_NONE)
+            OK(BOSS(cap_delete, slot));
+    assert_int_equal(frame_of(n)->type, FRAME_FREE);
+    party_make(&p, 20);
+    assert_int_equal(p.e->number, number);
+    give(p.env, 5, REGION, RIGHT_ALL);
+    OK(CALL(p.t, frames_alloc, 5, n, 1, 6));
+    assert_int_equal(bytes[9], 0);
 }
 
 static void frames_are_found_lowest_first_and_adjacent(void **state)
@@ -219,6 +285,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(the_check_names_each_broken_invariant),
         WORLD_TEST(a_frame_is_zeroed_before_its_new_owner_has_it),
+        WORLD_TEST(a_frame_that_its_owner_takes_again_holds_what_it_held),
+        WORLD_TEST(what_held_a_kernel_object_is_zeroed_for_its_owner_too),
+        WORLD_TEST(a_successor_with_the_same_number_sees_nothing),
         WORLD_TEST(frames_are_found_lowest_first_and_adjacent),
         WORLD_TEST(memory_is_the_frames_that_the_caller_names),
         WORLD_TEST(a_refused_allocation_changes_nothing),
