@@ -33,8 +33,10 @@ word_t hook_ipc_fast(word_t to, word_t from, word_t timeouts, word_t tag)
     struct thread *p = fast_partner(t, to);
     if (!p)
         return 0;
-    for (unsigned i = 8; i <= TAG_UNTYPED(tag); i++)
-        *thread_mr(p, (int)i) = *thread_mr(t, (int)i);
+    if (TAG_UNTYPED(tag) >= MR_IN_REGISTERS)
+        arch_copy_words(p->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
+                        t->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
+                        TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
     t->ipc_from = from;
     t->ipc_timeouts = 0;
     t->state = THREAD_IPC_RECEIVE;

@@ -94,6 +94,8 @@ void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)
 
 /* exo/entry/hooks.def; entry.S calls it by name, too. */
 word_t hook_ipc_fast(word_t to, word_t from, word_t timeouts, word_t tag);
+word_t hook_pct_call(word_t slot);
+word_t hook_pct_return(void);
 
 static jmp_buf leaving;
 
@@ -124,6 +126,26 @@ static bool ipc_fast(const struct regs *r)
     return true;
 }
 
+/* A protected control transfer whose message stays where it is. */
+static bool pct_fast(const struct regs *r, word_t number)
+{
+    const struct regs message = *r;
+    word_t rax = number == SYS_pct_call     ? hook_pct_call(message.rdi)
+                 : number == SYS_pct_return ? hook_pct_return()
+                                            : 0;
+
+    if (!rax)
+        return false;
+    struct regs *to = &arch_cpu_this()->current->regs;
+    struct regs own = *to;
+    *to = message;
+    to->rip = own.rip;
+    to->rsp = own.rsp;
+    to->rflags = own.rflags;
+    to->rax = rax - 1;
+    return true;
+}
+
 void host_call(struct regs *r)
 {
     word_t link = r->rip - WINDOW_STUBS, number = r->rax - SYS_BASE;
@@ -131,6 +153,8 @@ void host_call(struct regs *r)
     if (setjmp(leaving))
         return;
     if (link <= LAST_IPC && ipc_fast(r))
+        return;
+    if (link >= PAGE_SIZE && pct_fast(r, number))
         return;
     if (link < PAGE_SIZE) {
         trap_link(r, (unsigned)link);

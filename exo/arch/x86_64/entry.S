@@ -11,6 +11,8 @@
 #define REGS_RSP     160
 
 #define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
+#define SYS_PCT_CALL   17
+#define SYS_PCT_RETURN 19
 #define LAST_IPC     18                 /* return address of the second link, Lipc, in that page */
 #define WINDOW_STUBS 0xffffff0000001000 /* exo/abi/kinfo.h, the same */
 
@@ -53,6 +55,46 @@
         pop %rax
         .endm
 
+/* Calls `function` with the message registers out of its way. When it says so (not 0, and that is the
+ * new rax), leaves to the thread switched to with them; else goes on to 4. */
+        .macro pct_try function
+        mov %gs:CPU_STACK, %rsp
+        push %rdi
+        push %rsi
+        push %rdx
+        push %r8
+        push %r9
+        push %r10
+        push %rax
+        push %rcx
+        call \function
+        test %rax, %rax
+        jz 8f
+        mov 16(%rsp), %r10
+        mov 24(%rsp), %r9
+        mov 32(%rsp), %r8
+        mov 40(%rsp), %rdx
+        mov 48(%rsp), %rsi
+        mov 56(%rsp), %rdi
+        sub $1, %rax
+        mov %gs:CPU_CURRENT, %rsp
+        mov REGS_RIP(%rsp), %rcx
+        mov REGS_RFLAGS(%rsp), %r11
+        mov REGS_RSP(%rsp), %rsp
+        swapgs
+        sysretq
+8:      pop %rcx
+        pop %rax
+        pop %r10
+        pop %r9
+        pop %r8
+        pop %rdx
+        pop %rsi
+        pop %rdi
+        mov %gs:CPU_CURRENT, %rsp
+        jmp 4f
+        .endm
+
 /* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Exokernel calls leave
  * as they came unless something else is to run: C keeps the registers that calls keep.
  *
@@ -73,7 +115,7 @@ arch_call_entry:
         movabs $WINDOW_STUBS, %r11
         sub %r11, %rcx
         cmp $LAST_IPC, %rcx
-        ja 4f
+        ja 5f
 
         mov %gs:CPU_STACK, %rsp
         push %rax
@@ -106,6 +148,20 @@ arch_call_entry:
         xor %r8d, %r8d
         swapgs
         sysretq
+
+/* A protected control transfer likewise; the caller's callee-saved registers are kept for the case that
+ * the callee ends first. */
+5:      cmp $(SYS_BASE + SYS_PCT_RETURN), %rax
+        je 6f
+        cmp $(SYS_BASE + SYS_PCT_CALL), %rax
+        jne 4f
+        mov %rbx, 40(%rsp)
+        mov %r12, 24(%rsp)
+        mov %r13, 16(%rsp)
+        mov %r14, 8(%rsp)
+        mov %r15, 0(%rsp)
+        pct_try hook_pct_call
+6:      pct_try hook_pct_return
 
 3:      pop %rcx
         pop %r8
