@@ -3,7 +3,7 @@
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
 HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c sched.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c
-HOST_KERNEL += $(addprefix bindings/,cap.c node.c revoke.c sigma0.c)
+HOST_KERNEL += $(addprefix bindings/,cap.c node.c page.c page_run.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c env.c graft.c notification.c page.c pct.c thread.c)
 HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kip.c map.c transfer.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
