@@ -61,14 +61,42 @@ pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count)
     return PFN_ANY;
 }
 
+/* The first frame of [first, end) that is not free or of another colour, or `end`. */
+static pfn_t first_misfit(pfn_t first, pfn_t end, word_t colours)
+{
+    pfn_t n = first;
+
+    while (n < end && frame_table[n].type == FRAME_FREE && colours >> FRAME_COLOUR(n) & 1)
+        n++;
+    return n;
+}
+
+/* Each frame is looked at once: what comes next begins behind the one that did not fit. */
+pfn_t frame_find_like(pfn_t base, pfn_t end, uint32_t count, uint32_t align, word_t colours)
+{
+    const uint64_t step = (uint64_t)1 << align;
+    const pfn_t limit = end < frames_known ? end : frames_known;
+    uint64_t n = (base + step - 1) & ~(step - 1);
+
+    while (n + count <= limit) {
+        pfn_t misfit = first_misfit((pfn_t)n, (pfn_t)n + count, colours);
+        if (misfit == n + count)
+            return (pfn_t)n;
+        n = (misfit + step) & ~(step - 1);
+    }
+    return PFN_ANY;
+}
+
+pfn_t frame_first_used(pfn_t first, pfn_t end)
+{
+    return first_misfit(first, end, FRAME_COLOURS_ALL);
+}
+
 bool frame_all_free(pfn_t first, uint32_t count)
 {
     if (first >= frames_known || count > frames_known - first)
         return false;
-    for (pfn_t n = first; n < first + count; n++)
-        if (frame_table[n].type != FRAME_FREE)
-            return false;
-    return true;
+    return frame_first_used(first, first + count) == first + count;
 }
 
 void frame_owner_new(uint16_t owner)

@@ -39,6 +39,12 @@ pfn_t frame_number(const void *memory);
 /* Finds `count` adjacent free frames in [base, end), the lowest. PFN_ANY when there are none. */
 pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count);
 
+/* The same, beginning at a multiple of 2^align and with colours of the set only. */
+pfn_t frame_find_like(pfn_t base, pfn_t end, uint32_t count, uint32_t align, word_t colours);
+
+/* The first frame of [first, end) that is not free, or `end`. Pre: end <= frame_count(). */
+pfn_t frame_first_used(pfn_t first, pfn_t end);
+
 /* Are [first, first + count) all free? */
 bool frame_all_free(pfn_t first, uint32_t count);
 
