@@ -55,7 +55,7 @@ uint32_t page_run_bind(const struct page_run *r, struct cap *frames)
     struct node *nodes = nodes_of(table);
     const node_t names = name_of(nodes), parent = name_of(&frames->node);
     node_t elder = frames->node.child;
-    node_t none, *elder_prev = elder ? &at(elder)->prev : &none;
+    node_t none = 0, *elder_prev = elder ? &at(elder)->prev : &none;
 
     for (; e < end; e++) {
         vaddr_t offset = READ(e->va) - base;
