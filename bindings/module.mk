@@ -2,6 +2,7 @@ KERNEL += bindings/cap.c
 KERNEL += bindings/node.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/bind_console.c
+KERNEL += bindings/bind_disk.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_notification.c
@@ -9,6 +10,7 @@ KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
 KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_thread.c
+KERNEL += bindings/disk_ring.c
 KERNEL += bindings/ring.c
 KERNEL += bindings/sigma0.c
 

@@ -49,6 +49,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_FRAMES] = FRAME_MEMORY, [CAP_ENV] = FRAME_ENV,
         [CAP_THREAD] = FRAME_THREAD, [CAP_NOTIFICATION] = FRAME_NOTIFICATION,
         [CAP_RING] = FRAME_RING,     [CAP_GRAFT] = FRAME_GRAFT,
+        [CAP_DISK_RING] = FRAME_DISK_RING,
     };
     return types[kind];
 }
