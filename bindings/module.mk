@@ -22,3 +22,12 @@ ring-libs      := libos-net
 ring-boot      := net=user
 no_nic-sources := tests/qemu/ring.c
 no_nic-libs    := libos-net
+
+# The disk: on one CPU and on two, with none, and with one that takes no writes.
+GUEST_DISK   := disk disk_smp disk_ro no_disk
+GUEST_TESTS  += $(GUEST_DISK)
+$(foreach t,$(GUEST_DISK),$(eval $(t)-sources := tests/qemu/disk.c tests/qemu/guest.c \
+    tests/qemu/$(ARCH)/blobs.S))
+disk-boot     := disk=16M
+disk_smp-boot := disk=16M smp=2
+disk_ro-boot  := disk=ro:1M

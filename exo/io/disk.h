@@ -27,9 +27,9 @@ enum disk_result {
 void disk_init(void);
 
 bool disk_present(void);
-uint32_t disk_blocks(void);  /* whole blocks; 0 when there was none at boot                 */
-bool disk_read_only(void);   /* it takes no writes                                          */
-bool disk_is_cached(void);   /* what is written is durable after a flush only               */
+uint32_t disk_blocks(void);   /* whole blocks; 0 when there was none at boot                 */
+bool disk_read_only(void);    /* it takes no writes                                          */
+bool disk_is_cached(void);    /* what is written is durable after a flush only               */
 uint32_t disk_restarts(void); /* how often it was stopped and started again                  */
 
 /* Gives a request to the disk without copying; `cookie` comes back once, by hook_disk_done. False

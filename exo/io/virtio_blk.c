@@ -22,7 +22,7 @@
 
 #define REQUESTS 64u
 #define PIECES   3u /* descriptors of a request at most */
-_Static_assert(REQUESTS * PIECES <= VIRTQ_MAX, "each request has its descriptors");
+_Static_assert(REQUESTS *PIECES <= VIRTQ_MAX, "each request has its descriptors");
 
 struct request {
     uint32_t type;
@@ -42,7 +42,7 @@ struct record {
 };
 
 static struct {
-    bool present;    /* it runs                                                   */
+    bool present; /* it runs                                                   */
     bool read_only;
     bool cached;
     uint32_t blocks;
@@ -183,8 +183,8 @@ bool disk_submit(const struct disk_request *r, uint32_t cookie)
     header->status = STATUS_NONE;
     if (!virtq_offer(&disk.queue, pieces, readable, count - readable, at))
         return false;
-    disk.records[at] = (struct record){
-        cookie, r->op == DISK_READ ? r->count * DISK_BLOCK_BYTES + 1 : 1, true};
+    disk.records[at] =
+        (struct record){cookie, r->op == DISK_READ ? r->count * DISK_BLOCK_BYTES + 1 : 1, true};
     return true;
 }
 
