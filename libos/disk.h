@@ -29,9 +29,9 @@ void disk_close(struct disk *d);
 /* Page `page`, below d->pages. */
 void *disk_page(const struct disk *d, uint32_t page);
 
-/* Posts a request for `count` blocks from `block` on, into or from the pages from `page` on, and says
- * in *ticket how to ask for it. It begins at disk_kick(). BAD_ARG: the pages are not there. IN_USE:
- * DISK_SLOTS requests are posted and not all done. A flush has no blocks and no page: 0. */
+/* Posts a request for `count` blocks from `block` on, into or from the pages from `page` on, and
+ * says in *ticket how to ask for it. It begins at disk_kick(). BAD_ARG: the pages are not there.
+ * IN_USE: DISK_SLOTS requests are posted and not all done. A flush has no blocks and no page: 0. */
 enum err disk_post(struct disk *d, enum disk_op op, uint32_t block, uint32_t count, uint32_t page,
                    uint32_t *ticket);
 

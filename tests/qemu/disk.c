@@ -410,9 +410,9 @@ static void test_table_of_rings(const struct disk *d)
     tap_is(e, ERR_NO_MEM, "the disk's table of rings is finite");
     for (unsigned i = 0; i + 1 < count; i++)
         slot_delete(slots[i]);
-    tap_is(exo_disk_ring_create(SLOT_DISK, SLOT_MEMORY, free_frame(), d->frames, SLOT_NONE,
-                                slots[0]),
-           ERR_OK, "deleted rings leave their places");
+    tap_is(
+        exo_disk_ring_create(SLOT_DISK, SLOT_MEMORY, free_frame(), d->frames, SLOT_NONE, slots[0]),
+        ERR_OK, "deleted rings leave their places");
 }
 
 static int test_read_only(void)
