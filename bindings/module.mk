@@ -1,5 +1,7 @@
 KERNEL += bindings/cap.c
 KERNEL += bindings/node.c
+KERNEL += bindings/page.c
+KERNEL += bindings/page_run.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_disk.c

@@ -6,34 +6,32 @@
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
 
-static struct {
-    struct frame_info *info; /* info[n] describes frame n */
-    pfn_t count;
-} frames;
+struct frame_info *frame_table; /* [n] describes frame n */
+static pfn_t frames_known;
 
 void frame_table_init(struct frame_info *info, pfn_t count)
 {
-    frames.info = info;
-    frames.count = count;
+    frame_table = info;
+    frames_known = count;
     for (pfn_t n = 0; n < count; n++)
         info[n] = (struct frame_info){.type = FRAME_ABSENT, .first = n};
 }
 
 void frame_mark(pfn_t first, uint32_t count, enum frame_type type)
 {
-    for (pfn_t n = first; n < first + count && n < frames.count; n++)
-        frames.info[n] = (struct frame_info){.type = (uint8_t)type, .first = n};
+    for (pfn_t n = first; n < first + count && n < frames_known; n++)
+        frame_table[n] = (struct frame_info){.type = (uint8_t)type, .first = n};
 }
 
 pfn_t frame_count(void)
 {
-    return frames.count;
+    return frames_known;
 }
 
 struct frame_info *frame_of(pfn_t n)
 {
-    ASSERT(n < frames.count);
-    return &frames.info[n];
+    ASSERT(n < frames_known);
+    return &frame_table[n];
 }
 
 void *frame_memory(pfn_t n)
@@ -50,8 +48,8 @@ pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count)
 {
     uint32_t run = 0;
 
-    for (pfn_t n = base; n < end && n < frames.count; n++) {
-        run = frames.info[n].type == FRAME_FREE ? run + 1 : 0;
+    for (pfn_t n = base; n < end && n < frames_known; n++) {
+        run = frame_table[n].type == FRAME_FREE ? run + 1 : 0;
         if (run == count)
             return n + 1 - count;
     }
@@ -60,10 +58,10 @@ pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count)
 
 bool frame_all_free(pfn_t first, uint32_t count)
 {
-    if (first >= frames.count || count > frames.count - first)
+    if (first >= frames_known || count > frames_known - first)
         return false;
     for (pfn_t n = first; n < first + count; n++)
-        if (frames.info[n].type != FRAME_FREE)
+        if (frame_table[n].type != FRAME_FREE)
             return false;
     return true;
 }
@@ -73,7 +71,7 @@ void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owne
     for (pfn_t n = first; n < first + count; n++) {
         ASSERT(frame_of(n)->type == FRAME_FREE);
         memset(frame_memory(n), 0, PAGE_SIZE);
-        frames.info[n] = (struct frame_info){.type = (uint8_t)type,
+        frame_table[n] = (struct frame_info){.type = (uint8_t)type,
                                              .owner = owner,
                                              .first = type == FRAME_MEMORY ? n : first,
                                              .origin = origin};
@@ -85,7 +83,7 @@ void frame_give(pfn_t first, uint32_t count)
     for (pfn_t n = first; n < first + count; n++) {
         uint32_t bindings = frame_of(n)->bindings;
         enum frame_type type = bindings ? FRAME_STALE : FRAME_FREE;
-        frames.info[n] =
+        frame_table[n] =
             (struct frame_info){.type = (uint8_t)type, .bindings = bindings, .first = n};
     }
 }
@@ -102,15 +100,15 @@ void frame_unbound(pfn_t n)
 
 const char *frame_check(void)
 {
-    for (pfn_t n = 0; n < frames.count; n++) {
-        const struct frame_info *f = &frames.info[n];
+    for (pfn_t n = 0; n < frames_known; n++) {
+        const struct frame_info *f = &frame_table[n];
         bool unowned = f->type == FRAME_FREE || f->type == FRAME_ABSENT;
         bool boot = f->type == FRAME_KERNEL || f->type == FRAME_CPU || f->type == FRAME_STALE;
         if (unowned && (f->owner || f->bindings))
             return "F1: a free frame is owned or bound";
         if (!unowned && !boot && !f->owner)
             return "F2: a used frame has no owner";
-        if (f->first > n || frames.info[f->first].owner != f->owner)
+        if (f->first > n || frame_table[f->first].owner != f->owner)
             return "F3: a frame belongs to an object of another owner";
     }
     return NULL;

@@ -23,7 +23,10 @@ void frame_mark(pfn_t first, uint32_t count, enum frame_type type);
 /* Records in the table. */
 pfn_t frame_count(void);
 
-/* The record of frame `n`. Pre: n < frames.count. */
+/* All records, in order. */
+extern struct frame_info *frame_table;
+
+/* The record of frame `n`. Pre: n < frame_count(). */
 struct frame_info *frame_of(pfn_t n);
 
 /* What lies in frame `n`, for the kernel. */
