@@ -95,8 +95,12 @@ static const char *check_table(pfn_t n)
         if (!present)
             continue;
         pfn_t to = (pfn_t)(arch_pte_address(entries[i]) >> PAGE_BITS);
-        if (level == 1)
-            shown[to]++;
+        bool large = level == 2 && arch_pte_is_large(entries[i]);
+        if (large && to % LARGE_PAGES != 0)
+            return "P2: a large page is not aligned";
+        if (level == 1 || large)
+            for (pfn_t f = to; f < to + (large ? LARGE_PAGES : 1); f++)
+                shown[f]++;
         else if (frame_of(to)->type != FRAME_TABLE || frame_of(to)->level != level - 1)
             return "W1: a table leads to no table of the next level";
         broken = check_node(node);
