@@ -104,6 +104,7 @@ static void power_on(void)
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->cpu_count = cpu_count;
     console_init();
+    disk_ring_init();
     kip_init();
     mark_rest(FRAME_FREE);
     sigma0_init();
