@@ -117,6 +117,8 @@ static const char *check_env(const struct env *e)
         threads += LIST_ITEM(l, struct thread, env_link)->env == e;
     if (e->info->frames != owned[e->number] || e->info->threads != threads)
         return "W2: an env's record miscounts";
+    if (e->info->sequence % 2 != 0)
+        return "W2: an env's record is being written";
     if (e->info->frame != e->frame || e->info->root != e->root)
         return "W2: an env's record names other frames";
     if (check_node(&e->watch) || check_node(&e->kmem))
