@@ -48,7 +48,7 @@ static enum err check_create(const struct env *caller, const struct sys_thread_c
     if (!space_user(p->env->root, a->utcb, RIGHT_WRITE) || p->env->ended)
         return ERR_NOT_BOUND;
     p->utcb = space_entry(p->env->root, a->utcb, 1);
-    return ERR_OK;
+    return p->utcb ? ERR_OK : ERR_NOT_BOUND; /* the UTCB's node belongs to a page of its own */
 }
 
 int sys_thread_create(struct thread *caller, const struct sys_thread_create_args *a, word_t *result)

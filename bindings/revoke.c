@@ -6,6 +6,7 @@
 #include "bindings/disk_ring.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/page.h"
 #include "bindings/ring.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
@@ -104,7 +105,7 @@ static struct node *contents(struct node *n)
     case FRAME_NODES: {
         pfn_t table;
         const pte_t *e = node_entry(n, &table);
-        bool leads = frame_of(table)->level > 1;
+        bool leads = frame_of(table)->level > 1 && !arch_pte_is_large(*e);
         return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
     }
     case FRAME_ENV: {
@@ -206,7 +207,8 @@ static void drop_entry(struct node *n)
 {
     pfn_t table;
     pte_t *e = node_entry(n, &table);
-    pfn_t frame = (pfn_t)(arch_pte_address(*e) >> PAGE_BITS);
+    const pte_t was = *e;
+    bool large = arch_pte_is_large(was);
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
@@ -214,10 +216,10 @@ static void drop_entry(struct node *n)
     unflushed = owner;
     *e = 0;
     node_unlink(n);
-    if (frame_of(table)->level > 1)
-        frames_give(frame, TABLE_FRAMES);
+    if (frame_of(table)->level > 1 && !large)
+        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
     else
-        frame_unbound(frame);
+        page_frames_unbound(was, large);
 }
 
 /* An env whose threads have all lost their UTCBs is at its end. */

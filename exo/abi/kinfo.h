@@ -1,8 +1,9 @@
 /*
  * The kernel's book-keeping, mapped read-only into every address space at KINFO_BASE. Layouts are
  * ABI: `version` changes with them. Words are written by the kernel at any time; each record is
- * read without a lock, and a reader that needs two words of one record to agree compares `sequence`
- * before and after (odd: being written).
+ * read without a lock. A reader who needs the name, or what tells of birth and death, of one
+ * environment to agree compares `sequence` of its record before and after (odd: being written);
+ * counters change at any time.
  */
 #pragma once
 

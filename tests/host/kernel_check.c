@@ -96,8 +96,12 @@ static const char *check_table(pfn_t n)
         if (!present)
             continue;
         pfn_t to = (pfn_t)(arch_pte_address(entries[i]) >> PAGE_BITS);
-        if (level == 1)
-            shown[to]++;
+        bool large = level == 2 && arch_pte_is_large(entries[i]);
+        if (large && to % LARGE_PAGES != 0)
+            return "P2: a large page is not aligned";
+        if (level == 1 || large)
+            for (pfn_t f = to; f < to + (large ? LARGE_PAGES : 1); f++)
+                shown[f]++;
         else if (frame_of(to)->type != FRAME_TABLE || frame_of(to)->level != level - 1)
             return "W1: a table leads to no table of the next level";
         broken = check_node(node);
@@ -113,6 +117,8 @@ static const char *check_env(const struct env *e)
         threads += LIST_ITEM(l, struct thread, env_link)->env == e;
     if (e->info->frames != owned[e->number] || e->info->threads != threads)
         return "W2: an env's record miscounts";
+    if (e->info->sequence % 2 != 0)
+        return "W2: an env's record is being written";
     if (e->info->frame != e->frame || e->info->root != e->root)
         return "W2: an env's record names other frames";
     if (check_node(&e->watch) || check_node(&e->kmem))
