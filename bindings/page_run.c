@@ -55,7 +55,7 @@ uint32_t page_run_bind(const struct page_run *r, struct cap *frames)
     struct node *nodes = nodes_of(table);
     const node_t names = name_of(nodes), parent = name_of(&frames->node);
     node_t elder = frames->node.child;
-    node_t none, *elder_prev = elder ? &at(elder)->prev : &none;
+    node_t none = 0, *elder_prev = elder ? &at(elder)->prev : &none;
 
     for (; e < end; e++) {
         vaddr_t offset = READ(e->va) - base;
@@ -65,7 +65,8 @@ uint32_t page_run_bind(const struct page_run *r, struct cap *frames)
             arch_pte_present(table[i]))
             break;
         table[i] = arch_pte_at(zero, (paddr_t)pfn << PAGE_BITS);
-        nodes[i] = (struct node){.parent = parent, .next = elder};
+        const uint64_t words[2] = {parent, elder}; /* no child, no `prev` */
+        __builtin_memcpy(&nodes[i], words, sizeof words);
         elder = names + (node_t)i;
         *elder_prev = elder;
         elder_prev = &nodes[i].prev;

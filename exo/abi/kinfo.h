@@ -51,7 +51,8 @@ struct frame_info {
     uint16_t owner;    /* env number; 0: nobody                                                */
     uint32_t bindings; /* page-table entries that show this frame                              */
     uint32_t first;    /* first frame of the object that this frame belongs to                 */
-    uint32_t origin;   /* node of the capability that typed the frame; 0: boot                 */
+    uint32_t origin;   /* node of the capability that typed the frame; 0: boot. FRAME_FREE: serial
+                          number of the environment whose pages it was; 0: nobody's            */
 };
 _Static_assert(sizeof(struct frame_info) == 16, "a frame record is 16 bytes");
 
