@@ -29,6 +29,7 @@ static void make(unsigned i, slot_t slot, slot_t extent, slot_t frames, uint32_t
 {
     OK(BOSS(cap_copy, SLOT_ENV, extent, SLOT_DISK, RW, block, COUNT));
     memory[i] = make_frames(frames, PAGES);
+    memset(frame_memory(memory[i]), 0, sizeof(struct disk_header)); /* the owner had it before */
     OK(BOSS(disk_ring_create, extent, REGION, PFN_ANY, frames, NOTE, slot));
     ring[i] = frame_memory(cap_slot(world.root, slot)->base);
     header(i)->notify_bits = BITS;
