@@ -13,8 +13,7 @@
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
-#define NUMBERS      301u /* of calls tried, those that there are among them */
-#define PROTECTION   13u  /* vectors */
+#define PROTECTION   13u /* vectors */
 #define PAGE_FAULT   14u
 #define ROUNDS       50u
 #define CHAIN        100u
@@ -30,19 +29,26 @@ static long number(uint64_t rax)
     return (long)r.rax;
 }
 
-static void unknown_numbers(void)
+static bool is_call(uint64_t n)
 {
-    static const bool known[NUMBERS] = {
-#define SYSCALL(number, name, args) [number] = true,
+    switch (n) {
+#define SYSCALL(number, name, args) case number:
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
-    };
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void unknown_numbers(void)
+{
     uint64_t state = 1;
     bool refused = true;
 
-    for (uint64_t n = 0; n < NUMBERS; n++)
-        refused &= known[n] || number(SYS_BASE + n) == ERR_BAD_CALL;
-    tap_ok(refused, "every number up to 300 that names no call is BAD_CALL");
+    for (uint64_t n = 0; n <= 300; n++)
+        refused &= is_call(n) || number(SYS_BASE + n) == ERR_BAD_CALL;
+    tap_ok(refused, "every number up to 300 that is no call is BAD_CALL");
     refused = true;
     for (unsigned i = 0; i < 2000; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
