@@ -10,10 +10,12 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
+fuzz-boot := disk=1M
+
 # The same random calls, made on the second CPU.
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
-fuzz_smp-boot    := smp=2
+fuzz_smp-boot    := smp=2 disk=1M
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
