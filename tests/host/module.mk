@@ -12,5 +12,5 @@ HOST_KERNEL += tests/host/fakes/ring.c tests/host/fakes/panic.c
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console dispatch env_thread fault forest frame ipc map notify page pct random sched upcall
+KERNEL_TESTS := console dispatch env_thread events fault forest frame ipc map notify page pct random sched upcall
 HOST_TESTS   += $(KERNEL_TESTS)
