@@ -7,6 +7,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
 #include "exo/mem/frame.h"
@@ -191,9 +192,18 @@ int sys_yield(struct thread *caller, const struct sys_yield_args *a, word_t *res
         return ERR_BAD_CAP;
     if (t && (t->cpu != caller->cpu || (t->state != THREAD_READY && t != caller)))
         return ERR_BAD_STATE;
+    bool epilogue = slice_end_epilogue(cpu_this(), arch_ticks(), false);
     sched_yield();
-    if (t)
+    if (t && !epilogue)
         sched_handoff(t);
+    return ERR_OK;
+}
+
+int sys_timer_set(struct thread *caller, const struct sys_timer_set_args *a, word_t *result)
+{
+    if (!a->bits != (a->deadline == FOREVER))
+        return ERR_BAD_ARG;
+    *result = sched_set_timer(caller, a->deadline, a->bits);
     return ERR_OK;
 }
 

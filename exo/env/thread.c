@@ -2,11 +2,13 @@
 #include "exo/env/thread.h"
 
 #include "exo/abi/syscall.h"
+#include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
+#include "exo/env/slice.h"
 #include "exo/mem/frame.h"
 
 static struct thread *by_number[THREAD_MAX];
@@ -51,6 +53,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->priority = 100;
     list_init(&t->queue);
     list_init(&t->sleep_link);
+    list_init(&t->timer_link);
     list_init(&t->senders);
     list_init(&t->send_link);
     list_init(&t->bound_link);
@@ -108,6 +111,10 @@ static void leave_all(struct thread *t, bool dies)
     hook_thread_stopping(t, dies);
     leave_pct(t);
     sched_clear_deadline(t);
+    if (cpu_this()->ending == t)
+        slice_end_epilogue(cpu_this(), arch_ticks(), false);
+    if (dies)
+        sched_set_timer(t, FOREVER, 0);
 }
 
 static void stop_here(void *argument)
@@ -164,6 +171,8 @@ static void forget_here(void *argument)
             c->slices[i] = NULL;
     if (c->chosen == t)
         c->chosen = NULL;
+    if (c->ending == t)
+        c->ending = NULL;
     if (c->current == t)
         c->current = NULL;
 }

@@ -42,6 +42,12 @@ struct thread {
     struct list env_link;   /* the env's threads                                         */
     struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
     uint64_t deadline;
+    struct list timer_link; /* the CPU's timers, when its timer is set                   */
+    uint64_t timer;
+    uint64_t timer_bits;
+    uint64_t excess;   /* ticks run in epilogues that no forfeit has paid for yet   */
+    uint32_t overruns; /* in a row                                                  */
+    uint32_t forfeits; /* slices still to be lost                                   */
 
     struct notification *awaited; /* THREAD_IN_NOTIFY                                       */
     uint64_t awaited_bits;
