@@ -180,6 +180,10 @@ static void adjacent_slices_are_one_and_without_entries_nothing_is_told(void **s
         OK(BOSS(slice_bind, SLOT_CPU, 0, i, p.thread));
     }
     assert_int_equal(BOSS(notify_wait, 40, 1, FOREVER), BLOCKED);
+    thread_exo(p.t)->entry[UPCALL_SLICE_BEGIN] = thread_exo(p.t)->entry[UPCALL_SLICE_END] = 0;
+    while (cpu_this()->info->position != 1 || cpu_this()->ending)
+        timer();
+    area(p.t)->mask = 0;
     own_slice();
     assert_in(UPCALL_SLICE_BEGIN);
     for (unsigned i = 3; i < SLICE_COUNT; i++) {
