@@ -214,3 +214,21 @@ int sys_upcall_poll(struct thread *caller, const struct sys_upcall_poll_args *a,
     upcall_poll(caller);
     return ERR_OK;
 }
+
+int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+
+    (void)result;
+    if (a->on > 1)
+        return ERR_BAD_ARG;
+    if (!t)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (t != caller && t->state != THREAD_STOPPED)
+        return ERR_BAD_STATE;
+    arch_thread_fpu(&t->arch, a->on, t == caller);
+    return ERR_OK;
+}
