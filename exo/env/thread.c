@@ -62,6 +62,9 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
     *thread_mr(t, TCR_GLOBAL_ID) = t->global_id;
     *thread_mr(t, TCR_PROCESSOR) = t->cpu;
+    thread_exo(t)->pending = thread_exo(t)->notified = 0;
+    thread_exo(t)->excess_ticks = thread_exo(t)->overruns = 0;
+    thread_exo(t)->forfeits = thread_exo(t)->forfeits_ahead = 0;
     thread_exo(t)->env = e->number;
     thread_exo(t)->thread = number;
     e->info->threads++;

@@ -19,6 +19,7 @@ static volatile struct utcb_exo *area(const struct thread *t)
 {
     volatile struct utcb_exo *x = thread_exo(t);
 
+    x->mask = 0;
     for (enum upcall u = UPCALL_NOTIFY; u <= UPCALL_RECLAIMED; u++)
         x->entry[u] = ENTRY + 16 * u;
     x->stack[UPCALL_CLASS_EVENT] = STACK;

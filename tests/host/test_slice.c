@@ -18,6 +18,7 @@ static volatile struct utcb_exo *area(const struct thread *t)
 {
     volatile struct utcb_exo *x = thread_exo(t);
 
+    x->mask = 0;
     for (enum upcall u = UPCALL_NOTIFY; u <= UPCALL_RECLAIMED; u++)
         x->entry[u] = ENTRY + 16 * u;
     x->stack[UPCALL_CLASS_EVENT] = STACK;
@@ -31,6 +32,8 @@ static int set_up(void **state)
     party_make(&p, 20);
     party_make(&q, 24);
     area(p.t);
+    for (enum upcall u = 0; u < UPCALL_COUNT; u++)
+        thread_exo(q.t)->entry[u] = 0;
     for (uint32_t i = 2; i < SLICE_COUNT; i++)
         OK(BOSS(slice_bind, SLOT_CPU, 0, i, i % 2 ? q.thread : p.thread));
     mate = party_thread(&q, 50, 1);
