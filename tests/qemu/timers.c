@@ -69,10 +69,13 @@ static void polite(uint32_t cpu)
     rounds(cpu, 2 * SLICE_COUNT);
     tap_ok(ends >= SLICE_COUNT / STEP, "slices end by an upcall");
     tap_ok(begins > 0, "and begin by one");
+    /* Without instruction counting the host may take the CPU away in an epilogue. */
+    bool exact = KINFO->cpu_count == 1;
     tap_ok(accounts->excess_ticks > 0 &&
-               accounts->excess_ticks < (ends + 2) * KINFO->epilogue_ticks,
+               (!exact || accounts->excess_ticks < (ends + 2) * KINFO->epilogue_ticks),
            "what is run in epilogues is charged");
-    tap_ok(accounts->overruns <= 2, "who yields in time does not overrun");
+    tap_ok(exact ? accounts->overruns == 0 : accounts->overruns < ends,
+           "who yields in time does not overrun");
     tap_note("%lu begins, %lu ends, %lu overruns, %lu ticks of excess", begins, ends,
              accounts->overruns, accounts->excess_ticks);
     stop = true;
@@ -114,12 +117,12 @@ static void timers(void)
     notify_new(&bell);
     tap_is(exo_timer_set(clock_deadline(0), 0), ERR_BAD_ARG, "a timer without bits");
     tap_is(exo_timer_set(FOREVER, 1), ERR_BAD_ARG, "bits without a timer");
-    tap_is(exo_timer_set_get(clock_deadline(3000 * US), 4, &before), ERR_OK, "a timer is set");
+    at = clock_deadline(3000 * US);
+    tap_is(exo_timer_set_get(at, 4, &before), ERR_OK, "a timer is set");
     tap_ok(before == FOREVER, "it was off");
-    at = clock_deadline(1000 * US);
     while (!book_utcb()->notified && cpu_ticks() < at + 1000 * clock_ns_to_ticks(1000 * US))
         ;
-    tap_ok(book_utcb()->notified == 4 && cpu_ticks() > at, "without handler its bits can be read");
+    tap_ok(book_utcb()->notified == 4 && cpu_ticks() >= at, "without handler its bits can be read");
     upcall_set_event(UPCALL_NOTIFY, on_timer);
     book_utcb()->notified = 0;
     at = clock_deadline(2000 * US);
