@@ -1,10 +1,11 @@
 # libos: the library that programs are linked with, the servers that start the system, examples.
 LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$(ARCH)/upcall.S \
-         libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/layout_check.c
+         libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/upcall_light.S libos/start/$(ARCH)/rpc.S libos/start/$(ARCH)/layout_check.c
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/elf.c \
-         libos/error.c libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c \
-         libos/inspect.c libos/log.c libos/pct.c \
-         libos/print.c libos/region.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \
+         libos/error.c libos/exit.c libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c \
+         libos/inspect.c libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
+         libos/pagetable_inverted.c libos/pagetable_linear.c libos/backing_ram.c libos/pct.c \
+         libos/print.c libos/region.c libos/rpc.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c libos/start.c \
          libos/string.c libos/tables.c libos/thread.c libos/upcall.c libos/vm.c
 LIBOS += libos/servers/program.c
 
@@ -28,7 +29,8 @@ pingpong-sources := libos/examples/pingpong.c
 pingpong-libs    := libos
 
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello libos_command
+              libos_archive libos_hello libos_command libos_pagetable
+libos_pagetable-needs := libos/pagetable_linear.c libos/pagetable_inverted.c
 libos_print-needs   := libos/print.c
 libos_heap-needs    := libos/heap.c
 libos_frames-needs  := libos/frame_pool.c
@@ -37,7 +39,9 @@ libos_elf-needs     := libos/elf.c
 libos_archive-needs := libos/archive.c
 libos_command-needs := libos/servers/command.c libos/archive.c libos/archive_words.c libos/elf.c
 
-GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0
+GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0 libos_pages libos_rpc
+libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 
 PROGRAMS      += graph
 graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c graph_forest.c \

@@ -109,3 +109,5 @@ void lab_pages(void);                       /* pages.c */
 void lab_upcalls(void);                     /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
 void lab_transfer(const struct archive *a); /* transfer.c */
+void lab_vm(void);                          /* vm.c */
+void lab_rpc(const struct archive *a);      /* rpc.c */
