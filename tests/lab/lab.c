@@ -28,6 +28,7 @@ int main(int argc, char **argv)
     lab_upcalls();
     lab_ipc(&archive);
     lab_transfer(&archive);
+    lab_rpc(&archive);
     lab_vm();
     log_line("end");
     return 0;

@@ -7,23 +7,25 @@
 #include "libos/pages.h"
 #include "tests/lab/lab.h"
 
-#define RANGE   ((vaddr_t)0x340000000000)
-#define MANY    100u
-#define PAGES   128u
-#define RECORDS 256u
-#define STORE   3u /* bytes of the instruction in touch() */
-#define RW      (RIGHT_READ | RIGHT_WRITE)
-#define STRIDE  37u /* with no factor of MANY: visits every page, far from the one before */
+#define LOW(inverted) ((vaddr_t)0x340000000000 + ((vaddr_t)(inverted) << 30))
+#define MANY          100u
+#define PAGES         256u
+#define RECORDS       512u
+#define STORE         3u /* bytes of the instruction in touch() */
+#define RW            (RIGHT_READ | RIGHT_WRITE)
+#define STRIDE        37u /* with no factor of MANY: visits every page, far from the one before */
 
 static struct lab_series series;
-static struct page_record records[RECORDS];
-static struct pagetable table;
-static struct pages range;
+/* Both kinds live until the end, so that each takes frames that nobody had before. */
+static struct page_record records[2][RECORDS];
+static struct pagetable tables[2];
+static struct pages range_of[2];
+static struct pages *range;
 static volatile bool dirty;
 
 static vaddr_t page(uint32_t i)
 {
-    return RANGE + (i * STRIDE % MANY) * PAGE_SIZE;
+    return range->low + (i * STRIDE % MANY) * PAGE_SIZE;
 }
 
 CPU_INLINE void touch(vaddr_t va)
@@ -56,7 +58,7 @@ static bool exchange(struct pages *p, struct upcall_frame *frame)
 static void query(void *argument, uint32_t round)
 {
     (void)argument;
-    dirty = pages_is_dirty(&range, page(round));
+    dirty = pages_is_dirty(range, page(round));
 }
 
 static void store(void *argument, uint32_t round)
@@ -68,19 +70,19 @@ static void store(void *argument, uint32_t round)
 static void protect_one(void *argument, uint32_t round)
 {
     (void)argument;
-    pages_protect(&range, page(round), 1, RIGHT_READ);
+    pages_protect(range, page(round), 1, RIGHT_READ);
 }
 
 static void protect_all(void *argument, uint32_t round)
 {
     (void)argument, (void)round;
-    pages_protect(&range, RANGE, MANY, RIGHT_READ);
+    pages_protect(range, range->low, MANY, RIGHT_READ);
 }
 
 static void unprotect_all(void *argument, uint32_t round)
 {
     (void)argument, (void)round;
-    pages_protect(&range, RANGE, MANY, RW);
+    pages_protect(range, range->low, MANY, RW);
 }
 
 /* Before a round of appel1: the page to be touched is protected, the other one is not. */
@@ -88,9 +90,9 @@ static void prepare_exchange(void *argument, uint32_t round)
 {
     vaddr_t *other = argument;
 
-    pages_protect(&range, page(round), 1, RIGHT_READ);
+    pages_protect(range, page(round), 1, RIGHT_READ);
     *other = page(round + 1);
-    pages_protect(&range, *other, 1, RW);
+    pages_protect(range, *other, 1, RW);
 }
 
 static void appel2(void *argument, uint32_t round)
@@ -102,39 +104,30 @@ static void appel2(void *argument, uint32_t round)
 
 static void begin(bool inverted)
 {
-    for (uint32_t i = 0; i < RECORDS; i++)
-        records[i] = (struct page_record){0};
+    struct pagetable *table = &tables[inverted];
+
     if (inverted)
-        pagetable_inverted(&table, records, RECORDS);
+        pagetable_inverted(table, records[1], RECORDS);
     else
-        pagetable_linear(&table, records, RANGE, PAGES);
-    range = (struct pages){.low = RANGE,
-                           .high = RANGE + PAGES * PAGE_SIZE,
-                           .table = &table,
-                           .budget = PAGES,
-                           .trap = step_over};
-    enum err e = pages_init(&range);
+        pagetable_linear(table, records[0], LOW(inverted), PAGES);
+    range = &range_of[inverted];
+    *range = (struct pages){.low = LOW(inverted),
+                            .high = LOW(inverted) + PAGES * PAGE_SIZE,
+                            .table = table,
+                            .budget = PAGES,
+                            .trap = step_over};
+    enum err e = pages_init(range);
     if (e)
         lab_fail("vm", e);
     for (uint32_t i = 0; i < MANY; i++)
-        touch(RANGE + i * PAGE_SIZE);
+        touch(range->low + i * PAGE_SIZE);
 }
 
-/* The first touch, which binds a frame. */
-static void first_touch(uint64_t empty, const char *key)
+/* The first touch of a page, which binds a clean frame. */
+static void first_touch(void *argument, uint32_t round)
 {
-    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
-        vaddr_t va = RANGE + (MANY + i % (PAGES - MANY)) * PAGE_SIZE;
-        if (i % (PAGES - MANY) == 0 && i) {
-            pages_destroy(&range);
-            begin(table.shift != 0);
-        }
-        struct lab_sample before = lab_counters();
-        uint64_t start = lab_stamp();
-        touch(va);
-        lab_keep(&series, i, lab_stamp() - start, before);
-    }
-    lab_report(key, &series, empty, 1, 1);
+    (void)argument;
+    touch(range->low + (MANY + round) * PAGE_SIZE);
 }
 
 struct keys {
@@ -150,7 +143,8 @@ static void run_set(uint64_t empty, const struct keys *key, bool inverted)
     if (!dirty)
         lab_fail(key->dirty, ERR_BAD_STATE);
     lab_report(key->dirty, &series, empty, 1, 1);
-    first_touch(empty, key->fault);
+    lab_measure(&series, NULL, first_touch, NULL);
+    lab_report(key->fault, &series, empty, 1, 1);
     lab_measure(&series, unprotect_all, protect_one, NULL);
     lab_report(key->prot1, &series, empty, 1, 1);
     lab_measure(&series, unprotect_all, protect_all, NULL);
@@ -159,17 +153,16 @@ static void run_set(uint64_t empty, const struct keys *key, bool inverted)
     lab_report(key->unprot100, &series, empty, 1, 1);
     lab_measure(&series, protect_all, store, NULL);
     lab_report(key->trap, &series, empty, 1, 1);
-    range.trap = exchange;
-    range.argument = &other;
+    range->trap = exchange;
+    range->argument = &other;
     lab_measure(&series, prepare_exchange, store, &other);
     lab_report(key->appel1, &series, empty, 1, 1);
-    range.trap = unprotect;
+    range->trap = unprotect;
     lab_measure(&series, NULL, appel2, NULL);
     lab_report(key->appel2, &series, empty, MANY, MANY);
-    const char *broken = pages_check(&range);
+    const char *broken = pages_check(range);
     if (broken)
         lab_fail(broken, ERR_BAD_STATE);
-    pages_destroy(&range);
 }
 
 void lab_vm(void)
@@ -183,4 +176,6 @@ void lab_vm(void)
 
     run_set(empty, &linear, false);
     run_set(empty, &inverted, true);
+    pages_destroy(&range_of[0]);
+    pages_destroy(&range_of[1]);
 }
