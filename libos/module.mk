@@ -1,14 +1,15 @@
 # libos: the library that programs are linked with, the servers that start the system, examples.
-LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$(ARCH)/upcall.S \
-         libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/upcall_light.S libos/start/$(ARCH)/rpc.S libos/start/$(ARCH)/uthread.S \
-         libos/start/$(ARCH)/layout_check.c
-LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/dispatch.c libos/elf.c \
-         libos/error.c libos/exit.c libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c \
-         libos/inspect.c libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
-         libos/pagetable_inverted.c libos/pagetable_linear.c libos/backing_ram.c libos/pct.c \
-         libos/print.c libos/region.c libos/rpc.c libos/sched.c libos/sched_edf.c \
-         libos/sched_lottery.c libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/uthread.c libos/slots.c libos/spawn.c libos/start.c \
-         libos/string.c libos/tables.c libos/thread.c libos/upcall.c libos/vm.c
+LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
+         uthread.S layout_check.c)
+LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
+         libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c libos/error.c libos/exit.c \
+         libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
+         libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
+         libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/print.c \
+         libos/region.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
+         libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
+         libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
+         libos/uthread.c libos/vm.c
 LIBOS += libos/servers/program.c
 
 # The kernel carries sigma0 and starts it. It maps memory where it is physically, so its own image
