@@ -2,7 +2,8 @@
 LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
          uthread.S layout_check.c)
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
-         libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c libos/error.c libos/exit.c \
+         libos/backing_disk.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
+         libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
          libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
          libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/print.c \
@@ -56,6 +57,7 @@ libos_sched-sources := tests/qemu/libos_sched.c tests/qemu/guest.c tests/qemu/$(
 libos_sched-boot := icount=1
 libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_pages-boot := disk=16M
 
 PROGRAMS      += graph
 graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c graph_forest.c \

@@ -2,6 +2,7 @@
  * store by the program's own choice, and sharing copy-on-write with a child. */
 #include "libos/start/integer.h"
 
+#include "libos/backing_disk.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/exit.h"
@@ -22,6 +23,7 @@ static struct page_record records[RECORDS];
 static struct pagetable table;
 static struct pages range;
 static struct backing_ram ram;
+static struct backing_disk disk;
 static volatile unsigned traps;
 
 static vaddr_t page(uint32_t i)
@@ -141,12 +143,12 @@ static bool is_resident(uint32_t i)
     return record && (record->state & PAGES_RESIDENT);
 }
 
-static void eviction(void)
+static void eviction(struct backing *store)
 {
     bool kept = true;
 
     range = fresh(BUDGET);
-    range.backing = &ram.backing;
+    range.backing = store;
     tap_is(pages_init(&range), ERR_OK, "begin with few frames");
     for (uint32_t i = 0; i < PAGES; i++)
         *word(i) = i * 7 + 1;
@@ -248,14 +250,20 @@ int main(int argc, char **argv)
         libos_exit(be_child());
     tap_is(backing_ram_init(&ram, 0), ERR_BAD_ARG, "a backing store of nothing");
     tap_is(backing_ram_init(&ram, PAGES), ERR_OK, "a backing store");
+    tap_is(backing_disk_init(&disk, SLOT_DISK, 0, 0), ERR_BAD_ARG, "nothing of the disk");
+    tap_is(backing_disk_init(&disk, SLOT_DISK, 100, PAGES), ERR_OK, "blocks of the disk");
+    tap_is(disk.backing.read(&disk.backing, PAGES, (void *)RANGE), ERR_BAD_ARG, "no block beyond");
     refusals();
     for (int inverted = 0; inverted < 2; inverted++) {
         make_table(inverted);
         traps_and_rights(inverted ? "inverted" : "linear");
         make_table(inverted);
-        eviction();
+        eviction(&ram.backing);
+        make_table(inverted);
+        eviction(&disk.backing);
         copy_on_write(inverted);
     }
+    backing_disk_destroy(&disk);
     backing_ram_destroy(&ram);
     return tap_done();
 }
