@@ -156,6 +156,7 @@ enum err pages_init(struct pages *p)
     p->resident = p->lent_count = p->reserve.count = 0;
     p->ins = p->outs = p->copies = 0;
     p->hand = p->low;
+    p->mmu = NULL;
     if (!ranges && libos_fault_hook != handle_full) {
         next_hook = libos_fault_hook;
         libos_fault_hook = handle_full;
@@ -249,11 +250,6 @@ enum err pages_protect_list(struct pages *p, const struct page_entry *entries, u
         done += note_rights(record, entries[i].rights, &told[done]);
     }
     return tell(told, done, ERR_OK);
-}
-
-bool pages_is_dirty(const struct pages *p, vaddr_t va)
-{
-    return va - p->low < p->high - p->low && (tables_entry(va) & CPU_PTE_DIRTY);
 }
 
 const char *pages_check(const struct pages *p)

@@ -15,6 +15,8 @@
 #include "libos/backing.h"
 #include "libos/frame_pool.h"
 #include "libos/pagetable.h"
+#include "libos/start/cpu.h"
+#include "libos/tables.h"
 
 #include "exo/abi/batch.h"
 #include "exo/abi/utcb.h"
@@ -49,8 +51,10 @@ struct pages {
     /* Kept here. */
     uint32_t resident, lent_count;
     vaddr_t hand;
-    struct frame_run reserve;   /* taken, and not used yet                                      */
-    uint64_t ins, outs, copies; /* pages read in, written out, copied on write                */
+    struct frame_run reserve;     /* taken, and not used yet                                      */
+    uint64_t ins, outs, copies;   /* pages read in, written out, copied on write                */
+    const volatile uint64_t *mmu; /* the MMU's table of the 2 MiB from `mmu_low` on, or NULL */
+    vaddr_t mmu_low;
     struct pages *next;
     pfn_t lent[PAGES_LENT_MAX]; /* frames left to another environment                         */
 };
@@ -70,8 +74,15 @@ enum err pages_protect(struct pages *p, vaddr_t va, uint32_t count, rights_t rig
 /* The same for pages here and there, each with its own rights (`pfn` is not looked at). */
 enum err pages_protect_list(struct pages *p, const struct page_entry *entries, uint32_t count);
 
-/* Was the page written to since it was bound? */
-bool pages_is_dirty(const struct pages *p, vaddr_t va);
+/* Was the page at `va`, any address in the range, written to since it was bound? */
+static inline bool pages_is_dirty(struct pages *p, vaddr_t va)
+{
+    if (__builtin_expect((va ^ p->mmu_low) >> TABLE_BITS || !p->mmu, 0)) {
+        p->mmu = tables_at(va);
+        p->mmu_low = va;
+    }
+    return p->mmu && (p->mmu[TABLE_INDEX(va)] & CPU_PTE_DIRTY);
+}
 
 /* Shows the range to an environment that has nothing there, copy-on-write: both keep what is there
  * now. In that environment pages_adopt() takes it up. The frames stay the caller's: with the caller
