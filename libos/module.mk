@@ -55,9 +55,16 @@ libos_command-needs := libos/servers/command.c libos/archive.c libos/archive_wor
 GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0 libos_pages libos_rpc libos_sched
 libos_sched-sources := tests/qemu/libos_sched.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_sched-boot := icount=1
-libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_pages-boot := disk=16M
+libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+
+# The same on a machine whose second CPU stands by.
+GUEST_TESTS += libos_pages_smp libos_rpc_smp
+libos_pages_smp-sources := $(libos_pages-sources)
+libos_pages_smp-boot    := disk=16M smp=2
+libos_rpc_smp-sources   := $(libos_rpc-sources)
+libos_rpc_smp-boot      := smp=2
 
 PROGRAMS      += graph
 graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c graph_forest.c \
