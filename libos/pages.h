@@ -88,7 +88,7 @@ static inline bool pages_is_dirty(struct pages *p, vaddr_t va)
  * now. In that environment pages_adopt() takes it up. The frames stay the caller's: with the caller
  * the other side's pages go, too.
  * BAD_STATE: a page is in the backing store; NO_MEM: more than PAGES_LENT_MAX pages, or no room for
- * page tables; errors of page_bind. */
+ * page tables; errors of page_bind. After these two a part may be shared. */
 enum err pages_share(struct pages *p, slot_t env);
 
 /* Takes up what another environment shared into the range. Pre: pages_init(), nothing touched.
