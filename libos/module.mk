@@ -1,11 +1,16 @@
 # libos: the library that programs are linked with, the servers that start the system, examples.
-LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$(ARCH)/upcall.S \
-         libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/layout_check.c
-LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/disk.c libos/elf.c \
-         libos/error.c libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c \
-         libos/inspect.c libos/log.c libos/pct.c \
-         libos/print.c libos/region.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \
-         libos/string.c libos/tables.c libos/thread.c libos/upcall.c libos/vm.c
+LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
+         uthread.S layout_check.c)
+LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
+         libos/backing_disk.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
+         libos/error.c libos/exit.c \
+         libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
+         libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
+         libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/print.c \
+         libos/region.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
+         libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
+         libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
+         libos/uthread.c libos/vm.c
 LIBOS += libos/servers/program.c
 
 # The kernel carries sigma0 and starts it. It maps memory where it is physically, so its own image
@@ -27,8 +32,18 @@ PROGRAMS         += pingpong
 pingpong-sources := libos/examples/pingpong.c
 pingpong-libs    := libos
 
+PROGRAMS       += shares
+shares-sources := libos/examples/shares.c
+shares-libs    := libos
+
+PROGRAMS       += paging
+paging-sources := libos/examples/paging.c
+paging-libs    := libos
+
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello libos_command
+              libos_archive libos_hello libos_command libos_pagetable libos_sched
+libos_sched-needs := libos/sched.c libos/sched_edf.c libos/sched_lottery.c libos/sched_stride.c
+libos_pagetable-needs := libos/pagetable_linear.c libos/pagetable_inverted.c
 libos_print-needs   := libos/print.c
 libos_heap-needs    := libos/heap.c
 libos_frames-needs  := libos/frame_pool.c
@@ -37,7 +52,19 @@ libos_elf-needs     := libos/elf.c
 libos_archive-needs := libos/archive.c
 libos_command-needs := libos/servers/command.c libos/archive.c libos/archive_words.c libos/elf.c
 
-GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0
+GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0 libos_pages libos_rpc libos_sched
+libos_sched-sources := tests/qemu/libos_sched.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_sched-boot := icount=1
+libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_pages-boot := disk=16M
+libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+
+# The same on a machine whose second CPU stands by.
+GUEST_TESTS += libos_pages_smp libos_rpc_smp
+libos_pages_smp-sources := $(libos_pages-sources)
+libos_pages_smp-boot    := disk=16M smp=2
+libos_rpc_smp-sources   := $(libos_rpc-sources)
+libos_rpc_smp-boot      := smp=2
 
 PROGRAMS      += graph
 graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c graph_forest.c \

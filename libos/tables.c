@@ -6,7 +6,6 @@
 #include "libos/call.h"
 #include "libos/region.h"
 
-#define TABLE_BITS     21u /* a level-1 table serves 2 MiB */
 #define TABLES_WINDOW  ((vaddr_t)0x7ffd00000000)
 #define TABLES_SCRATCH (START_INFO + 0x6000) /* where upper tables are looked at */
 #define LEVEL_TOP      4u
@@ -33,14 +32,18 @@ static uint32_t entry_index(vaddr_t va, uint32_t level)
     return (uint32_t)(va >> (PAGE_BITS + 9 * (level - 1))) & 511;
 }
 
-uint64_t tables_entry(vaddr_t va)
+const volatile uint64_t *tables_at(vaddr_t va)
 {
     uint32_t place = place_of(va);
 
-    if (!tables[place])
-        return 0;
-    const volatile uint64_t *table = (const volatile uint64_t *)(TABLES_WINDOW + place * PAGE_SIZE);
-    return table[entry_index(va, 1)];
+    return tables[place] ? (const volatile uint64_t *)(TABLES_WINDOW + place * PAGE_SIZE) : NULL;
+}
+
+uint64_t tables_entry(vaddr_t va)
+{
+    const volatile uint64_t *table = tables_at(va);
+
+    return table ? table[entry_index(va, 1)] : 0;
 }
 
 bool tables_exist(vaddr_t va)

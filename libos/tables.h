@@ -8,6 +8,7 @@
 #include "exo/abi/error.h"
 #include "exo/abi/types.h"
 
+#define TABLE_BITS 21u   /* a level-1 table serves 2 MiB */
 #define TABLES_MAX 4096u /* level-1 tables: 8 GiB of addresses in use */
 
 /* Finds the level-1 tables that exist from the start in [low, high). */
@@ -19,6 +20,11 @@ enum err tables_make(vaddr_t va);
 
 /* The entry for `va`, as the CPU's MMU reads and marks it; 0 when it has no table. */
 uint64_t tables_entry(vaddr_t va);
+
+/* The level-1 table of `va`, to be read in place for as long as the program lives; NULL: there is
+ * none. */
+const volatile uint64_t *tables_at(vaddr_t va);
+#define TABLE_INDEX(va) ((va) >> PAGE_BITS & 511)
 
 /* Does `va` have a level-1 table?  First address behind those that the table of `va` serves. */
 bool tables_exist(vaddr_t va);

@@ -23,11 +23,13 @@ int main(int argc, char **argv)
     if (e)
         lab_fail("lab", e);
     log_line("compiler gcc %s", __VERSION__);
+    lab_vm(); /* first: whoever comes later gets frames that must be cleared */
     lab_calls();
     lab_pages();
     lab_upcalls();
     lab_ipc(&archive);
     lab_transfer(&archive);
+    lab_rpc(&archive);
     log_line("end");
     return 0;
 }

@@ -103,9 +103,15 @@ void lab_play(const char *role);
 _Noreturn void lab_echo_closed(uint64_t client);
 _Noreturn void lab_echo_server(void);
 
+/* Where a partner finds its pipes. */
+#define LAB_SLOT_IN  SLOT_FREE
+#define LAB_SLOT_OUT (SLOT_FREE + 3)
+
 /* The experiments, by file. */
 void lab_calls(void);                       /* calls.c */
 void lab_pages(void);                       /* pages.c */
 void lab_upcalls(void);                     /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
 void lab_transfer(const struct archive *a); /* transfer.c */
+void lab_vm(void);                          /* vm.c */
+void lab_rpc(const struct archive *a);      /* rpc.c */

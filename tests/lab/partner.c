@@ -3,6 +3,8 @@
 #include <l4/ipc.h>
 
 #include "libos/log.h"
+#include "libos/rpc.h"
+#include "libos/shm_pipe.h"
 #include "libos/servers/program.h"
 #include "libos/string.h"
 #include "libos/thread.h"
@@ -64,6 +66,32 @@ static _Noreturn void serve_transfers(void)
     probe_pct_serve();
 }
 
+static word_t next_word(word_t caller, word_t a, word_t b, word_t c)
+{
+    (void)caller, (void)b, (void)c;
+    return a + 1;
+}
+
+static const rpc_fn procedures[] = {next_word};
+
+/* Sends each word back, plus one. */
+static _Noreturn void serve_pipe(void)
+{
+    struct shm_pipe in, out;
+    word_t word, got;
+    enum err e = shm_pipe_take(&in, LAB_SLOT_IN);
+
+    if (e == ERR_OK)
+        e = shm_pipe_take(&out, LAB_SLOT_OUT);
+    while (e == ERR_OK) {
+        e = shm_pipe_read(&in, &word, sizeof word, &got);
+        word++;
+        if (e == ERR_OK)
+            e = shm_pipe_write(&out, &word, sizeof word);
+    }
+    lab_fail("pipe.shm", e);
+}
+
 void lab_play(const char *role)
 {
     uint64_t starter = ((const struct startinfo *)START_INFO)->parent_id;
@@ -76,6 +104,12 @@ void lab_play(const char *role)
         serve_pages();
     if (!strcmp(role, "transfer"))
         serve_transfers();
+    if (!strcmp(role, "lrpc"))
+        rpc_serve(procedures, 1, (vaddr_t)pct_stack + sizeof pct_stack);
+    if (!strcmp(role, "tlrpc"))
+        rpc_serve_trusted(procedures, 1, (vaddr_t)pct_stack + sizeof pct_stack);
+    if (!strcmp(role, "pipe"))
+        serve_pipe();
     log_line("lab: there is no role '%s'", role);
 }
 

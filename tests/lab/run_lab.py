@@ -127,6 +127,34 @@ def text_of(number):
     return f"{number:,}" if isinstance(number, int) else f"{number:,.3f}".rstrip("0").rstrip(".")
 
 
+MACHINE = ("row", "ours", "ExOS", "Ultrix", "Ultrix / ExOS")
+TABLES = ("row", "linear", "inverted", "inv. / lin.", "ExOS linear", "inverted", "inv. / lin.")
+
+
+def times(part, whole):
+    """How many times `part` goes into `whole`, as text; empty when one is not known."""
+    return f"{whole / part:.2f}" if part and whole else ""
+
+
+def aegis_tables(figures, data):
+    """The published tables of Aegis with ours beside: lists of a title, a head and rows of text."""
+    ours = {figure["key"]: figure["value"] for figure in figures}
+    tables = {}
+    for row in data["aegis"]:
+        if row["key"] in ours:
+            tables.setdefault(row["table"], []).append(row)
+    for title, rows in tables.items():
+        yield title, MACHINE, [
+            (row["row"], text_of(ours[row["key"]]), text_of(row["exos"]),
+             text_of(row.get("ultrix")), times(row["exos"], row.get("ultrix")))
+            for row in rows]
+    rows = [(row["row"], ours.get(f"vm.{row['row']}"), ours.get(f"vm.inverted.{row['row']}"),
+             row["linear"], row["inverted"]) for row in data["aegis_page_tables"]["rows"]]
+    yield "two page tables, DEC3100", TABLES, [
+        (name, text_of(linear), text_of(inverted), times(linear, inverted), text_of(was),
+         text_of(other), times(was, other)) for name, linear, inverted, was, other in rows]
+
+
 HEAD = ("key", "ours", "aim", "peer", "of", "entries", "switches", "flushes", "", "operation")
 
 
@@ -142,10 +170,10 @@ def table(figures, aims):
     return rows
 
 
-def print_table(rows):
-    widths = [max(len(row[i]) for row in [HEAD, *rows]) for i in range(len(HEAD))]
-    for row in [HEAD, tuple("-" * w for w in widths), *rows]:
-        print("  ".join(cell.ljust(w) if i in (0, 4, 8, 9) else cell.rjust(w)
+def print_table(rows, head=HEAD, left=(0, 4, 8, 9)):
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, tuple("-" * w for w in widths), *rows]:
+        print("  ".join(cell.ljust(w) if i in left else cell.rjust(w)
                         for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
 
 
@@ -165,6 +193,8 @@ machine, and no times. Green: within the aim; orange: above it.</p>
 <th>TLB flushes</tr>
 {rows}
 </table>
+<h2>Aegis tables</h2>
+<p>Ours in instructions, theirs in microseconds of another CPU.</p>{aegis}
 <h2>Where the other figures come from</h2><dl>{sources}</dl>
 <p>Each figure is the median of its rounds in one boot, less the cost of an empty round. The whole is
 done in two boots; a figure that differs between them says so.</p>
@@ -185,7 +215,16 @@ def html_row(figure, aim):
     return "<tr>" + "".join(cells) + "</tr>"
 
 
-def write(args, figures, aims, sources):
+def html_table(title, head, rows):
+    lines = ["".join(f"<td class=n>{html.escape(cell)}" if i else f"<td>{html.escape(cell)}"
+                     for i, cell in enumerate(row)) for row in rows]
+    return (f"<h3>{html.escape(title)}</h3><table><tr>" +
+            "".join(f"<th>{html.escape(cell)}" for cell in head) + "</tr>" +
+            "".join(f"<tr>{line}</tr>" for line in lines) + "</table>")
+
+
+def write(args, figures, aims, data):
+    sources = data["sources"]
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(figure) + "\n" for figure in figures)
@@ -195,7 +234,8 @@ def write(args, figures, aims, sources):
     rows = "\n".join(html_row(figure, aims[figure["key"]]) for figure in figures)
     terms = "".join(f"<dt>{html.escape(name)}<dd>{html.escape(text)}"
                     for name, text in sources.items())
-    (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, **about),
+    aegis = "".join(html_table(*table) for table in aegis_tables(figures, data))
+    (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, aegis=aegis, **about),
                                      encoding="utf-8")
 
 
@@ -215,9 +255,13 @@ def main():
     if unknown := [f["key"] for f in figures if f["key"] not in aims]:
         sys.exit(f"lab: aims.json does not know {', '.join(unknown)}")
     figures.sort(key=lambda figure: order[figure["key"]])
-    write(args, figures, aims, data["sources"])
+    write(args, figures, aims, data)
     print("Guest instructions per operation; `of` names the source in tests/lab/aims.json.\n")
     print_table(table(figures, aims))
+    print(f"\nAegis tables: ours in instructions; beside them {data['sources']['published']}.")
+    for title, head, rows in aegis_tables(figures, data):
+        print(f"\n{title}\n")
+        print_table(rows, head, left=(0,))
     inexact = sum(not figure["exact"] for figure in figures)
     print(f"\n{len(figures)} figures, " + (f"{inexact} of them differ between two boots"
                                          if inexact else "the same in two boots"))

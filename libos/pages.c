@@ -1,0 +1,268 @@
+/* Paged ranges: the fault handlers, light and full, and rights. */
+#include "libos/start/integer.h"
+
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/fault_light.h"
+#include "libos/frames.h"
+#include "libos/pages.h"
+#include "libos/tables.h"
+#include "libos/upcall.h"
+
+#define RW (RIGHT_READ | RIGHT_WRITE)
+
+static struct pages *ranges;
+static upcall_fault_fn next_hook; /* who repairs what is not ours */
+
+static struct pages *range_of(vaddr_t va)
+{
+    struct pages *p = ranges;
+
+    while (p && va - p->low >= p->high - p->low)
+        p = p->next;
+    return p;
+}
+
+/* The first touch of a page, when a clean frame is at hand. */
+static bool bind_fresh(struct pages *p, vaddr_t va)
+{
+    if (!p->reserve.count || !p->reserve.zero || p->resident >= p->budget)
+        return false;
+    struct page_record *record = p->table->find(p->table, va);
+    if (!record)
+        record = p->table->add(p->table, va);
+    else if (record->state)
+        return false;
+    if (!record)
+        return false;
+    rights_t rights = record->rights ? record->rights : RW;
+    struct page_entry entry = {va, p->reserve.first, rights | RIGHTS_LATER(RW)};
+    if (exo_page_bind(SLOT_ENV, p->reserve.slot, (vaddr_t)&entry, 1))
+        return false; /* a page table is missing: the full handler makes it */
+    record->pfn = p->reserve.first++;
+    record->rights = rights;
+    record->state = PAGES_RESIDENT;
+    p->reserve.count--;
+    p->resident++;
+    return true;
+}
+
+static bool handle_light(struct upcall_frame *frame)
+{
+    struct pages *p = range_of(frame->address);
+
+    if (!p || frame->vector != CPU_VECTOR_PAGE_FAULT)
+        return false;
+    vaddr_t va = frame->address & ~(PAGE_SIZE - 1);
+    if (!(frame->error & CPU_FAULT_PRESENT))
+        return bind_fresh(p, va);
+    const struct page_record *record = p->table->find(p->table, va);
+    if (record && (record->state & PAGES_SHARED) && (record->rights & RIGHT_WRITE))
+        return false;
+    return p->trap && p->trap(p, frame);
+}
+
+enum err pages_bind(slot_t env, slot_t slot, vaddr_t va, pfn_t pfn, rights_t rights)
+{
+    struct page_entry entry = {va, pfn, rights | RIGHTS_LATER(rights | RW)};
+    enum err e = exo_page_bind(env, slot, (vaddr_t)&entry, 1);
+
+    if (e != ERR_NO_TABLE || env != SLOT_ENV)
+        return e;
+    e = tables_make(va);
+    return e ? e : exo_page_bind(env, slot, (vaddr_t)&entry, 1);
+}
+
+/* Clears a frame, or reads its block, where nobody sees it yet. */
+static enum err fill(struct pages *p, const struct page_record *record, slot_t slot, pfn_t pfn,
+                     bool zero)
+{
+    struct page_entry scratch = {PAGES_SCRATCH, 0, 0};
+    uint64_t *words = (uint64_t *)PAGES_SCRATCH;
+    bool copied = record->state & PAGES_COPIED;
+
+    if (zero && !copied)
+        return ERR_OK;
+    enum err e = pages_bind(SLOT_ENV, slot, PAGES_SCRATCH, pfn, RW);
+    if (e)
+        return e;
+    if (copied)
+        e = p->backing->read(p->backing, (uint32_t)((record->va - p->low) >> PAGE_BITS), words);
+    else
+        for (uint32_t i = 0; i < PAGE_SIZE / sizeof *words; i++)
+            words[i] = 0;
+    exo_page_unbind(SLOT_ENV, (vaddr_t)&scratch, 1);
+    return e;
+}
+
+/* A page without a frame gets one, with what it held. */
+static bool bring_in(struct pages *p, vaddr_t va)
+{
+    struct page_record *record = p->table->find(p->table, va);
+    pfn_t pfn;
+    slot_t slot;
+    bool zero;
+
+    if (!record)
+        record = p->table->add(p->table, va);
+    if (!record || (record->state & PAGES_RESIDENT))
+        return record != NULL;
+    if (!pages_take_frame(p, &pfn, &slot, &zero))
+        return false;
+    if (!record->rights)
+        record->rights = RW;
+    enum err e = fill(p, record, slot, pfn, zero);
+    struct page_entry entry = {va, pfn, record->rights | RIGHTS_LATER(RW)};
+    if (e == ERR_OK)
+        e = tables_make(va);
+    if (e == ERR_OK)
+        e = exo_page_bind(SLOT_ENV, slot, (vaddr_t)&entry, 1);
+    if (e) {
+        frames_give(pfn, 1);
+        return false;
+    }
+    p->ins += (record->state & PAGES_COPIED) != 0;
+    record->pfn = pfn;
+    record->state |= PAGES_RESIDENT;
+    p->resident++;
+    return true;
+}
+
+static bool handle_full(struct libos_regs *regs)
+{
+    struct pages *p = range_of(regs->frame.address);
+
+    if (!p || regs->frame.vector != CPU_VECTOR_PAGE_FAULT)
+        return next_hook && next_hook(regs);
+    vaddr_t va = regs->frame.address & ~(PAGE_SIZE - 1);
+    if (!(regs->frame.error & CPU_FAULT_PRESENT))
+        return bring_in(p, va);
+    struct page_record *record = p->table->find(p->table, va);
+    return record && (record->state & PAGES_SHARED) && (record->rights & RIGHT_WRITE) &&
+           pages_unshare(p, record);
+}
+
+enum err pages_init(struct pages *p)
+{
+    if (!p->low || p->low >= p->high || p->low % PAGE_SIZE || p->high % PAGE_SIZE || !p->budget ||
+        !p->table || (p->backing && p->backing->blocks < (p->high - p->low) / PAGE_SIZE))
+        return ERR_BAD_ARG;
+    for (const struct pages *other = ranges; other; other = other->next)
+        if (p->low < other->high && other->low < p->high)
+            return ERR_IN_USE;
+    enum err e = tables_make(PAGES_SCRATCH);
+    if (e)
+        return e;
+    p->resident = p->lent_count = p->reserve.count = 0;
+    p->ins = p->outs = p->copies = 0;
+    p->hand = p->low;
+    p->mmu = NULL;
+    if (!ranges && libos_fault_hook != handle_full) {
+        next_hook = libos_fault_hook;
+        libos_fault_hook = handle_full;
+    }
+    p->next = ranges;
+    ranges = p;
+    fault_light_set(handle_light);
+    return ERR_OK;
+}
+
+void pages_destroy(struct pages *p)
+{
+    for (vaddr_t va = p->low; va < p->high; va += PAGE_SIZE) {
+        const struct page_record *record = p->table->find(p->table, va);
+        struct page_entry entry = {va, 0, 0};
+        if (record && (record->state & PAGES_RESIDENT)) {
+            exo_page_unbind(SLOT_ENV, (vaddr_t)&entry, 1);
+            if (book_frame(record->pfn)->bindings == 0 && frames_slot(record->pfn))
+                frames_give(record->pfn, 1);
+        }
+        p->table->remove(p->table, va);
+    }
+    frames_give(p->reserve.first, p->reserve.count);
+    p->reserve.count = p->resident = 0;
+    for (struct pages **at = &ranges; *at; at = &(*at)->next)
+        if (*at == p) {
+            *at = p->next;
+            break;
+        }
+    if (!ranges)
+        fault_light_set(NULL);
+}
+
+static bool may_protect(const struct pages *p, vaddr_t va, rights_t rights)
+{
+    return va - p->low < p->high - p->low && va % PAGE_SIZE == 0 &&
+           (rights == RIGHT_READ || rights == RW);
+}
+
+/* Notes the rights. True: the kernel must be told `*told`, too. */
+static bool note_rights(struct page_record *record, rights_t rights, struct page_entry *told)
+{
+    record->rights = rights;
+    if (!(record->state & PAGES_RESIDENT))
+        return false;
+    *told = (struct page_entry){record->va, 0, record->state & PAGES_SHARED ? RIGHT_READ : rights};
+    return true;
+}
+
+/* Pages are told to the kernel in one call, up to the one that failed with `e`. */
+static enum err tell(const struct page_entry *told, uint32_t count, enum err e)
+{
+    enum err kernel = count ? exo_page_protect(SLOT_ENV, (vaddr_t)told, count) : ERR_OK;
+
+    return e ? e : kernel;
+}
+
+enum err pages_protect(struct pages *p, vaddr_t va, uint32_t count, rights_t rights)
+{
+    struct pagetable *t = p->table;
+    struct page_entry told[BATCH_MAX];
+    uint32_t done = 0;
+
+    if (!count || count > BATCH_MAX || !may_protect(p, va, rights) ||
+        count > (p->high - va) / PAGE_SIZE)
+        return ERR_BAD_ARG;
+    for (const vaddr_t end = va + count * PAGE_SIZE; va < end; va += PAGE_SIZE) {
+        struct page_record *record = t->find(t, va);
+        if (!record && !(record = t->add(t, va)))
+            return tell(told, done, ERR_NO_MEM);
+        done += note_rights(record, rights, &told[done]);
+    }
+    return tell(told, done, ERR_OK);
+}
+
+enum err pages_protect_list(struct pages *p, const struct page_entry *entries, uint32_t count)
+{
+    struct pagetable *t = p->table;
+    struct page_entry told[BATCH_MAX];
+    uint32_t done = 0;
+
+    if (!count || count > BATCH_MAX)
+        return ERR_BAD_ARG;
+    for (uint32_t i = 0; i < count; i++)
+        if (!may_protect(p, entries[i].va, entries[i].rights))
+            return ERR_BAD_ARG;
+    for (uint32_t i = 0; i < count; i++) {
+        struct page_record *record = t->find(t, entries[i].va);
+        if (!record && !(record = t->add(t, entries[i].va)))
+            return tell(told, done, ERR_NO_MEM);
+        done += note_rights(record, entries[i].rights, &told[done]);
+    }
+    return tell(told, done, ERR_OK);
+}
+
+const char *pages_check(const struct pages *p)
+{
+    uint32_t resident = 0;
+
+    for (vaddr_t va = p->low; va < p->high; va += PAGE_SIZE) {
+        const struct page_record *record = p->table->find(p->table, va);
+        bool should = record && (record->state & PAGES_RESIDENT);
+        uint64_t pte = tables_entry(va);
+        if (should != cpu_pte_is_bound(pte) || (should && cpu_pte_pfn(pte) != record->pfn))
+            return "G1: a page is not bound as its record says";
+        resident += should;
+    }
+    return resident == p->resident && resident <= p->budget ? NULL : "G2: the resident pages";
+}

@@ -1,0 +1,103 @@
+/*
+ * Remote procedure calls: libos/rpc.h. There go rsi = procedure, rdx, r10, r8 = a, b, c; back come
+ * rsi = error of the server's side, rdx = result. The arguments of the C function stand nearly where
+ * the message wants them.
+ */
+#include "libos/start/x86_64/upcall_layout.h"
+
+#define SYS_PCT_CALL   0x65786f11 /* libos/start/x86_64/layout_check.c asserts both */
+#define SYS_PCT_RETURN 0x65786f13
+#define BAD_CALL       1
+
+        .macro  function name
+        .globl  \name
+        .type   \name, @function
+\name:
+        .endm
+
+        /* rcx = where the result goes; eax = the kernel's error. Flags are the callee's. */
+        .macro  take_answer
+        cld
+        test    %eax, %eax
+        jnz     1f
+        mov     %esi, %eax
+        test    %eax, %eax
+        jnz     1f
+        mov     %rdx, (%rcx)
+1:
+        .endm
+
+        .text
+        function rpc_call_trusted
+        push    %r9
+        mov     %rcx, %r10
+        mov     $SYS_PCT_CALL, %eax
+        syscall
+        pop     %rcx
+        take_answer
+        ret
+
+        function rpc_call
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        push    %r9
+        mov     %rcx, %r10
+        mov     $SYS_PCT_CALL, %eax
+        syscall
+        pop     %rcx
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        take_answer
+        ret
+
+        /* procedure(caller, a, b, c) on utcb_exo.pct_stack; leaves the answer in esi and rdx. */
+        .macro  run_procedure
+        cld
+        and     $-16, %rsp
+        cmp     rpc_count(%rip), %rsi
+        jae     2f
+        mov     rpc_procedures(%rip), %rax
+        mov     (%rax, %rsi, 8), %rax
+        mov     %gs:GS_PCT_CALLER, %rdi
+        mov     %rdx, %rsi
+        mov     %r10, %rdx
+        mov     %r8, %rcx
+        call    *%rax
+        mov     %rax, %rdx
+        xor     %esi, %esi
+        jmp     3f
+2:      mov     $BAD_CALL, %esi
+        xor     %edx, %edx
+3:
+        .endm
+
+        function rpc_entry_trusted
+        run_procedure
+        mov     $SYS_PCT_RETURN, %eax
+        syscall
+        ud2
+
+        function rpc_entry
+        run_procedure
+        xor     %edi, %edi
+        xor     %ebx, %ebx
+        xor     %ebp, %ebp
+        xor     %r8d, %r8d
+        xor     %r9d, %r9d
+        xor     %r10d, %r10d
+        xor     %r12d, %r12d
+        xor     %r13d, %r13d
+        xor     %r14d, %r14d
+        xor     %r15d, %r15d
+        mov     $SYS_PCT_RETURN, %eax
+        syscall
+        ud2
+        .section .note.GNU-stack, "", @progbits
