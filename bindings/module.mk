@@ -1,4 +1,5 @@
 KERNEL += bindings/cap.c
+KERNEL += bindings/flow.c
 KERNEL += bindings/node.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/bind_console.c
@@ -10,13 +11,20 @@ KERNEL += bindings/bind_pct.c
 KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/ring.c
+KERNEL += bindings/ring_keys.c
 KERNEL += bindings/sigma0.c
 
-HOST_TESTS += bind_ring
-bind_ring-needs := bindings/ring.c
+HOST_TESTS += bind_ring flow ring_keys
+bind_ring-needs := bindings/ring.c bindings/ring_keys.c bindings/flow.c
+ring_keys-needs := $(bind_ring-needs)
+flow-needs := bindings/flow.c
 
-GUEST_TESTS += ring no_nic
-ring-libs      := libos-net
-ring-boot      := net=user
-no_nic-sources := tests/qemu/ring.c
-no_nic-libs    := libos-net
+GUEST_TESTS += ring no_nic ring_keys ring_keys_smp
+$(foreach t,ring no_nic ring_keys ring_keys_smp,$(eval $(t)-libs := libos-net))
+ring-sources          := tests/qemu/ring.c tests/qemu/rig.c
+ring-boot             := net=user
+no_nic-sources        := $(ring-sources)
+ring_keys-sources     := tests/qemu/ring_keys.c tests/qemu/rig.c
+ring_keys-boot        := net=user
+ring_keys_smp-sources := $(ring_keys-sources)
+ring_keys_smp-boot    := net=user smp=2

@@ -39,7 +39,7 @@ class Options:
     mem: str = "512M"
     icount: bool = False
     net: str = "none"        # none, user, tap:NAME
-    fwd: str = ""            # HOST:GUEST, comma-separated, each with an optional udp:
+    fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
     kernel: str = str(KERNEL)
@@ -56,10 +56,11 @@ def mem_bytes(text):
 
 def forwards(text):
     for rule in filter(None, re.split(r"[,\s]+", text)):
-        m = re.fullmatch(r"(?:(tcp|udp):)?(\d+):(\d+)", rule)
-        if not m or not all(0 < int(port) < 65536 for port in m.group(2, 3)):
-            raise Misuse(f"FWD={rule}: want HOSTPORT:GUESTPORT, such as 8080:80 or udp:7000:7")
-        yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-:{m[3]}"
+        m = re.fullmatch(r"(?:(tcp|udp):)?(\d+):(?:(\d+(?:\.\d+){3}):)?(\d+)", rule)
+        if not m or not all(0 < int(port) < 65536 for port in m.group(2, 4)):
+            raise Misuse(f"FWD={rule}: want HOSTPORT:GUESTPORT, such as 8080:80, udp:7000:7 or "
+                         "8081:10.0.2.16:80")
+        yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-{m[3] or ''}:{m[4]}"
 
 
 def net_arguments(net, fwd):

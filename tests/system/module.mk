@@ -2,3 +2,8 @@
 PROGRAMS             += exec_program
 exec_program-sources := tests/system/exec_program.c
 exec_program-libs    := musl
+
+# Three web servers side by side, for test_owners.py.
+PROGRAMS       += owners
+owners-sources := tests/system/owners.c
+owners-libs    := libos
