@@ -1,5 +1,5 @@
-/* Starts web servers side by side, each an environment with a ring of its own on the one card: two on
- * two ports of one address, one on another address. */
+/* Starts web servers side by side, each an environment with a ring of its own on the one card: two
+ * on two ports of one address, one on another address. */
 #include "exo/abi/error.h"
 #include "libos/error.h"
 #include "libos/libos.h"
