@@ -5,6 +5,7 @@ KERNEL += bindings/revoke.c
 KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
+KERNEL += bindings/bind_irq.c
 KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c

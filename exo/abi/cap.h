@@ -39,6 +39,8 @@ enum cap_kind {
     CAP_NIC,          /* the network card                                                      */
     CAP_RING,         /* packets in and out; base: its frame                                   */
     CAP_GRAFT,        /* a checked program; base: its first frame                              */
+    CAP_PORTS,        /* I/O ports [base, base + count)                                        */
+    CAP_IRQ,          /* interrupt lines [base, base + count)                                  */
     CAP_KIND_COUNT
 };
 
@@ -48,8 +50,8 @@ struct cap {
     uint8_t rights;  /* set of RIGHT_*                                                         */
     uint16_t flags;  /* CAP_ORIGIN                                                             */
     uint32_t unused; /* 0                                                                      */
-    uint32_t base;   /* frame or CPU number; meaning by kind                                   */
-    uint32_t count;  /* frames or CPUs; 1 where a kind has no range                            */
+    uint32_t base;   /* frame, CPU, port or line number; meaning by kind                       */
+    uint32_t count;  /* of those; 1 where a kind has no range                                  */
 };
 _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
@@ -57,6 +59,8 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define CAPS_PER_FRAME  128u
 #define CAPTABLE_FRAMES 64u
 #define CAP_SLOTS       (CAPS_PER_FRAME * CAPTABLE_FRAMES)
+
+#define IRQ_LINES 16u /* of ISA devices */
 
 #define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
 #define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
@@ -77,8 +81,10 @@ enum {
     SLOT_MACHINE,
     SLOT_INSPECT,
     SLOT_NIC,
-    SLOT_ARCHIVE, /* CAP_FRAMES: the boot archive                 */
-    SLOT_IMAGE,   /* CAP_FRAMES: what it was loaded into          */
-    SLOT_MEMORY,  /* CAP_REGION: memory of its own                */
+    SLOT_ARCHIVE,    /* CAP_FRAMES: the boot archive                 */
+    SLOT_IMAGE,      /* CAP_FRAMES: what it was loaded into          */
+    SLOT_MEMORY,     /* CAP_REGION: memory of its own                */
+    SLOT_PORTS = 14, /* CAP_PORTS: of the battery clock             */
+    SLOT_IRQ,        /* CAP_IRQ: all lines                          */
     SLOT_FREE = 16
 };

@@ -67,10 +67,13 @@ const char *graph_env_name(uint32_t env)
 const char *graph_kind_name(uint32_t kind)
 {
     static const char *const names[CAP_KIND_COUNT] = {
-        [CAP_REGION] = "region",    [CAP_FRAMES] = "frames",  [CAP_ENV] = "environment",
-        [CAP_THREAD] = "thread",    [CAP_CPU] = "processors", [CAP_NOTIFICATION] = "notification",
-        [CAP_CONSOLE] = "console",  [CAP_MACHINE] = "power",  [CAP_INSPECT] = "inspect",
-        [CAP_NIC] = "network card", [CAP_RING] = "ring",      [CAP_GRAFT] = "graft"};
+        [CAP_REGION] = "region",   [CAP_FRAMES] = "frames",
+        [CAP_ENV] = "environment", [CAP_THREAD] = "thread",
+        [CAP_CPU] = "processors",  [CAP_NOTIFICATION] = "notification",
+        [CAP_CONSOLE] = "console", [CAP_MACHINE] = "power",
+        [CAP_INSPECT] = "inspect", [CAP_NIC] = "network card",
+        [CAP_RING] = "ring",       [CAP_GRAFT] = "graft",
+        [CAP_PORTS] = "ports",     [CAP_IRQ] = "interrupt lines"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
