@@ -7,3 +7,8 @@ exec_program-libs    := musl
 PROGRAMS       += owners
 owners-sources := tests/system/owners.c
 owners-libs    := libos
+
+# The guest of test_disk.py.
+PROGRAMS          += disk_life
+disk_life-sources := tests/system/disk_life.c
+disk_life-libs    := libos
