@@ -338,7 +338,7 @@ def add_options(parser):
     parser.add_argument("--mem", help="memory, such as 512M")
     parser.add_argument("--icount", help="1: count instructions instead of time")
     parser.add_argument("--net", help="user, tap:NAME or none")
-    parser.add_argument("--fwd", help="HOSTPORT:GUESTPORT,... with --net user")
+    parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
     parser.add_argument("--accel", help="tcg or kvm")
     parser.add_argument("--timeout", type=seconds, help="seconds")
