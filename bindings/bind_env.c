@@ -253,6 +253,8 @@ int sys_env_name(struct thread *caller, const struct sys_env_name_args *a, word_
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
+    env_info_begin(env->info);
     __builtin_memcpy(env->info->name, words, sizeof words);
+    env_info_end(env->info);
     return ERR_OK;
 }

@@ -68,10 +68,12 @@ INLINE bool batch_fetch(struct batch *b)
     if (whole == 0)
         return batch_straddle(b);
     const pte_t *e = b->entries < USER_TOP ? space_leaf(b->reader, b->entries) : NULL;
-    if (!e || !arch_pte_present(*e))
+    char *at = e && arch_pte_present(*e)
+                   ? (char *)arch_phys(arch_pte_address(*e)) + b->entries % PAGE_SIZE
+                   : space_user(b->reader, b->entries, RIGHT_READ); /* a large page? */
+    if (!at)
         return false;
-    char *page = arch_phys(arch_pte_address(*e));
-    b->run.entries = (const struct page_entry *)(void *)(page + b->entries % PAGE_SIZE);
+    b->run.entries = (const struct page_entry *)(void *)at;
     b->run.count = whole < b->left ? whole : b->left;
     return true;
 }
@@ -99,6 +101,15 @@ typedef enum err one_fn(const struct batch *b, const struct page_entry *entry, p
 /* Does entries as far as they are ordinary. */
 typedef uint32_t run_fn(const struct batch *b);
 
+/* Where the page at `va` is bound, or may be; NULL: there is no table for it. Large pages are found
+ * by their first address. */
+static pte_t *batch_place(const struct batch *b, vaddr_t va)
+{
+    if (b->run.table)
+        return b->run.table + arch_mmu_index(va, 1);
+    return va % LARGE_SIZE ? NULL : space_large(b->env->root, va);
+}
+
 /* Does the whole batch, and says in `*result` how much of it was done. */
 INLINE enum err batch_do(struct batch *b, run_fn run, one_fn one, word_t *result)
 {
@@ -119,10 +130,9 @@ INLINE enum err batch_do(struct batch *b, run_fn run, one_fn one, word_t *result
         bool ordinary = b->run.table && b->run.base != TABLE_OF(USER_TOP);
         uint32_t done = ordinary && (b->env_rights & RIGHT_WRITE) ? run(b) : 0;
         if (done == 0) {
-            pte_t *table = b->run.table;
             e = entry.va % PAGE_SIZE || entry.va >= USER_TOP
                     ? ERR_BAD_ARG
-                    : one(b, &entry, table ? table + arch_mmu_index(entry.va, 1) : NULL);
+                    : one(b, &entry, batch_place(b, entry.va));
             done = e == ERR_OK;
         }
         batch_done(b, done);
@@ -150,8 +160,34 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     return table && (all || f->owner == e->number) ? ERR_OK : ERR_BAD_ARG;
 }
 
+/* The entry of level 2 that a large page takes; all of its frames are asked for. */
+static enum err bind_large(const struct batch *b, const struct page_entry *entry)
+{
+    const struct cap *frames = b->frames;
+    rights_t rights = (entry->rights & 0xffff & ~PAGE_LARGE) | RIGHT_READ;
+    rights_t wanted = rights | entry->rights >> 16;
+    bool any = entry->rights & 0xffff & ~PAGE_LARGE;
+
+    if (!any || (wanted & ~PAGE_RIGHTS) || entry->va % LARGE_SIZE ||
+        entry->va > USER_TOP - LARGE_SIZE || entry->pfn % LARGE_PAGES ||
+        frames->kind != CAP_FRAMES || entry->pfn < frames->base || frames->count < LARGE_PAGES ||
+        entry->pfn - frames->base > frames->count - LARGE_PAGES)
+        return ERR_BAD_ARG;
+    if ((wanted & ~(rights_t)frames->rights) || !(b->env_rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    pte_t *at = space_entry(b->env->root, entry->va, 2);
+    if (!at)
+        return ERR_NO_TABLE;
+    if (arch_pte_present(*at))
+        return ERR_IN_USE;
+    page_show_large(at, &b->frames->node, entry->pfn, rights, wanted);
+    return ERR_OK;
+}
+
 static enum err bind_one(const struct batch *b, const struct page_entry *entry, pte_t *at)
 {
+    if (entry->rights & PAGE_LARGE)
+        return bind_large(b, entry);
     rights_t rights = (entry->rights & 0xffff) | RIGHT_READ; /* the CPU cannot show it otherwise */
     rights_t wanted = rights | entry->rights >> 16, most = 0;
 

@@ -124,7 +124,7 @@ word_t hook_pct_call(word_t slot)
     forest_lock();
     enum err e = check_transfer(caller, (slot_t)slot, &callee);
     forest_unlock();
-    if (e != ERR_OK)
+    if (e != ERR_OK || callee->events)
         return 0;
     c->info->entries++;
     caller->pct_callee = callee;
@@ -140,7 +140,7 @@ word_t hook_pct_return(void)
     struct cpu *c = cpu_this();
     struct thread *callee = c->current, *client = callee->pct_caller;
 
-    if (c->choose || !client)
+    if (c->choose || !client || client->events)
         return 0;
     c->info->entries++;
     callee->pct_caller = NULL;

@@ -7,7 +7,9 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
+#include "exo/env/upcall.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
 
@@ -48,7 +50,7 @@ static enum err check_create(const struct env *caller, const struct sys_thread_c
     if (!space_user(p->env->root, a->utcb, RIGHT_WRITE) || p->env->ended)
         return ERR_NOT_BOUND;
     p->utcb = space_entry(p->env->root, a->utcb, 1);
-    return ERR_OK;
+    return p->utcb ? ERR_OK : ERR_NOT_BOUND; /* the UTCB's node belongs to a page of its own */
 }
 
 int sys_thread_create(struct thread *caller, const struct sys_thread_create_args *a, word_t *result)
@@ -190,8 +192,43 @@ int sys_yield(struct thread *caller, const struct sys_yield_args *a, word_t *res
         return ERR_BAD_CAP;
     if (t && (t->cpu != caller->cpu || (t->state != THREAD_READY && t != caller)))
         return ERR_BAD_STATE;
+    bool epilogue = slice_end_epilogue(cpu_this(), arch_ticks(), false);
     sched_yield();
-    if (t)
+    if (t && !epilogue)
         sched_handoff(t);
+    return ERR_OK;
+}
+
+int sys_timer_set(struct thread *caller, const struct sys_timer_set_args *a, word_t *result)
+{
+    if (!a->bits != (a->deadline == FOREVER))
+        return ERR_BAD_ARG;
+    *result = sched_set_timer(caller, a->deadline, a->bits);
+    return ERR_OK;
+}
+
+int sys_upcall_poll(struct thread *caller, const struct sys_upcall_poll_args *a, word_t *result)
+{
+    (void)a;
+    (void)result;
+    upcall_poll(caller);
+    return ERR_OK;
+}
+
+int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+
+    (void)result;
+    if (a->on > 1)
+        return ERR_BAD_ARG;
+    if (!t)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (t != caller && t->state != THREAD_STOPPED)
+        return ERR_BAD_STATE;
+    arch_thread_fpu(&t->arch, a->on, t == caller);
     return ERR_OK;
 }

@@ -102,7 +102,7 @@ void hook_disk_done(uint32_t cookie, unsigned result)
 
     ASSERT(r && r->in_flight > 0);
     r->in_flight--;
-    if (result == DISK_RESULT_STOPPED && !r->draining) {
+    if (result == DISK_RESULT_STOPPED) {
         r->again |= bit(slot);
         r->waits = true;
         return;
@@ -219,8 +219,6 @@ void disk_ring_serve(void)
 /* On return the disk has no request of the ring. */
 static void drain(struct disk_ring *r)
 {
-    r->waits = false;
-    r->draining = true;
     for (unsigned i = 0; i < DRAIN_LOOKS && r->in_flight > 0; i++)
         disk_poll();
     if (r->in_flight > 0)
@@ -228,7 +226,7 @@ static void drain(struct disk_ring *r)
     for (uint32_t at = 0; at < DISK_SLOTS; at++)
         if (r->again & bit(at))
             finish(r, at, DISK_FAILED);
-    r->draining = false;
+    r->waits = false; /* what is only posted stays so */
     ASSERT(r->in_flight == 0);
     take_waiting();
 }

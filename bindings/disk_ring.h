@@ -32,7 +32,6 @@ struct disk_ring {
     uint64_t finished;    /* bit per slot: has its state, but an earlier one has none         */
     uint64_t again;       /* bit per slot: was stopped, and is to be given again              */
     bool waits;           /* more is posted than was taken                                    */
-    bool draining;        /* what is stopped now has failed                                   */
 };
 _Static_assert(offsetof(struct disk_ring, memory) == NODE_AT_BUFFER, "node offsets are ABI");
 _Static_assert(offsetof(struct disk_ring, extent) == NODE_AT_EXTENT, "node offsets are ABI");

@@ -3,6 +3,7 @@
 
 #include "bindings/node.h"
 #include "bindings/revoke.h"
+#include "exo/abi/batch.h"
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
 #include "exo/env/cpu.h"
@@ -15,6 +16,23 @@ void page_show(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights
     *e = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most);
     node_link(parent, entry_node(e));
     frame_of(pfn)->bindings++;
+}
+
+void page_show_large(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
+{
+    ASSERT(!arch_pte_present(*e) && pfn % LARGE_PAGES == 0);
+    *e = arch_pte_large(arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most));
+    node_link(parent, entry_node(e));
+    for (pfn_t n = pfn; n < pfn + LARGE_PAGES; n++)
+        frame_of(n)->bindings++;
+}
+
+void page_frames_unbound(pte_t e, bool large)
+{
+    pfn_t first = (pfn_t)(arch_pte_address(e) >> PAGE_BITS);
+
+    for (pfn_t n = first; n < first + (large ? LARGE_PAGES : 1); n++)
+        frame_unbound(n);
 }
 
 void table_show(pte_t *e, struct node *parent, pfn_t frame, unsigned level)
@@ -79,7 +97,7 @@ void page_take(pte_t *e)
         revoke_all(n, true);
         return;
     }
-    frame_unbound((pfn_t)(arch_pte_address(*e) >> PAGE_BITS));
+    page_frames_unbound(*e, arch_pte_is_large(*e));
     *e = 0;
     node_unlink(n);
 }

@@ -3,8 +3,9 @@
  * beside the table is its place in the forest.
  *
  * Invariants
- *   P1  an entry of a table of level 1 is present exactly when its node has a parent
- *   P2  frame_info.bindings counts the present entries of level 1 that show the frame
+ *   P1  an entry of a table is present exactly when its node has a parent
+ *   P2  frame_info.bindings counts the present entries of level 1, and those of level 2 for large
+ *       pages, that show the frame
  *
  * Locking: the forest lock.
  */
@@ -19,6 +20,12 @@ struct node;
 /* Shows frame `pfn` through the empty entry `e`, as a child of `parent`, with `rights` now and at
  * most `most` later. */
 void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
+
+/* The same for LARGE_PAGES frames from `pfn` on, as one large page through an entry of level 2. */
+void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
+
+/* The frames that a binding shows, one or LARGE_PAGES, are shown once less. */
+void page_frames_unbound(pte_t e, bool large);
 
 /* Changes the rights of a binding, up to its most, and takes those it loses for good from all
  * derived from it. Translations of other spaces are invalidated; of its own space the caller's are

@@ -6,6 +6,7 @@
 #include "bindings/disk_ring.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/page.h"
 #include "bindings/ring.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
@@ -104,7 +105,7 @@ static struct node *contents(struct node *n)
     case FRAME_NODES: {
         pfn_t table;
         const pte_t *e = node_entry(n, &table);
-        bool leads = frame_of(table)->level > 1;
+        bool leads = frame_of(table)->level > 1 && !arch_pte_is_large(*e);
         return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
     }
     case FRAME_ENV: {
@@ -157,6 +158,8 @@ static void destroy_thread(struct thread *t)
         }
     if (t->utcb_node.parent)
         node_unlink(&t->utcb_node);
+    if (t->notify_node.parent)
+        notification_unbind(t);
     thread_forget(t);
 }
 
@@ -206,7 +209,8 @@ static void drop_entry(struct node *n)
 {
     pfn_t table;
     pte_t *e = node_entry(n, &table);
-    pfn_t frame = (pfn_t)(arch_pte_address(*e) >> PAGE_BITS);
+    const pte_t was = *e;
+    bool large = arch_pte_is_large(was);
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
@@ -214,10 +218,10 @@ static void drop_entry(struct node *n)
     unflushed = owner;
     *e = 0;
     node_unlink(n);
-    if (frame_of(table)->level > 1)
-        frames_give(frame, TABLE_FRAMES);
+    if (frame_of(table)->level > 1 && !large)
+        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
     else
-        frame_unbound(frame);
+        page_frames_unbound(was, large);
 }
 
 /* An env whose threads have all lost their UTCBs is at its end. */
@@ -231,6 +235,14 @@ static void drop_utcb(struct thread *t)
         if (LIST_ITEM(l, struct thread, env_link)->state != THREAD_DEAD)
             return;
     env_end(e, 0, 0, 0);
+}
+
+static void drop_in_thread(struct thread *t, const struct node *n)
+{
+    if (n == &t->notify_node)
+        notification_unbind(t);
+    else
+        drop_utcb(t);
 }
 
 static void drop_in_env(struct env *e, struct node *n)
@@ -269,7 +281,7 @@ static void drop(struct node *n)
         drop_entry(n);
         break;
     case FRAME_THREAD:
-        drop_utcb(frame_memory(frame_number(n)));
+        drop_in_thread(frame_memory(frame_number(n)), n);
         break;
     case FRAME_ENV:
         drop_in_env(frame_memory(frame_number(n)), n);

@@ -18,7 +18,7 @@ static struct thread *fast_partner(const struct thread *t, word_t to)
         return NULL;
     if (p->ipc_from != L4_ANY && p->ipc_from != t->global_id)
         return NULL;
-    return p->ipc_fault || !list_is_empty(&p->sleep_link) ? NULL : p;
+    return p->ipc_fault || p->events || !list_is_empty(&p->sleep_link) ? NULL : p;
 }
 
 word_t hook_ipc_fast(word_t to, word_t from, word_t timeouts, word_t tag)

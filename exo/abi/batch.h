@@ -8,10 +8,16 @@
 /* Beside the rights that a page is bound with: those that page_protect may give it later. */
 #define RIGHTS_LATER(rights) ((uint32_t)(rights) << 16)
 
+/* In the rights of page_bind: LARGE_PAGES frames from `pfn` on, as one page of LARGE_SIZE. */
+#define PAGE_LARGE  (1u << 8)
+#define LARGE_PAGES 512u
+#define LARGE_SIZE  (LARGE_PAGES * PAGE_SIZE)
+
 struct page_entry {
     vaddr_t va;      /* multiple of PAGE_SIZE, below USER_TOP                    */
     pfn_t pfn;       /* page_bind: the frame; else ignored                       */
-    uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; page_bind also RIGHTS_LATER;
+    uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; page_bind also RIGHTS_LATER
+                        and PAGE_LARGE;
                         else ignored                                             */
 };
 _Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");

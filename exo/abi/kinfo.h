@@ -1,8 +1,9 @@
 /*
  * The kernel's book-keeping, mapped read-only into every address space at KINFO_BASE. Layouts are
  * ABI: `version` changes with them. Words are written by the kernel at any time; each record is
- * read without a lock, and a reader that needs two words of one record to agree compares `sequence`
- * before and after (odd: being written).
+ * read without a lock. A reader who needs the name, or what tells of birth and death, of one
+ * environment to agree compares `sequence` of its record before and after (odd: being written);
+ * counters change at any time.
  */
 #pragma once
 
@@ -25,7 +26,15 @@
 #define SLICE_COUNT   64u
 #define SLICE_MICROS  1000u
 #define REGION_MAX    16u
-#define CMDLINE_MAX   512u
+
+/* A thread with an entry for UPCALL_SLICE_END may run for so long after its slice, to save what it
+ * wants and to call yield. What it runs then is charged: each whole slice of it costs one of its
+ * slices to come. A thread that has not ended by then is preempted, loses a slice at once, and
+ * after so many of these overruns in a row its environment ends. */
+#define EPILOGUE_MICROS 100u
+#define OVERRUNS_MAX    8u
+#define DEATH_OVERRUNS  0x1000u /* env_info.death of such an environment */
+#define CMDLINE_MAX     512u
 
 enum frame_type {
     FRAME_FREE,   /* in a region, no type yet                                                */
@@ -64,7 +73,7 @@ struct env_info {
     uint32_t frames; /* frames it owns, of any type                                         */
     uint32_t threads;
     uint32_t state;    /* ENV_*                                                               */
-    uint32_t death;    /* 1 + vector of the fault that ended it; 0: no fault              */
+    uint32_t death;    /* 1 + vector of the fault that ended it, or DEATH_OVERRUNS; 0: no fault */
     uint64_t death_ip; /* where                                                               */
     uint64_t death_addr;
     uint32_t captables[4]; /* frames of its first capability tables                            */
@@ -110,6 +119,7 @@ struct kinfo {
     uint32_t disk_read_only; /* 1: it takes no writes                                           */
     uint32_t disk_cached;    /* 1: writes are durable after a flush only                        */
     char cmdline[CMDLINE_MAX];
+    uint64_t epilogue_ticks; /* EPILOGUE_MICROS in time-stamp ticks                             */
 };
 
 #define KINFO ((const struct kinfo *)WINDOW_KINFO)

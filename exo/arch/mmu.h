@@ -36,6 +36,12 @@ static inline rights_t arch_pte_most(pte_t e);
 /* An entry that leads to the table at `pa`. */
 static inline pte_t arch_pte_table(paddr_t pa);
 
+/* The entry of level 1, for one of level 2 that maps LARGE_PAGES pages from the same address on. */
+static inline pte_t arch_pte_large(pte_t e);
+
+/* Does an entry of level 2, if it is present, map memory and lead to no table? */
+static inline bool arch_pte_is_large(pte_t e);
+
 static inline bool arch_pte_present(pte_t e);
 static inline paddr_t arch_pte_address(pte_t e);
 static inline rights_t arch_pte_rights(pte_t e);

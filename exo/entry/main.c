@@ -13,6 +13,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
+#include "exo/env/slice.h"
 #include "exo/mem/boot_mem.h"
 #include "exo/mem/frame.h"
 
@@ -122,6 +123,7 @@ void init_timers(void)
     arch_irq_enable();
     arch_timers_measure();
     kinfo->tsc_khz = arch_tick_khz();
+    kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->boot_realtime = arch_realtime();
     kinfo->tsc_boot = arch_ticks();
 }

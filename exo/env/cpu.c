@@ -31,6 +31,7 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
     info->number = number;
     info->slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
     list_init(&c->sleepers);
+    list_init(&c->timers);
     for (unsigned p = 0; p < PRIORITIES; p++)
         list_init(&c->ready[p]);
 }

@@ -31,9 +31,15 @@ struct cpu {
     bool choose;            /* the current thread may not be the right one any more         */
     bool ticking;           /* the timer is set for the end of the slice                    */
     uint64_t slice_end;     /* time-stamp counter                                           */
+    bool begun;             /* the slice's owner has run in it, or in one just before it    */
+    bool forfeited;         /* the slice's owner has lost it: the queue runs                */
+    struct thread *ending;  /* runs its epilogue; or NULL                                   */
+    uint64_t ending_from;   /* since when                                                   */
+    uint64_t ending_until;
     uint64_t ready_map[PRIORITIES / 64];
     struct list ready[PRIORITIES];
     struct list sleepers;     /* threads by deadline, earliest first                          */
+    struct list timers;       /* threads by timer, earliest first                             */
     struct cpu_info *info;    /* public record                                                */
     struct node *slice_nodes; /* [SLICE_COUNT] children of CPU capabilities                   */
     struct thread *slices[SLICE_COUNT];

@@ -9,7 +9,9 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
+#include "exo/env/upcall.h"
 
 #define QUEUED(link) LIST_ITEM(link, struct thread, queue)
 
@@ -47,7 +49,7 @@ void sched_wake(struct thread *t)
     ASSERT(t->cpu == c->number && t->state != THREAD_READY && t->state != THREAD_RUNNING);
     queue_put(c, t, false);
     if (!c->current || c->current->state != THREAD_RUNNING || t->priority > c->current->priority ||
-        c->slices[c->info->position] == t)
+        slice_owner(c) == t)
         c->choose = true;
 }
 
@@ -81,18 +83,37 @@ void sched_yield(void)
     c->choose = true;
 }
 
+static struct thread *first_sleeper(const struct cpu *c)
+{
+    return list_is_empty(&c->sleepers) ? NULL
+                                       : LIST_ITEM(c->sleepers.next, struct thread, sleep_link);
+}
+
+static struct thread *first_timer(const struct cpu *c)
+{
+    return list_is_empty(&c->timers) ? NULL : LIST_ITEM(c->timers.next, struct thread, timer_link);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void timer_arm(struct cpu *c)
 {
-    uint64_t now = arch_ticks(), at = c->slice_end;
+    uint64_t now = arch_ticks(), at = c->ticking ? c->slice_end : FOREVER;
+    const struct thread *sleeper = first_sleeper(c), *timer = first_timer(c);
 
-    if (!list_is_empty(&c->sleepers)) {
-        uint64_t first = LIST_ITEM(c->sleepers.next, struct thread, sleep_link)->deadline;
-        at = !c->ticking || first < at ? first : at;
-    } else if (!c->ticking) {
+    if (sleeper)
+        at = earlier(at, sleeper->deadline);
+    if (timer)
+        at = earlier(at, timer->timer);
+    if (c->ending)
+        at = earlier(at, c->ending_until);
+    if (at == FOREVER)
         arch_timer_stop();
-        return;
-    }
-    arch_timer_set(at > now ? at - now : 1);
+    else
+        arch_timer_set(at > now ? at - now : 1);
 }
 
 void sched_set_deadline(struct thread *t, uint64_t deadline)
@@ -113,18 +134,33 @@ void sched_clear_deadline(struct thread *t)
     list_remove(&t->sleep_link);
 }
 
-static void end_wait(struct thread *t)
+uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits)
 {
-    list_remove(&t->queue);
-    t->awaited = NULL;
-    thread_reply(t, ERR_TIMEOUT, 0);
-    sched_wake(t);
+    struct cpu *c = cpu_number(t->cpu);
+    uint64_t before = list_is_empty(&t->timer_link) ? FOREVER : t->timer;
+    struct list *l;
+
+    list_remove(&t->timer_link);
+    if (at == FOREVER)
+        return before;
+    for (l = c->timers.next; l != &c->timers; l = l->next)
+        if (LIST_ITEM(l, struct thread, timer_link)->timer > at)
+            break;
+    t->timer = at;
+    t->timer_bits = bits;
+    list_insert(l, &t->timer_link);
+    if (first_timer(c) == t)
+        timer_arm(c);
+    return before;
 }
 
-static struct thread *first_sleeper(const struct cpu *c)
+void sched_end_wait(struct thread *t, word_t error, word_t bits)
 {
-    return list_is_empty(&c->sleepers) ? NULL
-                                       : LIST_ITEM(c->sleepers.next, struct thread, sleep_link);
+    list_remove(&t->queue);
+    sched_clear_deadline(t);
+    t->awaited = NULL;
+    thread_reply(t, error, bits);
+    sched_wake(t);
 }
 
 /* Under the forest lock, which the waiters of notifications belong to, and under which threads end.
@@ -139,26 +175,27 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
     for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
         list_remove(&t->sleep_link);
         if (t->state == THREAD_IN_NOTIFY)
-            end_wait(t);
+            sched_end_wait(t, ERR_TIMEOUT, 0);
         else
             hook_ipc_timeout(t);
     }
     forest_unlock();
 }
 
-/* Moves to the position of the slice vector that `now` falls into: positions follow time, whether
- * or not somebody ran in those between. */
-static void slice_advance(struct cpu *c, uint64_t now)
+/* Timers are the thread's own: they need no lock, but to end its wait for a notification. */
+static void run_timers(struct cpu *c, uint64_t now)
 {
-    uint64_t length = arch_tick_khz() * SLICE_MICROS / 1000;
+    struct thread *t = first_timer(c);
 
-    if (now < c->slice_end)
+    if (!t || t->timer > now)
         return;
-    uint64_t steps = (now - c->slice_end) / length + 1;
-    c->slice_end += steps * length;
-    c->info->position = (uint32_t)((c->info->position + steps) % SLICE_COUNT);
-    c->info->slices_run++;
-    sched_yield();
+    forest_lock();
+    for (; t && t->timer <= now; t = first_timer(c)) {
+        list_remove(&t->timer_link);
+        __atomic_fetch_or(&thread_exo(t)->notified, t->timer_bits, __ATOMIC_RELAXED);
+        upcall_post(t, UPCALL_NOTIFY);
+    }
+    forest_unlock();
 }
 
 void cpu_timer(void)
@@ -167,21 +204,31 @@ void cpu_timer(void)
     uint64_t now = arch_ticks();
 
     wake_sleepers(c, now);
-    if (c->ticking)
-        slice_advance(c, now);
+    run_timers(c, now);
+    slice_check_epilogue(c, now);
+    if (c->ticking && slice_advance(c, now))
+        sched_yield();
     timer_arm(c);
 }
 
-/* Who should run: the hand-off, the slice's owner, the running thread, the best of the queue. */
+static bool can_run(const struct thread *t)
+{
+    return t->state == THREAD_READY || t->state == THREAD_RUNNING;
+}
+
+/* Who should run: who ends its slice, the hand-off, the slice's owner, the running thread, the best
+ * of the queue. */
 static struct thread *choose(struct cpu *c)
 {
-    struct thread *owner = c->slices[c->info->position], *current = c->current;
+    struct thread *owner = slice_owner(c), *current = c->current;
     struct thread *chosen = c->chosen;
 
+    if (c->ending && can_run(c->ending))
+        return c->ending;
     c->chosen = NULL;
-    if (chosen && (chosen->state == THREAD_READY || chosen->state == THREAD_RUNNING))
+    if (chosen && can_run(chosen))
         return chosen;
-    if (owner && (owner->state == THREAD_READY || owner->state == THREAD_RUNNING))
+    if (owner && can_run(owner))
         return owner;
     struct thread *best = queue_best(c);
     if (current && current->state == THREAD_RUNNING &&
@@ -197,6 +244,7 @@ void sched_direct(struct cpu *c, struct thread *t)
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
+    c->choose |= t->events;
     if (c->space != t->env) {
         c->space = t->env;
         c->info->space_switches++;
@@ -217,7 +265,7 @@ void sched_begin(void)
 {
     struct cpu *c = cpu_this();
 
-    c->slice_end = arch_ticks() + arch_tick_khz() * SLICE_MICROS / 1000;
+    slice_begin(c, arch_ticks());
     c->ticking = true;
     timer_arm(c);
 }
@@ -236,28 +284,37 @@ static struct thread *idle(struct cpu *c)
         cpu_mailbox_read();
     }
     c->ticking = true;
-    slice_advance(c, arch_ticks());
+    if (slice_advance(c, arch_ticks()))
+        sched_yield();
     timer_arm(c);
     return choose(c);
 }
 
-void sched_leave(void)
+static void leave_to_best(struct cpu *c)
 {
-    struct cpu *c = cpu_this();
-
-    if (!c->choose && c->current)
-        return;
     c->choose = false;
     struct thread *t = choose(c);
     if (!t)
         t = idle(c);
     c->choose = false;
+    slice_run(c, t);
     if (t != c->current)
         switch_to(c, t);
     else if (t->state == THREAD_READY) {
         queue_take(c, t);
         t->state = THREAD_RUNNING;
     }
+}
+
+void sched_leave(void)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->choose || !c->current)
+        leave_to_best(c);
+    if (c->current->events)
+        upcall_deliver_events(c->current);
+    c->choose = false;
 }
 
 /* A thread of this CPU that is ready and in no queue? */
@@ -283,6 +340,8 @@ const char *sched_check(void)
             if (QUEUED(l)->state != THREAD_READY)
                 return "S1: a queued thread is not ready";
     }
+    if (c->ending && c->ending != thread_by_number(c->ending->number))
+        return "S4: a thread that is gone runs its epilogue";
     if (has_lost_thread(c))
         return "S1: a ready thread is not queued";
     uint64_t last = 0;
@@ -291,6 +350,13 @@ const char *sched_check(void)
         if (deadline < last)
             return "S3: sleepers are not sorted";
         last = deadline;
+    }
+    last = 0;
+    for (struct list *l = c->timers.next; l != &c->timers; l = l->next) {
+        uint64_t timer = LIST_ITEM(l, struct thread, timer_link)->timer;
+        if (timer < last)
+            return "S3: timers are not sorted";
+        last = timer;
     }
     return NULL;
 }

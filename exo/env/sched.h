@@ -5,7 +5,8 @@
  * Invariants. sched_check() tests them all and names the broken one.
  *   S1  exactly the threads in THREAD_READY are in a ready queue
  *   S2  bit p of ready_map says whether queue p has a thread
- *   S3  sleepers are sorted by deadline
+ *   S3  sleepers are sorted by deadline, and timers by time
+ *   S4  whoever runs the epilogue of its slice exists
  */
 #pragma once
 
@@ -30,6 +31,13 @@ void sched_handoff(struct thread *t);
  * has been given a waiting state and is in no queue either. Nothing else is considered. */
 void sched_direct(struct cpu *c, struct thread *t);
 
+/* Sets the timer of `t` in place of what it was: at `at` its `notified` gets `bits`, and
+ * UPCALL_NOTIFY is posted. FOREVER: never. Returns what it was set to. */
+uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits);
+
+/* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
+void sched_end_wait(struct thread *t, word_t error, word_t bits);
+
 /* Puts the current thread behind its equals. */
 void sched_yield(void);
 
@@ -40,5 +48,5 @@ void sched_clear_deadline(struct thread *t);
 /* Before leaving to the user: makes the right thread current; waits when there is none. */
 void sched_leave(void);
 
-/* NULL when S1 to S3 hold on this CPU, else a sentence that begins with the broken one's name. */
+/* NULL when S1 to S4 hold on this CPU, else a sentence that begins with the broken one's name. */
 const char *sched_check(void);

@@ -2,11 +2,13 @@
 #include "exo/env/thread.h"
 
 #include "exo/abi/syscall.h"
+#include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
+#include "exo/env/slice.h"
 #include "exo/mem/frame.h"
 
 static struct thread *by_number[THREAD_MAX];
@@ -51,13 +53,18 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->priority = 100;
     list_init(&t->queue);
     list_init(&t->sleep_link);
+    list_init(&t->timer_link);
     list_init(&t->senders);
     list_init(&t->send_link);
+    list_init(&t->bound_link);
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
     *thread_mr(t, TCR_GLOBAL_ID) = t->global_id;
     *thread_mr(t, TCR_PROCESSOR) = t->cpu;
+    thread_exo(t)->pending = thread_exo(t)->notified = 0;
+    thread_exo(t)->excess_ticks = thread_exo(t)->overruns = 0;
+    thread_exo(t)->forfeits = thread_exo(t)->forfeits_ahead = 0;
     thread_exo(t)->env = e->number;
     thread_exo(t)->thread = number;
     e->info->threads++;
@@ -107,6 +114,10 @@ static void leave_all(struct thread *t, bool dies)
     hook_thread_stopping(t, dies);
     leave_pct(t);
     sched_clear_deadline(t);
+    if (cpu_this()->ending == t)
+        slice_end_epilogue(cpu_this(), arch_ticks(), false);
+    if (dies)
+        sched_set_timer(t, FOREVER, 0);
 }
 
 static void stop_here(void *argument)
@@ -163,6 +174,8 @@ static void forget_here(void *argument)
             c->slices[i] = NULL;
     if (c->chosen == t)
         c->chosen = NULL;
+    if (c->ending == t)
+        c->ending = NULL;
     if (c->current == t)
         c->current = NULL;
 }

@@ -24,8 +24,9 @@ enum thread_state {
 };
 
 struct thread {
-    struct node utcb_node; /* child of the page binding that is the UTCB                */
-    struct node spare[3];
+    struct node utcb_node;   /* child of the page binding that is the UTCB                */
+    struct node notify_node; /* child of the capability of the notification bound to it  */
+    struct node spare[2];
     struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
@@ -36,13 +37,22 @@ struct thread {
     uint32_t cpu;  /* home                                                      */
     uint8_t state; /* enum thread_state                                         */
     uint8_t priority;
+    bool events;            /* look at its `pending` before it leaves to the user        */
     struct list queue;      /* ready queue, or the waiters of a notification             */
     struct list env_link;   /* the env's threads                                         */
     struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
     uint64_t deadline;
+    struct list timer_link; /* the CPU's timers, when its timer is set                   */
+    uint64_t timer;
+    uint64_t timer_bits;
+    uint64_t excess;   /* ticks run in epilogues that no forfeit has paid for yet   */
+    uint32_t overruns; /* in a row                                                  */
+    uint32_t forfeits; /* slices still to be lost                                   */
 
     struct notification *awaited; /* THREAD_IN_NOTIFY                                       */
     uint64_t awaited_bits;
+    struct list bound_link; /* the notification bound to it, by `bound_bits`          */
+    uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
     struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */
 

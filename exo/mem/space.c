@@ -1,6 +1,7 @@
 /* Walking page tables in C, and copying to and from users. */
 #include "exo/mem/space.h"
 
+#include "exo/abi/batch.h"
 #include "exo/base/string.h"
 #include "exo/mem/frame.h"
 
@@ -10,11 +11,27 @@ pte_t *space_entry(pfn_t root, vaddr_t va, unsigned level)
 
     for (unsigned l = MMU_LEVELS; l > level; l--) {
         pte_t e = table[arch_mmu_index(va, l)];
-        if (!arch_pte_present(e))
+        if (!arch_pte_present(e) || arch_pte_is_large(e))
             return NULL;
         table = arch_phys(arch_pte_address(e));
     }
     return &table[arch_mmu_index(va, level)];
+}
+
+pte_t *space_large(pfn_t root, vaddr_t va)
+{
+    pte_t *e = space_entry(root, va, 2);
+
+    return e && arch_pte_present(*e) && arch_pte_is_large(*e) ? e : NULL;
+}
+
+static void *user_large(pfn_t root, vaddr_t va, rights_t need)
+{
+    const pte_t *e = space_large(root, va);
+
+    if (!e || (need & ~arch_pte_rights(*e)))
+        return NULL;
+    return (char *)arch_phys(arch_pte_address(*e)) + va % LARGE_SIZE;
 }
 
 void *space_user(pfn_t root, vaddr_t va, rights_t need)
@@ -22,7 +39,9 @@ void *space_user(pfn_t root, vaddr_t va, rights_t need)
     if (va >= USER_TOP)
         return NULL;
     const pte_t *e = space_entry(root, va, 1);
-    if (!e || !arch_pte_present(*e) || (need & ~arch_pte_rights(*e)))
+    if (!e)
+        return user_large(root, va, need);
+    if (!arch_pte_present(*e) || (need & ~arch_pte_rights(*e)))
         return NULL;
     return (char *)arch_phys(arch_pte_address(*e)) + va % PAGE_SIZE;
 }

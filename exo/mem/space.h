@@ -26,14 +26,18 @@ static inline pte_t *space_leaf(pfn_t root, vaddr_t va)
         return NULL;
     table = arch_phys(arch_pte_address(e));
     e = table[arch_mmu_index(va, 2)];
-    if (!arch_pte_present(e))
+    if (!arch_pte_present(e) || arch_pte_is_large(e))
         return NULL;
     return (pte_t *)arch_phys(arch_pte_address(e)) + arch_mmu_index(va, 1);
 }
 
 /* The entry for `va` in the table of `level` under `root`, or NULL when a table is missing above
- * it. Level 4 is the root itself and always there. */
+ * it, or a large page is there in place of the table. Level 4 is the root itself and always there.
+ */
 pte_t *space_entry(pfn_t root, vaddr_t va, unsigned level);
+
+/* The entry that maps a large page around `va`, or NULL. */
+pte_t *space_large(pfn_t root, vaddr_t va);
 
 /* Where the kernel sees the user's byte at `va`, if it is mapped with `need`; else NULL. Good for
  * the rest of its page. */

@@ -96,8 +96,12 @@ static const char *check_table(pfn_t n)
         if (!present)
             continue;
         pfn_t to = (pfn_t)(arch_pte_address(entries[i]) >> PAGE_BITS);
-        if (level == 1)
-            shown[to]++;
+        bool large = level == 2 && arch_pte_is_large(entries[i]);
+        if (large && to % LARGE_PAGES != 0)
+            return "P2: a large page is not aligned";
+        if (level == 1 || large)
+            for (pfn_t f = to; f < to + (large ? LARGE_PAGES : 1); f++)
+                shown[f]++;
         else if (frame_of(to)->type != FRAME_TABLE || frame_of(to)->level != level - 1)
             return "W1: a table leads to no table of the next level";
         broken = check_node(node);
@@ -113,6 +117,8 @@ static const char *check_env(const struct env *e)
         threads += LIST_ITEM(l, struct thread, env_link)->env == e;
     if (e->info->frames != owned[e->number] || e->info->threads != threads)
         return "W2: an env's record miscounts";
+    if (e->info->sequence % 2 != 0)
+        return "W2: an env's record is being written";
     if (e->info->frame != e->frame || e->info->root != e->root)
         return "W2: an env's record names other frames";
     if (check_node(&e->watch) || check_node(&e->kmem))
@@ -150,7 +156,11 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread is queued to send and does not";
     if (t->state == THREAD_PCT_CALLING && t->pct_callee->pct_caller != t)
         return "W3: a callee does not know its caller";
-    return check_node(&t->utcb_node) ? "D3: a UTCB hangs wrong" : ipc_check(t);
+    if (!t->notify_node.parent != list_is_empty(&t->bound_link))
+        return "D3: a bound notification and its node disagree";
+    if (check_node(&t->utcb_node) || check_node(&t->notify_node))
+        return "D3: a binding of a thread hangs wrong";
+    return ipc_check(t);
 }
 
 static const char *check_cpu(struct cpu *c)

@@ -10,6 +10,7 @@
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
 #include "exo/env/sched.h"
+#include "exo/env/slice.h"
 #include "exo/mem/boot_mem.h"
 #include "tests/host/kernel_poison.h"
 
@@ -102,6 +103,7 @@ static void power_on(void)
     kinfo = arch_phys(boot_frames(1));
     env_table = arch_phys(boot_frames(ENV_MAX * sizeof(struct env_info) / PAGE_SIZE));
     kinfo->tsc_khz = arch_tick_khz();
+    kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;
     console_init();
     irq_init();

@@ -29,6 +29,7 @@ static void make(unsigned i, slot_t slot, slot_t extent, slot_t frames, uint32_t
 {
     OK(BOSS(cap_copy, SLOT_ENV, extent, SLOT_DISK, RW, block, COUNT));
     memory[i] = make_frames(frames, PAGES);
+    memset(frame_memory(memory[i]), 0, sizeof(struct disk_header)); /* the owner had it before */
     OK(BOSS(disk_ring_create, extent, REGION, PFN_ANY, frames, NOTE, slot));
     ring[i] = frame_memory(cap_slot(world.root, slot)->base);
     header(i)->notify_bits = BITS;
@@ -325,6 +326,18 @@ static void blocks_go_only_after_the_disk_let_go(void **state)
     REFUSED(ERR_BAD_STATE, world.boss, disk_kick, RING);
 }
 
+static void what_is_only_posted_is_never_given(void **state)
+{
+    (void)state;
+    fake_disk.room = 4;
+    fly();
+    post(0, DISK_WRITE, FIRST, 1, PAGE_SIZE);
+    assert_int_equal(kick(RING), 0); /* it waits */
+    OK(BOSS(cap_delete, EXTENT));
+    assert_lost();
+    assert_int_equal(header(0)->slots[2].state, 0);
+}
+
 static void frames_go_only_after_the_disk_let_go(void **state)
 {
     (void)state;
@@ -444,6 +457,7 @@ int main(void)
         T(waiting_requests_follow_when_the_disk_has_room),
         T(a_flush_comes_after_what_was_posted_before),
         T(blocks_go_only_after_the_disk_let_go),
+        T(what_is_only_posted_is_never_given),
         T(frames_go_only_after_the_disk_let_go),
         T(a_ring_goes_only_after_the_disk_let_go),
         T(a_disk_that_finishes_is_not_stopped),

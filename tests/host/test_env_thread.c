@@ -313,7 +313,9 @@ static void a_refused_watch_or_kmem_or_name_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, b, env_name, p.env, (word_t)0x80 << 56, 0);
     REFUSED(ERR_BAD_CAP, b, env_name, REGION, 'a', 0);
     REFUSED(ERR_NO_RIGHT, b, env_name, WEAK, 'a', 0);
+    const uint32_t sequence = p.e->info->sequence;
     OK(BOSS(env_name, p.env, 0x7e20 | 'a' << 16, 'b'));
+    assert_int_equal(p.e->info->sequence, sequence + 2);
     assert_string_equal(p.e->info->name, " ~a");
     assert_int_equal(p.e->info->name[8], 'b');
 }

@@ -25,6 +25,7 @@ static volatile struct utcb_exo *area(enum upcall u, unsigned class)
 {
     volatile struct utcb_exo *x = thread_exo(p.t);
 
+    x->mask = 0;
     x->entry[u] = ENTRY;
     x->stack[class] = STACK;
     return x;

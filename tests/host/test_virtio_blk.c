@@ -1,4 +1,5 @@
-/* The disk on a virtqueue, against a device that lives in this file, keeps blocks, and also lies. */
+/* The disk on a virtqueue, against a device that lives in this file, keeps blocks, and also lies.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -208,6 +208,16 @@ static void test_rights(void)
     slot_delete(writer);
 }
 
+static void test_largest(void)
+{
+    struct disk d;
+
+    tap_is(disk_open(&d, SLOT_DISK, DISK_COUNT_MAX + 1), ERR_OK, "a ring with much memory");
+    tap_is(disk_read(&d, 0, DISK_COUNT_MAX, 0), ERR_OK, "reads the most at once");
+    tap_is(disk_read(&d, 0, DISK_COUNT_MAX + 1, 0), ERR_BAD_ARG, "and not one block more");
+    disk_close(&d);
+}
+
 /* Posts DISK_SLOTS single blocks from `block` on; counts those that can be posted. */
 static unsigned post_many(struct disk *d, enum disk_op op, uint32_t block, uint32_t *tickets)
 {
@@ -443,12 +453,13 @@ int main(int argc, char **argv)
     }
     if (KINFO->disk_read_only)
         return test_read_only();
-    tap_plan(74);
+    tap_plan(77);
     tap_is(disk_open(&a, SLOT_DISK, PAGES), ERR_OK, "make a ring");
     test_create_errors(&a);
     test_extents();
     test_data(&a);
     test_rights();
+    test_largest();
     tap_is(disk_open(&b, SLOT_DISK, PAGES), ERR_OK, "make another");
     test_many(&a, &b);
     test_flush_waits(&a);

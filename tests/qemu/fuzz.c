@@ -16,7 +16,7 @@
 
 #define CALLS_WANTED 40000u
 #define ROUNDS_MAX   900u
-#define NUMBERS      40u /* numbers tried: all, and some behind the last */
+#define NUMBERS      100u /* below which a number may name no call */
 #define MEMORY_PAGES 256u
 #define COUNTER      0xe00u /* where in its UTCB page the child counts its calls */
 #define ENTRIES      64u
@@ -97,10 +97,22 @@ static void random_entries(void)
         entries[i] = (struct page_entry){random_address(), (pfn_t)random_word(), below(20)};
 }
 
+/* Mostly that of a call that there is. */
+static uint64_t random_number(void)
+{
+    static const uint8_t known[] = {
+#define SYSCALL(number, name, args) number,
+#include "exo/abi/syscalls.def"
+#undef SYSCALL
+    };
+
+    return SYS_BASE + (below(8) ? known[below(sizeof known)] : below(NUMBERS));
+}
+
 /* A call that would wait for ever is made seldom: then the parent ends the round. */
 static void random_call(void)
 {
-    struct guest_regs r = {.rax = SYS_BASE + below(NUMBERS),
+    struct guest_regs r = {.rax = random_number(),
                            .rdi = random_word(),
                            .rsi = random_word(),
                            .rdx = random_word(),
@@ -172,7 +184,8 @@ static uint64_t round(const char *name, uint32_t number, uint32_t *ended)
     char role[32];
     const char *arguments[] = {name, role, NULL};
     struct spawn_args args = {.arguments = arguments,
-                              .give = SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_INSPECT),
+                              .give = SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_INSPECT) |
+                                      SPAWN_GIVE(SLOT_DISK),
                               .memory_frames = MEMORY_PAGES,
                               .cpu = KINFO->cpu_count - 1,
                               .priority = 50};

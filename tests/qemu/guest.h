@@ -117,4 +117,5 @@ RAW_BLOB(align_check)         /* sets the AC flag and spins                     
 RAW_BLOB(wait_ipc)            /* receives from anyone for ever                       */
 RAW_BLOB(call_ipc)            /* calls thread rdi for ever with an empty message     */
 RAW_BLOB(unmap_all)           /* Unmap of everything, 64 times in one call; [data] = 1 */
+RAW_BLOB(sse)                 /* clears xmm0, then [data] = 1, then spins            */
 RAW_BLOB(pct_serve)           /* pct_return for ever                                 */

@@ -29,17 +29,13 @@ static long number(uint64_t rax)
     return (long)r.rax;
 }
 
-static bool is_call(uint64_t n)
-{
-    switch (n) {
-#define SYSCALL(number, name, args) case number:
+static const bool is_call[301] = {
+#define ARG(type, field)
+#define SYSCALL(number, name, args) [number] = true,
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
-        return true;
-    default:
-        return false;
-    }
-}
+#undef ARG
+};
 
 static void unknown_numbers(void)
 {
@@ -47,8 +43,9 @@ static void unknown_numbers(void)
     bool refused = true;
 
     for (uint64_t n = 0; n <= 300; n++)
-        refused &= is_call(n) || number(SYS_BASE + n) == ERR_BAD_CALL;
-    tap_ok(refused, "every number up to 300 that is no call is BAD_CALL");
+        if (!is_call[n])
+            refused &= number(SYS_BASE + n) == ERR_BAD_CALL;
+    tap_ok(refused, "every number up to 300 that is no call's is BAD_CALL");
     refused = true;
     for (unsigned i = 0; i < 2000; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;

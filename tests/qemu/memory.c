@@ -364,6 +364,41 @@ static void zeroing(void)
     region_give_frames(slot, table, 1);
 }
 
+static void large_pages(void)
+{
+    const vaddr_t va = VA + LARGE_SIZE - VA % LARGE_SIZE + ((vaddr_t)1 << 30); /* no table yet */
+    slot_t slot = guest_slot();
+    word_t first = 0;
+    pfn_t f;
+
+    exo_frames_find_get(SLOT_MEMORY, FRAME_RANGE_ALL, 512, 9, FRAME_COLOURS_ALL, slot, &first);
+    f = (pfn_t)first;
+    exo_table_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, va, 3);
+    exo_table_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, va, 2);
+    tap_is(guest_bind(SLOT_ENV, slot, va + PAGE_SIZE, f, RW | PAGE_LARGE), ERR_BAD_ARG,
+           "a large page somewhere in between");
+    tap_is(guest_bind(SLOT_ENV, slot, va, f, RW | PAGE_LARGE), ERR_OK, "bind a large page");
+    tap_is(book_frame(f + 511)->bindings, 1, "all its frames are shown");
+    memset((void *)va, 0x5a, LARGE_SIZE);
+    guest_bind(SLOT_ENV, slot, VA, f + 300, RIGHT_READ);
+    tap_is(*(volatile uint8_t *)(VA + 77), 0x5a, "what is written there is in its frames");
+    guest_unbind(SLOT_ENV, VA);
+    struct page_entry *entries = (struct page_entry *)(va + 5 * PAGE_SIZE);
+    entries[0] = (struct page_entry){va, 0, RIGHT_READ};
+    tap_is(exo_page_protect(SLOT_ENV, (vaddr_t)entries, 1), ERR_OK,
+           "protect it, by an entry that lies in itself");
+    tap_ok(!probe_read(va + LARGE_SIZE - 8), "it can be read");
+    tap_ok(probe_write(va + LARGE_SIZE - 8), "and not be written");
+    tap_is(guest_unbind(SLOT_ENV, va + PAGE_SIZE), ERR_NO_TABLE, "it is not unbound in part");
+    tap_is(guest_unbind(SLOT_ENV, va), ERR_OK, "unbind it");
+    tap_ok(probe_read(va + LARGE_SIZE / 2), "it is gone");
+    guest_bind(SLOT_ENV, slot, va, f, RW | PAGE_LARGE);
+    *(volatile uint8_t *)va = 1;
+    region_give_frames(slot, f, 512);
+    tap_ok(probe_read(va), "a large page goes with its frames");
+    tap_is(book_frame(f + 511)->type, FRAME_FREE, "which are free");
+}
+
 /* A frame that held a kernel object shows nothing of it. */
 static void zeroing_objects(void)
 {
@@ -402,5 +437,6 @@ int main(void)
     inspecting();
     zeroing();
     zeroing_objects();
+    large_pages();
     return tap_done();
 }

@@ -6,7 +6,9 @@
 #include "libos/log.h"
 #include "libos/string.h"
 
-#define FIRST 10u  /* durable: blocks FIRST to FIRST + COUNT - 1; each byte is its block's number */
+#define FIRST                                                                                      \
+    10u /* durable: blocks FIRST to FIRST + COUNT - 1; each byte is its block's number             \
+         */
 #define COUNT 8u
 #define NOISE 100u /* blocks from here on are written for ever */
 

@@ -9,6 +9,7 @@
 #define PTE_EXEC     ((pte_t)1 << 2)
 #define PTE_READ_TO  ((pte_t)1 << 3) /* read through since the last look  */
 #define PTE_WRITTEN  ((pte_t)1 << 4) /* written through since             */
+#define PTE_LARGE    ((pte_t)1 << 5)
 #define PTE_ADDRESS  ((pte_t)0x000ffffffffff000)
 #define PTE_MOST_BIT 52u /* rights that it may have, above the address */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
@@ -60,6 +61,16 @@ static inline bool arch_pte_may(pte_t e, rights_t rights)
     pte_t need = PTE_PRESENT | (pte_t)rights << PTE_MOST_BIT;
 
     return (e & need) == need;
+}
+
+static inline pte_t arch_pte_large(pte_t e)
+{
+    return e | PTE_LARGE;
+}
+
+static inline bool arch_pte_is_large(pte_t e)
+{
+    return e & PTE_LARGE;
 }
 
 static inline pte_t arch_pte_table(paddr_t pa)

@@ -29,6 +29,7 @@ struct arch_thread {
     struct regs regs;
     uint64_t gs_base;
     uint64_t saved, loaded; /* times that its extended state was */
+    bool no_fpu;
 } __attribute__((aligned(64)));
 
 struct arch_cpu {

@@ -85,11 +85,17 @@ void arch_thread_init(struct arch_thread *t, vaddr_t gs_base)
 
 void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)
 {
-    if (previous)
+    if (previous && !previous->no_fpu)
         previous->saved++;
-    if (next)
+    if (next && !next->no_fpu)
         next->loaded++;
     host.cpu->current = next ? next : host.cpu->current;
+}
+
+void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
+{
+    (void)runs;
+    t->no_fpu = !on;
 }
 
 /* exo/entry/hooks.def; entry.S calls it by name, too. */

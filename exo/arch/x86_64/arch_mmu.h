@@ -67,6 +67,16 @@ static inline bool arch_pte_may(pte_t e, rights_t rights)
     return (e & need) == need;
 }
 
+static inline pte_t arch_pte_large(pte_t e)
+{
+    return e | PTE_LARGE;
+}
+
+static inline bool arch_pte_is_large(pte_t e)
+{
+    return e & PTE_LARGE;
+}
+
 static inline pte_t arch_pte_table(paddr_t pa)
 {
     return pa | PTE_PRESENT | PTE_USER | PTE_WRITE;

@@ -35,6 +35,7 @@ struct arch_thread {
     uint64_t fs_base; /* while it does not run                                         */
     uint64_t gs_base;
     uint8_t fpu[FPU_BYTES]; /* while it does not run; XSAVE wants a multiple of 64           */
+    bool no_fpu;            /* it has none: CR0.TS is set while it runs                      */
 };
 _Static_assert(offsetof(struct arch_thread, fpu) % 64 == 0, "XSAVE area");
 
@@ -47,6 +48,7 @@ struct arch_cpu {
     struct arch_cpu_tables *tables;
     uint32_t number;
     uint32_t apic_id;
+    bool no_fpu; /* CR0.TS is set */
 };
 
 /* Argument n (below 6) of an exokernel call. */

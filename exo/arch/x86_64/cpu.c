@@ -21,6 +21,7 @@ _Static_assert(SYS_pct_call == 17 && SYS_pct_return == 19, "entry.S knows these"
 _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_STUBS == 0xffffff0000001000, "entry.S knows these");
 
 #define FATAL_STACK 2048u
+#define CR0_TS      ((uint64_t)8)
 
 struct tss {
     uint32_t reserved0;
@@ -171,10 +172,40 @@ void arch_thread_init(struct arch_thread *t, vaddr_t gs_base)
     t->regs.rflags = FLAGS_DEFAULT;
 }
 
+static void fpu_save(struct arch_thread *t)
+{
+    if (!t->no_fpu)
+        __asm__ volatile("xsave (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+}
+
+/* CR0 is written only where two threads differ. */
+static void fpu_load(const struct arch_thread *t)
+{
+    struct arch_cpu *c = arch_cpu_this();
+    uint64_t cr0;
+
+    if (t->no_fpu != c->no_fpu) {
+        __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+        __asm__ volatile("mov %0, %%cr0" : : "r"(t->no_fpu ? cr0 | CR0_TS : cr0 & ~CR0_TS));
+        c->no_fpu = t->no_fpu;
+    }
+    if (!t->no_fpu)
+        __asm__ volatile("xrstor (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+}
+
+void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
+{
+    if (runs)
+        fpu_save(t);
+    t->no_fpu = !on;
+    if (runs)
+        fpu_load(t);
+}
+
 static void thread_save(struct arch_thread *t)
 {
     __asm__ volatile("rdfsbase %0" : "=r"(t->fs_base));
-    __asm__ volatile("xsave (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+    fpu_save(t);
 }
 
 static void thread_load(struct arch_thread *t)
@@ -186,7 +217,7 @@ static void thread_load(struct arch_thread *t)
     put_address(c->tables->tss.rsp0, (uintptr_t)(&t->regs + 1));
     __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
     __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(t->gs_base));
-    __asm__ volatile("xrstor (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+    fpu_load(t);
 }
 
 void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)

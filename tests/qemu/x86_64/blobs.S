@@ -359,6 +359,12 @@ blob_\name\()_end:
         movq    $1, DATA
         end     unmap_all
 
+        blob    sse
+        xorps   %xmm0, %xmm0
+        .fill   5, 1, 0x90              /* the handler of its exception begins at 8 */
+        movq    $1, DATA
+        end     sse
+
         blob    pct_serve
         mov     $(SYS_BASE + 19), %eax
         syscall

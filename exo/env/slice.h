@@ -1,0 +1,33 @@
+/*
+ * The slice vector of this CPU. A run of adjacent positions of one thread is one slice to it: it
+ * gets UPCALL_SLICE_BEGIN when it first runs in it, UPCALL_SLICE_END when it runs at its end, and
+ * then EPILOGUE_MICROS to yield (kinfo.h).
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+
+struct cpu;
+struct thread;
+
+/* Position 0 begins. */
+void slice_begin(struct cpu *c, uint64_t now);
+
+/* Whose position it is, and not forfeited; or NULL. */
+struct thread *slice_owner(const struct cpu *c);
+
+/* `t` is about to run. */
+void slice_run(struct cpu *c, struct thread *t);
+
+/* Moves to the position that `now` falls into: positions follow time, whether or not somebody ran
+ * in those between. False: it is the same as before. */
+bool slice_advance(struct cpu *c, uint64_t now);
+
+/* Ends the epilogue, if there is one, and charges it. True: there was. Takes the forest lock when
+ * `overrun`. */
+bool slice_end_epilogue(struct cpu *c, uint64_t now, bool overrun);
+
+/* The same when its time is over or its thread waits. */
+void slice_check_epilogue(struct cpu *c, uint64_t now);
+
+uint64_t slice_epilogue_ticks(void);
