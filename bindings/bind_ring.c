@@ -12,6 +12,7 @@
 #include "exo/env/thread.h"
 #include "exo/io/nic.h"
 #include "exo/mem/frame.h"
+#include "exo/mem/space.h"
 
 /* What users learn of the card. */
 void ring_init(void)
@@ -92,6 +93,52 @@ int sys_ring_filter(struct thread *caller, const struct sys_ring_filter_args *a,
         return ERR_BAD_STATE;
     ring_set_filter(frame_memory(ring->base), graft);
     return ERR_OK;
+}
+
+struct keys_plan {
+    struct ring *ring;
+    struct ring_key keys[RING_KEYS];
+};
+
+static bool all_good(const struct ring_key *keys, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!key_is_good(&keys[i]))
+            return false;
+    return true;
+}
+
+static enum err check_keys(const struct env *e, const struct sys_ring_keys_args *a,
+                           struct keys_plan *p)
+{
+    const struct cap *cap = cap_find(e, a->ring, CAP_RING);
+
+    if (a->count > RING_KEYS)
+        return ERR_BAD_ARG;
+    bool readable = space_copy_in(e->root, p->keys, a->keys, a->count * sizeof p->keys[0]);
+    if (readable && !all_good(p->keys, a->count))
+        return ERR_BAD_ARG;
+    if (!cap)
+        return ERR_BAD_CAP;
+    if (!(cap->rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (!readable)
+        return ERR_BAD_USER;
+    p->ring = frame_memory(cap->base);
+    if (!p->ring->memory.parent)
+        return ERR_BAD_STATE;
+    return ring_keys_steal(p->ring, p->keys, a->count) ? ERR_IN_USE : ERR_OK;
+}
+
+int sys_ring_keys(struct thread *caller, const struct sys_ring_keys_args *a, word_t *result)
+{
+    struct keys_plan p;
+    enum err e = check_keys(caller->env, a, &p);
+
+    (void)result;
+    if (e == ERR_OK)
+        ring_set_keys(p.ring, p.keys, a->count);
+    return (int)e;
 }
 
 int sys_ring_kick(struct thread *caller, const struct sys_ring_kick_args *a, word_t *result)

@@ -112,7 +112,8 @@ void object_make(const struct object_place *p, enum frame_type type, uint16_t ow
 
 static bool has_range(unsigned kind)
 {
-    return kind == CAP_REGION || kind == CAP_FRAMES || kind == CAP_CPU || kind == CAP_EXTENT;
+    return kind == CAP_REGION || kind == CAP_FRAMES || kind == CAP_CPU || kind == CAP_EXTENT ||
+           kind == CAP_PORTS || kind == CAP_IRQ;
 }
 
 struct copy_plan {

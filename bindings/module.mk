@@ -1,4 +1,5 @@
 KERNEL += bindings/cap.c
+KERNEL += bindings/flow.c
 KERNEL += bindings/node.c
 KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c
@@ -7,6 +8,7 @@ KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_disk.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
+KERNEL += bindings/bind_irq.c
 KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
@@ -14,16 +16,23 @@ KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/disk_ring.c
 KERNEL += bindings/ring.c
+KERNEL += bindings/ring_keys.c
 KERNEL += bindings/sigma0.c
 
-HOST_TESTS += bind_ring
-bind_ring-needs := bindings/ring.c
+HOST_TESTS += bind_ring flow ring_keys
+bind_ring-needs := bindings/ring.c bindings/ring_keys.c bindings/flow.c
+ring_keys-needs := $(bind_ring-needs)
+flow-needs := bindings/flow.c
 
-GUEST_TESTS += ring no_nic
-ring-libs      := libos-net
-ring-boot      := net=user
-no_nic-sources := tests/qemu/ring.c
-no_nic-libs    := libos-net
+GUEST_TESTS += ring no_nic ring_keys ring_keys_smp
+$(foreach t,ring no_nic ring_keys ring_keys_smp,$(eval $(t)-libs := libos-net))
+ring-sources          := tests/qemu/ring.c tests/qemu/rig.c
+ring-boot             := net=user
+no_nic-sources        := $(ring-sources)
+ring_keys-sources     := tests/qemu/ring_keys.c tests/qemu/rig.c
+ring_keys-boot        := net=user
+ring_keys_smp-sources := $(ring_keys-sources)
+ring_keys_smp-boot    := net=user smp=2
 
 # The disk: on one CPU and on two, with none, and with one that takes no writes.
 GUEST_DISK   := disk disk_smp disk_ro no_disk

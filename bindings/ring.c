@@ -17,7 +17,6 @@ _Static_assert(RING_SLOTS <= 64 && RING_SLOTS <= 1u << SLOT_BITS, "slots fit a w
 _Static_assert(RING_PACKET_MAX == NIC_PACKET_MAX, "a ring's packet is the card's");
 
 static struct ring *rings[RINGS_MAX];
-static struct list filtered = {&filtered, &filtered};
 static uint32_t next_served; /* index of the ring that the card's room is offered to first */
 
 /* The owner's page: it may change at any time, so each word is read once. */
@@ -74,7 +73,6 @@ void ring_begin(struct ring *r, struct cap *frames, struct cap *notification)
         r->index++;
     ASSERT(r->index < RINGS_MAX);
     rings[r->index] = r;
-    list_init(&r->filtered);
     r->base = frames->base;
     r->count = frames->count;
     node_link(&frames->node, &r->memory);
@@ -86,11 +84,9 @@ void ring_set_filter(struct ring *r, struct cap *graft)
 {
     if (r->filter.parent)
         node_unlink(&r->filter);
-    list_remove(&r->filtered);
-    if (!graft)
-        return;
-    node_link(&graft->node, &r->filter);
-    list_insert(&filtered, &r->filtered);
+    r->filter_lost = false;
+    if (graft)
+        node_link(&graft->node, &r->filter);
 }
 
 /* Puts a packet into the next buffer that its owner posted. Buffers that cannot take it go back. */
@@ -120,27 +116,36 @@ static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
         tell_owner(r);
 }
 
+/* A filter can only refuse what a key has matched. */
 static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
 {
     const struct cap *c = parent_cap(&r->filter);
-    const struct graft *graft = frame_memory(c->base);
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
 
     store(&header_of(r)->rx_filtered, ++r->rx_filtered);
+    if (!c)
+        return !r->filter_lost;
+    const struct graft *graft = frame_memory(c->base);
     return graft_run(&graft->program, &context) != 0;
 }
 
 void hook_nic_received(const uint8_t *packet, uint32_t length)
 {
-    struct list *l;
+    const struct flow f = flow_read(packet, length, false);
+    uint64_t shown = 0; /* rings that two keys of theirs do not get it twice */
+    _Static_assert(RINGS_MAX <= 64, "rings fit a word of bits");
 
-    for (l = filtered.next; l != &filtered; l = l->next) {
-        struct ring *r = LIST_ITEM(l, struct ring, filtered);
-        if (r->memory.parent && filter_takes(r, packet, length)) {
-            deliver(r, packet, length);
+    for (struct ring_bound *b = NULL; (b = ring_bound_next(b, &f)) != NULL;) {
+        struct ring *r = b->ring;
+        if (shown >> r->index & 1)
+            continue;
+        shown |= (uint64_t)1 << r->index;
+        if (!filter_takes(r, packet, length))
+            continue;
+        deliver(r, packet, length);
+        if (!(b->key.flags & RING_KEY_COPY))
             return;
-        }
     }
 }
 
@@ -169,15 +174,26 @@ void hook_nic_sent(uint32_t cookie)
     tell_owner(r);
 }
 
+/* Copies what a packet begins with, and judges the copy. */
+static bool take_headers(struct ring *r, uint32_t at, uint64_t offset, uint32_t bytes)
+{
+    uint8_t mac[6];
+
+    nic_mac(mac);
+    memcpy(r->headers[at], (const uint8_t *)frame_memory(r->base) + offset, bytes);
+    const struct flow f = flow_read(r->headers[at], bytes, true);
+    return flow_bears_mac(r->headers[at], bytes, mac) && ring_may_send(r, &f);
+}
+
 /* Takes the next posted slot. False: the card has no room. */
 static bool take_slot(struct ring *r)
 {
     uint32_t at = r->tx_taken % RING_SLOTS;
     volatile struct ring_slot *slot = &header_of(r)->tx[at];
     uint64_t offset = slot->offset;
-    uint32_t length = slot->length;
-    bool good =
-        length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX && in_memory(r, offset, length);
+    uint32_t length = slot->length, head = length < FLOW_HEADERS ? length : FLOW_HEADERS;
+    bool good = length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX &&
+                in_memory(r, offset, length) && take_headers(r, at, offset, head);
 
     if (!good) {
         r->tx_taken++;
@@ -185,8 +201,11 @@ static bool take_slot(struct ring *r)
         tell_owner(r);
         return true;
     }
-    const struct nic_segment packet = {((paddr_t)r->base << PAGE_BITS) + offset, length};
-    if (!nic_send(&packet, 1, r->index << SLOT_BITS | at))
+    paddr_t own = ((paddr_t)frame_number(r) << PAGE_BITS) + offsetof(struct ring, headers[0]) +
+                  at * FLOW_HEADERS;
+    const struct nic_segment packet[] = {
+        {own, head}, {((paddr_t)r->base << PAGE_BITS) + offset + head, length - head}};
+    if (!nic_send(packet, length > head ? 2 : 1, r->index << SLOT_BITS | at))
         return false;
     r->tx_taken++;
     r->in_flight++;
@@ -237,16 +256,17 @@ static void drain(struct ring *r)
 
 void ring_drop(struct ring *r, struct node *n)
 {
-    if (n == &r->memory)
+    if (n == &r->memory) {
         drain(r);
+        ring_set_keys(r, NULL, 0);
+    }
     if (n == &r->filter)
-        list_remove(&r->filtered);
+        r->filter_lost = true;
     node_unlink(n);
 }
 
 void ring_destroy(struct ring *r)
 {
-    list_remove(&r->filtered);
     if (r->filter.parent)
         node_unlink(&r->filter);
     if (r->memory.parent)
@@ -268,5 +288,7 @@ const char *ring_check(const struct ring *r)
         return "G2: slots that have not finished are not those in flight";
     if (!r->memory.parent && r->in_flight)
         return "G3: a ring without memory has packets in flight";
-    return NULL;
+    if (!r->memory.parent && r->key_count)
+        return "G3: a ring without memory has keys";
+    return ring_keys_check(r);
 }

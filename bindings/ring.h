@@ -1,31 +1,41 @@
 /*
  * Rings: the network card bound to an environment's memory (exo/abi/ring.h). One frame each.
  *
- * A received packet goes to the first ring whose filter takes it, in the order in which the filters
- * were bound. A packet to send goes to the card from where it lies, so its frames must not change
- * hands before it has left: whoever takes them away waits for that, or stops the card.
+ * A received packet goes to the ring of the most specific key that matches it, of equals to that
+ * bound first, if the ring's filter takes it, too (exo/abi/ring.h). A packet to send is the ring's
+ * if its answer would be: what that is judged by is copied first, because its owner could change it
+ * afterwards. The rest goes to the card from where it lies, so its frames must not change hands
+ * before it has left: whoever takes them away waits for that, or stops the card.
  *
  * Invariants. ring_check() tests those of one ring and names the broken one.
  *   G1  rx_done, tx_taken and tx_done never run ahead of each other: tx_done <= tx_taken <=
  *       tx_done + RING_SLOTS, counted modulo 2^32
  *   G2  the slots between tx_done and tx_taken that have not finished are those in flight
- *   G3  a ring without memory has nothing in flight
+ *   G3  a ring without memory has nothing in flight and no keys
+ *   G4  the bound keys are in the order of the rule: no key is behind a less specific one
  *
  * Locking: the forest lock.
  */
 #pragma once
 
+#include "bindings/flow.h"
 #include "exo/abi/cap.h"
-#include "exo/abi/ring.h"
 #include "exo/base/list.h"
 
 #define RINGS_MAX 64u
 
+/* A key that is bound to the card. */
+struct ring_bound {
+    struct list link; /* of all of them */
+    struct ring *ring;
+    struct ring_key key;
+    uint32_t bits; /* key_bits() */
+};
+
 struct ring {
     struct node memory;   /* child of the frames' capability; no parent: it was taken back    */
-    struct node filter;   /* child of the graft's capability; no parent: receives nothing     */
+    struct node filter;   /* child of the graft's capability; no parent: there is none        */
     struct node notify;   /* child of a notification's capability; no parent: nobody is told  */
-    struct list filtered; /* rings with a filter, in the order of binding                    */
     uint32_t index;       /* in the card's table                                              */
     uint32_t base, count; /* frames; meaningful while `memory` has a parent                  */
     uint32_t rx_done;     /* free-running, the kernel's own copies of the header's counters   */
@@ -36,6 +46,10 @@ struct ring {
     uint32_t in_flight; /* packets in the card's hands                                      */
     uint64_t finished;  /* bit per slot: done, but an earlier one is not                    */
     bool waits;         /* more is posted than the card had room for                        */
+    bool filter_lost;   /* the filter's graft was taken back: receives nothing              */
+    uint32_t key_count;
+    struct ring_bound keys[RING_KEYS];
+    uint8_t headers[RING_SLOTS][FLOW_HEADERS]; /* what packets to send begin with           */
 };
 _Static_assert(offsetof(struct ring, memory) == NODE_AT_MEMORY, "node offsets are ABI");
 _Static_assert(offsetof(struct ring, filter) == NODE_AT_FILTER, "node offsets are ABI");
@@ -51,6 +65,19 @@ void ring_begin(struct ring *r, struct cap *frames, struct cap *notification);
 /* Makes `graft` the ring's filter, in place of the one it had; NULL: none. */
 void ring_set_filter(struct ring *r, struct cap *graft);
 
+/* Would one of the keys take packets from another ring whose key does not allow it? */
+bool ring_keys_steal(const struct ring *r, const struct ring_key *keys, uint32_t count);
+
+/* Binds the keys in place of those that the ring had. Pre: good ones; the ring has its memory. */
+void ring_set_keys(struct ring *r, const struct ring_key *keys, uint32_t count);
+
+/* The bound keys that match a packet, in the order of the rule; `last` NULL: the first. NULL: none.
+ */
+struct ring_bound *ring_bound_next(const struct ring_bound *last, const struct flow *f);
+
+/* May the ring send a packet that says `f`? */
+bool ring_may_send(const struct ring *r, const struct flow *f);
+
 /* Gives posted packets to the card as far as it has room; the rest follows by itself. Returns how
  * many slots were taken. Pre: the ring has its memory. */
 uint32_t ring_take(struct ring *r);
@@ -62,8 +89,11 @@ void ring_serve_card(void);
 void ring_destroy(struct ring *r);
 
 /* A binding that the ring holds (NODE_AT_MEMORY, NODE_AT_FILTER or NODE_AT_NOTIFY) is taken back;
- * unlinks `n`. Without its memory a ring is dead; without filter it receives nothing. */
+ * unlinks `n`. Without its memory a ring is dead; having lost its filter it receives nothing. */
 void ring_drop(struct ring *r, struct node *n);
 
-/* NULL when G1 to G3 hold, else a sentence that begins with the broken invariant's name. */
+/* NULL when G1 to G4 hold, else a sentence that begins with the broken invariant's name. */
 const char *ring_check(const struct ring *r);
+
+/* NULL when G4 holds for the keys of one ring, else the sentence. */
+const char *ring_keys_check(const struct ring *r);

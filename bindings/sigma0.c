@@ -21,6 +21,7 @@
 
 #define SIGMA0        1u /* its env number */
 #define SIGMA0_THREAD THREAD_FIRST
+#define CLOCK_PORTS   0x70u /* of the battery clock, which the kernel only reads at boot */
 
 static struct env *env;
 static struct cap *memory; /* the largest region: everything below is made from it */
@@ -143,6 +144,8 @@ static void give_devices(void)
     give(SLOT_MACHINE, CAP_MACHINE, rwg, 0, 1);
     give(SLOT_INSPECT, CAP_INSPECT, rwg, 0, 1);
     give(SLOT_NIC, CAP_NIC, rwg, 0, 1); /* without a card its use is NO_DEVICE */
+    give(SLOT_PORTS, CAP_PORTS, rwg, CLOCK_PORTS, 2);
+    give(SLOT_IRQ, CAP_IRQ, rwg, 0, IRQ_LINES);
     const struct kinfo *k = kinfo_get();
     give(SLOT_DISK, CAP_EXTENT, k->disk_read_only ? RIGHT_READ | RIGHT_GRANT : rwg, 0,
          k->disk_blocks); /* without a disk it is empty, and its use NO_DEVICE */

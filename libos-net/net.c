@@ -80,6 +80,44 @@ static enum err bind_filter(const void *object, size_t bytes)
     return e == ERR_OK ? exo_ring_filter(net.ring_slot, net.graft) : e;
 }
 
+#define IPV4      0x0800u
+#define ARP       0x0806u
+#define IPV4_ICMP 1u
+#define IPV4_TCP  6u
+
+/* Packets of this kind for `address`. */
+static struct ring_key key_for(uint32_t address, uint16_t ethertype, uint8_t protocol)
+{
+    return (struct ring_key){
+        .value = {.local = address, .ethertype = ethertype, .protocol = protocol},
+        .mask = {.local = UINT32_MAX,
+                 .ethertype = ethertype ? UINT16_MAX : 0,
+                 .protocol = protocol ? UINT8_MAX : 0},
+    };
+}
+
+/* Of an address that is shared by ports everybody hears ARP, and one answers echo requests. */
+static enum err bind_keys(const struct net_config *config)
+{
+    const uint32_t address = lwip_ntohl(net.address.addr);
+    struct ring_key keys[RING_KEYS] = {{.flags = RING_KEY_YIELD}};
+    uint32_t count = 1;
+
+    if (!config->dhcp && !config->tcp_port)
+        keys[0] = key_for(address, 0, 0);
+    if (!config->dhcp && config->tcp_port) {
+        count = 3;
+        keys[0] = key_for(address, ARP, 0);
+        keys[0].flags = RING_KEY_YIELD | RING_KEY_COPY;
+        keys[1] = key_for(address, IPV4, IPV4_ICMP);
+        keys[1].flags = RING_KEY_YIELD;
+        keys[2] = key_for(address, IPV4, IPV4_TCP);
+        keys[2].value.local_port = config->tcp_port;
+        keys[2].mask.local_port = UINT16_MAX;
+    }
+    return exo_ring_keys(net.ring_slot, (vaddr_t)keys, count);
+}
+
 static void log_address(struct netif *netif)
 {
     const uint8_t *a = (const uint8_t *)&netif_ip4_addr(netif)->addr;
@@ -131,8 +169,10 @@ enum err net_open(const struct net_config *config)
     enum err e = notify_new(&net.notification);
     if (e == ERR_OK)
         e = make_ring();
-    if (e == ERR_OK)
+    if (e == ERR_OK && config->filter)
         e = bind_filter(config->filter, config->filter_bytes);
+    if (e == ERR_OK)
+        e = bind_keys(config);
     return e == ERR_OK ? start_interface(config) : e;
 }
 

@@ -1,6 +1,7 @@
 /*
- * A program's own network: a ring on the network card, a filter that says which packets are its
- * own, and lwIP on top. One thread uses all of this and lwIP's raw API.
+ * A program's own network: a ring on the network card, keys that say which packets are its own, a
+ * filter that narrows them if it wants one, and lwIP on top. One thread uses all of this and lwIP's
+ * raw API.
  */
 #pragma once
 
@@ -10,9 +11,12 @@
 struct netif;
 
 struct net_config {
-    const void *filter; /* the packet filter: an eBPF object, in readable memory */
+    const void *filter; /* a packet filter: an eBPF object, in readable memory; NULL: none    */
     size_t filter_bytes;
-    bool dhcp; /* ask a DHCP server first; after NET_DHCP_PATIENCE take what follows     */
+    uint16_t tcp_port; /* 0: all packets of the address. Else of those that are not ARP or
+                          echo only those to this port, so that others can have other ports */
+    bool dhcp; /* ask a DHCP server first; after NET_DHCP_PATIENCE take what follows. The ring
+                  then gets all packets that are nobody else's, whatever tcp_port says     */
     const char *address; /* as in "10.0.2.15" */
     const char *mask;
     const char *gateway;
@@ -21,17 +25,17 @@ struct net_config {
 
 #define NET_DHCP_PATIENCE 3000u /* milliseconds */
 
-/* What fits QEMU's user network; the filter has to be filled in. */
+/* What fits QEMU's user network. */
 #define NET_CONFIG_USER                                                                            \
     {                                                                                              \
         .dhcp = true, .address = "10.0.2.15", .mask = "255.255.255.0", .gateway = "10.0.2.2",      \
         .hostname = "exo4"                                                                         \
     }
 
-/* Makes the ring, binds the filter and brings the interface up. Once. The address may come later
- * (netif_is_up tells, and the log). Pre: libos_setup().
- * BAD_ARG: an address cannot be read. NO_DEVICE: no network card. BAD_GRAFT: the filter was refused
- * (the log says why). BAD_CAP: the program was not given the card. NO_MEM. */
+/* Makes the ring, binds keys and filter and brings the interface up. Once. The address may come
+ * later (netif_is_up tells, and the log). Pre: libos_setup(). BAD_ARG: an address cannot be read.
+ * IN_USE: its packets are another ring's. NO_DEVICE: no network card. BAD_GRAFT: the filter was
+ * refused (the log says why). BAD_CAP: the program was not given the card. NO_MEM. */
 enum err net_open(const struct net_config *config);
 
 /* Serves what has arrived and what is due. When there was nothing, waits for it until `deadline`
@@ -45,7 +49,7 @@ slot_t net_notification(void);
 
 /* What the kernel counted for the ring. */
 struct net_figures {
-    uint32_t shown;    /* packets that the filter was shown                            */
+    uint32_t shown;    /* packets that a key matched                                   */
     uint32_t received; /* packets that it took and a buffer was there for              */
     uint32_t dropped;  /* packets that it took and no buffer was there for             */
     uint32_t sent;

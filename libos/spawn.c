@@ -221,11 +221,9 @@ static enum err give_all(const struct spawn_args *args, const struct spawn_child
         e = exo_cap_copy(child->env, SLOT_THREAD, child->thread, RIGHT_ALL, 0, 0);
     if (e == ERR_OK)
         e = exo_cap_copy(child->env, SLOT_IMAGE, child->image, RIGHT_ALL, 0, 0);
-    for (slot_t slot = SLOT_CPU; slot <= SLOT_ARCHIVE && e == ERR_OK; slot++)
+    for (slot_t slot = SLOT_CPU; slot < SLOT_FREE && e == ERR_OK; slot++)
         if (args->give & SPAWN_GIVE(slot))
             e = give(child, slot);
-    if (e == ERR_OK && args->give & SPAWN_GIVE(SLOT_DISK))
-        e = give(child, SLOT_DISK);
     if (e == ERR_OK && child->has_memory)
         e = exo_cap_copy(child->env, SLOT_MEMORY, SLOT_MEMORY, RIGHT_ALL, child->memory_first,
                          args->memory_frames);

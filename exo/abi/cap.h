@@ -41,6 +41,8 @@ enum cap_kind {
     CAP_GRAFT,        /* a checked program; base: its first frame                              */
     CAP_EXTENT,       /* blocks [base, base + count) of the disk (disk.h)                      */
     CAP_DISK_RING,    /* requests to the disk; base: its frame                                 */
+    CAP_PORTS,        /* I/O ports [base, base + count)                                        */
+    CAP_IRQ,          /* interrupt lines [base, base + count)                                  */
     CAP_KIND_COUNT
 };
 
@@ -50,8 +52,8 @@ struct cap {
     uint8_t rights;  /* set of RIGHT_*                                                         */
     uint16_t flags;  /* CAP_ORIGIN                                                             */
     uint32_t unused; /* 0                                                                      */
-    uint32_t base;   /* frame, CPU or block number; meaning by kind                            */
-    uint32_t count;  /* frames, CPUs or blocks; 1 where a kind has no range                    */
+    uint32_t base;   /* frame, CPU, block, port or line number; meaning by kind                */
+    uint32_t count;  /* of those; 1 where a kind has no range                                  */
 };
 _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
@@ -59,6 +61,8 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define CAPS_PER_FRAME  128u
 #define CAPTABLE_FRAMES 64u
 #define CAP_SLOTS       (CAPS_PER_FRAME * CAPTABLE_FRAMES)
+
+#define IRQ_LINES 16u /* of ISA devices */
 
 #define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
 #define NODE_AT_BOUND  16u   /* FRAME_THREAD: the notification bound to it                   */
@@ -83,9 +87,11 @@ enum {
     SLOT_MACHINE,
     SLOT_INSPECT,
     SLOT_NIC,
-    SLOT_ARCHIVE, /* CAP_FRAMES: the boot archive                 */
-    SLOT_IMAGE,   /* CAP_FRAMES: what it was loaded into          */
-    SLOT_MEMORY,  /* CAP_REGION: memory of its own                */
-    SLOT_DISK,    /* CAP_EXTENT: blocks of its own                */
+    SLOT_ARCHIVE,    /* CAP_FRAMES: the boot archive                 */
+    SLOT_IMAGE,      /* CAP_FRAMES: what it was loaded into          */
+    SLOT_MEMORY,     /* CAP_REGION: memory of its own                */
+    SLOT_DISK,       /* CAP_EXTENT: blocks of its own                */
+    SLOT_PORTS = 14, /* CAP_PORTS: of the battery clock             */
+    SLOT_IRQ,        /* CAP_IRQ: all lines                          */
     SLOT_FREE = 16
 };

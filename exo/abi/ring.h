@@ -12,7 +12,9 @@
 #define RING_PACKET_MAX 1514u /* bytes: Ethernet header and 1,500 bytes */
 
 #define RING_DONE 1u /* kernel: packet received, or sent                        */
-#define RING_BAD  2u /* kernel: offset or length outside the ring's frames      */
+#define RING_BAD                                                                                   \
+    2u /* kernel: offset or length outside the ring's frames, or a packet that is                  \
+          not the ring's to send                                          */
 
 struct ring_slot {
     uint64_t offset; /* of the buffer, bytes from the beginning of the ring's frames; the buffer
@@ -27,9 +29,38 @@ struct ring_header {
     uint32_t rx_done;     /* kernel: buffers filled (or refused), in order of posting         */
     uint32_t tx_done;     /* kernel: packets sent (or refused), in order of posting           */
     uint32_t rx_dropped;  /* kernel: packets lost because no buffer was posted                */
-    uint32_t rx_filtered; /* kernel: packets that the filter was shown                        */
+    uint32_t rx_filtered; /* kernel: packets that a key of the ring matched                   */
     uint64_t notify_bits; /* user: bits to raise when rx_done or tx_done moved                */
     struct ring_slot rx[RING_SLOTS];
     struct ring_slot tx[RING_SLOTS];
 };
 _Static_assert(sizeof(struct ring_header) <= PAGE_SIZE, "the header is one page");
+
+/* Whose packet it is: "local" is this machine's side, whichever way the packet goes. Host byte
+ * order. Of an ARP packet, the IPv4 addresses that it speaks of. */
+struct ring_flow {
+    uint32_t local, remote;           /* IPv4 addresses                                     */
+    uint16_t local_port, remote_port; /* of TCP and UDP; later fragments have none          */
+    uint16_t ethertype;
+    uint8_t protocol; /* of IPv4                                                            */
+    uint8_t unused;   /* 0                                                                  */
+};
+_Static_assert(sizeof(struct ring_flow) == 16, "a flow is two words");
+
+/*
+ * A key matches packets that have all fields in which `mask` has bits, and agree with `value` in
+ * those bits. The more bits, the more specific. Each packet goes to the ring of the most specific
+ * key that matches it, of equals to that bound first; a ring whose filter refuses it is passed
+ * over.
+ */
+struct ring_key {
+    struct ring_flow value; /* no bits that `mask` lacks                                      */
+    struct ring_flow mask;
+    uint32_t flags;  /* set of RING_KEY_*                                                     */
+    uint32_t unused; /* 0                                                                     */
+};
+
+#define RING_KEYS      4u /* of one ring, at most                                                 */
+#define RING_KEY_YIELD 1u /* other rings may bind more specific keys that match its packets */
+#define RING_KEY_COPY  2u /* what it gets, the next one that matches gets, too */
+#define RING_KEY_FLAGS (RING_KEY_YIELD | RING_KEY_COPY)

@@ -13,8 +13,10 @@ struct arch_msi {
  * interrupt was acknowledged. Panics when vectors run out. Boot only. */
 struct arch_msi arch_msi_alloc(void (*handler)(void));
 
-/* Routes ISA interrupt line `line` (0 to 15) to `handler`, edge-triggered. Boot only. */
+/* Routes ISA interrupt line `line` (0 to 15) to `handler`, edge-triggered. Once a line,
+ * under the forest lock. */
 void arch_isa_route(unsigned line, void (*handler)(void));
+bool arch_isa_routed(unsigned line);
 
 /* Turns this CPU's interrupt controller on; measures the timers, once, on the boot CPU. */
 void arch_irq_enable(void);

@@ -39,7 +39,7 @@ class Options:
     mem: str = "512M"
     icount: bool = False
     net: str = "none"        # none, user, tap:NAME
-    fwd: str = ""            # HOST:GUEST, comma-separated, each with an optional udp:
+    fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
@@ -57,10 +57,11 @@ def mem_bytes(text):
 
 def forwards(text):
     for rule in filter(None, re.split(r"[,\s]+", text)):
-        m = re.fullmatch(r"(?:(tcp|udp):)?(\d+):(\d+)", rule)
-        if not m or not all(0 < int(port) < 65536 for port in m.group(2, 3)):
-            raise Misuse(f"FWD={rule}: want HOSTPORT:GUESTPORT, such as 8080:80 or udp:7000:7")
-        yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-:{m[3]}"
+        m = re.fullmatch(r"(?:(tcp|udp):)?(\d+):(?:(\d+(?:\.\d+){3}):)?(\d+)", rule)
+        if not m or not all(0 < int(port) < 65536 for port in m.group(2, 4)):
+            raise Misuse(f"FWD={rule}: want HOSTPORT:GUESTPORT, such as 8080:80, udp:7000:7 or "
+                         "8081:10.0.2.16:80")
+        yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-{m[3] or ''}:{m[4]}"
 
 
 def net_arguments(net, fwd):
@@ -337,7 +338,7 @@ def add_options(parser):
     parser.add_argument("--mem", help="memory, such as 512M")
     parser.add_argument("--icount", help="1: count instructions instead of time")
     parser.add_argument("--net", help="user, tap:NAME or none")
-    parser.add_argument("--fwd", help="HOSTPORT:GUESTPORT,... with --net user")
+    parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
     parser.add_argument("--accel", help="tcg or kvm")
     parser.add_argument("--timeout", type=seconds, help="seconds")

@@ -1,8 +1,9 @@
 /*
  * An HTTP server: the files of the boot image, and a page about the system, on the program's own
- * network. `http [PORT] [dhcp]`; the port is 80 when none is given. The address is the one that the
- * filter graft was written for; with `dhcp` a server is asked for one, and a filter is used that
- * lets all packets in.
+ * network. `http [PORT] [ADDRESS | dhcp]`; the port is 80 when none is given, the
+ * address 10.0.2.15; with `dhcp` a server is asked for one. Of an address only the port is taken,
+ * so that several servers run side by side. On the web's two ports a filter graft keeps other
+ * packets out, too.
  */
 #include "libos-net/examples/http_files.h"
 #include "libos-net/examples/http_pages.h"
@@ -19,9 +20,9 @@
 
 #include <string.h>
 
-#define FILTER_OWN   ".exo4/filter_http.o"
-#define FILTER_ALL   ".exo4/filter_all.o"
+#define FILTER       ".exo4/filter_http.o"
 #define PORT         80u
+#define PORT_OTHER   8080u /* the second that the filter lets in */
 #define PAGE_SLACK   1024u /* bytes: figures grow while a page is written */
 #define PAGE_TRIES   3u
 #define INDEX        "index.html"
@@ -115,35 +116,42 @@ static int fail(const char *what, enum err e)
     return 1;
 }
 
-static enum err open_network(bool dhcp)
+/* `where`: an address, "dhcp", or NULL. */
+static enum err open_network(uint16_t port, const char *where)
 {
     struct net_config config = NET_CONFIG_USER;
     struct archive_entry filter;
-    enum err e = archive_find(&archive, dhcp ? FILTER_ALL : FILTER_OWN, &filter);
 
-    if (e != ERR_OK)
-        return e;
-    config.dhcp = dhcp;
-    config.filter = filter.data;
-    config.filter_bytes = filter.bytes;
+    config.dhcp = where && !strcmp(where, "dhcp");
+    config.tcp_port = port;
+    if (where && !config.dhcp)
+        config.address = where;
+    if (!config.dhcp && (port == PORT || port == PORT_OTHER)) {
+        enum err e = archive_find(&archive, FILTER, &filter);
+        if (e != ERR_OK)
+            return e;
+        config.filter = filter.data;
+        config.filter_bytes = filter.bytes;
+    }
     return net_open(&config);
 }
 
 int main(int argc, char **argv)
 {
     uint16_t port = argc > 1 ? read_port(argv[1]) : PORT;
+    const char *where = argc > 2 ? argv[2] : NULL;
     enum err e = libos_setup();
 
     if (e != ERR_OK)
         return fail("setting up", e);
-    if (port == 0 || argc > 3 || (argc == 3 && strcmp(argv[2], "dhcp") != 0)) {
-        log_line("use: http [PORT] [dhcp]; the port is a number from 1 to 65535");
+    if (port == 0 || argc > 3) {
+        log_line("use: http [PORT] [ADDRESS | dhcp]; the port is a number from 1 to 65535");
         return 2;
     }
     e = archive_map(&archive);
     if (e != ERR_OK)
         return fail("the boot archive", e);
-    e = open_network(argc == 3);
+    e = open_network(port, where);
     if (e != ERR_OK)
         return fail("the network", e);
     if (!http_serve(port))

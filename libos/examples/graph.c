@@ -73,7 +73,8 @@ const char *graph_kind_name(uint32_t kind)
         [CAP_CONSOLE] = "console",    [CAP_MACHINE] = "power",
         [CAP_INSPECT] = "inspect",    [CAP_NIC] = "network card",
         [CAP_RING] = "ring",          [CAP_GRAFT] = "graft",
-        [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring"};
+        [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring",
+        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }

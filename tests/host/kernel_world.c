@@ -106,6 +106,7 @@ static void power_on(void)
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;
     console_init();
+    irq_init();
     disk_ring_init();
     kip_init();
     mark_rest(FRAME_FREE);

@@ -28,3 +28,9 @@ timers_smp-boot    := smp=2
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
+
+# The battery clock ticks by the host's time.
+GUEST_TESTS     += irq irq_smp
+irq-sources     := tests/qemu/irq.c
+irq_smp-sources := $(irq-sources)
+irq_smp-boot    := smp=2

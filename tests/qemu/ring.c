@@ -3,73 +3,18 @@
  * the error that says so. */
 #include "exo/abi/batch.h"
 #include "exo/abi/graft.h"
-#include "libos-net/ring.h"
 #include "libos/archive.h"
 #include "libos/book.h"
-#include "libos/call.h"
-#include "libos/clock.h"
 #include "libos/libos.h"
 #include "libos/notify.h"
 #include "libos/region.h"
+#include "libos/slots.h"
 #include "libos/string.h"
-#include "libos/vm.h"
+#include "tests/qemu/rig.h"
 #include "tests/qemu/tap.h"
-
-#define BIT      ((word_t)1)
-#define PATIENCE ((uint64_t)500 * CLOCK_NS_PER_MS)
-#define ARP      42u /* bytes of a request */
 
 static struct archive archive;
 static struct archive_entry filter_http, filter_all;
-
-/* A ring with all that belongs to it. */
-struct rig {
-    slot_t slot, frames, notification;
-    struct ring ring;
-};
-
-static slot_t new_slot(void)
-{
-    slot_t slot = SLOT_NONE;
-
-    slot_take(&slot);
-    return slot;
-}
-
-/* A capability weaker than `src`, or for a part of its range. */
-static slot_t weaker(slot_t src, rights_t rights, uint32_t base, uint32_t count)
-{
-    slot_t slot = new_slot();
-
-    return exo_cap_copy(SLOT_ENV, slot, src, rights, base, count) == ERR_OK ? slot : SLOT_NONE;
-}
-
-static pfn_t free_frame(void)
-{
-    pfn_t frame = 0;
-
-    region_find(1, &frame);
-    return frame;
-}
-
-static enum err create(const struct rig *r, slot_t nic)
-{
-    return exo_ring_create(nic, SLOT_MEMORY, free_frame(), r->frames, r->notification, r->slot);
-}
-
-/* Memory and notification for a ring, in use by nobody yet. */
-static void prepare(struct rig *r)
-{
-    pfn_t first;
-    vaddr_t va = 0;
-
-    r->slot = new_slot();
-    notify_new(&r->notification);
-    region_frames(RING_FRAMES, &r->frames, &first);
-    vm_map_frames(r->frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
-    vm_populate(va, RING_FRAMES * PAGE_SIZE);
-    ring_begin(&r->ring, (void *)va, BIT);
-}
 
 static enum err load(const void *object, uint64_t bytes, uint32_t hook, slot_t region, slot_t dst,
                      struct graft_report *report)
@@ -164,66 +109,36 @@ static void test_other_errors(const struct rig *r, slot_t graft)
     slot_delete(weak);
 }
 
-/* Asks who has 10.0.2.2, as 10.0.2.15. */
-static void ask(struct rig *r)
+/* Everything that is nobody else's. */
+static enum err want_all(const struct rig *r)
 {
-    static const uint8_t request[ARP - 12] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
-    uint8_t *p = ring_send_buffer(&r->ring);
-    const uint8_t *mac = KINFO->nic_mac;
+    const struct ring_key all = {.flags = RING_KEY_YIELD};
 
-    memset(p, 0xff, 6);
-    memcpy(p + 6, mac, 6);
-    memcpy(p + 12, request, sizeof request);
-    memcpy(p + 22, mac, 6);
-    memcpy(p + 28, (const uint8_t[]){10, 0, 2, 15}, 4);
-    memcpy(p + 38, (const uint8_t[]){10, 0, 2, 2}, 4);
-    ring_send(&r->ring, ARP);
-}
-
-/* Waits for an answer. */
-static bool answered(struct rig *r)
-{
-    const uint64_t deadline = clock_deadline(PATIENCE);
-    uint32_t buffer, length;
-
-    do {
-        while (ring_receive(&r->ring, &buffer, &length)) {
-            const uint8_t *p = ring_rx_memory(&r->ring, buffer);
-            bool reply = length >= ARP && p[12] == 8 && p[13] == 6 && p[21] == 2 && p[31] == 2;
-            ring_rx_free(&r->ring, buffer);
-            if (reply)
-                return true;
-        }
-    } while (notify_until(r->notification, BIT, deadline, NULL) == ERR_OK);
-    return false;
-}
-
-static bool ask_and_hear(struct rig *r)
-{
-    ask(r);
-    return exo_ring_kick(r->slot) == ERR_OK && answered(r);
+    return exo_ring_keys(r->slot, (vaddr_t)&all, 1);
 }
 
 static void test_packets(struct rig *first, struct rig *second, slot_t http, slot_t all)
 {
     word_t taken = 0;
 
-    tap_ok(!ask_and_hear(first), "without a filter nothing arrives");
-    tap_is(first->ring.header->tx_done, 1, "but the question was sent");
     tap_is(exo_ring_filter(first->slot, http), ERR_OK, "bind a filter");
-    tap_ok(ask_and_hear(first), "now the answer arrives");
-    tap_is(exo_ring_filter(second->slot, all), ERR_OK, "another ring wants everything");
-    tap_ok(ask_and_hear(first), "the earlier binding keeps its packets");
+    tap_is(want_all(first), ERR_OK, "and a key");
+    tap_ok(rig_ask_and_hear(first), "the answer to a question arrives");
+    tap_is(exo_ring_filter(second->slot, all), ERR_OK, "another ring has a filter that takes all");
+    tap_is(want_all(second), ERR_OK, "and wants everything, too");
+    tap_ok(rig_ask_and_hear(first), "the earlier binding keeps its packets");
     tap_is(second->ring.header->rx_done, 0, "the later one sees none of them");
-    tap_is(exo_ring_filter(first->slot, SLOT_NONE), ERR_OK, "take the first filter away");
-    ask(first);
-    tap_is(exo_ring_kick_get(first->slot, &taken), ERR_OK, "ask again");
+    tap_is(exo_ring_keys(first->slot, 0, 0), ERR_OK, "take the first one's key away");
+    rig_ask(second, RIG_ADDRESS);
+    tap_is(exo_ring_kick_get(second->slot, &taken), ERR_OK, "the other asks");
     tap_is(taken, 1, "one packet was taken");
-    tap_ok(answered(second), "now the other ring hears the answer");
+    tap_ok(rig_hears(second), "now the other ring hears the answer");
+    tap_is(want_all(first), ERR_OK, "the first comes back, behind it");
+    tap_is(exo_ring_keys(second->slot, 0, 0) | want_all(second), ERR_OK, "and changes places");
 
     uint32_t at = first->ring.header->tx_posted % RING_SLOTS;
-    ask(first);
-    first->ring.header->tx[at].offset = RING_FRAMES * PAGE_SIZE - ARP + 1;
+    rig_ask(first, RIG_ADDRESS);
+    first->ring.header->tx[at].offset = RING_FRAMES * PAGE_SIZE - RIG_PACKET + 1;
     exo_ring_kick(first->slot);
     tap_is(first->ring.header->tx[at].state, RING_BAD, "a packet outside the frames is refused");
     first->ring.header->tx_posted += 1000;
@@ -235,34 +150,39 @@ static void test_packets(struct rig *first, struct rig *second, slot_t http, slo
 static void test_loss(struct rig *first, struct rig *second, slot_t http, slot_t all)
 {
     slot_delete(all);
-    ask(first);
-    exo_ring_kick(first->slot);
-    tap_ok(!answered(second), "a filter that was deleted takes nothing");
-    tap_is(exo_ring_filter(first->slot, http), ERR_OK, "bind the first filter again");
+    exo_ring_keys(first->slot, 0, 0);
+    tap_ok(!rig_ask_and_hear(second), "a filter that was deleted takes nothing");
+    tap_is(exo_ring_filter(second->slot, SLOT_NONE), ERR_OK, "take it away");
+    tap_ok(rig_ask_and_hear(second), "without filter the key takes all");
+    exo_ring_keys(second->slot, 0, 0);
+    tap_is(want_all(first), ERR_OK, "the first ring alone again");
     slot_delete(first->notification);
     notify_new(&first->notification); /* never raised: the ring does not know it */
-    ask(first);
+    rig_ask(first, RIG_ADDRESS);
     exo_ring_kick(first->slot);
-    answered(second); /* only waits */
-    tap_ok(answered(first), "without its notification a ring goes on in silence");
+    rig_hears(second); /* only waits */
+    tap_ok(rig_hears(first), "without its notification a ring goes on in silence");
 
     for (unsigned i = 0; i < RING_SLOTS / 2; i++)
-        ask(first);
+        rig_ask(first, RIG_ADDRESS);
     tap_is(exo_ring_kick(first->slot), ERR_OK, "many packets at once");
     tap_is(exo_cap_delete(first->frames), ERR_OK, "take the frames from under them");
     tap_is(exo_ring_kick(first->slot), ERR_BAD_STATE, "a ring without memory is dead");
+    tap_is(want_all(first), ERR_BAD_STATE, "and gets no keys");
     tap_is(exo_ring_filter(first->slot, SLOT_NONE), ERR_OK, "its filter can still be taken");
     tap_is(exo_cap_delete(first->slot), ERR_OK, "and it can be deleted");
 
+    want_all(second);
     for (unsigned i = 0; i < RING_SLOTS / 2; i++)
-        ask(second);
+        rig_ask(second, RIG_ADDRESS);
     exo_ring_kick(second->slot);
     tap_is(exo_cap_delete(second->slot), ERR_OK, "delete a ring with packets in flight");
     second->slot = new_slot();
-    ring_begin(&second->ring, second->ring.memory, BIT);
-    tap_is(create(second, SLOT_NIC), ERR_OK, "its frames serve a new one");
+    ring_begin(&second->ring, second->ring.memory, RIG_BIT);
+    tap_is(rig_create(second), ERR_OK, "its frames serve a new one");
     exo_ring_filter(second->slot, http);
-    tap_ok(ask_and_hear(second), "which sends and receives");
+    want_all(second);
+    tap_ok(rig_ask_and_hear(second), "which sends and receives");
 }
 
 static void test_table_of_rings(const struct rig *r)
@@ -291,20 +211,20 @@ int main(void)
         archive_find(&archive, ".exo4/filter_http.o", &filter_http) != ERR_OK ||
         archive_find(&archive, ".exo4/filter_all.o", &filter_all) != ERR_OK)
         return 1;
-    prepare(&first);
-    prepare(&second);
+    rig_prepare(&first);
+    rig_prepare(&second);
     if (!KINFO->nic_present) {
         tap_plan(1);
-        tap_is(create(&first, SLOT_NIC), ERR_NO_DEVICE, "a machine without a card");
+        tap_is(rig_create(&first), ERR_NO_DEVICE, "a machine without a card");
         return tap_done();
     }
 
     slot_t http = new_slot(), all = new_slot();
-    tap_plan(61);
+    tap_plan(66);
     test_graft_errors(http);
     test_create_errors(&first);
-    tap_is(create(&first, SLOT_NIC), ERR_OK, "make a ring");
-    tap_is(create(&second, SLOT_NIC), ERR_OK, "make another");
+    tap_is(rig_create(&first), ERR_OK, "make a ring");
+    tap_is(rig_create(&second), ERR_OK, "make another");
     tap_is(load_filter(&filter_all, all), ERR_OK, "load another filter");
     test_other_errors(&first, http);
     test_packets(&first, &second, http, all);

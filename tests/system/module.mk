@@ -3,6 +3,11 @@ PROGRAMS             += exec_program
 exec_program-sources := tests/system/exec_program.c
 exec_program-libs    := musl
 
+# Three web servers side by side, for test_owners.py.
+PROGRAMS       += owners
+owners-sources := tests/system/owners.c
+owners-libs    := libos
+
 # The guest of test_disk.py.
 PROGRAMS          += disk_life
 disk_life-sources := tests/system/disk_life.c

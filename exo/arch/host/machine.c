@@ -203,12 +203,6 @@ struct arch_msi arch_msi_alloc(void (*handler)(void))
     return (struct arch_msi){0};
 }
 
-void arch_isa_route(unsigned line, void (*handler)(void))
-{
-    (void)line;
-    (void)handler;
-}
-
 void arch_irq_enable(void)
 {
 }
@@ -280,8 +274,20 @@ int arch_console_get(unsigned port)
     return host.input && *host.input ? (uint8_t)*host.input++ : -1;
 }
 
+void arch_isa_route(unsigned line, void (*handler)(void))
+{
+    ASSERT(line < 16 && !host.isa[line]);
+    host.isa[line] = handler;
+}
+
+bool arch_isa_routed(unsigned line)
+{
+    return host.isa[line] != NULL;
+}
+
 void arch_console_listen(void (*handler)(void))
 {
+    arch_isa_route(4, handler);
     host.console = handler;
 }
 

@@ -40,6 +40,7 @@ struct host_machine {
     unsigned long spins;     /* waits for another CPU since the last progress     */
     bool off;                /* power                                             */
     void (*console)(void);   /* handler of port 1                                 */
+    void (*isa[16])(void);   /* handlers of interrupt lines; the console's is 4    */
     const char *input;       /* bytes that port 1 has yet to give; NULL: none     */
     char log[HOST_LOG_MAX];  /* what port 3 was sent; the rest is dropped         */
     uint32_t logged;

@@ -126,13 +126,22 @@ struct arch_msi arch_msi_alloc(void (*handler)(void))
     return (struct arch_msi){APIC_BASE | apic_id() << 12, vector_alloc(handler)};
 }
 
+#define ISA_LINES 16u
+static bool isa_routed[ISA_LINES];
+
+bool arch_isa_routed(unsigned line)
+{
+    return isa_routed[line];
+}
+
 /* The I/O APIC's redirection entries follow ISA numbering on every machine that we boot on. */
 void arch_isa_route(unsigned line, void (*handler)(void))
 {
     static volatile uint32_t *ioapic;
     unsigned vector = vector_alloc(handler);
 
-    ASSERT(line < 16);
+    ASSERT(line < ISA_LINES && !isa_routed[line]);
+    isa_routed[line] = true;
     if (!ioapic)
         ioapic = arch_map_device(IOAPIC_BASE, 4096);
     ioapic[0] = 0x11 + 2 * line;

@@ -20,6 +20,14 @@ int sys_ring_filter(struct thread *caller, const struct sys_ring_filter_args *a,
     return ERR_BAD_CAP;
 }
 
+int sys_ring_keys(struct thread *caller, const struct sys_ring_keys_args *a, word_t *result)
+{
+    (void)caller;
+    (void)a;
+    (void)result;
+    return ERR_BAD_CAP;
+}
+
 int sys_ring_kick(struct thread *caller, const struct sys_ring_kick_args *a, word_t *result)
 {
     (void)caller;

@@ -1,0 +1,35 @@
+/*
+ * Flows and keys: what of a packet decides whose it is (exo/abi/ring.h). Pure: it looks at nothing
+ * but its arguments.
+ */
+#pragma once
+
+#include "exo/abi/ring.h"
+
+/* Bytes of a packet that a flow may come from when the sender's side is checked: Ethernet, IPv4
+ * with one word of options, and ports; or Ethernet and ARP. */
+#define FLOW_HEADERS 48u
+
+/* What a packet says, and which of it: a field that it lacks is 0 in both. */
+struct flow {
+    struct ring_flow value;
+    struct ring_flow has; /* all bits of the fields that are there */
+};
+
+/* Reads the first `bytes` bytes of a packet, each at most once. `sent`: it leaves this machine. */
+struct flow flow_read(const uint8_t *packet, uint32_t bytes, bool sent);
+
+/* May a packet that begins with these bytes leave a card whose address is `mac`? It must bear the
+ * address, in the Ethernet header and in ARP. */
+bool flow_bears_mac(const uint8_t *packet, uint32_t bytes, const uint8_t mac[6]);
+
+/* Is the key one that the ABI allows? */
+bool key_is_good(const struct ring_key *k);
+
+bool key_matches(const struct ring_key *k, const struct flow *f);
+
+/* Could one packet match both? */
+bool key_overlaps(const struct ring_key *a, const struct ring_key *b);
+
+/* How specific it is: the bits of its mask. */
+unsigned key_bits(const struct ring_key *k);

@@ -1,0 +1,218 @@
+/*
+ * A world for tests of packet rings: the card, the forest and the grafts are fakes that live here.
+ * Included once by a test.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "bindings/graft.h"
+#include "bindings/node.h"
+#include "bindings/notification.h"
+#include "bindings/ring.h"
+#include "exo/abi/graft.h"
+#include "exo/io/nic.h"
+#include "exo/mem/frame.h"
+#include "grafts/interp.h"
+
+#define FRAMES 64u
+#define BITS   6u
+
+static _Alignas(4096) uint8_t memory[FRAMES][PAGE_SIZE];
+
+void *frame_memory(pfn_t n)
+{
+    assert_true(n < FRAMES);
+    return memory[n];
+}
+
+pfn_t frame_number(const void *at)
+{
+    return (pfn_t)((size_t)((const uint8_t *)at - memory[0]) / PAGE_SIZE);
+}
+
+/* Names of nodes are 1 + offsets into `caps` and `memory`, divided by 16. */
+static struct cap caps[64];
+
+struct node *node_at(node_t name)
+{
+    if (!name)
+        return NULL;
+    return name < 1000 ? (struct node *)(void *)caps + (name - 1)
+                       : (struct node *)(void *)memory + (name - 1000);
+}
+
+node_t node_name(const struct node *n)
+{
+    const char *at = (const char *)n;
+
+    if (at >= (const char *)caps && at < (const char *)(caps + 64))
+        return (node_t)(1 + (at - (const char *)caps) / 16);
+    return (node_t)(1000 + (at - (const char *)memory) / 16);
+}
+
+/* A child that is linked twice, or unlinked without being linked, is a bug of the caller. */
+void node_link(struct node *parent, struct node *child)
+{
+    assert_int_equal(child->parent, 0);
+    child->parent = node_name(parent);
+    parent->child++;
+}
+
+void node_unlink(struct node *n)
+{
+    assert_int_not_equal(n->parent, 0);
+    node_at(n->parent)->child--;
+    *n = (struct node){0};
+}
+
+/* The card: remembers what it was given and finishes it when told to. */
+static struct {
+    struct nic_segment heads[256], packets[256]; /* the copied front, and what follows */
+    uint32_t cookies[256];
+    unsigned given, finished, room, flushes, restarts;
+    bool eager; /* nic_poll finishes everything */
+} card;
+
+bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+{
+    assert_in_range(count, 1, 2);
+    assert_int_equal(segments[0].length, count == 2 ? FLOW_HEADERS : segments[0].length);
+    if (card.given - card.finished >= card.room)
+        return false;
+    card.heads[card.given] = segments[0];
+    card.packets[card.given] = segments[count - 1];
+    card.cookies[card.given++] = cookie;
+    return true;
+}
+
+void nic_mac(uint8_t mac[6])
+{
+    memset(mac, 0, 6);
+}
+
+void nic_flush(void)
+{
+    card.flushes++;
+}
+
+static inline void card_finishes(void)
+{
+    assert_true(card.finished < card.given);
+    hook_nic_sent(card.cookies[card.finished++]);
+}
+
+void nic_poll(void)
+{
+    while (card.eager && card.finished < card.given)
+        card_finishes();
+}
+
+void nic_restart(void)
+{
+    card.restarts++;
+    while (card.finished < card.given)
+        card_finishes();
+}
+
+static uint64_t raised;
+static unsigned raises;
+
+void notification_raise(struct notification *n, uint64_t bits)
+{
+    assert_ptr_equal(n, memory[9]);
+    raised |= bits;
+    raises++;
+}
+
+/* A "graft" takes packets whose first byte is its `steps`; 255 takes all. */
+uint64_t graft_run(const struct graft_program *p, void *context)
+{
+    const struct graft_packet *packet = context;
+
+    assert_int_equal(packet->data_end - packet->data, packet->length);
+    return p->steps == 255 || *(const uint8_t *)(uintptr_t)packet->data == p->steps;
+}
+
+/* All packets that are nobody else's. */
+static const struct ring_key wild = {.flags = RING_KEY_YIELD};
+
+/* Ring i: object in frame i, memory in frames 10 + 4 i to 13 + 4 i, graft in frame 50 + i. */
+enum { CAP_MEMORY_0 = 0, CAP_GRAFT_0 = 20, CAP_NOTIFY = 40 };
+
+static inline struct ring *ring(unsigned i)
+{
+    return (struct ring *)(void *)memory[i];
+}
+
+static inline struct ring_header *header(unsigned i)
+{
+    return (struct ring_header *)(void *)memory[10 + 4 * i];
+}
+
+static inline void make(unsigned i, uint32_t takes)
+{
+    struct cap *frames = &caps[CAP_MEMORY_0 + i], *graft = &caps[CAP_GRAFT_0 + i];
+
+    *frames = (struct cap){.kind = CAP_FRAMES, .base = 10 + 4 * i, .count = 4};
+    *graft = (struct cap){.kind = CAP_GRAFT, .base = 50 + i, .count = 1};
+    caps[CAP_NOTIFY].kind = CAP_NOTIFICATION;
+    caps[CAP_NOTIFY].base = 9;
+    ((struct graft *)(void *)memory[50 + i])->program.steps = takes;
+    assert_true(ring_has_room());
+    ring_begin(ring(i), frames, &caps[CAP_NOTIFY]);
+    ring_set_filter(ring(i), graft);
+    ring_set_keys(ring(i), &wild, 1);
+    header(i)->notify_bits = BITS;
+}
+
+static inline int fresh(void **state)
+{
+    (void)state;
+    memset(memory, 0, sizeof memory);
+    memset(caps, 0, sizeof caps);
+    memset(&card, 0, sizeof card);
+    card.room = 256;
+    raised = raises = 0;
+    make(0, 1);
+    return 0;
+}
+
+static inline void drop(unsigned i)
+{
+    ring_destroy(ring(i));
+    assert_int_equal(caps[CAP_MEMORY_0 + i].node.child, 0);
+    assert_int_equal(caps[CAP_GRAFT_0 + i].node.child, 0);
+    memset(memory[i], 0, PAGE_SIZE);
+}
+
+static inline int end(void **state)
+{
+    (void)state;
+    assert_null(ring_check(ring(0)));
+    drop(0);
+    return 0;
+}
+
+static inline void post_rx(unsigned i, uint64_t offset, uint32_t length)
+{
+    header(i)->rx[header(i)->rx_posted++ % RING_SLOTS] = (struct ring_slot){offset, length, 0};
+}
+
+static inline void post_tx(unsigned i, uint64_t offset, uint32_t length)
+{
+    header(i)->tx[header(i)->tx_posted++ % RING_SLOTS] = (struct ring_slot){offset, length, 0};
+}
+
+static inline void arrives(uint8_t kind, uint32_t length)
+{
+    uint8_t *packet = malloc(length);
+
+    memset(packet, kind, length);
+    hook_nic_received(packet, length);
+    free(packet);
+}

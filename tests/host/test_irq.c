@@ -1,0 +1,103 @@
+/* Port ranges and interrupt lines through the calls: refusals, delivery, and that a binding ends
+ * with either capability. */
+#include "tests/host/kernel_world.h"
+
+#include "bindings/cap.h"
+#include "bindings/notification.h"
+
+#define NOTE    40u
+#define ONLY_IN 41u /* a notification to wait for only */
+#define READER  42u /* ports to read, lines to look at */
+#define LINES   43u /* lines 3 and 4                   */
+#define PORT    0x70u
+#define BITS    6u
+
+static int set_up(void **state)
+{
+    world_begin(state);
+    OK(BOSS(notification_create, REGION, PFN_ANY, NOTE));
+    OK(BOSS(cap_copy, SLOT_ENV, ONLY_IN, NOTE, RIGHT_READ, 0, 0));
+    OK(BOSS(cap_copy, SLOT_ENV, READER, SLOT_PORTS, RIGHT_READ, 0, 0));
+    OK(BOSS(cap_copy, SLOT_ENV, LINES, SLOT_IRQ, RIGHT_WRITE, 3, 2));
+    return 0;
+}
+
+static struct notification *note(void)
+{
+    return frame_memory(cap_slot(world.boss->env, NOTE)->base);
+}
+
+static void a_refused_call_changes_nothing(void **state)
+{
+    (void)state;
+    struct thread *b = world.boss;
+
+    REFUSED(ERR_BAD_ARG, b, port_read, SLOT_PORTS, PORT, 0);
+    REFUSED(ERR_BAD_ARG, b, port_read, SLOT_PORTS, PORT, 8);
+    REFUSED(ERR_BAD_ARG, b, port_read, SLOT_PORTS, PORT + 2, 1);
+    REFUSED(ERR_BAD_ARG, b, port_read, SLOT_PORTS, PORT + 1, 2);
+    REFUSED(ERR_BAD_ARG, b, port_read, SLOT_PORTS, UINT32_MAX, 1);
+    REFUSED(ERR_BAD_CAP, b, port_read, SLOT_IRQ, PORT, 1);
+    REFUSED(ERR_BAD_ARG, b, port_write, SLOT_PORTS, PORT, 1, 0x100);
+    REFUSED(ERR_BAD_ARG, b, port_write, SLOT_PORTS, PORT, 2, 0x10000);
+    REFUSED(ERR_BAD_CAP, b, port_write, SLOT_NONE, PORT, 1, 0);
+    REFUSED(ERR_NO_RIGHT, b, port_write, READER, PORT, 1, 0);
+    REFUSED(ERR_BAD_ARG, b, irq_bind, SLOT_IRQ, 8, NOTE, 0);
+    REFUSED(ERR_BAD_ARG, b, irq_bind, SLOT_IRQ, IRQ_LINES, NOTE, BITS);
+    REFUSED(ERR_BAD_ARG, b, irq_bind, LINES, 2, NOTE, BITS);
+    REFUSED(ERR_BAD_CAP, b, irq_bind, SLOT_PORTS, 8, NOTE, BITS);
+    REFUSED(ERR_BAD_CAP, b, irq_bind, SLOT_IRQ, 8, LINES, BITS);
+    REFUSED(ERR_NO_RIGHT, b, irq_bind, SLOT_IRQ, 8, ONLY_IN, BITS);
+    REFUSED(ERR_IN_USE, b, irq_bind, LINES, 4, NOTE, BITS); /* the console's */
+}
+
+static void a_line_raises_its_bits(void **state)
+{
+    (void)state;
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    host.isa[3]();
+    assert_int_equal(note()->raised, BITS);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS);
+    OK(BOSS(irq_bind, SLOT_IRQ, 3, SLOT_NONE, 0));
+    note()->raised = 0;
+    host.isa[3]();
+    assert_int_equal(note()->raised, 0);
+}
+
+static void a_binding_ends_with_either_capability(void **state)
+{
+    (void)state;
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    OK(BOSS(cap_delete, LINES));
+    host.isa[3]();
+    assert_int_equal(note()->raised, 0);
+    OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS));
+    OK(BOSS(cap_delete, NOTE));
+    host.isa[3](); /* nobody is told, and nothing that went is touched */
+    OK(BOSS(notification_create, REGION, PFN_ANY, NOTE));
+    OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS << 1));
+    host.isa[3]();
+    assert_int_equal(note()->raised, BITS << 1);
+}
+
+static void ports_answer(void **state)
+{
+    (void)state;
+    OK(BOSS(port_read, READER, PORT, 1));
+    assert_int_equal(world.result, 0xff); /* the simulated machine has no device there */
+    OK(BOSS(port_read, SLOT_PORTS, PORT, 2));
+    assert_int_equal(world.result, 0xffff);
+    OK(BOSS(port_write, SLOT_PORTS, PORT, 1, 0xff));
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, set_up, world_end)
+    const struct CMUnitTest tests[] = {
+        T(a_refused_call_changes_nothing),
+        T(a_line_raises_its_bits),
+        T(a_binding_ends_with_either_capability),
+        T(ports_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
