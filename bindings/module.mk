@@ -8,6 +8,7 @@ KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
 KERNEL += bindings/bind_ring.c
+KERNEL += bindings/bind_revoke.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/ring.c
 KERNEL += bindings/sigma0.c

@@ -321,6 +321,13 @@ void cap_destroy(struct cap *c)
     drop_cap(c);
 }
 
+void cap_shrink(struct cap *c, uint32_t keep)
+{
+    ASSERT(c->kind == CAP_FRAMES && !c->node.child && keep > 0 && keep < c->count);
+    frames_give(c->base + keep, c->count - keep);
+    c->count = keep;
+}
+
 void revoke_all(struct node *n, bool itself)
 {
     while (!take_steps(n, itself, STEPS))

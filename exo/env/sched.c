@@ -10,6 +10,7 @@
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
+#include "exo/env/upcall.h"
 
 #define QUEUED(link) LIST_ITEM(link, struct thread, queue)
 
@@ -241,10 +242,8 @@ static struct thread *idle(struct cpu *c)
     return choose(c);
 }
 
-void sched_leave(void)
+static void leave_chosen(struct cpu *c)
 {
-    struct cpu *c = cpu_this();
-
     if (!c->choose && c->current)
         return;
     c->choose = false;
@@ -258,6 +257,15 @@ void sched_leave(void)
         queue_take(c, t);
         t->state = THREAD_RUNNING;
     }
+}
+
+void sched_leave(void)
+{
+    struct cpu *c = cpu_this();
+
+    leave_chosen(c);
+    if (c->current->posted)
+        upcall_deliver_posted(c->current);
 }
 
 /* A thread of this CPU that is ready and in no queue? */

@@ -37,6 +37,7 @@ struct thread {
     uint8_t state; /* enum thread_state                                         */
     uint8_t priority;
     struct list queue;      /* ready queue, or the waiters of a notification             */
+    uint32_t posted;        /* bit u: upcall u is to be delivered                        */
     struct list env_link;   /* the env's threads                                         */
     struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
     uint64_t deadline;

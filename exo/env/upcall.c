@@ -1,6 +1,7 @@
 /* Upcalls. */
 #include "exo/env/upcall.h"
 
+#include "exo/env/cpu.h"
 #include "exo/env/thread.h"
 
 static unsigned class_of(enum upcall u)
@@ -33,4 +34,39 @@ bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t e
     thread_regs(t)->rsp = stack;
     thread_regs(t)->rflags = FLAGS_DEFAULT;
     return true;
+}
+
+struct post {
+    struct thread *thread;
+    enum upcall upcall;
+};
+
+static void post_here(void *argument)
+{
+    const struct post *p = argument;
+    struct cpu *c = cpu_this();
+    volatile struct utcb_exo *x = thread_exo(p->thread);
+
+    p->thread->posted |= 1u << p->upcall;
+    x->pending |= 1u << p->upcall;
+    if (c->current == p->thread)
+        c->choose = true;
+}
+
+void upcall_post(struct thread *t, enum upcall u)
+{
+    struct post p = {t, u};
+
+    cpu_call(t->cpu, post_here, &p);
+}
+
+void upcall_deliver_posted(struct thread *t)
+{
+    for (unsigned u = 0; u < UPCALL_COUNT; u++) {
+        if (!(t->posted >> u & 1) || !upcall_deliver(t, u, 0, 0, 0))
+            continue;
+        t->posted &= ~(1u << u);
+        thread_exo(t)->pending &= ~(uint64_t)(1u << u);
+        return;
+    }
 }

@@ -9,3 +9,10 @@ struct thread;
  * changed, when the entry is 0 or not the user's, or the class is masked. */
 bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t error,
                     uint64_t address);
+
+/* Lets `t`, on any CPU, take upcall `u` when it next leaves to the user; until then the bit in its
+ * UTCB's `pending` is set. An entry that is 0 or masked is looked at again at each leaving. */
+void upcall_post(struct thread *t, enum upcall u);
+
+/* Delivers one posted upcall to `t`, which is about to leave to the user, if one can be. */
+void upcall_deliver_posted(struct thread *t);
