@@ -15,7 +15,8 @@
 #include "exo/env/upcall.h"
 #include "exo/mem/frame.h"
 
-#define SCAN_STEPS 4096u /* positions and nodes looked at before interrupts are let in */
+#define APPEND_TRIES 4u
+#define SCAN_STEPS   4096u /* positions and nodes looked at before interrupts are let in */
 
 /* One thing that counts: its node, and how much of the kind it is. */
 struct holding {
@@ -140,17 +141,28 @@ static void tell_ask(const struct env *e, uint32_t count)
     upcall_post(t, UPCALL_REVOKE);
 }
 
+/* The reader of the vector empties it at any time, on any CPU: the count goes from what it was when
+ * the word was written, or the word is written again. An owner that never lets it be loses the
+ * word. */
+static void append(volatile struct utcb_exo *x, uint64_t word)
+{
+    for (unsigned tries = 0; tries < APPEND_TRIES; tries++) {
+        uint64_t at = x->repossessed_count;
+        if (at < REPOSSESSED_MAX)
+            x->repossessed[at] = word;
+        if (__atomic_compare_exchange_n(&x->repossessed_count, &at, at + 1, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+            return;
+    }
+}
+
 static void tell_taken(const struct env *e, uint32_t kind, uint32_t position)
 {
     struct thread *t = listener(e);
 
     if (!t)
         return;
-    volatile struct utcb_exo *x = thread_exo(t);
-    uint64_t at = x->repossessed_count;
-    if (at < REPOSSESSED_MAX)
-        x->repossessed[at] = REPOSSESSED(kind, position);
-    x->repossessed_count = at + 1;
+    append(thread_exo(t), REPOSSESSED(kind, position));
     upcall_post(t, UPCALL_RECLAIMED);
 }
 

@@ -47,6 +47,8 @@ static void post_here(void *argument)
     struct cpu *c = cpu_this();
     volatile struct utcb_exo *x = thread_exo(p->thread);
 
+    if (x->entry[p->upcall] == 0)
+        return;
     p->thread->posted |= 1u << p->upcall;
     x->pending |= 1u << p->upcall;
     if (c->current == p->thread)

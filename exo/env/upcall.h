@@ -11,7 +11,7 @@ bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t e
                     uint64_t address);
 
 /* Lets `t`, on any CPU, take upcall `u` when it next leaves to the user; until then the bit in its
- * UTCB's `pending` is set. An entry that is 0 or masked is looked at again at each leaving. */
+ * UTCB's `pending` is set. Nothing happens when the entry is 0. */
 void upcall_post(struct thread *t, enum upcall u);
 
 /* Delivers one posted upcall to `t`, which is about to leave to the user, if one can be. */

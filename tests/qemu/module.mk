@@ -18,3 +18,12 @@ fuzz_smp-boot    := smp=2
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
+
+# Revocation: three library OSes beside the test on one CPU, then on the other of two.
+GUEST_TESTS        += revoke revoke_smp
+revoke-sources     := $(addprefix tests/qemu/,revoke.c revoke_child.c guest.c $(ARCH)/blobs.S)
+revoke-libs        := libos-net
+revoke-boot        := net=user icount=1
+revoke_smp-sources := $(revoke-sources)
+revoke_smp-libs    := libos-net
+revoke_smp-boot    := net=user smp=2
