@@ -19,6 +19,14 @@ int sys_null(struct thread *caller, const struct sys_null_args *a, word_t *resul
     return ERR_OK;
 }
 
+/* Who has the first frame of [base, base + count) that is not free. */
+static word_t name_owner(pfn_t base, uint32_t count)
+{
+    pfn_t n = frame_first_used(base, base + count);
+
+    return n | (word_t)frame_of(n)->owner << 32;
+}
+
 int sys_frames_alloc(struct thread *caller, const struct sys_frames_alloc_args *a, word_t *result)
 {
     struct object_place p;
@@ -26,6 +34,41 @@ int sys_frames_alloc(struct thread *caller, const struct sys_frames_alloc_args *
     if (a->count == 0)
         return ERR_BAD_ARG;
     enum err e = object_check(caller->env, a->region, a->base, a->count, a->dst, true, &p);
+    if (e == ERR_IN_USE && cap_slot(caller->env, a->dst)->kind == CAP_NONE)
+        *result = name_owner(a->base, a->count);
+    if (e != ERR_OK)
+        return (int)e;
+    object_make(&p, FRAME_MEMORY, caller->env->number, CAP_FRAMES);
+    *result = p.base;
+    return ERR_OK;
+}
+
+static enum err check_find(const struct env *e, const struct sys_frames_find_args *a,
+                           struct object_place *place)
+{
+    struct cap *r = cap_find(e, a->region, CAP_REGION), *dst = cap_slot(e, a->dst);
+    pfn_t low = (pfn_t)a->range, end = (pfn_t)(a->range >> 32);
+
+    if (a->count == 0 || low >= end || a->align > FRAME_ALIGN_MAX || a->colours == 0 || !dst)
+        return ERR_BAD_ARG;
+    if (!r)
+        return ERR_BAD_CAP;
+    if (dst->kind != CAP_NONE)
+        return ERR_IN_USE;
+    if (low < r->base)
+        low = r->base;
+    if (end > r->base + r->count)
+        end = r->base + r->count;
+    *place = (struct object_place){
+        r, dst, frame_find_like(low, end, a->count, a->align, a->colours), a->count};
+    return place->base == PFN_ANY ? ERR_NO_MEM : ERR_OK;
+}
+
+int sys_frames_find(struct thread *caller, const struct sys_frames_find_args *a, word_t *result)
+{
+    struct object_place p;
+    enum err e = check_find(caller->env, a, &p);
+
     if (e != ERR_OK)
         return (int)e;
     object_make(&p, FRAME_MEMORY, caller->env->number, CAP_FRAMES);

@@ -3,6 +3,7 @@
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 
@@ -35,13 +36,12 @@ static void copy_message(struct regs *to, const struct regs *from)
     to->rax = rax;
 }
 
-static void enter(struct thread *callee, struct thread *caller)
+static void enter(struct thread *callee, const struct thread *caller)
 {
     volatile struct utcb_exo *x = thread_exo(callee);
     struct regs *r = thread_regs(callee);
     uint64_t entry = x->entry[UPCALL_PCT], stack = x->pct_stack;
 
-    copy_message(r, thread_regs(caller));
     /* Another CPU may have changed the words since they were checked: then they fault at 0. */
     r->rip = entry < USER_TOP ? entry : 0;
     r->rsp = stack <= USER_TOP ? stack : 0;
@@ -75,6 +75,7 @@ int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_
         return (int)e;
     caller->pct_callee = callee;
     callee->pct_caller = caller;
+    copy_message(thread_regs(callee), thread_regs(caller));
     enter(callee, caller);
     transfer(caller, THREAD_PCT_CALLING, callee);
     return CALL_NO_REPLY;
@@ -88,6 +89,7 @@ int sys_pct_send(struct thread *caller, const struct sys_pct_send_args *a, word_
     (void)result;
     if (e != ERR_OK)
         return (int)e;
+    copy_message(thread_regs(callee), thread_regs(caller));
     enter(callee, caller);
     sched_wake(callee);
     sched_handoff(callee);
@@ -110,4 +112,40 @@ int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, w
     thread_regs(client)->rax = ERR_OK;
     transfer(caller, THREAD_PCT_IDLE, client);
     return CALL_NO_REPLY;
+}
+
+word_t hook_pct_call(word_t slot)
+{
+    struct cpu *c = cpu_this();
+    struct thread *caller = c->current, *callee;
+
+    if (c->choose || slot != (slot_t)slot)
+        return 0;
+    forest_lock();
+    enum err e = check_transfer(caller, (slot_t)slot, &callee);
+    forest_unlock();
+    if (e != ERR_OK)
+        return 0;
+    c->info->entries++;
+    caller->pct_callee = callee;
+    callee->pct_caller = caller;
+    enter(callee, caller);
+    caller->state = THREAD_PCT_CALLING;
+    sched_direct(c, callee);
+    return 1 + caller->global_id;
+}
+
+word_t hook_pct_return(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *callee = c->current, *client = callee->pct_caller;
+
+    if (c->choose || !client)
+        return 0;
+    c->info->entries++;
+    callee->pct_caller = NULL;
+    client->pct_callee = NULL;
+    callee->state = THREAD_PCT_IDLE;
+    sched_direct(c, client);
+    return 1 + ERR_OK;
 }

@@ -112,7 +112,7 @@ void object_make(const struct object_place *p, enum frame_type type, uint16_t ow
 
 static bool has_range(unsigned kind)
 {
-    return kind == CAP_REGION || kind == CAP_FRAMES || kind == CAP_CPU;
+    return kind == CAP_REGION || kind == CAP_FRAMES || kind == CAP_CPU || kind == CAP_EXTENT;
 }
 
 struct copy_plan {

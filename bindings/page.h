@@ -25,6 +25,13 @@ void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rig
  * not. */
 void page_restrict(pte_t *e, rights_t rights);
 
+/* What a binding may have now: what it was made with, as far as the page it comes from has it. */
+rights_t page_most(const pte_t *e);
+
+/* Ends a binding, at once when nothing is derived from it, else through revocation. Translations of
+ * its own space are invalidated in the second case only. */
+void page_take(pte_t *e);
+
 /* Puts a page table that lies in `frame` (three frames, taken) into the entry `e` of `level + 1`.
  */
 void table_show(pte_t *e, struct node *parent, uint32_t frame, unsigned level);

@@ -3,6 +3,7 @@
 #include "bindings/revoke.h"
 
 #include "bindings/cap.h"
+#include "bindings/disk_ring.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/ring.h"
@@ -184,6 +185,9 @@ static void destroy_object(const struct cap *c)
     case CAP_RING:
         ring_destroy(frame_memory(c->base));
         break;
+    case CAP_DISK_RING:
+        disk_ring_destroy(frame_memory(c->base));
+        break;
     default:
         break;
     }
@@ -275,6 +279,9 @@ static void drop(struct node *n)
         break;
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);
+        break;
+    case FRAME_DISK_RING:
+        disk_ring_drop(frame_memory(frame_number(n)), n);
         break;
     default:
         ASSERT(!"a node lies in a frame that holds none");

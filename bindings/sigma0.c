@@ -143,6 +143,9 @@ static void give_devices(void)
     give(SLOT_MACHINE, CAP_MACHINE, rwg, 0, 1);
     give(SLOT_INSPECT, CAP_INSPECT, rwg, 0, 1);
     give(SLOT_NIC, CAP_NIC, rwg, 0, 1); /* without a card its use is NO_DEVICE */
+    const struct kinfo *k = kinfo_get();
+    give(SLOT_DISK, CAP_EXTENT, k->disk_read_only ? RIGHT_READ | RIGHT_GRANT : rwg, 0,
+         k->disk_blocks); /* without a disk it is empty, and its use NO_DEVICE */
     if (boot->archive_bytes)
         give(SLOT_ARCHIVE, CAP_FRAMES, RIGHT_READ | RIGHT_GRANT,
              (pfn_t)(boot->archive_base >> PAGE_BITS),

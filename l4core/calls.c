@@ -13,8 +13,7 @@
 
 static void call_ipc(struct thread *t, struct regs *r)
 {
-    if (!ipc_fast(t, r->rsi, r->rdx, r->r8))
-        ipc_do(t, r->rsi, r->rdx, r->r8);
+    ipc_do(t, r->rsi, r->rdx, r->r8);
 }
 
 static void call_thread_switch(struct thread *t, struct regs *r)

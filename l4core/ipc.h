@@ -18,10 +18,6 @@ struct thread *ipc_find(const struct thread *t, word_t id);
  * registers when it next runs. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
 
-/* Does the same when the IPC is of the common kind, and switches to the partner at once; else
- * changes nothing and returns false. */
-bool ipc_fast(struct thread *t, word_t to, word_t from, word_t timeouts);
-
 /* Copies the message of `from` to `to`, typed items too. 0, or IPC_OVERFLOW for both. */
 unsigned ipc_transfer(struct thread *from, struct thread *to);
 

@@ -122,7 +122,13 @@ bool hook_kernel_interface(struct thread *t)
     uint8_t code[2] = {0};
 
     forest_lock(); /* no table goes away during the walk */
-    space_copy_in(t->env->root, code, r->rip, sizeof code);
+    const uint8_t *first = space_user(t->env->root, r->rip, RIGHT_READ);
+    if (first && r->rip % PAGE_SIZE < PAGE_SIZE - 1) {
+        code[0] = first[0];
+        code[1] = first[1];
+    } else if (first) {
+        space_copy_in(t->env->root, code, r->rip, sizeof code);
+    }
     forest_unlock();
     if (code[0] != 0xf0 || code[1] != 0x90)
         return false;

@@ -4,8 +4,6 @@
 #include "l4core/ipc.h"
 #include "l4core/map.h"
 
-#define MR_IN_REGISTERS 8u /* MR0 to MR7 */
-
 /* Message register i of a sender; of a page fault's message, those that the kernel makes. */
 static word_t message_word(struct thread *t, unsigned i)
 {

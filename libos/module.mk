@@ -1,7 +1,7 @@
 # libos: the library that programs are linked with, the servers that start the system, examples.
 LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$(ARCH)/upcall.S \
          libos/start/$(ARCH)/pct.S libos/start/$(ARCH)/layout_check.c
-LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/elf.c \
+LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/disk.c libos/elf.c \
          libos/error.c libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c \
          libos/inspect.c libos/log.c libos/pct.c \
          libos/print.c libos/region.c libos/revoke.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \

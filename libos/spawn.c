@@ -224,6 +224,8 @@ static enum err give_all(const struct spawn_args *args, const struct spawn_child
     for (slot_t slot = SLOT_CPU; slot <= SLOT_ARCHIVE && e == ERR_OK; slot++)
         if (args->give & SPAWN_GIVE(slot))
             e = give(child, slot);
+    if (e == ERR_OK && args->give & SPAWN_GIVE(SLOT_DISK))
+        e = give(child, SLOT_DISK);
     if (e == ERR_OK && child->has_memory)
         e = exo_cap_copy(child->env, SLOT_MEMORY, SLOT_MEMORY, RIGHT_ALL, child->memory_first,
                          args->memory_frames);

@@ -12,7 +12,8 @@
 #define SPAWN_GIVE(slot) (1u << (slot))
 #define SPAWN_GIVE_ALL                                                                             \
     (SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_CONSOLE) | SPAWN_GIVE(SLOT_MACHINE) |                  \
-     SPAWN_GIVE(SLOT_INSPECT) | SPAWN_GIVE(SLOT_NIC) | SPAWN_GIVE(SLOT_ARCHIVE))
+     SPAWN_GIVE(SLOT_INSPECT) | SPAWN_GIVE(SLOT_NIC) | SPAWN_GIVE(SLOT_ARCHIVE) |                  \
+     SPAWN_GIVE(SLOT_DISK))
 
 struct spawn_args {
     const void *image; /* a static ELF program, whole */

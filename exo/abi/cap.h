@@ -8,8 +8,8 @@
  *   FRAME_CAPTABLE  a struct cap begins with the node
  *   FRAME_NODES     node i of the 512 belongs to entry i of the page table in front of it: a page
  *                   binding, or (upper levels) the table below
- *   FRAME_THREAD, FRAME_RING, FRAME_ENV, FRAME_CPU  a binding held by that object, told apart by
- * its offset in the frame (NODE_AT_*)
+ *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_ENV, FRAME_CPU  a binding held by that object,
+ *                   told apart by its offset in the frame (NODE_AT_*)
  */
 #pragma once
 
@@ -39,6 +39,8 @@ enum cap_kind {
     CAP_NIC,          /* the network card                                                      */
     CAP_RING,         /* packets in and out; base: its frame                                   */
     CAP_GRAFT,        /* a checked program; base: its first frame                              */
+    CAP_EXTENT,       /* blocks [base, base + count) of the disk (disk.h)                      */
+    CAP_DISK_RING,    /* requests to the disk; base: its frame                                 */
     CAP_KIND_COUNT
 };
 
@@ -48,8 +50,8 @@ struct cap {
     uint8_t rights;  /* set of RIGHT_*                                                         */
     uint16_t flags;  /* CAP_ORIGIN                                                             */
     uint32_t unused; /* 0                                                                      */
-    uint32_t base;   /* frame or CPU number; meaning by kind                                   */
-    uint32_t count;  /* frames or CPUs; 1 where a kind has no range                            */
+    uint32_t base;   /* frame, CPU or block number; meaning by kind                            */
+    uint32_t count;  /* frames, CPUs or blocks; 1 where a kind has no range                    */
 };
 _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
@@ -62,6 +64,9 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
 #define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
 #define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
+#define NODE_AT_BUFFER 0u    /* FRAME_DISK_RING: the ring's frames                           */
+#define NODE_AT_EXTENT 16u   /* FRAME_DISK_RING: the blocks, child of an extent              */
+#define NODE_AT_TELL   32u   /* FRAME_DISK_RING: whom to wake, child of a notification       */
 #define NODE_AT_WATCH  0u    /* FRAME_ENV: whom to tell of its death                         */
 #define NODE_AT_KMEM   16u   /* FRAME_ENV: where page tables for mapped pages come from      */
 #define NODE_AT_TABLES 1024u /* FRAME_ENV: node i is capability table i, child of a region     */
@@ -80,5 +85,6 @@ enum {
     SLOT_ARCHIVE, /* CAP_FRAMES: the boot archive                 */
     SLOT_IMAGE,   /* CAP_FRAMES: what it was loaded into          */
     SLOT_MEMORY,  /* CAP_REGION: memory of its own                */
+    SLOT_DISK,    /* CAP_EXTENT: blocks of its own                */
     SLOT_FREE = 16
 };

@@ -41,7 +41,8 @@ enum frame_type {
     FRAME_RING,
     FRAME_GRAFT,
     FRAME_CPU,
-    FRAME_STALE /* was a table; kept until the last reader unbinds it                      */
+    FRAME_STALE, /* was a table; kept until the last reader unbinds it                      */
+    FRAME_DISK_RING
 };
 
 struct frame_info {
@@ -50,7 +51,8 @@ struct frame_info {
     uint16_t owner;    /* env number; 0: nobody                                                */
     uint32_t bindings; /* page-table entries that show this frame                              */
     uint32_t first;    /* first frame of the object that this frame belongs to                 */
-    uint32_t origin;   /* node of the capability that typed the frame; 0: boot                 */
+    uint32_t origin;   /* node of the capability that typed the frame; 0: boot. FRAME_FREE: serial
+                          number of the environment whose pages it was; 0: nobody's            */
 };
 _Static_assert(sizeof(struct frame_info) == 16, "a frame record is 16 bytes");
 
@@ -104,6 +106,9 @@ struct kinfo {
     uint32_t nic_present;
     uint8_t nic_mac[6];
     uint16_t nic_mtu;
+    uint32_t disk_blocks;    /* of 4 KiB; 0: no disk                                            */
+    uint32_t disk_read_only; /* 1: it takes no writes                                           */
+    uint32_t disk_cached;    /* 1: writes are durable after a flush only                        */
     char cmdline[CMDLINE_MAX];
 };
 

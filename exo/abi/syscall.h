@@ -25,12 +25,21 @@ enum sysno {
 #undef ARG
 
 /* Arguments that many calls share. */
-#define PFN_ANY      ((pfn_t)-1) /* the lowest frames that are free in the region */
-#define ENV_FRAMES   5u  /* the env, its capability table, its root table with two of nodes */
-#define TABLE_FRAMES 3u  /* the table, then its nodes                      */
-#define THREAD_FIRST 64u /* lower numbers name interrupts and the kernel's */
-#define THREAD_MAX   8192u
-#define FOREVER      (~(word_t)0)
+#define PFN_ANY ((pfn_t)-1) /* the lowest frames that are free in the region */
+
+/* frames_find. A frame's colour says which sets of a cache it falls into, as far as the cache is
+ * found by physical address and is no larger than FRAME_COLOURS pages a way. */
+#define FRAME_COLOURS         64u
+#define FRAME_COLOUR(pfn)     ((pfn) % FRAME_COLOURS)
+#define FRAME_COLOURS_ALL     (~(word_t)0)
+#define FRAME_ALIGN_MAX       18u
+#define FRAME_RANGE(low, end) ((word_t)(pfn_t)(low) | (word_t)(pfn_t)(end) << 32)
+#define FRAME_RANGE_ALL       FRAME_RANGE(0, PFN_ANY)
+#define ENV_FRAMES            5u /* the env, its capability table, its root table with two of nodes */
+#define TABLE_FRAMES          3u  /* the table, then its nodes                      */
+#define THREAD_FIRST          64u /* lower numbers name interrupts and the kernel's */
+#define THREAD_MAX            8192u
+#define FOREVER               (~(word_t)0)
 
 /* Frames of a graft made from an object of `bytes` bytes: its header and program, and the copy. */
 #define GRAFT_FRAMES(bytes) (32u + (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))

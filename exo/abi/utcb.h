@@ -12,12 +12,13 @@
 
 #include "exo/abi/types.h"
 
-#define UTCB_BYTES 4096u
-#define UTCB_MR    0x200u /* offset of MR0 in the page           */
-#define UTCB_EXO   0x400u /* offset of struct utcb_exo           */
-#define UTCB_GS    0x1f0u /* offset of the word that %gs:0 reads */
-#define MR_COUNT   64u
-#define BR_COUNT   33u
+#define UTCB_BYTES      4096u
+#define UTCB_MR         0x200u /* offset of MR0 in the page           */
+#define UTCB_EXO        0x400u /* offset of struct utcb_exo           */
+#define UTCB_GS         0x1f0u /* offset of the word that %gs:0 reads */
+#define MR_IN_REGISTERS 8u     /* MR0 to MR7 pass in registers */
+#define MR_COUNT        64u
+#define BR_COUNT        33u
 
 /* Thread control registers and buffer registers: words, counted from MR0. */
 #define TCR_SELF          (-2) /* address of MR0: what %gs:0 reads                   */

@@ -25,6 +25,9 @@ static inline uint64_t arch_ticks(void);
 /* Waits for an interrupt and handles it. */
 static inline void arch_idle(void);
 
+/* Copies `count` words; the areas do not overlap. */
+static inline void arch_copy_words(void *to, const void *from, size_t count);
+
 /* A hint inside a loop that waits for another CPU. */
 static inline void arch_relax(void);
 

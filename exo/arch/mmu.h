@@ -22,6 +22,12 @@ static inline unsigned arch_mmu_index(vaddr_t va, unsigned level);
  * fewer). x86-64: readable always. */
 static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most);
 
+/* The entry `zero`, which maps page 0, for page `pa`. */
+static inline pte_t arch_pte_at(pte_t zero, paddr_t pa);
+
+/* Is the entry present, and may it have `rights`? */
+static inline bool arch_pte_may(pte_t e, rights_t rights);
+
 /* The entry with other rights, or keeping another `most`; what the CPU noted of its use stays. */
 static inline pte_t arch_pte_protect(pte_t e, rights_t rights);
 static inline pte_t arch_pte_limit(pte_t e, rights_t most);

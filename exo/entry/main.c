@@ -140,9 +140,10 @@ static void report(void)
 
     for (pfn_t n = 0; n < frame_count(); n++)
         free += frame_of(n)->type == FRAME_FREE;
-    print("exo4: %u CPU%s, %lu MHz; %u of %u MiB free; boot archive %lu KiB; %s\n", cpu_count,
-          cpu_count == 1 ? "" : "s", kinfo->tsc_khz / 1000, free >> 8, frame_count() >> 8,
-          kinfo->archive_bytes >> 10, kinfo->nic_present ? "network card" : "no network card");
+    print("exo4: %u CPU%s, %lu MHz; %u of %u MiB free; boot archive %lu KiB; %s; disk of %u MiB\n",
+          cpu_count, cpu_count == 1 ? "" : "s", kinfo->tsc_khz / 1000, free >> 8,
+          frame_count() >> 8, kinfo->archive_bytes >> 10,
+          kinfo->nic_present ? "network card" : "no network card", kinfo->disk_blocks >> 8);
     print("exo4: sigma0 gets everything that is left\n");
 }
 

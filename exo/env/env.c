@@ -37,6 +37,7 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
                                  .state = ENV_ALIVE,
                                  .captables = {frame + 1}};
     env_by_number[number] = e;
+    frame_owner_new(number);
     return e;
 }
 

@@ -1,5 +1,6 @@
-KERNEL += exo/io/pci.c exo/io/virtio.c exo/io/virtq.c exo/io/virtio_net.c
+KERNEL += exo/io/pci.c exo/io/virtio.c exo/io/virtq.c exo/io/virtio_net.c exo/io/virtio_blk.c
 
-HOST_TESTS += virtio virtq
+HOST_TESTS += virtio virtio_blk virtq
 virtq-needs  := exo/io/virtq.c
 virtio-needs := exo/io/virtq.c exo/io/virtio_net.c
+virtio_blk-needs := exo/io/virtq.c exo/io/virtio_blk.c

@@ -6,34 +6,37 @@
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
 
-static struct {
-    struct frame_info *info; /* info[n] describes frame n */
-    pfn_t count;
-} frames;
+struct frame_info *frame_table; /* [n] describes frame n */
+static pfn_t frames_known;
+
+/* Environment numbers come again, serial numbers do not: 0 is nobody's, and stays that of whoever
+ * comes when all have been given out. */
+static uint32_t serials[ENV_MAX];
+static uint32_t serial_last;
 
 void frame_table_init(struct frame_info *info, pfn_t count)
 {
-    frames.info = info;
-    frames.count = count;
+    frame_table = info;
+    frames_known = count;
     for (pfn_t n = 0; n < count; n++)
         info[n] = (struct frame_info){.type = FRAME_ABSENT, .first = n};
 }
 
 void frame_mark(pfn_t first, uint32_t count, enum frame_type type)
 {
-    for (pfn_t n = first; n < first + count && n < frames.count; n++)
-        frames.info[n] = (struct frame_info){.type = (uint8_t)type, .first = n};
+    for (pfn_t n = first; n < first + count && n < frames_known; n++)
+        frame_table[n] = (struct frame_info){.type = (uint8_t)type, .first = n};
 }
 
 pfn_t frame_count(void)
 {
-    return frames.count;
+    return frames_known;
 }
 
 struct frame_info *frame_of(pfn_t n)
 {
-    ASSERT(n < frames.count);
-    return &frames.info[n];
+    ASSERT(n < frames_known);
+    return &frame_table[n];
 }
 
 void *frame_memory(pfn_t n)
@@ -50,30 +53,70 @@ pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count)
 {
     uint32_t run = 0;
 
-    for (pfn_t n = base; n < end && n < frames.count; n++) {
-        run = frames.info[n].type == FRAME_FREE ? run + 1 : 0;
+    for (pfn_t n = base; n < end && n < frames_known; n++) {
+        run = frame_table[n].type == FRAME_FREE ? run + 1 : 0;
         if (run == count)
             return n + 1 - count;
     }
     return PFN_ANY;
 }
 
+/* The first frame of [first, end) that is not free or of another colour, or `end`. */
+static pfn_t first_misfit(pfn_t first, pfn_t end, word_t colours)
+{
+    pfn_t n = first;
+
+    while (n < end && frame_table[n].type == FRAME_FREE && colours >> FRAME_COLOUR(n) & 1)
+        n++;
+    return n;
+}
+
+/* Each frame is looked at once: what comes next begins behind the one that did not fit. */
+pfn_t frame_find_like(pfn_t base, pfn_t end, uint32_t count, uint32_t align, word_t colours)
+{
+    const uint64_t step = (uint64_t)1 << align;
+    const pfn_t limit = end < frames_known ? end : frames_known;
+    uint64_t n = (base + step - 1) & ~(step - 1);
+
+    while (n + count <= limit) {
+        pfn_t misfit = first_misfit((pfn_t)n, (pfn_t)n + count, colours);
+        if (misfit == n + count)
+            return (pfn_t)n;
+        n = (misfit + step) & ~(step - 1);
+    }
+    return PFN_ANY;
+}
+
+pfn_t frame_first_used(pfn_t first, pfn_t end)
+{
+    return first_misfit(first, end, FRAME_COLOURS_ALL);
+}
+
 bool frame_all_free(pfn_t first, uint32_t count)
 {
-    if (first >= frames.count || count > frames.count - first)
+    if (first >= frames_known || count > frames_known - first)
         return false;
-    for (pfn_t n = first; n < first + count; n++)
-        if (frames.info[n].type != FRAME_FREE)
-            return false;
-    return true;
+    return frame_first_used(first, first + count) == first + count;
+}
+
+void frame_owner_new(uint16_t owner)
+{
+    serials[owner] = serial_last < UINT32_MAX ? ++serial_last : 0;
+}
+
+/* Does free frame `n` hold nothing but what `owner` left there as pages of its own? */
+static bool is_own(pfn_t n, uint16_t owner)
+{
+    return serials[owner] != 0 && frame_table[n].origin == serials[owner];
 }
 
 void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owner, uint32_t origin)
 {
     for (pfn_t n = first; n < first + count; n++) {
         ASSERT(frame_of(n)->type == FRAME_FREE);
-        memset(frame_memory(n), 0, PAGE_SIZE);
-        frames.info[n] = (struct frame_info){.type = (uint8_t)type,
+        if (type != FRAME_MEMORY || !is_own(n, owner))
+            memset(frame_memory(n), 0, PAGE_SIZE);
+        frame_table[n] = (struct frame_info){.type = (uint8_t)type,
                                              .owner = owner,
                                              .first = type == FRAME_MEMORY ? n : first,
                                              .origin = origin};
@@ -83,10 +126,12 @@ void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owne
 void frame_give(pfn_t first, uint32_t count)
 {
     for (pfn_t n = first; n < first + count; n++) {
-        uint32_t bindings = frame_of(n)->bindings;
+        const struct frame_info *f = frame_of(n);
+        uint32_t bindings = f->bindings;
         enum frame_type type = bindings ? FRAME_STALE : FRAME_FREE;
-        frames.info[n] =
-            (struct frame_info){.type = (uint8_t)type, .bindings = bindings, .first = n};
+        uint32_t left = f->type == FRAME_MEMORY && !bindings ? serials[f->owner] : 0;
+        frame_table[n] = (struct frame_info){
+            .type = (uint8_t)type, .bindings = bindings, .first = n, .origin = left};
     }
 }
 
@@ -102,15 +147,17 @@ void frame_unbound(pfn_t n)
 
 const char *frame_check(void)
 {
-    for (pfn_t n = 0; n < frames.count; n++) {
-        const struct frame_info *f = &frames.info[n];
+    for (pfn_t n = 0; n < frames_known; n++) {
+        const struct frame_info *f = &frame_table[n];
         bool unowned = f->type == FRAME_FREE || f->type == FRAME_ABSENT;
         bool boot = f->type == FRAME_KERNEL || f->type == FRAME_CPU || f->type == FRAME_STALE;
         if (unowned && (f->owner || f->bindings))
             return "F1: a free frame is owned or bound";
         if (!unowned && !boot && !f->owner)
             return "F2: a used frame has no owner";
-        if (f->first > n || frames.info[f->first].owner != f->owner)
+        if (f->type == FRAME_FREE && f->origin > serial_last)
+            return "F4: a free frame was somebody's who never was";
+        if (f->first > n || frame_table[f->first].owner != f->owner)
             return "F3: a frame belongs to an object of another owner";
     }
     return NULL;

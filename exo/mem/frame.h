@@ -6,6 +6,7 @@
  *   F1  a free or absent frame has no owner and no binding
  *   F2  a frame of any other type but FRAME_KERNEL, FRAME_CPU and FRAME_STALE has an owner
  *   F3  a frame's `first` is not behind it and has the same owner
+ *   F4  the serial number in a free frame has been given out, or is 0
  *
  * Locking: the caller holds the forest lock.
  */
@@ -23,7 +24,10 @@ void frame_mark(pfn_t first, uint32_t count, enum frame_type type);
 /* Records in the table. */
 pfn_t frame_count(void);
 
-/* The record of frame `n`. Pre: n < frames.count. */
+/* All records, in order. */
+extern struct frame_info *frame_table;
+
+/* The record of frame `n`. Pre: n < frame_count(). */
 struct frame_info *frame_of(pfn_t n);
 
 /* What lies in frame `n`, for the kernel. */
@@ -35,10 +39,20 @@ pfn_t frame_number(const void *memory);
 /* Finds `count` adjacent free frames in [base, end), the lowest. PFN_ANY when there are none. */
 pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count);
 
+/* The same, beginning at a multiple of 2^align and with colours of the set only. */
+pfn_t frame_find_like(pfn_t base, pfn_t end, uint32_t count, uint32_t align, word_t colours);
+
+/* The first frame of [first, end) that is not free, or `end`. Pre: end <= frame_count(). */
+pfn_t frame_first_used(pfn_t first, pfn_t end);
+
 /* Are [first, first + count) all free? */
 bool frame_all_free(pfn_t first, uint32_t count);
 
-/* Gives [first, first + count) to `owner` as one object of `type`, zeroed. Pre: all free. */
+/* A new environment has the number `owner`: nothing that an earlier one left is its own. */
+void frame_owner_new(uint16_t owner);
+
+/* Gives [first, first + count) to `owner` as one object of `type`, zeroed; but pages that the same
+ * environment had before, and nobody since, hold what they held. Pre: all free. */
 void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owner, uint32_t origin);
 
 /* Frees [first, first + count). Those that a reader of tables still shows become FRAME_STALE and
@@ -48,5 +62,5 @@ void frame_give(pfn_t first, uint32_t count);
 /* Counts one binding of a frame less. */
 void frame_unbound(pfn_t n);
 
-/* NULL when F1 to F3 hold, else a sentence that begins with the broken invariant's name. */
+/* NULL when F1 to F4 hold, else a sentence that begins with the broken invariant's name. */
 const char *frame_check(void);

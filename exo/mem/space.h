@@ -10,6 +10,27 @@
 #include "exo/abi/types.h"
 #include "exo/arch/mmu.h"
 
+/* The entry that maps `va`'s page, or NULL when a table is missing: space_entry(root, va, 1), in
+ * line where a call's cost counts. */
+static inline pte_t *space_leaf(pfn_t root, vaddr_t va)
+{
+    const pte_t *table = arch_phys((paddr_t)root << PAGE_BITS);
+    pte_t e;
+
+    e = table[arch_mmu_index(va, 4)];
+    if (!arch_pte_present(e))
+        return NULL;
+    table = arch_phys(arch_pte_address(e));
+    e = table[arch_mmu_index(va, 3)];
+    if (!arch_pte_present(e))
+        return NULL;
+    table = arch_phys(arch_pte_address(e));
+    e = table[arch_mmu_index(va, 2)];
+    if (!arch_pte_present(e))
+        return NULL;
+    return (pte_t *)arch_phys(arch_pte_address(e)) + arch_mmu_index(va, 1);
+}
+
 /* The entry for `va` in the table of `level` under `root`, or NULL when a table is missing above
  * it. Level 4 is the root itself and always there. */
 pte_t *space_entry(pfn_t root, vaddr_t va, unsigned level);

@@ -3,7 +3,7 @@
 objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
-KERNEL_FLAGS := $(FLAGS) $(PLAIN) -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
+KERNEL_FLAGS := $(FLAGS) $(PLAIN) -flto=2 -fno-tree-loop-distribute-patterns -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
                 -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
 USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
@@ -44,7 +44,7 @@ $(OBJ)/kernel/exo/arch/$(ARCH)/image.o: $(SIGMA0)
 
 $(BUILD)/kernel.elf: $(call objects,kernel,$(KERNEL)) $(KERNEL_SCRIPT)
 	@echo "  LINK    $@"
-	@$(CC) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
+	@$(CC) $(KERNEL_FLAGS) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
 	    -Wl,-z,max-page-size=0x1000 -Wl,-T,$(KERNEL_SCRIPT) $(filter %.o,$^) -o $@
 
 # archive_rule: library, its objects.

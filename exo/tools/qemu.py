@@ -40,6 +40,7 @@ class Options:
     icount: bool = False
     net: str = "none"        # none, user, tap:NAME
     fwd: str = ""            # HOST:GUEST, comma-separated, each with an optional udp:
+    disk: str = ""           # a raw image file; ro:FILE takes no writes
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
     kernel: str = str(KERNEL)
@@ -76,6 +77,20 @@ def net_arguments(net, fwd):
     return ["-netdev", f"tap,id=net0,ifname={m[1]},script=no,downscript=no", "-device", card]
 
 
+def disk_arguments(disk):
+    if not disk:
+        return []
+    path = disk.removeprefix("ro:")
+    if not os.path.isfile(path):
+        raise Misuse(f"DISK={disk}: there is no such file; `truncate -s 64M FILE` makes an empty one")
+    if os.path.getsize(path) % 512:
+        raise Misuse(f"DISK={disk}: its size is no multiple of 512 bytes")
+    drive = f"if=none,id=disk0,format=raw,file={path.replace(',', ',,')}"
+    if path != disk:
+        drive += ",readonly=on"
+    return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk0,disable-legacy=on"]
+
+
 def command_line(options, com_fds):
     """QEMU's arguments; `com_fds` are three socket descriptors for COM1 to COM3."""
     if options.accel not in ("tcg", "kvm"):
@@ -93,7 +108,7 @@ def command_line(options, com_fds):
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
         args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
-    return args + net_arguments(options.net, options.fwd)
+    return args + net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
 
 
 class Machine:
@@ -323,6 +338,7 @@ def add_options(parser):
     parser.add_argument("--icount", help="1: count instructions instead of time")
     parser.add_argument("--net", help="user, tap:NAME or none")
     parser.add_argument("--fwd", help="HOSTPORT:GUESTPORT,... with --net user")
+    parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
     parser.add_argument("--accel", help="tcg or kvm")
     parser.add_argument("--timeout", type=seconds, help="seconds")
     parser.add_argument("--kernel", help="kernel ELF")

@@ -133,6 +133,7 @@ static void put_frames(struct http_text *t)
         [FRAME_GRAFT] = "grafts",
         [FRAME_CPU] = "processors",
         [FRAME_STALE] = "tables kept for a reader",
+        [FRAME_DISK_RING] = "disk rings",
     };
     uint32_t counts[sizeof names / sizeof names[0]] = {0};
 

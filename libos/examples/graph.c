@@ -67,10 +67,13 @@ const char *graph_env_name(uint32_t env)
 const char *graph_kind_name(uint32_t kind)
 {
     static const char *const names[CAP_KIND_COUNT] = {
-        [CAP_REGION] = "region",    [CAP_FRAMES] = "frames",  [CAP_ENV] = "environment",
-        [CAP_THREAD] = "thread",    [CAP_CPU] = "processors", [CAP_NOTIFICATION] = "notification",
-        [CAP_CONSOLE] = "console",  [CAP_MACHINE] = "power",  [CAP_INSPECT] = "inspect",
-        [CAP_NIC] = "network card", [CAP_RING] = "ring",      [CAP_GRAFT] = "graft"};
+        [CAP_REGION] = "region",      [CAP_FRAMES] = "frames",
+        [CAP_ENV] = "environment",    [CAP_THREAD] = "thread",
+        [CAP_CPU] = "processors",     [CAP_NOTIFICATION] = "notification",
+        [CAP_CONSOLE] = "console",    [CAP_MACHINE] = "power",
+        [CAP_INSPECT] = "inspect",    [CAP_NIC] = "network card",
+        [CAP_RING] = "ring",          [CAP_GRAFT] = "graft",
+        [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
@@ -84,7 +87,8 @@ const char *graph_type_name(uint32_t type)
         [FRAME_CAPTABLE] = "cap tables", [FRAME_ENV] = "environments",
         [FRAME_THREAD] = "threads",      [FRAME_NOTIFICATION] = "notifications",
         [FRAME_RING] = "rings",          [FRAME_GRAFT] = "grafts",
-        [FRAME_CPU] = "slice nodes",     [FRAME_STALE] = "stale tables"};
+        [FRAME_CPU] = "slice nodes",     [FRAME_STALE] = "stale tables",
+        [FRAME_DISK_RING] = "disk rings"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }

@@ -39,11 +39,15 @@ static void cap_text(char *to, const struct cap *c)
     case CAP_THREAD:
     case CAP_NOTIFICATION:
     case CAP_RING:
+    case CAP_DISK_RING:
     case CAP_GRAFT:
         range_text(to, c->count == 1 ? "frame" : "frames", c->base, c->count);
         break;
     case CAP_ENV:
         print_format(to, TEXT_BYTES, "%s", graph_env_name(book_frame(c->base)->owner));
+        break;
+    case CAP_EXTENT:
+        range_text(to, "blocks", c->base, c->count);
         break;
     case CAP_CPU:
         print_format(to, TEXT_BYTES, "%u from number %u on", c->count, c->base);
@@ -74,6 +78,11 @@ static void held_text(char *what, char *which, const struct graph_row *row)
         name = offset == NODE_AT_MEMORY   ? "memory of the ring"
                : offset == NODE_AT_FILTER ? "filter of the ring"
                                           : "told of packets";
+        break;
+    case FRAME_DISK_RING:
+        name = offset == NODE_AT_BUFFER   ? "memory of the disk ring"
+               : offset == NODE_AT_EXTENT ? "blocks of the disk ring"
+                                          : "told of the disk";
         break;
     default:
         break;

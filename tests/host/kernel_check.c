@@ -46,9 +46,10 @@ static const char *check_node(const struct node *n)
 static unsigned type_of_kind(unsigned kind)
 {
     static const uint8_t types[CAP_KIND_COUNT] = {
-        [CAP_FRAMES] = FRAME_MEMORY, [CAP_ENV] = FRAME_ENV,
-        [CAP_THREAD] = FRAME_THREAD, [CAP_NOTIFICATION] = FRAME_NOTIFICATION,
-        [CAP_RING] = FRAME_RING,     [CAP_GRAFT] = FRAME_GRAFT,
+        [CAP_FRAMES] = FRAME_MEMORY,       [CAP_ENV] = FRAME_ENV,
+        [CAP_THREAD] = FRAME_THREAD,       [CAP_NOTIFICATION] = FRAME_NOTIFICATION,
+        [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
+        [CAP_DISK_RING] = FRAME_DISK_RING,
     };
     return types[kind];
 }

@@ -104,6 +104,7 @@ static void power_on(void)
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->cpu_count = cpu_count;
     console_init();
+    disk_ring_init();
     kip_init();
     mark_rest(FRAME_FREE);
     sigma0_init();
@@ -231,7 +232,8 @@ void world_refused(const char *file, int line, int error, struct thread *t, word
                     world_is_same() ? "" : "; something changed");
         _fail(file, line);
     }
-    assert_int_equal(result, 0);
+    if (number != SYS_frames_alloc || error != ERR_IN_USE) /* that one names the owner */
+        assert_int_equal(result, 0);
 }
 
 void world_check(void)

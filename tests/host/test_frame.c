@@ -27,6 +27,9 @@ static void the_check_names_each_broken_invariant(void **state)
     e->bindings = 1;
     assert_true(begins(frame_check(), "F1"));
     e->bindings = 0;
+    e->origin = UINT32_MAX;
+    assert_true(begins(frame_check(), "F4"));
+    e->origin = 0;
     f->owner = 0;
     assert_true(begins(frame_check(), "F2"));
     *f = saved;
@@ -44,12 +47,75 @@ static void a_frame_is_zeroed_before_its_new_owner_has_it(void **state)
     pfn_t n = make_frames(FRAMES, 2);
     uint8_t *bytes = frame_memory(n);
 
+    struct party p;
+
+    party_make(&p, 20);
+    give(p.env, 5, REGION, RIGHT_ALL);
     bytes[0] = bytes[2 * PAGE_SIZE - 1] = 0xaa;
     OK(BOSS(cap_delete, FRAMES));
     assert_int_equal(frame_of(n)->type, FRAME_FREE);
-    OK(BOSS(frames_alloc, REGION, n, 2, FRAMES));
+    OK(CALL(p.t, frames_alloc, 5, n, 2, 6));
     for (size_t i = 0; i < 2 * PAGE_SIZE; i++)
         assert_int_equal(bytes[i], 0);
+    bytes[0] = 0xbb;
+    OK(CALL(p.t, cap_delete, 6));
+    OK(BOSS(frames_alloc, REGION, n, 2, FRAMES)); /* was its own once, but another's since */
+    assert_int_equal(bytes[0], 0);
+}
+
+static void a_frame_that_its_owner_takes_again_holds_what_it_held(void **state)
+{
+    (void)state;
+    pfn_t n = make_frames(FRAMES, 2);
+    uint8_t *bytes = frame_memory(n);
+
+    bytes[0] = bytes[2 * PAGE_SIZE - 1] = 0xaa;
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(frames_alloc, REGION, n + 1, 1, FRAMES));
+    assert_int_equal(bytes[2 * PAGE_SIZE - 1], 0xaa);
+    OK(BOSS(frames_alloc, REGION, n, 1, OTHER));
+    assert_int_equal(bytes[0], 0xaa);
+}
+
+static void what_held_a_kernel_object_is_zeroed_for_its_owner_too(void **state)
+{
+    (void)state;
+    pfn_t n = make_frames(FRAMES, 1);
+    uint8_t *bytes = frame_memory(n);
+
+    bytes[100] = 0xaa;
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(notification_create, REGION, n, FRAMES)); /* which fills a few words only */
+    assert_int_equal(bytes[100], 0);
+    bytes[100] = 0xbb;
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(frames_alloc, REGION, n, 1, FRAMES));
+    assert_int_equal(bytes[100], 0);
+}
+
+/* The number of an environment comes again; what it left is not its successor's. */
+static void a_successor_with_the_same_number_sees_nothing(void **state)
+{
+    (void)state;
+    struct party p;
+    uint16_t number;
+    pfn_t n = world.base + 700;
+    uint8_t *bytes = frame_memory(n);
+
+    party_make(&p, 20);
+    number = p.e->number;
+    give(p.env, 5, REGION, RIGHT_ALL);
+    OK(CALL(p.t, frames_alloc, 5, n, 1, 6));
+    bytes[9] = 0xaa;
+    for (slot_t slot = 20; slot < 24; slot++)
+        if (cap_slot(world.root, slot)->kind != CAP_NONE)
+            OK(BOSS(cap_delete, slot));
+    assert_int_equal(frame_of(n)->type, FRAME_FREE);
+    party_make(&p, 20);
+    assert_int_equal(p.e->number, number);
+    give(p.env, 5, REGION, RIGHT_ALL);
+    OK(CALL(p.t, frames_alloc, 5, n, 1, 6));
+    assert_int_equal(bytes[9], 0);
 }
 
 static void frames_are_found_lowest_first_and_adjacent(void **state)
@@ -119,6 +185,75 @@ static void a_refused_allocation_changes_nothing(void **state)
     REFUSED(ERR_NO_MEM, t, frames_alloc, REGION, PFN_ANY, world.count, OTHER);
     REFUSED(ERR_NO_MEM, t, frames_alloc, REGION, PFN_ANY, 0xffffffff, OTHER);
     REFUSED(ERR_NO_MEM, t, frames_alloc, 40, PFN_ANY, 8, OTHER);
+}
+
+static void a_refusal_names_the_frame_and_its_owner(void **state)
+{
+    (void)state;
+    pfn_t base = world.base + 40;
+    struct env *e = make_env(20);
+
+    OK(BOSS(frames_alloc, REGION, base + 2, 1, FRAMES));
+    assert_int_equal(BOSS(frames_alloc, REGION, base, 4, OTHER), ERR_IN_USE);
+    assert_int_equal(world.result, (base + 2) | (word_t)world.root->number << 32);
+    assert_int_equal(BOSS(frames_alloc, REGION, e->frame, 1, OTHER), ERR_IN_USE);
+    assert_int_equal(world.result, e->frame | (word_t)e->number << 32);
+    assert_int_equal(BOSS(frames_alloc, REGION, e->frame, 1, FRAMES), ERR_IN_USE);
+    assert_int_equal(world.result, 0); /* it is the slot that is taken */
+}
+
+#define FIND(low, end, count, align, colours, dst)                                                 \
+    BOSS(frames_find, REGION, FRAME_RANGE(low, end), count, align, colours, dst)
+
+static void frames_are_found_by_range_alignment_and_colour(void **state)
+{
+    (void)state;
+    pfn_t base = world.base, end = base + world.count, at = (base + 64 + 63) / 64 * 64;
+
+    OK(FIND(at + 1, end, 2, 6, FRAME_COLOURS_ALL, 50));
+    assert_int_equal(world.result, at + 64);
+    assert_int_equal(cap_slot(world.root, 50)->count, 2);
+    OK(FIND(at + 64, at + 68, 2, 0, FRAME_COLOURS_ALL, 51));
+    assert_int_equal(world.result, at + 66);
+    OK(FIND(at, end, 1, 0, (word_t)1 << 5, 52));
+    assert_int_equal(world.result, at + 5);
+    OK(FIND(at, end, 1, 0, (word_t)1 << 5, 53));
+    assert_int_equal(world.result, at + 64 + 5);
+    OK(FIND(at, end, 2, 0, (word_t)0xb << 10, 54)); /* 10 and 11 are adjacent */
+    assert_int_equal(world.result, at + 10);
+    OK(FIND(at, end, 2, 1, (word_t)7 << 21, 55)); /* 21, 22, 23; the first one even */
+    assert_int_equal(world.result, at + 22);
+    OK(BOSS(frames_find, REGION, FRAME_RANGE_ALL, 1, 0, FRAME_COLOURS_ALL, 56));
+    assert_int_equal(world.result, base);
+    OK(FIND(0, PFN_ANY, 512, 9, FRAME_COLOURS_ALL, 57));
+    assert_int_equal(world.result % 512, 0);
+}
+
+static void a_refused_find_changes_nothing(void **state)
+{
+    (void)state;
+    struct thread *t = world.boss;
+    pfn_t base = make_frames(FRAMES, 1), end = world.base + world.count;
+    const word_t all = FRAME_RANGE_ALL, any = FRAME_COLOURS_ALL;
+
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, all, 0, 0, any, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, FRAME_RANGE(end, end), 1, 0, any, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, FRAME_RANGE(end, base), 1, 0, any, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, all, 1, FRAME_ALIGN_MAX + 1, any, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, all, 1, 0xffffffff, any, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, all, 1, 0, 0, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, all, 1, 0, any, SLOT_NONE);
+    REFUSED(ERR_BAD_ARG, t, frames_find, REGION, all, 1, 0, any, CAPS_PER_FRAME);
+    REFUSED(ERR_BAD_CAP, t, frames_find, FRAMES, all, 1, 0, any, OTHER);
+    REFUSED(ERR_BAD_CAP, t, frames_find, 99, all, 1, 0, any, OTHER);
+    REFUSED(ERR_IN_USE, t, frames_find, REGION, all, 1, 0, any, FRAMES);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, FRAME_RANGE(0, world.base), 1, 0, any, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, FRAME_RANGE(end, PFN_ANY), 1, 0, any, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, FRAME_RANGE(base, base + 1), 1, 0, any, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, FRAME_RANGE(end - 2, end), 3, 0, any, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, all, 2, 0, 1, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, all, 1, 18, any, OTHER);
+    REFUSED(ERR_NO_MEM, t, frames_find, REGION, all, 0xffffffff, 0, any, OTHER);
 }
 
 static void a_region_gives_no_frame_outside_itself(void **state)
@@ -219,9 +354,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(the_check_names_each_broken_invariant),
         WORLD_TEST(a_frame_is_zeroed_before_its_new_owner_has_it),
+        WORLD_TEST(a_frame_that_its_owner_takes_again_holds_what_it_held),
+        WORLD_TEST(what_held_a_kernel_object_is_zeroed_for_its_owner_too),
+        WORLD_TEST(a_successor_with_the_same_number_sees_nothing),
         WORLD_TEST(frames_are_found_lowest_first_and_adjacent),
         WORLD_TEST(memory_is_the_frames_that_the_caller_names),
         WORLD_TEST(a_refused_allocation_changes_nothing),
+        WORLD_TEST(a_refusal_names_the_frame_and_its_owner),
+        WORLD_TEST(frames_are_found_by_range_alignment_and_colour),
+        WORLD_TEST(a_refused_find_changes_nothing),
         WORLD_TEST(a_region_gives_no_frame_outside_itself),
         WORLD_TEST(a_table_that_a_reader_shows_is_kept_until_he_unbinds_it),
         WORLD_TEST(a_small_table_ends_where_it_ends),

@@ -44,6 +44,8 @@ static void alloc_errors(void)
     tap_is(exo_frames_alloc(SLOT_MEMORY, first, 2, dst), ERR_IN_USE, "a range with that frame");
     tap_is(exo_frames_alloc(region, PFN_ANY, 2, dst), ERR_NO_MEM, "two adjacent ones are not left");
     word_t got = 0;
+    exo_frames_alloc_get(region, first, 2, dst, &got);
+    tap_ok(got == (first | (word_t)book_utcb()->env << 32), "the refusal names frame and owner");
     tap_is(exo_frames_alloc_get(region, PFN_ANY, 1, dst, &got), ERR_OK, "any one is");
     tap_is((long)got, first + 1, "it is the other one");
     tap_is(book_frame(first)->owner, (long)book_utcb()->env, "the frame table names the owner");
@@ -52,6 +54,28 @@ static void alloc_errors(void)
     tap_is(book_frame(first)->type, FRAME_FREE, "they go with the region they were made from");
     slot_give(held);
     slot_give(dst);
+}
+
+static void find(void)
+{
+    const word_t all = FRAME_RANGE_ALL, any = FRAME_COLOURS_ALL;
+    slot_t dst = guest_slot();
+    word_t got = 0;
+
+    tap_is(exo_frames_find(SLOT_MEMORY, all, 0, 0, any, dst), ERR_BAD_ARG, "find no frames");
+    tap_is(exo_frames_find(SLOT_ENV, all, 1, 0, any, dst), ERR_BAD_CAP, "find in no region");
+    tap_is(exo_frames_find(SLOT_MEMORY, all, 1, 0, any, SLOT_ENV), ERR_IN_USE,
+           "find to a slot in use");
+    tap_is(exo_frames_find(SLOT_MEMORY, all, 2, 0, 1, dst), ERR_NO_MEM, "two frames of one colour");
+    tap_is(exo_frames_find_get(SLOT_MEMORY, all, 512, 9, any, dst, &got), ERR_OK, "find 2 MiB");
+    tap_is((long)(got % 512), 0, "aligned to as much");
+    tap_is(book_frame((pfn_t)got + 511)->type, FRAME_MEMORY, "and all of it ours");
+    region_give_frames(dst, (pfn_t)got, 512);
+    dst = guest_slot();
+    tap_is(exo_frames_find_get(SLOT_MEMORY, all, 1, 0, (word_t)1 << 17, dst, &got), ERR_OK,
+           "find a colour");
+    tap_is((long)FRAME_COLOUR(got), 17, "it is that colour");
+    region_give_frames(dst, (pfn_t)got, 1);
 }
 
 static void table_errors(pfn_t *table)
@@ -304,27 +328,40 @@ static void inspecting(void)
     tap_is(book_frame(root)->type, FRAME_FREE, "then it is free");
 }
 
+/* Are all words of the eight pages at VA `word`? */
+static bool all_are(uint64_t word)
+{
+    for (uint32_t w = 0; w < 8 * PAGE_SIZE / sizeof word; w++)
+        if (((volatile uint64_t *)VA)[w] != word)
+            return false;
+    return true;
+}
+
 static void zeroing(void)
 {
-    pfn_t first, again;
+    struct raw r;
+    pfn_t first, table;
     slot_t frames = guest_frames(8, &first), slot = guest_slot();
-    bool zero = true;
 
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < 8; i++)
         guest_bind(SLOT_ENV, frames, VA + i * PAGE_SIZE, first + i, RW);
-        memset((void *)(VA + i * PAGE_SIZE), 0xa5, PAGE_SIZE);
-    }
+    memset((void *)VA, 0xa5, 8 * PAGE_SIZE);
     slot_delete(frames);
     tap_ok(probe_read(VA), "deleting frames unbinds them");
-    again = first;
-    tap_is(exo_frames_alloc(SLOT_MEMORY, again, 8, slot), ERR_OK, "take the same frames again");
-    for (uint32_t i = 0; i < 8; i++) {
+    tap_is(exo_frames_alloc(SLOT_MEMORY, first, 8, slot), ERR_OK, "take the same frames again");
+    for (uint32_t i = 0; i < 8; i++)
         guest_bind(SLOT_ENV, slot, VA + i * PAGE_SIZE, first + i, RIGHT_READ);
-        for (uint32_t w = 0; w < 512; w++)
-            zero &= ((volatile uint64_t *)(VA + i * PAGE_SIZE))[w] == 0;
-    }
-    tap_ok(zero, "they hold nothing of what was in them");
+    tap_ok(all_are(0xa5a5a5a5a5a5a5a5), "they hold what they held: their owner is the same");
     region_give_frames(slot, first, 8);
+
+    raw_make(&r, BLOB(spin));
+    table = slot_cap(r.env)->base;
+    raw_destroy(&r);
+    slot = guest_slot();
+    tap_is(exo_frames_alloc(SLOT_MEMORY, table, 1, slot), ERR_OK, "take another's frame");
+    guest_bind(SLOT_ENV, slot, VA, table, RIGHT_READ);
+    tap_is((long)((volatile uint64_t *)VA)[0], 0, "it begins with nothing");
+    region_give_frames(slot, table, 1);
 }
 
 /* A frame that held a kernel object shows nothing of it. */
@@ -353,6 +390,7 @@ int main(void)
 
     guest_begin();
     alloc_errors();
+    find();
     table_errors(&table);
     slot_t frames = guest_frames(8, &first);
     bind_errors(frames, first);

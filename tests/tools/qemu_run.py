@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Boots one guest test in QEMU and judges its TAP.
 
-usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd timeout append
+usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk timeout append
 
 Passes when all of this holds; anything else is a failure, with the reason on stderr:
   * one plan, and as many results as it says, numbered 1, 2, 3, ...
@@ -9,8 +9,10 @@ Passes when all of this holds; anything else is a failure, with the reason on st
   * the guest ended by its own word, in time, with status 0
 """
 import argparse
+import contextlib
 import pathlib
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "exo/tools"))
 import qemu  # noqa: E402
@@ -37,9 +39,22 @@ def options_for(name, words):
     return qemu.options_of(argparse.Namespace(**given), append=f"run={name} {further}".strip())
 
 
+@contextlib.contextmanager
+def with_image(options):
+    """Boot option disk=SIZE or disk=ro:SIZE: an image of that size, full of zeros, for this boot."""
+    if not options.disk:
+        yield options
+        return
+    mode = "ro:" if options.disk.startswith("ro:") else ""
+    with tempfile.NamedTemporaryFile(prefix="exo4-disk-") as image:
+        image.truncate(qemu.mem_bytes(options.disk.removeprefix("ro:")))
+        options.disk = mode + image.name
+        yield options
+
+
 def run(name, words):
     """Boots the test. Returns its verdict and everything it printed."""
-    with qemu.Machine(options_for(name, words)) as machine:
+    with with_image(options_for(name, words)) as options, qemu.Machine(options) as machine:
         status, why = machine.run()
         out, err = (bytes(b).decode(errors="replace") for b in (machine.out, machine.err))
         log = "".join(f"| {line}\n" for line in machine.log)

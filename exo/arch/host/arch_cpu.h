@@ -23,6 +23,11 @@ static inline void arch_idle(void)
     host_idle();
 }
 
+static inline void arch_copy_words(void *to, const void *from, size_t count)
+{
+    __builtin_memcpy(to, from, count * sizeof(uint64_t));
+}
+
 static inline void arch_relax(void)
 {
     host_relax();

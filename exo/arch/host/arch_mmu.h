@@ -50,6 +50,18 @@ static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most)
     return arch_pte_limit(arch_pte_protect(pa | PTE_PRESENT, rights), most);
 }
 
+static inline pte_t arch_pte_at(pte_t zero, paddr_t pa)
+{
+    return zero | pa;
+}
+
+static inline bool arch_pte_may(pte_t e, rights_t rights)
+{
+    pte_t need = PTE_PRESENT | (pte_t)rights << PTE_MOST_BIT;
+
+    return (e & need) == need;
+}
+
 static inline pte_t arch_pte_table(paddr_t pa)
 {
     return pa | PTE_PRESENT | PTE_WRITE | PTE_EXEC;

@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct arch_thread, regs) == 0 && offsetof(struct regs, 
                    offsetof(struct regs, rip) == 136 && offsetof(struct regs, rflags) == 152 &&
                    offsetof(struct regs, rsp) == 160 && offsetof(struct regs, rax) == 112,
                "entry.S knows these");
+_Static_assert(SYS_pct_call == 17 && SYS_pct_return == 19, "entry.S knows these");
 _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_STUBS == 0xffffff0000001000, "entry.S knows these");
 
 #define FATAL_STACK 2048u

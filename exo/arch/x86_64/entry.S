@@ -11,6 +11,9 @@
 #define REGS_RSP     160
 
 #define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
+#define SYS_PCT_CALL   17
+#define SYS_PCT_RETURN 19
+#define LAST_IPC     18                 /* return address of the second link, Lipc, in that page */
 #define WINDOW_STUBS 0xffffff0000001000 /* exo/abi/kinfo.h, the same */
 
 #define VECTOR_CALL  0x100
@@ -52,19 +55,127 @@
         pop %rax
         .endm
 
+/* Calls `function` with the message registers out of its way. When it says so (not 0, and that is the
+ * new rax), leaves to the thread switched to with them; else goes on to 4. */
+        .macro pct_try function
+        mov %gs:CPU_STACK, %rsp
+        push %rdi
+        push %rsi
+        push %rdx
+        push %r8
+        push %r9
+        push %r10
+        push %rax
+        push %rcx
+        call \function
+        test %rax, %rax
+        jz 8f
+        mov 16(%rsp), %r10
+        mov 24(%rsp), %r9
+        mov 32(%rsp), %r8
+        mov 40(%rsp), %rdx
+        mov 48(%rsp), %rsi
+        mov 56(%rsp), %rdi
+        sub $1, %rax
+        mov %gs:CPU_CURRENT, %rsp
+        mov REGS_RIP(%rsp), %rcx
+        mov REGS_RFLAGS(%rsp), %r11
+        mov REGS_RSP(%rsp), %rsp
+        swapgs
+        sysretq
+8:      pop %rcx
+        pop %rax
+        pop %r10
+        pop %r9
+        pop %r8
+        pop %rdx
+        pop %rsi
+        pop %rdi
+        mov %gs:CPU_CURRENT, %rsp
+        jmp 4f
+        .endm
+
 /* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Exokernel calls leave
- * as they came unless something else is to run: C keeps the registers that calls keep. */
+ * as they came unless something else is to run: C keeps the registers that calls keep.
+ *
+ * An IPC is tried first with its message left in the registers: if the partner waits, it runs on with
+ * them at once. By the links' convention the sender's other registers are lost; rbp is kept. */
         .globl arch_call_entry
         .balign 64
 arch_call_entry:
         swapgs
         mov %rsp, %gs:CPU_SCRATCH
         mov %gs:CPU_CURRENT, %rsp
+        mov %rcx, REGS_RIP(%rsp)
+        mov %r11, REGS_RFLAGS(%rsp)
+        mov %rbp, 32(%rsp)
+        mov %gs:CPU_SCRATCH, %r11
+        mov %r11, REGS_RSP(%rsp)
+        movl $VECTOR_CALL, REGS_VECTOR(%rsp)
+        movabs $WINDOW_STUBS, %r11
+        sub %r11, %rcx
+        cmp $LAST_IPC, %rcx
+        ja 5f
+
+        mov %gs:CPU_STACK, %rsp
+        push %rax
+        push %r9
+        push %r10
+        push %rdi
+        push %rsi
+        push %rdx
+        push %r8
+        push %rcx
+        mov %rsi, %rdi
+        mov %rdx, %rsi
+        mov %r8, %rdx
+        mov %r9, %rcx
+        call hook_ipc_fast
+        test %rax, %rax
+        jz 3f
+        mov %rax, %rsi
+        mov 40(%rsp), %r10
+        mov 48(%rsp), %r9
+        and $~0xf000, %r9               /* the tag's flags are the kernel's */
+        mov 56(%rsp), %rax
+        mov %gs:CPU_CURRENT, %rsp
+        mov 32(%rsp), %rbp
+        mov REGS_RIP(%rsp), %rcx
+        mov REGS_RFLAGS(%rsp), %r11
+        mov REGS_RSP(%rsp), %rsp
+        xor %edi, %edi
+        xor %edx, %edx
+        xor %r8d, %r8d
+        swapgs
+        sysretq
+
+/* A protected control transfer likewise; the caller's callee-saved registers are kept for the case that
+ * the callee ends first. */
+5:      cmp $(SYS_BASE + SYS_PCT_RETURN), %rax
+        je 6f
+        cmp $(SYS_BASE + SYS_PCT_CALL), %rax
+        jne 4f
+        mov %rbx, 40(%rsp)
+        mov %r12, 24(%rsp)
+        mov %r13, 16(%rsp)
+        mov %r14, 8(%rsp)
         mov %r15, 0(%rsp)
+        pct_try hook_pct_call
+6:      pct_try hook_pct_return
+
+3:      pop %rcx
+        pop %r8
+        pop %rdx
+        pop %rsi
+        pop %rdi
+        pop %r10
+        pop %r9
+        pop %rax
+        mov %gs:CPU_CURRENT, %rsp
+4:      mov %r15, 0(%rsp)
         mov %r14, 8(%rsp)
         mov %r13, 16(%rsp)
         mov %r12, 24(%rsp)
-        mov %rbp, 32(%rsp)
         mov %rbx, 40(%rsp)
         mov %r10, 56(%rsp)
         mov %r9, 64(%rsp)
@@ -73,15 +184,8 @@ arch_call_entry:
         mov %rsi, 88(%rsp)
         mov %rdx, 96(%rsp)
         mov %rax, 112(%rsp)
-        movl $VECTOR_CALL, REGS_VECTOR(%rsp)
-        mov %rcx, REGS_RIP(%rsp)
-        mov %r11, REGS_RFLAGS(%rsp)
-        mov %gs:CPU_SCRATCH, %r11
-        mov %r11, REGS_RSP(%rsp)
         mov %rsp, %rdi
         mov %gs:CPU_STACK, %rsp
-        movabs $WINDOW_STUBS, %r11
-        sub %r11, %rcx
         cmp $4096, %rcx
         jb 2f
         lea -SYS_BASE(%rax), %rsi

@@ -1,0 +1,85 @@
+/* Page bindings one by one: made, restricted, taken; and page tables shown. */
+#include "bindings/page.h"
+
+#include "bindings/node.h"
+#include "bindings/revoke.h"
+#include "exo/abi/syscall.h"
+#include "exo/base/assert.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/mem/frame.h"
+
+void page_show(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
+{
+    ASSERT(!arch_pte_present(*e));
+    *e = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most);
+    node_link(parent, entry_node(e));
+    frame_of(pfn)->bindings++;
+}
+
+void table_show(pte_t *e, struct node *parent, pfn_t frame, unsigned level)
+{
+    ASSERT(!arch_pte_present(*e));
+    for (pfn_t n = frame; n < frame + TABLE_FRAMES; n++) {
+        frame_of(n)->type = n == frame ? FRAME_TABLE : FRAME_NODES;
+        frame_of(n)->origin = node_name(entry_node(e));
+    }
+    frame_of(frame)->level = (uint8_t)level;
+    *e = arch_pte_table((paddr_t)frame << PAGE_BITS);
+    node_link(parent, entry_node(e));
+}
+
+/* The node after `n` in a walk of the tree under `top` that visits parents first; NULL at its end.
+ */
+static struct node *walk_next(const struct node *top, const struct node *n)
+{
+    if (n->child)
+        return node_at(n->child);
+    while (n != top && !n->next)
+        n = node_at(n->parent);
+    return n == top ? NULL : node_at(n->next);
+}
+
+static void entry_restrict(pte_t *e, rights_t rights)
+{
+    *e = arch_pte_protect(*e, rights & arch_pte_rights(*e));
+    *e = arch_pte_limit(*e, rights & arch_pte_most(*e));
+}
+
+void page_restrict(pte_t *e, rights_t rights)
+{
+    struct node *top = entry_node(e);
+
+    *e = arch_pte_protect(*e, rights);
+    for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
+        pfn_t table;
+        if (frame_of(frame_number(n))->type != FRAME_NODES)
+            continue; /* a UTCB: the kernel reaches it otherwise */
+        pte_t *derived = node_entry(n, &table);
+        entry_restrict(derived, rights);
+        cpu_tlb_flush(env_by_number[frame_of(table)->owner], TLB_ALL);
+    }
+}
+
+rights_t page_most(const pte_t *e)
+{
+    const struct node *parent = node_at(entry_node(e)->parent);
+    pfn_t table;
+
+    if (frame_of(frame_number(parent))->type != FRAME_NODES)
+        return arch_pte_most(*e);
+    return arch_pte_most(*e) & arch_pte_rights(*node_entry(parent, &table));
+}
+
+void page_take(pte_t *e)
+{
+    struct node *n = entry_node(e);
+
+    if (n->child) {
+        revoke_all(n, true);
+        return;
+    }
+    frame_unbound((pfn_t)(arch_pte_address(*e) >> PAGE_BITS));
+    *e = 0;
+    node_unlink(n);
+}
