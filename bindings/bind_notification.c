@@ -1,5 +1,6 @@
 /* Calls: notifications. */
 #include "bindings/cap.h"
+#include "bindings/node.h"
 #include "bindings/notification.h"
 #include "exo/arch/cpu.h"
 #include "exo/entry/handlers.h"
@@ -7,6 +8,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "exo/env/upcall.h"
 #include "exo/mem/frame.h"
 
 struct wakeup {
@@ -20,13 +22,8 @@ static void wake_here(void *argument)
     const struct wakeup *w = argument;
     struct thread *t = w->thread;
 
-    if (t->state != THREAD_IN_NOTIFY)
-        return;
-    list_remove(&t->queue);
-    sched_clear_deadline(t);
-    t->awaited = NULL;
-    thread_reply(t, w->error, w->bits);
-    sched_wake(t);
+    if (t->state == THREAD_IN_NOTIFY)
+        sched_end_wait(t, w->error, w->bits);
 }
 
 static void wake(struct thread *t, enum err error, uint64_t bits)
@@ -50,6 +47,12 @@ void notification_raise(struct notification *n, uint64_t bits)
         n->raised &= ~got;
         wake(t, ERR_OK, got);
     }
+    for (l = n->bound.next; l != &n->bound; l = l->next) {
+        struct thread *t = LIST_ITEM(l, struct thread, bound_link);
+        uint64_t got = n->raised & t->bound_bits;
+        if (got && upcall_notify(t, got))
+            n->raised &= ~got;
+    }
 }
 
 void notification_destroy(struct notification *n)
@@ -69,6 +72,7 @@ int sys_notification_create(struct thread *caller, const struct sys_notification
         return (int)e;
     object_make(&p, FRAME_NOTIFICATION, caller->env->number, CAP_NOTIFICATION);
     list_init(&((struct notification *)frame_memory(p.base))->waiters);
+    list_init(&((struct notification *)frame_memory(p.base))->bound);
     return ERR_OK;
 }
 
@@ -114,6 +118,10 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
         return ERR_OK;
     if (a->deadline <= arch_ticks())
         return ERR_TIMEOUT;
+    if (upcall_is_due(caller)) {
+        upcall_poll(caller);
+        return ERR_INTERRUPTED;
+    }
     sched_block(caller, THREAD_IN_NOTIFY);
     caller->awaited = n;
     caller->awaited_bits = a->bits;
@@ -121,4 +129,50 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
     if (a->deadline != FOREVER)
         sched_set_deadline(caller, a->deadline);
     return CALL_NO_REPLY;
+}
+
+void notification_unbind(struct thread *t)
+{
+    node_unlink(&t->notify_node);
+    list_remove(&t->bound_link);
+}
+
+static enum err check_bind(const struct env *e, const struct sys_notify_bind_args *a,
+                           struct cap **cap, struct thread **t)
+{
+    rights_t rights = 0;
+    bool unbind = a->notification == SLOT_NONE;
+    const struct notification *n = cap_notification(e, a->notification, cap);
+
+    *t = cap_thread(e, a->thread, &rights);
+    if (unbind != !a->bits)
+        return ERR_BAD_ARG;
+    if (!*t || (!unbind && !n))
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE) || (n && !((*cap)->rights & RIGHT_READ)))
+        return ERR_NO_RIGHT;
+    if (unbind)
+        return (*t)->notify_node.parent ? ERR_OK : ERR_NOT_BOUND;
+    return (*t)->notify_node.parent ? ERR_IN_USE : ERR_OK;
+}
+
+int sys_notify_bind(struct thread *caller, const struct sys_notify_bind_args *a, word_t *result)
+{
+    struct cap *cap = NULL;
+    struct thread *t;
+    enum err e = check_bind(caller->env, a, &cap, &t);
+
+    (void)result;
+    if (e != ERR_OK)
+        return (int)e;
+    if (a->notification == SLOT_NONE) {
+        notification_unbind(t);
+        return ERR_OK;
+    }
+    struct notification *n = frame_memory(cap->base);
+    node_link(&cap->node, &t->notify_node);
+    t->bound_bits = a->bits;
+    list_insert(&n->bound, &t->bound_link);
+    notification_raise(n, 0);
+    return ERR_OK;
 }

@@ -47,13 +47,21 @@ static struct holding filter_of(const struct cap *ring)
 
 /* Another resource with a capability of its own is one more row. */
 static const uint8_t cap_kind_of[REVOKE_KIND_COUNT] = {
-    [REVOKE_FRAMES] = CAP_FRAMES,
-    [REVOKE_RINGS] = CAP_RING,
-    [REVOKE_FILTERS] = CAP_RING,
-    [REVOKE_GRAFTS] = CAP_GRAFT,
+    [REVOKE_FRAMES] = CAP_FRAMES, [REVOKE_RINGS] = CAP_RING,     [REVOKE_FILTERS] = CAP_RING,
+    [REVOKE_GRAFTS] = CAP_GRAFT,  [REVOKE_EXTENTS] = CAP_EXTENT,
 };
 
-/* What `e` made itself and has at that position, which any number may be. */
+/* Objects count where they were made. An extent is no object: of its copies in the environment that
+ * one counts which came from outside. */
+static bool counts(const struct env *e, const struct cap *c)
+{
+    if (c->kind != CAP_EXTENT)
+        return c->flags & CAP_ORIGIN;
+    const struct node *parent = node_at(c->node.parent);
+    return parent && frame_of(frame_number(parent))->owner != e->number;
+}
+
+/* What `e` made itself, or was given, and has at that position, which any number may be. */
 static struct holding holding_at(const struct env *e, uint32_t kind, uint32_t position)
 {
     if (position >= positions(e, kind))
@@ -61,11 +69,12 @@ static struct holding holding_at(const struct env *e, uint32_t kind, uint32_t po
     if (kind == REVOKE_SLICES)
         return slice_at(e, position);
     struct cap *c = cap_find(e, position, cap_kind_of[kind]);
-    if (!c || !(c->flags & CAP_ORIGIN))
+    if (!c || !counts(e, c))
         return (struct holding){NULL, 0};
     if (kind == REVOKE_FILTERS)
         return filter_of(c);
-    return (struct holding){&c->node, kind == REVOKE_FRAMES ? c->count : 1};
+    return (struct holding){&c->node,
+                            kind == REVOKE_FRAMES || kind == REVOKE_EXTENTS ? c->count : 1};
 }
 
 /* Does `n` come from `from`? Counts the nodes looked at. */

@@ -8,6 +8,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "exo/env/upcall.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
 
@@ -193,5 +194,13 @@ int sys_yield(struct thread *caller, const struct sys_yield_args *a, word_t *res
     sched_yield();
     if (t)
         sched_handoff(t);
+    return ERR_OK;
+}
+
+int sys_upcall_poll(struct thread *caller, const struct sys_upcall_poll_args *a, word_t *result)
+{
+    (void)a;
+    (void)result;
+    upcall_poll(caller);
     return ERR_OK;
 }

@@ -8,13 +8,20 @@
 #include "exo/abi/types.h"
 #include "exo/base/list.h"
 
+struct thread;
+
 struct notification {
     uint64_t raised;     /* bits nobody has taken yet                        */
     struct list waiters; /* threads in THREAD_IN_NOTIFY, by queue            */
+    struct list bound;   /* threads that get UPCALL_NOTIFY, by bound_link    */
 };
 
-/* Raises bits, and wakes whoever waits for one of them. */
+/* Raises bits: those that somebody waits for wake him; what is then left of them goes to the first
+ * thread that they are bound to and that takes UPCALL_NOTIFY. */
 void notification_raise(struct notification *n, uint64_t bits);
+
+/* `t` gets no more bits from the notification bound to it. */
+void notification_unbind(struct thread *t);
 
 /* Ends the wait of everybody with BAD_STATE. */
 void notification_destroy(struct notification *n);

@@ -157,6 +157,8 @@ static void destroy_thread(struct thread *t)
         }
     if (t->utcb_node.parent)
         node_unlink(&t->utcb_node);
+    if (t->notify_node.parent)
+        notification_unbind(t);
     thread_forget(t);
 }
 
@@ -233,6 +235,14 @@ static void drop_utcb(struct thread *t)
     env_end(e, 0, 0, 0);
 }
 
+static void drop_in_thread(struct thread *t, const struct node *n)
+{
+    if (n == &t->notify_node)
+        notification_unbind(t);
+    else
+        drop_utcb(t);
+}
+
 static void drop_in_env(struct env *e, struct node *n)
 {
     long i = n - e->captable_nodes;
@@ -269,7 +279,7 @@ static void drop(struct node *n)
         drop_entry(n);
         break;
     case FRAME_THREAD:
-        drop_utcb(frame_memory(frame_number(n)));
+        drop_in_thread(frame_memory(frame_number(n)), n);
         break;
     case FRAME_ENV:
         drop_in_env(frame_memory(frame_number(n)), n);
@@ -330,8 +340,9 @@ void cap_destroy(struct cap *c)
 
 void cap_shrink(struct cap *c, uint32_t keep)
 {
-    ASSERT(c->kind == CAP_FRAMES && !c->node.child && keep > 0 && keep < c->count);
-    frames_give(c->base + keep, c->count - keep);
+    ASSERT(!c->node.child && keep > 0 && keep < c->count);
+    if (c->kind == CAP_FRAMES)
+        frames_give(c->base + keep, c->count - keep);
     c->count = keep;
 }
 

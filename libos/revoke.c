@@ -37,6 +37,7 @@ void revoke_init(void)
 {
     if (!answers[REVOKE_FRAMES])
         answers[REVOKE_FRAMES] = give_frames;
+    book_utcb()->prefer_count = book_utcb()->repossessed_count = 0;
     upcall_set_event(UPCALL_REVOKE, on_ask);
     upcall_set_event(UPCALL_RECLAIMED, on_loss);
     book_utcb()->mask &= ~(1u << UPCALL_CLASS_EVENT);

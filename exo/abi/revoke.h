@@ -6,13 +6,14 @@
 
 #include "exo/abi/types.h"
 
-/* What can be asked for. Only what the environment made itself counts. */
+/* What can be asked for. Only what the environment made itself counts, and extents. */
 enum revoke_kind {
     REVOKE_FRAMES = 1, /* frames of memory; name: slot of their CAP_FRAMES             */
     REVOKE_SLICES,     /* name: CPU * SLICE_COUNT + position                           */
     REVOKE_RINGS,      /* name: slot of the CAP_RING                                   */
     REVOKE_FILTERS,    /* bound to its rings; name: slot of the CAP_RING               */
     REVOKE_GRAFTS,     /* name: slot of the CAP_GRAFT                                  */
+    REVOKE_EXTENTS,    /* blocks that were given to it; name: slot of the CAP_EXTENT */
     REVOKE_KIND_COUNT
 };
 

@@ -67,6 +67,24 @@ struct upcall_frame {
  */
 enum { UPCALL_CLASS_FAULT, UPCALL_CLASS_SYSCALL, UPCALL_CLASS_EVENT, UPCALL_CLASS_COUNT };
 
+/*
+ * Events: UPCALL_NOTIFY to UPCALL_RECLAIMED. An event whose entry is 0 when it happens is not kept.
+ * Else the kernel sets its bit in `pending` and, when the class is not masked, clears the bit and
+ * delivers before the thread runs again, one at a time, the highest number first; `vector` of the
+ * frame is the number. While the class is masked the bits wait. Who clears the mask looks at
+ * `pending` and, when it is not 0, calls upcall_poll; the kernel looks by itself, too, at each
+ * interrupt and exception and whenever it lets the thread run in place of another. An event whose
+ * entry or stack is not the user's when it is delivered is dropped.
+ *
+ * A wait for a notification ends with INTERRUPTED when an event is delivered; a thread that waits
+ * otherwise (IPC, protected control transfer, stopped) gets its events when that wait is over. Both
+ * sides change `pending` and `notified`: by atomic instructions only. A thread may set bits of
+ * `pending` itself.
+ */
+#define UPCALL_EVENTS                                                                              \
+    (1u << UPCALL_NOTIFY | 1u << UPCALL_SLICE_BEGIN | 1u << UPCALL_SLICE_END |                     \
+     1u << UPCALL_REVOKE | 1u << UPCALL_RECLAIMED)
+
 #define REPOSSESSED_MAX 64u
 #define PREFER_MAX      16u
 
@@ -82,7 +100,13 @@ struct utcb_exo {
     uint64_t thread;            /* its thread number                  */
     uint64_t repossessed_count; /* counts on when the vector is full; reset by its reader */
     uint64_t repossessed[REPOSSESSED_MAX]; /* what was taken: kind << 32 | name (revoke.h) */
-    uint64_t revoke_kind; /* the last ask, written by the kernel                  */
+    uint64_t notified; /* bits that came for UPCALL_NOTIFY; the user takes them out      */
+    /* Accounts of this thread's slices, written by the kernel for the thread to read. */
+    uint64_t excess_ticks;   /* run after the end of its slices, in all               */
+    uint64_t overruns;       /* epilogues not ended in time, in all                   */
+    uint64_t forfeits;       /* slices lost for that, in all                          */
+    uint64_t forfeits_ahead; /* slices still to be lost                               */
+    uint64_t revoke_kind;    /* the last ask, written by the kernel                  */
     uint64_t revoke_count;
     uint64_t revoke_deadline; /* time-stamp counter                                      */
     uint64_t prefer_count;    /* what shall be taken first: kind << 32 | name            */

@@ -26,7 +26,7 @@ struct revoke_ask {
     uint32_t rest;         /* while there is one: how much is too much                        */
     uint32_t guarantee[REVOKE_KIND_COUNT];
 };
-_Static_assert(sizeof(struct revoke_ask) == 72, "the ask has its place in struct env");
+_Static_assert(sizeof(struct revoke_ask) == 80, "the ask has its place in struct env");
 
 struct env {
     struct node watch; /* child of the notification capability to raise at its end     */
@@ -42,7 +42,7 @@ struct env {
     uint64_t watch_bits;   /* raised at its end                                            */
     struct env_info *info; /* its public record                                            */
     struct revoke_ask ask;
-    uint8_t pad[584];
+    uint8_t pad[576];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -114,11 +114,12 @@ void sched_clear_deadline(struct thread *t)
     list_remove(&t->sleep_link);
 }
 
-static void end_wait(struct thread *t)
+void sched_end_wait(struct thread *t, word_t error, word_t bits)
 {
     list_remove(&t->queue);
+    sched_clear_deadline(t);
     t->awaited = NULL;
-    thread_reply(t, ERR_TIMEOUT, 0);
+    thread_reply(t, error, bits);
     sched_wake(t);
 }
 
@@ -140,7 +141,7 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
     for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
         list_remove(&t->sleep_link);
         if (t->state == THREAD_IN_NOTIFY)
-            end_wait(t);
+            sched_end_wait(t, ERR_TIMEOUT, 0);
         else
             hook_ipc_timeout(t);
     }
@@ -198,6 +199,7 @@ void sched_direct(struct cpu *c, struct thread *t)
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
+    c->choose |= t->events;
     if (c->space != t->env) {
         c->space = t->env;
         c->info->space_switches++;
@@ -242,10 +244,8 @@ static struct thread *idle(struct cpu *c)
     return choose(c);
 }
 
-static void leave_chosen(struct cpu *c)
+static void leave_to_best(struct cpu *c)
 {
-    if (!c->choose && c->current)
-        return;
     c->choose = false;
     struct thread *t = choose(c);
     if (!t)
@@ -263,9 +263,11 @@ void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    leave_chosen(c);
-    if (c->current->posted)
-        upcall_deliver_posted(c->current);
+    if (c->choose || !c->current)
+        leave_to_best(c);
+    if (c->current->events)
+        upcall_deliver_events(c->current);
+    c->choose = false;
 }
 
 /* A thread of this CPU that is ready and in no queue? */

@@ -30,6 +30,9 @@ void sched_handoff(struct thread *t);
  * has been given a waiting state and is in no queue either. Nothing else is considered. */
 void sched_direct(struct cpu *c, struct thread *t);
 
+/* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
+void sched_end_wait(struct thread *t, word_t error, word_t bits);
+
 /* Puts the current thread behind its equals. */
 void sched_yield(void);
 

@@ -53,6 +53,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     list_init(&t->sleep_link);
     list_init(&t->senders);
     list_init(&t->send_link);
+    list_init(&t->bound_link);
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;

@@ -24,8 +24,9 @@ enum thread_state {
 };
 
 struct thread {
-    struct node utcb_node; /* child of the page binding that is the UTCB                */
-    struct node spare[3];
+    struct node utcb_node;   /* child of the page binding that is the UTCB                */
+    struct node notify_node; /* child of the capability of the notification bound to it  */
+    struct node spare[2];
     struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
@@ -36,14 +37,16 @@ struct thread {
     uint32_t cpu;  /* home                                                      */
     uint8_t state; /* enum thread_state                                         */
     uint8_t priority;
+    bool events;            /* look at its `pending` before it leaves to the user        */
     struct list queue;      /* ready queue, or the waiters of a notification             */
-    uint32_t posted;        /* bit u: upcall u is to be delivered                        */
     struct list env_link;   /* the env's threads                                         */
     struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
     uint64_t deadline;
 
     struct notification *awaited; /* THREAD_IN_NOTIFY                                       */
     uint64_t awaited_bits;
+    struct list bound_link; /* the notification bound to it, by `bound_bits`          */
+    uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
     struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */
 

@@ -10,9 +10,22 @@ struct thread;
 bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t error,
                     uint64_t address);
 
-/* Lets `t`, on any CPU, take upcall `u` when it next leaves to the user; until then the bit in its
- * UTCB's `pending` is set. Nothing happens when the entry is 0. */
-void upcall_post(struct thread *t, enum upcall u);
+/* Lets event `u` (one of UPCALL_EVENTS) happen to `t`, of any CPU; a wait for a notification ends
+ * with INTERRUPTED. It is delivered when `t` leaves to the user next, or when its mask allows.
+ * False, and nothing changed, when `t` is dead or its entry is 0. Under the forest lock. */
+bool upcall_post(struct thread *t, enum upcall u);
 
-/* Delivers one posted upcall to `t`, which is about to leave to the user, if one can be. */
-void upcall_deliver_posted(struct thread *t);
+/* The same, for a thread of this CPU that waits for no notification. Needs no lock. */
+bool upcall_post_here(struct thread *t, enum upcall u);
+
+/* Puts `bits` into the `notified` of `t`, of any CPU, and posts UPCALL_NOTIFY. As upcall_post. */
+bool upcall_notify(struct thread *t, uint64_t bits);
+
+/* Is an event of `t`, of this CPU, pending and not masked? */
+bool upcall_is_due(const struct thread *t);
+
+/* Has the events of `t`, which runs here, looked at before it leaves. */
+void upcall_poll(struct thread *t);
+
+/* Delivers the first event that is due to `t`, which is about to leave to the user. */
+void upcall_deliver_events(struct thread *t);

@@ -150,7 +150,11 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread is queued to send and does not";
     if (t->state == THREAD_PCT_CALLING && t->pct_callee->pct_caller != t)
         return "W3: a callee does not know its caller";
-    return check_node(&t->utcb_node) ? "D3: a UTCB hangs wrong" : ipc_check(t);
+    if (!t->notify_node.parent != list_is_empty(&t->bound_link))
+        return "D3: a bound notification and its node disagree";
+    if (check_node(&t->utcb_node) || check_node(&t->notify_node))
+        return "D3: a binding of a thread hangs wrong";
+    return ipc_check(t);
 }
 
 static const char *check_cpu(struct cpu *c)

@@ -13,5 +13,5 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console disk dispatch env_thread fault forest frame ipc map notify page pct random revoke sched upcall
+KERNEL_TESTS := console disk dispatch env_thread events fault forest frame ipc map notify page pct random revoke sched upcall
 HOST_TESTS   += $(KERNEL_TESTS)

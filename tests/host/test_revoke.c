@@ -5,6 +5,8 @@
 #include "exo/abi/revoke.h"
 #include "exo/arch/irq.h"
 
+#include <string.h>
+
 #define MINE     6u /* p's slot: a part of REGION */
 #define SMALL    7u /* p's slots: memory that it made */
 #define MIDDLE   8u
@@ -36,6 +38,7 @@ static int set_up(void **state)
     small = alloc(SMALL, 4);
     middle = alloc(MIDDLE, 10);
     large = alloc(LARGE, 100);
+    memset(p.t->utcb + UTCB_EXO, 0, sizeof(struct utcb_exo)); /* what the last test left there */
     return 0;
 }
 
@@ -78,6 +81,8 @@ static void a_refused_ask_changes_nothing(void **state)
     REFUSED(ERR_NO_RIGHT, b, revoke_ask, NO_GRANT, n, REVOKE_FRAMES, 1, SOON);
     REFUSED(ERR_NOT_BOUND, b, revoke_ask, OTHER, n, REVOKE_FRAMES, 1, SOON); /* a cousin */
     REFUSED(ERR_NOT_BOUND, b, revoke_ask, PART, q.e->number, REVOKE_FRAMES, 1, SOON);
+    for (unsigned kind = 1; kind < REVOKE_KIND_COUNT; kind++) /* of the first of all */
+        REFUSED(ERR_NOT_BOUND, p.t, revoke_ask, MINE, world.root->number, kind, 1, SOON);
     for (unsigned kind = REVOKE_SLICES; kind < REVOKE_KIND_COUNT; kind++)
         REFUSED(ERR_NOT_BOUND, b, revoke_ask, PART, n, kind, 1, SOON);
     OK(BOSS(revoke_guarantee, p.env, REVOKE_FRAMES, 114));
@@ -278,6 +283,32 @@ static void slices_go_from_the_highest_position(void **state)
     assert_int_equal(told()->repossessed[1], REPOSSESSED(REVOKE_SLICES, 18));
 }
 
+static void blocks_of_an_extent_are_given_up_from_its_end(void **state)
+{
+    (void)state;
+    struct cap *disk = cap_slot(world.root, SLOT_DISK);
+    uint32_t blocks = disk->count;
+
+    disk->count = 1000; /* a disk that the machine does not have */
+    OK(BOSS(cap_copy, p.env, SLOT_DISK, SLOT_DISK, RIGHT_ALL & disk->rights, 100, 50));
+    OK(CALL(p.t, cap_copy, SLOT_ENV, 30, SLOT_DISK, RIGHT_READ, 120,
+            5)); /* counts with its origin */
+    OK(BOSS(revoke_ask, SLOT_DISK, p.e->number, REVOKE_EXTENTS, 10, SOON));
+    assert_int_equal(world.result, 10);
+    pass_deadline();
+    OK(BOSS(revoke_take, SLOT_DISK, p.e->number, SLOT_NONE));
+    assert_int_equal(world.result, 0);
+    assert_int_equal(cap_slot(p.e, SLOT_DISK)->base, 100);
+    assert_int_equal(cap_slot(p.e, SLOT_DISK)->count, 40);
+    assert_int_equal(cap_slot(p.e, 30)->kind, CAP_NONE);
+    OK(BOSS(revoke_ask, SLOT_DISK, p.e->number, REVOKE_EXTENTS, 1000, SOON));
+    pass_deadline();
+    OK(BOSS(revoke_take, SLOT_DISK, p.e->number, SLOT_NONE));
+    assert_int_equal(cap_slot(p.e, SLOT_DISK)->kind, CAP_NONE);
+    assert_int_equal(told()->repossessed_count, 2);
+    disk->count = blocks;
+}
+
 static void one_that_has_no_thread_left_is_taken_from_too(void **state)
 {
     (void)state;
@@ -319,6 +350,7 @@ int main(void)
         TEST(a_large_take_is_preempted_and_ends),
         TEST(an_ask_that_nobody_followed_up_can_be_replaced),
         TEST(slices_go_from_the_highest_position),
+        TEST(blocks_of_an_extent_are_given_up_from_its_end),
         TEST(one_that_has_no_thread_left_is_taken_from_too),
         TEST(an_environment_that_ends_meanwhile_is_no_address_any_more),
     };

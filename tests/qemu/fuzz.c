@@ -16,7 +16,7 @@
 
 #define CALLS_WANTED 40000u
 #define ROUNDS_MAX   900u
-#define NUMBERS      40u /* numbers tried: all, and some behind the last */
+#define NUMBERS      56u /* numbers tried: all, and some behind the last */
 #define MEMORY_PAGES 256u
 #define COUNTER      0xe00u /* where in its UTCB page the child counts its calls */
 #define ENTRIES      64u

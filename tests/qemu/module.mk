@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall hostile fuzz l4 l4_map smp
+GUEST_HERE := calls caps memory envs notify processor slices pct upcall events hostile fuzz l4 l4_map smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -14,6 +14,11 @@ slices-boot := icount=1
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2
+
+# Events between two CPUs.
+GUEST_TESTS        += events_smp
+events_smp-sources := $(events-sources)
+events_smp-boot    := smp=2
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
