@@ -4,7 +4,7 @@ LIBOS += libos/start/$(ARCH)/crt0.S libos/start/$(ARCH)/crt_musl.S libos/start/$
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c libos/disk.c libos/elf.c \
          libos/error.c libos/exit.c libos/frame_pool.c libos/frames.c libos/heap.c \
          libos/inspect.c libos/log.c libos/pct.c \
-         libos/print.c libos/region.c libos/revoke.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \
+         libos/print.c libos/policy.c libos/region.c libos/revoke.c libos/setup.c libos/slots.c libos/spawn.c libos/start.c \
          libos/string.c libos/tables.c libos/thread.c libos/upcall.c libos/vm.c
 LIBOS += libos/servers/program.c
 

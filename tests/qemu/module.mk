@@ -32,3 +32,8 @@ revoke-boot        := net=user icount=1
 revoke_smp-sources := $(revoke-sources)
 revoke_smp-libs    := libos-net
 revoke_smp-boot    := net=user smp=2
+
+GUEST_TESTS           += revoke_policy
+revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
+revoke_policy-libs    := libos-net
+revoke_policy-boot    := icount=1
