@@ -1,7 +1,7 @@
 /*
- * A resource policy: who is asked for how many frames when they run short. The kernel only carries out;
- * another policy is another file. It runs in a program that holds the region from which its clients'
- * memory was derived; tests/qemu/revoke_policy.c serves it by IPC.
+ * A resource policy: who is asked for how many frames when they run short. The kernel only carries
+ * out; another policy is another file. It runs in a program that holds the region from which its
+ * clients' memory was derived; tests/qemu/revoke_policy.c serves it by IPC.
  */
 #pragma once
 
