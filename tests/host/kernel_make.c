@@ -13,7 +13,10 @@ struct env *make_env(slot_t slot)
 pfn_t make_frames(slot_t slot, uint32_t count)
 {
     OK(BOSS(frames_alloc, REGION, PFN_ANY, count, slot));
-    return (pfn_t)world.result;
+    pfn_t first = (pfn_t)world.result; /* the owner of an earlier test had the same number */
+    memset(frame_memory(first), 0, count * PAGE_SIZE);
+    world.result = first;
+    return first;
 }
 
 void make_tables(slot_t env, vaddr_t va)
