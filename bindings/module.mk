@@ -13,6 +13,7 @@ KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
 KERNEL += bindings/bind_ring.c
+KERNEL += bindings/bind_revoke.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/disk_ring.c
 KERNEL += bindings/ring.c

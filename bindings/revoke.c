@@ -340,6 +340,14 @@ void cap_destroy(struct cap *c)
     drop_cap(c);
 }
 
+void cap_shrink(struct cap *c, uint32_t keep)
+{
+    ASSERT(!c->node.child && keep > 0 && keep < c->count);
+    if (c->kind == CAP_FRAMES)
+        frames_give(c->base + keep, c->count - keep);
+    c->count = keep;
+}
+
 void revoke_all(struct node *n, bool itself)
 {
     while (!take_steps(n, itself, STEPS))

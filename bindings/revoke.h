@@ -21,6 +21,10 @@ void revoke_all(struct node *n, bool itself);
 /* Takes away a capability from which nothing is derived, and its object if it is the first. */
 void cap_destroy(struct cap *c);
 
+/* Makes a CAP_FRAMES, whose object it is, or a CAP_EXTENT end behind its first `keep`; frames that
+ * are cut off are free. Pre: nothing is derived from it, 0 < keep < count. */
+void cap_shrink(struct cap *c, uint32_t keep);
+
 /* The page-table entry that a node in a FRAME_NODES frame stands for, and its table's frame. */
 uint64_t *node_entry(const struct node *n, uint32_t *table);
 

@@ -80,6 +80,35 @@ bool frame_pool_give(struct frame_pool *pool, pfn_t frame)
     return true;
 }
 
+const struct frame_chunk *frame_pool_idle(const struct frame_pool *pool)
+{
+    for (uint32_t i = pool->chunk_count; i-- > 0;)
+        if (pool->chunks[i].free == pool->chunks[i].count)
+            return &pool->chunks[i];
+    return NULL;
+}
+
+bool frame_pool_cut(struct frame_pool *pool, slot_t slot, uint32_t keep)
+{
+    uint32_t i = 0;
+
+    while (i < pool->chunk_count && pool->chunks[i].slot != slot)
+        i++;
+    if (i == pool->chunk_count || keep > pool->chunks[i].count)
+        return false;
+    struct frame_chunk *chunk = &pool->chunks[i];
+    if (keep) {
+        *chunk =
+            (struct frame_chunk){.first = chunk->first, .count = keep, .free = keep, .slot = slot};
+        chunk->fresh = keep; /* used before: not zero */
+        return true;
+    }
+    for (pool->chunk_count--; i < pool->chunk_count; i++)
+        pool->chunks[i] = pool->chunks[i + 1];
+    pool->chunks[i] = (struct frame_chunk){0};
+    return true;
+}
+
 slot_t frame_pool_slot(const struct frame_pool *pool, pfn_t frame)
 {
     const struct frame_chunk *chunk = chunk_of(pool, frame);

@@ -46,6 +46,13 @@ bool frame_pool_take(struct frame_pool *pool, uint32_t want, struct frame_run *r
 /* Gives one frame back; its contents are what they are. False: it was not taken from here. */
 bool frame_pool_give(struct frame_pool *pool, pfn_t frame);
 
+/* The last chunk of which no frame is used, or NULL. */
+const struct frame_chunk *frame_pool_idle(const struct frame_pool *pool);
+
+/* The chunk of `slot` has only its first `keep` frames from now on, and none of them is used,
+ * whatever they hold; 0: it is gone. False: there is no such chunk, or it has fewer. */
+bool frame_pool_cut(struct frame_pool *pool, slot_t slot, uint32_t keep);
+
 /* The slot of the chunk that holds `frame`, or 0. */
 slot_t frame_pool_slot(const struct frame_pool *pool, pfn_t frame);
 

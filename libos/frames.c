@@ -60,3 +60,33 @@ uint64_t frames_free_count(void)
         count += pool.chunks[i].free;
     return count;
 }
+
+uint64_t frames_surrender(uint64_t count)
+{
+    uint64_t given = 0;
+
+    while (given < count) {
+        const struct frame_chunk *idle = frame_pool_idle(&pool);
+        if (!idle)
+            break;
+        struct frame_chunk chunk = *idle;
+        frame_pool_cut(&pool, chunk.slot, 0);
+        region_give_frames(chunk.slot, chunk.first, chunk.count);
+        given += chunk.count;
+    }
+    chunk_size = FIRST_CHUNK;
+    return given;
+}
+
+bool frames_lost(slot_t slot)
+{
+    const volatile struct cap *c = slot_cap(slot);
+    bool gone = !c || c->kind == CAP_NONE;
+
+    if (!frame_pool_cut(&pool, slot, gone ? 0 : c->count))
+        return false;
+    if (gone)
+        slot_give(slot);
+    chunk_size = FIRST_CHUNK;
+    return true;
+}

@@ -17,3 +17,11 @@ slot_t frames_slot(pfn_t frame);
 
 /* Frames that are kept for pages and not used. */
 uint64_t frames_free_count(void);
+
+/* Gives `count` frames or more back to SLOT_MEMORY, as far as there are chunks of which none is
+ * used. Returns how many. */
+uint64_t frames_surrender(uint64_t count);
+
+/* The kernel took frames by `slot`: what it left there is free. False: the slot is not from here.
+ */
+bool frames_lost(slot_t slot);

@@ -384,3 +384,14 @@ enum err vm_query(vaddr_t va, struct vm_info *info)
     };
     return ERR_OK;
 }
+
+void vm_lost(slot_t slot)
+{
+    for (uint32_t i = 0; i < areas.count;) {
+        const struct area *area = &areas.at[i];
+        if (area->kind == AREA_FRAMES && area->slot == slot)
+            areas_remove(&areas, area->low, area->high);
+        else
+            i++;
+    }
+}

@@ -54,3 +54,7 @@ enum err vm_query(vaddr_t va, struct vm_info *info);
 /* Does a fault of the given rights at `va` have a cause that can be repaired? Does it. False: it is
  * an error of the program. */
 bool vm_repair(vaddr_t va, rights_t need);
+
+/* The kernel took the frames by `slot`: forgets areas that show frames of that slot. Pages of
+ * zeroes need no word: the page tables, which the kernel emptied, are their only record. */
+void vm_lost(slot_t slot);

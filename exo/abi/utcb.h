@@ -86,6 +86,7 @@ enum { UPCALL_CLASS_FAULT, UPCALL_CLASS_SYSCALL, UPCALL_CLASS_EVENT, UPCALL_CLAS
      1u << UPCALL_REVOKE | 1u << UPCALL_RECLAIMED)
 
 #define REPOSSESSED_MAX 64u
+#define PREFER_MAX      16u
 
 struct utcb_exo {
     uint64_t mask;                      /* bit c: class c is masked           */
@@ -93,18 +94,23 @@ struct utcb_exo {
     uint64_t entry[UPCALL_COUNT];       /* addresses of handlers              */
     uint64_t stack[UPCALL_CLASS_COUNT]; /* initial rsp; of UPCALL_PCT: stack of events */
     struct upcall_frame save[UPCALL_CLASS_COUNT];
-    uint64_t pct_caller; /* global thread ID, written by the kernel */
-    uint64_t pct_stack;  /* initial rsp of UPCALL_PCT          */
-    uint64_t env;        /* number of its environment          */
-    uint64_t thread;     /* its thread number                  */
-    uint64_t repossessed_count;
-    uint64_t repossessed[REPOSSESSED_MAX]; /* what was taken: kind << 32 | name  */
+    uint64_t pct_caller;        /* global thread ID, written by the kernel */
+    uint64_t pct_stack;         /* initial rsp of UPCALL_PCT          */
+    uint64_t env;               /* number of its environment          */
+    uint64_t thread;            /* its thread number                  */
+    uint64_t repossessed_count; /* counts on when the vector is full; reset by its reader */
+    uint64_t repossessed[REPOSSESSED_MAX]; /* what was taken: kind << 32 | name (revoke.h) */
     uint64_t notified; /* bits that came for UPCALL_NOTIFY; the user takes them out      */
     /* Accounts of this thread's slices, written by the kernel for the thread to read. */
     uint64_t excess_ticks;   /* run after the end of its slices, in all               */
     uint64_t overruns;       /* epilogues not ended in time, in all                   */
     uint64_t forfeits;       /* slices lost for that, in all                          */
     uint64_t forfeits_ahead; /* slices still to be lost                               */
+    uint64_t revoke_kind;    /* the last ask, written by the kernel                  */
+    uint64_t revoke_count;
+    uint64_t revoke_deadline; /* time-stamp counter                                      */
+    uint64_t prefer_count;    /* what shall be taken first: kind << 32 | name            */
+    uint64_t prefer[PREFER_MAX];
 };
 #define UTCB_LIBRARY 0xf00u /* from here to its end the page is the library's own */
 _Static_assert(sizeof(struct utcb_exo) <= UTCB_LIBRARY - UTCB_EXO, "the UTCB is one page");

@@ -8,7 +8,25 @@
 
 #include "exo/abi/cap.h"
 #include "exo/abi/kinfo.h"
+#include "exo/abi/revoke.h"
 #include "exo/base/list.h"
+
+/* What an environment is asked to give up (bindings/bind_revoke.c), and what never. */
+struct revoke_ask {
+    node_t from;       /* the asker's capability; 0: no ask is open                       */
+    uint32_t kind;     /* enum revoke_kind                                                */
+    uint64_t deadline; /* time-stamp counter                                              */
+    uint32_t target;   /* what it may still hold                                          */
+    node_t scan_from;  /* for whom the count below is being made; 0: none is              */
+    uint32_t scan_kind;
+    uint32_t scan_at; /* positions below this one are still to be looked at              */
+    uint32_t scan_held;
+    uint32_t scan_highest; /* 1 + the highest position that counts                            */
+    uint32_t victim;       /* 1 + the position that is being taken; 0: none                   */
+    uint32_t rest;         /* while there is one: how much is too much                        */
+    uint32_t guarantee[REVOKE_KIND_COUNT];
+};
+_Static_assert(sizeof(struct revoke_ask) == 80, "the ask has its place in struct env");
 
 struct env {
     struct node watch; /* child of the notification capability to raise at its end     */
@@ -23,7 +41,8 @@ struct env {
     struct list threads;   /* of struct thread, by env_link                                */
     uint64_t watch_bits;   /* raised at its end                                            */
     struct env_info *info; /* its public record                                            */
-    uint8_t pad[656];
+    struct revoke_ask ask;
+    uint8_t pad[576];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

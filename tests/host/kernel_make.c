@@ -13,8 +13,9 @@ struct env *make_env(slot_t slot)
 pfn_t make_frames(slot_t slot, uint32_t count)
 {
     OK(BOSS(frames_alloc, REGION, PFN_ANY, count, slot));
-    pfn_t first = (pfn_t)world.result;
-    memset(frame_memory(first), 0, count * PAGE_SIZE); /* what an earlier test left is the boss's */
+    pfn_t first = (pfn_t)world.result; /* the owner of an earlier test had the same number */
+    memset(frame_memory(first), 0, count * PAGE_SIZE);
+    world.result = first;
     return first;
 }
 
@@ -65,8 +66,10 @@ void party_make(struct party *p, slot_t first)
     p->e = make_env(p->env);
     make_tables(p->env, PARTY_UTCB);
     p->pfn = make_frames(p->frames, 1 + PARTY_PAGES);
-    for (uint32_t i = 0; i <= PARTY_PAGES; i++)
+    for (uint32_t i = 0; i <= PARTY_PAGES; i++) { /* an earlier test's party had the same number */
+        memset(frame_memory(p->pfn + i), 0, PAGE_SIZE);
         bind_page(p->env, p->frames, p->pfn + i, PARTY_UTCB + i * PAGE_SIZE, RW);
+    }
     give(p->env, SLOT_ENV, p->env, RIGHT_ALL);
     p->t = make_thread(p->env, p->thread, PARTY_UTCB);
     OK(BOSS(thread_start, p->thread, 0x400000, 0x500000, 0));

@@ -110,6 +110,30 @@ static void chunks_out_of_range_are_refused(void **state)
     assert_false(frame_pool_add(&pool, 1, 1, 1, true));
 }
 
+static void a_chunk_that_was_lost_is_free_as_far_as_it_stayed(void **state)
+{
+    struct frame_run run;
+
+    (void)state;
+    assert_true(frame_pool_add(&pool, 9000, 100, 18, true));
+    assert_true(frame_pool_take(&pool, 60, &run));
+    assert_int_equal(run.first, 9000);
+    assert_int_equal(frame_pool_idle(&pool)->first, FIRST); /* of the other none is used */
+    assert_false(frame_pool_cut(&pool, 99, 0));
+    assert_false(frame_pool_cut(&pool, 18, 101));
+    assert_true(frame_pool_cut(&pool, 18, 50));
+    assert_null(frame_pool_check(&pool));
+    assert_true(frame_pool_take(&pool, 100, &run));
+    assert_int_equal(run.count, 50);
+    assert_false(run.zero);
+    assert_true(frame_pool_cut(&pool, 18, 0));
+    assert_int_equal(frame_pool_slot(&pool, 9000), 0);
+    assert_null(frame_pool_check(&pool));
+    assert_true(frame_pool_take(&pool, 1, &run));
+    assert_int_equal(run.first, FIRST);
+    assert_null(frame_pool_idle(&pool));
+}
+
 static void check_names_the_broken_invariant(void **state)
 {
     struct frame_run run;
@@ -131,9 +155,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(every_frame_is_handed_out_once),  TEST(a_frame_that_was_used_is_not_called_zero),
-        TEST(only_what_is_out_can_come_back),  TEST(many_takes_and_gives_keep_the_invariants),
-        TEST(chunks_out_of_range_are_refused), TEST(check_names_the_broken_invariant),
+        TEST(every_frame_is_handed_out_once),
+        TEST(a_frame_that_was_used_is_not_called_zero),
+        TEST(only_what_is_out_can_come_back),
+        TEST(many_takes_and_gives_keep_the_invariants),
+        TEST(chunks_out_of_range_are_refused),
+        TEST(check_names_the_broken_invariant),
+        TEST(a_chunk_that_was_lost_is_free_as_far_as_it_stayed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

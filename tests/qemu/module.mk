@@ -34,3 +34,17 @@ GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
 irq_smp-sources := $(irq-sources)
 irq_smp-boot    := smp=2
+
+# Revocation: three library OSes beside the test on one CPU, then on the other of two.
+GUEST_TESTS        += revoke revoke_smp
+revoke-sources     := $(addprefix tests/qemu/,revoke.c revoke_child.c guest.c $(ARCH)/blobs.S)
+revoke-libs        := libos-net
+revoke-boot        := net=user icount=1
+revoke_smp-sources := $(revoke-sources)
+revoke_smp-libs    := libos-net
+revoke_smp-boot    := net=user smp=2
+
+GUEST_TESTS           += revoke_policy
+revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
+revoke_policy-libs    := libos-net
+revoke_policy-boot    := icount=1

@@ -1,0 +1,182 @@
+/* Library operating systems that are asked to give something up: one gives it in time, one too
+ * late, one hears nothing. */
+#include "tests/qemu/revoke.h"
+
+#include "exo/abi/cap.h"
+#include "exo/abi/graft.h"
+#include "exo/abi/kinfo.h"
+#include "libos-net/ring.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/frames.h"
+#include "libos/libos.h"
+#include "libos/region.h"
+#include "libos/revoke.h"
+#include "libos/slots.h"
+#include "libos/string.h"
+#include "libos/vm.h"
+#include "tests/qemu/guest.h"
+
+#define SPARE_PAGES 600u
+
+static volatile struct revoke_page *shared;
+static vaddr_t pages;
+
+/* Unbinds `count` slices of this environment. */
+static uint32_t give_slices(uint32_t count, uint64_t deadline)
+{
+    uint32_t given = 0;
+
+    (void)deadline;
+    for (uint32_t cpu = 0; cpu < KINFO->cpu_count; cpu++)
+        for (uint32_t i = 0; i < SLICE_COUNT && given < count; i++)
+            if (book_cpu(cpu)->slices[i].env == book_utcb()->env)
+                given += exo_slice_bind(SLOT_CPU, cpu, i, SLOT_NONE) == ERR_OK;
+    return given;
+}
+
+static void on_loss(enum revoke_kind kind, uint32_t name)
+{
+    shared->losses++;
+    shared->last = REPOSSESSED(kind, name);
+}
+
+static bool set_up(void)
+{
+    const volatile struct cap *c;
+    vaddr_t va = 0;
+
+    if (libos_setup())
+        return false;
+    c = slot_cap(SLOT_FREE);
+    if (vm_map_frames(SLOT_FREE, c->base, 1, &va, RIGHT_READ | RIGHT_WRITE) ||
+        vm_populate(va, PAGE_SIZE))
+        return false;
+    shared = (volatile struct revoke_page *)va;
+    revoke_set_answer(REVOKE_SLICES, give_slices);
+    revoke_set_loss(on_loss);
+    return true;
+}
+
+/* Pages in use, and, if `spare`, frames that are kept and not used. */
+static bool hold_frames(bool spare)
+{
+    vaddr_t more = 0;
+    struct vm_info info;
+
+    if (vm_map(&pages, CHILD_PAGES * PAGE_SIZE, RIGHT_READ | RIGHT_WRITE) ||
+        vm_populate(pages, CHILD_PAGES * PAGE_SIZE))
+        return false;
+    for (uint32_t i = 0; i < CHILD_PAGES; i++)
+        *(volatile uint64_t *)(pages + i * PAGE_SIZE) = i + 1;
+    if (vm_query(pages + (CHILD_PAGES - 1) * PAGE_SIZE, &info))
+        return false;
+    shared->expected = frames_slot(info.pfn);
+    if (!spare)
+        return true;
+    return !vm_map(&more, SPARE_PAGES * PAGE_SIZE, RIGHT_READ | RIGHT_WRITE) &&
+           !vm_populate(more, SPARE_PAGES * PAGE_SIZE) && !vm_unmap(more, SPARE_PAGES * PAGE_SIZE);
+}
+
+/* Pages that hold what they held, or zeroes, and can be written. */
+static uint64_t count_working(void)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < CHILD_PAGES; i++) {
+        volatile uint64_t *word = (volatile uint64_t *)(pages + i * PAGE_SIZE);
+        bool good = *word == i + 1 || *word == 0;
+        *word = i + 1;
+        count += good && *word == i + 1;
+    }
+    return count;
+}
+
+static int be_polite(void)
+{
+    if (!hold_frames(true))
+        return 1;
+    revoke_init();
+    revoke_in_handler(true);
+    shared->ready = 1;
+    while (!shared->stop)
+        shared->beat++;
+    return count_working() == CHILD_PAGES ? 0 : 2;
+}
+
+static int be_slow(void)
+{
+    if (!hold_frames(true))
+        return 1;
+    revoke_init();
+    revoke_prefer(REVOKE_FRAMES, (uint32_t)shared->expected);
+    shared->ready = 1;
+    while (!shared->stop) {
+        shared->beat++;
+        if (!revoke_waits() || !shared->serve)
+            continue;
+        shared->given += revoke_serve();
+        shared->works = count_working();
+    }
+    return 0;
+}
+
+static int be_deaf(void)
+{
+    if (!hold_frames(false))
+        return 1;
+    revoke_init();
+    book_utcb()->mask |= 1u << UPCALL_CLASS_EVENT;
+    shared->ready = 1;
+    while (!shared->stop)
+        shared->beat++;
+    return 0;
+}
+
+/* A ring with a filter; nobody answers for these. */
+static bool hold_ring(void)
+{
+    struct archive_entry e;
+    struct graft_report report;
+    slot_t frames, ring = guest_slot(), graft = guest_slot();
+    pfn_t first, frame;
+    vaddr_t va = 0;
+
+    if (archive_find(guest_archive(), ".exo4/filter_all.o", &e))
+        return false;
+    for (size_t i = 0; i < e.bytes; i++)
+        (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
+    struct graft_load l = {(vaddr_t)e.data, e.bytes, (vaddr_t)&report, GRAFT_HOOK_PACKET_FILTER, 0};
+    if (region_frames(RING_FRAMES, &frames, &first) ||
+        vm_map_frames(frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE) ||
+        vm_populate(va, RING_FRAMES * PAGE_SIZE))
+        return false;
+    if (region_find(GRAFT_FRAMES(e.bytes), &frame) ||
+        exo_graft_create(SLOT_MEMORY, frame, graft, (vaddr_t)&l) || region_find(1, &frame))
+        return false;
+    return !exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, frames, SLOT_NONE, ring) &&
+           !exo_ring_filter(ring, graft);
+}
+
+static int be_net(void)
+{
+    if (!hold_ring())
+        return 1;
+    revoke_init();
+    revoke_in_handler(true);
+    shared->ready = 1;
+    while (!shared->stop)
+        shared->beat++;
+    return 0;
+}
+
+int revoke_child(const char *role)
+{
+    if (!set_up())
+        return 3;
+    if (!strcmp(role, "polite"))
+        return be_polite();
+    if (!strcmp(role, "slow"))
+        return be_slow();
+    return !strcmp(role, "deaf") ? be_deaf() : be_net();
+}
