@@ -119,9 +119,8 @@ word_t hook_pct_call(word_t slot)
     struct cpu *c = cpu_this();
     struct thread *caller = c->current, *callee;
 
-    if (c->choose || slot != (slot_t)slot)
+    if (c->choose || slot != (slot_t)slot || !forest_try_lock())
         return 0;
-    forest_lock();
     enum err e = check_transfer(caller, (slot_t)slot, &callee);
     forest_unlock();
     if (e != ERR_OK || callee->events)

@@ -18,8 +18,13 @@ static void call_ipc(struct thread *t, struct regs *r)
 
 static void call_thread_switch(struct thread *t, struct regs *r)
 {
-    struct thread *p = r->rdi ? ipc_find(t, r->rdi) : NULL;
+    bool walks = ipc_find_walks(r->rdi);
 
+    if (walks && !forest_lock_for(t))
+        return;
+    struct thread *p = r->rdi ? ipc_find(t, r->rdi) : NULL;
+    if (walks)
+        forest_unlock();
     sched_yield();
     if (p && p->state == THREAD_READY)
         sched_handoff(p);
@@ -41,6 +46,8 @@ static void call_unmap(struct thread *t, struct regs *r)
     unsigned count = (r->rdx & 63) + 1;
     bool flush = r->rdx >> 6 & 1;
 
+    if (!forest_lock_for(t))
+        return;
     for (unsigned i = 0; i < count; i++) {
         bool in_register = i < sizeof low / sizeof low[0];
         word_t fpage = in_register ? *low[i] : *thread_mr(t, (int)i);
@@ -50,6 +57,7 @@ static void call_unmap(struct thread *t, struct regs *r)
         else
             *thread_mr(t, (int)i) = status;
     }
+    forest_unlock();
 }
 
 /* Calls that this kernel serves to nobody yet refuse as X.2 has them refuse the unprivileged. */

@@ -10,13 +10,16 @@
 #include "exo/env/thread.h"
 #include "exo/mem/space.h"
 
+bool ipc_find_walks(word_t id)
+{
+    return L4_IS_LOCAL(id) && id != L4_NIL && id != L4_ANY_LOCAL;
+}
+
 struct thread *ipc_find(const struct thread *t, word_t id)
 {
     if (L4_IS_LOCAL(id)) { /* the UTCB that it points to holds the global ID, as a claim */
         word_t claim = 0;
-        forest_lock(); /* no table goes away during the walk */
         space_copy_in(t->env->root, &claim, id + (vaddr_t)(TCR_GLOBAL_ID * 8), sizeof claim);
-        forest_unlock();
         struct thread *local = thread_by_number((uint32_t)(claim >> 32));
         bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
         return good && local->cpu == t->cpu && local->state != THREAD_DEAD ? local : NULL;
@@ -179,7 +182,7 @@ static void send(struct thread *t, struct thread *p)
         sched_handoff(p);
 }
 
-void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
+static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
     t->ipc_from = from;
     t->ipc_timeouts = timeouts;
@@ -196,13 +199,41 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
         receive(t);
 }
 
+/* Map items and local IDs need the forest lock, and who waits for it may lose its partner or its
+ * own life. So it is taken before anything is looked at: when `t` sends items, or may receive some
+ * at once. */
+void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
+{
+    bool maps = TAG_TYPED(thread_regs(t)->r9) || !list_is_empty(&t->senders);
+    bool locks = maps || ipc_find_walks(to) || ipc_find_walks(from);
+
+    if (locks && !forest_lock_for(t))
+        return;
+    ipc_phases(t, to, from, timeouts);
+    if (locks)
+        forest_unlock();
+}
+
+/* The pager that `t` names, or NULL. Pre: the forest lock, or the ID is global. */
+static struct thread *find_pager(const struct thread *t, word_t pager)
+{
+    struct thread *p = pager == L4_NIL ? NULL : ipc_find(t, pager);
+
+    return p == t ? NULL : p;
+}
+
 bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
 {
     word_t pager = *thread_mr(t, TCR_PAGER);
     word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
-    struct thread *p = pager == L4_NIL ? NULL : ipc_find(t, pager);
+    bool walks = ipc_find_walks(pager);
 
-    if (!p || p == t)
+    if (walks && !forest_lock_for(t))
+        return true; /* it does not run any more */
+    struct thread *p = find_pager(t, pager);
+    if (walks)
+        forest_unlock();
+    if (!p)
         return false;
     t->ipc_fault = true;
     t->ipc_fault_tag = TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);

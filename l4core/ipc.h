@@ -11,7 +11,11 @@
 
 struct thread;
 
-/* The thread that `id`, global or local, names for `t`; NULL when there is none on this CPU. */
+/* Does ipc_find walk page tables for `id`, which must not go away meanwhile? */
+bool ipc_find_walks(word_t id);
+
+/* The thread that `id`, global or local, names for `t`; NULL when there is none on this CPU. Pre:
+ * the forest lock, if ipc_find_walks(id). */
 struct thread *ipc_find(const struct thread *t, word_t id);
 
 /* The Ipc call of the current thread, its message in registers and UTCB. The result is in its

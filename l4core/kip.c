@@ -121,7 +121,8 @@ bool hook_kernel_interface(struct thread *t)
     struct regs *r = thread_regs(t);
     uint8_t code[2] = {0};
 
-    forest_lock(); /* no table goes away during the walk */
+    if (!forest_lock_for(t)) /* no table goes away during the walk */
+        return true;         /* but the thread did: it does not run any more */
     const uint8_t *first = space_user(t->env->root, r->rip, RIGHT_READ);
     if (first && r->rip % PAGE_SIZE < PAGE_SIZE - 1) {
         code[0] = first[0];

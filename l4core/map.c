@@ -130,10 +130,8 @@ bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpag
     struct map_plan p = {0};
     bool good = plan_item(header, fpage, window, &p);
 
-    forest_lock();
     for (uint64_t i = 0; good && i < p.count; i++)
         good = map_page(from, to, &p, i);
-    forest_unlock();
     return good;
 }
 
@@ -177,7 +175,6 @@ word_t map_unmap(struct thread *t, word_t fpage, bool flush)
 
     if (!fpage_range(fpage, &base, &bits))
         return fpage & ~(word_t)FPAGE_ALL;
-    forest_lock();
     for (vaddr_t va = base; va < USER_TOP && va - base < (vaddr_t)1 << bits;) {
         pte_t *e = space_entry(t->env->root, va, 1);
         if (e && arch_pte_present(*e) && !is_utcb(t->env, va))
@@ -185,6 +182,5 @@ word_t map_unmap(struct thread *t, word_t fpage, bool flush)
         va = e ? va + PAGE_SIZE : hole_end(t->env->root, va);
     }
     cpu_tlb_flush(t->env, TLB_ALL);
-    forest_unlock();
     return (fpage & ~(word_t)FPAGE_ALL) | used;
 }

@@ -1,4 +1,8 @@
-/* Map items: bindings derived from bindings, made by IPC and taken back by Unmap. */
+/*
+ * Map items: bindings derived from bindings, made by IPC and taken back by Unmap.
+ *
+ * Locking: the forest lock.
+ */
 #pragma once
 
 #include "exo/abi/types.h"

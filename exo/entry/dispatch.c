@@ -39,7 +39,8 @@ int dispatch(struct thread *caller, word_t number, const struct regs *r, word_t 
 {
     if (number >= sizeof enter / sizeof enter[0] || !enter[number])
         return ERR_BAD_CALL;
-    forest_lock();
+    if (!forest_lock_for(caller))
+        return CALL_NO_REPLY;
     int e = enter[number](caller, r, result);
     forest_unlock();
     return e;

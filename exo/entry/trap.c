@@ -60,12 +60,12 @@ void trap_reflect(struct regs *r)
 static void unhandled(struct thread *t, uint64_t address)
 {
     const struct regs *r = thread_regs(t);
-    struct env *e = t->env;
 
-    print("env %u ended: exception %lu (error %lx) at %lx, address %lx, thread %u\n", e->number,
-          r->vector, r->error, r->rip, address, t->number);
-    forest_lock();
-    env_end(e, (uint32_t)r->vector + 1, r->rip, address);
+    if (!forest_lock_for(t))
+        return;
+    print("env %u ended: exception %lu (error %lx) at %lx, address %lx, thread %u\n",
+          t->env->number, r->vector, r->error, r->rip, address, t->number);
+    env_end(t->env, (uint32_t)r->vector + 1, r->rip, address);
     forest_unlock();
 }
 

@@ -6,6 +6,7 @@
 #include "exo/base/assert.h"
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
+#include "exo/env/thread.h"
 
 static struct cpu cpus[CPU_MAX];
 unsigned cpu_count = 1;
@@ -105,6 +106,20 @@ void forest_lock_slow(void)
         cpu_mailbox_read();
         arch_relax();
     }
+}
+
+bool forest_try_lock_slow(void)
+{
+    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
+}
+
+bool forest_lock_slow_for(const struct thread *t)
+{
+    forest_lock_slow();
+    if (cpu_this()->current == t && t->state == THREAD_RUNNING)
+        return true;
+    forest_unlock_slow();
+    return false;
 }
 
 void forest_unlock_slow(void)

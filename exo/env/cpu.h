@@ -67,14 +67,30 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
  * mailbox. `run` may not take the forest lock. */
 void cpu_call(unsigned number, void (*run)(void *), void *argument);
 
-/* The lock of the derivation forest and the frame table. Whoever waits serves his mailbox. */
+/* The lock of the derivation forest and the frame table. Whoever waits serves his mailbox, and mail
+ * may stop or end any thread of this CPU: nothing known about threads before holds afterwards. */
 void forest_lock_slow(void);
+bool forest_lock_slow_for(const struct thread *t);
+bool forest_try_lock_slow(void);
 void forest_unlock_slow(void);
 
 static inline void forest_lock(void)
 {
     if (cpu_count > 1)
         forest_lock_slow();
+}
+
+/* The same for `t`, which runs on this CPU. False, and no lock is held, when it was stopped or
+ * ended meanwhile: it may not even be memory any more. */
+static inline bool forest_lock_for(const struct thread *t)
+{
+    return cpu_count == 1 || forest_lock_slow_for(t);
+}
+
+/* Takes the lock if that needs no wait; what was known before then still holds. */
+static inline bool forest_try_lock(void)
+{
+    return cpu_count == 1 || forest_try_lock_slow();
 }
 
 static inline void forest_unlock(void)

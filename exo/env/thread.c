@@ -184,7 +184,9 @@ void thread_forget(struct thread *t)
 {
     ASSERT(t->state == THREAD_DEAD);
     by_number[t->number] = NULL;
-    cpu_call(t->cpu, forget_here, t);
+    /* Every CPU answers: so none is still looking at what it found by that number before. */
+    for (unsigned i = 0; i < cpu_count; i++)
+        cpu_call(i, forget_here, t);
     list_remove(&t->env_link);
     t->env->info->threads--;
 }

@@ -183,6 +183,7 @@ void host_idle(void)
 {
     uint64_t *timer = &host.timer[host.cpu->number];
 
+    host.idles++;
     if (*timer == 0)
         panic(__FILE__, __LINE__, "idle for ever");
     if (host.ticks < *timer)
@@ -193,6 +194,11 @@ void host_idle(void)
 
 void host_relax(void)
 {
+    void (*act)(void) = host.relax;
+
+    host.relax = NULL;
+    if (act)
+        act();
     if (++host.spins > SPINS_MAX)
         panic(__FILE__, __LINE__, "a CPU waits for itself");
 }

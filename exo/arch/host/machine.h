@@ -37,7 +37,9 @@ struct host_machine {
     struct host_mmu mmu[CPU_MAX];
     uint64_t timer[CPU_MAX]; /* ticks when it interrupts; 0: off                  */
     unsigned long kicks;     /* interrupts sent to other CPUs                     */
+    unsigned long idles;     /* times that a CPU waited for its timer             */
     unsigned long spins;     /* waits for another CPU since the last progress     */
+    void (*relax)(void);     /* what another CPU does while this one waits, once  */
     bool off;                /* power                                             */
     void (*console)(void);   /* handler of port 1                                 */
     void (*isa[16])(void);   /* handlers of interrupt lines; the console's is 4    */
