@@ -3,7 +3,9 @@
 #include "tests/host/kernel_world.h"
 
 #include "bindings/cap.h"
+#include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/revoke.h"
 
 #include <string.h>
 
@@ -131,6 +133,8 @@ static void a_refused_table_create_changes_nothing(void **state)
     OK(BOSS(table_create, p.env, REGION, PFN_ANY, USER_TOP - 1, 3));
     assert_int_equal(frame_of((pfn_t)world.result)->level, 3);
     assert_int_equal(frame_of((pfn_t)world.result)->owner, p.e->number);
+    const pte_t *upper = space_entry(p.e->root, USER_TOP - 1, 4);
+    assert_int_equal(frame_of((pfn_t)world.result)->origin, node_name(entry_node(upper)));
 }
 
 static void a_refused_thread_create_changes_nothing(void **state)

@@ -65,6 +65,11 @@ static void the_pager_is_asked_and_maps_and_the_thread_notices_nothing(void **st
     assert_int_equal(r->vector, VECTOR_PAGE_FAULT);
     assert_memory_equal(utcb, p.t->utcb, sizeof utcb);
     assert_ptr_equal(space_user(p.e->root, ADDRESS, RW), space_user(q.e->root, PARTY_MEMORY, RW));
+    ipc_words(p.t, q.t->global_id, q.t->global_id, NEVER, 9, 1, 33); /* its own words again */
+    assert_int_equal(get_mr(q.t, 0), TAG_MAKE(9, 1, 0));
+    ipc_words(q.t, p.t->global_id, L4_NIL, NO_WAIT, 10, 1, 44);
+    assert_received(p.t, q.t->global_id);
+    assert_int_equal(get_mr(p.t, 1), 44);
 }
 
 static void the_kind_of_access_is_told(void **state)

@@ -80,6 +80,10 @@ static void a_copy_is_a_child_with_what_was_asked_for(void **state)
     assert_int_equal(cap(41)->count, 4);
     OK(BOSS(cap_copy, SLOT_ENV, 42, 40, RIGHT_READ, world.base + 6, 1));
     assert_int_equal(cap(42)->count, 1);
+    OK(BOSS(cap_copy, SLOT_ENV, 43, p.frames, RIGHT_READ, p.pfn + 1, 2)); /* frames and CPUs too */
+    assert_int_equal(cap(43)->base, p.pfn + 1);
+    OK(BOSS(cap_copy, SLOT_ENV, 44, SLOT_CPU, RIGHT_READ, 0, 1));
+    assert_int_equal(cap(44)->count, 1);
 }
 
 static void a_slot_that_is_empty_or_none_cannot_be_taken_back(void **state)
@@ -231,6 +235,7 @@ static void a_capability_table_goes_with_the_region_that_it_came_from(void **sta
     copy(40, REGION, RIGHT_ALL);
     OK(BOSS(env_extend, p.env, 40, PFN_ANY));
     assert_int_equal(world.result, CAPS_PER_FRAME);
+    assert_int_equal(p.e->info->captables[1], p.e->captables[1]);
     give(p.env, far, REGION, RIGHT_ALL);
     OK(CALL(p.t, frames_alloc, far, PFN_ANY, 1, far + 1));
     pfn_t pfn = (pfn_t)world.result;

@@ -106,6 +106,20 @@ static void a_call_that_is_not_quite_common_works_too(void **state)
     assert_true(list_is_empty(&q.t->sleep_link));
 }
 
+/* Who only sends keeps the processor; who waits for ever is no sleeper. */
+static void a_send_leaves_the_sender_running(void **state)
+{
+    (void)state;
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    assert_true(list_is_empty(&q.t->sleep_link));
+    world_run(p.t);
+    set_mr(p.t, 0, TAG_MAKE(1, 0, 0));
+    ipc(p.t, q.t->global_id, L4_NIL, NEVER);
+    if (!ipc_always_slow) /* which makes the kernel choose anew, as an interrupt would */
+        assert_ptr_equal(cpu_this()->current, p.t);
+    assert_received(q.t, p.t->global_id);
+}
+
 static void the_flags_of_a_tag_are_the_kernels(void **state)
 {
     (void)state;
@@ -160,6 +174,18 @@ static void senders_are_served_in_the_order_in_which_they_came(void **state)
     }
     ipc(q.t, L4_NIL, L4_ANY, NO_WAIT);
     assert_failed(q.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+}
+
+static void a_closed_wait_passes_over_others_in_the_queue(void **state)
+{
+    (void)state;
+    ipc_words(p.t, q.t->global_id, L4_NIL, NEVER, 1, 0, 0);
+    ipc_words(s.t, q.t->global_id, L4_NIL, NEVER, 2, 0, 0);
+    ipc(q.t, L4_NIL, s.t->global_id, NO_WAIT);
+    assert_received(q.t, s.t->global_id);
+    ipc(q.t, L4_NIL, L4_ANY_LOCAL, NO_WAIT);
+    assert_failed(q.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+    assert_int_equal(p.t->state, THREAD_IPC_SEND);
 }
 
 static void a_queued_caller_receives_after_its_message_was_taken(void **state)
@@ -359,12 +385,24 @@ static void a_stopped_thread_gives_its_ipc_up_and_keeps_its_senders(void **state
 static void a_message_that_is_too_long_is_an_error_for_both(void **state)
 {
     (void)state;
+    thread_exo(p.t)->mask = PARTY_MEMORY; /* would be MR64 */
+    *thread_mr(q.t, TCR_BR0) = FPAGE_COMPLETE;
     ipc(q.t, L4_NIL, L4_ANY, NEVER);
     set_mr(p.t, 0, TAG_MAKE(1, 63, 2));
     ipc(p.t, q.t->global_id, L4_ANY, NEVER);
     assert_failed(p.t, IPC_OVERFLOW, IPC_SEND_PHASE);
     assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+    assert_int_equal(thread_exo(q.t)->mask, 0); /* what lies behind the message registers */
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    set_mr(p.t, 0, TAG_MAKE(1, 62, 2)); /* one word too many, and a good item in it */
+    set_mr(p.t, 63, ITEM_MAP);
+    ipc(p.t, q.t->global_id, L4_ANY, NEVER);
+    assert_failed(p.t, IPC_OVERFLOW, IPC_SEND_PHASE);
+    assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+    assert_int_equal(thread_exo(q.t)->mask, 0);
     set_mr(p.t, 0, TAG_MAKE(1, 0, 1)); /* half an item; queued this time */
+    set_mr(p.t, 1, ITEM_MAP);
+    set_mr(p.t, 2, 0);
     ipc(p.t, q.t->global_id, L4_ANY, NEVER);
     ipc(q.t, L4_NIL, L4_ANY, NEVER);
     assert_failed(p.t, IPC_OVERFLOW, IPC_SEND_PHASE);
@@ -416,10 +454,12 @@ int main(void)
         TEST(a_call_switches_to_the_server_and_its_reply_back),
         TEST(calls_and_replies_carry_messages_of_any_length),
         TEST(a_call_that_is_not_quite_common_works_too),
+        TEST(a_send_leaves_the_sender_running),
         TEST(the_flags_of_a_tag_are_the_kernels),
         TEST(inside_one_space_threads_know_each_other_by_local_ids),
         TEST(a_closed_wait_takes_its_partner_alone),
         TEST(senders_are_served_in_the_order_in_which_they_came),
+        TEST(a_closed_wait_passes_over_others_in_the_queue),
         TEST(a_queued_caller_receives_after_its_message_was_taken),
         TEST(two_that_call_each_other_both_get_their_message),
         TEST(any_local_takes_threads_of_the_own_space_alone),

@@ -204,6 +204,8 @@ static void windows_that_take_nothing_overflow_and_nil_fpages_map_nothing(void *
     assert_true(map(0, 0, COMPLETE));
     assert_true(map(0, fpage((vaddr_t)1 << 48, 12, RIGHTS), COMPLETE));
     assert_false(map(0, COMPLETE | FPAGE_ALL, COMPLETE)); /* more pages than one item may have */
+    assert_false(map(0, fpage(FAR, 23, RIGHTS), fpage(TARGET, 23, 0)));
+    assert_true(map(0, fpage(FAR, 22, RIGHTS), fpage(TARGET, 22, 0)));
     assert_true(map(USER_TOP, fpage(SOURCE, 12, RIGHTS), COMPLETE));
     assert_int_equal(frame_of(pfn)->bindings, 1);
 }

@@ -79,6 +79,7 @@ static void a_waiter_is_woken_by_its_bits_alone(void **state)
     (void)state;
     assert_int_equal(CALL(p.t, notify_wait, IN_PARTY, 6, FOREVER), BLOCKED);
     assert_int_equal(p.t->state, THREAD_IN_NOTIFY);
+    assert_true(list_is_empty(&p.t->sleep_link)); /* for ever */
     OK(BOSS(notify, NOTE, 8));
     assert_int_equal(p.t->state, THREAD_IN_NOTIFY);
     OK(BOSS(notify, NOTE, 3));

@@ -325,6 +325,20 @@ static void deleting_the_frames_takes_them_out_of_every_space(void **state)
     assert_int_equal(frame_of(pfn)->type, FRAME_FREE);
 }
 
+static void a_right_that_is_taken_is_taken_from_the_translations_too(void **state)
+{
+    (void)state;
+    const struct page_entry e[2] = {{PARTY_MEMORY + PAGE_SIZE, 0, RIGHT_READ},
+                                    {PARTY_MEMORY + 2 * PAGE_SIZE, 0, RIGHT_READ}};
+
+    for (uint32_t n = 1; n <= 2; n++) {
+        put_entries(p.t, PARTY_MEMORY, e + 2 - n, n);
+        unsigned long before = host.mmu[0].pages + host.mmu[0].alls;
+        OK(CALL(p.t, page_protect, SLOT_ENV, PARTY_MEMORY, n));
+        assert_int_equal(host.mmu[0].pages + host.mmu[0].alls, before + 1);
+    }
+}
+
 /* The caller's own space loses a page first, then another space does; and the other way round. */
 static void every_space_that_lost_pages_is_flushed(void **state)
 {
@@ -412,6 +426,24 @@ static void copying_stops_at_a_page_that_lacks_the_right(void **state)
     assert_null(space_user(p.e->root, (vaddr_t)1 << 47, RIGHT_READ));
 }
 
+/* Even where the tables lead somewhere, the kernel's half is not the user's. */
+static void no_address_from_user_top_on_is_the_users(void **state)
+{
+    (void)state;
+    pte_t *root = frame_memory(p.e->root), saved = root[MMU_ENTRIES / 2];
+    vaddr_t high = ~(vaddr_t)0 << 47;
+
+    make_tables(p.env, USER_TOP - PAGE_SIZE);
+    pte_t *top = entry_of(p.e, USER_TOP);
+    *top = arch_pte_page((paddr_t)pfn << PAGE_BITS, RW, RW);
+    root[MMU_ENTRIES / 2] = root[0];
+    assert_non_null(space_user(p.e->root, PARTY_MEMORY, RIGHT_READ));
+    assert_null(space_user(p.e->root, high + PARTY_MEMORY, RIGHT_READ));
+    assert_null(space_user(p.e->root, USER_TOP, RIGHT_READ));
+    root[MMU_ENTRIES / 2] = saved;
+    *top = 0;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
@@ -431,9 +463,11 @@ int main(void)
         TEST(a_utcb_that_its_user_may_only_read_serves_on),
         TEST(unbinding_a_page_takes_all_derived_from_it),
         TEST(deleting_the_frames_takes_them_out_of_every_space),
+        TEST(a_right_that_is_taken_is_taken_from_the_translations_too),
         TEST(every_space_that_lost_pages_is_flushed),
         TEST(only_tables_are_shown_to_inspectors_and_read_only),
         TEST(the_entries_may_lie_across_pages_and_must_be_readable),
+        TEST(no_address_from_user_top_on_is_the_users),
         TEST(copying_stops_at_a_page_that_lacks_the_right),
     };
     return cmocka_run_group_tests_name("bindings/bind_page", tests, NULL, NULL);

@@ -95,8 +95,10 @@ static void a_return_brings_the_callees_registers_back(void **state)
     struct regs *c = thread_regs(p.t), *s = thread_regs(q.t);
 
     c->rsp = 0x888000;
+    thread_exo(q.t)->pct_stack = USER_TOP; /* the highest that a stack may begin at */
     assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
-    vaddr_t ip = c->rip;
+    assert_int_equal(s->rsp, USER_TOP);
+    vaddr_t ip = c->rip = 0x400500; /* where it called from: not where the callee does */
     fill(s, 2000);
     assert_int_equal(CALL(q.t, pct_return, 7, 8, 9), BLOCKED);
     assert_ptr_equal(cpu_this()->current, p.t);

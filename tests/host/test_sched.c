@@ -94,6 +94,9 @@ static void equals_take_turns_when_a_slice_ends(void **state)
     (void)state;
     boss_sleeps();
     struct thread *first = current();
+    cpu_this()->choose = true; /* as after an interrupt: that alone is no reason to change */
+    OK(CALL(first, null, 0));
+    assert_ptr_equal(current(), first);
     timer(cpu_this()->slice_end - host.ticks - 1);
     assert_ptr_equal(current(), first);
     uint32_t position = cpu_this()->info->position;
@@ -151,6 +154,8 @@ static void a_yield_goes_to_the_thread_named_or_to_the_next_of_its_equals(void *
     assert_int_equal(p.t->state, THREAD_READY);
     OK(CALL(p.t, yield, 7)); /* to itself */
     assert_ptr_equal(current(), p.t);
+    OK(CALL(p.t, yield, 7)); /* while it runs */
+    assert_int_equal(p.t->state, THREAD_RUNNING);
     boss_sleeps();
     world_run(p.t);
     OK(CALL(p.t, yield, SLOT_NONE));
@@ -193,6 +198,7 @@ static void sleepers_are_woken_in_the_order_of_their_deadlines(void **state)
 
     assert_int_equal(CALL(p.t, notify_wait, IN_PARTY, 1, now + 300), BLOCKED);
     assert_int_equal(CALL(q.t, notify_wait, IN_PARTY, 1, now + 100), BLOCKED);
+    assert_true(host.timer[0] != 0 && host.timer[0] <= now + 100);
     ipc(s.t, L4_NIL, L4_ANY, TIMEOUTS(0, 1)); /* one microsecond */
     assert_true(host.timer[0] != 0 && host.timer[0] <= now + 100);
     pass_time(100);
@@ -212,14 +218,25 @@ static void an_idle_cpu_runs_whom_the_timer_wakes(void **state)
     OK(BOSS(thread_stop, p.thread));
     OK(BOSS(thread_stop, s.thread));
     uint64_t end = host.ticks + 5000000;
+    unsigned long idles = host.idles;
     assert_int_equal(CALL(q.t, notify_wait, IN_PARTY, 2, end), BLOCKED);
     assert_int_equal(BOSS(notify_wait, NOTE, 1, end + 10), BLOCKED);
     assert_ptr_equal(current(), q.t); /* the machine slept in the boss's call */
     assert_int_equal(host.ticks, end);
     assert_int_equal(thread_regs(q.t)->rax, ERR_TIMEOUT);
+    assert_int_equal(host.idles, idles + 1); /* no slice ticked meanwhile */
+    assert_int_equal(cpu_this()->info->thread, q.t->number);
+    assert_true(cpu_this()->slice_end > end && host.timer[0] != 0);
     assert_int_equal(CALL(q.t, notify_wait, IN_PARTY, 2, FOREVER), BLOCKED);
     assert_ptr_equal(current(), world.boss);
     assert_int_equal(thread_regs(world.boss)->rax, ERR_TIMEOUT);
+    uint64_t loaded = world.boss->arch.loaded;
+    uint32_t position = cpu_this()->info->position;
+    assert_int_equal(BOSS(notify_wait, NOTE, 1, host.ticks + 10), ERR_TIMEOUT);
+    assert_int_equal(world.boss->arch.loaded, loaded + 1); /* idle, it had been put away */
+    assert_true(host.timer[0] == cpu_this()->slice_end);
+    end_slices(1);
+    assert_int_not_equal(cpu_this()->info->position, position);
 }
 
 static bool names(const char *sentence, const char *name)
