@@ -185,12 +185,12 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
 /* Timers are the thread's own: they need no lock, but to end its wait for a notification. */
 static void run_timers(struct cpu *c, uint64_t now)
 {
-    struct thread *t = first_timer(c);
+    const struct thread *first = first_timer(c);
 
-    if (!t || t->timer > now)
+    if (!first || first->timer > now)
         return;
     forest_lock();
-    for (; t && t->timer <= now; t = first_timer(c)) {
+    for (struct thread *t = first_timer(c); t && t->timer <= now; t = first_timer(c)) {
         list_remove(&t->timer_link);
         __atomic_fetch_or(&thread_exo(t)->notified, t->timer_bits, __ATOMIC_RELAXED);
         upcall_post(t, UPCALL_NOTIFY);

@@ -306,6 +306,17 @@ static void a_sleeper_may_be_ended_while_its_timer_waits(void **state)
     assert_gone(&p);
 }
 
+static void who_set_a_timer_may_be_ended_while_it_is_served(void **state)
+{
+    (void)state;
+    OK(CALL(p.t, timer_set, host.ticks + 100, 1));
+    doomed = p.env;
+    world_run(world.boss);
+    meanwhile(delete_doomed);
+    pass_time(100);
+    assert_gone(&p);
+}
+
 static void a_sleeper_of_another_time_is_woken_though_the_first_was_ended(void **state)
 {
     (void)state;
@@ -339,6 +350,7 @@ int main(void)
         TEST(who_faults_may_be_ended_while_it_waits),
         TEST(who_faults_may_be_stopped_and_keeps_its_environment),
         TEST(a_sleeper_may_be_ended_while_its_timer_waits),
+        TEST(who_set_a_timer_may_be_ended_while_it_is_served),
         TEST(a_sleeper_of_another_time_is_woken_though_the_first_was_ended),
     };
     return cmocka_run_group_tests_name("kernel/smp", tests, NULL, NULL);
