@@ -25,16 +25,18 @@ struct mail {
 struct cpu {
     struct arch_cpu arch; /* first, so that one pointer finds both                        */
     uint32_t number;
-    struct thread *current; /* NULL: idle                                                   */
-    struct env *space;      /* whose page tables are loaded; NULL: the kernel's own         */
-    struct thread *chosen;  /* runs next if it can: hand-off                                */
-    bool choose;            /* the current thread may not be the right one any more         */
-    bool ticking;           /* the timer is set for the end of the slice                    */
-    uint64_t slice_end;     /* time-stamp counter                                           */
-    bool begun;             /* the slice's owner has run in it, or in one just before it    */
-    bool forfeited;         /* the slice's owner has lost it: the queue runs                */
-    struct thread *ending;  /* runs its epilogue; or NULL                                   */
-    uint64_t ending_from;   /* since when                                                   */
+    uint64_t awaits_message;  /* readiness of a thread that runs as soon as it gets an IPC,     */
+    uint64_t awaits_transfer; /* or a protected control transfer, from the current one         */
+    struct thread *current;   /* NULL: idle                                                   */
+    struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
+    struct thread *chosen;    /* runs next if it can: hand-off                                */
+    bool choose;              /* the current thread may not be the right one any more         */
+    bool ticking;             /* the timer is set for the end of the slice                    */
+    uint64_t slice_end;       /* time-stamp counter                                           */
+    bool begun;               /* the slice's owner has run in it, or in one just before it    */
+    bool forfeited;           /* the slice's owner has lost it: the queue runs                */
+    struct thread *ending;    /* runs its epilogue; or NULL                                   */
+    uint64_t ending_from;     /* since when                                                   */
     uint64_t ending_until;
     uint64_t ready_map[PRIORITIES / 64];
     struct list ready[PRIORITIES];
@@ -50,6 +52,9 @@ struct cpu {
 };
 
 extern unsigned cpu_count;
+
+/* `t` is now the current thread of `c`: what its partners are expected to be. */
+void cpu_expect(struct cpu *c, const struct thread *t);
 
 /* The CPU that runs this. */
 static inline struct cpu *cpu_this(void)
