@@ -17,7 +17,7 @@
 static inline bool is_ready(const struct cpu *c, const struct thread *t, const struct thread *p,
                             word_t id)
 {
-    return p && p->global_id == id && p->readiness == c->awaits_message &&
+    return p->global_id == id && p->readiness == c->awaits_message &&
            (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 
@@ -38,7 +38,7 @@ static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word
 word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag)
 {
     struct cpu *c = cpu_this();
-    struct thread *t = c->current, *p = thread_by_number(to >> 32);
+    struct thread *t = c->current, *p = thread_or_nobody(to >> 32);
     bool waits = from == to || (from == L4_ANY && list_is_empty(&t->senders));
 
     (void)ip;
@@ -52,6 +52,5 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
     c->info->entries++;
-    sched_direct(c, t, p);
-    return t->env == p->env ? t->utcb_va + UTCB_MR : t->global_id;
+    return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }

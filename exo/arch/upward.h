@@ -25,6 +25,11 @@ enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST };
 typedef struct reply (*trap_fn)(word_t, word_t, word_t, word_t, word_t, word_t);
 extern const trap_fn trap_calls[256];
 
+/* Around that, if `cpu_count` is not 1: the forest lock. False: as if the call returned CALL_LOST. */
+extern unsigned cpu_count;
+ARCH_KEEPS_REGISTERS bool trap_lock(void);
+ARCH_KEEPS_REGISTERS void trap_unlock(void);
+
 /* A set of numbers, of calls that find all registers of their caller saved in it; for the others
  * only those are saved that C does not keep, and that before trap_leave. */
 extern const uint64_t trap_saved_calls[4];
@@ -38,11 +43,11 @@ ARCH_KEEPS_REGISTERS word_t trap_exception_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
-/* The same two, and interrupts, with all registers saved; and a call by the page of L4 stubs. Then
+/* The same two, and interrupts, with all registers saved in the thread; and a call by the page of L4 stubs. Then
  * arch_resume. */
-void trap_user(struct regs *r);
-void trap_reflect(struct regs *r);
-void trap_link(struct regs *r);
+void trap_user(void);
+void trap_reflect(void);
+void trap_link(void);
 
 /* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it
  * was. */

@@ -16,8 +16,23 @@
      IN_WORD(w, SYS_revoke_take))
 const uint64_t trap_saved_calls[4] = {SAVED_WORD(0), SAVED_WORD(1), SAVED_WORD(2), SAVED_WORD(3)};
 
+bool trap_lock(void)
+{
+    struct cpu *c = cpu_this();
+
+    if (forest_lock_for(c->current))
+        return true;
+    c->info->entries++;
+    return false;
+}
+
+void trap_unlock(void)
+{
+    forest_unlock();
+}
+
 /* Something else than returning to `caller` is to be done. */
-static struct reply leave(struct thread *caller, struct reply reply)
+static __attribute__((noinline, cold)) struct reply leave(struct thread *caller, struct reply reply)
 {
     if (cpu_this()->current != caller)
         return (struct reply){CALL_LOST, 0};
@@ -52,9 +67,7 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         unsigned n = 0;                                                                            \
         (void)reg;                                                                                 \
         (void)n;                                                                                   \
-        args if (!forest_lock_for(caller)) return finish(c, caller, (struct reply){CALL_LOST, 0}); \
-        int e = sys_##name(caller, &a, &reply.result);                                             \
-        forest_unlock();                                                                           \
+        args int e = sys_##name(caller, &a, &reply.result);                                        \
         ASSERT(e != CALL_AGAIN || IS_SAVED(number));                                               \
         reply.error = (word_t)e;                                                                   \
         return finish(c, caller, reply);                                                           \

@@ -23,19 +23,20 @@ void trap_leave(word_t error)
     sched_leave();
 }
 
-void trap_link(struct regs *r)
+void trap_link(void)
 {
     struct cpu *c = cpu_this();
 
-    hook_l4_call(c->current, (unsigned)(r->rip - WINDOW_STUBS) / LINK_STRIDE);
+    hook_l4_call(c->current, (unsigned)(thread_regs(c->current)->rip - WINDOW_STUBS) / LINK_STRIDE);
     c->info->entries++;
     if (c->choose)
         sched_leave();
 }
 
-void trap_reflect(struct regs *r)
+void trap_reflect(void)
 {
     struct cpu *c = cpu_this();
+    const struct regs *r = thread_regs(c->current);
 
     c->info->entries++;
     if (!upcall_deliver(c->current, UPCALL_SYSCALL, r->rax, 0, 0))
@@ -53,7 +54,8 @@ word_t trap_fault_fast(void)
     if (t->events || !upcall_enter(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, cause,
                                    (struct upcall_place){&f->rip, &f->rflags, &f->rsp}))
         return 0;
-    return ++c->info->entries;
+    c->info->entries++;
+    return 1;
 }
 
 word_t trap_exception_fast(void)
@@ -67,7 +69,8 @@ word_t trap_exception_fast(void)
         !upcall_enter(t, UPCALL_EXCEPTION, UPCALL_CLASS_FAULT, cause,
                       (struct upcall_place){&f->rip, &f->rflags, &f->rsp}))
         return 0;
-    return ++c->info->entries;
+    c->info->entries++;
+    return 1;
 }
 
 word_t trap_reflect_fast(void)
@@ -80,7 +83,8 @@ word_t trap_reflect_fast(void)
     if (t->events || !upcall_enter(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, cause,
                                    (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp}))
         return 0;
-    return ++c->info->entries;
+    c->info->entries++;
+    return 1;
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */
@@ -118,8 +122,10 @@ static void exception(struct thread *t, struct regs *r)
         unhandled(t, 0);
 }
 
-void trap_user(struct regs *r)
+void trap_user(void)
 {
+    struct regs *r = thread_regs(cpu_this()->current);
+
     if (r->vector < VECTOR_IRQ)
         exception(cpu_this()->current, r);
     else

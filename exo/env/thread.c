@@ -12,16 +12,30 @@
 #include "exo/mem/frame.h"
 
 struct thread *thread_table[THREAD_MAX];
+struct thread thread_nobody;
 volatile uint64_t thread_epoch = 1; /* not 0: what a new thread says */
 
 static uint32_t version[THREAD_MAX]; /* of the last thread with that number */
+
+void thread_table_init(void)
+{
+    for (uint32_t n = 0; n < THREAD_MAX; n++)
+        thread_table[n] = &thread_nobody;
+}
+
+struct thread *thread_by_number(uint32_t number)
+{
+    struct thread *t = number < THREAD_MAX ? thread_table[number] : &thread_nobody;
+
+    return t == &thread_nobody ? NULL : t;
+}
 
 uint32_t thread_number_free(void)
 {
     /* The first numbers after THREAD_FIRST are sigma0's, sigma1's and the root task's by protocol.
      */
     for (uint32_t n = THREAD_FIRST + 3; n < THREAD_MAX; n++)
-        if (!thread_table[n])
+        if (!thread_by_number(n))
             return n;
     return 0;
 }
@@ -40,7 +54,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
 {
     struct thread *t = frame_memory(frame);
 
-    ASSERT(number < THREAD_MAX && !thread_table[number]);
+    ASSERT(number < THREAD_MAX && !thread_by_number(number));
     t->env = e;
     t->utcb = utcb;
     t->utcb_va = utcb_va;
@@ -191,7 +205,7 @@ static void forget_here(void *argument)
 void thread_forget(struct thread *t)
 {
     ASSERT(t->state == THREAD_DEAD);
-    thread_table[t->number] = NULL;
+    thread_table[t->number] = &thread_nobody;
     /* Every CPU answers: so none is still looking at what it found by that number before. */
     for (unsigned i = 0; i < cpu_count; i++)
         cpu_call(i, forget_here, t);

@@ -76,7 +76,7 @@ struct thread {
     uint64_t ipc_timeouts; /* as given                                                  */
     uint64_t ipc_fault_tag, ipc_fault_address; /* its message                               */
 };
-_Static_assert(offsetof(struct thread, arch) == 64, "the CPU wants it aligned to 64 bytes");
+_Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
                    offsetof(struct thread, no_fpu) == offsetof(struct thread, readiness) + 7,
                "one word");
@@ -103,13 +103,22 @@ static inline volatile uint64_t *thread_mr(const struct thread *t, int i)
     return (volatile uint64_t *)(t->utcb + UTCB_MR) + i;
 }
 
+/* Threads by number; thread_nobody, which has no ID and no state in which it is spoken to, where
+ * there is none. */
 extern struct thread *thread_table[THREAD_MAX];
+extern struct thread thread_nobody;
 
 /* The thread with that number, or NULL. */
-static inline struct thread *thread_by_number(uint64_t number)
+struct thread *thread_by_number(uint32_t number);
+
+/* Some thread: the one with that number if there is one. */
+static inline struct thread *thread_or_nobody(uint64_t number)
 {
-    return number < THREAD_MAX ? thread_table[number] : NULL;
+    return thread_table[number % THREAD_MAX];
 }
+
+/* Boot, once: there is no thread. */
+void thread_table_init(void);
 
 /* The lowest number free, or 0. */
 uint32_t thread_number_free(void);

@@ -25,7 +25,9 @@ static inline bool upcall_enter(const struct thread *t, enum upcall u, unsigned 
     uint64_t entry = x->entry[u], stack = x->stack[class], mask = x->mask;
     volatile struct upcall_frame *save = &x->save[class];
 
-    if (entry == 0 || entry >= USER_TOP || stack > USER_TOP || (mask >> class & 1))
+    if (entry == 0 || entry >= USER_TOP)
+        return false;
+    if (stack > USER_TOP || (mask >> class & 1))
         return false;
     save->ip = *place.ip;
     save->cs = SEGMENT_USER_CODE;

@@ -108,6 +108,7 @@ static void power_on(void)
     console_init();
     irq_init();
     disk_ring_init();
+    thread_table_init();
     kip_init();
     sigma0_init();
     poison_free_frames();

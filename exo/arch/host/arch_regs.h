@@ -54,21 +54,6 @@ struct arch_cpu {
     uint32_t apic_id;
 };
 
-/* Argument n (below 6) of an exokernel call. */
-static inline uint64_t regs_argument(const struct regs *r, unsigned n)
-{
-    switch (n) {
-    case 0:
-        return r->rdi;
-    case 1:
-        return r->rsi;
-    case 2:
-        return r->rdx;
-    case 3:
-        return r->r10;
-    case 4:
-        return r->r8;
-    default:
-        return r->r9;
-    }
-}
+/* Of struct cpu and struct thread. */
+#define ARCH_CPU_CURRENT    sizeof(struct arch_cpu)
+#define ARCH_THREAD_IN_FULL 64u

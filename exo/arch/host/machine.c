@@ -171,8 +171,12 @@ static bool reflect_fast(struct regs *r)
 
 static void plain_call(struct regs *r, word_t number)
 {
-    struct reply reply = trap_calls[number](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
+    struct reply reply = {CALL_LOST, 0};
 
+    if (cpu_count == 1 || trap_lock()) {
+        reply = trap_calls[number](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
+        trap_unlock();
+    }
     if (reply.error >= CALL_NO_REPLY) {
         trap_leave(reply.error);
         return;
@@ -191,12 +195,12 @@ void host_call(struct regs *r)
         return;
     if (link < PAGE_SIZE) {
         if (link < FIRST_IPC || host.slow || !ipc_fast(r))
-            trap_link(r);
+            trap_link();
     } else if (number < 256) {
         if (!transfer || host.slow || !pct_fast(r, number))
             plain_call(r, number);
     } else if (host.slow || !reflect_fast(r)) {
-        trap_reflect(r);
+        trap_reflect();
     }
 }
 
@@ -213,7 +217,7 @@ void host_trap(struct regs *r)
         r->rsp = f->rsp;
         return;
     }
-    trap_user(r);
+    trap_user();
 }
 
 uint64_t arch_tick_khz(void)

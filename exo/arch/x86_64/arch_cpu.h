@@ -52,13 +52,9 @@ static inline void arch_thread_switch_like(struct arch_thread *previous, struct 
 {
     uint64_t fs_base;
 
-    arch_cpu_this()->current = next;
     __asm__ volatile("rdfsbase %0" : "=r"(fs_base));
     previous->fs_base = fs_base;
     __asm__ volatile("wrfsbase %0" : : "r"(next->fs_base));
     if (!next->no_fpu)
-        __asm__ volatile("xsave (%0); xrstor (%1)"
-                         :
-                         : "r"(previous->fpu), "r"(next->fpu), "a"(7)
-                         : "memory");
+        __asm__ volatile("xsave %0; xrstor %1" : "=m"(previous->fpu) : "m"(next->fpu), "a"(7));
 }

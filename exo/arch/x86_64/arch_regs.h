@@ -59,30 +59,14 @@ _Static_assert(offsetof(struct arch_thread, gs_base) == 184 &&
 _Static_assert(offsetof(struct arch_thread, fpu) % 64 == 0, "XSAVE area");
 
 struct arch_cpu {
-    struct arch_cpu *self; /* entry.S knows the offsets of the first four              */
+    struct arch_cpu *self; /* entry.S knows the offsets of the first three             */
     void *stack;           /* top of the kernel's stack: every entry begins on it      */
     uint64_t user_rsp;     /* of the `syscall` being handled                           */
-    struct arch_thread *current;
     uint32_t number;
     uint32_t apic_id;
     bool no_fpu; /* CR0.TS is set */
 };
 
-/* Argument n (below 6) of an exokernel call. */
-static inline uint64_t regs_argument(const struct regs *r, unsigned n)
-{
-    switch (n) {
-    case 0:
-        return r->rdi;
-    case 1:
-        return r->rsi;
-    case 2:
-        return r->rdx;
-    case 3:
-        return r->r10;
-    case 4:
-        return r->r8;
-    default:
-        return r->r9;
-    }
-}
+/* Of struct cpu and struct thread, which entry.S knows, too. */
+#define ARCH_CPU_CURRENT    40u
+#define ARCH_THREAD_IN_FULL 64u

@@ -12,7 +12,7 @@
 
 _Static_assert(offsetof(struct arch_cpu, self) == 0 && offsetof(struct arch_cpu, stack) == 8 &&
                    offsetof(struct arch_cpu, user_rsp) == 16 &&
-                   offsetof(struct arch_cpu, current) == 24,
+                   sizeof(struct arch_cpu) == ARCH_CPU_CURRENT,
                "entry.S knows these");
 _Static_assert(offsetof(struct arch_thread, regs) == 0 && offsetof(struct regs, vector) == 120 &&
                    offsetof(struct regs, rip) == 136 && offsetof(struct regs, rflags) == 152 &&
@@ -215,7 +215,6 @@ static void thread_save(struct arch_thread *t)
 
 static void thread_load(struct arch_thread *t)
 {
-    arch_cpu_this()->current = t;
     __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
     fpu_load(t);
 }

@@ -4,16 +4,31 @@
 
 #define CPU_STACK    8                  /* offsets in struct cpu, asserted in cpu.c */
 #define CPU_USER_RSP 16
-#define CPU_CURRENT  24
-#define REGS_RBP     32                 /* offsets in struct arch_thread, asserted there */
-#define REGS_VECTOR  120
-#define REGS_ERROR   128
-#define REGS_RIP     136
-#define REGS_RFLAGS  152
-#define REGS_RSP     160
-#define THREAD_GS    184
-#define THREAD_PCT_IP 1024
-#define THREAD_PCT_SP 1032
+#define CPU_CURRENT  40                 /* behind struct arch_cpu, asserted in exo/env/cpu.c */
+#define THREAD_REGS  64                 /* offset in struct thread, the same */
+#define R15          (THREAD_REGS + 0)  /* from here on offsets in struct thread, asserted in cpu.c */
+#define R14          (THREAD_REGS + 8)
+#define R13          (THREAD_REGS + 16)
+#define R12          (THREAD_REGS + 24)
+#define RBP          (THREAD_REGS + 32)
+#define RBX          (THREAD_REGS + 40)
+#define R11          (THREAD_REGS + 48)
+#define R10          (THREAD_REGS + 56)
+#define R9           (THREAD_REGS + 64)
+#define R8           (THREAD_REGS + 72)
+#define RDI          (THREAD_REGS + 80)
+#define RSI          (THREAD_REGS + 88)
+#define RDX          (THREAD_REGS + 96)
+#define RCX          (THREAD_REGS + 104)
+#define RAX          (THREAD_REGS + 112)
+#define VECTOR       (THREAD_REGS + 120)
+#define ERROR        (THREAD_REGS + 128)
+#define RIP          (THREAD_REGS + 136)
+#define RFLAGS       (THREAD_REGS + 152)
+#define RSP          (THREAD_REGS + 160)
+#define GS_BASE      (THREAD_REGS + 184)
+#define PCT_IP       (THREAD_REGS + 1024)
+#define PCT_SP       (THREAD_REGS + 1032)
 #define FLAGS_DEFAULT 0x202
 
 #define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
@@ -33,28 +48,28 @@ ipc_return:
 
         .text
         .macro save_message to          /* the registers that a call may change, but rcx and r11 */
-        mov %r10, 56(\to)
-        mov %r9, 64(\to)
-        mov %r8, 72(\to)
-        mov %rdi, 80(\to)
-        mov %rsi, 88(\to)
-        mov %rdx, 96(\to)
-        mov %rax, 112(\to)
+        mov %r10, R10(\to)
+        mov %r9, R9(\to)
+        mov %r8, R8(\to)
+        mov %rdi, RDI(\to)
+        mov %rsi, RSI(\to)
+        mov %rdx, RDX(\to)
+        mov %rax, RAX(\to)
         .endm
 
         .macro save_kept to             /* and those that it keeps */
-        mov %r15, 0(\to)
-        mov %r14, 8(\to)
-        mov %r13, 16(\to)
-        mov %r12, 24(\to)
-        mov %rbp, REGS_RBP(\to)
-        mov %rbx, 40(\to)
+        mov %r15, R15(\to)
+        mov %r14, R14(\to)
+        mov %r13, R13(\to)
+        mov %r12, R12(\to)
+        mov %rbp, RBP(\to)
+        mov %rbx, RBX(\to)
         .endm
 
-        /* Leaves to the thread whose struct arch_thread is at rsp, whose flags are in r11. `free`
+        /* Leaves to the thread whose struct thread is at rsp, whose flags are in r11. `free`
          * holds nothing of the message, and its %gs afterwards. */
         .macro leave_to free, rip, stack
-        mov THREAD_GS(%rsp), %\free
+        mov GS_BASE(%rsp), %\free
         swapgs
         wrgsbase %\free
         mov \rip(%rsp), %rcx
@@ -90,8 +105,11 @@ call_plain:
         bt %r11, trap_saved_calls(%rip)
         jc call_saved
 call_function:
+        cmpl $1, cpu_count(%rip)
+        jne call_locked
         mov %r10, %rcx
         call *trap_calls(, %r11, 8)
+call_done:
         cmp $CALL_NO_REPLY, %rax
         jae call_leave
         pop %r11
@@ -111,16 +129,26 @@ call_saved:
         save_kept %rcx
         jmp call_function
 
+call_locked:
+        call trap_lock
+        test %al, %al
+        mov $CALL_LOST, %eax
+        jz call_leave
+        mov %r10, %rcx
+        call *trap_calls(, %r11, 8)
+        call trap_unlock
+        jmp call_done
+
 call_leave:
         mov %rax, %rdi
         cmp $CALL_LOST, %rax
         je 1f                           /* the caller is gone, or its registers are another's doing */
         mov %gs:CPU_CURRENT, %rcx
         save_kept %rcx
-        pop REGS_RFLAGS(%rcx)
-        pop REGS_RIP(%rcx)
+        pop RFLAGS(%rcx)
+        pop RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
-        mov %rax, REGS_RSP(%rcx)
+        mov %rax, RSP(%rcx)
 1:      mov %gs:CPU_STACK, %rsp
         call trap_leave
         jmp arch_resume
@@ -129,20 +157,20 @@ call_leave:
  * saved, too, for the case that the callee ends first. */
 call_pct_call:
         mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, REGS_RIP(%rsp)
-        mov %r11, REGS_RFLAGS(%rsp)
+        mov %rcx, RIP(%rsp)
+        mov %r11, RFLAGS(%rsp)
         save_kept %rsp
         mov %gs:CPU_USER_RSP, %r11
-        mov %r11, REGS_RSP(%rsp)
+        mov %r11, RSP(%rsp)
         mov %gs:CPU_STACK, %rsp
         call hook_pct_call
         mov %gs:CPU_CURRENT, %rsp
         test %rax, %rax
         jz 1f
         mov $FLAGS_DEFAULT, %r11d
-        leave_to rcx, THREAD_PCT_IP, THREAD_PCT_SP
+        leave_to rcx, PCT_IP, PCT_SP
         sysretq
-1:      mov REGS_RFLAGS(%rsp), %r11
+1:      mov RFLAGS(%rsp), %r11
         mov $(SYS_BASE + SYS_PCT_CALL), %eax
         jmp call_plain
 
@@ -155,8 +183,8 @@ call_pct_return:
         jz 1f
         mov %gs:CPU_CURRENT, %rsp
         xor %eax, %eax
-        mov REGS_RFLAGS(%rsp), %r11
-        leave_to rcx, REGS_RIP, REGS_RSP
+        mov RFLAGS(%rsp), %r11
+        leave_to rcx, RIP, RSP
         sysretq
 1:      pop %r11
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
@@ -167,11 +195,11 @@ call_pct_return:
  * registers are lost; but rbp is kept, and rdi is the address of MR0 afterwards. */
 call_ipc:
         mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, REGS_RIP(%rsp)
-        mov %r11, REGS_RFLAGS(%rsp)
-        mov %rbp, REGS_RBP(%rsp)
+        mov %rcx, RIP(%rsp)
+        mov %r11, RFLAGS(%rsp)
+        mov %rbp, RBP(%rsp)
         mov %gs:CPU_USER_RSP, %r11
-        mov %r11, REGS_RSP(%rsp)
+        mov %r11, RSP(%rsp)
         mov %gs:CPU_STACK, %rsp
         push %rax
         push %r10
@@ -184,16 +212,16 @@ call_ipc:
         mov %rax, %rsi
         pop %rax
         mov %gs:CPU_CURRENT, %rsp
-        mov REGS_RBP(%rsp), %rbp
-        mov REGS_RFLAGS(%rsp), %r11
-        leave_to rdi, REGS_RIP, REGS_RSP
+        mov RBP(%rsp), %rbp
+        mov RFLAGS(%rsp), %r11
+        leave_to rdi, RIP, RSP
         add $16, %rdi                   /* from what %gs:0 reads to MR0 */
         xor %edx, %edx
         xor %r8d, %r8d
         sysretq
 1:      mov %gs:CPU_CURRENT, %rdi       /* the hook has saved its own arguments */
-        pop 112(%rdi)
-        mov %r10, 56(%rdi)
+        pop RAX(%rdi)
+        mov %r10, R10(%rdi)
         save_kept %rdi
         jmp call_linked
 
@@ -204,11 +232,10 @@ call_link:
         mov %gs:CPU_CURRENT, %rcx
         save_message %rcx
         save_kept %rcx
-        mov %rcx, %rdi
-        mov %r11, REGS_RFLAGS(%rdi)
-        pop REGS_RIP(%rdi)
+        mov %r11, RFLAGS(%rcx)
+        pop RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
-        mov %rax, REGS_RSP(%rdi)
+        mov %rax, RSP(%rcx)
 call_linked:
         mov %gs:CPU_STACK, %rsp
         call trap_link
@@ -230,11 +257,10 @@ call_foreign:
         mov %gs:CPU_CURRENT, %rcx
         save_message %rcx
         save_kept %rcx
-        mov %rcx, %rdi
-        mov %r11, REGS_RFLAGS(%rdi)
-        pop REGS_RIP(%rdi)
+        mov %r11, RFLAGS(%rcx)
+        pop RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
-        mov %rax, REGS_RSP(%rdi)
+        mov %rax, RSP(%rcx)
         call trap_reflect
         jmp arch_resume
 
@@ -288,21 +314,21 @@ trap_save:
         push %rdi
         mov %gs:CPU_CURRENT, %rdi
         save_kept %rdi
-        mov %r11, 48(%rdi)
-        mov %rcx, 104(%rdi)
-        mov %r10, 56(%rdi)
-        mov %r9, 64(%rdi)
-        mov %r8, 72(%rdi)
-        mov %rsi, 88(%rdi)
-        mov %rdx, 96(%rdi)
-        mov %rax, 112(%rdi)
-        pop 80(%rdi)
-        pop REGS_VECTOR(%rdi)
-        pop REGS_ERROR(%rdi)
-        pop REGS_RIP(%rdi)
+        mov %r11, R11(%rdi)
+        mov %rcx, RCX(%rdi)
+        mov %r10, R10(%rdi)
+        mov %r9, R9(%rdi)
+        mov %r8, R8(%rdi)
+        mov %rsi, RSI(%rdi)
+        mov %rdx, RDX(%rdi)
+        mov %rax, RAX(%rdi)
+        pop RDI(%rdi)
+        pop VECTOR(%rdi)
+        pop ERROR(%rdi)
+        pop RIP(%rdi)
         pop %rax                        /* cs */
-        pop REGS_RFLAGS(%rdi)
-        pop REGS_RSP(%rdi)
+        pop RFLAGS(%rdi)
+        pop RSP(%rdi)
         pop %rax                        /* ss */
         call trap_user
         /* falls through */
@@ -310,9 +336,10 @@ trap_save:
         .globl arch_resume
 arch_resume:
         mov %gs:CPU_CURRENT, %rsp
-        mov THREAD_GS(%rsp), %rax
+        mov GS_BASE(%rsp), %rax
         swapgs
         wrgsbase %rax
+        add $THREAD_REGS, %rsp
         pop %r15
         pop %r14
         pop %r13
