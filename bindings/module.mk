@@ -14,10 +14,12 @@ KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
 KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_revoke.c
+KERNEL += bindings/bind_table.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/disk_ring.c
 KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
+KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
 
 HOST_TESTS += bind_ring flow ring_keys

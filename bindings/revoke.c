@@ -8,6 +8,7 @@
 #include "bindings/notification.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
+#include "bindings/share.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -105,7 +106,7 @@ static struct node *contents(struct node *n)
     case FRAME_NODES: {
         pfn_t table;
         const pte_t *e = node_entry(n, &table);
-        bool leads = frame_of(table)->level > 1 && !arch_pte_is_large(*e);
+        bool leads = frame_of(table)->level > 1 && arch_pte_leads(*e);
         return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
     }
     case FRAME_ENV: {
@@ -210,7 +211,7 @@ static void drop_entry(struct node *n)
     pfn_t table;
     pte_t *e = node_entry(n, &table);
     const pte_t was = *e;
-    bool large = arch_pte_is_large(was);
+    const unsigned level = frame_of(table)->level;
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
@@ -218,10 +219,12 @@ static void drop_entry(struct node *n)
     unflushed = owner;
     *e = 0;
     node_unlink(n);
-    if (frame_of(table)->level > 1 && !large)
-        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
+    if (level == 1 || arch_pte_is_large(was))
+        page_frames_unbound(was, level);
+    else if (arch_pte_is_share(was))
+        share_count(owner, was, -1);
     else
-        page_frames_unbound(was, large);
+        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
 }
 
 /* An env whose threads have all lost their UTCBs is at its end. */

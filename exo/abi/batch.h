@@ -13,11 +13,16 @@
 #define LARGE_PAGES 512u
 #define LARGE_SIZE  (LARGE_PAGES * PAGE_SIZE)
 
+/* The same for HUGE_PAGES frames, as one page of HUGE_SIZE. */
+#define PAGE_HUGE  (1u << 9)
+#define HUGE_PAGES (512u * LARGE_PAGES)
+#define HUGE_SIZE  (HUGE_PAGES * PAGE_SIZE)
+
 struct page_entry {
     vaddr_t va;      /* multiple of PAGE_SIZE, below USER_TOP                    */
     pfn_t pfn;       /* page_bind: the frame; else ignored                       */
     uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; page_bind also RIGHTS_LATER
-                        and PAGE_LARGE;
+                        and one of PAGE_LARGE and PAGE_HUGE;
                         else ignored                                             */
 };
 _Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");

@@ -42,7 +42,9 @@ struct env {
     uint64_t watch_bits;   /* raised at its end                                            */
     struct env_info *info; /* its public record                                            */
     struct revoke_ask ask;
-    uint8_t pad[576];
+    uint32_t lends;   /* entries of any space that lead to tables of this one as shares        */
+    uint32_t borrows; /* entries of this space that lead to tables as shares                   */
+    uint8_t pad[568];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -10,6 +10,7 @@
 #define PTE_READ_TO  ((pte_t)1 << 3) /* read through since the last look  */
 #define PTE_WRITTEN  ((pte_t)1 << 4) /* written through since             */
 #define PTE_LARGE    ((pte_t)1 << 5)
+#define PTE_SHARE    ((pte_t)1 << 9)
 #define PTE_ADDRESS  ((pte_t)0x000ffffffffff000)
 #define PTE_MOST_BIT 52u /* rights that it may have, above the address */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
@@ -76,6 +77,22 @@ static inline bool arch_pte_is_large(pte_t e)
 static inline pte_t arch_pte_table(paddr_t pa)
 {
     return pa | PTE_PRESENT | PTE_WRITE | PTE_EXEC;
+}
+
+static inline pte_t arch_pte_share(paddr_t pa, rights_t rights)
+{
+    return arch_pte_protect(arch_pte_table(pa), rights) | PTE_SHARE;
+}
+
+/* In an entry that maps memory the bit is the application's. */
+static inline bool arch_pte_is_share(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_LARGE | PTE_SHARE)) == (PTE_PRESENT | PTE_SHARE);
+}
+
+static inline bool arch_pte_leads(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_LARGE | PTE_SHARE)) == PTE_PRESENT;
 }
 
 static inline bool arch_pte_present(pte_t e)
