@@ -6,6 +6,7 @@
 #include "libos/call.h"
 #include "libos/region.h"
 #include "libos/slots.h"
+#include "libos/tables.h"
 #include "libos/thread.h"
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
@@ -18,6 +19,19 @@
 static volatile uint64_t *word(vaddr_t va)
 {
     return (volatile uint64_t *)va;
+}
+
+/* libos finds it, and makes no table in its place. */
+static void walks(pfn_t f)
+{
+    uint64_t entry = 0, bytes = 0;
+
+    tap_is(tables_walk(VA + 5 * LARGE_SIZE, &entry, &bytes), ERR_OK, "walk to it");
+    tap_is(bytes, HUGE_SIZE, "one entry serves all of it");
+    tap_ok(cpu_pte_is_large(entry) && cpu_pte_pfn(entry) == f, "and shows its first frame");
+    tap_is(tables_make(VA + 5 * LARGE_SIZE), ERR_IN_USE, "no table is made there");
+    tap_is(tables_walk(THERE + GUEST_FREE / 2, &entry, &bytes), ERR_OK, "walk to no page");
+    tap_ok(bytes == PAGE_SIZE && !cpu_pte_is_bound(entry), "its entry is empty, of a small page");
 }
 
 static void huge(slot_t slot, pfn_t f)
@@ -36,6 +50,7 @@ static void huge(slot_t slot, pfn_t f)
         guest_unbind(SLOT_ENV, THERE + GUEST_FREE / 2);
     }
     tap_is(wrong, 0, "what is written there is in its frames");
+    walks(f);
     tap_is(guest_protect(SLOT_ENV, VA, RIGHT_READ), ERR_OK, "protect it");
     tap_ok(probe_write(VA + HUGE_SIZE - 8) && !probe_read(VA + HUGE_SIZE - 8), "to be read only");
     tap_is(guest_unbind(SLOT_ENV, VA + LARGE_SIZE), ERR_NO_TABLE, "it is not unbound in part");
