@@ -9,6 +9,7 @@ KERNEL += bindings/bind_disk.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_irq.c
+KERNEL += bindings/bind_note.c
 KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c

@@ -27,6 +27,17 @@ struct page_entry {
 };
 _Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");
 
+/* One entry of page_note. */
+struct page_note {
+    vaddr_t va; /* multiple of PAGE_SIZE, below USER_TOP                     */
+    uint64_t
+        value; /* of a page that is bound: PAGE_NOTE_BITS of it; else all but PAGE_NOTE_BOUND */
+};
+_Static_assert(sizeof(struct page_note) == sizeof(struct page_entry), "batches are alike");
+
+#define PAGE_NOTE_BITS  ((uint64_t)7 << 9) /* of an entry in use: the application's */
+#define PAGE_NOTE_BOUND ((uint64_t)1)      /* says that an entry is in use          */
+
 /* What graft_create reads. */
 struct graft_load {
     vaddr_t object;  /* an eBPF ELF object                                       */

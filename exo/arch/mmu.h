@@ -55,6 +55,9 @@ static inline bool arch_pte_is_large(pte_t e);
 static inline bool arch_pte_leads(pte_t e);
 
 static inline bool arch_pte_present(pte_t e);
+
+/* The entry with the bits that are the application's as in `value` (exo/abi/batch.h). */
+static inline pte_t arch_pte_note(pte_t e, pte_t value);
 static inline paddr_t arch_pte_address(pte_t e);
 static inline rights_t arch_pte_rights(pte_t e);
 

@@ -52,6 +52,27 @@ static void in_one_space(void)
     tap_is(exo_table_unshare(SLOT_ENV, ALIAS, 1), ERR_NO_TABLE, "there is nothing to take away");
 }
 
+/* What the application notes in entries 8, a page's, and 9, an empty one. */
+static void notes(const volatile uint64_t *entries)
+{
+    const struct page_note note[2] = {{VA + 8 * PAGE_SIZE, PAGE_NOTE_BITS},
+                                      {VA + 9 * PAGE_SIZE, ~PAGE_NOTE_BOUND}};
+    const uint64_t before = entries[8];
+    word_t done = 0;
+
+    tap_is(exo_page_note_get(SLOT_ENV, (vaddr_t)note, 2, &done), ERR_OK, "note in two entries");
+    tap_ok(done == 2 && entries[8] == (before | PAGE_NOTE_BITS) && entries[9] == ~PAGE_NOTE_BOUND,
+           "both are read in place");
+    word(VA + 8 * PAGE_SIZE)[0] = 3;
+    tap_ok(word(VA + 8 * PAGE_SIZE)[0] == 3, "the page is as it was");
+    tap_ok(probe_read(VA + 9 * PAGE_SIZE) && probe_read(ALIAS + 9 * PAGE_SIZE),
+           "and the other is no page");
+    tap_is(guest_bind(SLOT_ENV, frames, VA + 9 * PAGE_SIZE, first + 2, RW), ERR_OK,
+           "nor in the way of one");
+    guest_unbind(SLOT_ENV, VA + 9 * PAGE_SIZE);
+    tap_is(entries[9], 0, "unbound, it is empty");
+}
+
 /* The marks of the CPU are in the one entry that there is. */
 static void marks(pfn_t table)
 {
@@ -67,6 +88,7 @@ static void marks(pfn_t table)
            "a read through the share marks it accessed");
     word(ALIAS + 8 * PAGE_SIZE)[0] = 1;
     tap_ok(entries[8] & CPU_PTE_DIRTY, "a write marks it dirty");
+    notes(entries);
     guest_unbind(SLOT_ENV, VA + 8 * PAGE_SIZE);
     guest_unbind(SLOT_ENV, ENTRIES);
     exo_table_unshare(SLOT_ENV, VA, 1);
