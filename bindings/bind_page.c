@@ -3,6 +3,7 @@
 #include "bindings/page.h"
 #include "bindings/page_run.h"
 #include "exo/entry/handlers.h"
+#include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -154,8 +155,9 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     if (pfn >= frame_count())
         return ERR_BAD_ARG;
     const struct frame_info *f = frame_of(pfn);
-    bool table = f->type == FRAME_TABLE || f->type == FRAME_NODES || f->type == FRAME_CAPTABLE;
     bool all = frames->kind == CAP_INSPECT;
+    bool nodes = f->type == FRAME_NODES && (all || !kinfo_get()->hidden); /* they name others' */
+    bool table = f->type == FRAME_TABLE || nodes || f->type == FRAME_CAPTABLE;
     const struct env *e = all ? NULL : frame_memory(frames->base);
     *most = RIGHT_READ;
     if (all && f->type == FRAME_CPU) /* nothing but nodes lies there, of slices and devices */

@@ -5,6 +5,7 @@
 #include "bindings/revoke.h"
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
+#include "exo/base/sequence.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/mem/frame.h"
@@ -43,11 +44,13 @@ void page_frames_unbound(pte_t e, unsigned level)
 void table_show(pte_t *e, struct node *parent, pfn_t frame, unsigned level)
 {
     ASSERT(!arch_pte_present(*e));
+    sequence_begin(frame_sequence);
     for (pfn_t n = frame; n < frame + TABLE_FRAMES; n++) {
         frame_of(n)->type = n == frame ? FRAME_TABLE : FRAME_NODES;
         frame_of(n)->origin = node_name(entry_node(e));
     }
     frame_of(frame)->level = (uint8_t)level;
+    sequence_end(frame_sequence);
     *e = arch_pte_table((paddr_t)frame << PAGE_BITS);
     node_link(parent, entry_node(e));
 }

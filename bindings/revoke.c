@@ -4,8 +4,10 @@
 
 #include "bindings/cap.h"
 #include "bindings/disk_ring.h"
+#include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/object.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
@@ -14,6 +16,7 @@
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
@@ -155,7 +158,7 @@ static void destroy_thread(struct thread *t)
     for (unsigned i = 0; i < SLICE_COUNT; i++)
         if (c->slices[i] == t) {
             node_unlink(&c->slice_nodes[i]);
-            c->info->slices[i] = (struct slice_info){0};
+            slice_publish(c, i, NULL);
         }
     if (t->utcb_node.parent)
         node_unlink(&t->utcb_node);
@@ -192,6 +195,12 @@ static void destroy_object(const struct cap *c)
     case CAP_DISK_RING:
         disk_ring_destroy(frame_memory(c->base));
         break;
+    case CAP_GRAFT: {
+        const struct graft *g = frame_memory(c->base);
+        if (g->info)
+            object_end(g->info);
+        break;
+    }
     default:
         break;
     }
@@ -269,7 +278,7 @@ static void drop_slice(struct node *n)
         if (position < 0 || position >= (long)SLICE_COUNT)
             continue;
         c->slices[position] = NULL;
-        c->info->slices[position] = (struct slice_info){0};
+        slice_publish(c, (uint32_t)position, NULL);
     }
     node_unlink(n);
 }

@@ -54,11 +54,6 @@ _Static_assert(sizeof(struct env) <= PAGE_SIZE, "an env is one frame");
 extern struct env_info *env_table;
 extern struct env *env_by_number[ENV_MAX];
 
-/* Around writing words of the public record that a reader may want to agree: between the two its
- * sequence count is odd. The forest lock keeps a second writer out. */
-void env_info_begin(struct env_info *info);
-void env_info_end(struct env_info *info);
-
 /* Takes a free number for an env whose structure lies in `frame` (zeroed) and fills it. Pre: a
  * number is free (env_number_free). */
 struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent);
