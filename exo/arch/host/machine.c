@@ -2,7 +2,6 @@
 #include "exo/arch/host/machine.h"
 
 #include "exo/abi/kinfo.h"
-#include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
 #include "exo/arch/boot.h"
 #include "exo/arch/console.h"
@@ -13,7 +12,6 @@
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
 
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +19,6 @@
 #define SPINS_MAX    100000u
 #define KERNEL_ROOT  PAGE_SIZE /* frame 1, which boot leaves alone */
 #define STUB_PAGE    (2 * PAGE_SIZE)
-#define FIRST_IPC    (LINK_IPC * LINK_STRIDE)
 #define USER_ENTRIES (MMU_ENTRIES / 2)
 #define REALTIME     1000000000u
 
@@ -97,127 +94,6 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
 {
     (void)runs;
     t->no_fpu = !on;
-}
-
-/* exo/entry/hooks.def; entry.S calls them by name, too. */
-word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag);
-word_t hook_pct_call(word_t slot);
-word_t hook_pct_return(void);
-
-static jmp_buf leaving;
-
-_Noreturn void arch_resume(void)
-{
-    longjmp(leaving, 1);
-}
-
-/* An IPC whose message goes from register to register. */
-static bool ipc_fast(const struct regs *r)
-{
-    const struct regs m = *r;
-    word_t name = hook_ipc_fast(m.rdi, m.rsi, m.rdx, m.rcx, m.r8, m.r9);
-
-    if (!name)
-        return false;
-    struct arch_thread *next = arch_cpu_this()->current;
-    struct regs *to = &next->regs;
-    to->rsi = name;
-    to->r9 = m.r9;
-    to->rax = m.rax;
-    to->rbx = m.rbx;
-    to->r10 = m.r10;
-    to->r12 = m.r12;
-    to->r13 = m.r13;
-    to->r14 = m.r14;
-    to->r15 = m.r15;
-    to->rdi = next->gs_base + 16;
-    to->rdx = to->r8 = 0;
-    return true;
-}
-
-/* A protected control transfer whose message stays where it is. */
-static bool pct_fast(const struct regs *r, word_t number)
-{
-    const struct regs message = *r;
-    bool calls = number == SYS_pct_call;
-    word_t rax = calls ? hook_pct_call(message.rdi) : hook_pct_return();
-
-    if (!rax)
-        return false;
-    struct arch_thread *next = arch_cpu_this()->current;
-    const struct regs own = next->regs;
-    next->regs = message;
-    next->regs.rip = calls ? next->pct_ip : own.rip;
-    next->regs.rsp = calls ? next->pct_sp : own.rsp;
-    next->regs.rflags = calls ? FLAGS_DEFAULT : own.rflags;
-    next->regs.rax = calls ? rax : 0;
-    return true;
-}
-
-/* A call of another system, that the thread's own handler takes at once. */
-static bool reflect_fast(struct regs *r)
-{
-    struct arch_cpu *c = arch_cpu_this();
-
-    c->call_frame = (struct call_frame){.rax = r->rax, .rflags = r->rflags, .rip = r->rip};
-    c->user_rsp = r->rsp;
-    if (!trap_reflect_fast())
-        return false;
-    r->rip = c->call_frame.rip;
-    r->rflags = c->call_frame.rflags;
-    r->rsp = c->user_rsp;
-    return true;
-}
-
-static void plain_call(struct regs *r, word_t number)
-{
-    struct reply reply = {CALL_LOST, 0};
-
-    if (cpu_count == 1 || trap_lock()) {
-        reply = trap_calls[number](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
-        trap_unlock();
-    }
-    if (reply.error >= CALL_NO_REPLY) {
-        trap_leave(reply.error);
-        return;
-    }
-    r->rax = reply.error;
-    r->rdx = reply.result;
-    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
-}
-
-void host_call(struct regs *r)
-{
-    word_t link = r->rip - WINDOW_STUBS, number = r->rax - SYS_BASE;
-    bool transfer = number == SYS_pct_call || number == SYS_pct_return;
-
-    if (setjmp(leaving))
-        return;
-    if (link < PAGE_SIZE) {
-        if (link < FIRST_IPC || host.slow || !ipc_fast(r))
-            trap_link();
-    } else if (number < 256) {
-        if (!transfer || host.slow || !pct_fast(r, number))
-            plain_call(r, number);
-    } else if (host.slow || !reflect_fast(r)) {
-        trap_reflect();
-    }
-}
-
-void host_trap(struct regs *r)
-{
-    struct trap_frame *f = &arch_cpu_this()->trap_frame;
-
-    *f = (struct trap_frame){r->vector, r->error, r->rip, r->cs, r->rflags, r->rsp, r->ss};
-    bool exception = r->vector < VECTOR_IRQ, fault = r->vector == VECTOR_PAGE_FAULT;
-
-    if (!host.slow && exception && (fault ? trap_fault_fast() : trap_exception_fast())) {
-        r->rip = f->rip;
-        r->rflags = f->rflags;
-        r->rsp = f->rsp;
-        return;
-    }
-    trap_user();
 }
 
 uint64_t arch_tick_khz(void)
@@ -440,7 +316,6 @@ static pte_t walk(paddr_t root, vaddr_t va)
     return e;
 }
 
-<<<<<<< HEAD
 uint32_t host_user_code(vaddr_t va)
 {
     uint32_t code = 0;
@@ -455,11 +330,8 @@ uint32_t host_user_code(vaddr_t va)
     return code;
 }
 
-static void fill_below(struct host_mmu *m, paddr_t table, vaddr_t va, unsigned level)
-=======
 /* Of a large page only the first is cached: it is one translation. */
 static void fill_below(struct host_mmu *m, pte_t upper, vaddr_t va, unsigned level)
->>>>>>> main
 {
     const pte_t *entries = arch_phys(arch_pte_address(upper));
     unsigned end = level == MMU_LEVELS ? USER_ENTRIES : MMU_ENTRIES;
