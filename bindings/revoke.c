@@ -64,10 +64,8 @@ static struct node *table_contents(pfn_t table)
     return NULL;
 }
 
-static struct node *captable_contents(pfn_t table)
+static struct node *captable_contents(struct cap *caps)
 {
-    struct cap *caps = frame_memory(table);
-
     for (unsigned i = 0; i < CAPS_PER_FRAME; i++)
         if (caps[i].kind != CAP_NONE)
             return &caps[i].node;
@@ -218,9 +216,10 @@ static void drop_entry(struct node *n)
     unflushed = owner;
     *e = 0;
     node_unlink(n);
-    if (frame_of(table)->level > 1 && !large)
+    if (frame_of(table)->level > 1 && !large) {
+        env_leaf_forget(owner);
         frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
-    else
+    } else
         page_frames_unbound(was, large);
 }
 
@@ -251,8 +250,8 @@ static void drop_in_env(struct env *e, struct node *n)
 
     node_unlink(n);
     if (i > 0) {
-        frames_give(e->captables[i], 1);
-        e->captables[i] = 0;
+        frames_give(frame_number(e->captables[i]), 1);
+        e->captables[i] = NULL;
         if ((size_t)i < sizeof e->info->captables / sizeof e->info->captables[0])
             e->info->captables[i] = 0;
     }

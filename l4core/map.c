@@ -120,8 +120,10 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
     }
     if (arch_pte_present(*t))
         revoke_all(entry_node(t), true);
-    if (arch_pte_present(*s)) /* the old mapping may have been the source's own ancestor */
-        page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
+    if (!arch_pte_present(*s)) /* the old mapping was the source's own ancestor */
+        return true;
+    page_derive(s);
+    page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
     return true;
 }
 

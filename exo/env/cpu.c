@@ -135,18 +135,11 @@ struct flush {
 static void flush_here(void *argument)
 {
     const struct flush *f = argument;
-    struct cpu *c = cpu_this();
 
-    if (c->space != f->env)
-        return;
-    c->info->tlb_flushes++;
-    if (f->va == TLB_ALL)
-        arch_tlb_all();
-    else
-        arch_tlb_page(f->va);
+    cpu_tlb_flush_here(f->env, f->va);
 }
 
-void cpu_tlb_flush(struct env *e, vaddr_t va)
+__attribute__((noinline)) void cpu_tlb_flush_slow(struct env *e, vaddr_t va)
 {
     struct flush f = {e, va};
 

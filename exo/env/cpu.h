@@ -7,6 +7,7 @@
 #include "exo/abi/cap.h"
 #include "exo/abi/kinfo.h"
 #include "exo/arch/cpu.h"
+#include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/list.h"
 
@@ -99,9 +100,31 @@ static inline void forest_unlock(void)
         forest_unlock_slow();
 }
 
-/* Invalidates translations of `e` on every CPU: one page, or all when `va` is TLB_ALL. */
 #define TLB_ALL (~(vaddr_t)0)
-void cpu_tlb_flush(struct env *e, vaddr_t va);
+
+/* Invalidates translations of `e` on this CPU: one page, or all when `va` is TLB_ALL. */
+static inline void cpu_tlb_flush_here(const struct env *e, vaddr_t va)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->space != e)
+        return;
+    c->info->tlb_flushes++;
+    if (va == TLB_ALL)
+        arch_tlb_all();
+    else
+        arch_tlb_page(va);
+}
+
+/* The same on every CPU. */
+void cpu_tlb_flush_slow(struct env *e, vaddr_t va);
+static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
+{
+    if (cpu_count > 1)
+        cpu_tlb_flush_slow(e, va);
+    else
+        cpu_tlb_flush_here(e, va);
+}
 
 /* Takes `e`'s page tables off every CPU that has them loaded. */
 void cpu_space_drop(struct env *e);

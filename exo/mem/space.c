@@ -38,7 +38,7 @@ void *space_user(pfn_t root, vaddr_t va, rights_t need)
 {
     if (va >= USER_TOP)
         return NULL;
-    const pte_t *e = space_entry(root, va, 1);
+    const pte_t *e = space_leaf(root, va);
     if (!e)
         return user_large(root, va, need);
     if (!arch_pte_present(*e) || (need & ~arch_pte_rights(*e)))

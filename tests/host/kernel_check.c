@@ -4,6 +4,8 @@
  *   D3  each node of a tree is in use, and its neighbours name it
  *   P1  an entry of a table is present exactly when its node has a parent
  *   P2  frame_info.bindings counts the entries of level 1 that show the frame
+ *   P3  a plain page is a child of a capability of frames, and has no child
+ *   E1  the table that an env found last is what a walk finds
  *   W1  a capability names an object of its kind, and only an object's first one is its origin
  *   W2  an env's public record counts its frames and threads
  *   W3  a thread is where its state says: queued, running or waiting
@@ -81,6 +83,14 @@ static const char *check_captable(pfn_t n)
     return broken;
 }
 
+static bool is_plain(unsigned level, const struct node *n)
+{
+    const struct node *parent = node_at(n->parent);
+
+    return level == 1 && !n->child && frame_of(frame_number(parent))->type == FRAME_CAPTABLE &&
+           ((const struct cap *)(const void *)parent)->kind == CAP_FRAMES;
+}
+
 static const char *check_table(pfn_t n)
 {
     const pte_t *entries = frame_memory(n);
@@ -105,6 +115,8 @@ static const char *check_table(pfn_t n)
         else if (frame_of(to)->type != FRAME_TABLE || frame_of(to)->level != level - 1)
             return "W1: a table leads to no table of the next level";
         broken = check_node(node);
+        if (!broken && (entries[i] & arch_pte_plain()) && !is_plain(level, node))
+            broken = "P3: a plain page is derived from another, or another from it";
     }
     return broken;
 }
@@ -117,6 +129,10 @@ static const char *check_env(const struct env *e)
         threads += LIST_ITEM(l, struct thread, env_link)->env == e;
     if (e->info->frames != owned[e->number] || e->info->threads != threads)
         return "W2: an env's record miscounts";
+    if (e->leaf_number != LEAF_NONE &&
+        (e->leaf != space_entry(e->root, e->leaf_number * LEAF_BYTES, 1) ||
+         e->leaf_number >= USER_TOP / LEAF_BYTES))
+        return "E1: the table found last is not the one that a walk finds";
     if (e->info->sequence % 2 != 0)
         return "W2: an env's record is being written";
     if (e->info->frame != e->frame || e->info->root != e->root)
