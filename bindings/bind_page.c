@@ -5,6 +5,7 @@
 #include "bindings/page_run.h"
 #include "exo/abi/batch.h"
 #include "exo/entry/handlers.h"
+#include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -23,7 +24,12 @@ struct work {
  * its first address. */
 static pte_t *place(const struct env *e, vaddr_t va, pte_t *at)
 {
-    return at || va % LARGE_SIZE ? at : space_large(e->root, va);
+    unsigned level;
+
+    if (at)
+        return at;
+    at = space_large(e->root, va, &level);
+    return at && va % MMU_SPAN(level) == 0 ? at : NULL;
 }
 
 static bool names_frames(const struct cap *c)
@@ -41,8 +47,9 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     if (pfn >= frame_count())
         return ERR_BAD_ARG;
     const struct frame_info *f = frame_of(pfn);
-    bool table = f->type == FRAME_TABLE || f->type == FRAME_NODES || f->type == FRAME_CAPTABLE;
     bool all = frames->kind == CAP_INSPECT;
+    bool nodes = f->type == FRAME_NODES && (all || !kinfo_get()->hidden); /* they name others' */
+    bool table = f->type == FRAME_TABLE || nodes || f->type == FRAME_CAPTABLE;
     const struct env *e = all ? NULL : frame_memory(frames->base);
     *most = RIGHT_READ;
     if (all && f->type == FRAME_CPU) /* nothing but nodes lies there, of slices and devices */
@@ -50,33 +57,34 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     return table && (all || f->owner == e->number) ? ERR_OK : ERR_BAD_ARG;
 }
 
-/* The entry of level 2 that a large page takes; all of its frames are asked for. */
+/* The entry of level 2 or 3 that a large page takes; all of its frames are asked for. */
 static enum err bind_large(const struct work *w, struct cap *frames, struct page_entry entry)
 {
-    rights_t rights = (entry.rights & 0xffff & ~PAGE_LARGE) | RIGHT_READ;
-    rights_t wanted = rights | entry.rights >> 16;
-    bool any = entry.rights & 0xffff & ~PAGE_LARGE;
+    const unsigned level = entry.rights & PAGE_HUGE ? 3 : 2;
+    const vaddr_t bytes = MMU_SPAN(level);
+    const pfn_t count = (pfn_t)(bytes >> PAGE_BITS);
+    rights_t now = entry.rights & 0xffff & ~(level == 3 ? PAGE_HUGE : PAGE_LARGE);
+    rights_t rights = now | RIGHT_READ, wanted = rights | entry.rights >> 16;
 
-    if (!any || (wanted & ~PAGE_RIGHTS) || entry.va % LARGE_SIZE ||
-        entry.va > USER_TOP - LARGE_SIZE || entry.pfn % LARGE_PAGES || frames->kind != CAP_FRAMES ||
-        entry.pfn < frames->base || frames->count < LARGE_PAGES ||
-        entry.pfn - frames->base > frames->count - LARGE_PAGES)
+    if (!now || (wanted & ~PAGE_RIGHTS) || entry.va % bytes || entry.va > USER_TOP - bytes ||
+        entry.pfn % count || frames->kind != CAP_FRAMES || entry.pfn < frames->base ||
+        frames->count < count || entry.pfn - frames->base > frames->count - count)
         return ERR_BAD_ARG;
     if ((wanted & ~(rights_t)frames->rights) || !(w->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    pte_t *at = space_entry(w->env->root, entry.va, 2);
+    pte_t *at = space_entry(w->env->root, entry.va, level);
     if (!at)
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show_large(at, &frames->node, entry.pfn, rights, wanted);
+    page_show_large(at, &frames->node, entry.pfn, rights, wanted, level);
     return ERR_OK;
 }
 
 static enum err bind_one(const struct work *w, struct cap *frames, struct page_entry entry,
                          pte_t *at)
 {
-    if (entry.rights & PAGE_LARGE)
+    if (entry.rights & (PAGE_LARGE | PAGE_HUGE))
         return bind_large(w, frames, entry);
     rights_t rights = (entry.rights & 0xffff) | RIGHT_READ; /* the CPU cannot show it otherwise */
     rights_t wanted = rights | entry.rights >> 16, most = 0;
@@ -228,7 +236,7 @@ NOINLINE int run_call(enum op op, const struct thread *caller, slot_t env, struc
 
     entry.va = run - count;
     if (count == 0 || count > BATCH_MAX || entry.va > USER_TOP - count * PAGE_SIZE ||
-        (op == BIND && (entry.rights & PAGE_LARGE) && count > 1))
+        (op == BIND && (entry.rights & (PAGE_LARGE | PAGE_HUGE)) && count > 1))
         return ERR_BAD_ARG;
     w.env = cap_env(caller->env, env, &w.rights);
     if (!w.env || (op == BIND && !names_frames(frames)))

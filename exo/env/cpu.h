@@ -10,12 +10,12 @@
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/list.h"
+#include "exo/env/env.h"
 
 #define PRIORITIES    256u
 #define MAILBOX_SLOTS 32u
 
 struct thread;
-struct env;
 
 struct mail {
     void (*run)(void *);
@@ -100,30 +100,23 @@ static inline void forest_unlock(void)
         forest_unlock_slow();
 }
 
+/* Invalidates translations of `e`, and what others may have through tables that it lends, on every
+ * CPU: one page, or all when `va` is TLB_ALL. In line when that is nobody but the only CPU. */
 #define TLB_ALL (~(vaddr_t)0)
-
-/* Invalidates translations of `e` on this CPU: one page, or all when `va` is TLB_ALL. */
-static inline void cpu_tlb_flush_here(const struct env *e, vaddr_t va)
-{
-    struct cpu *c = cpu_this();
-
-    if (c->space != e)
-        return;
-    c->info->tlb_flushes++;
-    if (va == TLB_ALL)
-        arch_tlb_all();
-    else
-        arch_tlb_page(va);
-}
-
-/* The same on every CPU. */
 void cpu_tlb_flush_slow(struct env *e, vaddr_t va);
 static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
 {
-    if (cpu_count > 1)
+    struct cpu *c = cpu_this();
+
+    if (cpu_count > 1 || e->lends) {
         cpu_tlb_flush_slow(e, va);
-    else
-        cpu_tlb_flush_here(e, va);
+    } else if (c->space == e) {
+        c->info->tlb_flushes++;
+        if (va == TLB_ALL)
+            arch_tlb_all();
+        else
+            arch_tlb_page(va);
+    }
 }
 
 /* Takes `e`'s page tables off every CPU that has them loaded. */
