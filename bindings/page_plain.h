@@ -88,20 +88,27 @@ INLINE bool plain_protect(pte_t *at, uint32_t n, struct plain_change c)
     return true;
 }
 
+/* Writes `entry`, which shows `frame`, into an empty one, as a child of `parent`. */
+INLINE void plain_show(pte_t *at, struct node *parent, struct frame_info *frame, pte_t entry)
+{
+    struct node *n = plain_node_of(at);
+    const node_t name = plain_name(n), elder = parent->child;
+
+    *at = entry;
+    plain_node_write(n, PLAIN_OWNER(plain_name(parent)), PLAIN_LINK(elder, 0));
+    if (elder)
+        plain_node(elder)->prev = name;
+    parent->child = name;
+    frame->bindings++;
+}
+
 /* Binds frame `pfn`, in the range of `frames`, a CAP_FRAMES, if nothing is bound there. */
 INLINE bool plain_bind(pte_t *at, struct cap *frames, pfn_t pfn, rights_t rights, rights_t most)
 {
-    struct node *n = plain_node_of(at);
-    const node_t name = plain_name(n), elder = frames->node.child;
-
     if (arch_pte_present(*at))
         return false;
-    *at = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most) | arch_pte_plain();
-    plain_node_write(n, PLAIN_OWNER(plain_name(&frames->node)), PLAIN_LINK(elder, 0));
-    if (elder)
-        plain_node(elder)->prev = name;
-    frames->node.child = name;
-    frame_table[pfn].bindings++;
+    plain_show(at, &frames->node, &frame_table[pfn],
+               arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most) | arch_pte_plain());
     return true;
 }
 
