@@ -58,6 +58,26 @@ static void unbind_all(void *argument, uint32_t round)
     exo_page_unbind(SLOT_ENV, (vaddr_t)pages.entries, BATCH_MAX);
 }
 
+static void bind_run(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    exo_page_bind_run(SLOT_ENV, pages.slot, PAGE_RUN(WINDOW, BATCH_MAX),
+                      RUN_FRAMES(pages.first, RIGHT_READ | RIGHT_WRITE));
+}
+
+static void protect_run(void *argument, uint32_t round)
+{
+    (void)argument;
+    exo_page_protect_run(SLOT_ENV, PAGE_RUN(WINDOW, BATCH_MAX),
+                         round & 1 ? RIGHT_READ : RIGHT_READ | RIGHT_WRITE);
+}
+
+static void unbind_run(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    exo_page_unbind_run(SLOT_ENV, PAGE_RUN(WINDOW, BATCH_MAX));
+}
+
 /* Rights that differ from those of the round before. */
 static void toggle(void *argument, uint32_t round)
 {
@@ -101,6 +121,18 @@ static void batches(uint64_t empty)
     lab_report("unbind.batch512", &series, empty, BATCH_MAX, BATCH_MAX);
 }
 
+static void runs(uint64_t empty)
+{
+    lab_measure(&series, unbind_run, bind_run, NULL);
+    expect("bind.run512", BATCH_MAX);
+    lab_report("bind.run512", &series, empty, BATCH_MAX, BATCH_MAX);
+    lab_measure(&series, NULL, protect_run, NULL);
+    lab_report("protect.run512", &series, empty, BATCH_MAX, BATCH_MAX);
+    lab_measure(&series, bind_run, unbind_run, NULL);
+    expect("unbind.run512", 0);
+    lab_report("unbind.run512", &series, empty, BATCH_MAX, BATCH_MAX);
+}
+
 void lab_pages(void)
 {
     uint64_t empty = lab_empty();
@@ -112,5 +144,6 @@ void lab_pages(void)
         lab_fail("bind", e);
     single(empty);
     batches(empty);
+    runs(empty);
     region_give_frames(pages.slot, pages.first, BATCH_MAX);
 }
