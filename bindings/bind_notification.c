@@ -123,7 +123,6 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
         return ERR_INTERRUPTED;
     }
     sched_block(caller, THREAD_IN_NOTIFY);
-    caller->awaited = n;
     caller->awaited_bits = a->bits;
     list_insert(&n->waiters, &caller->queue);
     if (a->deadline != FOREVER)

@@ -29,7 +29,7 @@ struct reply trap_call(struct regs *r, word_t number)
     if (!c->choose && e < CALL_NO_REPLY)
         return reply;
     if (e == CALL_AGAIN)
-        r->rip -= 2; /* the length of `syscall`; rax still names the call */
+        regs_call_again(r);
     else if (e != CALL_NO_REPLY && c->current == t)
         thread_reply(t, reply.error, reply.result);
     sched_leave();

@@ -150,8 +150,12 @@ void cpu_tlb_flush(struct env *e, vaddr_t va)
 {
     struct flush f = {e, va};
 
+    /* The entry is changed before the spaces are looked at: a CPU that loads this space now either
+     * is seen here or sees the entry. */
+    if (cpu_count > 1)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count; i++)
-        if (cpu_number(i)->space == e)
+        if (__atomic_load_n(&cpu_number(i)->space, __ATOMIC_RELAXED) == e)
             cpu_call(i, flush_here, &f);
 }
 
