@@ -58,8 +58,8 @@ static inline uint64_t regs_argument(const struct regs *r, unsigned n)
     }
 }
 
-/* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still names
- * the call. */
+/* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still
+ * names the call. */
 static inline void regs_call_again(struct regs *r)
 {
     r->rip -= 2;
