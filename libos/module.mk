@@ -41,9 +41,10 @@ paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello libos_command libos_pagetable libos_sched
+              libos_archive libos_hello libos_command libos_pagetable libos_sched l4_headers
 libos_sched-needs := libos/sched.c libos/sched_edf.c libos/sched_lottery.c libos/sched_stride.c
 libos_pagetable-needs := libos/pagetable_linear.c libos/pagetable_inverted.c
+l4_headers-flags    := -Ilibos/include
 libos_print-needs   := libos/print.c
 libos_heap-needs    := libos/heap.c
 libos_frames-needs  := libos/frame_pool.c

@@ -51,3 +51,11 @@ GUEST_TESTS           += revoke_policy
 revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
+
+# Shared tables, and pages of both large sizes, for which the machine needs a free gigabyte.
+GUEST_TESTS       += share share_smp large
+share-sources     := tests/qemu/share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+share_smp-sources := $(share-sources)
+share_smp-boot    := smp=2
+large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+large-boot        := smp=2 mem=2560M
