@@ -12,6 +12,7 @@
 #define RUNNERS (THREAD_PRIORITY - 10) /* on this test's own CPU they run when it waits */
 #define WATCHED 40u                    /* slices */
 #define SPARE   4u                     /* slices that keep this test alive on its own CPU */
+#define TRIES   20u
 #define LIMIT   ((uint64_t)20 * CLOCK_NS_PER_S) /* only a failure takes so long */
 
 static volatile uint64_t turns[2], go, stop, order[3], ordered, last, switches, high_ran, ready;
@@ -45,7 +46,7 @@ static void yield_to(void *argument)
     note((void *)1);
 }
 
-static void yielding(uint32_t cpu)
+static bool yields(uint32_t cpu)
 {
     struct thread driver, a, b;
 
@@ -57,8 +58,18 @@ static void yielding(uint32_t cpu)
     thread_join(&driver);
     thread_join(&a);
     thread_join(&b);
-    tap_ok(ordered == 3 && order[0] == 3 && order[1] == 1 && order[2] == 2,
-           "a directed yield goes before priorities, and they decide afterwards");
+    return ordered == 3 && order[0] == 3 && order[1] == 1 && order[2] == 2;
+}
+
+/* The rest of a slice is given: where a host has taken the CPU away there may be none, and then it
+ * is tried again. */
+static void yielding(uint32_t cpu)
+{
+    bool good = false;
+
+    for (unsigned i = 0; i < TRIES && !good; i++)
+        good = yields(cpu);
+    tap_ok(good, "a directed yield goes before priorities, and they decide afterwards");
 }
 
 /* Two of these alternate. */
@@ -146,6 +157,7 @@ static bool core_is_free(uint32_t cpu)
 static void owning(uint32_t cpu)
 {
     struct thread owner, rival;
+    uint64_t limit = clock_deadline(LIMIT);
     slot_t cap = guest_slot();
 
     stop = turns[0] = turns[1] = 0;
@@ -154,7 +166,9 @@ static void owning(uint32_t cpu)
     tap_is(exo_slice_bind(cap, cpu + 1, 0, SLOT_THREAD), ERR_BAD_ARG, "not for another CPU");
     thread_run(&rival, spin, (void *)&turns[1], cpu, RUNNERS);
     thread_run(&owner, own, NULL, cpu, 1);
-    guest_sleep(5000);
+    do
+        guest_sleep(5000);
+    while (turns[1] == 0 && cpu_ticks() < limit);
     tap_ok(turns[0] == 0 && turns[1] > 0, "without slices the higher priority runs alone");
     give_core(cap, cpu, SLICE_COUNT, owner.slot);
     thread_join(&owner);

@@ -11,7 +11,7 @@
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
-#define MOVES   500u
+#define MOVES   64u
 #define MS      ((uint64_t)CLOCK_NS_PER_MS)
 #define LIMIT   (20000 * MS) /* only a failure takes so long */
 #define FAR     ((uint64_t)1 << 62)
@@ -31,11 +31,10 @@ static enum err move(slot_t thread, uint32_t cpu)
 /* From CPU to CPU, and between any two moves it gets somewhere. */
 static bool move_often(const struct thread *t, volatile uint64_t *progress)
 {
-    uint64_t limit = clock_deadline(LIMIT);
     bool good = true;
 
     for (uint32_t i = 1; i <= MOVES; i++) {
-        uint64_t before = *progress;
+        uint64_t before = *progress, limit = clock_deadline(LIMIT);
         good &= move(t->slot, i) == ERR_OK;
         for (unsigned n = 0; *progress == before && cpu_ticks() < limit; n++)
             if (cpus == 1 || n > 1000)
