@@ -104,7 +104,7 @@ bool pages_unshare(struct pages *p, struct page_record *record)
     pfn_t old = record->pfn, pfn;
     slot_t slot;
 
-    if (own && book_frame(old)->bindings == 1) { /* nobody else sees it any more */
+    if (own && book_frame_read(old).bindings == 1) { /* nobody else sees it any more */
         if (exo_page_protect(SLOT_ENV, (vaddr_t)&entry, 1))
             return false;
         record->state &= ~PAGES_SHARED;

@@ -122,7 +122,7 @@ static enum err look(pfn_t table, vaddr_t va, uint32_t level, uint64_t *entry)
  * above it on the way to `va`; then `level` says which. */
 static enum err walk(vaddr_t va, uint64_t *entry, uint32_t *level)
 {
-    pfn_t table = book_env((uint32_t)book_utcb()->env)->root;
+    pfn_t table = book_env_read((uint32_t)book_utcb()->env).root;
 
     for (uint32_t l = LEVEL_TOP;; l--) {
         enum err e = look(table, va, l, entry);
