@@ -17,6 +17,12 @@ GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M
 
+# Events, epilogues and timers across CPUs.
+GUEST_TESTS        += events_smp timers_smp
+events_smp-sources := $(events-sources)
+events_smp-boot    := smp=2
+timers_smp-sources := $(timers-sources)
+timers_smp-boot    := smp=2
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
