@@ -63,6 +63,9 @@ libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(
 libos_pages-boot := disk=16M
 libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 
+GUEST_TESTS         += libos_share
+libos_share-sources := tests/qemu/libos_share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+
 # The same on a machine whose second CPU stands by.
 GUEST_TESTS += libos_pages_smp libos_rpc_smp libos_events_smp
 libos_events_smp-sources := $(libos_events-sources)
