@@ -157,6 +157,8 @@ void cpu_tlb_flush(struct env *e, vaddr_t va)
 {
     struct flush f = {e, va};
 
+    if (cpu_count > 1) /* a CPU not seen in the space yet will see the entries as they are now */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count; i++)
         if (is_concerned(e, cpu_number(i)->space))
             cpu_call(i, flush_here, &f);
