@@ -72,7 +72,9 @@ static bool plan_item(word_t header, word_t fpage, word_t window, struct map_pla
  * none left, or a large page or a share is in the way. */
 static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
 {
-    for (unsigned level = MMU_LEVELS - 1; level >= bottom; level--) {
+    pte_t *at = space_entry(e->root, va, bottom);
+
+    for (unsigned level = MMU_LEVELS - 1; !at && level >= bottom; level--) {
         pte_t *upper = space_entry(e->root, va, level + 1);
         if (!upper)
             return NULL;
@@ -88,7 +90,7 @@ static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
         table_show(upper, &e->kmem, frame, level);
         e->info->frames += TABLE_FRAMES;
     }
-    return space_entry(e->root, va, bottom);
+    return at ? at : space_entry(e->root, va, bottom);
 }
 
 /* UTCBs are neither mapped nor mapped over. */
@@ -118,10 +120,12 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
                      uint64_t *count)
 {
     vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
-    unsigned level;
-    pte_t *s = space_last(from->env->root, source, &level);
+    unsigned level = 1;
+    pte_t *s = space_leaf(from->env->root, source);
 
     *count = 1;
+    if (!s)
+        s = space_last(from->env->root, source, &level);
     if (target >= USER_TOP || !arch_pte_present(*s) || arch_pte_is_share(*s) ||
         is_utcb(from->env, source) || is_utcb(to->env, target))
         return true;

@@ -50,27 +50,32 @@ static pfn_t promise_behind(pfn_t pfn, pfn_t to)
     return to;
 }
 
-/* The first frame of [from, to) that is not free, or that is; what the kernel hides is asked for in
- * parts. Its first loop sees every frame of the machine when a program starts, so nothing else is
- * in it. */
-static inline pfn_t skip(pfn_t from, pfn_t to, bool free)
+/* The first frame of [from, to) whose being free is not `free`, asked for in parts. */
+static pfn_t skip_hidden(pfn_t from, pfn_t to, bool free)
 {
-    const volatile struct frame_info *const frame = book_frame(0);
     struct frame_info part[PART];
-    pfn_t pfn = from;
 
-    if (!KINFO->hidden) {
-        while (pfn < to && (frame[pfn].type == FRAME_FREE) == free)
-            pfn++;
-        return pfn;
-    }
-    for (; pfn < to; pfn++) {
+    for (pfn_t pfn = from; pfn < to; pfn++) {
         uint32_t at = (pfn - from) % PART;
         if (at == 0)
             book_read(INFO_FRAMES, pfn, to - pfn < PART ? to - pfn : PART, part);
         if ((part[at].type == FRAME_FREE) != free)
-            break;
+            return pfn;
     }
+    return to;
+}
+
+/* The same where the table is mapped. Its loop sees every frame of the machine when a program
+ * starts, so nothing else is in it. */
+static inline __attribute__((always_inline)) pfn_t skip(pfn_t from, pfn_t to, bool free)
+{
+    const volatile struct frame_info *const frame = book_frame(0);
+    pfn_t pfn = from;
+
+    if (KINFO->hidden)
+        return skip_hidden(from, to, free);
+    while (pfn < to && (frame[pfn].type == FRAME_FREE) == free)
+        pfn++;
     return pfn;
 }
 
