@@ -4,11 +4,14 @@ objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
 KERNEL_FLAGS := $(FLAGS) $(PLAIN) -flto=2 -fno-tree-loop-distribute-patterns -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
-                -flto-partition=one -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
+                -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
 USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
 GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
+
+# One partition: which registers a function may keep over a call does not hang on how many files there are.
+KERNEL_FLAGS += -flto-partition=one
 
 # A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
 define flags_file
