@@ -1,9 +1,10 @@
 /* Taking back, leaf by leaf. Nothing here recurses: what an object contains is treated as if it
- * were derived from it, so that one descent finds the next leaf whatever is nested in what. */
+ * were derived from it, so that one walk finds the next leaf whatever is nested in what. */
 #include "bindings/revoke.h"
 
 #include "bindings/cap.h"
 #include "bindings/disk_ring.h"
+#include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/page.h"
@@ -16,7 +17,7 @@
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
-#define STEPS 256u
+#define VISITS 1024u /* nodes looked at before interrupts are let in */
 
 static struct env *unflushed; /* lost bindings since its translations were last invalidated */
 
@@ -118,15 +119,47 @@ static struct node *contents(struct node *n)
     }
 }
 
-static struct node *find_leaf(struct node *n, bool into)
+/* The first of these siblings that may go. What is contained in something that goes is guaranteed
+ * to nobody. */
+static struct node *first_open(const struct taking *t, struct node *n, uint32_t *visits)
 {
-    for (bool first = true;; first = false) {
-        struct node *next = node_at(n->child);
-        if (!next && (into || !first))
+    for (; n; n = node_at(n->next)) {
+        ++*visits;
+        if (t->base != t->root || !t->by || !guarantee_keeps(n, t->by, t->actor))
+            return n;
+    }
+    return NULL;
+}
+
+/* Where the walk goes on when nothing below `n` may go, or NULL. */
+static struct node *past_kept(const struct taking *t, struct node *n, uint32_t *visits)
+{
+    for (; n != t->root; n = node_at(n->parent)) {
+        struct node *next = first_open(t, node_at(n->next), visits);
+        if (next)
+            return next;
+    }
+    return NULL;
+}
+
+/* Walks on to the next leaf: to the root when all is taken, or to NULL when what is left stays. */
+static struct node *find_leaf(struct taking *t, uint32_t *visits)
+{
+    for (;;) {
+        struct node *n = t->at, *next = first_open(t, node_at(n->child), visits);
+        if (!next && n->child) {
+            next = past_kept(t, n, visits);
+            if (!next)
+                return NULL;
+        }
+        if (!next && (n != t->root || t->itself))
             next = contents(n);
         if (!next)
             return n;
-        n = next;
+        if (!n->child)
+            t->base = next;
+        ++*visits;
+        t->at = next;
     }
 }
 
@@ -199,6 +232,8 @@ static void destroy_object(const struct cap *c)
 
 static void drop_cap(struct cap *c)
 {
+    if (c->flags & (CAP_COUNTED | CAP_NAMED))
+        guarantee_cap_gone(c);
     node_unlink(&c->node);
     if (c->flags & CAP_ORIGIN)
         destroy_object(c);
@@ -300,19 +335,29 @@ static void drop(struct node *n)
     }
 }
 
-/* True when done. */
-static bool take_steps(struct node *n, bool itself, unsigned steps)
+enum taken revoke_some(struct taking *t)
 {
-    while (steps--) {
-        struct node *leaf = find_leaf(n, itself);
-        if (leaf == n) {
-            if (itself)
-                drop(n);
-            return true;
+    uint32_t visits = 0;
+    enum taken done = TAKEN_SOME;
+
+    t->base = t->at = t->root;
+    while (done == TAKEN_SOME && visits < VISITS) {
+        struct node *leaf = find_leaf(t, &visits);
+        if (!leaf) {
+            done = TAKEN_OPEN;
+        } else if (leaf == t->root) {
+            if (t->itself)
+                drop(leaf);
+            done = TAKEN_ALL;
+        } else {
+            t->at = node_at(leaf->parent);
+            if (leaf == t->base) /* who contains it is not its parent */
+                t->base = t->at = t->root;
+            drop(leaf);
         }
-        drop(leaf);
     }
-    return false;
+    flush();
+    return done;
 }
 
 /* Did the caller go with what it took away, or its UTCB, so that it never runs again? */
@@ -324,15 +369,17 @@ static bool caller_is_gone(const struct thread *caller)
 /* Who takes away what he stands on is not asked again: what is left is then done at once. */
 int revoke(const struct thread *caller, struct node *n, bool itself)
 {
-    bool done;
+    struct taking t = {.root = n, .itself = itself, .by = n, .actor = caller->env};
+    enum taken done;
 
     do
-        done = take_steps(n, itself, STEPS);
-    while (!done && caller_is_gone(caller));
-    flush();
+        done = revoke_some(&t);
+    while (done == TAKEN_SOME && caller_is_gone(caller));
     if (caller_is_gone(caller))
         return CALL_NO_REPLY;
-    return done ? ERR_OK : CALL_AGAIN;
+    if (done == TAKEN_OPEN)
+        return ERR_BAD_STATE;
+    return done == TAKEN_ALL ? ERR_OK : CALL_AGAIN;
 }
 
 void cap_destroy(struct cap *c)
@@ -343,6 +390,7 @@ void cap_destroy(struct cap *c)
 void cap_shrink(struct cap *c, uint32_t keep)
 {
     ASSERT(!c->node.child && keep > 0 && keep < c->count);
+    guarantee_cap_shrunk(c, c->count - keep);
     if (c->kind == CAP_FRAMES)
         frames_give(c->base + keep, c->count - keep);
     c->count = keep;
@@ -350,7 +398,8 @@ void cap_shrink(struct cap *c, uint32_t keep)
 
 void revoke_all(struct node *n, bool itself)
 {
-    while (!take_steps(n, itself, STEPS))
+    struct taking t = {.root = n, .itself = itself};
+
+    while (revoke_some(&t) == TAKEN_SOME)
         ;
-    flush();
 }
