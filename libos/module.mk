@@ -6,8 +6,8 @@ LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
          libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
-         libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/print.c \
-         libos/region.c libos/revoke.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
+         libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/pool.c libos/print.c \
+         libos/region.c libos/revoke.c libos/revoke_give.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
          libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
          libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
          libos/uthread.c libos/vm.c
@@ -23,6 +23,11 @@ sigma0-base    := 0x7d0000000000
 PROGRAMS     += root
 root-sources := libos/servers/root.c libos/servers/command.c
 root-libs    := libos
+
+# Starts programs that share a pool of frames, and keeps that fair.
+PROGRAMS       += policy
+policy-sources := libos/servers/policy.c
+policy-libs    := libos
 
 PROGRAMS      += hello
 hello-sources := libos/examples/hello.c
