@@ -4,20 +4,24 @@
 
 #include "bindings/cap.h"
 #include "bindings/disk_ring.h"
+#include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/object.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
+#include "bindings/share.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
-#define VISITS 1024u /* nodes looked at before interrupts are let in */
+#define VISITS 512u /* nodes looked at before interrupts are let in */
 
 static struct env *unflushed; /* lost bindings since its translations were last invalidated */
 
@@ -106,7 +110,7 @@ static struct node *contents(struct node *n)
     case FRAME_NODES: {
         pfn_t table;
         const pte_t *e = node_entry(n, &table);
-        bool leads = frame_of(table)->level > 1 && !arch_pte_is_large(*e);
+        bool leads = frame_of(table)->level > 1 && arch_pte_leads(*e);
         return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
     }
     case FRAME_ENV: {
@@ -147,6 +151,7 @@ static struct node *find_leaf(struct taking *t, uint32_t *visits)
 {
     for (;;) {
         struct node *n = t->at, *next = first_open(t, node_at(n->child), visits);
+        ++*visits;
         if (!next && n->child) {
             next = past_kept(t, n, visits);
             if (!next)
@@ -158,7 +163,6 @@ static struct node *find_leaf(struct taking *t, uint32_t *visits)
             return n;
         if (!n->child)
             t->base = next;
-        ++*visits;
         t->at = next;
     }
 }
@@ -187,7 +191,7 @@ static void destroy_thread(struct thread *t)
     for (unsigned i = 0; i < SLICE_COUNT; i++)
         if (c->slices[i] == t) {
             node_unlink(&c->slice_nodes[i]);
-            c->info->slices[i] = (struct slice_info){0};
+            slice_publish(c, i, NULL);
         }
     if (t->utcb_node.parent)
         node_unlink(&t->utcb_node);
@@ -224,6 +228,12 @@ static void destroy_object(const struct cap *c)
     case CAP_DISK_RING:
         disk_ring_destroy(frame_memory(c->base));
         break;
+    case CAP_GRAFT: {
+        const struct graft *g = frame_memory(c->base);
+        if (g->info)
+            object_end(g->info);
+        break;
+    }
     default:
         break;
     }
@@ -245,7 +255,7 @@ static void drop_entry(struct node *n)
     pfn_t table;
     pte_t *e = node_entry(n, &table);
     const pte_t was = *e;
-    bool large = arch_pte_is_large(was);
+    const unsigned level = frame_of(table)->level;
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
@@ -253,10 +263,12 @@ static void drop_entry(struct node *n)
     unflushed = owner;
     *e = 0;
     node_unlink(n);
-    if (frame_of(table)->level > 1 && !large)
-        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
+    if (level == 1 || arch_pte_is_large(was))
+        page_frames_unbound(was, level);
+    else if (arch_pte_is_share(was))
+        share_count(owner, was, -1);
     else
-        page_frames_unbound(was, large);
+        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
 }
 
 /* An env whose threads have all lost their UTCBs is at its end. */
@@ -301,7 +313,7 @@ static void drop_slice(struct node *n)
         if (position < 0 || position >= (long)SLICE_COUNT)
             continue;
         c->slices[position] = NULL;
-        c->info->slices[position] = (struct slice_info){0};
+        slice_publish(c, (uint32_t)position, NULL);
     }
     node_unlink(n);
 }
@@ -335,27 +347,32 @@ static void drop(struct node *n)
     }
 }
 
+/* Takes the leaf that was found, and says where the next one is looked for. */
+static enum taken take_leaf(struct taking *t, struct node *leaf)
+{
+    if (!leaf)
+        return TAKEN_OPEN;
+    if (leaf == t->root) {
+        if (t->itself)
+            drop(leaf);
+        return TAKEN_ALL;
+    }
+    t->at = node_at(leaf->parent);
+    if (leaf == t->base) /* who contains it is not its parent */
+        t->base = t->at = t->root;
+    drop(leaf);
+    return TAKEN_SOME;
+}
+
+/* The way to the first leaf is not counted: else it could be too long for anything to be done. */
 enum taken revoke_some(struct taking *t)
 {
     uint32_t visits = 0;
-    enum taken done = TAKEN_SOME;
 
     t->base = t->at = t->root;
-    while (done == TAKEN_SOME && visits < VISITS) {
-        struct node *leaf = find_leaf(t, &visits);
-        if (!leaf) {
-            done = TAKEN_OPEN;
-        } else if (leaf == t->root) {
-            if (t->itself)
-                drop(leaf);
-            done = TAKEN_ALL;
-        } else {
-            t->at = node_at(leaf->parent);
-            if (leaf == t->base) /* who contains it is not its parent */
-                t->base = t->at = t->root;
-            drop(leaf);
-        }
-    }
+    enum taken done = take_leaf(t, find_leaf(t, &visits));
+    for (visits = 0; done == TAKEN_SOME && visits < VISITS;)
+        done = take_leaf(t, find_leaf(t, &visits));
     flush();
     return done;
 }

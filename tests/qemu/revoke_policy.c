@@ -25,12 +25,13 @@
 #define STEP_NS       ((uint64_t)20 * CLOCK_NS_PER_MS)
 #define LATE_NS       ((uint64_t)300 * CLOCK_NS_PER_MS) /* after that the slow one answers */
 #define LIFE_NS       ((uint64_t)3 * CLOCK_NS_PER_S)
+#define REST_NS       ((uint64_t)1 * CLOCK_NS_PER_S)
 #define STATUS_BAD    1
 #define STATUS_SHORT  2 /* it has less than its part */
 #define STATUS_GREEDY 3 /* or more */
 
 static vaddr_t areas[AREAS];
-static uint32_t area_count, least_seen = POOL;
+static uint32_t area_count, least_seen = POOL, held_last;
 
 /* A new area, if the frames for it are to be had. */
 static void grow(void)
@@ -104,6 +105,9 @@ static void live(bool slow, bool deaf)
         }
         notify_until(nothing, 1, clock_deadline(STEP_NS), NULL);
     }
+    held_last = held();
+    notify_until(nothing, 1, clock_deadline(REST_NS),
+                 NULL); /* who ends leaves his part to others */
 }
 
 static int client(const char *role)
@@ -118,11 +122,11 @@ static int client(const char *role)
         book_utcb()->mask |= 1u << UPCALL_CLASS_EVENT;
     live(slow, deaf);
     if (deaf)
-        return held() > PART + SLACK ? STATUS_GREEDY : held() < LEAST ? STATUS_SHORT : 0;
+        return held_last > PART + SLACK ? STATUS_GREEDY : held_last < LEAST ? STATUS_SHORT : 0;
     revoke_serve();
     if (!all_work() || least_seen < LEAST)
         return STATUS_BAD;
-    return held() + SLACK < PART ? STATUS_SHORT : held() > PART + SLACK ? STATUS_GREEDY : 0;
+    return held_last + SLACK < PART ? STATUS_SHORT : held_last > PART + SLACK ? STATUS_GREEDY : 0;
 }
 
 static void test_server(void)
