@@ -327,21 +327,22 @@ static uint64_t next_deadline(const struct cpu *c)
     return next;
 }
 
-/* One step for whose deadline passed first; the next after as long as this one took, so that users
- * have half of the CPU. */
+/* One step of what was left over, and one for whose deadline passed first; the next after as long
+ * as these took, so that users have half of the CPU. */
 uint64_t hook_alarm(void)
 {
     struct cpu *c = cpu_this();
     uint64_t begin = arch_ticks(), next;
 
     forest_lock();
+    bool more = revoke_go_on();
     uint64_t due = next_deadline(c);
     for (unsigned i = 1; i < ENV_MAX && due <= begin; i++)
         if (is_mine(env_by_number[i], c) && env_by_number[i]->ask.deadline == due) {
             take_step(env_by_number[i]);
             break;
         }
-    next = next_deadline(c);
+    next = more ? begin : next_deadline(c);
     forest_unlock();
     uint64_t end = arch_ticks();
     return next > end ? next : end + (end - begin) + 1;

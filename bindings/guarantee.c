@@ -3,6 +3,7 @@
 
 #include "bindings/cap.h"
 #include "bindings/node.h"
+#include "bindings/revoke.h"
 #include "bindings/ring.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
@@ -46,6 +47,7 @@ static void forget_named(const struct cap *c)
 {
     node_t name = node_name(&c->node);
 
+    revoke_forget(name);
     for (unsigned i = 1; i < ENV_MAX; i++) {
         struct env *e = env_by_number[i];
         if (!e)

@@ -12,11 +12,13 @@
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
+#include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
@@ -383,17 +385,65 @@ static bool caller_is_gone(const struct thread *caller)
     return cpu_this()->current != caller || caller->state == THREAD_DEAD;
 }
 
-/* Who takes away what he stands on is not asked again: what is left is then done at once. */
+/* What is left of a call whose caller went with what it took; one for each CPU, in the time of
+ * hook_alarm. The capability has CAP_NAMED, so that it does not go unnoticed. */
+static struct {
+    node_t root; /* 0: nothing is left */
+    bool itself;
+    uint16_t actor;
+} left_over[CPU_MAX];
+
+/* Leaves the rest to the alarm; a second one, and what is no capability, is done at once. */
+static void leave(struct taking *t, uint16_t actor)
+{
+    unsigned cpu = cpu_this()->number;
+
+    if (left_over[cpu].root || type_at(t->root) != FRAME_CAPTABLE) {
+        while (revoke_some(t) == TAKEN_SOME)
+            ;
+        return;
+    }
+    ((struct cap *)(void *)t->root)->flags |= CAP_NAMED;
+    left_over[cpu].root = node_name(t->root);
+    left_over[cpu].itself = t->itself;
+    left_over[cpu].actor = actor;
+    sched_alarm(arch_ticks());
+}
+
+bool revoke_go_on(void)
+{
+    unsigned cpu = cpu_this()->number;
+    struct node *n = node_at(left_over[cpu].root);
+
+    if (!n)
+        return false;
+    struct taking t = {.root = n,
+                       .itself = left_over[cpu].itself,
+                       .by = n,
+                       .actor = env_by_number[left_over[cpu].actor]};
+    if (revoke_some(&t) != TAKEN_SOME)
+        left_over[cpu].root = 0;
+    return true;
+}
+
+void revoke_forget(node_t root)
+{
+    for (unsigned i = 0; i < CPU_MAX; i++)
+        if (left_over[i].root == root)
+            left_over[i].root = 0;
+}
+
 int revoke(const struct thread *caller, struct node *n, bool itself)
 {
     struct taking t = {.root = n, .itself = itself, .by = n, .actor = caller->env};
-    enum taken done;
+    uint16_t actor = caller->env->number;
+    enum taken done = revoke_some(&t);
 
-    do
-        done = revoke_some(&t);
-    while (done == TAKEN_SOME && caller_is_gone(caller));
-    if (caller_is_gone(caller))
+    if (caller_is_gone(caller)) {
+        if (done == TAKEN_SOME)
+            leave(&t, actor);
         return CALL_NO_REPLY;
+    }
     if (done == TAKEN_OPEN)
         return ERR_BAD_STATE;
     return done == TAKEN_ALL ? ERR_OK : CALL_AGAIN;

@@ -31,8 +31,13 @@ enum taken revoke_some(struct taking *t);
 
 /* The same as the end of a call of `caller`, by authority of `n`, a capability, or a binding in its
  * space. Returns ERR_OK; CALL_AGAIN with more to do; ERR_BAD_STATE when something guaranteed stays;
- * CALL_NO_REPLY when all is done and `caller` went with it. */
+ * CALL_NO_REPLY when `caller` went with it: what is left then follows by itself. */
 int revoke(const struct thread *caller, struct node *n, bool itself);
+
+/* A step of what was left on this CPU by callers that went with what they took. False: there is
+ * none. And: the capability `root` goes. */
+bool revoke_go_on(void);
+void revoke_forget(node_t root);
 
 /* All of it at once. Pre: little is derived from `n`: a leaf, or revoke() took the rest. */
 void revoke_all(struct node *n, bool itself);

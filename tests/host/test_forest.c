@@ -5,6 +5,7 @@
 #include "bindings/node.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/sched.h"
+#include "tests/host/kernel_ipc.h"
 
 #include <string.h>
 
@@ -378,13 +379,27 @@ static void a_caller_may_delete_what_it_stands_on(void **state)
     assert_ptr_not_equal(cpu_this()->current, t);
 }
 
-static void what_is_left_when_the_caller_has_gone_is_done_at_once(void **state)
+/* The timer comes until nothing is left over. */
+static unsigned go_on(void)
+{
+    unsigned steps = 0;
+
+    while (cpu_this()->alarm != FOREVER && steps++ < 100)
+        pass_time(1);
+    assert_true(steps < 100);
+    return steps;
+}
+
+static void what_is_left_when_the_caller_has_gone_follows_in_steps(void **state)
 {
     (void)state;
     struct thread *t = stand_on_region(600); /* it goes in the middle */
     pfn_t frame = frame_number(t);
 
     assert_int_equal(CALL(t, cap_delete, SLOT_MEMORY), BLOCKED);
+    assert_true(caps_in(p.e, CAPS_PER_FRAME, 600) > 0);
+    assert_in_range(go_on(), 1, 10);
+    assert_int_equal(caps_in(p.e, CAPS_PER_FRAME, 600), 0);
     assert_int_equal(frame_of(frame)->type, FRAME_FREE);
     assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_NONE);
 }
@@ -407,7 +422,21 @@ static void a_caller_that_loses_its_utcb_first_leaves_nothing_undone(void **stat
     OK(BOSS(thread_start, 40, 0x400000, 0x500000, 0));
     assert_int_equal(CALL(t, cap_delete, SLOT_MEMORY), BLOCKED);
     assert_int_equal(t->state, THREAD_DEAD);
+    assert_in_range(go_on(), 1, 10);
     assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_NONE);
+}
+
+/* Somebody else takes the rest before the alarm does: it finds nothing, and no other capability. */
+static void what_is_left_may_be_taken_by_others(void **state)
+{
+    (void)state;
+    struct thread *t = stand_on_region(600);
+
+    assert_int_equal(CALL(t, cap_delete, SLOT_MEMORY), BLOCKED);
+    OK(CALL(p.t, cap_delete, SLOT_MEMORY));
+    give(p.env, SLOT_MEMORY, REGION, RIGHT_ALL);
+    go_on();
+    assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_REGION);
 }
 
 static void a_thread_may_delete_itself(void **state)
@@ -507,7 +536,8 @@ int main(void)
         TEST(a_deep_chain_goes_leaf_by_leaf),
         TEST(each_step_of_a_revocation_is_bounded),
         TEST(a_caller_may_delete_what_it_stands_on),
-        TEST(what_is_left_when_the_caller_has_gone_is_done_at_once),
+        TEST(what_is_left_when_the_caller_has_gone_follows_in_steps),
+        TEST(what_is_left_may_be_taken_by_others),
         TEST(a_caller_that_loses_its_utcb_first_leaves_nothing_undone),
         TEST(a_thread_may_delete_itself),
         TEST(the_check_of_the_forest_names_each_broken_invariant),
