@@ -25,8 +25,8 @@ enum taken {
     TAKEN_OPEN  /* all but what is guaranteed, and what that hangs on */
 };
 
-/* Takes the first leaf, and on until a bounded number of further nodes was looked at. No CPU holds a
- * stale translation on return. */
+/* Takes the first leaf, and on until a bounded number of further nodes was looked at. No CPU holds
+ * a stale translation on return. */
 enum taken revoke_some(struct taking *t);
 
 /* The same as the end of a call of `caller`, by authority of `n`, a capability, or a binding in its

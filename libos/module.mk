@@ -41,6 +41,10 @@ PROGRAMS       += shares
 shares-sources := libos/examples/shares.c
 shares-libs    := libos
 
+PROGRAMS       += giving
+giving-sources := libos/examples/giving.c
+giving-libs    := libos
+
 PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
@@ -67,6 +71,10 @@ libos_sched-boot := icount=1
 libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_pages-boot := disk=16M
 libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+
+GUEST_TESTS += libos_revoke
+libos_revoke-sources := tests/qemu/libos_revoke.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_revoke-boot := disk=16M icount=1
 
 # The same on a machine whose second CPU stands by.
 GUEST_TESTS += libos_pages_smp libos_rpc_smp libos_events_smp

@@ -1,7 +1,7 @@
 /*
- * A pool of frames that several programs share, kept fair by a policy server (libos/servers/policy.c):
- * who runs short says so on a page of its own and rings; the server asks others for frames, and
- * rings back. Both sides' words are here.
+ * A pool of frames that several programs share, kept fair by a policy server
+ * (libos/servers/policy.c): who runs short says so on a page of its own and rings; the server asks
+ * others for frames, and rings back. Both sides' words are here.
  */
 #pragma once
 
@@ -20,10 +20,11 @@ struct pool_page {
     uint64_t given; /* written by the server: frames that were free when it rang back       */
 };
 
-/* From now on libos/frames.h takes from the pool; SLOT_MEMORY is for the rest. NOT_BOUND: this program
- * has no pool; errors of vm_map_frames. Pre: libos_setup(). */
+/* From now on libos/frames.h takes from the pool; SLOT_MEMORY is for the rest. NOT_BOUND: this
+ * program has no pool; errors of vm_map_frames. Pre: libos_setup(). */
 enum err pool_attach(void);
 
 /* Up to *count adjacent frames of the pool. An ask for frames that comes while the server is waited
- * for is answered from those that are kept and not used. NO_MEM: others hold no more than they are entitled to. */
+ * for is answered from those that are kept and not used. NO_MEM: others hold no more than they are
+ * entitled to. */
 enum err pool_frames(uint32_t *count, slot_t *slot, pfn_t *first);
