@@ -225,8 +225,8 @@ static void with_its_maker_goes_what_the_maker_promised(void **state)
     rights_t rights = cap_slot(world.root, SLOT_IRQ)->rights;
 
     OK(BOSS(cap_copy, q.env, SLOT_IRQ, SLOT_IRQ, rights, 4, 4));
-    give(q.env, MINE, PART, RIGHT_ALL); /* q makes an environment of its own */
-    OK(CALL(q.t, env_create, MINE, PFN_ANY, 30));
+    give(q.env, 40, PART, RIGHT_ALL); /* q makes an environment of its own */
+    OK(CALL(q.t, env_create, 40, PFN_ANY, 30));
     word_t number = world.result;
     OK(CALL(q.t, cap_copy, 30, SLOT_IRQ, SLOT_IRQ, rights, 0, 0));
     OK(CALL(q.t, revoke_guarantee, 30, SLOT_IRQ, REVOKE_IRQS, 4));
