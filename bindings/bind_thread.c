@@ -2,6 +2,7 @@
 #include "bindings/cap.h"
 #include "bindings/guarantee.h"
 #include "bindings/node.h"
+#include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/arch/mmu.h"
 #include "exo/entry/handlers.h"
@@ -64,6 +65,7 @@ int sys_thread_create(struct thread *caller, const struct sys_thread_create_args
     object_make(&p.place, FRAME_THREAD, p.env->number, CAP_THREAD);
     struct thread *t =
         thread_init(p.place.base, p.number, p.env, arch_phys(arch_pte_address(*p.utcb)), a->utcb);
+    page_derive(p.utcb);
     node_link(entry_node(p.utcb), &t->utcb_node);
     *result = t->global_id;
     return ERR_OK;
@@ -141,11 +143,13 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t->state != THREAD_STOPPED || (t->cpu != a->number && has_slice(t)))
+    if (t->state == THREAD_DEAD || (t->cpu != a->number && has_slice(t)))
         return ERR_BAD_STATE;
-    thread_move(t, a->number);
-    t->priority = (uint8_t)a->priority;
-    return ERR_OK;
+    if (t == caller) /* it may run elsewhere before this call returns */
+        thread_reply(t, ERR_OK, 0);
+    if (!thread_move(t, a->number, (uint8_t)a->priority, t == caller))
+        return ERR_BAD_STATE;
+    return t == caller ? CALL_NO_REPLY : ERR_OK;
 }
 
 static void slice_give(struct cpu *c, uint32_t position, struct cap *cpu, struct thread *t)
@@ -231,6 +235,6 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
         return ERR_NO_RIGHT;
     if (t != caller && t->state != THREAD_STOPPED)
         return ERR_BAD_STATE;
-    arch_thread_fpu(&t->arch, a->on, t == caller);
+    thread_set_fpu(t, a->on);
     return ERR_OK;
 }

@@ -66,6 +66,25 @@ void sched_block(struct thread *t, unsigned state)
     t->state = (uint8_t)state;
 }
 
+void sched_release(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->ending == t)
+        slice_end_epilogue(c, arch_ticks(), false);
+    if (c->chosen == t)
+        c->chosen = NULL;
+    if (t->state == THREAD_READY)
+        queue_take(c, t);
+    t->state = THREAD_STOPPED;
+    if (c->current != t)
+        return;
+    arch_thread_switch(&t->arch, NULL);
+    c->current = NULL;
+    c->info->thread = 0;
+    c->choose = true;
+}
+
 void sched_handoff(struct thread *t)
 {
     struct cpu *c = cpu_this();
@@ -125,6 +144,7 @@ void sched_set_deadline(struct thread *t, uint64_t deadline)
     while (l != &c->sleepers && LIST_ITEM(l, struct thread, sleep_link)->deadline <= deadline)
         l = l->next;
     t->deadline = deadline;
+    t->timed = true;
     list_insert(l, &t->sleep_link);
     if (c->sleepers.next == &t->sleep_link)
         timer_arm(c);
@@ -132,6 +152,7 @@ void sched_set_deadline(struct thread *t, uint64_t deadline)
 
 void sched_clear_deadline(struct thread *t)
 {
+    t->timed = false;
     list_remove(&t->sleep_link);
 }
 
@@ -169,7 +190,6 @@ void sched_end_wait(struct thread *t, word_t error, word_t bits)
 {
     list_remove(&t->queue);
     sched_clear_deadline(t);
-    t->awaited = NULL;
     thread_reply(t, error, bits);
     sched_wake(t);
 }
@@ -184,7 +204,7 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         return;
     forest_lock();
     for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
-        list_remove(&t->sleep_link);
+        sched_clear_deadline(t);
         if (t->state == THREAD_IN_NOTIFY)
             sched_end_wait(t, ERR_TIMEOUT, 0);
         else
@@ -250,28 +270,25 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
-void sched_direct(struct cpu *c, struct thread *t)
+static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
-    struct thread *previous = c->current;
-
-    t->state = THREAD_RUNNING;
-    c->current = t;
-    c->info->thread = t->number;
-    c->choose |= t->events;
-    if (c->space != t->env) {
-        c->space = t->env;
-        c->info->space_switches++;
-        arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    sched_enter(c, t);
+    if (previous && previous->no_fpu == t->no_fpu) {
+        arch_thread_switch_like(&previous->arch, &t->arch);
+        return;
     }
     arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+    cpu_expect(c, t);
 }
 
 static void switch_to(struct cpu *c, struct thread *t)
 {
-    if (c->current && c->current->state == THREAD_RUNNING)
-        queue_put(c, c->current, true);
+    struct thread *previous = c->current;
+
+    if (previous && previous->state == THREAD_RUNNING)
+        queue_put(c, previous, true);
     queue_take(c, t);
-    sched_direct(c, t);
+    switch_from(c, previous, t);
 }
 
 void sched_begin(void)
@@ -319,6 +336,29 @@ static void leave_to_best(struct cpu *c)
     }
 }
 
+bool sched_would_run(const struct cpu *c, const struct thread *t)
+{
+    unsigned word = t->priority / 64;
+
+    if (c->ending || c->chosen || c->choose || slice_owner(c) || t->events || t->cpu != c->number ||
+        t->priority <= c->current->priority || c->ready_map[word] >> t->priority % 64)
+        return false;
+    while (++word < PRIORITIES / 64)
+        if (c->ready_map[word])
+            return false;
+    return true;
+}
+
+void sched_leave_preempted(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *previous = c->current, *t = c->chosen;
+
+    c->chosen = NULL;
+    queue_put(c, previous, true);
+    switch_from(c, previous, t);
+}
+
 void sched_leave(void)
 {
     struct cpu *c = cpu_this();
@@ -341,6 +381,30 @@ static bool has_lost_thread(const struct cpu *c)
     return false;
 }
 
+static const char *check_times(const struct cpu *c)
+{
+    uint64_t last = 0;
+
+    for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, sleep_link);
+        if (t->cpu != c->number)
+            return "S5: a thread sleeps away from home";
+        if (t->deadline < last)
+            return "S3: sleepers are not sorted";
+        last = t->deadline;
+    }
+    last = 0;
+    for (struct list *l = c->timers.next; l != &c->timers; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, timer_link);
+        if (t->cpu != c->number)
+            return "S5: a timer is set away from home";
+        if (t->timer < last)
+            return "S3: timers are not sorted";
+        last = t->timer;
+    }
+    return NULL;
+}
+
 const char *sched_check(void)
 {
     struct cpu *c = cpu_this();
@@ -357,19 +421,7 @@ const char *sched_check(void)
         return "S4: a thread that is gone runs its epilogue";
     if (has_lost_thread(c))
         return "S1: a ready thread is not queued";
-    uint64_t last = 0;
-    for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
-        uint64_t deadline = LIST_ITEM(l, struct thread, sleep_link)->deadline;
-        if (deadline < last)
-            return "S3: sleepers are not sorted";
-        last = deadline;
-    }
-    last = 0;
-    for (struct list *l = c->timers.next; l != &c->timers; l = l->next) {
-        uint64_t timer = LIST_ITEM(l, struct thread, timer_link)->timer;
-        if (timer < last)
-            return "S3: timers are not sorted";
-        last = timer;
-    }
-    return NULL;
+    if (c->current && c->current->cpu != c->number)
+        return "S5: a thread runs away from home";
+    return check_times(c);
 }

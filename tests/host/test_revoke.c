@@ -420,7 +420,7 @@ static void the_thread_that_runs_may_go_with_what_is_taken(void **state)
     world_run(t);
     host.ticks += 1000;
     thread_regs(t)->vector = VECTOR_TIMER;
-    trap_user(thread_regs(t));
+    host_trap(thread_regs(t));
     world_check();
     assert_int_equal(t->state, THREAD_DEAD);
     assert_ptr_not_equal(cpu_this()->current, t);
