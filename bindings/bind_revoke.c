@@ -1,16 +1,18 @@
 /*
  * Calls: visible revocation. An ask is kept in the environment's frame; what an environment holds
  * is found by walking its own table, or the slice vectors, and climbing the forest from each find.
+ * After the deadline the CPU that took the ask does what is due, a step at each alarm.
  */
 #include "bindings/cap.h"
+#include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
-#include "bindings/ring.h"
-#include "exo/abi/revoke.h"
 #include "exo/arch/irq.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
 #include "exo/mem/frame.h"
@@ -18,78 +20,11 @@
 #define APPEND_TRIES 4u
 #define SCAN_STEPS   4096u /* positions and nodes looked at before interrupts are let in */
 
-/* One thing that counts: its node, and how much of the kind it is. */
-struct holding {
-    struct node *node; /* NULL: nothing is there */
-    uint32_t units;
-};
-
-static uint32_t positions(const struct env *e, uint32_t kind)
-{
-    return kind == REVOKE_SLICES ? cpu_count * SLICE_COUNT : e->captable_count * CAPS_PER_FRAME;
-}
-
-static struct holding slice_at(const struct env *e, uint32_t position)
-{
-    struct cpu *c = cpu_number(position / SLICE_COUNT);
-    const struct thread *t = c->slices[position % SLICE_COUNT];
-
-    return t && t->env == e ? (struct holding){&c->slice_nodes[position % SLICE_COUNT], 1}
-                            : (struct holding){NULL, 0};
-}
-
-static struct holding filter_of(const struct cap *ring)
-{
-    struct ring *r = frame_memory(ring->base);
-
-    return r->filter.parent ? (struct holding){&r->filter, 1} : (struct holding){NULL, 0};
-}
-
-/* Another resource with a capability of its own is one more row. */
-static const uint8_t cap_kind_of[REVOKE_KIND_COUNT] = {
-    [REVOKE_FRAMES] = CAP_FRAMES, [REVOKE_RINGS] = CAP_RING,     [REVOKE_FILTERS] = CAP_RING,
-    [REVOKE_GRAFTS] = CAP_GRAFT,  [REVOKE_EXTENTS] = CAP_EXTENT,
-};
-
-/* Objects count where they were made. An extent is no object: of its copies in the environment that
- * one counts which came from outside. */
-static bool counts(const struct env *e, const struct cap *c)
-{
-    if (c->kind != CAP_EXTENT)
-        return c->flags & CAP_ORIGIN;
-    const struct node *parent = node_at(c->node.parent);
-    return parent && frame_of(frame_number(parent))->owner != e->number;
-}
-
-/* What `e` made itself, or was given, and has at that position, which any number may be. */
-static struct holding holding_at(const struct env *e, uint32_t kind, uint32_t position)
-{
-    if (position >= positions(e, kind))
-        return (struct holding){NULL, 0};
-    if (kind == REVOKE_SLICES)
-        return slice_at(e, position);
-    struct cap *c = cap_find(e, position, cap_kind_of[kind]);
-    if (!c || !counts(e, c))
-        return (struct holding){NULL, 0};
-    if (kind == REVOKE_FILTERS)
-        return filter_of(c);
-    return (struct holding){&c->node,
-                            kind == REVOKE_FRAMES || kind == REVOKE_EXTENTS ? c->count : 1};
-}
-
-/* Does `n` come from `from`? Counts the nodes looked at. */
-static bool comes_from(const struct node *n, node_t from, uint32_t *steps)
-{
-    for (; n && n->parent != from; n = node_at(n->parent))
-        ++*steps;
-    return n != NULL;
-}
-
 static void scan_begin(struct revoke_ask *ask, const struct env *e, node_t from, uint32_t kind)
 {
     ask->scan_from = from;
     ask->scan_kind = kind;
-    ask->scan_at = positions(e, kind);
+    ask->scan_at = holding_positions(e, kind);
     ask->scan_held = ask->scan_highest = 0;
 }
 
@@ -110,7 +45,7 @@ static bool scan(struct env *e, node_t from, uint32_t kind)
         scan_begin(ask, e, from, kind);
     while (ask->scan_at > 0 && steps++ < SCAN_STEPS) {
         struct holding h = holding_at(e, kind, --ask->scan_at);
-        if (!h.node || !comes_from(h.node, from, &steps))
+        if (!h.node || !holding_comes_from(h.node, from, &steps))
             continue;
         ask->scan_held += h.units;
         if (!ask->scan_highest)
@@ -175,53 +110,117 @@ static void tell_taken(const struct env *e, uint32_t kind, uint32_t position)
     upcall_post(t, UPCALL_RECLAIMED);
 }
 
+struct ask_plan {
+    struct env *env;
+    struct cap *cap;
+};
+
+/* Is the slot good to receive frames taken for `c`? */
+static enum err check_dst(const struct env *e, const struct sys_revoke_ask_args *a,
+                          const struct cap *c)
+{
+    struct cap *dst;
+
+    if (a->dst == SLOT_NONE)
+        return ERR_OK;
+    if (a->kind != REVOKE_FRAMES || c->kind != CAP_REGION)
+        return ERR_BAD_CAP;
+    return cap_free_slot(e, a->dst, &dst);
+}
+
 static enum err check_ask(const struct thread *caller, const struct sys_revoke_ask_args *a,
-                          struct env **env, const struct cap **cap)
+                          struct ask_plan *p)
 {
     uint64_t now = arch_ticks(), patience = REVOKE_PATIENCE_SECONDS * arch_tick_khz() * 1000;
 
-    *env = env_asked(caller, a->env);
-    *cap = cap_slot(caller->env, a->cap);
-    if (!*env || a->kind == 0 || a->kind >= REVOKE_KIND_COUNT || a->count == 0 ||
-        a->deadline <= now || a->deadline - now > patience)
+    p->env = env_asked(caller, a->env);
+    p->cap = cap_slot(caller->env, a->cap);
+    if (!p->env || a->kind == 0 || a->kind >= REVOKE_KIND_COUNT || a->count == 0 ||
+        a->deadline <= now || a->deadline - now > patience ||
+        (a->dst != SLOT_NONE && !cap_slot(caller->env, a->dst)))
         return ERR_BAD_ARG;
-    if (!*cap || (*cap)->kind == CAP_NONE)
+    if (!p->cap || p->cap->kind == CAP_NONE)
         return ERR_BAD_CAP;
-    if (!((*cap)->rights & RIGHT_GRANT))
+    enum err dst = check_dst(caller->env, a, p->cap);
+    if (dst == ERR_BAD_CAP)
+        return ERR_BAD_CAP;
+    if (!(p->cap->rights & RIGHT_GRANT))
         return ERR_NO_RIGHT;
-    return (*env)->ask.from && (*env)->ask.deadline > now ? ERR_IN_USE : ERR_OK;
+    return p->env->ask.from ? ERR_IN_USE : dst;
+}
+
+static void open_ask(const struct sys_revoke_ask_args *a, const struct ask_plan *p, uint32_t held,
+                     uint32_t count)
+{
+    p->env->ask = (struct revoke_ask){.from = node_name(&p->cap->node),
+                                      .kind = a->kind,
+                                      .deadline = a->deadline,
+                                      .cpu = cpu_this()->number,
+                                      .target = held - count,
+                                      .left = count,
+                                      .dst = a->dst};
+    p->cap->flags |= CAP_NAMED;
+    sched_alarm(a->deadline);
+    tell_ask(p->env, count);
 }
 
 int sys_revoke_ask(struct thread *caller, const struct sys_revoke_ask_args *a, word_t *result)
 {
-    struct env *env;
-    const struct cap *cap;
-    enum err e = check_ask(caller, a, &env, &cap);
+    struct ask_plan p;
+    enum err e = check_ask(caller, a, &p);
 
     if (e != ERR_OK)
         return (int)e;
-    node_t from = node_name(&cap->node);
-    if (!scan(env, from, a->kind))
+    if (!scan(p.env, node_name(&p.cap->node), a->kind))
         return CALL_AGAIN;
-    uint32_t held = env->ask.scan_held, least = env->ask.guarantee[a->kind];
-    scan_forget(&env->ask);
+    uint32_t held = p.env->ask.scan_held, count = held;
+    uint32_t room = guarantee_room(p.env, a->kind, &p.cap->node);
+    scan_forget(&p.env->ask);
     if (held == 0)
         return ERR_NOT_BOUND;
-    if (held <= least)
+    if (room == 0)
         return ERR_BAD_STATE;
-    uint32_t count = a->count < held - least ? a->count : held - least;
-    env->ask.from = from;
-    env->ask.kind = a->kind;
-    env->ask.deadline = a->deadline;
-    env->ask.target = held - count;
-    env->ask.victim = 0;
-    tell_ask(env, count);
+    count = count > room ? room : count;
+    count = count > a->count ? a->count : count;
+    open_ask(a, &p, held, count);
     *result = count;
     return ERR_OK;
 }
 
+static enum err check_look(const struct thread *caller, const struct sys_revoke_look_args *a,
+                           struct env **env)
+{
+    const struct cap *cap = cap_slot(caller->env, a->cap);
+
+    *env = env_asked(caller, a->env);
+    if (!*env)
+        return ERR_BAD_ARG;
+    if (!cap || cap->kind == CAP_NONE)
+        return ERR_BAD_CAP;
+    if (!(*env)->ask.from || (*env)->ask.from != node_name(&cap->node))
+        return ERR_NOT_BOUND;
+    return arch_ticks() < (*env)->ask.deadline ? ERR_OK : ERR_BAD_STATE;
+}
+
+int sys_revoke_look(struct thread *caller, const struct sys_revoke_look_args *a, word_t *result)
+{
+    struct env *env;
+    enum err e = check_look(caller, a, &env);
+
+    if (e != ERR_OK)
+        return (int)e;
+    struct revoke_ask *ask = &env->ask;
+    if (!scan(env, ask->from, ask->kind))
+        return CALL_AGAIN;
+    *result = ask->scan_held > ask->target ? ask->scan_held - ask->target : 0;
+    scan_forget(ask);
+    if (*result == 0)
+        ask->from = 0;
+    return ERR_OK;
+}
+
 /* What goes next: what the environment would rather lose, else its highest position. */
-static uint32_t choose(const struct env *e)
+static uint32_t choose(struct env *e)
 {
     const struct thread *t = listener(e);
     const volatile struct utcb_exo *x = t ? thread_exo(t) : NULL;
@@ -232,115 +231,152 @@ static uint32_t choose(const struct env *e)
         uint64_t word = x->prefer[i];
         struct holding h = holding_at(e, e->ask.kind, REPOSSESSED_NAME(word));
         if (REPOSSESSED_KIND(word) == e->ask.kind && h.node &&
-            comes_from(h.node, e->ask.from, &steps))
+            holding_comes_from(h.node, e->ask.from, &steps))
             return REPOSSESSED_NAME(word) + 1;
     }
     return e->ask.scan_highest;
 }
 
-static enum err check_take(const struct thread *caller, const struct sys_revoke_take_args *a,
-                           struct env **env, struct cap **cap, struct cap **dst)
+/* Frames that were taken change hands in the same step, so that nobody takes them between. Those
+ * for which the asker's next slot is not free are free. */
+static void hand_over(struct revoke_ask *ask, pfn_t base, uint32_t count)
 {
-    enum err slot = ERR_OK;
+    struct cap *region = (struct cap *)(void *)node_at(ask->from), *dst;
+    const struct env *asker = env_by_number[frame_of(frame_number(region))->owner];
 
-    *env = env_asked(caller, a->env);
-    *cap = cap_slot(caller->env, a->cap);
-    *dst = NULL;
-    if (a->dst != SLOT_NONE)
-        slot = cap_free_slot(caller->env, a->dst, dst);
-    if (!*env || slot == ERR_BAD_ARG)
-        return ERR_BAD_ARG;
-    if (!*cap || (*cap)->kind == CAP_NONE || (*dst && (*cap)->kind != CAP_REGION))
-        return ERR_BAD_CAP;
-    if (!(*env)->ask.from || (*env)->ask.from != node_name(&(*cap)->node))
-        return ERR_NOT_BOUND;
-    return slot;
+    if (ask->dst == SLOT_NONE || !frame_all_free(base, count) ||
+        cap_free_slot(asker, ask->dst, &dst) != ERR_OK)
+        return;
+    const struct object_place p = {region, dst, base, count};
+    object_make(&p, FRAME_MEMORY, asker->number, CAP_FRAMES);
+    ask->dst++;
 }
 
-/* The victim's frames from `keep` on change hands in one step, so that nobody takes them between.
- */
-static void hand_over(struct cap *region, struct cap *dst, const struct thread *caller, pfn_t base,
-                      uint32_t count)
-{
-    struct object_place p = {region, dst, base, count};
-
-    if (dst && frame_all_free(base, count))
-        object_make(&p, FRAME_MEMORY, caller->env->number, CAP_FRAMES);
-}
-
-/* Takes the victim, or its part that is above the target. */
-static int take(struct thread *caller, struct env *e, struct cap *region, struct cap *dst,
-                word_t *result)
+/* Decides what goes next and how much of it. False: not yet, or nothing does. */
+static bool find_victim(struct env *e)
 {
     struct revoke_ask *ask = &e->ask;
-    uint32_t position = ask->victim - 1, rest = ask->rest, steps = 0;
-    struct holding h = holding_at(e, ask->kind, position);
 
-    if (!h.node || !comes_from(h.node, ask->from, &steps)) { /* given up between two entries */
-        ask->victim = 0;
-        return CALL_AGAIN;
-    }
-    bool whole = h.units <= rest;
-    struct cap before = {.kind = CAP_NONE}, *c = (struct cap *)(void *)h.node;
-    if (ask->kind == REVOKE_FRAMES)
-        before = *c;
-    int r = revoke(caller, h.node, whole);
-    if (r == CALL_AGAIN)
-        return r;
-    if (!whole)
-        cap_shrink(c, h.units - rest);
-    uint32_t kept = whole ? 0 : h.units - rest;
-    if (before.kind == CAP_FRAMES && r == ERR_OK)
-        hand_over(region, dst, caller, before.base + kept, before.count - kept);
-    tell_taken(e, ask->kind, position);
-    *result = rest - (h.units - kept);
-    ask->victim = ask->rest = 0;
-    if (*result == 0)
+    if (!scan(e, ask->from, ask->kind))
+        return false;
+    ask->rest = ask->scan_held > ask->target ? ask->scan_held - ask->target : 0;
+    if (ask->rest > ask->left)
+        ask->rest = ask->left;
+    ask->victim = ask->rest ? choose(e) : 0;
+    scan_forget(ask);
+    if (!ask->victim)
         ask->from = 0;
-    return r;
+    return ask->victim != 0;
 }
 
-int sys_revoke_take(struct thread *caller, const struct sys_revoke_take_args *a, word_t *result)
+/* Books what was taken of the victim, all or its end, and tells its owner. */
+static void take_end(struct env *e, const struct holding *h, const struct cap *before,
+                     uint32_t count)
 {
-    struct env *env;
-    struct cap *cap, *dst;
-    enum err e = check_take(caller, a, &env, &cap, &dst);
+    struct revoke_ask *ask = &e->ask;
+    uint32_t kept = h->units - count, position = ask->victim - 1;
 
-    if (e != ERR_OK)
-        return (int)e;
-    struct revoke_ask *ask = &env->ask;
-    if (!ask->victim) {
-        if (!scan(env, ask->from, ask->kind))
-            return CALL_AGAIN;
-        if (ask->scan_held <= ask->target) {
-            ask->from = 0;
-            scan_forget(ask);
-            return ERR_OK;
-        }
-        if (arch_ticks() < ask->deadline) {
-            scan_forget(ask);
-            return ERR_BAD_STATE;
-        }
-        ask->rest = ask->scan_held - ask->target;
-        ask->victim = choose(env);
-        scan_forget(ask);
+    if (kept)
+        cap_shrink((struct cap *)(void *)h->node, kept);
+    ask->left -= count;
+    ask->victim = 0;
+    if (ask->kind == REVOKE_FRAMES)
+        hand_over(ask, before->base + kept, count);
+    tell_taken(e, ask->kind, position);
+}
+
+/* A step of what is due to `e`: its victim, found again each time, for interrupts were let in. */
+static void take_step(struct env *e)
+{
+    struct revoke_ask *ask = &e->ask;
+    uint32_t steps = 0;
+
+    if (!ask->victim && !find_victim(e))
+        return;
+    struct holding h = holding_at(e, ask->kind, ask->victim - 1);
+    if (!h.node || !holding_comes_from(h.node, ask->from, &steps)) { /* given up meanwhile */
+        ask->victim = 0;
+        return;
     }
-    return take(caller, env, cap, dst, result);
+    uint32_t room = guarantee_room(e, ask->kind, node_at(ask->from));
+    uint32_t count = h.units < ask->rest ? h.units : ask->rest;
+    count = count < room ? count : room;
+    struct cap before = {.kind = CAP_NONE};
+    if (ask->kind == REVOKE_FRAMES)
+        before = *(struct cap *)(void *)h.node;
+    struct taking t = {.root = h.node, .itself = count == h.units, .by = node_at(ask->from)};
+    enum taken done = count ? revoke_some(&t) : TAKEN_OPEN;
+    if (done == TAKEN_ALL)
+        take_end(e, &h, &before, count);
+    else if (done == TAKEN_OPEN) /* what stays was guaranteed, to it or to who has it from it */
+        ask->from = 0;
+}
+
+static bool is_mine(const struct env *e, const struct cpu *c)
+{
+    return e && e->ask.from && e->ask.cpu == c->number;
+}
+
+static uint64_t next_deadline(const struct cpu *c)
+{
+    uint64_t next = FOREVER;
+
+    for (unsigned i = 1; i < ENV_MAX; i++)
+        if (is_mine(env_by_number[i], c) && env_by_number[i]->ask.deadline < next)
+            next = env_by_number[i]->ask.deadline;
+    return next;
+}
+
+/* One step of what was left over, and one for whose deadline passed first; the next after as long
+ * as these took, so that users have half of the CPU. */
+uint64_t hook_alarm(void)
+{
+    struct cpu *c = cpu_this();
+    uint64_t begin = arch_ticks(), next;
+
+    forest_lock();
+    bool more = revoke_go_on();
+    uint64_t due = next_deadline(c);
+    for (unsigned i = 1; i < ENV_MAX && due <= begin; i++)
+        if (is_mine(env_by_number[i], c) && env_by_number[i]->ask.deadline == due) {
+            take_step(env_by_number[i]);
+            break;
+        }
+    next = more ? begin : next_deadline(c);
+    forest_unlock();
+    uint64_t end = arch_ticks();
+    return next > end ? next : end + (end - begin) + 1;
+}
+
+struct guarantee_plan {
+    struct env *env;
+    struct cap *cap;
+};
+
+static enum err check_guarantee(const struct env *e, const struct sys_revoke_guarantee_args *a,
+                                struct guarantee_plan *p)
+{
+    const struct cap *env = cap_find(e, a->env, CAP_ENV);
+
+    p->cap = cap_slot(e, a->cap);
+    if (a->kind == 0 || a->kind >= REVOKE_KIND_COUNT)
+        return ERR_BAD_ARG;
+    if (!env || !p->cap || p->cap->kind == CAP_NONE)
+        return ERR_BAD_CAP;
+    if (!(env->flags & CAP_ORIGIN) || !(p->cap->rights & RIGHT_GRANT))
+        return ERR_NO_RIGHT;
+    p->env = frame_memory(env->base);
+    return ERR_OK;
 }
 
 int sys_revoke_guarantee(struct thread *caller, const struct sys_revoke_guarantee_args *a,
                          word_t *result)
 {
-    const struct cap *c = cap_find(caller->env, a->env, CAP_ENV);
+    struct guarantee_plan p;
+    enum err e = check_guarantee(caller->env, a, &p);
 
     (void)result;
-    if (a->kind == 0 || a->kind >= REVOKE_KIND_COUNT)
-        return ERR_BAD_ARG;
-    if (!c)
-        return ERR_BAD_CAP;
-    if (!(c->flags & CAP_ORIGIN))
-        return ERR_NO_RIGHT;
-    struct env *e = frame_memory(c->base);
-    e->ask.guarantee[a->kind] = a->count;
-    return ERR_OK;
+    if (e != ERR_OK)
+        return (int)e;
+    return guarantee_set(p.env, a->kind, p.cap, a->count) ? ERR_OK : CALL_AGAIN;
 }

@@ -1,5 +1,6 @@
 /* Calls: threads, where they run, and the slice vectors. */
 #include "bindings/cap.h"
+#include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
@@ -170,7 +171,8 @@ int sys_slice_bind(struct thread *caller, const struct sys_slice_bind_args *a, w
     if (!(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
     struct cpu *c = cpu_number(a->number);
-    if (t && t->cpu != a->number)
+    if (t ? t->cpu != a->number
+          : guarantee_keeps(&c->slice_nodes[a->position], &cpu->node, caller->env))
         return ERR_BAD_STATE;
     if (t && c->slices[a->position])
         return ERR_IN_USE;

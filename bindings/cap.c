@@ -1,6 +1,7 @@
 /* Capabilities: finding them, making them, and copying them. */
 #include "bindings/cap.h"
 
+#include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/revoke.h"
@@ -43,8 +44,10 @@ void cap_make(struct cap *slot, struct cap *parent, enum cap_kind kind, rights_t
                          .flags = (uint16_t)flags,
                          .base = base,
                          .count = count};
-    if (parent)
-        node_link(&parent->node, &slot->node);
+    if (!parent)
+        return;
+    node_link(&parent->node, &slot->node);
+    guarantee_cap_made(slot);
 }
 
 /* Is [base, base + count) inside the range of `c`? */

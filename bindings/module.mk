@@ -1,5 +1,7 @@
 KERNEL += bindings/cap.c
 KERNEL += bindings/flow.c
+KERNEL += bindings/guarantee.c
+KERNEL += bindings/holding.c
 KERNEL += bindings/node.c
 KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c

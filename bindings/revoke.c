@@ -1,26 +1,29 @@
 /* Taking back, leaf by leaf. Nothing here recurses: what an object contains is treated as if it
- * were derived from it, so that one descent finds the next leaf whatever is nested in what. */
+ * were derived from it, so that one walk finds the next leaf whatever is nested in what. */
 #include "bindings/revoke.h"
 
 #include "bindings/cap.h"
 #include "bindings/disk_ring.h"
 #include "bindings/graft.h"
+#include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/object.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
+#include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
-#define STEPS 256u
+#define VISITS 512u /* nodes looked at before interrupts are let in */
 
 static struct env *unflushed; /* lost bindings since its translations were last invalidated */
 
@@ -120,15 +123,47 @@ static struct node *contents(struct node *n)
     }
 }
 
-static struct node *find_leaf(struct node *n, bool into)
+/* The first of these siblings that may go. What is contained in something that goes is guaranteed
+ * to nobody. */
+static struct node *first_open(const struct taking *t, struct node *n, uint32_t *visits)
 {
-    for (bool first = true;; first = false) {
-        struct node *next = node_at(n->child);
-        if (!next && (into || !first))
+    for (; n; n = node_at(n->next)) {
+        ++*visits;
+        if (t->base != t->root || !t->by || !guarantee_keeps(n, t->by, t->actor))
+            return n;
+    }
+    return NULL;
+}
+
+/* Where the walk goes on when nothing below `n` may go, or NULL. */
+static struct node *past_kept(const struct taking *t, struct node *n, uint32_t *visits)
+{
+    for (; n != t->root; n = node_at(n->parent)) {
+        struct node *next = first_open(t, node_at(n->next), visits);
+        if (next)
+            return next;
+    }
+    return NULL;
+}
+
+/* Walks on to the next leaf: to the root when all is taken, or to NULL when what is left stays. */
+static struct node *find_leaf(struct taking *t, uint32_t *visits)
+{
+    for (;;) {
+        struct node *n = t->at, *next = first_open(t, node_at(n->child), visits);
+        ++*visits;
+        if (!next && n->child) {
+            next = past_kept(t, n, visits);
+            if (!next)
+                return NULL;
+        }
+        if (!next && (n != t->root || t->itself))
             next = contents(n);
         if (!next)
             return n;
-        n = next;
+        if (!n->child)
+            t->base = next;
+        t->at = next;
     }
 }
 
@@ -207,6 +242,8 @@ static void destroy_object(const struct cap *c)
 
 static void drop_cap(struct cap *c)
 {
+    if (c->flags & (CAP_COUNTED | CAP_NAMED))
+        guarantee_cap_gone(c);
     node_unlink(&c->node);
     if (c->kind == CAP_THREAD)
         thread_epoch = thread_epoch + 1;
@@ -314,19 +351,34 @@ static void drop(struct node *n)
     }
 }
 
-/* True when done. */
-static bool take_steps(struct node *n, bool itself, unsigned steps)
+/* Takes the leaf that was found, and says where the next one is looked for. */
+static enum taken take_leaf(struct taking *t, struct node *leaf)
 {
-    while (steps--) {
-        struct node *leaf = find_leaf(n, itself);
-        if (leaf == n) {
-            if (itself)
-                drop(n);
-            return true;
-        }
-        drop(leaf);
+    if (!leaf)
+        return TAKEN_OPEN;
+    if (leaf == t->root) {
+        if (t->itself)
+            drop(leaf);
+        return TAKEN_ALL;
     }
-    return false;
+    t->at = node_at(leaf->parent);
+    if (leaf == t->base) /* who contains it is not its parent */
+        t->base = t->at = t->root;
+    drop(leaf);
+    return TAKEN_SOME;
+}
+
+/* The way to the first leaf is not counted: else it could be too long for anything to be done. */
+enum taken revoke_some(struct taking *t)
+{
+    uint32_t visits = 0;
+
+    t->base = t->at = t->root;
+    enum taken done = take_leaf(t, find_leaf(t, &visits));
+    for (visits = 0; done == TAKEN_SOME && visits < VISITS;)
+        done = take_leaf(t, find_leaf(t, &visits));
+    flush();
+    return done;
 }
 
 /* Did the caller go with what it took away, or its UTCB, so that it never runs again? */
@@ -335,18 +387,68 @@ static bool caller_is_gone(const struct thread *caller)
     return cpu_this()->current != caller || caller->state == THREAD_DEAD;
 }
 
-/* Who takes away what he stands on is not asked again: what is left is then done at once. */
+/* What is left of a call whose caller went with what it took; one for each CPU, in the time of
+ * hook_alarm. The capability has CAP_NAMED, so that it does not go unnoticed. */
+static struct {
+    node_t root; /* 0: nothing is left */
+    bool itself;
+    uint16_t actor;
+} left_over[CPU_MAX];
+
+/* Leaves the rest to the alarm; a second one, and what is no capability, is done at once. */
+static void leave(struct taking *t, uint16_t actor)
+{
+    unsigned cpu = cpu_this()->number;
+
+    if (left_over[cpu].root || type_at(t->root) != FRAME_CAPTABLE) {
+        while (revoke_some(t) == TAKEN_SOME)
+            ;
+        return;
+    }
+    ((struct cap *)(void *)t->root)->flags |= CAP_NAMED;
+    left_over[cpu].root = node_name(t->root);
+    left_over[cpu].itself = t->itself;
+    left_over[cpu].actor = actor;
+    sched_alarm(arch_ticks());
+}
+
+bool revoke_go_on(void)
+{
+    unsigned cpu = cpu_this()->number;
+    struct node *n = node_at(left_over[cpu].root);
+
+    if (!n)
+        return false;
+    struct taking t = {.root = n,
+                       .itself = left_over[cpu].itself,
+                       .by = n,
+                       .actor = env_by_number[left_over[cpu].actor]};
+    if (revoke_some(&t) != TAKEN_SOME)
+        left_over[cpu].root = 0;
+    return true;
+}
+
+void revoke_forget(node_t root)
+{
+    for (unsigned i = 0; i < CPU_MAX; i++)
+        if (left_over[i].root == root)
+            left_over[i].root = 0;
+}
+
 int revoke(const struct thread *caller, struct node *n, bool itself)
 {
-    bool done;
+    struct taking t = {.root = n, .itself = itself, .by = n, .actor = caller->env};
+    uint16_t actor = caller->env->number;
+    enum taken done = revoke_some(&t);
 
-    do
-        done = take_steps(n, itself, STEPS);
-    while (!done && caller_is_gone(caller));
-    flush();
-    if (caller_is_gone(caller))
+    if (caller_is_gone(caller)) {
+        if (done == TAKEN_SOME)
+            leave(&t, actor);
         return CALL_NO_REPLY;
-    return done ? ERR_OK : CALL_AGAIN;
+    }
+    if (done == TAKEN_OPEN)
+        return ERR_BAD_STATE;
+    return done == TAKEN_ALL ? ERR_OK : CALL_AGAIN;
 }
 
 void cap_destroy(struct cap *c)
@@ -357,6 +459,7 @@ void cap_destroy(struct cap *c)
 void cap_shrink(struct cap *c, uint32_t keep)
 {
     ASSERT(!c->node.child && keep > 0 && keep < c->count);
+    guarantee_cap_shrunk(c, c->count - keep);
     if (c->kind == CAP_FRAMES)
         frames_give(c->base + keep, c->count - keep);
     c->count = keep;
@@ -364,7 +467,8 @@ void cap_shrink(struct cap *c, uint32_t keep)
 
 void revoke_all(struct node *n, bool itself)
 {
-    while (!take_steps(n, itself, STEPS))
+    struct taking t = {.root = n, .itself = itself};
+
+    while (revoke_some(&t) == TAKEN_SOME)
         ;
-    flush();
 }

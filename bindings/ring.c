@@ -21,6 +21,11 @@ _Static_assert(RING_PACKET_MAX == NIC_PACKET_MAX, "a ring's packet is the card's
 static struct ring *rings[RINGS_MAX];
 static uint32_t next_served; /* index of the ring that the card's room is offered to first */
 
+const struct ring *ring_at(uint32_t index)
+{
+    return rings[index];
+}
+
 /* The owner's page: it may change at any time, so each word is read once. */
 static volatile struct ring_header *header_of(const struct ring *r)
 {

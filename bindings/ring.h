@@ -61,6 +61,9 @@ _Static_assert(sizeof(struct ring) <= PAGE_SIZE, "a ring is one frame");
 /* Is there room in the card's table? */
 bool ring_has_room(void);
 
+/* The ring at a place of the card's table below RINGS_MAX, or NULL. */
+const struct ring *ring_at(uint32_t index);
+
 /* Enters a zeroed ring into the table. `notification` may be NULL. Pre: ring_has_room(). */
 void ring_begin(struct ring *r, struct cap *frames, struct cap *notification);
 

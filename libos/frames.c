@@ -8,10 +8,31 @@
 
 static struct frame_pool pool;
 static uint32_t chunk_size = FIRST_CHUNK;
+static frames_source_fn source;
+
+void frames_set_source(frames_source_fn fn)
+{
+    source = fn;
+}
+
+static enum err add_foreign_chunk(void)
+{
+    uint32_t count = FIRST_CHUNK;
+    slot_t slot;
+    pfn_t first;
+    enum err e = source ? source(&count, &slot, &first) : ERR_NO_MEM;
+
+    if (e || frame_pool_add(&pool, first, count, slot, false))
+        return e;
+    slot_delete(slot);
+    return ERR_NO_MEM;
+}
 
 /* The next chunk, smaller if memory is short or broken up. */
 static enum err add_chunk(void)
 {
+    if (source)
+        return add_foreign_chunk();
     for (uint32_t count = chunk_size; count; count /= 2) {
         slot_t slot;
         pfn_t first;

@@ -12,6 +12,11 @@ enum err frames_take(uint32_t want, struct frame_run *run);
 
 void frames_give(pfn_t first, uint32_t count);
 
+/* Where chunks come from instead of SLOT_MEMORY: up to *count adjacent frames, in a slot of their
+ * own, that hold anything. NULL, as at first: SLOT_MEMORY. */
+typedef enum err (*frames_source_fn)(uint32_t *count, slot_t *slot, pfn_t *first);
+void frames_set_source(frames_source_fn source);
+
 /* The CAP_FRAMES slot to bind `frame` by; SLOT_NONE: it is not from here. */
 slot_t frames_slot(pfn_t frame);
 

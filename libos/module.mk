@@ -6,8 +6,8 @@ LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
          libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
-         libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/print.c \
-         libos/region.c libos/revoke.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
+         libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/pool.c libos/print.c \
+         libos/region.c libos/revoke.c libos/revoke_give.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
          libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
          libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
          libos/uthread.c libos/vm.c
@@ -24,6 +24,11 @@ PROGRAMS     += root
 root-sources := libos/servers/root.c libos/servers/command.c
 root-libs    := libos
 
+# Starts programs that share a pool of frames, and keeps that fair.
+PROGRAMS       += policy
+policy-sources := libos/servers/policy.c
+policy-libs    := libos
+
 PROGRAMS      += hello
 hello-sources := libos/examples/hello.c
 hello-libs    := libos
@@ -35,6 +40,10 @@ pingpong-libs    := libos
 PROGRAMS       += shares
 shares-sources := libos/examples/shares.c
 shares-libs    := libos
+
+PROGRAMS       += giving
+giving-sources := libos/examples/giving.c
+giving-libs    := libos
 
 PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
@@ -65,6 +74,10 @@ libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH
 
 GUEST_TESTS         += libos_share
 libos_share-sources := tests/qemu/libos_share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+
+GUEST_TESTS += libos_revoke
+libos_revoke-sources := tests/qemu/libos_revoke.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_revoke-boot := disk=16M icount=1
 
 # The same on a machine whose second CPU stands by.
 GUEST_TESTS += libos_pages_smp libos_rpc_smp libos_events_smp

@@ -12,6 +12,12 @@
 #define RW (RIGHT_READ | RIGHT_WRITE)
 
 static struct pages *ranges;
+
+struct pages *pages_ranges(void)
+{
+    return ranges;
+}
+
 static upcall_fault_fn next_hook; /* who repairs what is not ours */
 
 CPU_INLINE struct pages *range_of(vaddr_t va)
@@ -105,6 +111,29 @@ static enum err fill(struct pages *p, const struct page_record *record, slot_t s
     return e;
 }
 
+/* Forgets a page whose frame the kernel took: it holds what the backing store has, or zeroes. */
+static bool forget_lost(struct pages *p, struct page_record *record)
+{
+    if (!(record->state & PAGES_RESIDENT) || cpu_pte_is_bound(tables_entry(record->va)))
+        return false;
+    record->state &= ~PAGES_RESIDENT;
+    p->resident--;
+    return true;
+}
+
+void pages_lost(slot_t slot)
+{
+    for (struct pages *p = ranges; p; p = p->next) {
+        if (p->reserve.slot == slot)
+            p->reserve.count = 0;
+        for (vaddr_t va = p->low; va < p->high && p->resident; va += PAGE_SIZE) {
+            struct page_record *record = p->table->find(p->table, va);
+            if (record)
+                forget_lost(p, record);
+        }
+    }
+}
+
 /* A page without a frame gets one, with what it held. */
 static bool bring_in(struct pages *p, vaddr_t va)
 {
@@ -115,7 +144,7 @@ static bool bring_in(struct pages *p, vaddr_t va)
 
     if (!record)
         record = p->table->add(p->table, va);
-    if (!record || (record->state & PAGES_RESIDENT))
+    if (!record || (record->state & PAGES_RESIDENT && !forget_lost(p, record)))
         return record != NULL;
     if (!pages_take_frame(p, &pfn, &slot, &zero))
         return false;

@@ -94,6 +94,15 @@ enum err pages_share(struct pages *p, slot_t env);
  * NO_MEM: more pages than the budget or the page table allow. */
 enum err pages_adopt(struct pages *p);
 
+/* Gives `count` frames of all ranges back to libos/frames.h, as far as pages can leave before the
+ * time-stamp counter is at `deadline`: frames not in use, then pages as the ranges choose them,
+ * whose budget falls with them. Returns how many. Not from within the ranges' own functions. */
+uint32_t pages_surrender(uint32_t count, uint64_t deadline);
+
+/* The kernel took frames by `slot`: pages that were in them hold what their backing store has of
+ * them, or zeroes. */
+void pages_lost(slot_t slot);
+
 /* NULL when G1 and G2 hold, else a sentence that begins with the broken invariant's name. */
 const char *pages_check(const struct pages *p);
 
@@ -102,6 +111,9 @@ enum err pages_bind(slot_t env, slot_t slot, vaddr_t va, pfn_t pfn, rights_t rig
 
 /* The same: repairs a write to a page that is PAGES_SHARED. */
 bool pages_unshare(struct pages *p, struct page_record *record);
+
+/* The same: the ranges, by `next`. */
+struct pages *pages_ranges(void);
 
 /* The same: a frame for the range, from the reserve, new, or by eviction. */
 bool pages_take_frame(struct pages *p, pfn_t *pfn, slot_t *slot, bool *zero);

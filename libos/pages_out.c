@@ -93,3 +93,27 @@ bool pages_take_frame(struct pages *p, pfn_t *pfn, slot_t *slot, bool *zero)
     *zero = p->reserve.zero;
     return true;
 }
+
+static bool give_one(struct pages *p)
+{
+    pfn_t pfn;
+
+    if (p->reserve.count)
+        pfn = p->reserve.first + --p->reserve.count;
+    else if (!evict(p, &pfn))
+        return false;
+    frames_give(pfn, 1);
+    if (p->budget > 1)
+        p->budget--;
+    return true;
+}
+
+uint32_t pages_surrender(uint32_t count, uint64_t deadline)
+{
+    uint32_t given = 0;
+
+    for (struct pages *p = pages_ranges(); p; p = p->next)
+        while (given < count && cpu_ticks() < deadline && give_one(p))
+            given++;
+    return given;
+}

@@ -164,6 +164,8 @@ enum err region_frames(uint32_t count, slot_t *slot, pfn_t *first)
 void region_give_frames(slot_t slot, pfn_t first, uint32_t count)
 {
     slot_delete(slot);
+    if (first < low || first >= high) /* of another region */
+        return;
     if (first < hint)
         hint = first;
     if (dirty_low == dirty_high) {

@@ -19,7 +19,7 @@ enum err region_find(uint32_t count, pfn_t *first);
 /* The same number of frames as memory of this program, in a slot of their own. NO_MEM. */
 enum err region_frames(uint32_t count, slot_t *slot, pfn_t *first);
 
-/* Frees what region_frames() gave, and the slot. */
+/* Frees what region_frames() gave, or frames of another region, and the slot. */
 void region_give_frames(slot_t slot, pfn_t first, uint32_t count);
 
 /* Are frames fresh from region_frames() surely zero? The kernel clears frames when their owner

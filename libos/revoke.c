@@ -3,19 +3,17 @@
 
 #include "libos/book.h"
 #include "libos/frames.h"
+#include "libos/pages.h"
+#include "libos/revoke_give.h"
 #include "libos/slots.h"
+#include "libos/start/cpu.h"
 #include "libos/upcall.h"
 #include "libos/vm.h"
 
 static volatile bool asked, lost, at_once;
 static revoke_fn answers[REVOKE_KIND_COUNT];
+static revoke_use_fn use_hook;
 static revoke_loss_fn loss_hook;
-
-static uint32_t give_frames(uint32_t count, uint64_t deadline)
-{
-    (void)deadline;
-    return (uint32_t)frames_surrender(count);
-}
 
 static void on_ask(struct libos_regs *regs)
 {
@@ -35,8 +33,6 @@ static void on_loss(struct libos_regs *regs)
 
 void revoke_init(void)
 {
-    if (!answers[REVOKE_FRAMES])
-        answers[REVOKE_FRAMES] = give_frames;
     book_utcb()->prefer_count = book_utcb()->repossessed_count = 0;
     upcall_set_event(UPCALL_REVOKE, on_ask);
     upcall_set_event(UPCALL_RECLAIMED, on_loss);
@@ -55,7 +51,12 @@ bool revoke_waits(void)
 
 void revoke_set_answer(enum revoke_kind kind, revoke_fn answer)
 {
-    answers[kind] = answer || kind != REVOKE_FRAMES ? answer : give_frames;
+    answers[kind] = answer;
+}
+
+void revoke_set_use(revoke_use_fn use)
+{
+    use_hook = use;
 }
 
 void revoke_set_loss(revoke_loss_fn loss)
@@ -65,9 +66,14 @@ void revoke_set_loss(revoke_loss_fn loss)
 
 static void note_loss(uint32_t kind, uint32_t name)
 {
+    bool slot = kind != REVOKE_FRAMES && kind != REVOKE_SLICES && kind != REVOKE_FILTERS;
+
     if (kind == REVOKE_FRAMES) {
         vm_lost(name);
+        pages_lost(name);
         frames_lost(name);
+    } else if (slot && !slot_cap(name)) {
+        slot_give(name);
     }
     if (loss_hook)
         loss_hook((enum revoke_kind)kind, name);
@@ -99,11 +105,24 @@ uint32_t revoke_serve(void)
     }
     if (asked) {
         asked = false;
-        uint64_t kind = u->revoke_kind;
-        if (kind < REVOKE_KIND_COUNT && answers[kind])
-            given = answers[kind]((uint32_t)u->revoke_count, u->revoke_deadline);
+        uint64_t kind = u->revoke_kind, deadline = u->revoke_deadline;
+        uint32_t count = (uint32_t)u->revoke_count;
+        if (kind < REVOKE_KIND_COUNT && cpu_ticks() < deadline) /* else the kernel took it */
+            given = answers[kind] ? answers[kind](count, deadline)
+                                  : revoke_give((enum revoke_kind)kind, count, deadline, use_hook);
     }
     return given;
+}
+
+void revoke_serve_idle(void)
+{
+    volatile struct utcb_exo *u = book_utcb();
+
+    if (!asked || u->revoke_kind != REVOKE_FRAMES || cpu_ticks() >= u->revoke_deadline)
+        return;
+    uint64_t given = frames_surrender(u->revoke_count);
+    u->revoke_count -= given < u->revoke_count ? given : u->revoke_count;
+    asked = u->revoke_count > 0;
 }
 
 void revoke_prefer(enum revoke_kind kind, uint32_t name)

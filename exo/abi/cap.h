@@ -51,7 +51,7 @@ struct cap {
     struct node node;
     uint8_t kind;    /* enum cap_kind                                                          */
     uint8_t rights;  /* set of RIGHT_*                                                         */
-    uint16_t flags;  /* CAP_ORIGIN                                                             */
+    uint16_t flags;  /* set of CAP_ORIGIN, CAP_COUNTED, CAP_NAMED                              */
     uint32_t unused; /* 0                                                                      */
     uint32_t base;   /* frame, CPU, block, port or line number; meaning by kind                */
     uint32_t count;  /* of those; 1 where a kind has no range                                  */
@@ -59,6 +59,8 @@ struct cap {
 _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
 #define CAP_ORIGIN      1u /* the capability that made the object; the object goes with it  */
+#define CAP_COUNTED     2u /* counts against its holder's guarantee                         */
+#define CAP_NAMED       4u /* an ask or a guarantee was made by it (exo/abi/revoke.h)       */
 #define CAPS_PER_FRAME  128u
 #define CAPTABLE_FRAMES 64u
 #define CAP_SLOTS       (CAPS_PER_FRAME * CAPTABLE_FRAMES)

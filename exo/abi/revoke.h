@@ -6,14 +6,17 @@
 
 #include "exo/abi/types.h"
 
-/* What can be asked for. Only what the environment made itself counts, and extents. */
+/* What can be asked for: objects that the environment made itself, its slices and filters, and
+ * ranges of blocks, lines and ports that it was given. */
 enum revoke_kind {
     REVOKE_FRAMES = 1, /* frames of memory; name: slot of their CAP_FRAMES             */
     REVOKE_SLICES,     /* name: CPU * SLICE_COUNT + position                           */
     REVOKE_RINGS,      /* name: slot of the CAP_RING                                   */
     REVOKE_FILTERS,    /* bound to its rings; name: slot of the CAP_RING               */
     REVOKE_GRAFTS,     /* name: slot of the CAP_GRAFT                                  */
-    REVOKE_EXTENTS,    /* blocks that were given to it; name: slot of the CAP_EXTENT */
+    REVOKE_EXTENTS,    /* blocks of the disk; name: slot of the CAP_EXTENT                   */
+    REVOKE_IRQS,       /* interrupt lines; name: slot of the CAP_IRQ                         */
+    REVOKE_PORTS,      /* I/O ports; name: slot of the CAP_PORTS                             */
     REVOKE_KIND_COUNT
 };
 

@@ -14,7 +14,8 @@
 #define SAVED_WORD(w)                                                                              \
     (IN_WORD(w, SYS_pct_call) | IN_WORD(w, SYS_pct_send) | IN_WORD(w, SYS_pct_return) |            \
      IN_WORD(w, SYS_cap_delete) | IN_WORD(w, SYS_cap_revoke) | IN_WORD(w, SYS_revoke_ask) |        \
-     IN_WORD(w, SYS_revoke_take) | IN_WORD(w, SYS_table_unshare) | IN_WORD(w, SYS_thread_place))
+     IN_WORD(w, SYS_revoke_look) | IN_WORD(w, SYS_revoke_guarantee) |                              \
+     IN_WORD(w, SYS_table_unshare) | IN_WORD(w, SYS_thread_place))
 const uint64_t trap_saved_calls[4] = {SAVED_WORD(0), SAVED_WORD(1), SAVED_WORD(2), SAVED_WORD(3)};
 
 bool trap_lock(void)

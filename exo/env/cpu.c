@@ -1,6 +1,7 @@
 /* CPUs: their structures, their mailboxes, the forest lock and TLB shootdown. */
 #include "exo/env/cpu.h"
 
+#include "exo/abi/syscall.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
@@ -29,6 +30,7 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
     c->info = info;
     c->slice_nodes = nodes;
     c->choose = true;
+    c->alarm = FOREVER;
     info->number = number;
     info->slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
     list_init(&c->sleepers);

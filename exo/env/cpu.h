@@ -43,6 +43,7 @@ struct cpu {
     struct list ready[PRIORITIES];
     struct list sleepers;     /* threads by deadline, earliest first                          */
     struct list timers;       /* threads by timer, earliest first                             */
+    uint64_t alarm;           /* when hook_alarm runs                                         */
     struct cpu_info *info;    /* public record                                                */
     struct node *slice_nodes; /* [SLICE_COUNT] children of CPU capabilities                   */
     struct thread *slices[SLICE_COUNT];

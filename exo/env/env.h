@@ -15,22 +15,32 @@
 #include "exo/arch/mmu.h"
 #include "exo/base/list.h"
 
-/* What an environment is asked to give up (bindings/bind_revoke.c), and what never. */
+/* What an environment is asked to give up (bindings/bind_revoke.c). */
 struct revoke_ask {
-    node_t from;       /* the asker's capability; 0: no ask is open                       */
-    uint32_t kind;     /* enum revoke_kind                                                */
-    uint64_t deadline; /* time-stamp counter                                              */
-    uint32_t target;   /* what it may still hold                                          */
-    node_t scan_from;  /* for whom the count below is being made; 0: none is              */
-    uint32_t scan_kind;
-    uint32_t scan_at; /* positions below this one are still to be looked at              */
+    node_t from;        /* the asker's capability; 0: no ask is open                       */
+    uint32_t kind;      /* enum revoke_kind                                                */
+    uint64_t deadline;  /* time-stamp counter                                              */
+    uint32_t cpu;       /* whose timer keeps it                                            */
+    uint32_t target;    /* what it may still hold                                          */
+    uint32_t left;      /* how much may still be taken by force                            */
+    slot_t dst;         /* the asker's slot for the next piece of frames, or SLOT_NONE     */
+    uint32_t victim;    /* 1 + the position that is being taken; 0: none                   */
+    uint32_t rest;      /* while there is one: how much is too much                        */
+    node_t scan_from;   /* for whom the count below is being made; 0: none is              */
+    uint32_t scan_kind; /* and of what                                                     */
+    uint32_t scan_at;   /* positions below this one are still to be looked at              */
     uint32_t scan_held;
     uint32_t scan_highest; /* 1 + the highest position that counts                            */
-    uint32_t victim;       /* 1 + the position that is being taken; 0: none                   */
-    uint32_t rest;         /* while there is one: how much is too much                        */
-    uint32_t guarantee[REVOKE_KIND_COUNT];
 };
-_Static_assert(sizeof(struct revoke_ask) == 80, "the ask has its place in struct env");
+_Static_assert(sizeof(struct revoke_ask) == 64, "the ask has its place in struct env");
+
+/* What of one kind is never taken from it (bindings/guarantee.c). */
+struct guarantee {
+    node_t from;    /* the capability that promised; 0: nobody did                     */
+    uint32_t least; /* units                                                           */
+    uint32_t held;  /* units in capabilities from there, which have CAP_COUNTED        */
+    uint32_t at;    /* positions below this one are still to be counted, or uncounted  */
+};
 
 struct env {
     struct node watch; /* child of the notification capability to raise at its end     */
@@ -46,11 +56,12 @@ struct env {
     uint64_t watch_bits;   /* raised at its end                                            */
     struct env_info *info; /* its public record                                            */
     struct revoke_ask ask;
+    struct guarantee guarantee[REVOKE_KIND_COUNT];
     uint64_t leaf_number; /* of the level-1 table found last: its addresses / LEAF_BYTES  */
     pte_t *leaf;          /* that table                                                   */
     uint32_t lends;   /* entries of any space that lead to tables of this one as shares        */
     uint32_t borrows; /* entries of this space that lead to tables as shares                   */
-    uint8_t pad[296];
+    uint8_t pad[168];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -123,6 +123,7 @@ static void timer_arm(struct cpu *c)
     uint64_t now = arch_ticks(), at = c->ticking ? c->slice_end : FOREVER;
     const struct thread *sleeper = first_sleeper(c), *timer = first_timer(c);
 
+    at = earlier(at, c->alarm);
     if (sleeper)
         at = earlier(at, sleeper->deadline);
     if (timer)
@@ -175,6 +176,16 @@ uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits)
     return before;
 }
 
+void sched_alarm(uint64_t at)
+{
+    struct cpu *c = cpu_this();
+
+    if (at >= c->alarm)
+        return;
+    c->alarm = at;
+    timer_arm(c);
+}
+
 void sched_end_wait(struct thread *t, word_t error, word_t bits)
 {
     list_remove(&t->queue);
@@ -225,6 +236,8 @@ void cpu_timer(void)
 
     wake_sleepers(c, now);
     run_timers(c, now);
+    if (c->alarm <= now)
+        c->alarm = hook_alarm();
     slice_check_epilogue(c, now);
     if (c->ticking && slice_advance(c, now))
         sched_yield();

@@ -16,6 +16,7 @@
 #include "tests/host/kernel_world.h"
 
 #include "bindings/cap.h"
+#include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 #include "bindings/share.h"
@@ -146,7 +147,7 @@ static const char *check_table(pfn_t n)
     return broken;
 }
 
-static const char *check_env(const struct env *e)
+static const char *check_env(struct env *e)
 {
     uint32_t threads = 0;
 
@@ -166,7 +167,8 @@ static const char *check_env(const struct env *e)
         return "W2: an env's record names other frames";
     if (check_node(&e->watch) || check_node(&e->kmem))
         return "D3: a binding of an env hangs wrong";
-    return cap_check(e);
+    const char *broken = guarantee_check(e);
+    return broken ? broken : cap_check(e);
 }
 
 static bool is_queued(const struct thread *t)

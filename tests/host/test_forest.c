@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define STEPS 256u
-
 static struct party p, q;
 
 static int set_up(void **state)
@@ -267,130 +265,6 @@ static void page_tables_go_with_their_region_and_the_pages_in_them(void **state)
     assert_int_equal(frame_of(p.pfn + 1)->bindings, 1);
 }
 
-/* A table for many capabilities: slots 128 to 128 + 1023. */
-static void extend(slot_t env)
-{
-    for (unsigned i = 0; i < 8; i++)
-        OK(BOSS(env_extend, env, REGION, PFN_ANY));
-}
-
-static void a_long_revocation_stops_after_256_steps_and_is_entered_again(void **state)
-{
-    (void)state;
-    extend(p.env);
-    copy(40, REGION, RIGHT_ALL);
-    for (slot_t i = 0; i < 600; i++)
-        give(p.env, CAPS_PER_FRAME + i, 40, RIGHT_READ);
-    const word_t reg[SYS_MAX_ARGS] = {40};
-    assert_int_equal(world_enter(world.boss, SYS_cap_revoke, reg), BLOCKED);
-    unsigned left = 0;
-    for (slot_t i = 0; i < 600; i++)
-        left += cap_slot(p.e, CAPS_PER_FRAME + i)->kind != CAP_NONE;
-    assert_int_equal(left, 600 - STEPS);
-    OK(CALL(p.t, null, 0)); /* others run in between */
-    OK(BOSS(cap_revoke, 40));
-    assert_int_equal(world.entries, 2);
-    assert_int_equal(cap(40)->kind, CAP_REGION);
-    for (slot_t i = 0; i < 600; i++)
-        assert_int_equal(cap_slot(p.e, CAPS_PER_FRAME + i)->kind, CAP_NONE);
-}
-
-static void a_deep_chain_goes_leaf_by_leaf(void **state)
-{
-    (void)state;
-    extend(SLOT_ENV);
-    slot_t first = world.root->captable_count - 8, at = first * CAPS_PER_FRAME;
-
-    copy(at, REGION, RIGHT_ALL);
-    for (slot_t i = 0; i < 1000; i++)
-        copy(at + i + 1, at + i, RIGHT_ALL);
-    assert_null(forest_check(&cap(SLOT_MEMORY)->node, 1u << 20));
-    assert_string_equal(forest_check(&cap(SLOT_MEMORY)->node, 1000),
-                        "D1: the tree has more nodes than there can be");
-    OK(BOSS(cap_delete, at + 500));
-    assert_int_equal(world.entries, 2);
-    assert_int_equal(cap(at + 499)->kind, CAP_REGION);
-    OK(BOSS(cap_delete, at));
-    assert_int_equal(cap(at)->kind, CAP_NONE);
-}
-
-/* A thread of the party's env whose frame, UTCB and more are made from the party's own region; all
- * goes when that is deleted. `extra`: capabilities beside, so that it takes several rounds. */
-static struct thread *stand_on_region(slot_t extra)
-{
-    const vaddr_t utcb = PARTY_MEMORY + 8 * PAGE_SIZE;
-
-    extend(p.env);
-    give(p.env, SLOT_MEMORY, REGION, RIGHT_ALL);
-    OK(CALL(p.t, frames_alloc, SLOT_MEMORY, PFN_ANY, 1, 30));
-    const struct page_entry entry = {utcb, (pfn_t)world.result, RW};
-    for (slot_t i = 0; i < extra / 2; i++)
-        OK(CALL(p.t, cap_copy, SLOT_ENV, CAPS_PER_FRAME + i, SLOT_MEMORY, RIGHT_READ));
-    put_entries(p.t, PARTY_MEMORY, &entry, 1);
-    OK(CALL(p.t, page_bind, SLOT_ENV, 30, PARTY_MEMORY, 1));
-    OK(CALL(p.t, thread_create, SLOT_ENV, SLOT_MEMORY, PFN_ANY, utcb, 0, 31));
-    struct thread *t = thread_by_number((uint32_t)(world.result >> 32));
-    OK(CALL(p.t, thread_start, 31, 0x400000, 0x500000, 0));
-    for (slot_t i = extra / 2; i < extra; i++)
-        OK(CALL(p.t, cap_copy, SLOT_ENV, CAPS_PER_FRAME + i, SLOT_MEMORY, RIGHT_READ));
-    return t;
-}
-
-static void a_caller_may_delete_what_it_stands_on(void **state)
-{
-    (void)state;
-    struct thread *t = stand_on_region(0);
-    pfn_t frame = frame_number(t);
-
-    assert_int_equal(CALL(t, cap_delete, SLOT_MEMORY), BLOCKED);
-    assert_int_equal(frame_of(frame)->type, FRAME_FREE);
-    assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_NONE);
-    assert_ptr_not_equal(cpu_this()->current, t);
-}
-
-static void what_is_left_when_the_caller_has_gone_is_done_at_once(void **state)
-{
-    (void)state;
-    struct thread *t = stand_on_region(600); /* it goes in the middle */
-    pfn_t frame = frame_number(t);
-
-    assert_int_equal(CALL(t, cap_delete, SLOT_MEMORY), BLOCKED);
-    assert_int_equal(frame_of(frame)->type, FRAME_FREE);
-    assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_NONE);
-}
-
-/* The UTCB is the youngest and goes first, hundreds of steps before the rest. */
-static void a_caller_that_loses_its_utcb_first_leaves_nothing_undone(void **state)
-{
-    (void)state;
-    const vaddr_t utcb = PARTY_MEMORY + 9 * PAGE_SIZE;
-
-    extend(p.env);
-    give(p.env, SLOT_MEMORY, REGION, RIGHT_ALL);
-    for (slot_t i = 0; i < 600; i++)
-        OK(CALL(p.t, cap_copy, SLOT_ENV, CAPS_PER_FRAME + i, SLOT_MEMORY, RIGHT_READ));
-    OK(CALL(p.t, frames_alloc, SLOT_MEMORY, PFN_ANY, 1, 30));
-    const struct page_entry entry = {utcb, (pfn_t)world.result, RW};
-    put_entries(p.t, PARTY_MEMORY, &entry, 1);
-    OK(CALL(p.t, page_bind, SLOT_ENV, 30, PARTY_MEMORY, 1));
-    struct thread *t = make_thread(p.env, 40, utcb);
-    OK(BOSS(thread_start, 40, 0x400000, 0x500000, 0));
-    assert_int_equal(CALL(t, cap_delete, SLOT_MEMORY), BLOCKED);
-    assert_int_equal(t->state, THREAD_DEAD);
-    assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_NONE);
-}
-
-static void a_thread_may_delete_itself(void **state)
-{
-    (void)state;
-    struct thread *t = stand_on_region(0);
-    pfn_t frame = frame_number(t);
-
-    assert_int_equal(CALL(t, cap_delete, 31), BLOCKED);
-    assert_int_equal(frame_of(frame)->type, FRAME_FREE);
-    assert_int_equal(cap_slot(p.e, SLOT_MEMORY)->kind, CAP_REGION);
-}
-
 /* True when `sentence` begins with that invariant's name. */
 static bool names(const char *sentence, const char *name)
 {
@@ -473,12 +347,6 @@ int main(void)
         TEST(environments_nest_and_end_with_the_outermost),
         TEST(a_capability_table_goes_with_the_region_that_it_came_from),
         TEST(page_tables_go_with_their_region_and_the_pages_in_them),
-        TEST(a_long_revocation_stops_after_256_steps_and_is_entered_again),
-        TEST(a_deep_chain_goes_leaf_by_leaf),
-        TEST(a_caller_may_delete_what_it_stands_on),
-        TEST(what_is_left_when_the_caller_has_gone_is_done_at_once),
-        TEST(a_caller_that_loses_its_utcb_first_leaves_nothing_undone),
-        TEST(a_thread_may_delete_itself),
         TEST(the_check_of_the_forest_names_each_broken_invariant),
         TEST(the_check_of_capabilities_names_each_broken_invariant),
     };

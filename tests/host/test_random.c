@@ -256,6 +256,29 @@ static void call_processor(struct thread *t)
     }
 }
 
+/* Asks and promises, among the parties, and by the boss, whose capabilities most comes from. */
+static void call_revoke(struct thread *t)
+{
+    static const slot_t sources[] = {REGION, SLOT_CPU, SLOT_IRQ, SLOT_PORTS};
+    struct thread *by = rarely(2) ? world.boss : t;
+    slot_t cap = by == t ? any_slot() : sources[rnd(4)];
+    const struct env *victim = env_by_number[rnd(16)];
+    word_t number = victim ? victim->number : rnd(16);
+
+    switch (rnd(4)) {
+    case 0:
+        CALL(by, revoke_guarantee, by == t ? slot_of(t, CAP_ENV) : FIRST + 4 * rnd(PARTIES), cap,
+             1 + rnd(REVOKE_KIND_COUNT - 1), rnd(4));
+        break;
+    case 1:
+        CALL(by, revoke_look, cap, number);
+        break;
+    default:
+        CALL(by, revoke_ask, cap, number, 1 + rnd(REVOKE_KIND_COUNT - 1), 1 + rnd(6),
+             host.ticks + 1 + rnd(4000), rarely(3) ? empty_slot(by) : SLOT_NONE);
+    }
+}
+
 /* Any thread but the boss that is in one of `states` (a bit each), or NULL. */
 static struct thread *any_thread(unsigned states)
 {
@@ -379,6 +402,9 @@ static void step(void)
         break;
     case 6:
         pass_time(rarely(4) ? TICKS_1MS : rnd(4000));
+        break;
+    case 7:
+        call_revoke(t);
         break;
     default:
         call_ipc(t);

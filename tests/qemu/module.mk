@@ -42,15 +42,18 @@ irq_smp-boot    := smp=2
 GUEST_TESTS        += revoke revoke_smp
 revoke-sources     := $(addprefix tests/qemu/,revoke.c revoke_child.c guest.c $(ARCH)/blobs.S)
 revoke-libs        := libos-net
-revoke-boot        := net=user icount=1
+revoke-boot        := net=user disk=1M icount=1
 revoke_smp-sources := $(revoke-sources)
 revoke_smp-libs    := libos-net
-revoke_smp-boot    := net=user smp=2
+revoke_smp-boot    := net=user disk=1M smp=2
 
 GUEST_TESTS           += revoke_policy
-revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
-revoke_policy-libs    := libos-net
+revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c guest.c $(ARCH)/blobs.S)
 revoke_policy-boot    := icount=1
+
+GUEST_TESTS               += revoke_policy_smp
+revoke_policy_smp-sources := $(revoke_policy-sources)
+revoke_policy_smp-boot    := smp=2
 
 # Shared tables, and pages of both large sizes, for which the machine needs a free gigabyte.
 GUEST_TESTS       += share share_smp large

@@ -1,5 +1,5 @@
 /* Library operating systems that are asked to give something up: one gives it in time, one too
- * late, one hears nothing. */
+ * late, one hears nothing. What they give is what libos finds. */
 #include "tests/qemu/revoke.h"
 
 #include "exo/abi/cap.h"
@@ -22,23 +22,11 @@
 static volatile struct revoke_page *shared;
 static vaddr_t pages;
 
-/* Unbinds `count` slices of this environment. */
-static uint32_t give_slices(uint32_t count, uint64_t deadline)
-{
-    uint32_t given = 0;
-
-    (void)deadline;
-    for (uint32_t cpu = 0; cpu < KINFO->cpu_count; cpu++)
-        for (uint32_t i = 0; i < SLICE_COUNT && given < count; i++)
-            if (book_cpu(cpu)->slices[i].env == book_utcb()->env)
-                given += exo_slice_bind(SLOT_CPU, cpu, i, SLOT_NONE) == ERR_OK;
-    return given;
-}
-
 static void on_loss(enum revoke_kind kind, uint32_t name)
 {
+    (void)kind;
+    (void)name;
     shared->losses++;
-    shared->last = REPOSSESSED(kind, name);
 }
 
 static bool set_up(void)
@@ -53,7 +41,6 @@ static bool set_up(void)
         vm_populate(va, PAGE_SIZE))
         return false;
     shared = (volatile struct revoke_page *)va;
-    revoke_set_answer(REVOKE_SLICES, give_slices);
     revoke_set_loss(on_loss);
     return true;
 }
@@ -92,91 +79,80 @@ static uint64_t count_working(void)
     return count;
 }
 
-static int be_polite(void)
-{
-    if (!hold_frames(true))
-        return 1;
-    revoke_init();
-    revoke_in_handler(true);
-    shared->ready = 1;
-    while (!shared->stop)
-        shared->beat++;
-    return count_working() == CHILD_PAGES ? 0 : 2;
-}
-
-static int be_slow(void)
-{
-    if (!hold_frames(true))
-        return 1;
-    revoke_init();
-    revoke_prefer(REVOKE_FRAMES, (uint32_t)shared->expected);
-    shared->ready = 1;
-    while (!shared->stop) {
-        shared->beat++;
-        if (!revoke_waits() || !shared->serve)
-            continue;
-        shared->given += revoke_serve();
-        shared->works = count_working();
-    }
-    return 0;
-}
-
-static int be_deaf(void)
-{
-    if (!hold_frames(false))
-        return 1;
-    revoke_init();
-    book_utcb()->mask |= 1u << UPCALL_CLASS_EVENT;
-    shared->ready = 1;
-    while (!shared->stop)
-        shared->beat++;
-    return 0;
-}
-
-/* A ring with a filter; nobody answers for these. */
-static bool hold_ring(void)
+static bool load_filter(slot_t graft)
 {
     struct archive_entry e;
     struct graft_report report;
-    slot_t frames, ring = guest_slot(), graft = guest_slot();
-    pfn_t first, frame;
-    vaddr_t va = 0;
+    pfn_t frame;
 
     if (archive_find(guest_archive(), ".exo4/filter_all.o", &e))
         return false;
     for (size_t i = 0; i < e.bytes; i++)
         (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
     struct graft_load l = {(vaddr_t)e.data, e.bytes, (vaddr_t)&report, GRAFT_HOOK_PACKET_FILTER, 0};
+    return !region_find(GRAFT_FRAMES(e.bytes), &frame) &&
+           !exo_graft_create(SLOT_MEMORY, frame, graft, (vaddr_t)&l);
+}
+
+/* A ring with a filter, and a graft that does nothing. */
+static bool hold_ring(void)
+{
+    slot_t frames, ring = guest_slot(), graft = guest_slot();
+    pfn_t first, frame;
+    vaddr_t va = 0;
+
     if (region_frames(RING_FRAMES, &frames, &first) ||
         vm_map_frames(frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE) ||
-        vm_populate(va, RING_FRAMES * PAGE_SIZE))
-        return false;
-    if (region_find(GRAFT_FRAMES(e.bytes), &frame) ||
-        exo_graft_create(SLOT_MEMORY, frame, graft, (vaddr_t)&l) || region_find(1, &frame))
+        vm_populate(va, RING_FRAMES * PAGE_SIZE) || !load_filter(graft) ||
+        !load_filter(guest_slot()) || region_find(1, &frame))
         return false;
     return !exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, frames, SLOT_NONE, ring) &&
            !exo_ring_filter(ring, graft);
 }
 
-static int be_net(void)
+static void count_held(void)
 {
-    if (!hold_ring())
-        return 1;
-    revoke_init();
-    revoke_in_handler(true);
-    shared->ready = 1;
-    while (!shared->stop)
+    static const uint8_t kinds[CAP_KIND_COUNT] = {
+        [CAP_RING] = REVOKE_RINGS, [CAP_GRAFT] = REVOKE_GRAFTS, [CAP_EXTENT] = REVOKE_EXTENTS,
+        [CAP_IRQ] = REVOKE_IRQS,   [CAP_PORTS] = REVOKE_PORTS,
+    };
+    uint64_t held[REVOKE_KIND_COUNT] = {0};
+
+    for (slot_t slot = SLOT_FREE; slot < 2 * CAPS_PER_FRAME; slot++) {
+        const volatile struct cap *c = slot_cap(slot);
+        if (c)
+            held[kinds[c->kind]] += c->kind == CAP_RING || c->kind == CAP_GRAFT ? 1 : c->count;
+    }
+    for (uint32_t kind = 1; kind < REVOKE_KIND_COUNT; kind++)
+        shared->held[kind] = held[kind];
+}
+
+static void live(void)
+{
+    while (!shared->stop) {
+        count_held();
         shared->beat++;
-    return 0;
+        if (revoke_waits() && shared->serve) {
+            revoke_serve();
+            shared->works = count_working();
+        }
+    }
 }
 
 int revoke_child(const char *role)
 {
-    if (!set_up())
+    bool polite = !strcmp(role, "polite"), deaf = !strcmp(role, "deaf");
+
+    if (!set_up() || !hold_frames(!deaf) || (KINFO->nic_present && !hold_ring()))
         return 3;
-    if (!strcmp(role, "polite"))
-        return be_polite();
-    if (!strcmp(role, "slow"))
-        return be_slow();
-    return !strcmp(role, "deaf") ? be_deaf() : be_net();
+    count_held();
+    revoke_init();
+    revoke_in_handler(polite);
+    if (deaf)
+        book_utcb()->mask |= 1u << UPCALL_CLASS_EVENT;
+    else if (!polite)
+        revoke_prefer(REVOKE_FRAMES, (uint32_t)shared->expected);
+    shared->ready = 1;
+    live();
+    return deaf || count_working() == CHILD_PAGES ? 0 : 2;
 }

@@ -1,15 +1,14 @@
-/* A resource policy as a user-level server: a client asks it for frames by IPC, and it has them
- * from a polite and a deaf program in proportion to what they hold. */
-#include <l4/ipc.h>
-
-#include "tests/qemu/revoke.h"
-
+/* Memory is short: a polite, a slow and a deaf program compete for a pool that the policy server
+ * keeps fair. Each wants more than its part; in the end each has about its part, and all live. */
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/clock.h"
+#include "libos/frames.h"
 #include "libos/libos.h"
+#include "libos/notify.h"
 #include "libos/policy.h"
-#include "libos/region.h"
+#include "libos/pool.h"
+#include "libos/revoke.h"
 #include "libos/servers/program.h"
 #include "libos/slots.h"
 #include "libos/string.h"
@@ -17,133 +16,180 @@
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
-#define NAME         "revoke_policy"
-#define CHILD_FRAMES 2048u
-#define WANT         150u
-#define PATIENCE     ((uint64_t)200 * CLOCK_NS_PER_MS)
+#define POOL          900u
+#define LEAST         60u
+#define PART          (POOL / 3) /* of each: equal weights */
+#define AREA          64u        /* pages that a program adds at a time */
+#define AREAS         9u         /* it wants: about twice its part      */
+#define SLACK         (2 * AREA)
+#define STEP_NS       ((uint64_t)20 * CLOCK_NS_PER_MS)
+#define LATE_NS       ((uint64_t)300 * CLOCK_NS_PER_MS) /* after that the slow one answers */
+#define LIFE_NS       ((uint64_t)3 * CLOCK_NS_PER_S)
+#define REST_NS       ((uint64_t)1 * CLOCK_NS_PER_S)
+#define STATUS_BAD    1
+#define STATUS_SHORT  2 /* it has less than its part */
+#define STATUS_GREEDY 3 /* or more */
 
-static volatile struct revoke_page *page; /* of all the children */
-static slot_t page_slot;
+static vaddr_t areas[AREAS];
+static uint32_t area_count, least_seen = POOL, held_last;
 
-static bool start(struct spawn_child *child, const char *role)
+/* A new area, if the frames for it are to be had. */
+static void grow(void)
 {
-    const char *arguments[] = {NAME, role, NULL};
-    struct archive_entry entry;
-
-    if (program_find(guest_archive(), NAME, &entry))
-        return false;
-    struct spawn_args args = {.image = entry.data,
-                              .image_bytes = entry.bytes,
-                              .name = role,
-                              .arguments = arguments,
-                              .give = SPAWN_GIVE(SLOT_CONSOLE) | SPAWN_GIVE(SLOT_CPU),
-                              .memory_frames = CHILD_FRAMES};
-    page->ready = 0;
-    if (spawn_prepare(child, &args) ||
-        exo_cap_copy(child->env, SLOT_FREE, page_slot, RIGHT_READ | RIGHT_WRITE, 0, 0) ||
-        spawn_run(child))
-        return false;
-    for (uint32_t i = 0; i < 200 && !page->ready; i++)
-        guest_sleep(10000);
-    return page->ready;
-}
-
-/* The client: asks thread `expected` of the page; status 0 when it got all. */
-static int be_client(void)
-{
-    const volatile struct cap *c;
     vaddr_t va = 0;
 
-    if (libos_setup())
-        return 3;
-    c = slot_cap(SLOT_FREE);
-    if (vm_map_frames(SLOT_FREE, c->base, 1, &va, RIGHT_READ | RIGHT_WRITE) ||
-        vm_populate(va, PAGE_SIZE))
-        return 3;
-    volatile struct revoke_page *shared = (volatile struct revoke_page *)va;
-    shared->ready = 1;
-    L4_Set_MsgTag(L4_MsgTagMake(0, 1, 0));
-    L4_LoadMR(1, WANT);
-    L4_MsgTag_t tag = L4_Call(L4_ThreadIdOf(shared->serve));
-    return L4_IpcFailed(tag) || L4_Utcb()[1] != WANT;
+    if (area_count == AREAS || vm_map(&va, AREA * PAGE_SIZE, RIGHT_READ | RIGHT_WRITE))
+        return;
+    if (vm_populate(va, AREA * PAGE_SIZE)) {
+        vm_unmap(va, AREA * PAGE_SIZE);
+        return;
+    }
+    for (uint32_t i = 0; i < AREA; i++)
+        *(volatile uint64_t *)(va + i * PAGE_SIZE) = va;
+    areas[area_count++] = va;
 }
 
-/* Serves one request out of what the clients hold. */
-static uint32_t serve(struct policy_client *clients, uint32_t count)
+/* The program's choice: what it added last. */
+static uint32_t shrink(uint32_t count, uint64_t deadline)
 {
-    L4_ThreadId_t client;
-    L4_MsgTag_t tag = L4_Wait(&client);
-    uint32_t got = 0;
+    uint64_t given = frames_surrender(count);
 
-    if (L4_IpcFailed(tag))
-        return 0;
-    policy_collect(SLOT_MEMORY, clients, count, (uint32_t)L4_Utcb()[1], PATIENCE, &got);
-    L4_Set_MsgTag(L4_MsgTagMake(0, 1, 0));
-    L4_LoadMR(1, got);
-    L4_Send(client);
-    return got;
+    (void)deadline;
+    while (given < count && area_count > 0) {
+        vm_unmap(areas[--area_count], AREA * PAGE_SIZE);
+        given += frames_surrender(count - given);
+    }
+    return (uint32_t)given;
+}
+
+/* Does each page hold what was written to it, or zeroes, and can it be written? */
+static bool all_work(void)
+{
+    bool good = true;
+
+    for (uint32_t a = 0; a < area_count; a++)
+        for (uint32_t i = 0; i < AREA; i++) {
+            volatile uint64_t *word = (volatile uint64_t *)(areas[a] + i * PAGE_SIZE);
+            good &= *word == areas[a] || *word == 0;
+            *word = areas[a];
+            good &= *word == areas[a];
+        }
+    return good;
+}
+
+/* Frames of the pool that this program has. */
+static uint32_t held(void)
+{
+    const volatile struct cap *pool = slot_cap(POOL_REGION);
+    struct policy_client me = {.env = (uint32_t)book_utcb()->env};
+
+    policy_count(pool->base, pool->count, &me, 1);
+    return me.held;
+}
+
+static void live(bool slow, bool deaf)
+{
+    uint64_t end = clock_deadline(LIFE_NS), answer = 0;
+    slot_t nothing;
+
+    if (notify_new(&nothing))
+        return;
+    while (cpu_ticks() < end) {
+        if (area_count >= 4 && held() < least_seen)
+            least_seen = held();
+        if (revoke_waits() && !deaf && (!slow || cpu_ticks() > answer)) {
+            revoke_serve();
+            answer = clock_deadline(LATE_NS);
+        } else {
+            grow();
+        }
+        notify_until(nothing, 1, clock_deadline(STEP_NS), NULL);
+    }
+    held_last = held();
+    notify_until(nothing, 1, clock_deadline(REST_NS),
+                 NULL); /* who ends leaves his part to others */
+}
+
+static int client(const char *role)
+{
+    bool slow = !strcmp(role, "slow"), deaf = !strcmp(role, "deaf");
+
+    if (libos_setup() || pool_attach())
+        return STATUS_BAD;
+    revoke_set_answer(REVOKE_FRAMES, shrink);
+    revoke_init();
+    if (deaf)
+        book_utcb()->mask |= 1u << UPCALL_CLASS_EVENT;
+    live(slow, deaf);
+    if (deaf)
+        return held_last > PART + SLACK ? STATUS_GREEDY : held_last < LEAST ? STATUS_SHORT : 0;
+    revoke_serve();
+    if (!all_work() || least_seen < LEAST)
+        return STATUS_BAD;
+    return held_last + SLACK < PART ? STATUS_SHORT : held_last > PART + SLACK ? STATUS_GREEDY : 0;
 }
 
 static void test_server(void)
 {
-    static struct spawn_child polite, deaf, client;
-    struct spawn_end end = {0};
-    uint32_t got;
+    static const char *const arguments[] = {"policy",
+                                            "frames=900",
+                                            "patience=50",
+                                            "revoke_policy:deaf:60",
+                                            "revoke_policy:slow:60:1",
+                                            "revoke_policy:polite:60:1",
+                                            NULL};
+    static struct spawn_child server;
+    struct spawn_args args = {.arguments = arguments,
+                              .give = SPAWN_GIVE_ALL & ~SPAWN_GIVE(SLOT_MACHINE),
+                              .memory_frames = 16384};
+    uint32_t own = book_env((uint32_t)book_utcb()->env)->frames;
 
-    tap_ok(start(&polite, "polite") && start(&deaf, "deaf"), "two programs hold frames");
-    struct policy_client clients[] = {{.env = polite.number, .least = 300},
-                                      {.env = deaf.number, .least = 20}};
-    uint32_t before[] = {book_env(polite.number)->frames, book_env(deaf.number)->frames};
-    page->serve = *book_tcr(TCR_GLOBAL_ID);
-    tap_ok(start(&client, "client"), "a third asks the server for some");
-    got = serve(clients, 2);
-    tap_is(got, WANT, "the server collects as many as it was asked for");
-    tap_ok(clients[0].share > 0 && clients[1].share > 0, "from both");
-    tap_ok(book_env(polite.number)->frames + clients[0].share <= before[0], "the polite one gave");
-    tap_is(book_env(deaf.number)->frames, before[1] - clients[1].share,
-           "the deaf one lost its part");
-    spawn_wait(&client, &end);
-    tap_ok(end.exited && end.status == 0, "the client is answered");
-    page->stop = 1;
-    spawn_wait(&polite, &end);
-    tap_ok(end.exited && end.status == 0, "the polite one ends well");
-    spawn_wait(&deaf, &end);
-    tap_ok(end.exited && end.status == 0, "and so does the deaf one");
-    spawn_destroy(&client);
-    spawn_destroy(&polite);
-    spawn_destroy(&deaf);
+    tap_is(program_start(guest_archive(), "policy", &args, &server), ERR_OK, "the server starts");
+    tap_is(program_wait("policy", &server), 0, "each has about its part, and all end well");
+    spawn_destroy(&server);
+    tap_ok(book_env((uint32_t)book_utcb()->env)->frames <= own + 8, "and leave nothing behind");
+}
+
+static void test_usage(void)
+{
+    static const char *const arguments[] = {"policy", "patience=0", "nobody", NULL};
+    static struct spawn_child server;
+    struct spawn_args args = {.arguments = arguments,
+                              .give = SPAWN_GIVE_ALL & ~SPAWN_GIVE(SLOT_MACHINE),
+                              .memory_frames = 1024};
+
+    program_start(guest_archive(), "policy", &args, &server);
+    tap_is(program_wait("policy", &server), 2, "the server says what it wants to be told");
+    spawn_destroy(&server);
 }
 
 static void test_shares(void)
 {
     struct policy_client c[] = {
-        {.held = 100, .least = 0}, {.held = 400, .least = 100}, {.held = 5, .least = 9}};
+        {.held = 100}, {.held = 400, .keeps = 100}, {.held = 5, .keeps = 9}};
+    struct policy_client d[] = {{.least = 10, .weight = 1}, {.least = 30, .weight = 3}};
     uint32_t got;
 
     tap_is(policy_divide(c, 3, 40), 40, "shares add up");
     tap_ok(c[0].share == 10 && c[1].share == 30 && c[2].share == 0, "in proportion");
-    tap_is(policy_divide(c, 3, 1000), 400, "no more than there is above the least");
+    tap_is(policy_divide(c, 3, 1000), 400, "no more than there is above what they keep");
     tap_is(policy_divide(c, 0, 10), 0, "of nobody nothing");
-    tap_is(policy_collect(SLOT_MEMORY, c, 0, 1, 0, &got), ERR_BAD_ARG, "no patience");
+    policy_entitle(d, 2, 240);
+    tap_ok(d[0].keeps == 60 && d[1].keeps == 180, "parts are by weight, above the least");
+    policy_entitle(d, 2, 20);
+    tap_ok(d[0].keeps == 10 && d[1].keeps == 30, "and never below");
+    tap_is(policy_collect(SLOT_MEMORY, c, 0, 0, &got), ERR_BAD_ARG, "no patience");
+    tap_is(policy_collect(SLOT_MEMORY, c, 0, (uint64_t)11 * CLOCK_NS_PER_S, &got), ERR_BAD_ARG,
+           "too much patience");
 }
 
 int main(int argc, char **argv)
 {
-    pfn_t pfn;
-    vaddr_t va = 0;
-
-    if (argc > 1 && !strcmp(argv[1], "client"))
-        return be_client();
-    if (argc > 1 && (!strcmp(argv[1], "polite") || !strcmp(argv[1], "deaf")))
-        return revoke_child(argv[1]);
+    if (argc > 1)
+        return client(argv[1]);
     guest_begin();
-    page_slot = guest_frames(1, &pfn);
-    if (vm_map_frames(page_slot, pfn, 1, &va, RIGHT_READ | RIGHT_WRITE) ||
-        vm_populate(va, PAGE_SIZE))
-        return 1;
-    page = (volatile struct revoke_page *)va;
-    *page = (struct revoke_page){0};
     test_shares();
+    test_usage();
     test_server();
     return tap_done();
 }

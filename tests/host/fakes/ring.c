@@ -45,3 +45,9 @@ void ring_drop(struct ring *r, struct node *n)
 {
     ASSERT(!r && !n);
 }
+
+const struct ring *ring_at(uint32_t index)
+{
+    (void)index;
+    return NULL;
+}
