@@ -1,8 +1,10 @@
 /* From trap to handler: refuses unknown numbers and arguments that are too wide, then calls. */
 #include "exo/entry/dispatch.h"
 
+#include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
+#include "exo/env/hooks.h"
 
 /* Decode. A register that does not fit its field is an error, never a truncation. */
 #define ARG(type, field)                                                                           \
@@ -42,6 +44,7 @@ int dispatch(struct thread *caller, word_t number, const struct regs *r, word_t 
     if (!forest_lock_for(caller))
         return CALL_NO_REPLY;
     int e = enter[number](caller, r, result);
+    INVARIANT(hook_check());
     forest_unlock();
     return e;
 }

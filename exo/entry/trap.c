@@ -17,6 +17,17 @@
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
+/* What the user made happen, but for calls of dispatch(), where the lock is held anyway. Not after
+ * interrupts: a check may take as long as from one to the next. */
+static void check(void)
+{
+    if (!CHECKED_BUILD)
+        return;
+    forest_lock();
+    INVARIANT(hook_check());
+    forest_unlock();
+}
+
 struct reply trap_call(struct regs *r, word_t number)
 {
     struct cpu *c = cpu_this();
@@ -42,6 +53,7 @@ void trap_link(struct regs *r, unsigned offset)
 
     (void)r;
     hook_l4_call(c->current, offset / LINK_STRIDE);
+    check();
     c->info->entries++;
     if (c->choose)
         sched_leave();
@@ -93,9 +105,10 @@ static void exception(struct thread *t, struct regs *r)
 
 void trap_user(struct regs *r)
 {
-    if (r->vector < VECTOR_IRQ)
+    if (r->vector < VECTOR_IRQ) {
         exception(cpu_this()->current, r);
-    else
+        check();
+    } else
         arch_interrupt((unsigned)r->vector);
     cpu_this()->info->entries++;
     sched_leave();

@@ -57,13 +57,13 @@ run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
+test-run: $(IMAGE) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
 	@$(call run_tests,$(run_host) $(run_guest) $(run_script))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
-test-qemu-run: $(IMAGE)
+test-qemu-run: $(IMAGE) $(CHECKED)
 	@$(call run_tests,$(run_guest))
-test-system-run: $(IMAGE) $(BUILD)/run.cpio $(TOOLS)
+test-system-run: $(IMAGE) $(CHECKED) $(BUILD)/run.cpio $(TOOLS)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.

@@ -20,6 +20,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 KERNEL = TOP / "build/x86_64/kernel.elf"
+CHECKED = TOP / "build/x86_64/kernel-checked.elf"
 SYSTEM = TOP / "build/x86_64/system.cpio"
 
 ENDED = (0x10 << 1) | 1  # isa-debug-exit turns a written v into QEMU's status 2v+1
