@@ -60,13 +60,13 @@ static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
     frame_mark((pfn_t)(base >> PAGE_BITS), frames_of(bytes), type);
 }
 
-/* Marks what is left of boot's memory. */
-static void mark_rest(enum frame_type type)
+/* What boot_frames does not take from here on belongs to the regions. */
+static void mark_free(void)
 {
     const struct boot_range *r;
 
     for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
-        mark_bytes(r[i].base, r[i].end - r[i].base, type);
+        mark_bytes(r[i].base, r[i].end - r[i].base, FRAME_FREE);
 }
 
 void init_frames(void)
@@ -78,19 +78,13 @@ void init_frames(void)
     frame_table_init(arch_phys(info), top);
     arch_window_map(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE, RIGHT_READ);
     arch_kernel_image(&base, &bytes);
+    mark_free();
     mark_bytes(base, bytes, FRAME_KERNEL);
     mark_bytes(info, (paddr_t)table << PAGE_BITS, FRAME_KERNEL);
     mark_bytes(boot.archive_base, boot.archive_bytes, FRAME_KERNEL);
-    mark_rest(FRAME_KERNEL);
     for (unsigned n = 0; n < CPU_MAX; n++)
         make_cpu(n);
     arch_cpu_bind(arch_cpu_number(0));
-}
-
-/* From here on boot_frames may not be called: what is left belongs to the regions. */
-void init_regions(void)
-{
-    mark_rest(FRAME_FREE);
 }
 
 static void copy_line(char *to, const char *from, size_t room)

@@ -24,7 +24,9 @@ void frame_table_init(struct frame_info *info, pfn_t count)
 
 void frame_mark(pfn_t first, uint32_t count, enum frame_type type)
 {
-    for (pfn_t n = first; n < first + count && n < frames_known; n++)
+    const pfn_t end = first + count < frames_known ? first + count : frames_known;
+
+    for (pfn_t n = first; n < end; n++)
         frame_table[n] = (struct frame_info){.type = (uint8_t)type, .first = n};
 }
 

@@ -66,13 +66,13 @@ static void make_program(void)
     host.program_bytes = sizeof program;
 }
 
-static void mark_rest(enum frame_type type)
+static void mark_free(void)
 {
     const struct boot_range *r;
 
     for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
         frame_mark((pfn_t)(r[i].base >> PAGE_BITS), (uint32_t)((r[i].end - r[i].base) >> PAGE_BITS),
-                   type);
+                   FRAME_FREE);
 }
 
 static void make_cpus(void)
@@ -99,6 +99,7 @@ static void power_on(void)
     table = (uint32_t)((boot_mem_top() * sizeof(struct frame_info) + PAGE_SIZE - 1) >> PAGE_BITS);
     frame_table_init(arch_phys(boot_frames(table)), WORLD_FRAMES);
     frame_mark(0, WORLD_FRAMES, FRAME_KERNEL);
+    mark_free();
     check_init();
     make_cpus();
     kinfo = arch_phys(boot_frames(1));
@@ -110,7 +111,6 @@ static void power_on(void)
     irq_init();
     disk_ring_init();
     kip_init();
-    mark_rest(FRAME_FREE);
     sigma0_init();
     poison_free_frames();
     sched_begin();
