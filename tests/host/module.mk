@@ -13,6 +13,6 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console disk dispatch env_thread events fast fault forest frame ipc irq map \
+KERNEL_TESTS := check console disk dispatch env_thread events fast fault forest frame ipc irq map \
                 notify page page_large pct random revoke sched slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)
