@@ -46,7 +46,8 @@ class Options:
     timeout: float = 0       # seconds; 0: none
     kernel: str = str(KERNEL)
     initrd: str = str(SYSTEM)
-    pass_fds: tuple = ()     # descriptors that `initrd` may name as /dev/fd/N
+    pass_fds: tuple = ()     # descriptors that `initrd` may name as /dev/fd/N, or `further` as N
+    further: tuple = ()      # arguments for QEMU
 
 
 def mem_bytes(text):
@@ -110,7 +111,8 @@ def command_line(options, com_fds):
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
         args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
-    return args + net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
+    return [*args, *net_arguments(options.net, options.fwd), *disk_arguments(options.disk),
+            *options.further]
 
 
 class Machine:

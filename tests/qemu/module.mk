@@ -10,12 +10,14 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
-fuzz-boot := disk=1M
+fuzz-boot    := disk=1M
+fuzz-checked := append=few
 
 # The same random calls, made on the second CPU.
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M
+fuzz_smp-checked := $(fuzz-checked)
 
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
@@ -41,3 +43,9 @@ GUEST_TESTS           += revoke_policy
 revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
+
+# Every guest test is booted a second time, on a small machine with the kernel that looks at all its
+# invariants after each call; with NAME-checked as further options. Not these, because a call must
+# not take a millisecond there: their results are times and shares, or they make calls on one CPU
+# against a deadline on the other.
+UNCHECKED := hostile libos_sched processor slices smp timers

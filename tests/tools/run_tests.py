@@ -106,7 +106,8 @@ def jobs_of(args):
     for path in args.host:
         yield "host", pathlib.Path(path).name.removeprefix("test_"), run_host, path
     for text in args.guest:
-        yield "qemu", text.split()[0], run_guest, text
+        words = text.split()
+        yield "qemu", words[0] + "+checked" * ("kernel=checked" in words), run_guest, text
     for path in args.script:
         yield "system", pathlib.Path(path).stem, run_script, path
 
