@@ -53,8 +53,8 @@ SCRIPT_TESTS := $(sort $(wildcard tests/system/*.sh tests/system/*.py tests/tool
 host_paths   = $(patsubst %,build/host/test_%,$(call chosen,$(HOST_TESTS)))
 run_host     = $(addprefix --host ,$(host_paths))
 run_guest    = $(foreach t,$(call chosen,$(GUEST_TESTS)),--guest '$(t) $($(t)-boot)') \
-               $(foreach t,$(call chosen,$(filter-out $(UNCHECKED),$(GUEST_TESTS))),--guest \
-                   '$(t) $($(t)-boot) icount=0 mem=64M kernel=checked $($(t)-checked)')
+               $(foreach t,$(call chosen,$(filter-out %_smp $(UNCHECKED),$(GUEST_TESTS))),--guest \
+                   '$(t) $($(t)-boot) icount=0 mem=64M smp=2 kernel=checked $($(t)-checked)')
 run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)

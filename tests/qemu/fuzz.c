@@ -15,7 +15,7 @@
 #include "tests/qemu/tap.h"
 
 #define CALLS_WANTED 40000u
-#define CALLS_FEW    3000u /* on request, for a kernel that takes long for each */
+#define CALLS_FEW    1000u /* on request, for a kernel that takes long for each */
 #define ROUNDS_MAX   900u
 #define NUMBERS      100u /* below which a number may name no call */
 #define MEMORY_PAGES 256u

@@ -17,7 +17,6 @@ fuzz-checked := append=few
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M
-fuzz_smp-checked := $(fuzz-checked)
 
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
@@ -44,8 +43,8 @@ revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c 
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
 
-# Every guest test is booted a second time, on a small machine with the kernel that looks at all its
-# invariants after each call; with NAME-checked as further options. Not these, because a call must
-# not take a millisecond there: their results are times and shares, or they make calls on one CPU
-# against a deadline on the other.
+# Every guest test is booted once more, on a small machine of two CPUs with the kernel that looks at
+# all its invariants after each call; with NAME-checked as further options. Not these, because a
+# call must not take a millisecond there: their results are times and shares, or they make calls on
+# one CPU against a deadline on the other.
 UNCHECKED := hostile libos_sched processor slices smp timers
