@@ -2,7 +2,7 @@
  * The whole structure at once, for checked builds: forest, frame table, page tables and records,
  * over all of memory.
  *
- * Invariants, beside those of frame.h, node.h, cap.h, page.h and disk_ring.h:
+ * Invariants, beside those of frame.h, node.h, cap.h, page.h, share.h and disk_ring.h:
  *   W1  a capability names an object of its kind, and only an object's first one is its origin; an
  *       entry of a table leads to memory, or to a table of the next level
  *   W2  an environment's public record counts its frames and threads and names its frames
@@ -14,7 +14,7 @@
 #include "bindings/env_make.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
-#include "exo/abi/batch.h"
+#include "bindings/share.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
@@ -33,7 +33,7 @@
 #define TABLES_PER_CALL 128u
 
 static uint32_t *shown; /* [frame]: entries of tables that show it; 0 between checks */
-static uint32_t owned[ENV_MAX];
+static uint32_t owned[ENV_MAX], lent[ENV_MAX], borrowed[ENV_MAX];
 static uint32_t tables;/* page tables and capability tables that there are */
 static uint32_t pass;  /* calls that are not followed by a check           */
 
@@ -116,41 +116,53 @@ static const char *check_captable(const struct cap *caps)
     return broken;
 }
 
-/* What a present entry of a table of `level` leads to. */
-static const char *check_entry(pte_t e, unsigned level)
+/* A binding through an entry of `level`. */
+static const char *check_shown(pfn_t to, unsigned level)
 {
-    pfn_t to = (pfn_t)(arch_pte_address(e) >> PAGE_BITS);
-    bool large = level == 2 && arch_pte_is_large(e);
-    uint32_t pages = large ? LARGE_PAGES : 1;
+    pfn_t count = (pfn_t)(MMU_SPAN(level) >> PAGE_BITS);
 
-    if (large && to % LARGE_PAGES != 0)
+    if (to % count != 0)
         return "P2: a large page is not aligned";
-    if (to >= frame_count() || pages > frame_count() - to)
+    if (to >= frame_count() || count > frame_count() - to)
         return "P2: an entry shows what is no memory";
-    if (level > 1 && !large) {
-        const struct frame_info *f = frame_of(to);
-        bool fits = f->type == FRAME_TABLE && f->level == level - 1;
-        return fits ? NULL : "W1: a table leads to no table of the next level";
-    }
-    for (pfn_t n = to; n < to + pages; n++)
+    for (pfn_t n = to; n < to + count; n++)
         shown[n]++;
     return NULL;
 }
 
-static const char *check_table(const pte_t *entries, const struct node *nodes, unsigned level)
+/* An entry of a table of `level` and `owner` that leads to a table. */
+static const char *check_upper(const pte_t *e, unsigned level, uint16_t owner)
 {
-    unsigned end = level == MMU_LEVELS ? MMU_ENTRIES / 2 : MMU_ENTRIES;
+    const struct frame_info *f = frame_of((pfn_t)(arch_pte_address(*e) >> PAGE_BITS));
+
+    if (f->type != FRAME_TABLE || f->level != level - 1)
+        return "W1: a table leads to no table of the next level";
+    if (arch_pte_is_share(*e)) {
+        lent[f->owner]++;
+        borrowed[owner]++;
+    } else if (f->owner != owner)
+        return "W1: a space has another's table, and not as a share";
+    return share_check(e);
+}
+
+static const char *check_table(const pte_t *entries, const struct frame_info *f)
+{
+    const struct node *nodes = entry_node(entries);
+    unsigned end = f->level == MMU_LEVELS ? MMU_ENTRIES / 2 : MMU_ENTRIES;
     const char *broken = NULL;
 
     for (unsigned i = 0; !broken && i < end; i++) {
-        bool present = arch_pte_present(entries[i]);
+        const pte_t *e = &entries[i];
+        bool present = arch_pte_present(*e);
         if (present != (nodes[i].parent != 0))
             return "P1: an entry and its node disagree";
         if (!present && nodes[i].child)
             return "D3: a node that is not in use has children";
         if (!present)
             continue;
-        broken = check_entry(entries[i], level);
+        bool shows = f->level == 1 || arch_pte_is_large(*e);
+        broken = shows ? check_shown((pfn_t)(arch_pte_address(*e) >> PAGE_BITS), f->level)
+                       : check_upper(e, f->level, f->owner);
         if (!broken)
             broken = check_node(&nodes[i]);
     }
@@ -166,6 +178,8 @@ static const char *check_env(const struct env *e)
         threads += LIST_ITEM(l, struct thread, env_link)->env == e;
     if (info->frames != owned[e->number] || info->threads != threads)
         return "W2: an environment's record miscounts";
+    if (e->lends != lent[e->number] || e->borrows != borrowed[e->number])
+        return "H3: an environment miscounts shares";
     if (info->sequence % 2 != 0)
         return "W2: an environment's record is being written";
     if (info->frame != e->frame || info->root != e->root || env_by_number[e->number] != e)
@@ -182,7 +196,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     case FRAME_CAPTABLE:
         return check_captable(memory);
     case FRAME_TABLE:
-        return check_table(memory, entry_node(memory), f->level);
+        return check_table(memory, f);
     case FRAME_THREAD:
         return check_nodes(memory, 2);
     case FRAME_RING:
@@ -206,6 +220,8 @@ static const char *check_frames(void)
     const char *broken = NULL;
 
     memset(owned, 0, sizeof owned);
+    memset(lent, 0, sizeof lent);
+    memset(borrowed, 0, sizeof borrowed);
     for (pfn_t n = 0; !broken && n < frame_count(); n++) {
         const struct frame_info *f = &frame_table[n];
         if (f->type == FRAME_FREE || f->type == FRAME_MEMORY)

@@ -9,20 +9,25 @@ KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_disk.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
+KERNEL += bindings/bind_info.c
 KERNEL += bindings/bind_irq.c
+KERNEL += bindings/bind_note.c
 KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
 KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_revoke.c
+KERNEL += bindings/bind_table.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/disk_ring.c
+KERNEL += bindings/object.c
 KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
+KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
 
 HOST_TESTS += bind_ring flow ring_keys
-bind_ring-needs := bindings/ring.c bindings/ring_keys.c bindings/flow.c
+bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/flow.c
 ring_keys-needs := $(bind_ring-needs)
 flow-needs := bindings/flow.c
 

@@ -44,6 +44,31 @@ static uint32_t frames_of(paddr_t bytes)
     return (uint32_t)((bytes + PAGE_SIZE - 1) >> PAGE_BITS);
 }
 
+/* Is `word` on the command line? */
+static bool has_option(const char *line, const char *word)
+{
+    while (*line) {
+        const char *w = word;
+        while (*w && *line == *w) {
+            line++;
+            w++;
+        }
+        if (!*w && (*line == 0 || *line == ' '))
+            return true;
+        while (*line && *line != ' ')
+            line++;
+        while (*line == ' ')
+            line++;
+    }
+    return false;
+}
+
+void window_show(vaddr_t va, paddr_t pa, size_t bytes)
+{
+    if (!has_option(boot.cmdline, "hide=1"))
+        arch_window_map(va, pa, bytes, RIGHT_READ);
+}
+
 /* A CPU's structure with its stack and public record. */
 static void make_cpu(unsigned number)
 {
@@ -52,7 +77,7 @@ static void make_cpu(unsigned number)
     cpu_init(number, (char *)arch_phys(stack) + STACK_FRAMES * PAGE_SIZE, arch_phys(info),
              arch_phys(nodes));
     frame_mark((pfn_t)(nodes >> PAGE_BITS), 1, FRAME_CPU);
-    arch_window_map(WINDOW_CPUS + number * CPU_STRIDE, info, PAGE_SIZE, RIGHT_READ);
+    window_show(WINDOW_CPUS + number * CPU_STRIDE, info, PAGE_SIZE);
 }
 
 static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
@@ -76,7 +101,7 @@ void init_frames(void)
     paddr_t info = boot_frames(table), base, bytes;
 
     frame_table_init(arch_phys(info), top);
-    arch_window_map(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE, RIGHT_READ);
+    window_show(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE);
     arch_kernel_image(&base, &bytes);
     mark_free();
     mark_bytes(base, bytes, FRAME_KERNEL);
@@ -105,11 +130,14 @@ void init_window(void)
                             .version = KINFO_VERSION,
                             .frame_count = frame_count(),
                             .archive_base = boot.archive_base,
-                            .archive_bytes = boot.archive_bytes};
+                            .archive_bytes = boot.archive_bytes,
+                            .hidden = has_option(boot.cmdline, "hide=1")};
     copy_line(kinfo->cmdline, boot.cmdline, CMDLINE_MAX);
     arch_window_map(WINDOW_KINFO, info, PAGE_SIZE, RIGHT_READ);
     env_table = arch_phys(envs);
-    arch_window_map(WINDOW_ENVS, envs, ENV_BYTES, RIGHT_READ);
+    window_show(WINDOW_ENVS, envs, ENV_BYTES);
+    kinfo->frame_sequence = *frame_sequence;
+    frame_sequence = &kinfo->frame_sequence;
 }
 
 void init_timers(void)

@@ -37,6 +37,11 @@ const struct boot_info *boot_info_get(void)
     return &boot;
 }
 
+void window_show(vaddr_t va, paddr_t pa, size_t bytes)
+{
+    arch_window_map(va, pa, bytes, RIGHT_READ);
+}
+
 /* The initial program: a page of text that begins with `lock; nop`, and two of data. */
 static struct {
     struct elf_header header;
@@ -104,6 +109,7 @@ static void power_on(void)
     make_cpus();
     kinfo = arch_phys(boot_frames(1));
     env_table = arch_phys(boot_frames(ENV_MAX * sizeof(struct env_info) / PAGE_SIZE));
+    object_init();
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;

@@ -5,7 +5,8 @@ HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c sched.c slice.c thread.c upcall.
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c
 HOST_KERNEL += $(addprefix bindings/,cap.c check.c disk_ring.c node.c page.c page_run.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c disk.c env.c graft.c irq.c notification.c page.c)
-HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c bindings/bind_thread.c
+HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
+HOST_KERNEL += bindings/object.c bindings/share.c
 HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kip.c map.c transfer.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
@@ -13,6 +14,6 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := check console disk dispatch env_thread events fast fault forest frame ipc irq map \
-                notify page page_large pct random revoke sched slice smp upcall
+KERNEL_TESTS := check console disk dispatch env_thread events fast fault forest frame info ipc irq map note \
+                notify page page_large pct random revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)

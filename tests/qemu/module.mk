@@ -18,6 +18,12 @@ GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M
 
+# Events, epilogues and timers across CPUs.
+GUEST_TESTS        += events_smp timers_smp
+events_smp-sources := $(events-sources)
+events_smp-boot    := smp=2
+timers_smp-sources := $(timers-sources)
+timers_smp-boot    := smp=2
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
@@ -43,8 +49,16 @@ revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c 
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
 
+# Shared tables, and pages of both large sizes, for which the machine needs a free gigabyte.
+GUEST_TESTS       += share share_smp large
+share-sources     := tests/qemu/share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+share_smp-sources := $(share-sources)
+share_smp-boot    := smp=2
+large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+large-boot        := smp=2 mem=2560M
+
 # Every guest test is booted once more, on a small machine of two CPUs with the kernel that looks at
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
-# one CPU against a deadline on the other.
-UNCHECKED := hostile libos_sched processor slices smp timers
+# one CPU against a deadline on the other; or they need a large machine.
+UNCHECKED := hostile large libos_sched processor slices smp timers
