@@ -60,7 +60,7 @@ run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/tes
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
 test-run: $(IMAGE) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
-	@$(call run_tests,$(run_host) $(run_guest) $(run_script))
+	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
 test-qemu-run: $(IMAGE) $(CHECKED)
@@ -79,6 +79,7 @@ test-system: test-system-run                ## The tests from outside, or T=name
 
 check: | $(SETUP)                           ## Format, layers, manual, sizes, words, static analysis.
 	@sh tests/tools/check.sh $(filter %.c,$(KERNEL))
+	@python3 tests/tools/check_features.py $(run_guest)
 
 format: | $(SETUP)                          ## Let clang-format rewrite every C file.
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
