@@ -170,6 +170,7 @@ static void a_refused_allocation_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 0, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end - 1, 2, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end, 1, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end + 1, 1, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, world.base - 1, 1, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, base, 0xffffffff, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, 40, base + 8, 1, OTHER);
@@ -177,6 +178,7 @@ static void a_refused_allocation_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 1, CAPS_PER_FRAME);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, FRAMES, PFN_ANY, 1, OTHER);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, SLOT_NONE, PFN_ANY, 1, OTHER);
+    REFUSED(ERR_BAD_CAP, t, frames_alloc, SLOT_NONE, base + 1, 1, OTHER);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, 99, PFN_ANY, 1, OTHER);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, 0xffffffff, PFN_ANY, 1, OTHER);
     REFUSED(ERR_IN_USE, t, frames_alloc, REGION, PFN_ANY, 1, FRAMES);
