@@ -26,7 +26,8 @@
 #include "exo/mem/boot_mem.h"
 #include "exo/mem/frame.h"
 
-#define NODES_MAX (1u << 24) /* more than a machine of 64 GiB can have in use; ends broken loops */
+#define NODES_MAX (1u << 24) /* more than a machine of 64 GiB can have in use; ends broken loops   \
+                              */
 
 /* Each call is followed by a complete check as long as there are fewer page tables and capability
  * tables than this; with k times as many, one call in k + 1 is. */
@@ -34,8 +35,8 @@
 
 static uint32_t *shown; /* [frame]: entries of tables that show it; 0 between checks */
 static uint32_t owned[ENV_MAX], lent[ENV_MAX], borrowed[ENV_MAX];
-static uint32_t tables;/* page tables and capability tables that there are */
-static uint32_t pass;  /* calls that are not followed by a check           */
+static uint32_t tables; /* page tables and capability tables that there are */
+static uint32_t pass;   /* calls that are not followed by a check           */
 
 void check_init(void)
 {

@@ -35,7 +35,8 @@ static void says(const char *name, void *word, uint64_t to, size_t bytes)
     const char *broken = hook_check();
     memcpy(word, &saved, bytes);
     if (!broken || memcmp(broken, name, 2) != 0)
-        fail_msg("wanted %s for %zu bytes that are 0x%lx, got %s", name, bytes, (unsigned long)to, broken ? broken : "nothing");
+        fail_msg("wanted %s for %zu bytes that are 0x%lx, got %s", name, bytes, (unsigned long)to,
+                 broken ? broken : "nothing");
     assert_null(hook_check());
 }
 

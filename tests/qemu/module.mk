@@ -57,8 +57,14 @@ share_smp-boot    := smp=2
 large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 large-boot        := smp=2 mem=2560M
 
+# Domains of memory: none told, and two.
+GUEST_TESTS       += numa numa_smp
+numa-boot         := icount=1
+numa_smp-sources  := tests/qemu/numa.c
+numa_smp-boot     := smp=2 numa=1
+
 # Every guest test is booted once more, on a small machine of two CPUs with the kernel that looks at
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := hostile large libos_sched processor slices smp timers
+UNCHECKED := hostile large libos_events libos_sched processor slices smp timers

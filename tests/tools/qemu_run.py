@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Boots one guest test in QEMU and judges its TAP.
 
-usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk timeout append kernel
+usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk numa timeout append kernel
 
 kernel=checked boots the kernel that looks at all its invariants after each call.
 
