@@ -26,8 +26,9 @@
 #include "exo/mem/boot_mem.h"
 #include "exo/mem/frame.h"
 
-#define NODES_MAX (1u << 24) /* more than a machine of 64 GiB can have in use; ends broken loops   \
-                              */
+#define NODES_MAX                                                                                  \
+    (1u << 24) /* more than a machine of 64 GiB can have in use; ends broken loops                 \
+                */
 
 /* Each call is followed by a complete check as long as there are fewer page tables and capability
  * tables than this; with k times as many, one call in k + 1 is. */
