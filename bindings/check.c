@@ -2,7 +2,7 @@
  * The whole structure at once, for checked builds: forest, frame table, page tables and records,
  * over all of memory.
  *
- * Invariants, beside those of frame.h, node.h, cap.h, page.h, share.h and disk_ring.h:
+ * Invariants, beside those of frame.h, env.h, node.h, cap.h, page.h, share.h and disk_ring.h:
  *   W1  a capability names an object of its kind, and only an object's first one is its origin; an
  *       entry of a table leads to memory, or to a table of the next level
  *   W2  an environment's public record counts its frames and threads and names its frames
@@ -25,6 +25,7 @@
 #include "exo/env/thread.h"
 #include "exo/mem/boot_mem.h"
 #include "exo/mem/frame.h"
+#include "exo/mem/space.h"
 
 #define NODES_MAX                                                                                  \
     (1u << 24) /* more than a machine of 64 GiB can have in use; ends broken loops                 \
@@ -118,6 +119,14 @@ static const char *check_captable(const struct cap *caps)
     return broken;
 }
 
+static bool is_plain(const struct node *n)
+{
+    const struct node *parent = node_at(n->parent);
+
+    return !n->child && frame_of(frame_number(parent))->type == FRAME_CAPTABLE &&
+           ((const struct cap *)(const void *)parent)->kind == CAP_FRAMES;
+}
+
 /* A binding through an entry of `level`. */
 static const char *check_shown(pfn_t to, unsigned level)
 {
@@ -167,8 +176,18 @@ static const char *check_table(const pte_t *entries, const struct frame_info *f)
                        : check_upper(e, f->level, f->owner);
         if (!broken)
             broken = check_node(&nodes[i]);
+        if (!broken && f->level == 1 && (*e & arch_pte_plain()) && !is_plain(&nodes[i]))
+            broken = "P3: a plain page is derived from another, or another from it";
     }
     return broken;
+}
+
+/* Is the table that was found last what a walk finds? */
+static bool leaf_is_right(const struct env *e)
+{
+    return e->leaf_number == LEAF_NONE ||
+           (e->leaf_number < USER_TOP / LEAF_BYTES &&
+            e->leaf == space_entry(e->root, e->leaf_number * LEAF_BYTES, 1));
 }
 
 static const char *check_env(const struct env *e)
@@ -182,6 +201,8 @@ static const char *check_env(const struct env *e)
         return "W2: an environment's record miscounts";
     if (e->lends != lent[e->number] || e->borrows != borrowed[e->number])
         return "H3: an environment miscounts shares";
+    if (!leaf_is_right(e))
+        return "E1: the table found last is not the one that a walk finds";
     if (info->sequence % 2 != 0)
         return "W2: an environment's record is being written";
     if (info->frame != e->frame || info->root != e->root || env_by_number[e->number] != e)
