@@ -267,6 +267,10 @@ static void a_region_gives_no_frame_outside_itself(void **state)
     OK(BOSS(frames_alloc, 40, PFN_ANY, 1, OTHER));
     assert_int_equal(world.result, world.base + 13);
     REFUSED(ERR_NO_MEM, world.boss, frames_alloc, 40, PFN_ANY, 1, 50);
+    REFUSED(ERR_NO_MEM, world.boss, frames_find, 40, FRAME_RANGE_ALL, 1, 0, FRAME_COLOURS_ALL, 50);
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(frames_find, 40, FRAME_RANGE_ALL, 1, 0, FRAME_COLOURS_ALL, FRAMES));
+    assert_int_equal(world.result, world.base + 10);
 }
 
 static void a_table_that_a_reader_shows_is_kept_until_he_unbinds_it(void **state)
