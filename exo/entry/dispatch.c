@@ -17,6 +17,11 @@
      IN_WORD(w, SYS_revoke_take) | IN_WORD(w, SYS_table_unshare))
 const uint64_t trap_saved_calls[4] = {SAVED_WORD(0), SAVED_WORD(1), SAVED_WORD(2), SAVED_WORD(3)};
 
+bool trap_lock_free(void)
+{
+    return forest_try_lock_slow();
+}
+
 bool trap_lock(void)
 {
     struct cpu *c = cpu_this();

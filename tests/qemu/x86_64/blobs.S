@@ -298,6 +298,11 @@ blob_\name\()_end:
         rdmsr
         end     read_msr
 
+        blob    read_counter
+        xor     %ecx, %ecx
+        rdpmc
+        end     read_counter
+
         blob    write_msr
         mov     $0xc0000082, %ecx
         wrmsr
