@@ -71,4 +71,4 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := hostile large libos_events libos_sched processor slices smp timers
+UNCHECKED := events hostile large libos_events libos_sched processor slices smp timers
