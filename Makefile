@@ -13,6 +13,7 @@ OBJ      := $(BUILD)/obj
 LIB      := $(BUILD)/lib
 USER_DIR := $(BUILD)/user
 IMAGE    := $(BUILD)/kernel.elf $(BUILD)/system.cpio
+CHECKED  := $(BUILD)/kernel-checked.elf# what boot option kernel=checked names
 
 WARN  := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 FLAGS := -std=c11 $(WARN) -Wvla -Wpedantic -g -I.

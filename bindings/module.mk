@@ -1,4 +1,5 @@
 KERNEL += bindings/cap.c
+KERNEL += bindings/check.c
 KERNEL += bindings/flow.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c

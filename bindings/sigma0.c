@@ -19,7 +19,6 @@
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
 
-#define SIGMA0        1u /* its env number */
 #define SIGMA0_THREAD THREAD_FIRST
 #define CLOCK_PORTS   0x70u /* of the battery clock, which the kernel only reads at boot */
 

@@ -24,12 +24,13 @@
 #define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
 
 #define KINFO_MAGIC   0x346f7865u /* "exo4" */
-#define KINFO_VERSION 2u
+#define KINFO_VERSION 3u
 #define ENV_MAX       1024u
 #define CPU_MAX       16u
 #define SLICE_COUNT   64u
 #define SLICE_MICROS  1000u
 #define REGION_MAX    16u
+#define NUMA_RANGES   32u
 
 /* A thread with an entry for UPCALL_SLICE_END may run for so long after its slice, to save what it
  * wants and to call yield. What it runs then is charged: each whole slice of it costs one of its
@@ -134,6 +135,14 @@ struct cpu_info {
     uint64_t tlb_flushes;    /* pages or spaces invalidated beside those                */
     uint64_t slices_run;
     struct slice_info slices[SLICE_COUNT];
+    uint32_t domain; /* whose memory is near (struct numa_range)                            */
+};
+
+/* Frames that are equally near to the CPUs of a domain (cpu_info.domain), if they exist. */
+struct numa_range {
+    pfn_t base;
+    uint32_t count;
+    uint32_t domain; /* the firmware's number                                               */
 };
 
 struct kinfo {
@@ -156,6 +165,8 @@ struct kinfo {
     uint64_t epilogue_ticks; /* EPILOGUE_MICROS in time-stamp ticks                             */
     uint32_t frame_sequence; /* for the type, owner and origin of frames                        */
     uint32_t hidden;         /* 1: hide=1 on the command line                                   */
+    uint32_t numa_count;     /* ranges below; 1 where the firmware tells nothing                */
+    struct numa_range numa[NUMA_RANGES];
 };
 
 /* What info_read reads. */

@@ -18,5 +18,14 @@ void arch_boot_info(paddr_t start_info, struct boot_info *info,
 /* Physical memory that the kernel's image occupies: [*base, *base + *bytes). */
 void arch_kernel_image(paddr_t *base, paddr_t *bytes);
 
+struct numa_range;
+
+/* Writes at most `most` ranges of memory with the domain that the firmware's tables give each;
+ * returns how many: 0 when there is no such table. */
+unsigned arch_numa_ranges(paddr_t rsdp, struct numa_range *out, unsigned most);
+
+/* The domain of the CPU with that number of its interrupt controller; 0 when nothing is told. */
+uint32_t arch_numa_of_cpu(paddr_t rsdp, uint32_t apic_id);
+
 /* The initial program, an ELF file inside the kernel's image. */
 const uint8_t *arch_initial_program(size_t *bytes);

@@ -3,6 +3,7 @@
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
+#include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 
 #define IS_SAVED(number)    (trap_saved_calls[(number) / 64] >> (number) % 64 & 1)
@@ -46,6 +47,7 @@ static __attribute__((noinline, cold)) struct reply leave(struct thread *caller,
 
 static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
 {
+    INVARIANT(hook_check());
     c->info->entries++;
     if (!c->choose && RETURNS_STRAIGHT(reply.error))
         return reply;

@@ -157,6 +157,16 @@ void init_cpus(void)
     arch_mmu_seal();
 }
 
+/* Which memory is near which CPUs. All is one domain where the firmware does not say. */
+void init_numa(void)
+{
+    kinfo->numa_count = arch_numa_ranges(boot.rsdp, kinfo->numa, NUMA_RANGES);
+    if (kinfo->numa_count == 0)
+        kinfo->numa[kinfo->numa_count++] = (struct numa_range){.count = frame_count()};
+    for (unsigned n = 0; n < cpu_count; n++)
+        cpu_number(n)->info->domain = arch_numa_of_cpu(boot.rsdp, cpu_number(n)->arch.apic_id);
+}
+
 /* What the machine is, for people. */
 static void report(void)
 {

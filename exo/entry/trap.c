@@ -18,6 +18,17 @@
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
+/* What the user made happen, but for calls (dispatch.c), where the lock is held anyway. Not after
+ * interrupts: a check may take as long as from one to the next. */
+static void check(void)
+{
+    if (!CHECKED_BUILD)
+        return;
+    forest_lock();
+    INVARIANT(hook_check());
+    forest_unlock();
+}
+
 void trap_leave(word_t error)
 {
     if (error == CALL_AGAIN)
@@ -33,6 +44,7 @@ void trap_link(void)
     struct cpu *c = cpu_this();
 
     hook_l4_call(c->current, (unsigned)(thread_regs(c->current)->rip - WINDOW_STUBS) / LINK_STRIDE);
+    check();
     c->info->entries++;
     if (c->choose)
         sched_leave();
@@ -136,9 +148,10 @@ void trap_user(void)
 {
     struct regs *r = thread_regs(cpu_this()->current);
 
-    if (r->vector < VECTOR_IRQ)
+    if (r->vector < VECTOR_IRQ) {
         exception(cpu_this()->current, r);
-    else
+        check();
+    } else
         arch_interrupt((unsigned)r->vector);
     cpu_this()->info->entries++;
     sched_leave();

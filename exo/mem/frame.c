@@ -161,6 +161,9 @@ const char *frame_check(void)
 {
     for (pfn_t n = 0; n < frames_known; n++) {
         const struct frame_info *f = &frame_table[n];
+        bool plain = f->type == FRAME_FREE && f->first == n;
+        if (plain && !f->owner && !f->bindings && f->origin <= serial_last)
+            continue; /* the most, and looked at after each call of a checked build */
         bool unowned = f->type == FRAME_FREE || f->type == FRAME_ABSENT;
         bool boot = f->type == FRAME_KERNEL || f->type == FRAME_CPU || f->type == FRAME_STALE;
         if (unowned && (f->owner || f->bindings))

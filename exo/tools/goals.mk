@@ -52,18 +52,20 @@ chosen       = $(foreach t,$(1),$(if $(T),$(if $(findstring $(T),$(notdir $(t)))
 SCRIPT_TESTS := $(sort $(wildcard tests/system/*.sh tests/system/*.py tests/tools/test_*.py))
 host_paths   = $(patsubst %,build/host/test_%,$(call chosen,$(HOST_TESTS)))
 run_host     = $(addprefix --host ,$(host_paths))
-run_guest    = $(foreach t,$(call chosen,$(GUEST_TESTS)),--guest '$(t) $($(t)-boot)')
+run_guest    = $(foreach t,$(call chosen,$(GUEST_TESTS)),--guest '$(t) $($(t)-boot)') \
+               $(foreach t,$(call chosen,$(filter-out %_smp $(UNCHECKED),$(GUEST_TESTS))),--guest \
+                   '$(t) $($(t)-boot) icount=0 mem=64M smp=2 kernel=checked $($(t)-checked)')
 run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
-	@$(call run_tests,$(run_host) $(run_guest) $(run_script))
+test-run: $(IMAGE) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
+	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
-test-qemu-run: $(IMAGE)
+test-qemu-run: $(IMAGE) $(CHECKED)
 	@$(call run_tests,$(run_guest))
-test-system-run: $(IMAGE) $(BUILD)/run.cpio $(TOOLS)
+test-system-run: $(IMAGE) $(CHECKED) $(BUILD)/run.cpio $(TOOLS)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.
@@ -77,6 +79,7 @@ test-system: test-system-run                ## The tests from outside, or T=name
 
 check: | $(SETUP)                           ## Format, layers, manual, sizes, words, static analysis.
 	@sh tests/tools/check.sh $(filter %.c,$(KERNEL))
+	@python3 tests/tools/check_features.py $(run_guest)
 
 format: | $(SETUP)                          ## Let clang-format rewrite every C file.
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i

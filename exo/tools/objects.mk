@@ -4,7 +4,8 @@ objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
 KERNEL_FLAGS := $(FLAGS) $(PLAIN) -flto=2 -fno-tree-loop-distribute-patterns -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -mbranch-cost=1 -fno-pic \
-                -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
+                -fno-pie -Iexo/arch/$(ARCH)
+CHECKED_FLAGS := $(KERNEL_FLAGS) -DCHECKED
 USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
@@ -13,13 +14,14 @@ GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror
 # One partition: which registers a function may keep over a call does not hang on how many files there are.
 KERNEL_FLAGS += -flto-partition=one
 
-# A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
+# A flag that changes (ARCH, WARN) rebuilds what it touches, and nothing else.
 define flags_file
 $(OBJ)/$(1).flags: FORCE | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' > $$@
 endef
 $(eval $(call flags_file,kernel,$(CC) $(KERNEL_FLAGS)))
+$(eval $(call flags_file,checked,$(CC) $(CHECKED_FLAGS)))
 $(eval $(call flags_file,user,$(CC) $(USER_FLAGS)))
 $(eval $(call flags_file,net,$(CC) $(NET_FLAGS)))
 $(eval $(call flags_file,graft,$(CLANG) $(GRAFT_FLAGS)))
@@ -36,19 +38,27 @@ $(OBJ)/$(1)/%.o: %.S $(OBJ)/$(1).flags | $(SETUP) $(3)
 	@$(CC) $(2) $$(ASM_DEFINES) -MMD -MP -c $$< -o $$@
 endef
 $(eval $(call object_rule,kernel,$(KERNEL_FLAGS),))
+$(eval $(call object_rule,checked,$(CHECKED_FLAGS),))
 $(eval $(call object_rule,user,$(USER_FLAGS),))
 $(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
 
-# The kernel holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
+# The kernel, and the same sources as a kernel that checks itself after each call (kernel-checked.elf,
+# for tests). Each holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
 SIGMA0        := $(USER_DIR)/sigma0.elf
 KERNEL_SCRIPT := exo/arch/$(ARCH)/kernel.ld
-$(OBJ)/kernel/exo/arch/$(ARCH)/image.o: ASM_DEFINES := -DSIGMA0_PATH='"$(SIGMA0)"'
-$(OBJ)/kernel/exo/arch/$(ARCH)/image.o: $(SIGMA0)
 
-$(BUILD)/kernel.elf: $(call objects,kernel,$(KERNEL)) $(KERNEL_SCRIPT)
-	@echo "  LINK    $@"
-	@$(CC) $(KERNEL_FLAGS) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
-	    -Wl,-z,max-page-size=0x1000 -Wl,-T,$(KERNEL_SCRIPT) $(filter %.o,$^) -o $@
+# kernel_rule: image, its kind of objects, their flags.
+define kernel_rule
+$(OBJ)/$(2)/exo/arch/$(ARCH)/image.o: ASM_DEFINES := -DSIGMA0_PATH='"$(SIGMA0)"'
+$(OBJ)/$(2)/exo/arch/$(ARCH)/image.o: $(SIGMA0)
+
+$(BUILD)/$(1).elf: $(call objects,$(2),$(KERNEL)) $(KERNEL_SCRIPT)
+	@echo "  LINK    $$@"
+	@$(CC) $(3) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=0x1000 -Wl,-T,$(KERNEL_SCRIPT) $$(filter %.o,$$^) -o $$@
+endef
+$(eval $(call kernel_rule,kernel,kernel,$(KERNEL_FLAGS)))
+$(eval $(call kernel_rule,kernel-checked,checked,$(CHECKED_FLAGS)))
 
 # archive_rule: library, its objects.
 define archive_rule
@@ -102,7 +112,7 @@ $(call graft_object,$(1)): $(1) $(OBJ)/graft.flags | $(SETUP)
 endef
 $(foreach g,$(GRAFTS),$(eval $(call graft_rule,$(g))))
 
--include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL)) $(call objects,user,$(LIBOS)) \
+-include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL)) $(call objects,checked,$(KERNEL)) $(call objects,user,$(LIBOS)) \
     $(call objects,net,$(LIBOS_NET) $(LIBOS_POSIX)) $(LWIP_OBJECTS) \
     $(foreach g,$(GRAFTS),$(call graft_object,$(g))))
 

@@ -20,6 +20,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 KERNEL = TOP / "build/x86_64/kernel.elf"
+CHECKED = TOP / "build/x86_64/kernel-checked.elf"
 SYSTEM = TOP / "build/x86_64/system.cpio"
 
 ENDED = (0x10 << 1) | 1  # isa-debug-exit turns a written v into QEMU's status 2v+1
@@ -41,11 +42,13 @@ class Options:
     net: str = "none"        # none, user, tap:NAME
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
+    numa: bool = False       # two domains, each with half of the memory and of the CPUs
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
     kernel: str = str(KERNEL)
     initrd: str = str(SYSTEM)
-    pass_fds: tuple = ()     # descriptors that `initrd` may name as /dev/fd/N
+    pass_fds: tuple = ()     # descriptors that `initrd` may name as /dev/fd/N, or `further` as N
+    further: tuple = ()      # arguments for QEMU
 
 
 def mem_bytes(text):
@@ -92,6 +95,17 @@ def disk_arguments(disk):
     return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk0,disable-legacy=on"]
 
 
+def numa_arguments(options):
+    if not options.numa:
+        return []
+    half, args = mem_bytes(options.mem) >> 21, []
+    for n in range(2):
+        cpus = "".join(f",cpus={cpu}" for cpu in range(n, options.smp, 2))
+        args += ["-object", f"memory-backend-ram,id=domain{n},size={half}M",
+                 "-numa", f"node,nodeid={n},memdev=domain{n}{cpus}"]
+    return args
+
+
 def command_line(options, com_fds):
     """QEMU's arguments; `com_fds` are three socket descriptors for COM1 to COM3."""
     if options.accel not in ("tcg", "kvm"):
@@ -109,7 +123,8 @@ def command_line(options, com_fds):
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
         args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
-    return args + net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
+    return [*args, *net_arguments(options.net, options.fwd), *disk_arguments(options.disk),
+            *numa_arguments(options), *options.further]
 
 
 class Machine:
@@ -348,7 +363,8 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    given["icount"] = given.get("icount", "0") not in ("0", "n", "no", False)
+    for switch in ("icount", "numa"):
+        given[switch] = given.get(switch, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 
 

@@ -104,6 +104,7 @@ static void power_on(void)
     frame_table_init(arch_phys(boot_frames(table)), WORLD_FRAMES);
     frame_mark(0, WORLD_FRAMES, FRAME_KERNEL);
     mark_free();
+    check_init();
     make_cpus();
     kinfo = arch_phys(boot_frames(1));
     env_table = arch_phys(boot_frames(ENV_MAX * sizeof(struct env_info) / PAGE_SIZE));

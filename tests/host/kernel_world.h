@@ -3,8 +3,9 @@
  * whose thread (`world.boss`) makes everything else through calls. Each test begins with the same
  * world, and what it made is gone afterwards: world_end fails the test that leaked a frame.
  *
- * After each call every invariant of the kernel is tested (kernel_check.c). Memory of free frames
- * is poisoned for AddressSanitizer, so that the kernel cannot touch an object that has gone.
+ * After each call every invariant of the kernel is tested (bindings/check.c, kernel_check.c).
+ * Memory of free frames is poisoned for AddressSanitizer, so that the kernel cannot touch an object
+ * that has gone.
  */
 #pragma once
 

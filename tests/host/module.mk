@@ -3,7 +3,7 @@
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
 HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c move.c sched.c slice.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c exo/arch/host/entry.c
-HOST_KERNEL += $(addprefix bindings/,cap.c disk_ring.c guarantee.c holding.c node.c page.c page_run.c revoke.c sigma0.c)
+HOST_KERNEL += $(addprefix bindings/,cap.c check.c disk_ring.c guarantee.c holding.c node.c page.c page_run.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c disk.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
@@ -14,6 +14,6 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console disk dispatch env_thread events fast fault forest forest_steps frame guarantee info ipc irq map move note \
+KERNEL_TESTS := check console disk dispatch env_thread events fast fault forest forest_steps frame guarantee info ipc irq map move note \
                 notify page page_large page_run pct random revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)

@@ -42,8 +42,10 @@ static void a_refused_copy_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, REGION, 1u << 31, 0, 0);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, p.env, RIGHT_READ, p.e->frame, 0);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, p.env, RIGHT_READ, 0, 1);
+    REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, p.env, RIGHT_READ, p.e->frame, 1);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, REGION, RIGHT_READ, base - 1, 1);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, REGION, RIGHT_READ, end, 1);
+    REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, REGION, RIGHT_READ, end + 1, 1);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, REGION, RIGHT_READ, end - 1, 2);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, REGION, RIGHT_READ, base + 1, 0xffffffff);
     REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, 50, 43, RIGHT_READ, base + 7, 2);
@@ -56,6 +58,9 @@ static void a_refused_copy_changes_nothing(void **state)
     REFUSED(ERR_BAD_CAP, t, cap_copy, SLOT_NONE, 50, REGION, RIGHT_READ, 0, 0);
     REFUSED(ERR_BAD_CAP, t, cap_copy, SLOT_ENV, 50, 51, RIGHT_READ, 0, 0);
     REFUSED(ERR_BAD_CAP, t, cap_copy, SLOT_ENV, 50, SLOT_NONE, RIGHT_READ, 0, 0);
+    REFUSED(ERR_BAD_CAP, t, cap_copy, SLOT_ENV, 50, SLOT_NONE, RIGHT_READ, base, 1);
+    REFUSED(ERR_BAD_CAP, t, cap_copy, SLOT_ENV, 50, 51, RIGHT_READ, base, 1);
+    REFUSED(ERR_BAD_ARG, t, cap_copy, SLOT_ENV, SLOT_NONE, 40, RIGHT_READ, 0, 0);
     REFUSED(ERR_NO_RIGHT, t, cap_copy, SLOT_ENV, 50, 41, RIGHT_WRITE, 0, 0);
     REFUSED(ERR_NO_RIGHT, t, cap_copy, SLOT_ENV, 50, 40, RIGHT_READ, 0, 0);
     REFUSED(ERR_NO_RIGHT, t, cap_copy, 42, 50, REGION, RIGHT_READ, 0, 0);

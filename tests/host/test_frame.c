@@ -170,6 +170,7 @@ static void a_refused_allocation_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 0, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end - 1, 2, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end, 1, OTHER);
+    REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, end + 1, 1, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, world.base - 1, 1, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, base, 0xffffffff, OTHER);
     REFUSED(ERR_BAD_ARG, t, frames_alloc, 40, base + 8, 1, OTHER);
@@ -177,6 +178,7 @@ static void a_refused_allocation_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, t, frames_alloc, REGION, PFN_ANY, 1, CAPS_PER_FRAME);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, FRAMES, PFN_ANY, 1, OTHER);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, SLOT_NONE, PFN_ANY, 1, OTHER);
+    REFUSED(ERR_BAD_CAP, t, frames_alloc, SLOT_NONE, base + 1, 1, OTHER);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, 99, PFN_ANY, 1, OTHER);
     REFUSED(ERR_BAD_CAP, t, frames_alloc, 0xffffffff, PFN_ANY, 1, OTHER);
     REFUSED(ERR_IN_USE, t, frames_alloc, REGION, PFN_ANY, 1, FRAMES);
@@ -265,6 +267,10 @@ static void a_region_gives_no_frame_outside_itself(void **state)
     OK(BOSS(frames_alloc, 40, PFN_ANY, 1, OTHER));
     assert_int_equal(world.result, world.base + 13);
     REFUSED(ERR_NO_MEM, world.boss, frames_alloc, 40, PFN_ANY, 1, 50);
+    REFUSED(ERR_NO_MEM, world.boss, frames_find, 40, FRAME_RANGE_ALL, 1, 0, FRAME_COLOURS_ALL, 50);
+    OK(BOSS(cap_delete, FRAMES));
+    OK(BOSS(frames_find, 40, FRAME_RANGE_ALL, 1, 0, FRAME_COLOURS_ALL, FRAMES));
+    assert_int_equal(world.result, world.base + 10);
 }
 
 static void a_table_that_a_reader_shows_is_kept_until_he_unbinds_it(void **state)

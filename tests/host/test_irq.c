@@ -88,6 +88,9 @@ static void ports_answer(void **state)
     OK(BOSS(port_read, SLOT_PORTS, PORT, 2));
     assert_int_equal(world.result, 0xffff);
     OK(BOSS(port_write, SLOT_PORTS, PORT, 1, 0xff));
+    OK(BOSS(cap_copy, SLOT_ENV, 60, SLOT_PORTS, RIGHT_READ, PORT, 1));
+    OK(BOSS(port_read, 60, PORT, 1));
+    REFUSED(ERR_BAD_ARG, world.boss, port_read, 60, PORT + 1, 1);
 }
 
 int main(void)

@@ -79,7 +79,8 @@ int main(void)
     raw_exo(&user)->stack[UPCALL_CLASS_FAULT] = RAW_STACK_TOP;
     exo_thread_fpu(user.thread, 0);
     raw_start(&user, 0);
-    guest_sleep(5000);
+    for (unsigned i = 0; i < 200 && *raw_data(&user) != 1; i++)
+        guest_sleep(5000);
     tap_ok(*raw_data(&user) == 1 &&
                raw_exo(&user)->save[UPCALL_CLASS_FAULT].vector == DEVICE_NOT_AVAILABLE,
            "or gets it as an upcall");

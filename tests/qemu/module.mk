@@ -10,7 +10,8 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
-fuzz-boot := disk=1M
+fuzz-boot    := disk=1M
+fuzz-checked := append=few
 
 # The same random calls, made on the second CPU.
 GUEST_TESTS      += fuzz_smp
@@ -73,3 +74,15 @@ hide_smp-sources   := $(hide-sources)
 hide_smp-boot      := smp=2 append=hide=1
 hide_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 hide_pages-boot    := disk=16M append=hide=1
+
+# Domains of memory: none told, and two.
+GUEST_TESTS       += numa numa_smp
+numa-boot         := icount=1
+numa_smp-sources  := tests/qemu/numa.c
+numa_smp-boot     := smp=2 numa=1
+
+# Every guest test is booted once more, on a small machine of two CPUs with the kernel that looks at
+# all its invariants after each call; with NAME-checked as further options. Not these, because a
+# call must not take a millisecond there: their results are times and shares, or they make calls on
+# one CPU against a deadline on the other; or they need a large machine.
+UNCHECKED := events hostile large libos_events libos_sched processor slices smp timers

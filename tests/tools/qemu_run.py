@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Boots one guest test in QEMU and judges its TAP.
 
-usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk timeout append
+usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk numa timeout append kernel
+
+kernel=checked boots the kernel that looks at all its invariants after each call.
+
 
 Passes when all of this holds; anything else is a failure, with the reason on stderr:
   * one plan, and as many results as it says, numbered 1, 2, 3, ...
@@ -30,6 +33,8 @@ def options_for(name, words):
             raise qemu.Misuse(f"{name}: boot option '{word}' is not OPTION=VALUE")
         given[option] = value
     further = given.pop("append", "")
+    if given.get("kernel") == "checked":
+        given["kernel"] = str(qemu.CHECKED)
     given["smp"] = qemu.whole(given.get("smp", ""))
     given["timeout"] = qemu.seconds(given["timeout"])
     known = qemu.Options.__dataclass_fields__

@@ -2,8 +2,9 @@
 """Runs test programs of all kinds, says one line for each, and adds up their TAP.
 
 usage: run_tests.py --logs DIR [--host PATH]... [--guest 'NAME [OPTION=VALUE]...']...
-                    [--script PATH]...
+                    [--script PATH]... [--features]
 
+With --features the table of features (tests/features.def) must agree with what passed.
 The output of each program is kept in DIR; only that of a failed one is shown. The very last line
 is `N passed, N failed`, with `, N skipped` when some were. Ends with 1 when anything failed.
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import check_features
 import qemu_run
 import tap
 
@@ -106,7 +108,8 @@ def jobs_of(args):
     for path in args.host:
         yield "host", pathlib.Path(path).name.removeprefix("test_"), run_host, path
     for text in args.guest:
-        yield "qemu", text.split()[0], run_guest, text
+        words = text.split()
+        yield "qemu", words[0] + "+checked" * ("kernel=checked" in words), run_guest, text
     for path in args.script:
         yield "system", pathlib.Path(path).stem, run_script, path
 
@@ -133,6 +136,7 @@ def main():
     ap.add_argument("--logs", type=pathlib.Path, required=True)
     for kind in ("host", "guest", "script"):
         ap.add_argument(f"--{kind}", action="append", default=[])
+    ap.add_argument("--features", action="store_true")
     args = ap.parse_args()
 
     jobs = list(jobs_of(args))
@@ -145,6 +149,10 @@ def main():
             os.killpg(group, signal.SIGKILL)
         print("interrupted", flush=True)
         os._exit(130)  # QEMU dies with its parent; waiting for the other threads would take long
+    if args.features:
+        wrong, _ = check_features.complaints(args.guest, args.logs)
+        print("\n".join(f"features: {line}" for line in wrong) or "features: all are shown")
+        passed, failed = passed + (not wrong), failed + bool(wrong)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.stdout.flush()
     sys.exit(bool(failed) or not jobs)
