@@ -63,10 +63,6 @@ uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits);
 /* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
 void sched_end_wait(struct thread *t, word_t error, word_t bits);
 
-/* Takes `t`, in any state, off the processor and out of the ready queues; it is stopped then, but
- * its place among the waiters of a notification is kept. */
-void sched_release(struct thread *t);
-
 /* Would `t`, which is in no queue, be chosen if it became ready now? For sure: that a slice is in
  * play, or somebody was handed the processor, is left to sched_wake and sched_leave. */
 bool sched_would_run(const struct cpu *c, const struct thread *t);
@@ -78,6 +74,10 @@ static inline void sched_preempt(struct cpu *c, struct thread *t)
     c->chosen = t;
 }
 void sched_leave_preempted(void);
+
+/* Takes `t`, in any state, off the processor and out of the ready queues; it is stopped then, but
+ * its place among the waiters of a notification is kept. */
+void sched_release(struct thread *t);
 
 /* Puts the current thread behind its equals. */
 void sched_yield(void);
