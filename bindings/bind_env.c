@@ -138,7 +138,7 @@ int sys_env_extend(struct thread *caller, const struct sys_env_extend_args *a, w
     uint32_t i = env->captable_count++;
     frame_take(p.base, 1, FRAME_CAPTABLE, env->number, node_name(&env->captable_nodes[i]));
     node_link(&p.region->node, &env->captable_nodes[i]);
-    env->captables[i] = p.base;
+    env->captables[i] = frame_memory(p.base);
     env->info->frames++;
     if (i < sizeof env->info->captables / sizeof env->info->captables[0])
         env->info->captables[i] = p.base;

@@ -1,7 +1,9 @@
-/* Calls: page bindings, in batches. */
+/* Calls: page bindings, in runs and in batches. */
 #include "bindings/cap.h"
 #include "bindings/page.h"
+#include "bindings/page_plain.h"
 #include "bindings/page_run.h"
+#include "exo/abi/batch.h"
 #include "exo/entry/handlers.h"
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
@@ -10,139 +12,29 @@
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
 
-#define TABLE_OF(va) ((va) & ~(TABLE_BYTES - 1))
-#define INLINE       static inline __attribute__((always_inline))
+#define NOINLINE static __attribute__((noinline))
 
-/* A batch being worked on. Its entries are read where they lie, a page at a time; neighbours share
- * one walk of the page tables. */
-struct batch {
-    struct env *env;        /* whose space                                     */
-    struct cap *frames;     /* page_bind                                       */
-    rights_t env_rights;    /* of the capability that names the space          */
-    pfn_t reader;           /* root of the space that the entries are read in  */
-    vaddr_t entries;        /* those not looked at yet                         */
-    uint32_t left;          /* how many                                        */
-    struct page_run run;    /* those of them within reach; `base` 1: no table yet */
-    struct page_entry copy; /* of one that lies in two pages, or is the only one */
+/* Whose space a call works on, and the rights of the capability that names it. */
+struct work {
+    struct env *env; /* NULL: none */
+    rights_t rights;
 };
 
-INLINE enum err batch_begin(struct batch *b, const struct thread *caller, slot_t env,
-                            vaddr_t entries, uint32_t count)
-{
-    if (count == 0 || count > BATCH_MAX)
-        return ERR_BAD_ARG;
-    b->env = cap_env(caller->env, env, &b->env_rights);
-    b->reader = caller->env->root;
-    b->entries = entries;
-    b->left = count;
-    b->run.count = 0;
-    b->run.base = 1;
-    return b->env ? ERR_OK : ERR_BAD_CAP;
-}
-
-/* Is every page that holds entries readable, behind the first? That one batch_fetch looks at. */
-INLINE bool batch_readable(const struct batch *b)
-{
-    vaddr_t end = b->entries + b->left * sizeof(struct page_entry);
-
-    if (b->entries >= USER_TOP)
-        return false;
-    for (vaddr_t va = (b->entries | (PAGE_SIZE - 1)) + 1; va < end; va += PAGE_SIZE)
-        if (!space_user(b->reader, va, RIGHT_READ))
-            return false;
-    return true;
-}
-
-/* An entry that lies in two pages is copied. */
-static bool batch_straddle(struct batch *b)
-{
-    b->run.entries = &b->copy;
-    b->run.count = 1;
-    return space_copy_in(b->reader, &b->copy, b->entries, sizeof b->copy);
-}
-
-/* Brings the next entries within reach. */
-INLINE bool batch_fetch(struct batch *b)
-{
-    uint32_t whole = (uint32_t)((PAGE_SIZE - b->entries % PAGE_SIZE) / sizeof(struct page_entry));
-
-    if (whole == 0)
-        return batch_straddle(b);
-    const pte_t *e = b->entries < USER_TOP ? space_leaf(b->reader, b->entries) : NULL;
-    char *at = e && arch_pte_present(*e)
-                   ? (char *)arch_phys(arch_pte_address(*e)) + b->entries % PAGE_SIZE
-                   : space_user(b->reader, b->entries, RIGHT_READ); /* a large page? */
-    if (!at)
-        return false;
-    b->run.entries = (const struct page_entry *)(void *)at;
-    b->run.count = whole < b->left ? whole : b->left;
-    return true;
-}
-
-INLINE void batch_done(struct batch *b, uint32_t count)
-{
-    b->run.entries += count;
-    b->run.count -= count;
-    b->entries += count * sizeof(struct page_entry);
-    b->left -= count;
-}
-
-/* Finds the page table that serves `va`, if it is another than the last one. */
-INLINE void batch_reach(struct batch *b, vaddr_t va)
-{
-    if (TABLE_OF(va) == b->run.base)
-        return;
-    b->run.base = TABLE_OF(va);
-    b->run.table = va < USER_TOP ? space_leaf(b->env->root, TABLE_OF(va)) : NULL;
-}
-
-/* Does one entry, with all questions asked; `at` is its place in the page table, NULL: none. */
-typedef enum err one_fn(const struct batch *b, const struct page_entry *entry, pte_t *at);
-
-/* Does entries as far as they are ordinary. */
-typedef uint32_t run_fn(const struct batch *b);
-
-/* Where the page at `va` is bound, or may be; NULL: there is no table for it. Large pages are found
- * by their first address. */
-static pte_t *batch_place(const struct batch *b, vaddr_t va)
+/* Where the page at `va` is bound, or may be: `at`, or the entry of a large page, which is found by
+ * its first address. */
+static pte_t *place(const struct env *e, vaddr_t va, pte_t *at)
 {
     unsigned level;
 
-    if (b->run.table)
-        return b->run.table + arch_mmu_index(va, 1);
-    pte_t *e = space_large(b->env->root, va, &level);
-    return e && va % MMU_SPAN(level) == 0 ? e : NULL;
+    if (at)
+        return at;
+    at = space_large(e->root, va, &level);
+    return at && va % MMU_SPAN(level) == 0 ? at : NULL;
 }
 
-/* Does the whole batch, and says in `*result` how much of it was done. */
-INLINE enum err batch_do(struct batch *b, run_fn run, one_fn one, word_t *result)
+static bool names_frames(const struct cap *c)
 {
-    const uint32_t count = b->left;
-    enum err e = batch_readable(b) ? ERR_OK : ERR_BAD_USER;
-
-    while (b->left && e == ERR_OK) {
-        if (b->run.count == 0 && !batch_fetch(b)) {
-            e = ERR_BAD_USER;
-            break;
-        }
-        struct page_entry entry = *(const volatile struct page_entry *)b->run.entries;
-        if (count == 1) { /* the address done is the address invalidated */
-            b->copy = entry;
-            b->run.entries = &b->copy;
-        }
-        batch_reach(b, entry.va);
-        bool ordinary = b->run.table && b->run.base != TABLE_OF(USER_TOP);
-        uint32_t done = ordinary && (b->env_rights & RIGHT_WRITE) ? run(b) : 0;
-        if (done == 0) {
-            e = entry.va % PAGE_SIZE || entry.va >= USER_TOP
-                    ? ERR_BAD_ARG
-                    : one(b, &entry, batch_place(b, entry.va));
-            done = e == ERR_OK;
-        }
-        batch_done(b, done);
-    }
-    *result = count - b->left;
-    return e;
+    return c && (c->kind == CAP_FRAMES || c->kind == CAP_ENV || c->kind == CAP_INSPECT);
 }
 
 /* May `frames` show frame `pfn`, and with which rights at most? */
@@ -166,80 +58,62 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
 }
 
 /* The entry of level 2 or 3 that a large page takes; all of its frames are asked for. */
-static enum err bind_large(const struct batch *b, const struct page_entry *entry)
+static enum err bind_large(const struct work *w, struct cap *frames, struct page_entry entry)
 {
-    const struct cap *frames = b->frames;
-    const unsigned level = entry->rights & PAGE_HUGE ? 3 : 2;
+    const unsigned level = entry.rights & PAGE_HUGE ? 3 : 2;
     const vaddr_t bytes = MMU_SPAN(level);
     const pfn_t count = (pfn_t)(bytes >> PAGE_BITS);
-    rights_t now = entry->rights & 0xffff & ~(level == 3 ? PAGE_HUGE : PAGE_LARGE);
-    rights_t rights = now | RIGHT_READ, wanted = rights | entry->rights >> 16;
+    rights_t now = entry.rights & 0xffff & ~(level == 3 ? PAGE_HUGE : PAGE_LARGE);
+    rights_t rights = now | RIGHT_READ, wanted = rights | entry.rights >> 16;
 
-    if (!now || (wanted & ~PAGE_RIGHTS) || entry->va % bytes || entry->va > USER_TOP - bytes ||
-        entry->pfn % count || frames->kind != CAP_FRAMES || entry->pfn < frames->base ||
-        frames->count < count || entry->pfn - frames->base > frames->count - count)
+    if (!now || (wanted & ~PAGE_RIGHTS) || entry.va % bytes || entry.va > USER_TOP - bytes ||
+        entry.pfn % count || frames->kind != CAP_FRAMES || entry.pfn < frames->base ||
+        frames->count < count || entry.pfn - frames->base > frames->count - count)
         return ERR_BAD_ARG;
-    if ((wanted & ~(rights_t)frames->rights) || !(b->env_rights & RIGHT_WRITE))
+    if ((wanted & ~(rights_t)frames->rights) || !(w->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    pte_t *at = space_entry(b->env->root, entry->va, level);
+    pte_t *at = space_entry(w->env->root, entry.va, level);
     if (!at)
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show_large(at, &b->frames->node, entry->pfn, rights, wanted, level);
+    page_show_large(at, &frames->node, entry.pfn, rights, wanted, level);
     return ERR_OK;
 }
 
-static enum err bind_one(const struct batch *b, const struct page_entry *entry, pte_t *at)
+static enum err bind_one(const struct work *w, struct cap *frames, struct page_entry entry,
+                         pte_t *at)
 {
-    if (entry->rights & (PAGE_LARGE | PAGE_HUGE))
-        return bind_large(b, entry);
-    rights_t rights = (entry->rights & 0xffff) | RIGHT_READ; /* the CPU cannot show it otherwise */
-    rights_t wanted = rights | entry->rights >> 16, most = 0;
+    if (entry.rights & (PAGE_LARGE | PAGE_HUGE))
+        return bind_large(w, frames, entry);
+    rights_t rights = (entry.rights & 0xffff) | RIGHT_READ; /* the CPU cannot show it otherwise */
+    rights_t wanted = rights | entry.rights >> 16, most = 0;
 
-    if ((entry->rights & 0xffff) == 0 || (wanted & ~PAGE_RIGHTS))
+    if ((entry.rights & 0xffff) == 0 || (wanted & ~PAGE_RIGHTS))
         return ERR_BAD_ARG;
-    enum err e = check_frame(b->frames, entry->pfn, &most);
+    enum err e = check_frame(frames, entry.pfn, &most);
     if (e != ERR_OK)
         return e;
-    if ((wanted & ~most) || !(b->env_rights & RIGHT_WRITE))
+    if ((wanted & ~most) || !(w->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
+    at = place(w->env, entry.va, at);
     if (!at)
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show(at, &b->frames->node, entry->pfn, rights, wanted);
+    page_show(at, &frames->node, entry.pfn, rights, wanted);
     return ERR_OK;
 }
 
-static uint32_t bind_run(const struct batch *b)
+static enum err protect_one(const struct work *w, struct page_entry entry, pte_t *at)
 {
-    return b->frames->kind == CAP_FRAMES ? page_run_bind(&b->run, b->frames) : 0;
-}
+    rights_t rights = entry.rights | RIGHT_READ;
 
-int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, word_t *result)
-{
-    struct batch b;
-    struct cap *frames = cap_slot(caller->env, a->frames);
-    enum err e = batch_begin(&b, caller, a->env, a->entries, a->count);
-
-    if (e != ERR_OK)
-        return (int)e;
-    if (!frames ||
-        (frames->kind != CAP_FRAMES && frames->kind != CAP_ENV && frames->kind != CAP_INSPECT))
-        return ERR_BAD_CAP;
-    b.frames = frames;
-    return (int)batch_do(&b, bind_run, bind_one, result);
-}
-
-static enum err protect_one(const struct batch *b, const struct page_entry *entry, pte_t *at)
-{
-    rights_t rights = entry->rights | RIGHT_READ;
-
-    if (entry->rights == 0 || (entry->rights & ~PAGE_RIGHTS))
+    if (entry.rights == 0 || (entry.rights & ~PAGE_RIGHTS))
         return ERR_BAD_ARG;
-    if (!(b->env_rights & RIGHT_WRITE))
+    if (!(w->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
+    at = place(w->env, entry.va, at);
     if (!at)
         return ERR_NO_TABLE;
     if (!arch_pte_present(*at))
@@ -250,35 +124,11 @@ static enum err protect_one(const struct batch *b, const struct page_entry *entr
     return ERR_OK;
 }
 
-static uint32_t protect_run(const struct batch *b)
+static enum err unbind_one(const struct work *w, struct page_entry entry, pte_t *at)
 {
-    return page_run_protect(&b->run);
-}
-
-/* Invalidates what a batch changed: one page, or all of the space. */
-static void batch_flush(const struct batch *b, uint32_t count, word_t done)
-{
-    if (done)
-        cpu_tlb_flush(b->env, count == 1 ? b->copy.va : TLB_ALL);
-}
-
-int sys_page_protect(struct thread *caller, const struct sys_page_protect_args *a, word_t *result)
-{
-    struct batch b;
-    enum err e = batch_begin(&b, caller, a->env, a->entries, a->count);
-
-    if (e != ERR_OK)
-        return (int)e;
-    e = batch_do(&b, protect_run, protect_one, result);
-    batch_flush(&b, a->count, *result);
-    return (int)e;
-}
-
-static enum err unbind_one(const struct batch *b, const struct page_entry *entry, pte_t *at)
-{
-    (void)entry;
-    if (!(b->env_rights & RIGHT_WRITE))
+    if (!(w->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
+    at = place(w->env, entry.va, at);
     if (!at)
         return ERR_NO_TABLE;
     if (!arch_pte_present(*at))
@@ -287,19 +137,318 @@ static enum err unbind_one(const struct batch *b, const struct page_entry *entry
     return ERR_OK;
 }
 
-static uint32_t unbind_run(const struct batch *b)
+enum op { BIND, PROTECT, UNBIND };
+
+/* Does one page, with all questions asked. */
+static enum err do_one(enum op op, const struct work *w, struct cap *frames,
+                       struct page_entry entry, pte_t *at)
 {
-    return page_run_unbind(&b->run);
+    switch (op) {
+    case BIND:
+        return bind_one(w, frames, entry, at);
+    case PROTECT:
+        return protect_one(w, entry, at);
+    default:
+        return unbind_one(w, entry, at);
+    }
+}
+
+/* The rights that a page has when it is bound with this word; the CPU cannot show it otherwise than
+ * for reading. And all that it may ever have. */
+INLINE rights_t rights_now(uint32_t word)
+{
+    return (word | RIGHT_READ) & PAGE_RIGHTS;
+}
+
+INLINE rights_t rights_ever(uint32_t word)
+{
+    return (word | word >> 16 | RIGHT_READ) & PAGE_RIGHTS;
+}
+
+/* May the pages from `entry` on be done as plain ones, as far as the arguments say? */
+INLINE bool is_ordinary(enum op op, rights_t env_rights, const struct cap *frames,
+                        struct page_entry entry, uint32_t count)
+{
+    if (!(env_rights & RIGHT_WRITE))
+        return false;
+    if (op == UNBIND)
+        return true;
+    if (op == PROTECT)
+        return entry.rights && !(entry.rights & ~PAGE_RIGHTS);
+    const uint32_t may = (frames->rights & PAGE_RIGHTS) * 0x10001u; /* now and later */
+    const uint32_t offset = entry.pfn - frames->base;
+    return frames->kind == CAP_FRAMES && (entry.rights & PAGE_RIGHTS) &&
+           !((entry.rights | RIGHT_READ) & ~may) && offset < frames->count &&
+           (count == 1 || count <= frames->count - offset);
+}
+
+static uint32_t do_run(enum op op, struct cap *frames, struct page_entry entry, pte_t *at,
+                       uint32_t count)
+{
+    switch (op) {
+    case BIND:
+        return page_run_bind(at, count, frames, entry.pfn, rights_now(entry.rights),
+                             rights_ever(entry.rights));
+    case PROTECT:
+        return page_run_protect(at, count, rights_now(entry.rights));
+    default:
+        return page_run_unbind(at, count);
+    }
+}
+
+/* Does `count` pages side by side, which are all the user's, from `entry` on, and counts in *done
+ * those that are done. */
+static enum err do_pages(enum op op, const struct work *w, struct cap *frames,
+                         struct page_entry entry, uint32_t count, uint32_t *done)
+{
+    const bool ordinary = is_ordinary(op, w->rights, frames, entry, count);
+
+    for (uint32_t n; *done < count; *done += n, entry.va += n * PAGE_SIZE, entry.pfn += n) {
+        pte_t *at = env_leaf(w->env, entry.va);
+        uint32_t reach = MMU_ENTRIES - arch_mmu_index(entry.va, 1), left = count - *done;
+        n = at && ordinary ? do_run(op, frames, entry, at, left < reach ? left : reach) : 0;
+        if (n) {
+            env_leaf_found(w->env, entry.va, at);
+            continue;
+        }
+        enum err e = do_one(op, w, frames, entry, at);
+        if (e != ERR_OK)
+            return e;
+        n = 1;
+    }
+    return ERR_OK;
+}
+
+/* Invalidates what a call changed: one page, or all of the space. */
+static void flush(enum op op, struct env *env, vaddr_t first, word_t done)
+{
+    if (op != BIND && done)
+        cpu_tlb_flush(env, done == 1 ? first : TLB_ALL);
+}
+
+/* A call for a run, the general way. */
+NOINLINE int run_call(enum op op, const struct thread *caller, slot_t env, struct cap *frames,
+                      word_t run, word_t what, word_t *result)
+{
+    struct work w = {.rights = 0};
+    struct page_entry entry = {0, (pfn_t)what, (uint32_t)(what >> 32)};
+    uint32_t count = PAGE_RUN_COUNT(run), done = 0;
+
+    entry.va = run - count;
+    if (count == 0 || count > BATCH_MAX || entry.va > USER_TOP - count * PAGE_SIZE ||
+        (op == BIND && (entry.rights & (PAGE_LARGE | PAGE_HUGE)) && count > 1))
+        return ERR_BAD_ARG;
+    w.env = cap_env(caller->env, env, &w.rights);
+    if (!w.env || (op == BIND && !names_frames(frames)))
+        return ERR_BAD_CAP;
+    enum err e = do_pages(op, &w, frames, entry, count, &done);
+    *result = done;
+    flush(op, w.env, entry.va, done);
+    return (int)e;
+}
+
+/* The only page of a call, if it is a plain one and its table the one found last. */
+INLINE bool run_single(enum op op, const struct thread *caller, slot_t env_slot, struct cap *frames,
+                       word_t run, word_t what, word_t *result)
+{
+    const struct page_entry entry = {run - 1, (pfn_t)what, (uint32_t)(what >> 32)};
+    rights_t env_rights = 0;
+    struct env *env = cap_env(caller->env, env_slot, &env_rights);
+
+    if (PAGE_RUN_COUNT(run) != 1 || !env || !is_ordinary(op, env_rights, frames, entry, 1) ||
+        !env_leaf_is(env, run))
+        return false;
+    pte_t *at = env_leaf_entry(env, run);
+    if (op == BIND) {
+        if (!plain_bind(at, frames, entry.pfn, rights_now(entry.rights), rights_ever(entry.rights)))
+            return false;
+    } else {
+        if (!(op == PROTECT ? plain_protect(at, 1, plain_change_to(rights_now(entry.rights)))
+                            : plain_unbind(at)))
+            return false;
+        cpu_tlb_flush(env, entry.va);
+    }
+    *result = 1;
+    return true;
+}
+
+int sys_page_bind_run(struct thread *caller, const struct sys_page_bind_run_args *a, word_t *result)
+{
+    struct cap *frames = cap_find(caller->env, a->frames, CAP_FRAMES);
+
+    if (frames && run_single(BIND, caller, a->env, frames, a->run, a->what, result))
+        return ERR_OK;
+    frames = cap_slot(caller->env, a->frames);
+    return run_call(BIND, caller, a->env, frames, a->run, a->what, result);
+}
+
+int sys_page_protect_run(struct thread *caller, const struct sys_page_protect_run_args *a,
+                         word_t *result)
+{
+    const word_t what = RUN_FRAMES(0, a->rights);
+
+    if (run_single(PROTECT, caller, a->env, NULL, a->run, what, result))
+        return ERR_OK;
+    return run_call(PROTECT, caller, a->env, NULL, a->run, what, result);
+}
+
+int sys_page_unbind_run(struct thread *caller, const struct sys_page_unbind_run_args *a,
+                        word_t *result)
+{
+    if (run_single(UNBIND, caller, a->env, NULL, a->run, 0, result))
+        return ERR_OK;
+    return run_call(UNBIND, caller, a->env, NULL, a->run, 0, result);
+}
+
+/* A batch being worked on. Its entries are read where they lie, a page at a time. */
+struct batch {
+    struct work work;
+    pfn_t reader;    /* root of the space that the entries are read in  */
+    vaddr_t entries; /* those not looked at yet                         */
+    uint32_t left;   /* how many                                        */
+    uint32_t within; /* how many of them lie at `at`                    */
+    const struct page_entry *at;
+    struct page_entry copy; /* of one that lies in two pages                   */
+};
+
+/* Is every page that holds entries readable, behind the first? That one batch_fetch looks at. */
+static bool batch_readable(const struct batch *b)
+{
+    vaddr_t end = b->entries + b->left * sizeof(struct page_entry);
+
+    if (b->entries >= USER_TOP)
+        return false;
+    for (vaddr_t va = (b->entries | (PAGE_SIZE - 1)) + 1; va < end; va += PAGE_SIZE)
+        if (!space_user(b->reader, va, RIGHT_READ))
+            return false;
+    return true;
+}
+
+/* Brings the next entries within reach; one that lies in two pages is copied. */
+static bool batch_fetch(struct batch *b)
+{
+    uint32_t whole = (uint32_t)((PAGE_SIZE - b->entries % PAGE_SIZE) / sizeof(struct page_entry));
+
+    if (whole == 0) {
+        b->at = &b->copy;
+        b->within = 1;
+        return space_copy_in(b->reader, &b->copy, b->entries, sizeof b->copy);
+    }
+    b->at = space_user(b->reader, b->entries, RIGHT_READ);
+    b->within = whole < b->left ? whole : b->left;
+    return b->at;
+}
+
+/* Is what lies at `e` the entry that `first` is, but for the page and frame that lie `n` behind?
+ * What the user changes meanwhile is compared and never used. */
+INLINE bool is_like(enum op op, const struct page_entry *e, vaddr_t va, uint64_t word, uint32_t n)
+{
+    if (e[n].va != va + n * PAGE_SIZE)
+        return false;
+    if (op == PROTECT)
+        return e[n].rights == (uint32_t)word;
+    return op == UNBIND || ((const plain_word_t *)&e[n])[1] == word + n;
+}
+
+INLINE bool all_like(enum op op, const struct page_entry *e, vaddr_t va, uint64_t word)
+{
+    EACH (n, PAGE_GROUP)
+        if (!is_like(op, e, va, word, n))
+            return false;
+    return true;
+}
+
+/* How many entries from `e`, which is `first`, to `end` are for pages side by side, done alike? */
+INLINE uint32_t count_alike(enum op op, const struct page_entry *e, const struct page_entry *end,
+                            struct page_entry first)
+{
+    const struct page_entry *begin = e++;
+    const uint32_t step = op == BIND;
+    vaddr_t va = first.va + PAGE_SIZE;
+    uint64_t word = op == BIND ? RUN_FRAMES(first.pfn, first.rights) + 1 : first.rights;
+
+    for (; end - e >= PAGE_GROUP && all_like(op, e, va, word); e += PAGE_GROUP) {
+        va += PAGE_GROUP * PAGE_SIZE;
+        word += PAGE_GROUP * step;
+    }
+    for (; e < end && is_like(op, e, va, word, 0); e++) {
+        va += PAGE_SIZE;
+        word += step;
+    }
+    return (uint32_t)(e - begin);
+}
+
+/* The same, as a function, so that the loops have the registers for themselves. */
+NOINLINE uint32_t run_length(enum op op, const struct page_entry *e, uint32_t count,
+                             struct page_entry first)
+{
+    switch (op) {
+    case BIND:
+        return count_alike(BIND, e, e + count, first);
+    case PROTECT:
+        return count_alike(PROTECT, e, e + count, first);
+    default:
+        return count_alike(UNBIND, e, e + count, first);
+    }
+}
+
+/* Does the first run of what is left of the batch. */
+INLINE enum err batch_step(enum op op, struct batch *b, struct cap *frames, vaddr_t *first)
+{
+    if (b->within == 0 && !batch_fetch(b))
+        return ERR_BAD_USER;
+    struct page_entry entry = *(const volatile struct page_entry *)b->at;
+    if (entry.va % PAGE_SIZE || entry.va >= USER_TOP)
+        return ERR_BAD_ARG;
+    if (*first == TLB_ALL)
+        *first = entry.va;
+    uint32_t count = run_length(op, b->at, b->within, entry), done = 0;
+    vaddr_t below = (USER_TOP - entry.va) / PAGE_SIZE; /* pages that are the user's */
+    enum err e =
+        do_pages(op, &b->work, frames, entry, count < below ? count : (uint32_t)below, &done);
+    b->at += done;
+    b->within -= done;
+    b->entries += done * sizeof entry;
+    b->left -= done;
+    return e;
+}
+
+/* A call for a batch of `count` entries at `entries`. */
+INLINE int batch_call(enum op op, const struct thread *caller, slot_t env, struct cap *frames,
+                      vaddr_t entries, uint32_t count, word_t *result)
+{
+    struct batch b = {.reader = caller->env->root};
+    vaddr_t first = TLB_ALL;
+
+    if (count == 0 || count > BATCH_MAX)
+        return ERR_BAD_ARG;
+    b.work.env = cap_env(caller->env, env, &b.work.rights);
+    b.entries = entries;
+    b.left = count;
+    if (!b.work.env)
+        return ERR_BAD_CAP;
+    enum err e = batch_readable(&b) ? ERR_OK : ERR_BAD_USER;
+    while (b.left && e == ERR_OK)
+        e = batch_step(op, &b, frames, &first);
+    *result = count - b.left;
+    flush(op, b.work.env, first, *result);
+    return (int)e;
+}
+
+int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, word_t *result)
+{
+    struct cap *frames = cap_slot(caller->env, a->frames);
+    slot_t env = names_frames(frames) ? a->env : SLOT_NONE;
+
+    return batch_call(BIND, caller, env, frames, a->entries, a->count, result);
+}
+
+int sys_page_protect(struct thread *caller, const struct sys_page_protect_args *a, word_t *result)
+{
+    return batch_call(PROTECT, caller, a->env, NULL, a->entries, a->count, result);
 }
 
 int sys_page_unbind(struct thread *caller, const struct sys_page_unbind_args *a, word_t *result)
 {
-    struct batch b;
-    enum err e = batch_begin(&b, caller, a->env, a->entries, a->count);
-
-    if (e != ERR_OK)
-        return (int)e;
-    e = batch_do(&b, unbind_run, unbind_one, result);
-    batch_flush(&b, a->count, *result);
-    return (int)e;
+    return batch_call(UNBIND, caller, a->env, NULL, a->entries, a->count, result);
 }

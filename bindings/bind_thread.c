@@ -1,6 +1,7 @@
 /* Calls: threads, where they run, and the slice vectors. */
 #include "bindings/cap.h"
 #include "bindings/node.h"
+#include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/arch/mmu.h"
 #include "exo/entry/handlers.h"
@@ -63,6 +64,7 @@ int sys_thread_create(struct thread *caller, const struct sys_thread_create_args
     object_make(&p.place, FRAME_THREAD, p.env->number, CAP_THREAD);
     struct thread *t =
         thread_init(p.place.base, p.number, p.env, arch_phys(arch_pte_address(*p.utcb)), a->utcb);
+    page_derive(p.utcb);
     node_link(entry_node(p.utcb), &t->utcb_node);
     *result = t->global_id;
     return ERR_OK;

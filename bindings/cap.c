@@ -10,37 +10,12 @@
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
-struct cap *cap_slot(const struct env *e, slot_t slot)
-{
-    if (slot == SLOT_NONE || slot / CAPS_PER_FRAME >= e->captable_count)
-        return NULL;
-    pfn_t table = e->captables[slot / CAPS_PER_FRAME];
-    return table ? (struct cap *)frame_memory(table) + slot % CAPS_PER_FRAME : NULL;
-}
-
-struct cap *cap_find(const struct env *e, slot_t slot, enum cap_kind kind)
-{
-    struct cap *c = cap_slot(e, slot);
-
-    return c && c->kind == kind ? c : NULL;
-}
-
 enum err cap_free_slot(const struct env *e, slot_t slot, struct cap **out)
 {
     *out = cap_slot(e, slot);
     if (!*out)
         return ERR_BAD_ARG;
     return (*out)->kind == CAP_NONE ? ERR_OK : ERR_IN_USE;
-}
-
-struct env *cap_env(const struct env *e, slot_t slot, rights_t *rights)
-{
-    const struct cap *c = cap_find(e, slot, CAP_ENV);
-
-    if (!c)
-        return NULL;
-    *rights = c->rights;
-    return frame_memory(c->base);
 }
 
 struct thread *cap_thread(const struct env *e, slot_t slot, rights_t *rights)

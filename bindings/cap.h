@@ -14,21 +14,43 @@
 #include "exo/abi/error.h"
 #include "exo/abi/kinfo.h"
 #include "exo/abi/syscall.h"
+#include "exo/arch/mmu.h"
+#include "exo/env/env.h"
 
-struct env;
 struct thread;
 
 /* The slot's memory, or NULL when it is SLOT_NONE or beyond the table. */
-struct cap *cap_slot(const struct env *e, slot_t slot);
+static inline struct cap *cap_slot(const struct env *e, slot_t slot)
+{
+    if (slot == SLOT_NONE || slot / CAPS_PER_FRAME >= CAPTABLE_FRAMES)
+        return NULL;
+    struct cap *table = e->captables[slot / CAPS_PER_FRAME];
+    return table ? &table[slot % CAPS_PER_FRAME] : NULL;
+}
 
 /* The capability in `slot` when it has kind `kind`, else NULL. */
-struct cap *cap_find(const struct env *e, slot_t slot, enum cap_kind kind);
+static inline struct cap *cap_find(const struct env *e, slot_t slot, enum cap_kind kind)
+{
+    if (slot / CAPS_PER_FRAME >= CAPTABLE_FRAMES)
+        return NULL;
+    struct cap *table = e->captables[slot / CAPS_PER_FRAME];
+    struct cap *c = table ? &table[slot % CAPS_PER_FRAME] : NULL;
+    return c && c->kind == kind ? c : NULL; /* the slot SLOT_NONE is empty */
+}
 
 /* BAD_ARG or IN_USE when `slot` cannot receive a capability; else it is `*out`. */
 enum err cap_free_slot(const struct env *e, slot_t slot, struct cap **out);
 
 /* The object of a capability of that kind in `slot`, or NULL. */
-struct env *cap_env(const struct env *e, slot_t slot, rights_t *rights);
+static inline struct env *cap_env(const struct env *e, slot_t slot, rights_t *rights)
+{
+    const struct cap *c = cap_find(e, slot, CAP_ENV);
+
+    if (!c)
+        return NULL;
+    *rights = c->rights;
+    return arch_phys((paddr_t)c->base << PAGE_BITS);
+}
 struct thread *cap_thread(const struct env *e, slot_t slot, rights_t *rights);
 struct notification *cap_notification(const struct env *e, slot_t slot, struct cap **cap);
 

@@ -10,10 +10,18 @@
 #include "exo/env/env.h"
 #include "exo/mem/frame.h"
 
+/* Is it the node of a capability of frames? */
+static bool is_frames(const struct node *n)
+{
+    return frame_of(frame_number(n))->type == FRAME_CAPTABLE &&
+           ((const struct cap *)(const void *)n)->kind == CAP_FRAMES;
+}
+
 void page_show(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
 {
     ASSERT(!arch_pte_present(*e));
-    *e = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most);
+    *e = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most) |
+         (is_frames(parent) ? arch_pte_plain() : 0);
     node_link(parent, entry_node(e));
     frame_of(pfn)->bindings++;
 }
@@ -31,6 +39,11 @@ void page_show_large(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, 
     node_link(parent, entry_node(e));
     for (pfn_t n = pfn; n < pfn + frames_of(level); n++)
         frame_of(n)->bindings++;
+}
+
+void page_derive(pte_t *e)
+{
+    arch_pte_change(e, 0, arch_pte_plain());
 }
 
 void page_frames_unbound(pte_t e, unsigned level)
@@ -66,17 +79,27 @@ static struct node *walk_next(const struct node *top, const struct node *n)
     return n == top ? NULL : node_at(n->next);
 }
 
+/* Replaces the bits of an entry that `now` lacks or has more than `was`, as a reading of it. */
+static void entry_change(pte_t *e, pte_t was, pte_t now)
+{
+    arch_pte_change(e, now & ~was, was & ~now);
+}
+
 static void entry_restrict(pte_t *e, rights_t rights)
 {
-    *e = arch_pte_protect(*e, rights & arch_pte_rights(*e));
-    *e = arch_pte_limit(*e, rights & arch_pte_most(*e));
+    const pte_t was = *e;
+
+    entry_change(e, was,
+                 arch_pte_limit(arch_pte_protect(was, rights & arch_pte_rights(was)),
+                                rights & arch_pte_most(was)));
 }
 
 void page_restrict(pte_t *e, rights_t rights)
 {
     struct node *top = entry_node(e);
+    const pte_t was = *e;
 
-    *e = arch_pte_protect(*e, rights);
+    entry_change(e, was, arch_pte_protect(was, rights));
     for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
         pfn_t table;
         if (frame_of(frame_number(n))->type != FRAME_NODES)

@@ -6,6 +6,8 @@
  *   P1  an entry of a table is present exactly when its node has a parent
  *   P2  frame_info.bindings counts the present entries of level 1, and those above it for large
  *       pages, that show the frame
+ *   P3  an entry of level 1 that is marked plain is a child of a CAP_FRAMES, and nothing is derived
+ *       from it; so its frame is memory, and to change its rights is to change the entry
  *
  * Locking: the forest lock.
  */
@@ -13,6 +15,9 @@
 
 #include "exo/abi/error.h"
 #include "exo/arch/mmu.h"
+
+/* Sets of RIGHT_* that a page can be bound with. */
+#define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
 
 struct env;
 struct node;
@@ -24,6 +29,9 @@ void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rig
 /* The same for all that an entry of `level`, 2 or 3, serves, as one large page. */
 void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most,
                      unsigned level);
+
+/* The page that `e` shows is plain no more: something is about to be derived from it. */
+void page_derive(pte_t *e);
 
 /* The frames that a binding through an entry of `level` shows are shown once less. */
 void page_frames_unbound(pte_t e, unsigned level);

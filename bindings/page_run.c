@@ -1,130 +1,149 @@
-/* Runs of ordinary entries. The loops are written for the number of instructions they come to: what
- * all entries have in common is worked out before, and nothing is called. */
+/* Runs of plain pages: in groups, which are first checked and then changed. */
 #include "bindings/page_run.h"
 
-#include "bindings/node.h"
-#include "exo/mem/frame.h"
+#include "bindings/page_plain.h"
 
-#define READ(field)     __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#define NODES_PER_FRAME (PAGE_SIZE / sizeof(struct node))
-#define OFFSET_BITS     (TABLE_BYTES - PAGE_SIZE)   /* of an aligned address in the table's reach */
-#define RIGHTS_NOW(w)   (((w)&0xffff) | RIGHT_READ) /* the CPU cannot show a page otherwise */
+/* The compiler does not know the value any more, and so makes no constant of each step from it. */
+#define OPAQUE(value) __asm__("" : "+r"(value))
 
-/* node_at and node_name, in line and for nodes that exist. */
-static inline struct node *at(node_t name)
+/* Each loop alone in its function has the registers for itself. */
+#define NOINLINE __attribute__((noinline))
+
+#define LINK_STEP PLAIN_LINK(1, 1) /* from a node of a run to the one beside it */
+
+/* Does the next `n` pages of a run, if all are ordinary; else nothing. */
+typedef bool step_fn(void *run, uint32_t n);
+
+/* In groups as far as they go; where one fails, its pages one by one. */
+INLINE uint32_t in_steps(step_fn step, void *run, uint32_t count)
 {
-    return arch_phys((paddr_t)name * sizeof(struct node));
-}
+    uint32_t left = count;
 
-static inline node_t name_of(const struct node *n)
-{
-    return (node_t)(n - (const struct node *)arch_phys(0));
-}
-
-/* The nodes of a table's entries lie behind it. */
-static inline struct node *nodes_of(pte_t *table)
-{
-    return (struct node *)(void *)(table + MMU_ENTRIES);
-}
-
-/* node_unlink for a node that has a parent and no children. */
-static inline void unlink_leaf(struct node *n)
-{
-    node_t *from = n->prev ? &at(n->prev)->next : &at(n->parent)->child;
-
-    *from = n->next;
-    if (n->next)
-        at(n->next)->prev = n->prev;
-    *n = (struct node){0};
-}
-
-uint32_t page_run_bind(const struct page_run *r, struct cap *frames)
-{
-    const struct page_entry *e = r->entries, *end = e + r->count;
-    const uint32_t word = READ(e->rights);
-    const rights_t rights = RIGHTS_NOW(word), most = rights | word >> 16;
-
-    if ((word & 0xffff) == 0 || (most & ~(PAGE_RIGHTS & (rights_t)frames->rights)))
-        return 0;
-    const vaddr_t base = r->base;
-    const pfn_t first = frames->base;
-    const uint32_t length = frames->count;
-    const pte_t zero = arch_pte_page(0, rights, most);
-    struct frame_info *info = frame_table;
-    pte_t *table = r->table;
-    struct node *nodes = nodes_of(table);
-    const node_t names = name_of(nodes), parent = name_of(&frames->node);
-    node_t elder = frames->node.child;
-    node_t none = 0, *elder_prev = elder ? &at(elder)->prev : &none;
-
-    for (; e < end; e++) {
-        vaddr_t offset = READ(e->va) - base;
-        pfn_t pfn = READ(e->pfn);
-        vaddr_t i = offset / PAGE_SIZE;
-        if ((offset & ~OFFSET_BITS) || READ(e->rights) != word || pfn - first >= length ||
-            arch_pte_present(table[i]))
-            break;
-        table[i] = arch_pte_at(zero, (paddr_t)pfn << PAGE_BITS);
-        const uint64_t words[2] = {parent, elder}; /* no child, no `prev` */
-        __builtin_memcpy(&nodes[i], words, sizeof words);
-        elder = names + (node_t)i;
-        *elder_prev = elder;
-        elder_prev = &nodes[i].prev;
-        info[pfn].bindings++;
-    }
-    frames->node.child = elder;
-    return (uint32_t)(e - r->entries);
-}
-
-uint32_t page_run_protect(const struct page_run *r)
-{
-    const struct page_entry *e = r->entries, *end = e + r->count;
-    const uint32_t word = READ(e->rights);
-    const rights_t rights = word | RIGHT_READ;
-
-    if (word == 0 || (word & ~PAGE_RIGHTS))
-        return 0;
-    const vaddr_t base = r->base;
-    pte_t *table = r->table;
-    const struct node *nodes = nodes_of(table);
-    const struct frame_info *info = frame_table;
-    node_t parent = 0; /* the last one found not to be a page binding itself */
-
-    for (; e < end; e++) {
-        vaddr_t offset = READ(e->va) - base;
-        vaddr_t i = offset / PAGE_SIZE;
-        if ((offset & ~OFFSET_BITS) || READ(e->rights) != word || !arch_pte_may(table[i], rights) ||
-            nodes[i].child)
-            break;
-        if (nodes[i].parent != parent) {
-            if (info[nodes[i].parent / NODES_PER_FRAME].type == FRAME_NODES)
-                break;
-            parent = nodes[i].parent;
+    while (left) {
+        if (left >= PAGE_GROUP && step(run, PAGE_GROUP)) {
+            left -= PAGE_GROUP;
+            continue;
         }
-        table[i] = arch_pte_protect(table[i], rights);
+        for (uint32_t i = 0; i < PAGE_GROUP && left; i++, left--)
+            if (!step(run, 1))
+                return count - left;
     }
-    return (uint32_t)(e - r->entries);
+    return count;
 }
 
-uint32_t page_run_unbind(const struct page_run *r)
-{
-    const struct page_entry *e = r->entries, *end = e + r->count;
-    const vaddr_t base = r->base;
-    struct frame_info *info = frame_table;
-    pte_t *table = r->table;
-    struct node *nodes = nodes_of(table);
+struct binding {
+    pte_t *at;
+    struct node *node;
+    struct frame_info *frame;
+    pte_t entry;                /* what the next page gets */
+    uint64_t owner, link, step; /* LINK_STEP */
+};
 
-    for (; e < end; e++) {
-        vaddr_t offset = READ(e->va) - base;
-        vaddr_t i = offset / PAGE_SIZE;
-        if ((offset & ~OFFSET_BITS) || !arch_pte_present(table[i]) || nodes[i].child)
-            break;
-        struct frame_info *f = &info[arch_pte_address(table[i]) >> PAGE_BITS];
-        if (f->type == FRAME_STALE)
-            break;
-        f->bindings--;
-        table[i] = 0;
-        unlink_leaf(&nodes[i]);
+/* The first and the last node of the run get their outer neighbours afterwards. */
+INLINE bool bind_step(void *run, uint32_t n)
+{
+    struct binding *b = run;
+    pte_t any = 0;
+
+    EACH (k, n)
+        any |= b->at[k];
+    if (arch_pte_present(any))
+        return false;
+    EACH (k, n) {
+        b->at[k] = arch_pte_behind(b->entry, k);
+        plain_node_write(&b->node[k], b->owner, b->link);
+        b->link += b->step;
+        OPAQUE(b->link);
+        b->frame[k].bindings++;
     }
-    return (uint32_t)(e - r->entries);
+    b->at += n;
+    b->node += n;
+    b->frame += n;
+    b->entry = arch_pte_behind(b->entry, n);
+    return true;
+}
+
+NOINLINE uint32_t page_run_bind(pte_t *at, uint32_t count, struct cap *frames, pfn_t pfn,
+                                rights_t rights, rights_t most)
+{
+    struct node *first = plain_node_of(at);
+    const node_t name = plain_name(first), elder = frames->node.child;
+    struct binding b = {.at = at,
+                        .node = first,
+                        .frame = &frame_table[pfn],
+                        .entry = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most) |
+                                 arch_pte_plain(),
+                        .owner = PLAIN_OWNER(plain_name(&frames->node)),
+                        .link = PLAIN_LINK(name - 1, name + 1),
+                        .step = LINK_STEP};
+    uint32_t done = in_steps(bind_step, &b, count);
+
+    if (done == 0)
+        return 0;
+    first->next = elder;
+    if (elder)
+        plain_node(elder)->prev = name;
+    first[done - 1].prev = 0;
+    frames->node.child = name + done - 1;
+    return done;
+}
+
+struct protection {
+    pte_t *at;
+    struct plain_change change;
+};
+
+INLINE bool protect_step(void *run, uint32_t n)
+{
+    struct protection *p = run;
+
+    if (!plain_protect(p->at, n, p->change))
+        return false;
+    p->at += n;
+    return true;
+}
+
+NOINLINE uint32_t page_run_protect(pte_t *at, uint32_t count, rights_t rights)
+{
+    struct protection p = {at, plain_change_to(rights)};
+
+    return in_steps(protect_step, &p, count);
+}
+
+struct unbinding {
+    pte_t *at;
+    struct node *node;
+    node_t name, next; /* of `node`, and what its `next` is in a chain  */
+    node_t prev;       /* of the node done last                         */
+};
+
+INLINE bool unbind_step(void *run, uint32_t n)
+{
+    struct unbinding *u = run;
+
+    if (!plain_have(u->at, n, arch_pte_need(0)) || u->node->next != u->next)
+        return false;
+    EACH (k, n - 1)
+        if (u->node[k + 1].next != u->name + k)
+            return false;
+    u->prev = u->node[n - 1].prev;
+    FORGET();
+    plain_clear(u->at, u->node, n);
+    u->at += n;
+    u->node += n;
+    u->name += n;
+    u->next = u->name - 1;
+    return true;
+}
+
+NOINLINE uint32_t page_run_unbind(pte_t *at, uint32_t count)
+{
+    struct node *first = plain_node_of(at);
+    const node_t parent = first->parent, next = first->next;
+    struct unbinding u = {.at = at, .node = first, .name = plain_name(first), .next = next};
+    uint32_t done = in_steps(unbind_step, &u, count);
+
+    if (done)
+        plain_close(parent, next, u.prev);
+    return done;
 }

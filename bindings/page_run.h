@@ -1,35 +1,27 @@
 /*
- * Runs: the ordinary entries of a batch, many to one page table, done in a tight loop.
+ * Runs: pages side by side in one page table, done in tight loops while they are ordinary: not
+ * bound yet for page_run_bind, plain (P3) for the others.
  *
- * Each function does entries from the first on as long as they are ordinary, and returns how many
- * it did. It stops in front of the first one that is not: wrong, refused, of another page table, or
- * with bindings derived from it or to. What that one comes to is for the caller to find out.
+ * Each function takes the entries from `at` on, `count` of them, which all lie in one table of
+ * level
+ * 1. It does them in order and returns how many it did; it stops in front of the first one that is
+ * not ordinary. What that one comes to is for the caller to find out. Nothing is invalidated.
  *
  * Locking: the forest lock.
  */
 #pragma once
 
-#include "exo/abi/batch.h"
 #include "exo/abi/cap.h"
 #include "exo/arch/mmu.h"
 
-struct page_run {
-    const struct page_entry *entries; /* in the user's memory: they may change at any time */
-    uint32_t count;
-    vaddr_t base; /* first address that `table` serves                              */
-    pte_t *table; /* of level 1                                                     */
-};
+/* Binds the frames from `pfn` on, which are all in the range of `frames`, a CAP_FRAMES, with
+ * `rights` now and at most `most` later. */
+uint32_t page_run_bind(pte_t *at, uint32_t count, struct cap *frames, pfn_t pfn, rights_t rights,
+                       rights_t most);
 
-#define TABLE_BYTES ((vaddr_t)1 << 21) /* what a table of level 1 serves */
+/* Gives pages that may have them `rights`. */
+uint32_t page_run_protect(pte_t *at, uint32_t count, rights_t rights);
 
-/* Sets of RIGHT_* that a page can be bound with. */
-#define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
-
-/* Binds frames of `frames`, a CAP_FRAMES. */
-uint32_t page_run_bind(const struct page_run *r, struct cap *frames);
-
-/* Changes rights; nothing is invalidated. */
-uint32_t page_run_protect(const struct page_run *r);
-
-/* Unbinds; nothing is invalidated. */
-uint32_t page_run_unbind(const struct page_run *r);
+/* Unbinds pages. Ends, too, in front of one that was not bound right after the one before it, since
+ * a chain of siblings leaves the forest as a whole. */
+uint32_t page_run_unbind(pte_t *at, uint32_t count);

@@ -68,10 +68,8 @@ static struct node *table_contents(pfn_t table)
     return NULL;
 }
 
-static struct node *captable_contents(pfn_t table)
+static struct node *captable_contents(struct cap *caps)
 {
-    struct cap *caps = frame_memory(table);
-
     for (unsigned i = 0; i < CAPS_PER_FRAME; i++)
         if (caps[i].kind != CAP_NONE)
             return &caps[i].node;
@@ -234,8 +232,10 @@ static void drop_entry(struct node *n)
         page_frames_unbound(was, level);
     else if (arch_pte_is_share(was))
         share_count(owner, was, -1);
-    else
+    else {
+        env_leaf_forget(owner);
         frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
+    }
 }
 
 /* An env whose threads have all lost their UTCBs is at its end. */
@@ -265,8 +265,8 @@ static void drop_in_env(struct env *e, struct node *n)
 
     node_unlink(n);
     if (i > 0) {
-        frames_give(e->captables[i], 1);
-        e->captables[i] = 0;
+        frames_give(frame_number(e->captables[i]), 1);
+        e->captables[i] = NULL;
         if ((size_t)i < sizeof e->info->captables / sizeof e->info->captables[0])
             e->info->captables[i] = 0;
     }

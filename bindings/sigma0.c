@@ -47,7 +47,7 @@ static uint8_t *show(vaddr_t va, pfn_t frame, rights_t rights)
         table_show(e, &memory->node, take(TABLE_FRAMES, FRAME_TABLE), level);
         env->info->frames += TABLE_FRAMES;
     }
-    page_show(space_entry(env->root, va, 1), &image->node, frame, rights, RIGHT_ALL);
+    page_show(space_entry(env->root, va, 1), &image->node, frame, rights, PAGE_RIGHTS);
     return frame_memory(frame);
 }
 
@@ -193,6 +193,7 @@ static struct thread *make_thread(void)
 
     cap_make(c, memory, CAP_THREAD, RIGHT_ALL, frame, 1, 0);
     frame_of(frame)->origin = node_name(&c->node);
+    page_derive(utcb);
     node_link(entry_node(utcb), &t->utcb_node);
     return t;
 }

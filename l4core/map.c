@@ -4,6 +4,7 @@
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/page.h"
+#include "bindings/page_plain.h"
 #include "bindings/revoke.h"
 #include "exo/abi/batch.h"
 #include "exo/abi/l4.h"
@@ -113,15 +114,37 @@ static unsigned target_level(const struct env *to, const struct map_plan *p, uin
     return there && arch_pte_leads(*there) ? 1 : 2; /* what small pages are there already */
 }
 
+/* Maps a page that is bound and no UTCB to where there is a table and nothing bound: the common
+ * case. False: it is another, and nothing was done. */
+static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
+                      rights_t rights)
+{
+    pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
+
+    if (!s || !t || !arch_pte_present(*s) || arch_pte_present(*t))
+        return false;
+    rights &= arch_pte_rights(*s);
+    if (!rights || (!(*s & arch_pte_plain()) && is_utcb(from, source)))
+        return false;
+    page_derive(s);
+    plain_show(t, plain_node_of(s), frame_at(arch_pte_address(*s)),
+               arch_pte_page(arch_pte_address(*s), rights, rights));
+    env_leaf_found(from, source, s);
+    env_leaf_found(to, target, t);
+    return true;
+}
+
 /* Maps page `i`, or the large page that begins with it: `*count` pages. */
 static bool map_page(struct thread *from, struct thread *to, const struct map_plan *p, uint64_t i,
                      uint64_t *count)
 {
     vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
     unsigned level;
-    pte_t *s = space_last(from->env->root, source, &level);
 
     *count = 1;
+    if (map_plain(from->env, source, to->env, target, p->rights))
+        return true;
+    pte_t *s = space_last(from->env->root, source, &level);
     if (target >= USER_TOP || !arch_pte_present(*s) || arch_pte_is_share(*s) ||
         is_utcb(from->env, source) || is_utcb(to->env, target))
         return true;
@@ -146,6 +169,7 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
         revoke_all(entry_node(t), true);
     if (!arch_pte_present(*s)) /* the old mapping was the source's own ancestor */
         return true;
+    page_derive(s);
     if (level == 1)
         page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
     else

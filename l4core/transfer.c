@@ -7,14 +7,17 @@
 /* Message register i of a sender; of a page fault's message, those that the kernel makes. */
 static word_t message_word(struct thread *t, unsigned i)
 {
+    static const uint8_t low[MR_IN_REGISTERS] = {
+        offsetof(struct regs, r9),  offsetof(struct regs, rax), offsetof(struct regs, rbx),
+        offsetof(struct regs, r10), offsetof(struct regs, r12), offsetof(struct regs, r13),
+        offsetof(struct regs, r14), offsetof(struct regs, r15)};
     const struct regs *r = thread_regs(t);
-    const word_t fault[] = {t->ipc_fault_tag, t->ipc_fault_address, r->rip};
-    const word_t low[MR_IN_REGISTERS] = {r->r9,  r->rax, r->rbx, r->r10,
-                                         r->r12, r->r13, r->r14, r->r15};
 
     if (t->ipc_fault)
-        return i < 3 ? fault[i] : 0;
-    return i < MR_IN_REGISTERS ? low[i] : *thread_mr(t, (int)i);
+        return i == 0 ? t->ipc_fault_tag : i == 1 ? t->ipc_fault_address : i == 2 ? r->rip : 0;
+    if (i < MR_IN_REGISTERS)
+        return *(const word_t *)(const void *)((const char *)r + low[i]);
+    return *thread_mr(t, (int)i);
 }
 
 static void copy_registers(struct regs *to, const struct regs *from)

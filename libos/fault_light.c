@@ -7,7 +7,6 @@
 #pragma GCC visibility push(hidden)
 void libos_upcall_fault(void); /* upcall.S */
 void libos_upcall_light(void); /* upcall_light.S */
-bool fault_light(void);        /* called by upcall_light.S */
 #pragma GCC visibility pop
 
 fault_light_fn fault_light_hook;
@@ -16,9 +15,4 @@ void fault_light_set(fault_light_fn hook)
 {
     fault_light_hook = hook;
     book_utcb()->entry[UPCALL_FAULT] = (vaddr_t)(hook ? libos_upcall_light : libos_upcall_fault);
-}
-
-bool fault_light(void)
-{
-    return fault_light_hook(&book_utcb()->save[UPCALL_CLASS_FAULT]);
 }

@@ -1,8 +1,11 @@
 /*
  * The light fault handler: a few instructions around a hook that uses integer registers alone
- * (libos/start/integer.h). What the hook does not repair goes to libos/upcall.h's full handler.
+ * (libos/start/integer.h) and keeps those it does not name. What the hook does not repair goes to
+ * libos/upcall.h's full handler.
  */
 #pragma once
+
+#include "libos/start/cpu.h"
 
 #include "exo/abi/utcb.h"
 
@@ -11,7 +14,7 @@
 /* Looks at the interrupted code's frame, which it may change. It touches bound memory only and
  * calls only functions that keep to integer registers. True: go on with the frame. False: nothing
  * has changed, and the full handler shall try. */
-typedef bool (*fault_light_fn)(struct upcall_frame *frame);
+typedef bool (*fault_light_fn)(struct upcall_frame *frame) KEEPS_REGISTERS;
 
 /* From now on `hook` is asked first at faults of the calling thread; NULL: the full handler alone.
  * One hook an environment. Pre: upcall_init(). */

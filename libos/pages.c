@@ -14,7 +14,7 @@
 static struct pages *ranges;
 static upcall_fault_fn next_hook; /* who repairs what is not ours */
 
-static struct pages *range_of(vaddr_t va)
+CPU_INLINE struct pages *range_of(vaddr_t va)
 {
     struct pages *p = ranges;
 
@@ -36,8 +36,8 @@ static bool bind_fresh(struct pages *p, vaddr_t va)
     if (!record)
         return false;
     rights_t rights = record->rights ? record->rights : RW;
-    struct page_entry entry = {va, p->reserve.first, rights | RIGHTS_LATER(RW)};
-    if (exo_page_bind(SLOT_ENV, p->reserve.slot, (vaddr_t)&entry, 1))
+    if (exo_page_bind_run(SLOT_ENV, p->reserve.slot, PAGE_RUN(va, 1),
+                          RUN_FRAMES(p->reserve.first, rights | RIGHTS_LATER(RW))))
         return false; /* a page table is missing: the full handler makes it */
     record->pfn = p->reserve.first++;
     record->rights = rights;
@@ -47,19 +47,29 @@ static bool bind_fresh(struct pages *p, vaddr_t va)
     return true;
 }
 
-static bool handle_light(struct upcall_frame *frame)
+/* A fault at a page that is not bound, or that may be shared. */
+static __attribute__((noinline)) KEEPS_REGISTERS bool repair_light(struct pages *p,
+                                                                   struct upcall_frame *frame)
 {
-    struct pages *p = range_of(frame->address);
-
-    if (!p || frame->vector != CPU_VECTOR_PAGE_FAULT)
-        return false;
     vaddr_t va = frame->address & ~(PAGE_SIZE - 1);
+
     if (!(frame->error & CPU_FAULT_PRESENT))
         return bind_fresh(p, va);
     const struct page_record *record = p->table->find(p->table, va);
     if (record && (record->state & PAGES_SHARED) && (record->rights & RIGHT_WRITE))
         return false;
     return p->trap && p->trap(p, frame);
+}
+
+static KEEPS_REGISTERS bool handle_light(struct upcall_frame *frame)
+{
+    struct pages *p = range_of(frame->address);
+
+    if (!p)
+        return false;
+    if (!(frame->error & CPU_FAULT_PRESENT) || p->shared)
+        return repair_light(p, frame);
+    return p->trap && cpu_call_keeping((bool (*)(void *, void *))p->trap, p, frame);
 }
 
 enum err pages_bind(slot_t env, slot_t slot, vaddr_t va, pfn_t pfn, rights_t rights)
@@ -156,7 +166,8 @@ enum err pages_init(struct pages *p)
     p->resident = p->lent_count = p->reserve.count = 0;
     p->ins = p->outs = p->copies = 0;
     p->hand = p->low;
-    p->mmu = NULL;
+    p->mmu_low = PAGES_NO_TABLE;
+    p->shared = false;
     if (!ranges && libos_fault_hook != handle_full) {
         next_hook = libos_fault_hook;
         libos_fault_hook = handle_full;
@@ -196,60 +207,95 @@ static bool may_protect(const struct pages *p, vaddr_t va, rights_t rights)
            (rights == RIGHT_READ || rights == RW);
 }
 
-/* Notes the rights. True: the kernel must be told `*told`, too. */
-static bool note_rights(struct page_record *record, rights_t rights, struct page_entry *told)
+/* Tells the kernel the rights of resident pages of [va, va + count), which are noted; those that
+ * are shared stay for reading. */
+static enum err tell_each(const struct pages *p, vaddr_t va, uint32_t count, rights_t rights)
 {
-    record->rights = rights;
-    if (!(record->state & PAGES_RESIDENT))
-        return false;
-    *told = (struct page_entry){record->va, 0, record->state & PAGES_SHARED ? RIGHT_READ : rights};
-    return true;
+    struct page_entry told[BATCH_MAX];
+    uint32_t done = 0;
+
+    for (const vaddr_t end = va + count * PAGE_SIZE; va < end; va += PAGE_SIZE) {
+        const struct page_record *record = p->table->find(p->table, va);
+        if (record->state & PAGES_RESIDENT)
+            told[done++] =
+                (struct page_entry){va, 0, record->state & PAGES_SHARED ? RIGHT_READ : rights};
+    }
+    return done ? exo_page_protect(SLOT_ENV, (vaddr_t)told, done) : ERR_OK;
 }
 
-/* Pages are told to the kernel in one call, up to the one that failed with `e`. */
-static enum err tell(const struct page_entry *told, uint32_t count, enum err e)
+/* Notes the rights of adjacent records. True: their pages are all resident, and none is shared. */
+CPU_INLINE bool note_adjacent(struct page_record *r, uint32_t count, rights_t rights)
 {
-    enum err kernel = count ? exo_page_protect(SLOT_ENV, (vaddr_t)told, count) : ERR_OK;
+    uint32_t all = PAGES_RESIDENT, any = 0;
 
-    return e ? e : kernel;
+    for (; count >= 4; count -= 4, r += 4) {
+        all &= r[0].state & r[1].state & r[2].state & r[3].state;
+        any |= r[0].state | r[1].state | r[2].state | r[3].state;
+        r[0].rights = r[1].rights = r[2].rights = r[3].rights = rights;
+    }
+    for (; count; count--, r++) {
+        all &= r->state;
+        any |= r->state;
+        r->rights = rights;
+    }
+    return all && !(any & PAGES_SHARED);
+}
+
+/* Pages that are found one by one, may have no records yet, or be shared. */
+static __attribute__((noinline)) enum err protect_each(struct pages *p, vaddr_t va, uint32_t count,
+                                                       rights_t rights)
+{
+    struct pagetable *t = p->table;
+    uint32_t done = 0;
+    bool plain = true;
+
+    for (; done < count; done++) {
+        struct page_record *record = t->find(t, va + done * PAGE_SIZE);
+        if (!record && !(record = t->add(t, va + done * PAGE_SIZE)))
+            break;
+        record->rights = rights;
+        plain &= (record->state & (PAGES_RESIDENT | PAGES_SHARED)) == PAGES_RESIDENT;
+    }
+    enum err e = plain && done ? exo_page_protect_run(SLOT_ENV, PAGE_RUN(va, done), rights)
+                               : tell_each(p, va, done, rights);
+    return done < count ? ERR_NO_MEM : e;
+}
+
+static __attribute__((noinline)) enum err protect_many(struct pages *p, vaddr_t va, uint32_t count,
+                                                       rights_t rights)
+{
+    if (!count || count > BATCH_MAX || !may_protect(p, va, rights) ||
+        count > (p->high - va) / PAGE_SIZE)
+        return ERR_BAD_ARG;
+    struct page_record *adjacent = pagetable_adjacent(p->table, va, count);
+    if (adjacent && note_adjacent(adjacent, count, rights))
+        return exo_page_protect_run(SLOT_ENV, PAGE_RUN(va, count), rights);
+    return protect_each(p, va, count, rights);
 }
 
 enum err pages_protect(struct pages *p, vaddr_t va, uint32_t count, rights_t rights)
 {
-    struct pagetable *t = p->table;
-    struct page_entry told[BATCH_MAX];
-    uint32_t done = 0;
-
-    if (!count || count > BATCH_MAX || !may_protect(p, va, rights) ||
-        count > (p->high - va) / PAGE_SIZE)
+    if (count != 1)
+        return protect_many(p, va, count, rights);
+    if (!may_protect(p, va, rights))
         return ERR_BAD_ARG;
-    for (const vaddr_t end = va + count * PAGE_SIZE; va < end; va += PAGE_SIZE) {
-        struct page_record *record = t->find(t, va);
-        if (!record && !(record = t->add(t, va)))
-            return tell(told, done, ERR_NO_MEM);
-        done += note_rights(record, rights, &told[done]);
-    }
-    return tell(told, done, ERR_OK);
+    struct page_record *record = pagetable_adjacent(p->table, va, 1);
+    if (!record || (record->state & (PAGES_RESIDENT | PAGES_SHARED)) != PAGES_RESIDENT)
+        return protect_each(p, va, 1, rights);
+    record->rights = rights;
+    return exo_page_protect_run(SLOT_ENV, PAGE_RUN(va, 1), rights);
 }
 
-enum err pages_protect_list(struct pages *p, const struct page_entry *entries, uint32_t count)
+/* The range's last table is another one, or none yet. */
+bool pages_look_dirty(struct pages *p, vaddr_t va)
 {
-    struct pagetable *t = p->table;
-    struct page_entry told[BATCH_MAX];
-    uint32_t done = 0;
+    const volatile uint64_t *table = tables_at(va);
 
-    if (!count || count > BATCH_MAX)
-        return ERR_BAD_ARG;
-    for (uint32_t i = 0; i < count; i++)
-        if (!may_protect(p, entries[i].va, entries[i].rights))
-            return ERR_BAD_ARG;
-    for (uint32_t i = 0; i < count; i++) {
-        struct page_record *record = t->find(t, entries[i].va);
-        if (!record && !(record = t->add(t, entries[i].va)))
-            return tell(told, done, ERR_NO_MEM);
-        done += note_rights(record, entries[i].rights, &told[done]);
-    }
-    return tell(told, done, ERR_OK);
+    if (!table)
+        return false;
+    p->mmu = table;
+    p->mmu_low = va;
+    return table[TABLE_INDEX(va)] & CPU_PTE_DIRTY;
 }
 
 const char *pages_check(const struct pages *p)

@@ -22,6 +22,7 @@
 #include "exo/abi/utcb.h"
 
 #define PAGES_LENT_MAX 256u
+#define PAGES_NO_TABLE (~(vaddr_t)0) /* in no table of the user's */
 
 /* Bits of page_record.state. */
 #define PAGES_RESIDENT 1u /* it has the frame `pfn`                                          */
@@ -31,8 +32,9 @@
 struct pages;
 
 /* A write to a page of the range that is bound for reading. Runs in the light fault handler
- * (libos/start/integer.h applies). True: go on with `frame`, which it may change. */
-typedef bool (*pages_trap_fn)(struct pages *p, struct upcall_frame *frame);
+ * (libos/start/integer.h applies; KEEPS_REGISTERS). True: go on with `frame`, which it may change.
+ */
+typedef bool (*pages_trap_fn)(struct pages *p, struct upcall_frame *frame) KEEPS_REGISTERS;
 
 /* Which page shall leave? Any address in it. An answer that names no resident page is corrected to
  * the next resident one in the order of addresses. */
@@ -50,11 +52,12 @@ struct pages {
 
     /* Kept here. */
     uint32_t resident, lent_count;
+    bool shared; /* pages may be PAGES_SHARED                                              */
     vaddr_t hand;
     struct frame_run reserve;     /* taken, and not used yet                                      */
     uint64_t ins, outs, copies;   /* pages read in, written out, copied on write                */
-    const volatile uint64_t *mmu; /* the MMU's table of the 2 MiB from `mmu_low` on, or NULL */
-    vaddr_t mmu_low;
+    const volatile uint64_t *mmu; /* the MMU's table of the 2 MiB around `mmu_low`               */
+    vaddr_t mmu_low;              /* PAGES_NO_TABLE: none yet                                    */
     struct pages *next;
     pfn_t lent[PAGES_LENT_MAX]; /* frames left to another environment                         */
 };
@@ -71,17 +74,13 @@ void pages_destroy(struct pages *p);
  * full; those before have changed. */
 enum err pages_protect(struct pages *p, vaddr_t va, uint32_t count, rights_t rights);
 
-/* The same for pages here and there, each with its own rights (`pfn` is not looked at). */
-enum err pages_protect_list(struct pages *p, const struct page_entry *entries, uint32_t count);
-
 /* Was the page at `va`, any address in the range, written to since it was bound? */
+bool pages_look_dirty(struct pages *p, vaddr_t va);
 static inline bool pages_is_dirty(struct pages *p, vaddr_t va)
 {
-    if (__builtin_expect((va ^ p->mmu_low) >> TABLE_BITS || !p->mmu, 0)) {
-        p->mmu = tables_at(va);
-        p->mmu_low = va;
-    }
-    return p->mmu && (p->mmu[TABLE_INDEX(va)] & CPU_PTE_DIRTY);
+    if (__builtin_expect((va ^ p->mmu_low) >> TABLE_BITS != 0, 0))
+        return pages_look_dirty(p, va);
+    return p->mmu[TABLE_INDEX(va)] & CPU_PTE_DIRTY;
 }
 
 /* Shows the range to an environment that has nothing there, copy-on-write: both keep what is there

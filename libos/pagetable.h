@@ -29,8 +29,18 @@ struct pagetable {
     struct page_record *records;
     uint32_t capacity, count;
     vaddr_t low;    /* linear: address of record 0   */
-    uint32_t shift; /* inverted: 64 - log2(capacity) */
+    uint32_t shift; /* inverted: 64 - log2(capacity); linear: 0 */
 };
+
+/* The records of `count` pages from `va` on, side by side, in use or not; NULL: they do not lie so,
+ * as in an inverted table. */
+static inline struct page_record *pagetable_adjacent(const struct pagetable *t, vaddr_t va,
+                                                     uint32_t count)
+{
+    uint64_t index = (va - t->low) >> PAGE_BITS;
+
+    return t->shift == 0 && index + count <= t->capacity ? &t->records[index] : NULL;
+}
 
 /* For the pages [low, low + pages). `records` holds as many, all zero; low is aligned, not 0. */
 void pagetable_linear(struct pagetable *t, struct page_record *records, vaddr_t low,

@@ -1,4 +1,4 @@
-/* One entry of page_bind, page_protect and page_unbind. */
+/* Entries of page_bind, page_protect and page_unbind, and runs of the calls named alike. */
 #pragma once
 
 #include "exo/abi/types.h"
@@ -26,6 +26,12 @@ struct page_entry {
                         else ignored                                             */
 };
 _Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");
+
+/* A run: up to BATCH_MAX pages side by side, from `va` on; and the frames side by side that they
+ * shall show, from `pfn` on, with `rights` as in a page_entry. */
+#define PAGE_RUN(va, count)     ((word_t)(va) | (count))
+#define PAGE_RUN_COUNT(run)     ((uint32_t)((run) & (PAGE_SIZE - 1)))
+#define RUN_FRAMES(pfn, rights) ((word_t)(rights) << 32 | (pfn))
 
 /* One entry of page_note. */
 struct page_note {

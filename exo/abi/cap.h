@@ -18,7 +18,8 @@
 typedef uint32_t node_t; /* physical address of a struct node, divided by sizeof(struct node) */
 
 struct node {
-    node_t parent; /* 0: a root, made at boot; or the node is not in use                       */
+    node_t parent; /* 0: a root, made at boot; or the node is not in use, and `next` and `prev`
+                      mean nothing                                                             */
     node_t child;  /* the child made last; 0: none                                             */
     node_t next;   /* the sibling made before; 0: the first one made                           */
     node_t prev;   /* the sibling made after; 0: this is parent->child                         */

@@ -21,15 +21,23 @@ static inline paddr_t arch_phys_of(const void *p);
 /* Index of `va` in a table of `level` (1 maps pages, 4 is the root). */
 static inline unsigned arch_mmu_index(vaddr_t va, unsigned level);
 
+/* Rights of a page, here and below, are a set of RIGHT_READ, RIGHT_WRITE and RIGHT_EXEC. */
+
 /* An entry that maps page `pa` for the user with `rights`, and keeps that it may have `most` (no
  * fewer). x86-64: readable always. */
 static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most);
 
-/* The entry `zero`, which maps page 0, for page `pa`. */
-static inline pte_t arch_pte_at(pte_t zero, paddr_t pa);
+/* The entry for the page `n` pages behind the one that `e` maps. */
+static inline pte_t arch_pte_behind(pte_t e, uint32_t n);
 
-/* Is the entry present, and may it have `rights`? */
-static inline bool arch_pte_may(pte_t e, rights_t rights);
+/* A bit of an entry that the CPU does not look at; bindings/page.h says what it means. */
+static inline pte_t arch_pte_plain(void);
+
+/* The bits that an entry has if it is present and plain and may have `rights`. */
+static inline pte_t arch_pte_need(rights_t rights);
+
+/* Sets bits of an entry, then clears others; what the CPU notes of its use meanwhile stays. */
+static inline void arch_pte_change(pte_t *e, pte_t set, pte_t clear);
 
 /* The entry with other rights, or keeping another `most`; what the CPU noted of its use stays. */
 static inline pte_t arch_pte_protect(pte_t e, rights_t rights);

@@ -170,7 +170,7 @@ static void flush_here(void *argument)
         arch_tlb_page(f->va);
 }
 
-void cpu_tlb_flush(struct env *e, vaddr_t va)
+__attribute__((noinline)) void cpu_tlb_flush_slow(struct env *e, vaddr_t va)
 {
     struct flush f = {e, va};
 

@@ -7,14 +7,15 @@
 #include "exo/abi/cap.h"
 #include "exo/abi/kinfo.h"
 #include "exo/arch/cpu.h"
+#include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/list.h"
+#include "exo/env/env.h"
 
 #define PRIORITIES    256u
 #define MAILBOX_SLOTS 32u
 
 struct thread;
-struct env;
 
 struct mail {
     void (*run)(void *);
@@ -98,9 +99,23 @@ static inline void forest_unlock(void)
 }
 
 /* Invalidates translations of `e`, and what others may have through tables that it lends, on every
- * CPU: one page, or all when `va` is TLB_ALL. */
+ * CPU: one page, or all when `va` is TLB_ALL. In line when that is nobody but the only CPU. */
 #define TLB_ALL (~(vaddr_t)0)
-void cpu_tlb_flush(struct env *e, vaddr_t va);
+void cpu_tlb_flush_slow(struct env *e, vaddr_t va);
+static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
+{
+    struct cpu *c = cpu_this();
+
+    if (cpu_count > 1 || e->lends) {
+        cpu_tlb_flush_slow(e, va);
+    } else if (c->space == e) {
+        c->info->tlb_flushes++;
+        if (va == TLB_ALL)
+            arch_tlb_all();
+        else
+            arch_tlb_page(va);
+    }
+}
 
 /* Takes `e`'s page tables off every CPU that has them loaded. */
 void cpu_space_drop(struct env *e);

@@ -7,6 +7,7 @@
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
+#include "exo/mem/space.h"
 
 struct env_info *env_table;
 struct env *env_by_number[ENV_MAX];
@@ -28,7 +29,8 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
     e->frame = frame;
     e->root = frame + 2;
     e->captable_count = 1;
-    e->captables[0] = frame + 1;
+    e->leaf_number = LEAF_NONE;
+    e->captables[0] = frame_memory(frame + 1);
     list_init(&e->threads);
     e->info = &env_table[number];
     sequence_begin(&e->info->sequence);
@@ -42,6 +44,21 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
     env_by_number[number] = e;
     frame_owner_new(number);
     return e;
+}
+
+pte_t *env_leaf(const struct env *e, vaddr_t va)
+{
+    if (env_leaf_is(e, va))
+        return env_leaf_entry(e, va);
+    return va < USER_TOP ? space_leaf(e->root, va) : NULL;
+}
+
+void env_leaf_found(struct env *e, vaddr_t va, pte_t *at)
+{
+    if (va / LEAF_BYTES == USER_TOP / LEAF_BYTES) /* not all of it is the user's */
+        return;
+    e->leaf_number = va / LEAF_BYTES;
+    e->leaf = at - arch_mmu_index(va, 1);
 }
 
 void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address)

@@ -2,6 +2,9 @@
  * An environment: the unit of protection. Its first frame holds this structure, the next its first
  * capability table, the next three its root page table with nodes.
  *
+ * Invariant: E1 `leaf` is what a walk of the page tables finds for the addresses of `leaf_number`,
+ * which are all the user's; or the number is LEAF_NONE.
+ *
  * Locking: the forest lock; `threads` is also read by nobody else.
  */
 #pragma once
@@ -9,6 +12,7 @@
 #include "exo/abi/cap.h"
 #include "exo/abi/kinfo.h"
 #include "exo/abi/revoke.h"
+#include "exo/arch/mmu.h"
 #include "exo/base/list.h"
 
 /* What an environment is asked to give up (bindings/bind_revoke.c), and what never. */
@@ -37,14 +41,16 @@ struct env {
     pfn_t frame;     /* of this structure                                            */
     pfn_t root;      /* frame of the top page table                                  */
     uint32_t captable_count;
-    pfn_t captables[CAPTABLE_FRAMES];
+    struct cap *captables[CAPTABLE_FRAMES]; /* NULL: none                                   */
     struct list threads;   /* of struct thread, by env_link                                */
     uint64_t watch_bits;   /* raised at its end                                            */
     struct env_info *info; /* its public record                                            */
     struct revoke_ask ask;
+    uint64_t leaf_number; /* of the level-1 table found last: its addresses / LEAF_BYTES  */
+    pte_t *leaf;          /* that table                                                   */
     uint32_t lends;   /* entries of any space that lead to tables of this one as shares        */
     uint32_t borrows; /* entries of this space that lead to tables as shares                   */
-    uint8_t pad[568];
+    uint8_t pad[296];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");
@@ -57,6 +63,32 @@ extern struct env *env_by_number[ENV_MAX];
 /* Takes a free number for an env whose structure lies in `frame` (zeroed) and fills it. Pre: a
  * number is free (env_number_free). */
 struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent);
+
+#define LEAF_BYTES ((vaddr_t)1 << 21) /* what a table of level 1 serves */
+#define LEAF_NONE  (~(uint64_t)0)     /* no table has this number       */
+
+/* Is the level-1 table of `va` the one found last? Then this is the entry in it. */
+static inline bool env_leaf_is(const struct env *e, vaddr_t va)
+{
+    return va / LEAF_BYTES == e->leaf_number;
+}
+
+static inline pte_t *env_leaf_entry(const struct env *e, vaddr_t va)
+{
+    return e->leaf + arch_mmu_index(va, 1);
+}
+
+/* The entry of level 1 for `va`, or NULL when it has no table. */
+pte_t *env_leaf(const struct env *e, vaddr_t va);
+
+/* What env_leaf found for `va`; it is remembered. */
+void env_leaf_found(struct env *e, vaddr_t va, pte_t *at);
+
+/* A table of `e` goes, of any level. */
+static inline void env_leaf_forget(struct env *e)
+{
+    e->leaf_number = LEAF_NONE;
+}
 
 /* A free number, or 0. */
 uint16_t env_number_free(void);

@@ -33,6 +33,13 @@ extern uint32_t *frame_sequence;
 /* The record of frame `n`. Pre: n < frame_count(). */
 struct frame_info *frame_of(pfn_t n);
 
+/* The record of the frame that begins at `pa`, without the division and multiplication. */
+static inline struct frame_info *frame_at(paddr_t pa)
+{
+    return (struct frame_info *)(void *)((char *)frame_table +
+                                         pa / (PAGE_SIZE / sizeof(struct frame_info)));
+}
+
 /* What lies in frame `n`, for the kernel. */
 void *frame_memory(pfn_t n);
 

@@ -4,6 +4,8 @@
  *   D3  each node of a tree is in use, and its neighbours name it
  *   P1  an entry of a table is present exactly when its node has a parent
  *   P2  frame_info.bindings counts the entries that show the frame
+ *   P3  a plain page is a child of a capability of frames, and has no child
+ *   E1  the table that an env found last is what a walk finds
  *   H1 to H3  shares of tables (bindings/share.h)
  *   W1  a capability names an object of its kind, and only an object's first one is its origin
  *   W2  an env's public record counts its frames and threads
@@ -83,6 +85,14 @@ static const char *check_captable(pfn_t n)
     return broken;
 }
 
+static bool is_plain(const struct node *n)
+{
+    const struct node *parent = node_at(n->parent);
+
+    return !n->child && frame_of(frame_number(parent))->type == FRAME_CAPTABLE &&
+           ((const struct cap *)(const void *)parent)->kind == CAP_FRAMES;
+}
+
 /* A binding through an entry of `level`. */
 static const char *check_shown(pfn_t to, unsigned level)
 {
@@ -130,6 +140,8 @@ static const char *check_table(pfn_t n)
                                                              : check_upper(&entries[i], n, level);
         if (!broken)
             broken = check_node(node);
+        if (!broken && level == 1 && (entries[i] & arch_pte_plain()) && !is_plain(node))
+            broken = "P3: a plain page is derived from another, or another from it";
     }
     return broken;
 }
@@ -144,6 +156,10 @@ static const char *check_env(const struct env *e)
         return "W2: an env's record miscounts";
     if (e->lends != lent[e->number] || e->borrows != borrowed[e->number])
         return "H3: an env miscounts shares";
+    if (e->leaf_number != LEAF_NONE &&
+        (e->leaf != space_entry(e->root, e->leaf_number * LEAF_BYTES, 1) ||
+         e->leaf_number >= USER_TOP / LEAF_BYTES))
+        return "E1: the table found last is not the one that a walk finds";
     if (e->info->sequence % 2 != 0)
         return "W2: an env's record is being written";
     if (e->info->frame != e->frame || e->info->root != e->root)

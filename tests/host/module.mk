@@ -15,5 +15,5 @@ HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ip
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := console disk dispatch env_thread events fast fault forest frame info ipc irq map note \
-                notify page page_large pct random revoke sched share slice smp upcall
+                notify page page_large page_run pct random revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)

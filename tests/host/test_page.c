@@ -382,7 +382,7 @@ static void only_tables_are_shown_to_inspectors_and_read_only(void **state)
     }
     bind_page(p.env, p.env, table, FREE_VA, RIGHT_READ);
     bind_page(p.env, p.env, table + 1, FREE_VA + PAGE_SIZE, RIGHT_READ);
-    bind_page(p.env, p.env, p.e->captables[0], FREE_VA + 2 * PAGE_SIZE, RIGHT_READ);
+    bind_page(p.env, p.env, frame_number(p.e->captables[0]), FREE_VA + 2 * PAGE_SIZE, RIGHT_READ);
     bind_page(p.env, SLOT_INSPECT, q.e->root, FREE_VA + 3 * PAGE_SIZE, RIGHT_READ);
     bind_page(p.env, SLOT_INSPECT, slices, FREE_VA + 4 * PAGE_SIZE, RIGHT_READ);
     const pte_t *own = space_user(p.e->root, FREE_VA + arch_mmu_index(FREE_VA, 1) * 8, RIGHT_READ);

@@ -89,13 +89,21 @@ static uint32_t write_entries(const struct thread *t, slot_t frames)
     return count;
 }
 
+/* What a run may show by the capability in `slot`. */
+static word_t any_frames(const struct thread *t, slot_t slot)
+{
+    const struct cap *c = cap_slot(t->env, slot);
+
+    return RUN_FRAMES(c && c->count ? c->base + rnd(c->count) : rnd(2048), any_rights() & RWX);
+}
+
 static void call_memory(struct thread *t)
 {
     slot_t region = slot_of(t, CAP_REGION), env = slot_of(t, CAP_ENV);
     slot_t frames = slot_of(t, rarely(4) ? CAP_ENV : CAP_FRAMES);
     uint32_t count = write_entries(t, frames);
 
-    switch (rnd(8)) {
+    switch (rnd(11)) {
     case 0:
         CALL(t, frames_alloc, region, any_base(), 1 + rnd(4), empty_slot(t));
         break;
@@ -110,6 +118,16 @@ static void call_memory(struct thread *t)
         break;
     case 4:
         CALL(t, page_unbind, env, PARTY_MEMORY, count);
+        break;
+    case 5:
+        CALL(t, page_protect_run, env, PAGE_RUN(any_page(), rnd(PAGES)), any_rights() & RWX);
+        break;
+    case 6:
+        CALL(t, page_unbind_run, env, PAGE_RUN(any_page(), rnd(PAGES)));
+        break;
+    case 7:
+        CALL(t, page_bind_run, env, frames, PAGE_RUN(any_page(), rnd(PAGES)),
+             any_frames(t, frames));
         break;
     default:
         CALL(t, page_bind, env, frames, PARTY_MEMORY, count);

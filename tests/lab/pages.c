@@ -12,7 +12,7 @@ static struct lab_series series;
 static struct pages {
     slot_t slot;
     pfn_t first;
-    struct page_entry entries[BATCH_MAX];
+    struct page_entry entries[BATCH_MAX] __attribute__((aligned(PAGE_SIZE)));
 } pages;
 
 static void set_rights(rights_t rights)
@@ -24,19 +24,20 @@ static void set_rights(rights_t rights)
 static void bind_one(void *argument, uint32_t round)
 {
     (void)argument;
-    exo_page_bind(SLOT_ENV, pages.slot, (vaddr_t)&pages.entries[round], 1);
+    exo_page_bind_run(SLOT_ENV, pages.slot, PAGE_RUN(WINDOW + round * PAGE_SIZE, 1),
+                      RUN_FRAMES(pages.first + round, RIGHT_READ | RIGHT_WRITE));
 }
 
 static void protect_one(void *argument, uint32_t round)
 {
     (void)argument;
-    exo_page_protect(SLOT_ENV, (vaddr_t)&pages.entries[round], 1);
+    exo_page_protect_run(SLOT_ENV, PAGE_RUN(WINDOW + round * PAGE_SIZE, 1), RIGHT_READ);
 }
 
 static void unbind_one(void *argument, uint32_t round)
 {
     (void)argument;
-    exo_page_unbind(SLOT_ENV, (vaddr_t)&pages.entries[round], 1);
+    exo_page_unbind_run(SLOT_ENV, PAGE_RUN(WINDOW + round * PAGE_SIZE, 1));
 }
 
 static void bind_all(void *argument, uint32_t round)
@@ -55,6 +56,26 @@ static void unbind_all(void *argument, uint32_t round)
 {
     (void)argument, (void)round;
     exo_page_unbind(SLOT_ENV, (vaddr_t)pages.entries, BATCH_MAX);
+}
+
+static void bind_run(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    exo_page_bind_run(SLOT_ENV, pages.slot, PAGE_RUN(WINDOW, BATCH_MAX),
+                      RUN_FRAMES(pages.first, RIGHT_READ | RIGHT_WRITE));
+}
+
+static void protect_run(void *argument, uint32_t round)
+{
+    (void)argument;
+    exo_page_protect_run(SLOT_ENV, PAGE_RUN(WINDOW, BATCH_MAX),
+                         round & 1 ? RIGHT_READ : RIGHT_READ | RIGHT_WRITE);
+}
+
+static void unbind_run(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    exo_page_unbind_run(SLOT_ENV, PAGE_RUN(WINDOW, BATCH_MAX));
 }
 
 /* Rights that differ from those of the round before. */
@@ -77,11 +98,9 @@ static void expect(const char *key, uint32_t count)
 
 static void single(uint64_t empty)
 {
-    set_rights(RIGHT_READ | RIGHT_WRITE);
     lab_measure(&series, NULL, bind_one, NULL);
     expect("bind.one", LAB_WARM + LAB_ROUNDS);
     lab_report("bind.one", &series, empty, 1, 1);
-    set_rights(RIGHT_READ);
     lab_measure(&series, NULL, protect_one, NULL);
     lab_report("protect.one", &series, empty, 1, 1);
     lab_measure(&series, NULL, unbind_one, NULL);
@@ -102,6 +121,18 @@ static void batches(uint64_t empty)
     lab_report("unbind.batch512", &series, empty, BATCH_MAX, BATCH_MAX);
 }
 
+static void runs(uint64_t empty)
+{
+    lab_measure(&series, unbind_run, bind_run, NULL);
+    expect("bind.run512", BATCH_MAX);
+    lab_report("bind.run512", &series, empty, BATCH_MAX, BATCH_MAX);
+    lab_measure(&series, NULL, protect_run, NULL);
+    lab_report("protect.run512", &series, empty, BATCH_MAX, BATCH_MAX);
+    lab_measure(&series, bind_run, unbind_run, NULL);
+    expect("unbind.run512", 0);
+    lab_report("unbind.run512", &series, empty, BATCH_MAX, BATCH_MAX);
+}
+
 void lab_pages(void)
 {
     uint64_t empty = lab_empty();
@@ -113,5 +144,6 @@ void lab_pages(void)
         lab_fail("bind", e);
     single(empty);
     batches(empty);
+    runs(empty);
     region_give_frames(pages.slot, pages.first, BATCH_MAX);
 }

@@ -23,9 +23,11 @@ static struct pages range_of[2];
 static struct pages *range;
 static volatile bool dirty;
 
+static vaddr_t pages_by[LAB_WARM + LAB_ROUNDS + MANY]; /* the page for each round */
+
 static vaddr_t page(uint32_t i)
 {
-    return range->low + (i * STRIDE % MANY) * PAGE_SIZE;
+    return pages_by[i];
 }
 
 CPU_INLINE void touch(vaddr_t va)
@@ -33,26 +35,25 @@ CPU_INLINE void touch(vaddr_t va)
     __asm__ volatile("movb $1, (%0)" : : "S"(va) : "memory");
 }
 
-static bool step_over(struct pages *p, struct upcall_frame *frame)
+static KEEPS_REGISTERS bool step_over(struct pages *p, struct upcall_frame *frame)
 {
     (void)p;
     frame->ip += STORE;
     return true;
 }
 
-static bool unprotect(struct pages *p, struct upcall_frame *frame)
+static KEEPS_REGISTERS bool unprotect(struct pages *p, struct upcall_frame *frame)
 {
     return pages_protect(p, frame->address & ~(PAGE_SIZE - 1), 1, RW) == ERR_OK;
 }
 
-/* Another page, which argument points to, is protected instead of this one, in the same call. */
-static bool exchange(struct pages *p, struct upcall_frame *frame)
+/* Another page, which argument points to, is protected instead of this one. */
+static KEEPS_REGISTERS bool exchange(struct pages *p, struct upcall_frame *frame)
 {
     const vaddr_t *other = p->argument;
-    struct page_entry entries[] = {{frame->address & ~(PAGE_SIZE - 1), 0, RW},
-                                   {*other, 0, RIGHT_READ}};
 
-    return pages_protect_list(p, entries, 2) == ERR_OK;
+    return pages_protect(p, *other, 1, RIGHT_READ) == ERR_OK &&
+           pages_protect(p, frame->address & ~(PAGE_SIZE - 1), 1, RW) == ERR_OK;
 }
 
 static void query(void *argument, uint32_t round)
@@ -119,6 +120,8 @@ static void begin(bool inverted)
     enum err e = pages_init(range);
     if (e)
         lab_fail("vm", e);
+    for (uint32_t i = 0; i < sizeof pages_by / sizeof pages_by[0]; i++)
+        pages_by[i] = range->low + (i * STRIDE % MANY) * PAGE_SIZE;
     for (uint32_t i = 0; i < MANY; i++)
         touch(range->low + i * PAGE_SIZE);
 }

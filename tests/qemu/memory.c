@@ -275,6 +275,33 @@ static void batches(slot_t frames, pfn_t first)
     tap_ok(probe_read(VA) && probe_read(VA + PAGE_SIZE), "and those are gone");
 }
 
+/* The same frames as one run, over all of the MMU's ways to refuse. */
+static void runs(slot_t frames, pfn_t first)
+{
+    const vaddr_t run = PAGE_RUN(VA + 32 * PAGE_SIZE, 8);
+    volatile uint64_t *word = (volatile uint64_t *)(VA + 32 * PAGE_SIZE);
+    const uint32_t last = 7 * PAGE_SIZE / sizeof *word;
+    word_t done = 0;
+
+    tap_is(exo_page_bind_run(SLOT_ENV, frames, run,
+                             RUN_FRAMES(first, RIGHT_READ | RIGHTS_LATER(RIGHT_WRITE))),
+           ERR_OK, "bind a run");
+    tap_ok(probe_write((vaddr_t)&word[last]), "for reading only");
+    tap_is(exo_page_protect_run_get(SLOT_ENV, run, RIGHT_READ | RIGHT_WRITE, &done), ERR_OK,
+           "let it be written");
+    tap_is((long)done, 8, "all of it");
+    word[0] = 17;
+    word[last] = 18;
+    tap_is(exo_page_protect_run(SLOT_ENV, run, RIGHT_READ), ERR_OK, "protect it again");
+    tap_ok(probe_write((vaddr_t)&word[0]) && probe_write((vaddr_t)&word[last]),
+           "no stale translation lets it be written");
+    tap_ok(word[0] == 17 && word[last] == 18, "what was written is there");
+    tap_is(exo_page_unbind_run_get(SLOT_ENV, run, &done), ERR_OK, "unbind it");
+    tap_is((long)done, 8, "all of it");
+    tap_ok(probe_read((vaddr_t)&word[0]) && probe_read((vaddr_t)&word[last]),
+           "and no stale translation shows it");
+}
+
 /* Pre: `table` is the level-1 table of VA. */
 static void tables_in_place(slot_t frames, pfn_t first, pfn_t table)
 {
@@ -433,6 +460,7 @@ int main(void)
     rights(frames, first);
     rebinding(frames, first);
     batches(frames, first);
+    runs(frames, first);
     tables_in_place(frames, first, table);
     inspecting();
     zeroing();

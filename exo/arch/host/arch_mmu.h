@@ -17,6 +17,7 @@
 #define PTE_ADDRESS  ((pte_t)0x000ffffffffff000)
 #define PTE_MOST_BIT 52u /* rights that it may have, above the address */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
+#define PTE_PLAIN    ((pte_t)1 << 55)
 
 static inline void *arch_phys(paddr_t pa)
 {
@@ -41,8 +42,7 @@ static inline pte_t arch_pte_protect(pte_t e, rights_t rights)
 
 static inline pte_t arch_pte_limit(pte_t e, rights_t most)
 {
-    return (e & ~PTE_MOST) | (pte_t)(most & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC))
-                                 << PTE_MOST_BIT;
+    return (e & ~PTE_MOST) | (pte_t)most << PTE_MOST_BIT;
 }
 
 static inline rights_t arch_pte_most(pte_t e)
@@ -55,16 +55,25 @@ static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most)
     return arch_pte_limit(arch_pte_protect(pa | PTE_PRESENT, rights), most);
 }
 
-static inline pte_t arch_pte_at(pte_t zero, paddr_t pa)
+static inline pte_t arch_pte_behind(pte_t e, uint32_t n)
 {
-    return zero | pa;
+    return e + n * PAGE_SIZE;
 }
 
-static inline bool arch_pte_may(pte_t e, rights_t rights)
+static inline pte_t arch_pte_plain(void)
 {
-    pte_t need = PTE_PRESENT | (pte_t)rights << PTE_MOST_BIT;
+    return PTE_PLAIN;
+}
 
-    return (e & need) == need;
+static inline pte_t arch_pte_need(rights_t rights)
+{
+    return PTE_PRESENT | PTE_PLAIN | (pte_t)rights << PTE_MOST_BIT;
+}
+
+static inline void arch_pte_change(pte_t *e, pte_t set, pte_t clear)
+{
+    __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
+    __atomic_and_fetch(e, ~clear, __ATOMIC_RELAXED);
 }
 
 static inline pte_t arch_pte_large(pte_t e)

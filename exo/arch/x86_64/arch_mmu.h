@@ -17,6 +17,7 @@
 #define PTE_FREE     ((pte_t)PAGE_NOTE_BITS)
 #define PTE_MOST_BIT 52u /* of those that the CPU ignores */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
+#define PTE_PLAIN    ((pte_t)1 << 55)
 #define PTE_NX       ((pte_t)1 << 63)
 #define PTE_ADDRESS  0x000ffffffffff000u
 
@@ -37,16 +38,23 @@ static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
     return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);
 }
 
+/* The bits for rights that are a set of RIGHT_READ, RIGHT_WRITE and RIGHT_EXEC: one load. */
+static inline pte_t arch_pte_of(rights_t rights)
+{
+    static const pte_t bits[] = {PTE_NX, PTE_NX, PTE_WRITE | PTE_NX, PTE_WRITE | PTE_NX,
+                                 0,      0,      PTE_WRITE,          PTE_WRITE};
+
+    return bits[rights];
+}
+
 static inline pte_t arch_pte_protect(pte_t e, rights_t rights)
 {
-    return (e & ~(PTE_WRITE | PTE_NX)) | (rights & RIGHT_WRITE ? PTE_WRITE : 0) |
-           (rights & RIGHT_EXEC ? 0 : PTE_NX);
+    return (e & ~(PTE_WRITE | PTE_NX)) | arch_pte_of(rights);
 }
 
 static inline pte_t arch_pte_limit(pte_t e, rights_t most)
 {
-    return (e & ~PTE_MOST) | (pte_t)(most & (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC))
-                                 << PTE_MOST_BIT;
+    return (e & ~PTE_MOST) | (pte_t)most << PTE_MOST_BIT;
 }
 
 static inline rights_t arch_pte_most(pte_t e)
@@ -56,19 +64,28 @@ static inline rights_t arch_pte_most(pte_t e)
 
 static inline pte_t arch_pte_page(paddr_t pa, rights_t rights, rights_t most)
 {
-    return arch_pte_limit(arch_pte_protect(pa | PTE_PRESENT | PTE_USER, rights), most);
+    return pa | PTE_PRESENT | PTE_USER | arch_pte_of(rights) | (pte_t)most << PTE_MOST_BIT;
 }
 
-static inline pte_t arch_pte_at(pte_t zero, paddr_t pa)
+static inline pte_t arch_pte_behind(pte_t e, uint32_t n)
 {
-    return zero | pa;
+    return e + n * PAGE_SIZE;
 }
 
-static inline bool arch_pte_may(pte_t e, rights_t rights)
+static inline pte_t arch_pte_plain(void)
 {
-    pte_t need = PTE_PRESENT | (pte_t)rights << PTE_MOST_BIT;
+    return PTE_PLAIN;
+}
 
-    return (e & need) == need;
+static inline pte_t arch_pte_need(rights_t rights)
+{
+    return PTE_PRESENT | PTE_PLAIN | (pte_t)rights << PTE_MOST_BIT;
+}
+
+static inline void arch_pte_change(pte_t *e, pte_t set, pte_t clear)
+{
+    __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
+    __atomic_and_fetch(e, ~clear, __ATOMIC_RELAXED);
 }
 
 static inline pte_t arch_pte_large(pte_t e)

@@ -3,6 +3,25 @@
 
 #define CPU_INLINE static inline __attribute__((always_inline))
 
+/* Of a function, or a type of functions: it keeps all registers but that of its result, and so
+ * saves those that it uses. For files that include libos/start/integer.h. */
+#define KEEPS_REGISTERS __attribute__((no_caller_saved_registers))
+
+/* Calls a function of that kind through a pointer: around any other call by pointer the compiler
+ * saves all registers. It may keep data in 128 bytes below the stack pointer. */
+CPU_INLINE bool cpu_call_keeping(bool (*function)(void *, void *), void *first, void *second)
+{
+    uint64_t result;
+
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+                     "call *%[f]\n\t"
+                     "lea 128(%%rsp), %%rsp"
+                     : "=a"(result)
+                     : [f] "r"(function), "D"(first), "S"(second)
+                     : "memory", "cc");
+    return (uint8_t)result;
+}
+
 /* In the order in which upcall.S pushes, last first. */
 struct libos_regs {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;

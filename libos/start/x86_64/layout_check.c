@@ -5,7 +5,7 @@
 #include "libos/call.h"
 #include "libos/exit.h"
 
-_Static_assert(GS_EXO == UTCB_EXO - UTCB_GS, "%gs:0 reads UTCB_GS");
+_Static_assert(GS_EXO == UTCB_EXO - UTCB_GS && MR_GS == UTCB_MR - UTCB_GS, "%gs:0 reads UTCB_GS");
 _Static_assert(GS_MASK == GS_EXO + offsetof(struct utcb_exo, mask), "mask");
 _Static_assert(GS_PENDING == GS_EXO + offsetof(struct utcb_exo, pending) && EVENTS == UPCALL_EVENTS,
                "pending");

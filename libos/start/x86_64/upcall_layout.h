@@ -4,6 +4,7 @@
 
 #define UTCB_RETURN 0xf00 /* offset in the page; behind the kernel's part, before EXIT_OFFSET */
 
+#define MR_GS       0x10  /* UTCB_MR - UTCB_GS: %gs:0 reads the address of MR0 */
 #define GS_EXO      0x210 /* UTCB_EXO - UTCB_GS */
 #define GS_MASK     (GS_EXO + 0)
 #define GS_PENDING  (GS_EXO + 8)
