@@ -103,7 +103,6 @@ static void a_waiter_of_higher_priority_runs_at_once(void **state)
 static void a_waiter_that_is_not_to_run_next_waits_its_turn(void **state)
 {
     (void)state;
-    struct thread *mate = party_thread(&q, 60, 1);
     uint8_t boss = set_boss(1);
 
     wait_with(p.t->priority, FOREVER);
@@ -111,6 +110,7 @@ static void a_waiter_that_is_not_to_run_next_waits_its_turn(void **state)
     OK(CALL(p.t, notify, IN_PARTY, 2)); /* no more urgent than the caller */
     assert_int_equal(q.t->state, THREAD_READY);
     assert_ptr_not_equal(cpu_this()->current, q.t);
+    struct thread *mate = party_thread(&q, 60, 1);
     wait_with(200, FOREVER);
     world_run(mate);
     mate->priority = 220; /* it runs, and is then queued as the most urgent */
