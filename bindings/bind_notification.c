@@ -91,7 +91,6 @@ static bool raise_and_switch(struct thread *caller, struct notification *n, uint
     n->raised &= ~got;
     list_remove(&t->queue);
     sched_clear_deadline(t);
-    t->awaited = NULL;
     thread_reply(t, ERR_OK, got);
     thread_reply(caller, ERR_OK, 0);
     sched_preempt(c, t);
@@ -147,7 +146,6 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
         return ERR_INTERRUPTED;
     }
     sched_block(caller, THREAD_IN_NOTIFY);
-    caller->awaited = n;
     caller->awaited_bits = a->bits;
     list_insert(&n->waiters, &caller->queue);
     if (a->deadline != FOREVER)

@@ -142,11 +142,10 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t->state != THREAD_STOPPED || (t->cpu != a->number && has_slice(t)))
+    if (t->state == THREAD_DEAD || (t->cpu != a->number && has_slice(t)))
         return ERR_BAD_STATE;
-    thread_move(t, a->number);
-    t->priority = (uint8_t)a->priority;
-    return ERR_OK;
+    int moved = thread_move(t, a->number, (uint8_t)a->priority, t == caller);
+    return moved == ERR_OK && t == caller ? CALL_NO_REPLY : moved;
 }
 
 static void slice_give(struct cpu *c, uint32_t position, struct cap *cpu, struct thread *t)

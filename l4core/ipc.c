@@ -113,12 +113,15 @@ static struct thread *find_sender(const struct thread *t)
     return NULL;
 }
 
+static bool is_open(word_t from)
+{
+    return from == L4_ANY || from == L4_ANY_LOCAL;
+}
+
 /* May the partner that `t` waits for have gone while `t` was queued to send? */
 static bool partner_is_gone(const struct thread *t)
 {
-    bool open = t->ipc_from == L4_ANY || t->ipc_from == L4_ANY_LOCAL;
-
-    return t->state == THREAD_IPC_SEND && !open && !ipc_find(t, t->ipc_from);
+    return t->state == THREAD_IPC_SEND && !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
 }
 
 /* One step of the receive phase of `t`. Returns the thread whose send phase that ended, and which
@@ -194,7 +197,7 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
     t->ipc_from = from;
     t->ipc_timeouts = timeouts;
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
-    bool open = from == L4_NIL || from == L4_ANY || from == L4_ANY_LOCAL;
+    bool open = from == L4_NIL || is_open(from);
 
     if (to != L4_NIL && !p)
         fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
@@ -268,16 +271,30 @@ static void fail_receivers(const struct thread *t)
     }
 }
 
+/* Whoever waits for `t` is told that it is not there. */
+static void fail_partners(struct thread *t)
+{
+    while (!list_is_empty(&t->senders))
+        fail(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_NO_PARTNER, IPC_SEND_PHASE);
+    fail_receivers(t);
+}
+
 void hook_thread_stopping(struct thread *t, bool dies)
 {
     list_remove(&t->send_link);
     t->ipc_fault = false;
     t->ipc_to = NULL;
-    if (!dies)
-        return;
-    while (!list_is_empty(&t->senders))
-        fail(LIST_ITEM(t->senders.next, struct thread, send_link), IPC_NO_PARTNER, IPC_SEND_PHASE);
-    fail_receivers(t);
+    if (dies)
+        fail_partners(t);
+}
+
+void hook_thread_moving(struct thread *t)
+{
+    fail_partners(t);
+    if (t->state == THREAD_IPC_SEND)
+        fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    else if (t->state == THREAD_IPC_RECEIVE && !is_open(t->ipc_from))
+        fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
 }
 
 const char *ipc_check(const struct thread *t)

@@ -75,7 +75,7 @@ enum err policy_collect(slot_t region, struct policy_client *clients, uint32_t c
     if (e)
         return e;
     for (uint32_t i = 0; i < count; i++)
-        clients[i].held = book_env(clients[i].env)->frames;
+        clients[i].held = book_env_read(clients[i].env).frames;
     policy_divide(clients, count, want);
     ask_all(region, clients, count, clock_deadline(patience_ns));
     while (look(region, clients, count) > 0)

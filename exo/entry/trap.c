@@ -21,7 +21,7 @@
 void trap_leave(word_t error)
 {
     if (error == CALL_AGAIN)
-        thread_regs(cpu_this()->current)->rip -= 2; /* of `syscall`; rax still names the call */
+        regs_call_again(thread_regs(cpu_this()->current));
     if (error == CALL_PREEMPTED)
         sched_leave_preempted();
     else

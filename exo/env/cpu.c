@@ -174,8 +174,12 @@ __attribute__((noinline)) void cpu_tlb_flush_slow(struct env *e, vaddr_t va)
 {
     struct flush f = {e, va};
 
+    /* The entry is changed before the spaces are looked at: a CPU that loads this space now either
+     * is seen here or sees the entry. */
+    if (cpu_count > 1)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count; i++)
-        if (is_concerned(e, cpu_number(i)->space))
+        if (is_concerned(e, __atomic_load_n(&cpu_number(i)->space, __ATOMIC_RELAXED)))
             cpu_call(i, flush_here, &f);
 }
 

@@ -66,6 +66,25 @@ void sched_block(struct thread *t, unsigned state)
     t->state = (uint8_t)state;
 }
 
+void sched_release(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+
+    if (c->ending == t)
+        slice_end_epilogue(c, arch_ticks(), false);
+    if (c->chosen == t)
+        c->chosen = NULL;
+    if (t->state == THREAD_READY)
+        queue_take(c, t);
+    t->state = THREAD_STOPPED;
+    if (c->current != t)
+        return;
+    arch_thread_switch(&t->arch, NULL);
+    c->current = NULL;
+    c->info->thread = 0;
+    c->choose = true;
+}
+
 void sched_handoff(struct thread *t)
 {
     struct cpu *c = cpu_this();
@@ -160,7 +179,6 @@ void sched_end_wait(struct thread *t, word_t error, word_t bits)
 {
     list_remove(&t->queue);
     sched_clear_deadline(t);
-    t->awaited = NULL;
     thread_reply(t, error, bits);
     sched_wake(t);
 }
@@ -350,6 +368,30 @@ static bool has_lost_thread(const struct cpu *c)
     return false;
 }
 
+static const char *check_times(const struct cpu *c)
+{
+    uint64_t last = 0;
+
+    for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, sleep_link);
+        if (t->cpu != c->number)
+            return "S5: a thread sleeps away from home";
+        if (t->deadline < last)
+            return "S3: sleepers are not sorted";
+        last = t->deadline;
+    }
+    last = 0;
+    for (struct list *l = c->timers.next; l != &c->timers; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, timer_link);
+        if (t->cpu != c->number)
+            return "S5: a timer is set away from home";
+        if (t->timer < last)
+            return "S3: timers are not sorted";
+        last = t->timer;
+    }
+    return NULL;
+}
+
 const char *sched_check(void)
 {
     struct cpu *c = cpu_this();
@@ -366,19 +408,7 @@ const char *sched_check(void)
         return "S4: a thread that is gone runs its epilogue";
     if (has_lost_thread(c))
         return "S1: a ready thread is not queued";
-    uint64_t last = 0;
-    for (struct list *l = c->sleepers.next; l != &c->sleepers; l = l->next) {
-        uint64_t deadline = LIST_ITEM(l, struct thread, sleep_link)->deadline;
-        if (deadline < last)
-            return "S3: sleepers are not sorted";
-        last = deadline;
-    }
-    last = 0;
-    for (struct list *l = c->timers.next; l != &c->timers; l = l->next) {
-        uint64_t timer = LIST_ITEM(l, struct thread, timer_link)->timer;
-        if (timer < last)
-            return "S3: timers are not sorted";
-        last = timer;
-    }
-    return NULL;
+    if (c->current && c->current->cpu != c->number)
+        return "S5: a thread runs away from home";
+    return check_times(c);
 }

@@ -7,6 +7,7 @@
  *   S2  bit p of ready_map says whether queue p has a thread
  *   S3  sleepers are sorted by deadline, and timers by time
  *   S4  whoever runs the epilogue of its slice exists
+ *   S5  the current thread, the sleepers and those with timers are at home here
  */
 #pragma once
 
@@ -74,6 +75,10 @@ static inline void sched_preempt(struct cpu *c, struct thread *t)
 }
 void sched_leave_preempted(void);
 
+/* Takes `t`, in any state, off the processor and out of the ready queues; it is stopped then, but
+ * its place among the waiters of a notification is kept. */
+void sched_release(struct thread *t);
+
 /* Puts the current thread behind its equals. */
 void sched_yield(void);
 
@@ -84,5 +89,5 @@ void sched_clear_deadline(struct thread *t);
 /* Before leaving to the user: makes the right thread current; waits when there is none. */
 void sched_leave(void);
 
-/* NULL when S1 to S4 hold on this CPU, else a sentence that begins with the broken one's name. */
+/* NULL when S1 to S5 hold on this CPU, else a sentence that begins with the broken one's name. */
 const char *sched_check(void);

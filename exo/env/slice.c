@@ -121,12 +121,13 @@ bool slice_end_epilogue(struct cpu *c, uint64_t now, bool overrun)
     charge(t, now - c->ending_from, overrun);
     if (t->overruns < OVERRUNS_MAX)
         return true;
-    print("env %u ended: thread %u ran over the end of its slices\n", t->env->number, t->number);
     uint32_t number = t->number;
     uint64_t id = t->global_id;
     forest_lock(); /* `t` may go while it is waited for */
-    if (thread_by_number(number) == t && t->global_id == id)
+    if (thread_by_number(number) == t && t->global_id == id) {
+        print("env %u ended: thread %u ran over the end of its slices\n", t->env->number, number);
         env_end(t->env, DEATH_OVERRUNS, thread_regs(t)->rip, 0);
+    }
     forest_unlock();
     return true;
 }

@@ -157,20 +157,6 @@ void thread_stop(struct thread *t)
     cpu_call(t->cpu, stop_here, t);
 }
 
-static void leave_here(void *argument)
-{
-    leave_all(argument, true);
-}
-
-void thread_move(struct thread *t, uint32_t cpu)
-{
-    ASSERT(t->state == THREAD_STOPPED && cpu < CPU_MAX);
-    if (cpu != t->cpu)
-        cpu_call(t->cpu, leave_here, t);
-    t->cpu = (uint16_t)cpu;
-    *thread_mr(t, TCR_PROCESSOR) = cpu;
-}
-
 static void kill_here(void *argument)
 {
     struct thread *t = argument;

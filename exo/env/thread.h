@@ -59,8 +59,7 @@ struct thread {
     uint32_t overruns; /* in a row                                                  */
     uint32_t forfeits; /* slices still to be lost                                   */
 
-    struct notification *awaited; /* THREAD_IN_NOTIFY                                       */
-    uint64_t awaited_bits;
+    uint64_t awaited_bits;  /* THREAD_IN_NOTIFY                                        */
     struct list bound_link; /* the notification bound to it, by `bound_bits`          */
     uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
@@ -139,8 +138,11 @@ void thread_reply(struct thread *t, word_t error, word_t result);
 void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
 
-/* Makes `cpu` the home of a stopped thread; its partners in IPC stay behind and are told. */
-void thread_move(struct thread *t, uint32_t cpu);
+/* Makes `cpu`, which runs, the home of `t`, which lives and has no slices elsewhere, and sets its
+ * priority; `by_itself`: by a call of `t`, whose registers are saved. Else nothing has changed:
+ * BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it waits for the forest
+ * lock to make a call. Under that lock. */
+int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */
 void thread_kill(struct thread *t);

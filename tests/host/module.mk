@@ -1,7 +1,7 @@
 # The kernel for the third "CPU", host: its C as a library that tests link. Free frames are poisoned
 # (kernel_poison.c), which wants the calls of the frame table.
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
-HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c sched.c slice.c thread.c upcall.c)
+HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c move.c sched.c slice.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c exo/arch/host/entry.c
 HOST_KERNEL += $(addprefix bindings/,cap.c disk_ring.c node.c page.c page_run.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c disk.c env.c graft.c irq.c notification.c page.c)
@@ -14,6 +14,6 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console disk dispatch env_thread events fast fault forest frame info ipc irq map note \
+KERNEL_TESTS := console disk dispatch env_thread events fast fault forest frame info ipc irq map move note \
                 notify page page_large page_run pct random revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)

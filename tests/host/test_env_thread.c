@@ -348,7 +348,6 @@ static void a_refused_place_or_slice_changes_nothing(void **state)
     REFUSED(ERR_BAD_CAP, b, thread_place, p.thread, p.thread, 0, 0);
     REFUSED(ERR_NO_RIGHT, b, thread_place, WEAK, SLOT_CPU, 0, 0);
     REFUSED(ERR_NO_RIGHT, b, thread_place, p.thread, 43, 0, 0);
-    REFUSED(ERR_BAD_STATE, b, thread_place, p.thread, SLOT_CPU, 0, 0);
     REFUSED(ERR_BAD_ARG, b, slice_bind, SLOT_CPU, 0, SLICE_COUNT, p.thread);
     REFUSED(ERR_BAD_ARG, b, slice_bind, SLOT_CPU, 1, 0, p.thread);
     REFUSED(ERR_BAD_CAP, b, slice_bind, p.env, 0, 0, p.thread);

@@ -95,7 +95,7 @@ static void a_waiter_of_higher_priority_runs_at_once(void **state)
     assert_woken(p.t, ERR_OK, 0);
     assert_int_equal(p.t->state, THREAD_READY);
     assert_int_equal(n->raised, 1);
-    assert_true(list_is_empty(&n->waiters) && !q.t->awaited && !q.t->timed);
+    assert_true(list_is_empty(&n->waiters) && !q.t->timed);
     assert_null(cpu_this()->chosen);
     set_boss(boss);
 }

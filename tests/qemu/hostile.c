@@ -88,7 +88,25 @@ static void privileged(void)
     ends(BLOB(interrupt), 0, PROTECTION, "int 0x80");
     ends(BLOB(timer_vector), 0, PROTECTION, "int with the timer's vector");
     ends(BLOB(double_fault_vector), 0, PROTECTION, "int with the double fault's vector");
+    ends(BLOB(read_counter), 0, PROTECTION, "reading a performance counter");
     ends(BLOB(undefined), 0, 6, "ud2");
+}
+
+static void read_counter(void *argument)
+{
+    (void)argument;
+    __asm__ volatile("rdpmc" : : "c"(0) : "eax", "edx");
+}
+
+/* The time is everybody's; counters of the CPU are nobody's, and who tries has his handler called.
+ */
+static void counters(void)
+{
+    uint64_t before = cpu_ticks();
+
+    tap_ok(cpu_ticks() > before, "the time-stamp counter can be read");
+    tap_ok(probe_run(read_counter, NULL) && guest_fault.vector == PROTECTION,
+           "a performance counter cannot: an upcall says so");
 }
 
 static void kernel_memory(void)
@@ -341,6 +359,7 @@ int main(int argc, char **argv)
     }
     unknown_numbers();
     privileged();
+    counters();
     kernel_memory();
     bad_stacks();
     bad_pointers();

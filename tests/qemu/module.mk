@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map smp
+GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -18,11 +18,15 @@ fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M
 
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += events_smp timers_smp
+GUEST_TESTS        += events_smp timers_smp move_smp cores_smp
 events_smp-sources := $(events-sources)
 events_smp-boot    := smp=2
 timers_smp-sources := $(timers-sources)
 timers_smp-boot    := smp=2
+move_smp-sources   := $(move-sources)
+move_smp-boot      := smp=2
+cores_smp-sources  := $(cores-sources)
+cores_smp-boot     := smp=2
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
@@ -55,3 +59,14 @@ share_smp-sources := $(share-sources)
 share_smp-boot    := smp=2
 large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 large-boot        := smp=2 mem=2560M
+
+# Book-keeping: whole records while another CPU writes them; and hidden, with programs that use libos much.
+GUEST_TESTS  += torn hide hide_smp hide_pages
+torn-sources := tests/qemu/torn.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+torn-boot    := smp=2
+hide-sources       := tests/qemu/hide.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+hide-boot          := append=hide=1
+hide_smp-sources   := $(hide-sources)
+hide_smp-boot      := smp=2 append=hide=1
+hide_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+hide_pages-boot    := disk=16M append=hide=1

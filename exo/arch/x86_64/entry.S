@@ -123,10 +123,17 @@ call_done:
         swapgs
         sysretq
 
+/* All of it: the caller may have left this CPU when the call returns. */
 call_saved:
         mov %gs:CPU_CURRENT, %rcx
         save_message %rcx
         save_kept %rcx
+        mov (%rsp), %rax
+        mov %rax, RFLAGS(%rcx)
+        mov 8(%rsp), %rax
+        mov %rax, RIP(%rcx)
+        mov %gs:CPU_USER_RSP, %rax
+        mov %rax, RSP(%rcx)
         jmp call_function
 
 call_locked:
