@@ -45,11 +45,11 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
     if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
         !is_ready(c, t, p, to))
         return decline(t, rdi, to, from, timeouts, tag);
+    t->ipc_from = from;
+    t->state = THREAD_IPC_RECEIVE;
     if (TAG_UNTYPED(tag) >= MR_IN_REGISTERS)
         arch_copy_words(p->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
                         t->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
                         TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
-    t->ipc_from = from;
-    t->state = THREAD_IPC_RECEIVE;
     return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }

@@ -71,10 +71,12 @@ word_t trap_fault_fast(void)
         return 0;
     struct trap_frame *f = arch_trap_frame(&c->arch);
     c->info->entries++;
-    upcall_begin(t, UPCALL_CLASS_FAULT,
-                 (struct upcall_cause){VECTOR_PAGE_FAULT, f->error, arch_fault_address()}, start,
-                 (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
-    return 1;
+    volatile struct upcall_frame *save =
+        upcall_begin(t, UPCALL_CLASS_FAULT, VECTOR_PAGE_FAULT, start,
+                     (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
+    save->error = f->error;
+    save->address = arch_fault_address();
+    return start.entry;
 }
 
 word_t trap_exception_fast(void)
@@ -89,9 +91,12 @@ word_t trap_exception_fast(void)
     if (t->events || !upcall_is_taken(t, UPCALL_EXCEPTION, UPCALL_CLASS_FAULT, &start))
         return 0;
     c->info->entries++;
-    upcall_begin(t, UPCALL_CLASS_FAULT, (struct upcall_cause){f->vector, f->error, 0}, start,
-                 (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
-    return 1;
+    volatile struct upcall_frame *save =
+        upcall_begin(t, UPCALL_CLASS_FAULT, f->vector, start,
+                     (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
+    save->error = f->error;
+    save->address = 0;
+    return start.entry;
 }
 
 word_t trap_reflect_fast(void)
@@ -104,9 +109,11 @@ word_t trap_reflect_fast(void)
         return 0;
     struct call_frame *f = arch_call_frame(&c->arch);
     c->info->entries++;
-    upcall_begin(t, UPCALL_CLASS_SYSCALL, (struct upcall_cause){f->rax, 0, 0}, start,
-                 (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp});
-    return 1;
+    volatile struct upcall_frame *save =
+        upcall_begin(t, UPCALL_CLASS_SYSCALL, f->rax, start,
+                     (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp});
+    save->error = save->address = 0;
+    return start.entry;
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */

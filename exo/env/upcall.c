@@ -23,8 +23,10 @@ bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t e
 
     if (!upcall_is_taken(t, u, class, &start))
         return false;
-    upcall_begin(t, class, (struct upcall_cause){vector, error, address}, start,
-                 (struct upcall_place){&r->rip, &r->rflags, &r->rsp});
+    volatile struct upcall_frame *save =
+        upcall_begin(t, class, vector, start, (struct upcall_place){&r->rip, &r->rflags, &r->rsp});
+    save->error = error;
+    save->address = address;
     return true;
 }
 

@@ -5,10 +5,7 @@
 #include "exo/arch/cpu.h"
 #include "exo/env/thread.h"
 
-/* What an upcall tells its handler, and where it begins. */
-struct upcall_cause {
-    uint64_t vector, error, address;
-};
+/* Where an upcall begins. */
 struct upcall_start {
     uint64_t entry, stack;
 };
@@ -35,9 +32,11 @@ static inline bool upcall_is_taken(const struct thread *t, enum upcall u, unsign
     return !(((const struct utcb_exo *)x)->mask & (uint64_t)1 << class);
 }
 
-/* The upcall begins: from what is at `place`, to there. */
-static inline void upcall_begin(const struct thread *t, unsigned class, struct upcall_cause cause,
-                                struct upcall_start start, struct upcall_place place)
+/* The upcall begins: from what is at `place`, to there. Returns what the handler finds, whose
+ * `error` and `address` are to be filled in. */
+static inline volatile struct upcall_frame *upcall_begin(const struct thread *t, unsigned class,
+                                                         uint64_t vector, struct upcall_start start,
+                                                         struct upcall_place place)
 {
     struct utcb_exo *x = (struct utcb_exo *)thread_exo(t);
     volatile struct upcall_frame *save = &x->save[class];
@@ -47,13 +46,13 @@ static inline void upcall_begin(const struct thread *t, unsigned class, struct u
     save->flags = *place.flags;
     save->sp = *place.sp;
     save->ss = SEGMENT_USER_DATA;
-    save->vector = cause.vector;
-    save->error = cause.error;
-    save->address = cause.address;
+    save->vector = vector;
+    __asm__("" : "+m"(x->mask)); /* one instruction reads and writes it */
     x->mask |= (uint64_t)1 << class;
     *place.ip = start.entry;
     *place.sp = start.stack;
     *place.flags = FLAGS_DEFAULT;
+    return save;
 }
 
 /* Continues `t`, which is about to leave to the user, at its entry for `u`. False, and nothing

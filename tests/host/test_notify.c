@@ -61,6 +61,66 @@ static void a_refused_call_changes_nothing(void **state)
     REFUSED(ERR_TIMEOUT, b, notify_wait, NOTE, 1, host.ticks);
 }
 
+/* The boss gets another priority; returns what it had. */
+static uint8_t set_boss(uint8_t priority)
+{
+    world_run(world.boss); /* then it is in no queue */
+    uint8_t before = world.boss->priority;
+    world.boss->priority = priority;
+    return before;
+}
+
+/* q waits, with a priority and a deadline. */
+static void wait_with(uint8_t priority, uint64_t deadline)
+{
+    if (q.t->state == THREAD_RUNNING)
+        world_run(p.t);
+    assert_int_equal(CALL(q.t, notify_wait, IN_PARTY, 6, deadline), BLOCKED);
+    q.t->priority = priority; /* it is in no queue */
+}
+
+static void a_waiter_of_higher_priority_runs_at_once(void **state)
+{
+    (void)state;
+    uint64_t entries;
+    uint8_t boss = set_boss(1);
+
+    wait_with(255, host.ticks + 1000000);
+    world_run(p.t);
+    entries = cpu_this()->info->entries;
+    OK(CALL(p.t, notify, IN_PARTY, 3));
+    assert_ptr_equal(cpu_this()->current, q.t);
+    assert_int_equal(cpu_this()->info->entries, entries + 1);
+    assert_woken(q.t, ERR_OK, 2);
+    assert_woken(p.t, ERR_OK, 0);
+    assert_int_equal(p.t->state, THREAD_READY);
+    assert_int_equal(n->raised, 1);
+    assert_true(list_is_empty(&n->waiters) && !q.t->timed);
+    assert_null(cpu_this()->chosen);
+    set_boss(boss);
+}
+
+static void a_waiter_that_is_not_to_run_next_waits_its_turn(void **state)
+{
+    (void)state;
+    uint8_t boss = set_boss(1);
+
+    wait_with(p.t->priority, FOREVER);
+    world_run(p.t);
+    OK(CALL(p.t, notify, IN_PARTY, 2)); /* no more urgent than the caller */
+    assert_int_equal(q.t->state, THREAD_READY);
+    assert_ptr_not_equal(cpu_this()->current, q.t);
+    struct thread *mate = party_thread(&q, 60, 1);
+    wait_with(200, FOREVER);
+    world_run(mate);
+    mate->priority = 220; /* it runs, and is then queued as the most urgent */
+    world_run(p.t);
+    OK(CALL(p.t, notify, IN_PARTY, 2));
+    assert_ptr_equal(cpu_this()->current, mate);
+    assert_int_equal(q.t->state, THREAD_READY);
+    set_boss(boss);
+}
+
 static void bits_raised_before_are_taken_at_once_and_only_those_asked_for(void **state)
 {
     (void)state;
@@ -217,6 +277,8 @@ static void a_waiter_on_another_cpu_is_woken_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_waiter_of_higher_priority_runs_at_once),
+        TEST(a_waiter_that_is_not_to_run_next_waits_its_turn),
         TEST(a_refused_call_changes_nothing),
         TEST(bits_raised_before_are_taken_at_once_and_only_those_asked_for),
         TEST(a_waiter_is_woken_by_its_bits_alone),

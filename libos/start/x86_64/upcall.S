@@ -157,10 +157,10 @@ event:
         .globl  libos_upcall_syscall
         .type   libos_upcall_syscall, @function
 libos_upcall_syscall:
-        lea     -FRAME_BYTES(%rsp), %rsp
+        .irp    word, 7, 6, 5, 4, 3, 2, 1, 0
+        pushq   %gs:(GS_SAVE + CLASS_SYSCALL * FRAME_BYTES + \word * 8)
+        .endr
         push_registers
-        copy_frame CLASS_SYSCALL
-        mov     %rsp, %rbx
         mov     %gs:(GS_STACK + CLASS_SYSCALL * 8), %r12
         lea     -SYSCALL_LEVEL(%r12), %rax
         mov     %rax, %gs:(GS_STACK + CLASS_SYSCALL * 8)
