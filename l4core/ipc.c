@@ -68,6 +68,13 @@ static void leave(struct thread *t)
         sched_wake(t);
 }
 
+/* What every IPC ends with. The fast path, by which `t` may have come, has not saved its rdi. */
+static void answer(struct thread *t, word_t from)
+{
+    thread_regs(t)->rsi = from;
+    thread_regs(t)->rdi = t->utcb_va + UTCB_MR;
+}
+
 /* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. Who
  * waits for a pager faults again, and then finds that nobody serves it. */
 static void fail(struct thread *t, unsigned code, unsigned phase)
@@ -82,7 +89,7 @@ static void fail(struct thread *t, unsigned code, unsigned phase)
     }
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);
     thread_regs(t)->r9 |= TAG_ERROR;
-    thread_regs(t)->rsi = L4_NIL;
+    answer(t, L4_NIL);
     leave(t);
 }
 
@@ -90,7 +97,7 @@ static void fail(struct thread *t, unsigned code, unsigned phase)
 static void received(struct thread *to, const struct thread *from)
 {
     if (!to->ipc_fault)
-        thread_regs(to)->rsi = name_for(to, from);
+        answer(to, name_for(to, from));
     to->ipc_fault = false;
     leave(to);
 }

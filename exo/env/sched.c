@@ -124,6 +124,7 @@ void sched_set_deadline(struct thread *t, uint64_t deadline)
     while (l != &c->sleepers && LIST_ITEM(l, struct thread, sleep_link)->deadline <= deadline)
         l = l->next;
     t->deadline = deadline;
+    t->timed = true;
     list_insert(l, &t->sleep_link);
     if (c->sleepers.next == &t->sleep_link)
         timer_arm(c);
@@ -131,6 +132,7 @@ void sched_set_deadline(struct thread *t, uint64_t deadline)
 
 void sched_clear_deadline(struct thread *t)
 {
+    t->timed = false;
     list_remove(&t->sleep_link);
 }
 
@@ -173,7 +175,7 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         return;
     forest_lock();
     for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
-        list_remove(&t->sleep_link);
+        sched_clear_deadline(t);
         if (t->state == THREAD_IN_NOTIFY)
             sched_end_wait(t, ERR_TIMEOUT, 0);
         else
@@ -237,28 +239,25 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
-void sched_direct(struct cpu *c, struct thread *t)
+static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
-    struct thread *previous = c->current;
-
-    t->state = THREAD_RUNNING;
-    c->current = t;
-    c->info->thread = t->number;
-    c->choose |= t->events;
-    if (c->space != t->env) {
-        c->space = t->env;
-        c->info->space_switches++;
-        arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    sched_enter(c, t);
+    if (previous && previous->no_fpu == t->no_fpu) {
+        arch_thread_switch_like(&previous->arch, &t->arch);
+        return;
     }
     arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+    cpu_expect(c, t);
 }
 
 static void switch_to(struct cpu *c, struct thread *t)
 {
-    if (c->current && c->current->state == THREAD_RUNNING)
-        queue_put(c, c->current, true);
+    struct thread *previous = c->current;
+
+    if (previous && previous->state == THREAD_RUNNING)
+        queue_put(c, previous, true);
     queue_take(c, t);
-    sched_direct(c, t);
+    switch_from(c, previous, t);
 }
 
 void sched_begin(void)
@@ -304,6 +303,29 @@ static void leave_to_best(struct cpu *c)
         queue_take(c, t);
         t->state = THREAD_RUNNING;
     }
+}
+
+bool sched_would_run(const struct cpu *c, const struct thread *t)
+{
+    unsigned word = t->priority / 64;
+
+    if (c->ending || c->chosen || c->choose || slice_owner(c) || t->events || t->cpu != c->number ||
+        t->priority <= c->current->priority || c->ready_map[word] >> t->priority % 64)
+        return false;
+    while (++word < PRIORITIES / 64)
+        if (c->ready_map[word])
+            return false;
+    return true;
+}
+
+void sched_leave_preempted(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *previous = c->current, *t = c->chosen;
+
+    c->chosen = NULL;
+    queue_put(c, previous, true);
+    switch_from(c, previous, t);
 }
 
 void sched_leave(void)

@@ -2,7 +2,7 @@
 # (kernel_poison.c), which wants the calls of the frame table.
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
 HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c sched.c slice.c thread.c upcall.c)
-HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c
+HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c exo/arch/host/entry.c
 HOST_KERNEL += $(addprefix bindings/,cap.c disk_ring.c node.c page.c page_run.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c disk.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)

@@ -2,6 +2,7 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "exo/env/hooks.h"
+#include "exo/env/upcall.h"
 
 #define NEVER   TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_NEVER)
@@ -28,7 +29,7 @@ static int set_up(void **state)
  * CPU's entry afterwards. */
 static word_t fast(word_t to, word_t from, word_t timeouts)
 {
-    word_t name = hook_ipc_fast(to, from, timeouts, get_mr(p.t, 0));
+    word_t name = hook_ipc_fast(1, to, from, 2, timeouts, get_mr(p.t, 0));
 
     world_check();
     return name;
@@ -37,8 +38,14 @@ static word_t fast(word_t to, word_t from, word_t timeouts)
 /* Refused, and nothing has changed. */
 static void assert_left(word_t to, word_t from, word_t timeouts)
 {
+    struct regs *r = thread_regs(p.t);
+
+    r->rdi = 77;
+    r->rsi = to;
+    r->rdx = from;
+    r->r8 = timeouts;
     world_remember();
-    assert_int_equal(hook_ipc_fast(to, from, timeouts, get_mr(p.t, 0)), 0);
+    assert_int_equal(hook_ipc_fast(r->rdi, to, from, 2, timeouts, get_mr(p.t, 0)), 0);
     assert_true(world_is_same());
 }
 
@@ -64,7 +71,7 @@ static void a_call_and_a_reply_that_waits_are_fast(void **state)
     for (unsigned i = 8; i < 13; i++)
         assert_int_equal(get_mr(q.t, i), i <= 10 ? 100 + i : 0);
     assert_int_equal(p.t->ipc_from, id);
-    assert_int_equal(hook_ipc_fast(p.t->global_id, L4_ANY, NO_WAIT, 0), id);
+    assert_int_equal(hook_ipc_fast(1, p.t->global_id, L4_ANY, 2, NO_WAIT, 0), id);
     assert_ptr_equal(cpu_this()->current, p.t);
     assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
     assert_int_equal(fast(id, L4_ANY, NEVER), p.t->global_id);
@@ -93,9 +100,9 @@ static void whatever_is_unusual_in_the_call_is_left_alone(void **state)
     set_mr(p.t, 0, TAG_MAKE(5, 2, 2));
     assert_left(id, id, NEVER);
     set_mr(p.t, 0, TAG_MAKE(5, 2, 0));
-    cpu_this()->choose = true;
+    set_mr(p.t, 0, TAG_MAKE(5, 2, 0) | 1u << 12);
     assert_left(id, id, NEVER);
-    cpu_this()->choose = false;
+    set_mr(p.t, 0, TAG_MAKE(5, 2, 0));
     ipc_words(s.t, p.t->global_id, L4_NIL, NEVER, 1, 0, 0);
     world_run(p.t);
     set_mr(p.t, 0, TAG_MAKE(5, 2, 0));
@@ -136,6 +143,47 @@ static void a_partner_that_sleeps_or_waits_for_its_pager_is_left_alone(void **st
     assert_left(s.t->global_id, L4_ANY, NEVER);
 }
 
+static void a_partner_with_an_event_or_without_extended_state_is_left_alone(void **state)
+{
+    (void)state;
+    word_t id = q.t->global_id;
+
+    thread_exo(q.t)->entry[UPCALL_NOTIFY] = PARTY_MEMORY;
+    assert_true(upcall_post_here(q.t, UPCALL_NOTIFY));
+    assert_left(id, id, NEVER);
+    q.t->events = false;
+    thread_exo(q.t)->pending = 0;
+    q.t->no_fpu = true;
+    assert_left(id, id, NEVER);
+    q.t->no_fpu = false;
+    assert_true(fast(id, id, NEVER));
+}
+
+/* A call that begins fast and is answered the general way, with or without a message. */
+static void an_answer_of_the_other_way_ends_it_as_well(void **state)
+{
+    (void)state;
+    word_t id = q.t->global_id;
+
+    for (unsigned error = 0; error < 2; error++) {
+        struct regs *r = thread_regs(p.t);
+        ipc_always_slow = false;
+        world_run(p.t);
+        r->rdi = local_id(p.t);
+        ipc_words(p.t, id, id, NEVER, 1, 1, 7);
+        assert_ptr_equal(cpu_this()->current, q.t);
+        r->rdi = 0; /* not saved */
+        ipc_always_slow = true;
+        if (error)
+            OK(BOSS(cap_delete, q.thread));
+        else
+            ipc_words(q.t, p.t->global_id, L4_ANY, NEVER, 2, 1, 8);
+        ipc_always_slow = false;
+        assert_int_equal(r->rdi, local_id(p.t));
+        assert_int_equal(r->rsi, error ? L4_NIL : id);
+    }
+}
+
 static void a_call_to_nobody_fails_by_either_path(void **state)
 {
     (void)state;
@@ -159,6 +207,8 @@ int main(void)
         TEST(whatever_is_unusual_in_the_call_is_left_alone),
         TEST(a_partner_that_is_not_waiting_for_the_caller_is_left_alone),
         TEST(a_partner_that_sleeps_or_waits_for_its_pager_is_left_alone),
+        TEST(a_partner_with_an_event_or_without_extended_state_is_left_alone),
+        TEST(an_answer_of_the_other_way_ends_it_as_well),
         TEST(a_call_to_nobody_fails_by_either_path),
     };
     return cmocka_run_group_tests_name("l4core/fast", tests, NULL, NULL);

@@ -12,7 +12,6 @@
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
 
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,6 @@
 #define SPINS_MAX    100000u
 #define KERNEL_ROOT  PAGE_SIZE /* frame 1, which boot leaves alone */
 #define STUB_PAGE    (2 * PAGE_SIZE)
-#define LAST_IPC     18u /* return address of the second link in the page of stubs */
 #define USER_ENTRIES (MMU_ENTRIES / 2)
 #define REALTIME     1000000000u
 
@@ -96,82 +94,6 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
 {
     (void)runs;
     t->no_fpu = !on;
-}
-
-/* exo/entry/hooks.def; entry.S calls it by name, too. */
-word_t hook_ipc_fast(word_t to, word_t from, word_t timeouts, word_t tag);
-word_t hook_pct_call(word_t slot);
-word_t hook_pct_return(void);
-
-static jmp_buf leaving;
-
-_Noreturn void arch_resume(void)
-{
-    longjmp(leaving, 1);
-}
-
-/* An IPC whose message goes from register to register. */
-static bool ipc_fast(const struct regs *r)
-{
-    const struct regs message = *r;
-    word_t name = hook_ipc_fast(message.rsi, message.rdx, message.r8, message.r9);
-
-    if (!name)
-        return false;
-    struct regs *to = &arch_cpu_this()->current->regs;
-    to->rsi = name;
-    to->r9 = message.r9 & ~(word_t)0xf000;
-    to->rax = message.rax;
-    to->rbx = message.rbx;
-    to->r10 = message.r10;
-    to->r12 = message.r12;
-    to->r13 = message.r13;
-    to->r14 = message.r14;
-    to->r15 = message.r15;
-    to->rdi = to->rdx = to->r8 = 0;
-    return true;
-}
-
-/* A protected control transfer whose message stays where it is. */
-static bool pct_fast(const struct regs *r, word_t number)
-{
-    const struct regs message = *r;
-    word_t rax = number == SYS_pct_call     ? hook_pct_call(message.rdi)
-                 : number == SYS_pct_return ? hook_pct_return()
-                                            : 0;
-
-    if (!rax)
-        return false;
-    struct regs *to = &arch_cpu_this()->current->regs;
-    struct regs own = *to;
-    *to = message;
-    to->rip = own.rip;
-    to->rsp = own.rsp;
-    to->rflags = own.rflags;
-    to->rax = rax - 1;
-    return true;
-}
-
-void host_call(struct regs *r)
-{
-    word_t link = r->rip - WINDOW_STUBS, number = r->rax - SYS_BASE;
-
-    if (setjmp(leaving))
-        return;
-    if (link <= LAST_IPC && ipc_fast(r))
-        return;
-    if (link >= PAGE_SIZE && pct_fast(r, number))
-        return;
-    if (link < PAGE_SIZE) {
-        trap_link(r, (unsigned)link);
-    } else if (number >= 256) {
-        trap_reflect(r);
-    } else {
-        struct reply reply = trap_call(r, number);
-        r->rax = reply.error;
-        r->rdx = reply.result;
-        r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
-    }
 }
 
 uint64_t arch_tick_khz(void)
@@ -392,6 +314,20 @@ static pte_t walk(paddr_t root, vaddr_t va)
             return e + (va % MMU_SPAN(level) & ~(PAGE_SIZE - 1));
     }
     return e;
+}
+
+uint32_t host_user_code(vaddr_t va)
+{
+    uint32_t code = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        pte_t e = walk(host_root(), va + i);
+        if (!arch_pte_present(e))
+            return 0;
+        const uint8_t *page = arch_phys(arch_pte_address(e));
+        code |= (uint32_t)page[(va + i) % PAGE_SIZE] << 8 * i;
+    }
+    return code;
 }
 
 /* Of a large page only the first is cached: it is one translation. */
