@@ -20,11 +20,12 @@ struct pages *pages_ranges(void)
 
 static upcall_fault_fn next_hook; /* who repairs what is not ours */
 
-CPU_INLINE struct pages *range_of(vaddr_t va)
+/* The range that the fault lies in, or NULL. */
+CPU_INLINE struct pages *range_of(const volatile struct upcall_frame *frame)
 {
     struct pages *p = ranges;
 
-    while (p && va - p->low >= p->high - p->low)
+    while (p && frame->address - p->low >= p->bytes)
         p = p->next;
     return p;
 }
@@ -69,7 +70,7 @@ static __attribute__((noinline)) KEEPS_REGISTERS bool repair_light(struct pages 
 
 static KEEPS_REGISTERS bool handle_light(struct upcall_frame *frame)
 {
-    struct pages *p = range_of(frame->address);
+    struct pages *p = range_of(frame);
 
     if (!p)
         return false;
@@ -169,7 +170,7 @@ static bool bring_in(struct pages *p, vaddr_t va)
 
 static bool handle_full(struct libos_regs *regs)
 {
-    struct pages *p = range_of(regs->frame.address);
+    struct pages *p = range_of(&regs->frame);
 
     if (!p || regs->frame.vector != CPU_VECTOR_PAGE_FAULT)
         return next_hook && next_hook(regs);
@@ -196,7 +197,8 @@ enum err pages_init(struct pages *p)
     p->ins = p->outs = p->copies = 0;
     p->hand = p->low;
     p->mmu_low = PAGES_NO_TABLE;
-    p->shared = false;
+    p->bytes = p->high - p->low;
+    p->shared = 0;
     if (!ranges && libos_fault_hook != handle_full) {
         next_hook = libos_fault_hook;
         libos_fault_hook = handle_full;

@@ -51,8 +51,9 @@ struct pages {
     void *argument;          /* the program's                                                 */
 
     /* Kept here. */
+    uint64_t bytes; /* high - low                                                         */
     uint32_t resident, lent_count;
-    bool shared; /* pages may be PAGES_SHARED                                              */
+    uint32_t shared; /* 1: pages may be PAGES_SHARED                                       */
     vaddr_t hand;
     struct frame_run reserve;     /* taken, and not used yet                                      */
     uint64_t ins, outs, copies;   /* pages read in, written out, copied on write                */

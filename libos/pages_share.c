@@ -35,7 +35,7 @@ enum err pages_share(struct pages *p, slot_t env)
             continue;
         enum err e = exo_page_protect(SLOT_ENV, (vaddr_t)&entry, 1);
         if (e == ERR_OK) {
-            p->shared = true;
+            p->shared = 1;
             record->state |= PAGES_SHARED;
             e = show(env, record);
         }
@@ -49,7 +49,7 @@ enum err pages_adopt(struct pages *p)
 {
     enum err e = tables_adopt(p->low, p->high);
 
-    p->shared = true;
+    p->shared = 1;
 
     for (vaddr_t va = p->low; va < p->high && e == ERR_OK; va += PAGE_SIZE) {
         uint64_t pte = tables_entry(va);

@@ -11,7 +11,7 @@
  * saves all registers. It may keep data in 128 bytes below the stack pointer. */
 CPU_INLINE bool cpu_call_keeping(bool (*function)(void *, void *), void *first, void *second)
 {
-    uint64_t result;
+    bool result;
 
     __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
                      "call *%[f]\n\t"
@@ -19,7 +19,7 @@ CPU_INLINE bool cpu_call_keeping(bool (*function)(void *, void *), void *first, 
                      : "=a"(result)
                      : [f] "r"(function), "D"(first), "S"(second)
                      : "memory", "cc");
-    return (uint8_t)result;
+    return result;
 }
 
 /* In the order in which upcall.S pushes, last first. */
