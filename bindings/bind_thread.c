@@ -145,11 +145,8 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_NO_RIGHT;
     if (t->state == THREAD_DEAD || (t->cpu != a->number && has_slice(t)))
         return ERR_BAD_STATE;
-    if (t == caller) /* it may run elsewhere before this call returns */
-        thread_reply(t, ERR_OK, 0);
-    if (!thread_move(t, a->number, (uint8_t)a->priority, t == caller))
-        return ERR_BAD_STATE;
-    return t == caller ? CALL_NO_REPLY : ERR_OK;
+    int moved = thread_move(t, a->number, (uint8_t)a->priority, t == caller);
+    return moved == ERR_OK && t == caller ? CALL_NO_REPLY : moved;
 }
 
 static void slice_give(struct cpu *c, uint32_t position, struct cap *cpu, struct thread *t)

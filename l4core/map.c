@@ -73,7 +73,9 @@ static bool plan_item(word_t header, word_t fpage, word_t window, struct map_pla
  * none left, or a large page or a share is in the way. */
 static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
 {
-    for (unsigned level = MMU_LEVELS - 1; level >= bottom; level--) {
+    pte_t *at = space_entry(e->root, va, bottom);
+
+    for (unsigned level = MMU_LEVELS - 1; !at && level >= bottom; level--) {
         pte_t *upper = space_entry(e->root, va, level + 1);
         if (!upper)
             return NULL;
@@ -89,7 +91,7 @@ static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
         table_show(upper, &e->kmem, frame, level);
         e->info->frames += TABLE_FRAMES;
     }
-    return space_entry(e->root, va, bottom);
+    return at ? at : space_entry(e->root, va, bottom);
 }
 
 /* UTCBs are neither mapped nor mapped over. */

@@ -1,8 +1,15 @@
-/* The kernel's book-keeping and this thread's UTCB, read in place. */
+/*
+ * The kernel's book-keeping, and this thread's UTCB.
+ *
+ * book_read and the functions that use it give records whose words agree and work whether or not
+ * the kernel hides what is others' (hide=1); then that is left out as info_read's page says.
+ * book_env, book_frame, book_cpu and book_object are the tables in place, and need them mapped.
+ */
 #pragma once
 
 #include "exo/abi/boot.h"
 #include "exo/abi/cap.h"
+#include "exo/abi/error.h"
 #include "exo/abi/kinfo.h"
 #include "exo/abi/utcb.h"
 #include "libos/start/cpu.h"
@@ -20,6 +27,31 @@ static inline const volatile struct frame_info *book_frame(pfn_t pfn)
 static inline const volatile struct cpu_info *book_cpu(uint32_t number)
 {
     return (const volatile struct cpu_info *)(WINDOW_CPUS + (vaddr_t)number * CPU_STRIDE);
+}
+
+static inline const volatile struct object_info *book_object(uint32_t number)
+{
+    return (const volatile struct object_info *)WINDOW_OBJECTS + number;
+}
+
+/* Copies `count` records from number `first` on. Each agrees in itself; two may be of different
+ * times. Pre: they exist. */
+void book_read(enum info_table table, uint32_t first, uint32_t count, void *records);
+
+static inline struct frame_info book_frame_read(pfn_t pfn)
+{
+    struct frame_info info;
+
+    book_read(INFO_FRAMES, pfn, 1, &info);
+    return info;
+}
+
+static inline struct env_info book_env_read(uint32_t number)
+{
+    struct env_info info;
+
+    book_read(INFO_ENVS, number, 1, &info);
+    return info;
 }
 
 /* Thread control register TCR_* of the running thread. */

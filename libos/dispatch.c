@@ -24,10 +24,11 @@ enum err dispatch_take_slices(uint32_t count, uint32_t *got)
 void dispatch_give_slices(void)
 {
     const struct utcb_exo *self = book_utcb();
+    struct cpu_info cpu;
 
+    book_read(INFO_CPUS, here(), 1, &cpu);
     for (uint32_t i = 0; i < SLICE_COUNT; i++)
-        if (book_cpu(here())->slices[i].thread == self->thread &&
-            book_cpu(here())->slices[i].env == self->env)
+        if (cpu.slices[i].thread == self->thread && cpu.slices[i].env == self->env)
             exo_slice_bind(SLOT_CPU, here(), i, SLOT_NONE);
 }
 

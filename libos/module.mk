@@ -2,7 +2,7 @@
 LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
          uthread.S layout_check.c)
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
-         libos/backing_disk.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
+         libos/backing_disk.c libos/book.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
          libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
@@ -75,6 +75,9 @@ libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH
 GUEST_TESTS += libos_revoke
 libos_revoke-sources := tests/qemu/libos_revoke.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_revoke-boot := disk=16M icount=1
+
+GUEST_TESTS         += libos_share
+libos_share-sources := tests/qemu/libos_share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 
 # The same on a machine whose second CPU stands by.
 GUEST_TESTS += libos_pages_smp libos_rpc_smp libos_events_smp

@@ -214,7 +214,7 @@ void pages_destroy(struct pages *p)
         struct page_entry entry = {va, 0, 0};
         if (record && (record->state & PAGES_RESIDENT)) {
             exo_page_unbind(SLOT_ENV, (vaddr_t)&entry, 1);
-            if (book_frame(record->pfn)->bindings == 0 && frames_slot(record->pfn))
+            if (book_frame_read(record->pfn).bindings == 0 && frames_slot(record->pfn))
                 frames_give(record->pfn, 1);
         }
         p->table->remove(p->table, va);

@@ -63,7 +63,7 @@ static void take_lent_back(struct pages *p)
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < p->lent_count; i++)
-        if (book_frame(p->lent[i])->bindings)
+        if (book_frame_read(p->lent[i]).bindings)
             p->lent[kept++] = p->lent[i];
         else
             frames_give(p->lent[i], 1);

@@ -7,22 +7,6 @@
 #include "libos/string.h"
 #include "libos/tables.h"
 
-#define LEVEL_TOP 4u
-
-/* Page tables of the other side, from memory of this one. */
-static enum err make_tables(slot_t env, vaddr_t va)
-{
-    for (uint32_t level = LEVEL_TOP - 1; level > 0; level--) {
-        pfn_t base;
-        enum err e = region_find(TABLE_FRAMES, &base);
-        if (e == ERR_OK)
-            e = exo_table_create(env, SLOT_MEMORY, base, va, level);
-        if (e && e != ERR_IN_USE)
-            return e;
-    }
-    return ERR_OK;
-}
-
 static enum err show(slot_t env, const struct page_record *record)
 {
     struct page_entry entry = {record->va, record->pfn, RIGHT_READ};
@@ -31,7 +15,7 @@ static enum err show(slot_t env, const struct page_record *record)
 
     if (e != ERR_NO_TABLE)
         return e;
-    e = make_tables(env, record->va);
+    e = tables_make_for(env, record->va, 1);
     return e ? e : exo_page_bind(env, slot, (vaddr_t)&entry, 1);
 }
 
@@ -107,7 +91,7 @@ bool pages_unshare(struct pages *p, struct page_record *record)
     pfn_t old = record->pfn, pfn;
     slot_t slot;
 
-    if (own && book_frame(old)->bindings == 1) { /* nobody else sees it any more */
+    if (own && book_frame_read(old).bindings == 1) { /* nobody else sees it any more */
         if (exo_page_protect(SLOT_ENV, (vaddr_t)&entry, 1))
             return false;
         record->state &= ~PAGES_SHARED;

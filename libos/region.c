@@ -5,6 +5,8 @@
 #include "libos/call.h"
 #include "libos/slots.h"
 
+#define PART 64u /* records read in one call */
+
 struct promise {
     pfn_t first;
     uint32_t count; /* 0: not in use */
@@ -48,18 +50,44 @@ static pfn_t promise_behind(pfn_t pfn, pfn_t to)
     return to;
 }
 
-/* The first run in [from, to) of frames that are free and not promised; of a longer one the first
- * `most`. Its loops see every frame of the machine when a program starts, so nothing else is in
- * them. */
-static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
+/* The first frame of [from, to) whose being free is not `free`, asked for in parts. */
+static pfn_t skip_hidden(pfn_t from, pfn_t to, bool free)
+{
+    struct frame_info part[PART];
+
+    for (pfn_t pfn = from; pfn < to; pfn++) {
+        uint32_t at = (pfn - from) % PART;
+        if (at == 0)
+            book_read(INFO_FRAMES, pfn, to - pfn < PART ? to - pfn : PART, part);
+        if ((part[at].type == FRAME_FREE) != free)
+            return pfn;
+    }
+    return to;
+}
+
+/* The same where the table is mapped. Its loop sees every frame of the machine when a program
+ * starts, so nothing else is in it. */
+static inline __attribute__((always_inline)) pfn_t skip(pfn_t from, pfn_t to, bool free)
 {
     const volatile struct frame_info *const frame = book_frame(0);
+    pfn_t pfn = from;
+
+    if (KINFO->hidden)
+        return skip_hidden(from, to, free);
+    while (pfn < to && (frame[pfn].type == FRAME_FREE) == free)
+        pfn++;
+    return pfn;
+}
+
+/* The first run in [from, to) of frames that are free and not promised; of a longer one the first
+ * `most`. */
+static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
+{
     const struct promise *promise;
     pfn_t first = from;
 
     for (;;) {
-        while (first < to && frame[first].type != FRAME_FREE)
-            first++;
+        first = skip(first, to, false);
         if (first >= to)
             return (struct run){to, to};
         promise = promise_at(first);
@@ -67,11 +95,9 @@ static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
             break;
         first = promise->first + promise->count;
     }
-    pfn_t end = first, limit = promise_behind(first, to);
+    pfn_t limit = promise_behind(first, to);
     limit = limit - first > most ? first + (pfn_t)most : limit;
-    while (end < limit && frame[end].type == FRAME_FREE)
-        end++;
-    return (struct run){first, end};
+    return (struct run){first, skip(first, limit, true)};
 }
 
 static struct run whole_run(pfn_t from)

@@ -28,10 +28,10 @@ static void slot_mark(slot_t slot)
 /* Binds the table's frames that are not shown yet. */
 static enum err show_tables(void)
 {
-    const volatile struct env_info *env = book_env((uint32_t)book_utcb()->env);
+    const struct env_info env = book_env_read((uint32_t)book_utcb()->env);
 
-    for (; shown < SLOTS_SHOWN && env->captables[shown]; shown++) {
-        struct page_entry entry = {SLOTS_WINDOW + shown * PAGE_SIZE, env->captables[shown],
+    for (; shown < SLOTS_SHOWN && env.captables[shown]; shown++) {
+        struct page_entry entry = {SLOTS_WINDOW + shown * PAGE_SIZE, env.captables[shown],
                                    RIGHT_READ};
         enum err e = exo_page_bind(SLOT_ENV, SLOT_ENV, (vaddr_t)&entry, 1);
         if (e)

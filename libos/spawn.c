@@ -300,13 +300,13 @@ enum err spawn_wait(struct spawn_child *child, struct spawn_end *end)
         return ERR_BAD_STATE;
     const volatile struct exit_record *record =
         (const volatile struct exit_record *)(child->utcb + EXIT_OFFSET);
-    const volatile struct env_info *env = book_env(child->number);
+    const struct env_info env = book_env_read(child->number);
     *end = (struct spawn_end){
-        .exited = env->death == 0 && record->magic == EXIT_MAGIC,
+        .exited = env.death == 0 && record->magic == EXIT_MAGIC,
         .status = (int)(record->status & 255),
-        .vector = env->death - 1,
-        .ip = env->death_ip,
-        .address = env->death_addr,
+        .vector = env.death - 1,
+        .ip = env.death_ip,
+        .address = env.death_addr,
     };
     return ERR_OK;
 }

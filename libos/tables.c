@@ -122,7 +122,7 @@ static enum err look(pfn_t table, vaddr_t va, uint32_t level, uint64_t *entry)
  * above it on the way to `va`; then `level` says which. */
 static enum err walk(vaddr_t va, uint64_t *entry, uint32_t *level)
 {
-    pfn_t table = book_env((uint32_t)book_utcb()->env)->root;
+    pfn_t table = book_env_read((uint32_t)book_utcb()->env).root;
 
     for (uint32_t l = LEVEL_TOP;; l--) {
         enum err e = look(table, va, l, entry);
@@ -193,4 +193,29 @@ enum err tables_make(vaddr_t va)
     if (e)
         return e;
     return tables_exist(va) ? ERR_OK : ERR_IN_USE;
+}
+
+enum err tables_make_for(slot_t env, vaddr_t va, uint32_t lowest)
+{
+    for (uint32_t level = LEVEL_TOP - 1; level >= lowest; level--) {
+        pfn_t base;
+        enum err e = region_find(TABLE_FRAMES, &base);
+        if (e == ERR_OK)
+            e = exo_table_create(env, SLOT_MEMORY, base, va, level);
+        if (e && e != ERR_IN_USE)
+            return e;
+    }
+    return ERR_OK;
+}
+
+enum err tables_share(slot_t env, vaddr_t low, vaddr_t high, rights_t rights)
+{
+    enum err e = ERR_OK;
+
+    for (vaddr_t va = low; va < high && e == ERR_OK; va = tables_next(va)) {
+        e = tables_make_for(env, va, 2);
+        if (e == ERR_OK)
+            e = exo_table_share(SLOT_ENV, va, env, va, 1, rights);
+    }
+    return e;
 }

@@ -19,6 +19,16 @@ enum err tables_adopt(vaddr_t low, vaddr_t high);
  * elsewhere, is in their place. */
 enum err tables_make(vaddr_t va);
 
+/* Makes the tables of another environment for `va` that are missing, from level 3 down to `lowest`,
+ * of memory of this program. */
+enum err tables_make_for(slot_t env, vaddr_t va, uint32_t lowest);
+
+/* Shows [low, high), multiples of 2 MiB, in another environment at the same addresses, one entry
+ * for each level-1 table: what is and will be bound there, with `rights` at most. It is text or
+ * data that several programs have in common, and costs each of them nothing but upper tables. Taken
+ * back by table_unshare. NO_TABLE: one is missing here. IN_USE: something is there. */
+enum err tables_share(slot_t env, vaddr_t low, vaddr_t high, rights_t rights);
+
 /* The entry for `va`, as the CPU's MMU reads and marks it; 0 when it has no level-1 table. */
 uint64_t tables_entry(vaddr_t va);
 

@@ -25,11 +25,9 @@ enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST, CALL_PREEMPTED };
 typedef struct reply (*trap_fn)(word_t, word_t, word_t, word_t, word_t, word_t);
 extern const trap_fn trap_calls[256];
 
-/* Around that, if `cpu_count` is not 1: the forest lock. trap_lock_free takes it if nobody has it;
- * else all registers of the caller are saved in it, and trap_lock waits. False then: as if the call
- * returned CALL_LOST. */
+/* Around that, if `cpu_count` is not 1: the forest lock. False: as if the call returned CALL_LOST.
+ */
 extern unsigned cpu_count;
-ARCH_KEEPS_REGISTERS bool trap_lock_free(void);
 ARCH_KEEPS_REGISTERS bool trap_lock(void);
 ARCH_KEEPS_REGISTERS void trap_unlock(void);
 

@@ -8,19 +8,15 @@
 #define IS_SAVED(number)    (trap_saved_calls[(number) / 64] >> (number) % 64 & 1)
 #define RETURNS_STRAIGHT(e) ((e) < CALL_NO_REPLY)
 
-/* The transfers look at their caller's registers; those that take back may be entered again. */
+/* The transfers look at their caller's registers; those that take back, or move another thread, may
+ * be entered again; who moves himself is saved. */
 #define IN_WORD(w, number) ((number) / 64 == (w) ? (uint64_t)1 << (number) % 64 : 0)
 #define SAVED_WORD(w)                                                                              \
     (IN_WORD(w, SYS_pct_call) | IN_WORD(w, SYS_pct_send) | IN_WORD(w, SYS_pct_return) |            \
      IN_WORD(w, SYS_cap_delete) | IN_WORD(w, SYS_cap_revoke) | IN_WORD(w, SYS_revoke_ask) |        \
      IN_WORD(w, SYS_revoke_look) | IN_WORD(w, SYS_revoke_guarantee) |                              \
-     IN_WORD(w, SYS_table_unshare))
+     IN_WORD(w, SYS_table_unshare) | IN_WORD(w, SYS_thread_place))
 const uint64_t trap_saved_calls[4] = {SAVED_WORD(0), SAVED_WORD(1), SAVED_WORD(2), SAVED_WORD(3)};
-
-bool trap_lock_free(void)
-{
-    return forest_try_lock_slow();
-}
 
 bool trap_lock(void)
 {

@@ -124,14 +124,9 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument)
     }
 }
 
-bool forest_try_lock_slow(void)
-{
-    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
-}
-
 void forest_lock_slow(void)
 {
-    while (!forest_try_lock_slow()) {
+    while (__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE)) {
         cpu_mailbox_read();
         arch_relax();
     }

@@ -76,7 +76,6 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument);
 
 /* The lock of the derivation forest and the frame table. Whoever waits serves his mailbox, and mail
  * may stop or end any thread of this CPU: nothing known about threads before holds afterwards. */
-bool forest_try_lock_slow(void); /* does not wait */
 void forest_lock_slow(void);
 bool forest_lock_slow_for(const struct thread *t);
 void forest_unlock_slow(void);

@@ -1,4 +1,5 @@
 /* Moving a thread to another CPU, whatever it does: decision 12. */
+#include "exo/abi/error.h"
 #include "exo/abi/syscall.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
@@ -9,10 +10,10 @@
 
 struct move {
     struct thread *thread;
-    uint32_t cpu;
+    uint16_t cpu;
     uint8_t priority;
-    bool self;                /* the thread's own call, which is not made again              */
-    bool refused;             /* it is in a protected control transfer                       */
+    bool by_itself; /* by a call of the thread's own                               */
+    int error;
     uint8_t state;            /* to have there; THREAD_READY: to be queued                   */
     uint64_t deadline, timer; /* FOREVER: none is set                                        */
 };
@@ -22,20 +23,28 @@ static bool runs(const struct thread *t)
     return t->state == THREAD_RUNNING || t->state == THREAD_READY;
 }
 
-/* Takes the thread out of all that is this CPU's. One that runs and came by a call can only be
- * waiting for the forest lock, which the mover holds: the call has not begun. */
+/* One that runs and is not interrupted is in a call of its own: it waits for the forest lock, which
+ * the mover holds, and its registers may not be saved. */
+static bool is_in_call(const struct thread *t)
+{
+    return t->state == THREAD_RUNNING && t->arch.regs.vector == VECTOR_CALL;
+}
+
+/* Takes the thread out of all that is this CPU's. */
 static void depart_here(void *argument)
 {
     struct move *m = argument;
     struct thread *t = m->thread;
 
-    m->refused = t->pct_caller || t->pct_callee;
-    if (m->refused)
+    m->error = t->pct_caller || t->pct_callee   ? ERR_BAD_STATE
+               : is_in_call(t) && !m->by_itself ? CALL_AGAIN
+                                                : ERR_OK;
+    if (m->error)
         return;
+    if (m->by_itself)
+        thread_reply(t, ERR_OK, 0);
     if (m->cpu != t->cpu)
         hook_thread_moving(t);
-    if (t->state == THREAD_RUNNING && !m->self && thread_regs(t)->vector == VECTOR_CALL)
-        regs_call_again(thread_regs(t));
     m->deadline = list_is_empty(&t->sleep_link) ? FOREVER : t->deadline;
     sched_clear_deadline(t);
     m->timer = sched_set_timer(t, FOREVER, 0);
@@ -48,7 +57,7 @@ static void arrive_here(void *argument)
     const struct move *m = argument;
     struct thread *t = m->thread;
 
-    t->cpu = (uint16_t)m->cpu;
+    t->cpu = m->cpu;
     t->priority = m->priority;
     *thread_mr(t, TCR_PROCESSOR) = m->cpu;
     if (m->timer != FOREVER)
@@ -61,14 +70,14 @@ static void arrive_here(void *argument)
         t->state = m->state;
 }
 
-bool thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool self)
+int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself)
 {
-    struct move m = {.thread = t, .cpu = cpu, .priority = priority, .self = self};
+    struct move m = {
+        .thread = t, .cpu = (uint16_t)cpu, .priority = priority, .by_itself = by_itself};
 
     ASSERT(t->state != THREAD_DEAD && cpu < cpu_count);
     cpu_call(t->cpu, depart_here, &m);
-    if (m.refused)
-        return false;
-    cpu_call(cpu, arrive_here, &m);
-    return true;
+    if (m.error == ERR_OK)
+        cpu_call(cpu, arrive_here, &m);
+    return m.error;
 }

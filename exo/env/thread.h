@@ -139,9 +139,10 @@ void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
 
 /* Makes `cpu`, which runs, the home of `t`, which lives and has no slices elsewhere, and sets its
- * priority; `self`: by the call of `t` itself. False, and nothing changed, when it is in a
- * protected control transfer. Under the forest lock. */
-bool thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool self);
+ * priority; `by_itself`: by a call of `t`, whose registers are saved. Else nothing has changed:
+ * BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it waits for the forest
+ * lock to make a call. Under that lock. */
+int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */
 void thread_kill(struct thread *t);

@@ -36,13 +36,12 @@ pte_t *space_large(pfn_t root, vaddr_t va, unsigned *level)
     return *level > 1 && arch_pte_present(*e) && arch_pte_is_large(*e) ? e : NULL;
 }
 
-/* Every level may lack a right: those that lead to another's table do. */
-void *space_user(pfn_t root, vaddr_t va, rights_t need)
+/* The same for what no table of the space's own maps: large pages, and pages of shared tables, on
+ * the way to which each level may lack a right. */
+static void *user_elsewhere(pfn_t root, vaddr_t va, rights_t need)
 {
     const pte_t *table = frame_memory(root);
 
-    if (va >= USER_TOP)
-        return NULL;
     for (unsigned level = MMU_LEVELS;; level--) {
         pte_t e = table[arch_mmu_index(va, level)];
         if (!arch_pte_present(e) || (need & ~arch_pte_rights(e)))
@@ -51,6 +50,18 @@ void *space_user(pfn_t root, vaddr_t va, rights_t need)
         if (level == 1 || arch_pte_is_large(e))
             return (char *)arch_phys(arch_pte_address(e)) + va % MMU_SPAN(level);
     }
+}
+
+void *space_user(pfn_t root, vaddr_t va, rights_t need)
+{
+    if (va >= USER_TOP)
+        return NULL;
+    const pte_t *e = space_leaf(root, va);
+    if (!e)
+        return user_elsewhere(root, va, need);
+    if (!arch_pte_present(*e) || (need & ~arch_pte_rights(*e)))
+        return NULL;
+    return (char *)arch_phys(arch_pte_address(*e)) + va % PAGE_SIZE;
 }
 
 /* Bytes from `va` to the end of its page, at most `bytes`. */

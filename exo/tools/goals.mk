@@ -15,7 +15,7 @@ MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --t
 
 run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot; the web page is on port 8080, Ctrl-C ends it.
 	@echo "exo4: booting; web page on http://localhost:8080/, Ctrl-C ends the machine"
-	@python3 exo/tools/qemu.py --append run=default --initrd $(BUILD)/run.cpio $(MACHINE) \
+	@python3 exo/tools/qemu.py --append "$${APPEND:-} run=default" --initrd $(BUILD)/run.cpio $(MACHINE) \
 	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$${LOG:--}"
 
 # make itself ends with 2 whenever a recipe fails, and says so. These goals end with the status of

@@ -10,6 +10,9 @@ LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/incl
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
 GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
 
+# One partition: which registers a function may keep over a call does not hang on how many files there are.
+KERNEL_FLAGS += -flto-partition=one
+
 # A flag that changes (CHECKED=1, ARCH, WARN) rebuilds what it touches, and nothing else.
 define flags_file
 $(OBJ)/$(1).flags: FORCE | $(SETUP)

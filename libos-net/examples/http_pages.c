@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MIB_FRAMES 256u
+#define PART       64u /* records read at once */
 
 static void begin(struct http_text *t, const char *title, const char *path)
 {
@@ -76,8 +77,7 @@ static void put_envs(struct http_text *t)
     http_put(t, "<h2>Environments</h2>\n<table><tr><th>name</th><th>number</th><th>made by</th>"
                 "<th>frames</th><th>threads</th><th>root table</th></tr>\n");
     for (uint32_t i = 1; i < ENV_MAX; i++) {
-        struct env_info e;
-        memcpy(&e, (const void *)(uintptr_t)book_env(i), sizeof e);
+        const struct env_info e = book_env_read(i);
         if (e.state == ENV_NONE)
             continue;
         http_put(t, "<tr><td>");
@@ -100,8 +100,10 @@ static void put_cpus(struct http_text *t)
                 "<th>address-space switches</th><th>TLB flushes</th><th>slices run</th>"
                 "<th>slices bound</th></tr>\n");
     for (uint32_t i = 0; i < KINFO->cpu_count && i < CPU_MAX; i++) {
-        const volatile struct cpu_info *c = book_cpu(i);
+        struct cpu_info info;
+        const struct cpu_info *c = &info;
         uint32_t bound = 0;
+        book_read(INFO_CPUS, i, 1, &info);
         for (unsigned s = 0; s < SLICE_COUNT; s++)
             bound += c->slices[s].thread != 0;
         http_put(t, "<tr>");
@@ -135,17 +137,25 @@ static void put_frames(struct http_text *t)
         [FRAME_STALE] = "tables kept for a reader",
         [FRAME_DISK_RING] = "disk rings",
     };
-    uint32_t counts[sizeof names / sizeof names[0]] = {0};
+    uint32_t counts[sizeof names / sizeof names[0]] = {0}, others = 0;
+    struct frame_info part[PART];
 
     for (pfn_t n = 0; n < KINFO->frame_count; n++) {
-        uint8_t type = book_frame(n)->type;
+        pfn_t left = KINFO->frame_count - n;
+        if (n % PART == 0)
+            book_read(INFO_FRAMES, n, left < PART ? left : PART, part);
+        uint8_t type = part[n % PART].type;
         if (type < sizeof names / sizeof names[0])
             counts[type]++;
+        else
+            others += type == FRAME_HIDDEN;
     }
     http_put(t, "<h2>Memory</h2>\n<table><tr><th>frames of 4 KiB</th><th>count</th></tr>\n");
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (counts[i] && i != FRAME_ABSENT)
             row(t, names[i], counts[i]);
+    if (others)
+        row(t, "others', hidden", others);
     http_put(t, "</table>\n");
 }
 

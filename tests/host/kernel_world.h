@@ -67,7 +67,7 @@ int world_enter(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 #define TEST_BOTH_WAYS(f, set_up)                                                                  \
     cmocka_unit_test_setup_teardown(f, set_up, world_end),                                         \
     {                                                                                              \
-        #f ", the general way", f, set_up##_slow, world_end, NULL                                  \
+#f ", the general way", f, set_up##_slow, world_end, NULL                                  \
     }
 #define SET_UP_SLOW(set_up)                                                                        \
     static int set_up##_slow(void **state)                                                         \

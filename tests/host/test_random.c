@@ -134,6 +134,39 @@ static void call_memory(struct thread *t)
     }
 }
 
+/* Where a table of `level` begins: one of a few places, in either of two gigabytes. */
+static vaddr_t any_table(uint32_t level)
+{
+    vaddr_t va = PARTY_UTCB + rnd(4) * MMU_SPAN(2) + rnd(3) * MMU_SPAN(3);
+
+    return rarely(30) ? any_page() : va & ~(MMU_SPAN(level + 1) - 1);
+}
+
+static void call_tables(struct thread *t)
+{
+    slot_t env = slot_of(t, CAP_ENV), to = slot_of(t, CAP_ENV), region = slot_of(t, CAP_REGION);
+    uint32_t level = rarely(4) ? 2 : 1;
+    const struct page_note notes[2] = {{any_page(), (uint64_t)rnd(~0u) << 1},
+                                       {any_page(), (uint64_t)rnd(8) << 9}};
+
+    switch (rnd(6)) {
+    case 0:
+        CALL(t, table_create, env, region, PFN_ANY, any_table(1), 1 + rnd(2));
+        break;
+    case 1:
+        CALL(t, table_unshare, env, any_table(level), level);
+        break;
+    case 2:
+        space_copy_out(t->env->root, PARTY_MEMORY, notes, sizeof notes);
+        CALL(t, page_note, env, PARTY_MEMORY, 2);
+        break;
+    default:
+        CALL(t, table_share, env,
+             rarely(3) ? any_table(level) : PARTY_UTCB & ~(MMU_SPAN(level + 1) - 1), to,
+             any_table(level), level, rarely(20) ? any_rights() : any_rights() & RWX);
+    }
+}
+
 static void call_caps(struct thread *t)
 {
     slot_t env = slot_of(t, CAP_ENV), region = slot_of(t, CAP_REGION), src = any_slot();
@@ -349,7 +382,10 @@ static void step(void)
         revive();
         return;
     }
-    switch (rnd(10)) {
+    switch (rnd(11)) {
+    case 9:
+        call_tables(t);
+        break;
     case 0:
         call_caps(t);
         break;

@@ -62,3 +62,14 @@ share_smp-sources := $(share-sources)
 share_smp-boot    := smp=2
 large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 large-boot        := smp=2 mem=2560M
+
+# Book-keeping: whole records while another CPU writes them; and hidden, with programs that use libos much.
+GUEST_TESTS  += torn hide hide_smp hide_pages
+torn-sources := tests/qemu/torn.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+torn-boot    := smp=2
+hide-sources       := tests/qemu/hide.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+hide-boot          := append=hide=1
+hide_smp-sources   := $(hide-sources)
+hide_smp-boot      := smp=2 append=hide=1
+hide_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+hide_pages-boot    := disk=16M append=hide=1

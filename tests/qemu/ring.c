@@ -147,6 +147,36 @@ static void test_packets(struct rig *first, struct rig *second, slot_t http, slo
     first->ring.header->tx_posted -= 1000;
 }
 
+/* The public record of what a slot names. */
+static struct object_info record_of(slot_t slot)
+{
+    struct object_info o;
+
+    for (uint32_t i = 0; i < OBJECT_MAX; i++) {
+        book_read(INFO_OBJECTS, i, 1, &o);
+        if (o.frame == slot_cap(slot)->base && o.kind == slot_cap(slot)->kind)
+            return o;
+    }
+    return (struct object_info){0};
+}
+
+static void test_records(const struct rig *r, slot_t http)
+{
+    const struct object_info ring = record_of(r->slot), graft = record_of(http);
+    const volatile struct ring_header *h = r->ring.header;
+
+    tap_is(ring.owner, book_utcb()->env, "the ring's record names its owner");
+    tap_ok(ring.filter == slot_cap(http)->base && ring.keys == 1 && ring.state == 0,
+           "its filter, its key, and that it works");
+    tap_ok(ring.counts[COUNT_RECEIVED] == h->rx_done && ring.counts[COUNT_SENT] == h->tx_done &&
+               ring.counts[COUNT_MATCHED] == h->rx_filtered && h->rx_filtered > 0,
+           "and counts what its header counts");
+    tap_is(graft.owner, book_utcb()->env, "the graft's record names its owner");
+    tap_ok(graft.keys == GRAFT_HOOK_PACKET_FILTER && graft.counts[COUNT_RUNS] > 0 &&
+               graft.counts[COUNT_RUNS] <= h->rx_filtered && graft.counts[COUNT_STEPS] > 0,
+           "its hook, and how often it ran");
+}
+
 static void test_loss(struct rig *first, struct rig *second, slot_t http, slot_t all)
 {
     slot_delete(all);
@@ -168,6 +198,7 @@ static void test_loss(struct rig *first, struct rig *second, slot_t http, slot_t
     tap_is(exo_ring_kick(first->slot), ERR_OK, "many packets at once");
     tap_is(exo_cap_delete(first->frames), ERR_OK, "take the frames from under them");
     tap_is(exo_ring_kick(first->slot), ERR_BAD_STATE, "a ring without memory is dead");
+    tap_is(record_of(first->slot).state, OBJECT_DEAD, "and its record says so");
     tap_is(want_all(first), ERR_BAD_STATE, "and gets no keys");
     tap_is(exo_ring_filter(first->slot, SLOT_NONE), ERR_OK, "its filter can still be taken");
     tap_is(exo_cap_delete(first->slot), ERR_OK, "and it can be deleted");
@@ -220,7 +251,7 @@ int main(void)
     }
 
     slot_t http = new_slot(), all = new_slot();
-    tap_plan(66);
+    tap_plan(72);
     test_graft_errors(http);
     test_create_errors(&first);
     tap_is(rig_create(&first), ERR_OK, "make a ring");
@@ -228,6 +259,7 @@ int main(void)
     tap_is(load_filter(&filter_all, all), ERR_OK, "load another filter");
     test_other_errors(&first, http);
     test_packets(&first, &second, http, all);
+    test_records(&first, http);
     test_loss(&first, &second, http, all);
     test_table_of_rings(&second);
     return tap_done();

@@ -123,19 +123,9 @@ call_done:
         swapgs
         sysretq
 
+/* All of it: the caller may have left this CPU when the call returns. */
 call_saved:
         mov %gs:CPU_CURRENT, %rcx
-        save_message %rcx
-        save_kept %rcx
-        jmp call_function
-
-/* Who waits for the lock may be moved meanwhile, and then makes its call again elsewhere. */
-call_locked:
-        call trap_lock_free
-        test %al, %al
-        jnz 1f
-        mov %gs:CPU_CURRENT, %rcx
-        lea SYS_BASE(%r11), %rax
         save_message %rcx
         save_kept %rcx
         mov (%rsp), %rax
@@ -144,11 +134,14 @@ call_locked:
         mov %rax, RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
         mov %rax, RSP(%rcx)
+        jmp call_function
+
+call_locked:
         call trap_lock
         test %al, %al
         mov $CALL_LOST, %eax
         jz call_leave
-1:      mov %r10, %rcx
+        mov %r10, %rcx
         call *trap_calls(, %r11, 8)
         call trap_unlock
         jmp call_done

@@ -113,25 +113,26 @@
         lea     -FRAME_BYTES(%rsp), %rsp
         push_registers
         mov     $\number, %esi
+        .ifnb   \common
         jmp     \common
+        .endif
         .size   \name, . - \name
         .endm
 
         .text
-        entry   libos_upcall_fault,       0, fault
         entry   libos_upcall_exception,   1, fault
-        entry   libos_upcall_notify,      3, event
-        entry   libos_upcall_slice_begin, 4, event
-        entry   libos_upcall_slice_end,   5, event
-        entry   libos_upcall_revoke,      6, event
-        entry   libos_upcall_reclaimed,   7, event
-
+        entry   libos_upcall_fault,       0     /* falls through */
 fault:
         enter   CLASS_FAULT
         call_handler libos_fault
         restore CLASS_FAULT
 8:      leave   CLASS_FAULT
 
+        entry   libos_upcall_reclaimed,   7, event
+        entry   libos_upcall_revoke,      6, event
+        entry   libos_upcall_slice_end,   5, event
+        entry   libos_upcall_slice_begin, 4, event
+        entry   libos_upcall_notify,      3     /* falls through */
 event:
         enter   CLASS_EVENT
 2:      call_handler libos_event

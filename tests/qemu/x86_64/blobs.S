@@ -423,6 +423,11 @@ blob_\name\()_end:
         mov     $(SYS_BASE + 19), %eax
         syscall
         end     pct_serve
+
+        blob    twice
+        lea     (%rdi,%rdi), %rax
+        ret
+        end     twice
         .local  guest_spin_sp
         .comm   guest_spin_sp, 8, 8
         .section .note.GNU-stack, "", @progbits
