@@ -16,8 +16,9 @@ uint32_t policy_count(pfn_t first, uint32_t count, struct policy_client *clients
     for (uint32_t i = 0; i < n; i++)
         clients[i].held = 0;
     for (pfn_t pfn = first; pfn < first + count; pfn++) {
-        uint32_t owner = book_frame(pfn)->owner;
-        free += book_frame(pfn)->type == FRAME_FREE;
+        const struct frame_info f = book_frame_read(pfn);
+        uint32_t owner = f.owner;
+        free += f.type == FRAME_FREE;
         for (uint32_t i = 0; i < n; i++)
             clients[i].held += owner != 0 && clients[i].env == owner;
     }

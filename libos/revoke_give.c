@@ -42,7 +42,7 @@ static uint32_t cap_units(enum revoke_kind kind, slot_t slot)
     if (!kinds[kind].ranged)
         return (c->flags & CAP_ORIGIN) != 0;
     pfn_t from = (pfn_t)(c->node.parent / (PAGE_SIZE / sizeof(struct node)));
-    return book_frame(from)->owner != book_utcb()->env ? c->count : 0;
+    return book_frame_read(from).owner != book_utcb()->env ? c->count : 0;
 }
 
 static uint32_t units_of(const struct giving *g, uint32_t name)

@@ -209,7 +209,7 @@ static void serve_all(void)
         for (uint32_t i = 0; i < client_count; i++) {
             if (clients[i].ended)
                 continue;
-            if (book_env(clients[i].child.number)->state != ENV_ALIVE) {
+            if (book_env_read(clients[i].child.number).state != ENV_ALIVE) {
                 bury(i);
                 left--;
             } else if (rung >> i & 1) {

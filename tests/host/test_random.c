@@ -382,7 +382,7 @@ static void step(void)
         revive();
         return;
     }
-    switch (rnd(10)) {
+    switch (rnd(11)) {
     case 9:
         call_tables(t);
         break;

@@ -52,10 +52,6 @@ GUEST_TESTS           += revoke_policy
 revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c guest.c $(ARCH)/blobs.S)
 revoke_policy-boot    := icount=1
 
-GUEST_TESTS               += revoke_policy_smp
-revoke_policy_smp-sources := $(revoke_policy-sources)
-revoke_policy_smp-boot    := smp=2
-
 # Shared tables, and pages of both large sizes, for which the machine needs a free gigabyte.
 GUEST_TESTS       += share share_smp large
 share-sources     := tests/qemu/share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
