@@ -16,12 +16,21 @@ static enum err check_transfer(struct thread *caller, slot_t slot, struct thread
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_EXEC))
         return ERR_NO_RIGHT;
-    uint64_t entry = thread_exo(t)->entry[UPCALL_PCT];
-    if (t->state != THREAD_PCT_IDLE || t->cpu != caller->cpu || entry == 0 || entry >= USER_TOP ||
-        thread_exo(t)->pct_stack > USER_TOP)
+    if (t->state != THREAD_PCT_IDLE || t->cpu != caller->cpu || t->pct_closed)
         return ERR_BAD_STATE;
     *callee = t;
     return ERR_OK;
+}
+
+/* Where transfers enter `t` from now on, for as long as it serves one caller after another. */
+static void take_entry(struct thread *t)
+{
+    volatile struct utcb_exo *x = thread_exo(t);
+    uint64_t entry = x->entry[UPCALL_PCT], stack = x->pct_stack;
+
+    t->pct_closed = entry == 0 || entry >= USER_TOP || stack > USER_TOP;
+    t->arch.pct_ip = entry;
+    t->arch.pct_sp = stack;
 }
 
 /* The message: all registers but those that the call itself uses. */
@@ -36,33 +45,26 @@ static void copy_message(struct regs *to, const struct regs *from)
     to->rax = rax;
 }
 
-static void enter(struct thread *callee, const struct thread *caller)
+static void enter(struct thread *callee, struct thread *caller, slot_t slot)
 {
-    volatile struct utcb_exo *x = thread_exo(callee);
     struct regs *r = thread_regs(callee);
-    uint64_t entry = x->entry[UPCALL_PCT], stack = x->pct_stack;
 
-    /* Another CPU may have changed the words since they were checked: then they fault at 0. */
-    r->rip = entry < USER_TOP ? entry : 0;
-    r->rsp = stack <= USER_TOP ? stack : 0;
+    caller->pct_slot = slot;
+    caller->pct_target = callee;
+    caller->pct_epoch = thread_epoch;
+    copy_message(r, thread_regs(caller));
+    r->rip = callee->arch.pct_ip;
+    r->rsp = callee->arch.pct_sp;
     r->rflags = FLAGS_DEFAULT;
     r->rax = caller->global_id;
-    x->pct_caller = caller->global_id;
 }
 
 /* `t` runs instead of the current thread, which waits in `state`. */
 static void transfer(struct thread *current, unsigned state, struct thread *t)
 {
-    struct cpu *c = cpu_this();
-
-    if (c->choose) { /* something else may have to run: an interrupt came between */
-        sched_block(current, state);
-        sched_wake(t);
-        sched_handoff(t);
-        return;
-    }
-    current->state = (uint8_t)state;
-    sched_direct(c, t);
+    sched_block(current, state);
+    sched_wake(t);
+    sched_handoff(t);
 }
 
 int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_t *result)
@@ -75,8 +77,7 @@ int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_
         return (int)e;
     caller->pct_callee = callee;
     callee->pct_caller = caller;
-    copy_message(thread_regs(callee), thread_regs(caller));
-    enter(callee, caller);
+    enter(callee, caller, a->thread);
     transfer(caller, THREAD_PCT_CALLING, callee);
     return CALL_NO_REPLY;
 }
@@ -89,8 +90,7 @@ int sys_pct_send(struct thread *caller, const struct sys_pct_send_args *a, word_
     (void)result;
     if (e != ERR_OK)
         return (int)e;
-    copy_message(thread_regs(callee), thread_regs(caller));
-    enter(callee, caller);
+    enter(callee, caller, a->thread);
     sched_wake(callee);
     sched_handoff(callee);
     return ERR_OK;
@@ -104,6 +104,7 @@ int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, w
     (void)result;
     caller->pct_caller = NULL;
     if (!client) {
+        take_entry(caller);
         sched_block(caller, THREAD_PCT_IDLE);
         return CALL_NO_REPLY;
     }
@@ -117,21 +118,17 @@ int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, w
 word_t hook_pct_call(word_t slot)
 {
     struct cpu *c = cpu_this();
-    struct thread *caller = c->current, *callee;
+    struct thread *caller = c->current, *callee = caller->pct_target;
 
-    if (c->choose || slot != (slot_t)slot || !forest_try_lock())
-        return 0;
-    enum err e = check_transfer(caller, (slot_t)slot, &callee);
-    forest_unlock();
-    if (e != ERR_OK || callee->events)
+    if (slot != caller->pct_slot || caller->pct_epoch != thread_epoch ||
+        callee->readiness != c->awaits_transfer)
         return 0;
     c->info->entries++;
     caller->pct_callee = callee;
     callee->pct_caller = caller;
-    enter(callee, caller);
     caller->state = THREAD_PCT_CALLING;
-    sched_direct(c, callee);
-    return 1 + caller->global_id;
+    sched_direct(c, caller, callee);
+    return caller->global_id;
 }
 
 word_t hook_pct_return(void)
@@ -139,12 +136,12 @@ word_t hook_pct_return(void)
     struct cpu *c = cpu_this();
     struct thread *callee = c->current, *client = callee->pct_caller;
 
-    if (c->choose || !client || client->events)
+    if (!client || client->events || client->no_fpu != callee->no_fpu)
         return 0;
     c->info->entries++;
     callee->pct_caller = NULL;
     client->pct_callee = NULL;
     callee->state = THREAD_PCT_IDLE;
-    sched_direct(c, client);
-    return 1 + ERR_OK;
+    sched_direct(c, callee, client);
+    return 1;
 }

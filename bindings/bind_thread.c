@@ -229,6 +229,6 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
         return ERR_NO_RIGHT;
     if (t != caller && t->state != THREAD_STOPPED)
         return ERR_BAD_STATE;
-    arch_thread_fpu(&t->arch, a->on, t == caller);
+    thread_set_fpu(t, a->on);
     return ERR_OK;
 }

@@ -210,6 +210,8 @@ static void destroy_object(const struct cap *c)
 static void drop_cap(struct cap *c)
 {
     node_unlink(&c->node);
+    if (c->kind == CAP_THREAD)
+        thread_epoch = thread_epoch + 1;
     if (c->flags & CAP_ORIGIN)
         destroy_object(c);
     *c = (struct cap){0};

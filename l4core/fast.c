@@ -9,38 +9,48 @@
 #include "exo/env/thread.h"
 #include "l4core/ipc.h"
 
-/* The partner, when nothing but the message needs doing for it; else NULL. */
-static struct thread *fast_partner(const struct thread *t, word_t to)
-{
-    struct thread *p = thread_by_number((uint32_t)(to >> 32));
+#define TAG_UNUSUAL        (TAG_FLAGS | 0xfc0) /* flags, or typed items */
+#define TIMEOUT_RECEIVE(t) ((uint16_t)(t))
 
-    if (!p || p->global_id != to || p->cpu != t->cpu || p->state != THREAD_IPC_RECEIVE)
-        return NULL;
-    if (p->ipc_from != L4_ANY && p->ipc_from != t->global_id)
-        return NULL;
-    return p->ipc_fault || p->events || !list_is_empty(&p->sleep_link) ? NULL : p;
+/* Does `p`, which may be nobody, wait for `t`, the current thread of `c`, and need nothing else? No
+ * ID that names no thread is a thread's: their low bits are never all 0. */
+static inline bool is_ready(const struct cpu *c, const struct thread *t, const struct thread *p,
+                            word_t id)
+{
+    return p->global_id == id && p->readiness == c->awaits_message &&
+           (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 
-word_t hook_ipc_fast(word_t to, word_t from, word_t timeouts, word_t tag)
+/* What the hook was given of the registers, for the general path. */
+static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word_t timeouts,
+                      word_t tag)
+{
+    struct regs *r = thread_regs(t);
+
+    r->rdi = rdi;
+    r->rsi = to;
+    r->rdx = from;
+    r->r8 = timeouts;
+    r->r9 = tag;
+    return 0;
+}
+
+word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag)
 {
     struct cpu *c = cpu_this();
-    struct thread *t = c->current;
+    struct thread *t = c->current, *p = thread_or_nobody(to >> 32);
+    bool waits = from == to || (from == L4_ANY && list_is_empty(&t->senders));
 
-    if ((uint16_t)timeouts != TIME_NEVER || TAG_TYPED(tag) || c->choose || L4_IS_LOCAL(to))
-        return 0;
-    if (from != to && (from != L4_ANY || !list_is_empty(&t->senders)))
-        return 0;
-    struct thread *p = fast_partner(t, to);
-    if (!p)
-        return 0;
+    (void)ip;
+    if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
+        !is_ready(c, t, p, to))
+        return decline(t, rdi, to, from, timeouts, tag);
     if (TAG_UNTYPED(tag) >= MR_IN_REGISTERS)
         arch_copy_words(p->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
                         t->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
                         TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
     t->ipc_from = from;
-    t->ipc_timeouts = 0;
     t->state = THREAD_IPC_RECEIVE;
     c->info->entries++;
-    sched_direct(c, p);
-    return t->env == p->env ? t->utcb_va + UTCB_MR : t->global_id;
+    return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }

@@ -9,10 +9,8 @@
 #define KIP_API_FLAGS   4u          /* 64 bits, little endian */
 #define KIP_KERNEL_ID   0x65340000u /* id 'e', sub-id '4' */
 
-/* Order of the links, in the page of stubs and in struct kip. */
+/* Order of the links in the page of stubs. */
 enum kip_link {
-    LINK_IPC,
-    LINK_LIPC,
     LINK_THREAD_SWITCH,
     LINK_SYSTEM_CLOCK,
     LINK_UNMAP,
@@ -22,6 +20,8 @@ enum kip_link {
     LINK_SCHEDULE,
     LINK_PROCESSOR_CONTROL,
     LINK_MEMORY_CONTROL,
+    LINK_IPC, /* these two last, so that one comparison tells an IPC from all else */
+    LINK_LIPC,
     LINK_COUNT
 };
 #define LINK_STRIDE 16u /* bytes from one stub to the next */

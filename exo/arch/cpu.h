@@ -11,13 +11,17 @@
 /* struct arch_thread: what the CPU keeps of a thread: its registers (`regs`), extended state, the C
  * library's thread pointer and `gs_base`, the address whose word %gs:0 reads.
  * struct arch_cpu: what the CPU keeps of itself: `number`, `apic_id`, `stack` (top of the
- * kernel's). */
+ * kernel's), `current` (what arch_resume leaves to), `user_rsp` (in a fast entry of a call). */
 
 /* The structure of the CPU that runs this. */
 static inline struct arch_cpu *arch_cpu_this(void);
 
 /* Sets this CPU up, with `c` as what arch_cpu_this() returns on it. Boot only. */
 void arch_cpu_bind(struct arch_cpu *c);
+
+/* What a fast entry (upward.h) found of the thread that it interrupted. */
+static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c);
+static inline struct call_frame *arch_call_frame(struct arch_cpu *c);
 
 /* A counter that never runs back on one CPU; ticks of 1 / (1000 * tsc_khz) seconds. */
 static inline uint64_t arch_ticks(void);
@@ -34,6 +38,9 @@ static inline void arch_relax(void);
 /* Makes `next` what arch_resume leaves to; its extended state and thread pointer are restored, and
  * those of `previous` saved. Either may be NULL. */
 void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next);
+
+/* The same for two that are there, and both have extended state or neither. */
+static inline void arch_thread_switch_like(struct arch_thread *previous, struct arch_thread *next);
 
 /* Whether `t` has extended state that is saved and restored for it; without, using that is an
  * exception. `runs`: it is what arch_resume leaves to. What it holds is kept meanwhile. */

@@ -15,14 +15,39 @@ struct reply {
     word_t error, result;
 };
 
-/* The user made exokernel call `number` (below 256). Returns to the same thread, or not at all. */
-struct reply trap_call(struct regs *r, word_t number);
+/* Instead of an error: the caller waits or is no more, so nothing is written to its registers; the
+ * call is to be entered again, after interrupts; the registers of the caller are not its own any
+ * more, nor to be saved. */
+enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST };
 
-/* The user entered through the page of L4 stubs, at `offset`; by `syscall` with a number that is
- * not the kernel's; by an exception or interrupt. Then arch_resume. */
-void trap_link(struct regs *r, unsigned offset);
-void trap_reflect(struct regs *r);
-void trap_user(struct regs *r);
+/* Exokernel calls by number: what does them for the current thread, with the call's arguments.
+ * CALL_NO_REPLY and above: then trap_leave, and arch_resume; else back to the caller. */
+typedef struct reply (*trap_fn)(word_t, word_t, word_t, word_t, word_t, word_t);
+extern const trap_fn trap_calls[256];
+
+/* Around that, if `cpu_count` is not 1: the forest lock. False: as if the call returned CALL_LOST. */
+extern unsigned cpu_count;
+ARCH_KEEPS_REGISTERS bool trap_lock(void);
+ARCH_KEEPS_REGISTERS void trap_unlock(void);
+
+/* A set of numbers, of calls that find all registers of their caller saved in it; for the others
+ * only those are saved that C does not keep, and that before trap_leave. */
+extern const uint64_t trap_saved_calls[4];
+
+void trap_leave(word_t error);
+
+/* An exception; a page fault; a `syscall` whose number is not the kernel's: the thread's registers
+ * are where they were, and arch_trap_frame or arch_call_frame and `user_rsp` say where it was. Not
+ * 0: it goes on with what now stands there. 0: nothing has changed. */
+ARCH_KEEPS_REGISTERS word_t trap_exception_fast(void);
+ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
+ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
+
+/* The same two, and interrupts, with all registers saved in the thread; and a call by the page of L4 stubs. Then
+ * arch_resume. */
+void trap_user(void);
+void trap_reflect(void);
+void trap_link(void);
 
 /* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it
  * was. */

@@ -1,22 +1,76 @@
 /* From trap to handler: refuses unknown numbers and arguments that are too wide, then calls. */
-#include "exo/entry/dispatch.h"
-
+#include "exo/arch/upward.h"
+#include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
+#include "exo/env/thread.h"
+
+#define IS_SAVED(number)    (trap_saved_calls[(number) / 64] >> (number) % 64 & 1)
+#define RETURNS_STRAIGHT(e) ((e) < CALL_NO_REPLY)
+
+/* The transfers look at their caller's registers; those that take back may be entered again. */
+#define IN_WORD(w, number) ((number) / 64 == (w) ? (uint64_t)1 << (number) % 64 : 0)
+#define SAVED_WORD(w)                                                                              \
+    (IN_WORD(w, SYS_pct_call) | IN_WORD(w, SYS_pct_send) | IN_WORD(w, SYS_pct_return) |            \
+     IN_WORD(w, SYS_cap_delete) | IN_WORD(w, SYS_cap_revoke) | IN_WORD(w, SYS_revoke_ask) |        \
+     IN_WORD(w, SYS_revoke_take))
+const uint64_t trap_saved_calls[4] = {SAVED_WORD(0), SAVED_WORD(1), SAVED_WORD(2), SAVED_WORD(3)};
+
+bool trap_lock(void)
+{
+    struct cpu *c = cpu_this();
+
+    if (forest_lock_for(c->current))
+        return true;
+    c->info->entries++;
+    return false;
+}
+
+void trap_unlock(void)
+{
+    forest_unlock();
+}
+
+/* Something else than returning to `caller` is to be done. */
+static __attribute__((noinline, cold)) struct reply leave(struct thread *caller, struct reply reply)
+{
+    if (cpu_this()->current != caller)
+        return (struct reply){CALL_LOST, 0};
+    if (!RETURNS_STRAIGHT(reply.error))
+        return reply;
+    thread_reply(caller, reply.error, reply.result);
+    return (struct reply){CALL_NO_REPLY, 0};
+}
+
+static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
+{
+    c->info->entries++;
+    if (!c->choose && RETURNS_STRAIGHT(reply.error))
+        return reply;
+    return leave(caller, reply);
+}
 
 /* Decode. A register that does not fit its field is an error, never a truncation. */
 #define ARG(type, field)                                                                           \
-    a.field = (type)regs_argument(r, n);                                                           \
-    if (a.field != regs_argument(r, n++))                                                          \
-        return ERR_BAD_ARG;
+    a.field = (type)reg[n];                                                                        \
+    if (a.field != reg[n++])                                                                       \
+        return finish(c, caller, (struct reply){ERR_BAD_ARG, 0});
 #define SYSCALL(number, name, args)                                                                \
-    static int enter_##name(struct thread *caller, const struct regs *r, word_t *result)           \
+    static struct reply call_##name(word_t r0, word_t r1, word_t r2, word_t r3, word_t r4,         \
+                                    word_t r5)                                                     \
     {                                                                                              \
+        const word_t reg[SYS_MAX_ARGS] = {r0, r1, r2, r3, r4, r5};                                 \
         struct sys_##name##_args a = {.end_of_arguments = 0};                                      \
+        struct cpu *c = cpu_this();                                                                \
+        struct thread *caller = c->current;                                                        \
+        struct reply reply = {0, 0};                                                               \
         unsigned n = 0;                                                                            \
-        (void)r;                                                                                   \
+        (void)reg;                                                                                 \
         (void)n;                                                                                   \
-        args return sys_##name(caller, &a, result);                                                \
+        args int e = sys_##name(caller, &a, &reply.result);                                        \
+        ASSERT(e != CALL_AGAIN || IS_SAVED(number));                                               \
+        reply.error = (word_t)e;                                                                   \
+        return finish(c, caller, reply);                                                           \
     }
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
@@ -29,19 +83,19 @@
 #undef SYSCALL
 #undef ARG
 
-static int (*const enter[])(struct thread *, const struct regs *, word_t *) = {
-#define SYSCALL(number, name, args) [number] = enter_##name,
+static struct reply call_nothing(word_t r0, word_t r1, word_t r2, word_t r3, word_t r4, word_t r5)
+{
+    struct cpu *c = cpu_this();
+
+    (void)r0, (void)r1, (void)r2, (void)r3, (void)r4, (void)r5;
+    return finish(c, c->current, (struct reply){ERR_BAD_CALL, 0});
+}
+
+/* Every number has a function, so that nobody needs to ask. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+__extension__ const trap_fn trap_calls[256] = {
+    [0 ... 255] = call_nothing,
+#define SYSCALL(number, name, args) [number] = call_##name,
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
 };
-
-int dispatch(struct thread *caller, word_t number, const struct regs *r, word_t *result)
-{
-    if (number >= sizeof enter / sizeof enter[0] || !enter[number])
-        return ERR_BAD_CALL;
-    if (!forest_lock_for(caller))
-        return CALL_NO_REPLY;
-    int e = enter[number](caller, r, result);
-    forest_unlock();
-    return e;
-}

@@ -5,7 +5,6 @@
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
-#include "exo/entry/dispatch.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
@@ -17,43 +16,75 @@
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
-struct reply trap_call(struct regs *r, word_t number)
+void trap_leave(word_t error)
 {
-    struct cpu *c = cpu_this();
-    struct thread *t = c->current;
-    struct reply reply = {.result = 0};
-    int e = dispatch(t, number, r, &reply.result);
-
-    c->info->entries++;
-    reply.error = (word_t)e;
-    if (!c->choose && e < CALL_NO_REPLY)
-        return reply;
-    if (e == CALL_AGAIN)
-        r->rip -= 2; /* the length of `syscall`; rax still names the call */
-    else if (e != CALL_NO_REPLY && c->current == t)
-        thread_reply(t, reply.error, reply.result);
+    if (error == CALL_AGAIN)
+        thread_regs(cpu_this()->current)->rip -= 2; /* of `syscall`; rax still names the call */
     sched_leave();
-    arch_resume();
 }
 
-void trap_link(struct regs *r, unsigned offset)
+void trap_link(void)
 {
     struct cpu *c = cpu_this();
 
-    (void)r;
-    hook_l4_call(c->current, offset / LINK_STRIDE);
+    hook_l4_call(c->current, (unsigned)(thread_regs(c->current)->rip - WINDOW_STUBS) / LINK_STRIDE);
     c->info->entries++;
     if (c->choose)
         sched_leave();
 }
 
-void trap_reflect(struct regs *r)
+void trap_reflect(void)
 {
     struct cpu *c = cpu_this();
+    const struct regs *r = thread_regs(c->current);
 
     c->info->entries++;
     if (!upcall_deliver(c->current, UPCALL_SYSCALL, r->rax, 0, 0))
         thread_reply(c->current, ERR_BAD_CALL, 0);
+}
+
+/* The fast entries leave at once whatever is more than the upcall: pending events, too. */
+word_t trap_fault_fast(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    struct trap_frame *f = arch_trap_frame(&c->arch);
+    struct upcall_cause cause = {VECTOR_PAGE_FAULT, f->error, arch_fault_address()};
+
+    if (t->events || !upcall_enter(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, cause,
+                                   (struct upcall_place){&f->rip, &f->rflags, &f->rsp}))
+        return 0;
+    c->info->entries++;
+    return 1;
+}
+
+word_t trap_exception_fast(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    struct trap_frame *f = arch_trap_frame(&c->arch);
+    struct upcall_cause cause = {f->vector, f->error, 0};
+
+    if (t->events || f->vector == VECTOR_UNDEFINED ||
+        !upcall_enter(t, UPCALL_EXCEPTION, UPCALL_CLASS_FAULT, cause,
+                      (struct upcall_place){&f->rip, &f->rflags, &f->rsp}))
+        return 0;
+    c->info->entries++;
+    return 1;
+}
+
+word_t trap_reflect_fast(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    struct call_frame *f = arch_call_frame(&c->arch);
+    struct upcall_cause cause = {f->rax, 0, 0};
+
+    if (t->events || !upcall_enter(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, cause,
+                                   (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp}))
+        return 0;
+    c->info->entries++;
+    return 1;
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */
@@ -91,8 +122,10 @@ static void exception(struct thread *t, struct regs *r)
         unhandled(t, 0);
 }
 
-void trap_user(struct regs *r)
+void trap_user(void)
 {
+    struct regs *r = thread_regs(cpu_this()->current);
+
     if (r->vector < VECTOR_IRQ)
         exception(cpu_this()->current, r);
     else

@@ -37,6 +37,28 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
         list_init(&c->ready[p]);
 }
 
+#define READINESS_BYTE(field) (offsetof(struct thread, field) - offsetof(struct thread, readiness))
+
+static uint64_t readiness(const struct cpu *c, enum thread_state state, bool no_fpu)
+{
+    union {
+        uint16_t cpu;
+        uint8_t bytes[8];
+        uint64_t word;
+    } r = {.word = 0};
+
+    r.cpu = (uint16_t)c->number;
+    r.bytes[READINESS_BYTE(state)] = (uint8_t)state;
+    r.bytes[READINESS_BYTE(no_fpu)] = no_fpu;
+    return r.word;
+}
+
+void cpu_expect(struct cpu *c, const struct thread *t)
+{
+    c->awaits_message = readiness(c, THREAD_IPC_RECEIVE, t->no_fpu);
+    c->awaits_transfer = readiness(c, THREAD_PCT_IDLE, t->no_fpu);
+}
+
 struct arch_cpu *arch_cpu_number(unsigned number)
 {
     return &cpu_number(number)->arch;
@@ -106,11 +128,6 @@ void forest_lock_slow(void)
         cpu_mailbox_read();
         arch_relax();
     }
-}
-
-bool forest_try_lock_slow(void)
-{
-    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
 }
 
 bool forest_lock_slow_for(const struct thread *t)

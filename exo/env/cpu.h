@@ -23,18 +23,20 @@ struct mail {
 };
 
 struct cpu {
-    struct arch_cpu arch; /* first, so that one pointer finds both                        */
-    uint32_t number;
+    struct arch_cpu arch;   /* first, so that one pointer finds both                        */
     struct thread *current; /* NULL: idle                                                   */
-    struct env *space;      /* whose page tables are loaded; NULL: the kernel's own         */
-    struct thread *chosen;  /* runs next if it can: hand-off                                */
-    bool choose;            /* the current thread may not be the right one any more         */
-    bool ticking;           /* the timer is set for the end of the slice                    */
-    uint64_t slice_end;     /* time-stamp counter                                           */
-    bool begun;             /* the slice's owner has run in it, or in one just before it    */
-    bool forfeited;         /* the slice's owner has lost it: the queue runs                */
-    struct thread *ending;  /* runs its epilogue; or NULL                                   */
-    uint64_t ending_from;   /* since when                                                   */
+    uint32_t number;
+    uint64_t awaits_message;  /* readiness of a thread that runs as soon as it gets an IPC,     */
+    uint64_t awaits_transfer; /* or a protected control transfer, from the current one         */
+    struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
+    struct thread *chosen;    /* runs next if it can: hand-off                                */
+    bool choose;              /* the current thread may not be the right one any more         */
+    bool ticking;             /* the timer is set for the end of the slice                    */
+    uint64_t slice_end;       /* time-stamp counter                                           */
+    bool begun;               /* the slice's owner has run in it, or in one just before it    */
+    bool forfeited;           /* the slice's owner has lost it: the queue runs                */
+    struct thread *ending;    /* runs its epilogue; or NULL                                   */
+    uint64_t ending_from;     /* since when                                                   */
     uint64_t ending_until;
     uint64_t ready_map[PRIORITIES / 64];
     struct list ready[PRIORITIES];
@@ -49,7 +51,11 @@ struct cpu {
     struct mail mailbox[MAILBOX_SLOTS];
 };
 
-extern unsigned cpu_count;
+_Static_assert(offsetof(struct cpu, current) == ARCH_CPU_CURRENT, "the CPU's entries know it");
+
+
+/* `t` is now the current thread of `c`: what its partners are expected to be. */
+void cpu_expect(struct cpu *c, const struct thread *t);
 
 /* The CPU that runs this. */
 static inline struct cpu *cpu_this(void)
@@ -71,7 +77,6 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument);
  * may stop or end any thread of this CPU: nothing known about threads before holds afterwards. */
 void forest_lock_slow(void);
 bool forest_lock_slow_for(const struct thread *t);
-bool forest_try_lock_slow(void);
 void forest_unlock_slow(void);
 
 static inline void forest_lock(void)
@@ -85,12 +90,6 @@ static inline void forest_lock(void)
 static inline bool forest_lock_for(const struct thread *t)
 {
     return cpu_count == 1 || forest_lock_slow_for(t);
-}
-
-/* Takes the lock if that needs no wait; what was known before then still holds. */
-static inline bool forest_try_lock(void)
-{
-    return cpu_count == 1 || forest_try_lock_slow();
 }
 
 static inline void forest_unlock(void)

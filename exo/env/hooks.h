@@ -2,6 +2,7 @@
 #pragma once
 
 #include "exo/abi/types.h"
+#include "exo/arch/cpu.h"
 
 struct env;
 struct thread;

@@ -124,6 +124,7 @@ void sched_set_deadline(struct thread *t, uint64_t deadline)
     while (l != &c->sleepers && LIST_ITEM(l, struct thread, sleep_link)->deadline <= deadline)
         l = l->next;
     t->deadline = deadline;
+    t->timed = true;
     list_insert(l, &t->sleep_link);
     if (c->sleepers.next == &t->sleep_link)
         timer_arm(c);
@@ -131,6 +132,7 @@ void sched_set_deadline(struct thread *t, uint64_t deadline)
 
 void sched_clear_deadline(struct thread *t)
 {
+    t->timed = false;
     list_remove(&t->sleep_link);
 }
 
@@ -173,7 +175,7 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
         return;
     forest_lock();
     for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
-        list_remove(&t->sleep_link);
+        sched_clear_deadline(t);
         if (t->state == THREAD_IN_NOTIFY)
             sched_end_wait(t, ERR_TIMEOUT, 0);
         else
@@ -237,28 +239,17 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
-void sched_direct(struct cpu *c, struct thread *t)
+static void switch_to(struct cpu *c, struct thread *t)
 {
     struct thread *previous = c->current;
 
-    t->state = THREAD_RUNNING;
-    c->current = t;
-    c->info->thread = t->number;
-    c->choose |= t->events;
-    if (c->space != t->env) {
-        c->space = t->env;
-        c->info->space_switches++;
-        arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
-    }
-    arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
-}
-
-static void switch_to(struct cpu *c, struct thread *t)
-{
-    if (c->current && c->current->state == THREAD_RUNNING)
-        queue_put(c, c->current, true);
+    if (previous && previous->state == THREAD_RUNNING)
+        queue_put(c, previous, true);
     queue_take(c, t);
-    sched_direct(c, t);
+    sched_enter(c, t);
+    arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+    if (!previous || previous->no_fpu != t->no_fpu)
+        cpu_expect(c, t);
 }
 
 void sched_begin(void)

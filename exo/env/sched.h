@@ -12,8 +12,10 @@
 
 #include "exo/abi/types.h"
 
-struct cpu;
-struct thread;
+#include "exo/arch/mmu.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/thread.h"
 
 /* This CPU begins to run slices. Once. */
 void sched_begin(void);
@@ -27,9 +29,29 @@ void sched_block(struct thread *t, unsigned state);
 /* Lets `t`, which must be ready, run next, before any priority. */
 void sched_handoff(struct thread *t);
 
-/* Makes `t`, which waits in no queue, run on `c`, this CPU, in place of the current thread, which
- * has been given a waiting state and is in no queue either. Nothing else is considered. */
-void sched_direct(struct cpu *c, struct thread *t);
+/* `t`, which is in no queue, is the current thread of `c`, this CPU, in its own space. False: that
+ * was loaded. */
+static inline bool sched_enter(struct cpu *c, struct thread *t)
+{
+    t->state = THREAD_RUNNING;
+    c->current = t;
+    c->info->thread = t->number;
+    if (c->space == t->env)
+        return false;
+    c->space = t->env;
+    c->info->space_switches++;
+    arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    return true;
+}
+
+/* Makes `to` run on `c`, this CPU, in place of `from`, which has been given a waiting state; both
+ * are in no queue, without pending events, and alike in `no_fpu`. Nothing else is considered. False:
+ * they share their space. Inline for those that must keep all registers (upward.h). */
+static inline bool sched_direct(struct cpu *c, struct thread *from, struct thread *to)
+{
+    arch_thread_switch_like(&from->arch, &to->arch);
+    return sched_enter(c, to);
+}
 
 /* Sets the timer of `t` in place of what it was: at `at` its `notified` gets `bits`, and
  * UPCALL_NOTIFY is posted. FOREVER: never. Returns what it was set to. */

@@ -11,12 +11,23 @@
 #include "exo/env/slice.h"
 #include "exo/mem/frame.h"
 
-static struct thread *by_number[THREAD_MAX];
+struct thread *thread_table[THREAD_MAX];
+struct thread thread_nobody;
+volatile uint64_t thread_epoch = 1; /* not 0: what a new thread says */
+
 static uint32_t version[THREAD_MAX]; /* of the last thread with that number */
+
+void thread_table_init(void)
+{
+    for (uint32_t n = 0; n < THREAD_MAX; n++)
+        thread_table[n] = &thread_nobody;
+}
 
 struct thread *thread_by_number(uint32_t number)
 {
-    return number < THREAD_MAX ? by_number[number] : NULL;
+    struct thread *t = number < THREAD_MAX ? thread_table[number] : &thread_nobody;
+
+    return t == &thread_nobody ? NULL : t;
 }
 
 uint32_t thread_number_free(void)
@@ -24,7 +35,7 @@ uint32_t thread_number_free(void)
     /* The first numbers after THREAD_FIRST are sigma0's, sigma1's and the root task's by protocol.
      */
     for (uint32_t n = THREAD_FIRST + 3; n < THREAD_MAX; n++)
-        if (!by_number[n])
+        if (!thread_by_number(n))
             return n;
     return 0;
 }
@@ -43,13 +54,13 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
 {
     struct thread *t = frame_memory(frame);
 
-    ASSERT(number < THREAD_MAX && !by_number[number]);
+    ASSERT(number < THREAD_MAX && !thread_by_number(number));
     t->env = e;
     t->utcb = utcb;
     t->utcb_va = utcb_va;
     t->number = number;
     t->global_id = (uint64_t)number << 32 | next_version(number);
-    t->cpu = cpu_this()->number;
+    t->cpu = (uint16_t)cpu_this()->number;
     t->priority = 100;
     list_init(&t->queue);
     list_init(&t->sleep_link);
@@ -68,8 +79,19 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     thread_exo(t)->env = e->number;
     thread_exo(t)->thread = number;
     e->info->threads++;
-    by_number[number] = t;
+    thread_table[number] = t;
     return t;
+}
+
+void thread_set_fpu(struct thread *t, bool on)
+{
+    struct cpu *c = cpu_this();
+    bool runs = c->current == t;
+
+    t->no_fpu = !on;
+    arch_thread_fpu(&t->arch, on, runs);
+    if (runs)
+        cpu_expect(c, t);
 }
 
 void thread_reply(struct thread *t, word_t error, word_t result)
@@ -145,7 +167,7 @@ void thread_move(struct thread *t, uint32_t cpu)
     ASSERT(t->state == THREAD_STOPPED && cpu < CPU_MAX);
     if (cpu != t->cpu)
         cpu_call(t->cpu, leave_here, t);
-    t->cpu = cpu;
+    t->cpu = (uint16_t)cpu;
     *thread_mr(t, TCR_PROCESSOR) = cpu;
 }
 
@@ -183,7 +205,7 @@ static void forget_here(void *argument)
 void thread_forget(struct thread *t)
 {
     ASSERT(t->state == THREAD_DEAD);
-    by_number[t->number] = NULL;
+    thread_table[t->number] = &thread_nobody;
     /* Every CPU answers: so none is still looking at what it found by that number before. */
     for (unsigned i = 0; i < cpu_count; i++)
         cpu_call(i, forget_here, t);

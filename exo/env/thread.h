@@ -7,6 +7,7 @@
 #pragma once
 
 #include "exo/abi/cap.h"
+#include "exo/abi/syscall.h"
 #include "exo/abi/utcb.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/list.h"
@@ -34,10 +35,19 @@ struct thread {
     vaddr_t utcb_va;    /* and in the env's space                                    */
     uint64_t global_id; /* number << 32 | version                                    */
     uint32_t number;
-    uint32_t cpu;  /* home                                                      */
-    uint8_t state; /* enum thread_state                                         */
     uint8_t priority;
-    bool events;            /* look at its `pending` before it leaves to the user        */
+    union { /* one word, so that a fast path asks all of it at once (struct cpu)         */
+        struct {
+            uint16_t cpu;    /* home                                                     */
+            uint8_t state;   /* enum thread_state                                        */
+            bool events;     /* look at its `pending` before it leaves to the user       */
+            bool timed;      /* in the CPU's sleepers                                    */
+            bool ipc_fault;  /* its IPC is the kernel's, on its behalf, for a page fault */
+            bool pct_closed; /* THREAD_PCT_IDLE: without an entry for transfers          */
+            bool no_fpu;     /* it has no extended state                                 */
+        };
+        uint64_t readiness;
+    };
     struct list queue;      /* ready queue, or the waiters of a notification             */
     struct list env_link;   /* the env's threads                                         */
     struct list sleep_link; /* the CPU's sleepers, when a deadline is set                */
@@ -55,16 +65,21 @@ struct thread {
     uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
     struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */
+    uint64_t pct_slot;         /* of its last call: the capability that was found there     */
+    struct thread *pct_target; /* and its thread,                                           */
+    uint64_t pct_epoch;        /* as long as this is thread_epoch                           */
 
     struct list senders;   /* threads in THREAD_IPC_SEND to this one                    */
     struct list send_link; /* the partner's `senders`                                   */
     struct thread *ipc_to; /* THREAD_IPC_SEND                                           */
     uint64_t ipc_from;     /* whom it receives from next: an ID, any, or nil            */
     uint64_t ipc_timeouts; /* as given                                                  */
-    bool ipc_fault;        /* the IPC is the kernel's, on its behalf, for a page fault  */
     uint64_t ipc_fault_tag, ipc_fault_address; /* its message                               */
 };
-_Static_assert(offsetof(struct thread, arch) == 64, "the CPU wants it aligned to 64 bytes");
+_Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
+_Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
+                   offsetof(struct thread, no_fpu) == offsetof(struct thread, readiness) + 7,
+               "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
 
 /* The user's registers. */
@@ -72,6 +87,9 @@ static inline struct regs *thread_regs(struct thread *t)
 {
     return &t->arch.regs;
 }
+
+/* Counts the thread capabilities that were taken away, each before its object can go. */
+extern volatile uint64_t thread_epoch;
 
 /* The exokernel's part of a thread's UTCB. The user writes to it at any time: read once. */
 static inline volatile struct utcb_exo *thread_exo(const struct thread *t)
@@ -85,8 +103,22 @@ static inline volatile uint64_t *thread_mr(const struct thread *t, int i)
     return (volatile uint64_t *)(t->utcb + UTCB_MR) + i;
 }
 
+/* Threads by number; thread_nobody, which has no ID and no state in which it is spoken to, where
+ * there is none. */
+extern struct thread *thread_table[THREAD_MAX];
+extern struct thread thread_nobody;
+
 /* The thread with that number, or NULL. */
 struct thread *thread_by_number(uint32_t number);
+
+/* Some thread: the one with that number if there is one. */
+static inline struct thread *thread_or_nobody(uint64_t number)
+{
+    return thread_table[number % THREAD_MAX];
+}
+
+/* Boot, once: there is no thread. */
+void thread_table_init(void);
 
 /* The lowest number free, or 0. */
 uint32_t thread_number_free(void);
@@ -95,6 +127,9 @@ uint32_t thread_number_free(void);
  * `utcb` is the kernel's address of the page at `utcb_va`. */
 struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
                            vaddr_t utcb_va);
+
+/* Whether `t`, which runs here or is stopped, has extended state. */
+void thread_set_fpu(struct thread *t, bool on);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
  * nothing of the kernel's afterwards. */

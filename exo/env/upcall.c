@@ -17,26 +17,10 @@ static unsigned class_of(enum upcall u)
 bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t error,
                     uint64_t address)
 {
-    volatile struct utcb_exo *x = thread_exo(t);
-    unsigned class = class_of(u);
-    uint64_t entry = x->entry[u], stack = x->stack[class], mask = x->mask;
-    volatile struct upcall_frame *save = &x->save[class];
+    struct regs *r = thread_regs(t);
 
-    if (entry == 0 || entry >= USER_TOP || stack > USER_TOP || (mask >> class & 1))
-        return false;
-    save->ip = thread_regs(t)->rip;
-    save->cs = thread_regs(t)->cs;
-    save->flags = thread_regs(t)->rflags;
-    save->sp = thread_regs(t)->rsp;
-    save->ss = thread_regs(t)->ss;
-    save->vector = vector;
-    save->error = error;
-    save->address = address;
-    x->mask = mask | 1u << class;
-    thread_regs(t)->rip = entry;
-    thread_regs(t)->rsp = stack;
-    thread_regs(t)->rflags = FLAGS_DEFAULT;
-    return true;
+    return upcall_enter(t, u, class_of(u), (struct upcall_cause){vector, error, address},
+                        (struct upcall_place){&r->rip, &r->rflags, &r->rsp});
 }
 
 static uint64_t pending_now(const struct thread *t)

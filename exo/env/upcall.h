@@ -2,8 +2,47 @@
 #pragma once
 
 #include "exo/abi/utcb.h"
+#include "exo/arch/cpu.h"
+#include "exo/env/thread.h"
 
-struct thread;
+/* What an upcall tells its handler. */
+struct upcall_cause {
+    uint64_t vector, error, address;
+};
+
+/* Where a thread was interrupted, and shall go on. */
+struct upcall_place {
+    uint64_t *ip, *flags, *sp;
+};
+
+/* The entry of `t` for `u` of `class`: from what is at `place`, to there. False, and nothing
+ * changed, when the entry is 0 or not the user's, or the class is masked. Inline for those that
+ * must keep all registers (upward.h): what they call would make them save all. */
+static inline bool upcall_enter(const struct thread *t, enum upcall u, unsigned class,
+                                struct upcall_cause cause, struct upcall_place place)
+{
+    volatile struct utcb_exo *x = thread_exo(t);
+    uint64_t entry = x->entry[u], stack = x->stack[class], mask = x->mask;
+    volatile struct upcall_frame *save = &x->save[class];
+
+    if (entry == 0 || entry >= USER_TOP)
+        return false;
+    if (stack > USER_TOP || (mask >> class & 1))
+        return false;
+    save->ip = *place.ip;
+    save->cs = SEGMENT_USER_CODE;
+    save->flags = *place.flags;
+    save->sp = *place.sp;
+    save->ss = SEGMENT_USER_DATA;
+    save->vector = cause.vector;
+    save->error = cause.error;
+    save->address = cause.address;
+    x->mask = mask | 1u << class;
+    *place.ip = entry;
+    *place.sp = stack;
+    *place.flags = FLAGS_DEFAULT;
+    return true;
+}
 
 /* Continues `t`, which is about to leave to the user, at its entry for `u`. False, and nothing
  * changed, when the entry is 0 or not the user's, or the class is masked. */

@@ -36,8 +36,9 @@ void l4_enter(struct thread *t, enum kip_link link)
     world_run(t);
     r->vector = VECTOR_CALL;
     r->rip = WINDOW_STUBS + (unsigned)link * LINK_STRIDE + 2;
-    cpu_this()->choose |= ipc_always_slow;
+    host.slow = ipc_always_slow;
     host_call(r);
+    host.slow = false;
     world_check();
 }
 
@@ -94,7 +95,7 @@ void pass_time(uint64_t ticks)
 
     host.ticks += ticks;
     r->vector = VECTOR_TIMER;
-    trap_user(r);
+    host_trap(r);
     r->vector = vector;
     world_check();
 }
@@ -108,6 +109,6 @@ void page_fault(struct thread *t, vaddr_t address, uint64_t error)
     r->error = error;
     r->rip = 0x400123;
     host.fault_address = address;
-    trap_user(r);
+    host_trap(r);
     world_check();
 }

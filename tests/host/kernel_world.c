@@ -5,7 +5,6 @@
 #include "exo/abi/elf.h"
 #include "exo/arch/boot.h"
 #include "exo/arch/upward.h"
-#include "exo/entry/dispatch.h"
 #include "exo/entry/handlers.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
@@ -115,6 +114,7 @@ static void power_on(void)
     console_init();
     irq_init();
     disk_ring_init();
+    thread_table_init();
     kip_init();
     sigma0_init();
     poison_free_frames();
@@ -221,28 +221,27 @@ int world_call(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
     return BLOCKED;
 }
 
-struct regs world_registers(const word_t reg[SYS_MAX_ARGS])
+struct reply world_dispatch(word_t number, const word_t reg[SYS_MAX_ARGS])
 {
-    return (struct regs){
-        .rdi = reg[0], .rsi = reg[1], .rdx = reg[2], .r10 = reg[3], .r8 = reg[4], .r9 = reg[5]};
+    struct reply reply = trap_calls[number](reg[0], reg[1], reg[2], reg[3], reg[4], reg[5]);
+
+    cpu_this()->info->entries--; /* it was none */
+    return reply;
 }
 
 void world_refused(const char *file, int line, int error, struct thread *t, word_t number,
                    const word_t reg[SYS_MAX_ARGS])
 {
-    word_t result = 0;
-
     world_run(t);
     world_remember();
-    const struct regs registers = world_registers(reg);
-    int e = dispatch(t, number, &registers, &result);
-    if (e != error || !world_is_same()) {
-        print_error("%s:%d: error %d, wanted %d%s\n", file, line, e, error,
+    struct reply reply = world_dispatch(number, reg);
+    if (reply.error != (word_t)error || !world_is_same()) {
+        print_error("%s:%d: error %d, wanted %d%s\n", file, line, (int)reply.error, error,
                     world_is_same() ? "" : "; something changed");
         _fail(file, line);
     }
     if (number != SYS_frames_alloc || error != ERR_IN_USE) /* that one names the owner */
-        assert_int_equal(result, 0);
+        assert_int_equal(reply.result, 0);
 }
 
 void world_check(void)

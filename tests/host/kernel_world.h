@@ -16,6 +16,7 @@
 #include "exo/abi/error.h"
 #include "exo/abi/kinfo.h"
 #include "exo/abi/syscall.h"
+#include "exo/arch/upward.h"
 #include "exo/abi/utcb.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
@@ -62,10 +63,10 @@ int world_enter(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 #define BOSS(name, ...) CALL(world.boss, name, __VA_ARGS__)
 #define OK(call)        assert_int_equal((call), ERR_OK)
 
-/* The registers of a call with these arguments. */
-struct regs world_registers(const word_t reg[SYS_MAX_ARGS]);
+/* The call `number` (below 256) of the current thread, as the trap makes it; not counted. */
+struct reply world_dispatch(word_t number, const word_t reg[SYS_MAX_ARGS]);
 
-/* The call, straight through dispatch(), returns `error` and has changed nothing in the kernel. */
+/* The call, made straight, returns `error` and has changed nothing in the kernel. */
 #define REFUSED(error, thread, name, ...)                                                          \
     world_refused(__FILE__, __LINE__, (error), (thread), SYS_##name,                               \
                   (const word_t[SYS_MAX_ARGS]){__VA_ARGS__})

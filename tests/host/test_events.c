@@ -97,7 +97,7 @@ static void the_highest_number_comes_first_and_the_others_wait(void **state)
     world_run(p.t);
     x->mask = 0;
     thread_regs(p.t)->vector = VECTOR_IRQ + 200; /* any interrupt does */
-    trap_user(thread_regs(p.t));
+    host_trap(thread_regs(p.t));
     assert_at(UPCALL_NOTIFY);
     assert_int_equal(x->pending, 0);
 }

@@ -2,24 +2,35 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
+#include "exo/env/hooks.h"
 
 #define ENTRY  ((vaddr_t)0x440000)
 #define STACK  ((vaddr_t)0x550000)
 #define WEAK   40u
 #define CALLEE 5u /* q's thread in p's table */
+#define OWN    6u /* p's own                 */
 
 static struct party p, q;
+
+/* q begins to serve with these. */
+static void serve(vaddr_t entry, vaddr_t stack)
+{
+    OK(BOSS(thread_stop, q.thread));
+    OK(BOSS(thread_start, q.thread, 0x400000, 0x500000, 0));
+    thread_exo(q.t)->entry[UPCALL_PCT] = entry;
+    thread_exo(q.t)->pct_stack = stack;
+    assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+}
 
 static int set_up(void **state)
 {
     world_begin(state);
+    host.slow = false;
     party_make(&p, 20);
     party_make(&q, 24);
     give(p.env, CALLEE, q.thread, RIGHT_EXEC);
-    thread_exo(q.t)->entry[UPCALL_PCT] = ENTRY;
-    thread_exo(q.t)->pct_stack = STACK;
-    assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
-    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+    serve(ENTRY, STACK);
     return 0;
 }
 
@@ -38,14 +49,13 @@ static void a_refused_transfer_changes_nothing(void **state)
     REFUSED(ERR_BAD_STATE, b, pct_send, p.thread);
     static const vaddr_t bad[] = {0, USER_TOP, ~(vaddr_t)0};
     for (unsigned i = 0; i < 3; i++) {
-        thread_exo(q.t)->entry[UPCALL_PCT] = bad[i];
+        serve(bad[i], STACK);
         REFUSED(ERR_BAD_STATE, b, pct_call, q.thread);
         REFUSED(ERR_BAD_STATE, b, pct_send, q.thread);
     }
-    thread_exo(q.t)->entry[UPCALL_PCT] = ENTRY;
-    thread_exo(q.t)->pct_stack = USER_TOP + 1;
+    serve(ENTRY, USER_TOP + 1);
     REFUSED(ERR_BAD_STATE, b, pct_call, q.thread);
-    thread_exo(q.t)->pct_stack = STACK;
+    serve(ENTRY, STACK);
     q.t->cpu = 1;
     REFUSED(ERR_BAD_STATE, b, pct_call, q.thread);
     q.t->cpu = 0;
@@ -86,7 +96,6 @@ static void a_call_enters_the_callee_with_the_callers_registers(void **state)
     assert_int_equal(s->rsp, STACK);
     assert_int_equal(s->rflags, FLAGS_DEFAULT);
     assert_int_equal(s->rax, p.t->global_id);
-    assert_int_equal(thread_exo(q.t)->pct_caller, p.t->global_id);
 }
 
 static void a_return_brings_the_callees_registers_back(void **state)
@@ -95,7 +104,7 @@ static void a_return_brings_the_callees_registers_back(void **state)
     struct regs *c = thread_regs(p.t), *s = thread_regs(q.t);
 
     c->rsp = 0x888000;
-    thread_exo(q.t)->pct_stack = USER_TOP; /* the highest that a stack may begin at */
+    serve(ENTRY, USER_TOP); /* the highest that a stack may begin at */
     assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
     assert_int_equal(s->rsp, USER_TOP);
     vaddr_t ip = c->rip = 0x400500; /* where it called from: not where the callee does */
@@ -129,7 +138,7 @@ static void a_send_gives_the_processor_and_expects_nothing_back(void **state)
     assert_int_equal(p.t->state, THREAD_READY);
     assert_int_equal(thread_regs(q.t)->r14, 3001);
     assert_int_equal(thread_regs(q.t)->rsi, 2);
-    assert_int_equal(thread_exo(q.t)->pct_caller, p.t->global_id);
+    assert_int_equal(thread_regs(q.t)->rax, p.t->global_id);
     struct regs before = *thread_regs(p.t);
     assert_int_equal(CALL(q.t, pct_return, 5), BLOCKED);
     assert_memory_equal(&before, thread_regs(p.t), sizeof before);
@@ -202,6 +211,110 @@ static void a_transfer_after_an_interrupt_still_reaches_its_callee(void **state)
     assert_int_equal(q.t->state, THREAD_PCT_IDLE);
 }
 
+/* What both threads hold after a call and its return, whose message is `seed`. */
+static void round_trip(uint64_t seed, struct regs *callee, struct regs *caller)
+{
+    fill(thread_regs(p.t), seed);
+    thread_regs(p.t)->rsp = 0x888000;
+    thread_regs(p.t)->rflags = 0x246;
+    assert_int_equal(CALL(p.t, pct_call, CALLEE, 2, 3, 4, 5, 6), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, q.t);
+    *callee = *thread_regs(q.t);
+    fill(thread_regs(q.t), seed + 100);
+    assert_int_equal(CALL(q.t, pct_return, 7, 8, 9, 10, 11, 12), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, p.t);
+    *caller = *thread_regs(p.t);
+}
+
+/* rcx and r11 are the instruction's own. */
+static void assert_same(struct regs *a, struct regs *b)
+{
+    a->rcx = b->rcx = a->r11 = b->r11 = 0;
+    assert_memory_equal(a, b, sizeof *a);
+}
+
+static void the_fast_way_and_the_general_one_are_the_same(void **state)
+{
+    (void)state;
+    struct regs callee[2], caller[2];
+    unsigned long entries = cpu_this()->info->entries;
+
+    round_trip(1, &callee[0], &caller[0]); /* the first finds the callee */
+    entries = cpu_this()->info->entries - entries;
+    for (unsigned slow = 0; slow < 2; slow++) {
+        host.slow = slow;
+        uint64_t before = cpu_this()->info->entries, switches = cpu_this()->info->space_switches;
+        round_trip(5000, &callee[slow], &caller[slow]);
+        assert_int_equal(cpu_this()->info->entries - before, entries);
+        assert_int_equal(cpu_this()->info->space_switches - switches, 2);
+    }
+    assert_same(&callee[0], &callee[1]);
+    assert_same(&caller[0], &caller[1]);
+}
+
+static void the_entry_is_the_one_that_serving_began_with(void **state)
+{
+    (void)state;
+    struct regs callee, caller;
+
+    round_trip(1, &callee, &caller);
+    thread_exo(q.t)->entry[UPCALL_PCT] = ENTRY + 8;
+    thread_exo(q.t)->pct_stack = ~(uint64_t)0;
+    for (unsigned slow = 0; slow < 2; slow++) {
+        host.slow = slow;
+        round_trip(1, &callee, &caller);
+        assert_int_equal(callee.rip, ENTRY);
+        assert_int_equal(callee.rsp, STACK);
+    }
+}
+
+/* A capability that a fast transfer used before is taken away, and another put in its place. */
+static void what_a_slot_held_before_is_not_used(void **state)
+{
+    (void)state;
+    struct regs callee, caller;
+    struct party s;
+
+    party_make(&s, 50);
+    round_trip(1, &callee, &caller);
+    assert_int_not_equal(hook_pct_call((word_t)CALLEE << 32 | CALLEE), p.t->global_id);
+    OK(CALL(p.t, cap_delete, CALLEE));
+    REFUSED(ERR_BAD_CAP, p.t, pct_call, CALLEE);
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), ERR_BAD_CAP);
+    give(p.env, CALLEE, q.thread, RIGHT_ALL & ~RIGHT_EXEC);
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), ERR_NO_RIGHT);
+    OK(CALL(p.t, cap_delete, CALLEE));
+    give(p.env, CALLEE, s.thread, RIGHT_EXEC);
+    thread_exo(s.t)->entry[UPCALL_PCT] = ENTRY;
+    assert_int_equal(CALL(s.t, pct_return, 0), BLOCKED);
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
+    assert_ptr_equal(cpu_this()->current, s.t);
+    assert_int_equal(q.t->state, THREAD_PCT_IDLE);
+    assert_int_equal(CALL(s.t, pct_return, 0), BLOCKED);
+    OK(BOSS(cap_revoke, s.thread)); /* by the one that it was derived from */
+    assert_int_equal(CALL(p.t, pct_call, CALLEE), ERR_BAD_CAP);
+}
+
+/* Neither way is extended state lost: each side's is saved and loaded, or it has none. */
+static void partners_that_differ_in_extended_state_take_the_general_way(void **state)
+{
+    (void)state;
+    struct regs callee, caller;
+
+    round_trip(1, &callee, &caller);
+    give(p.env, OWN, p.thread, RIGHT_WRITE);
+    OK(CALL(p.t, thread_fpu, OWN, 0));
+    world_run(p.t);
+    assert_int_equal(hook_pct_call(CALLEE), 0);
+    uint64_t loaded = q.t->arch.loaded, saved = p.t->arch.saved;
+    round_trip(1, &callee, &caller);
+    assert_int_equal(q.t->arch.loaded, loaded + 1);
+    assert_int_equal(p.t->arch.saved, saved);
+    OK(CALL(p.t, thread_fpu, OWN, 1));
+    round_trip(1, &callee, &caller);
+    assert_int_equal(p.t->arch.saved, saved + 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
@@ -216,6 +329,10 @@ int main(void)
         TEST(a_callee_whose_caller_goes_serves_on_and_returns_to_nobody),
         TEST(calls_nest),
         TEST(a_transfer_after_an_interrupt_still_reaches_its_callee),
+        TEST(the_fast_way_and_the_general_one_are_the_same),
+        TEST(the_entry_is_the_one_that_serving_began_with),
+        TEST(what_a_slot_held_before_is_not_used),
+        TEST(partners_that_differ_in_extended_state_take_the_general_way),
     };
     return cmocka_run_group_tests_name("bindings/pct", tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static void timer(uint64_t ticks)
 
     host.ticks += ticks;
     r->vector = VECTOR_TIMER;
-    trap_user(r);
+    host_trap(r);
     thread_regs(t)->vector = vector;
     world_check();
 }

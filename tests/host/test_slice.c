@@ -61,7 +61,7 @@ static struct thread *timer(void)
     assert_true(host.timer[0] != 0);
     host.ticks = host.timer[0];
     r->vector = VECTOR_TIMER;
-    trap_user(r);
+    host_trap(r);
     world_check();
     return c->current;
 }

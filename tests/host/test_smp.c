@@ -200,7 +200,7 @@ static void local_ids_are_found_with_the_lock_held_and_without(void **state)
     assert_ptr_equal(cpu_this()->current, p.t);
     thread_regs(p.t)->rip = TARGET; /* nothing is there: no kernel interface page, and no loop */
     thread_regs(p.t)->vector = VECTOR_UNDEFINED;
-    trap_user(thread_regs(p.t));
+    host_trap(thread_regs(p.t));
     assert_true(p.e->ended);
     assert_int_equal(host.spins, 0);
 }
@@ -234,7 +234,7 @@ static void fault_to_local(void)
 static void meet_undefined(void)
 {
     thread_regs(p.t)->vector = VECTOR_UNDEFINED;
-    trap_user(thread_regs(p.t));
+    host_trap(thread_regs(p.t));
     world_check();
 }
 

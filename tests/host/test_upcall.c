@@ -41,7 +41,7 @@ static void meet(unsigned vector, uint64_t error, vaddr_t address)
     r->error = error;
     r->rip = IP;
     host.fault_address = address;
-    trap_user(r);
+    host_trap(r);
     world_check();
 }
 
@@ -182,12 +182,12 @@ static void lock_nop_shows_the_kernel_interface_page_and_other_bad_code_does_not
     memcpy(memory_of(p.t, PARTY_MEMORY), "\xf0\x90\xf0\x91", 4);
     r->vector = VECTOR_UNDEFINED;
     r->rip = PARTY_MEMORY;
-    trap_user(r);
+    host_trap(r);
     assert_int_equal(r->rip, PARTY_MEMORY + 2);
     assert_int_equal(r->rax, WINDOW_KIP);
     assert_false(p.e->ended);
     r->vector = VECTOR_UNDEFINED;
-    trap_user(r);
+    host_trap(r);
     assert_true(p.e->ended);
 }
 

@@ -23,7 +23,7 @@ static void set_tag(void *argument, uint32_t round)
     L4_Set_MsgTag(L4_MsgTagMake(0, call->words, 0));
 }
 
-static void call_once(void *argument, uint32_t round)
+CPU_INLINE void call_once(void *argument, uint32_t round)
 {
     struct call *call = argument;
 

@@ -8,6 +8,16 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return host.cpu;
 }
 
+static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c)
+{
+    return &c->trap_frame;
+}
+
+static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
+{
+    return &c->call_frame;
+}
+
 static inline uint64_t arch_ticks(void)
 {
     return host.ticks;
@@ -31,4 +41,13 @@ static inline void arch_copy_words(void *to, const void *from, size_t count)
 static inline void arch_relax(void)
 {
     host_relax();
+}
+
+static inline void arch_thread_switch_like(struct arch_thread *previous, struct arch_thread *next)
+{
+    if (!next->no_fpu) {
+        previous->saved++;
+        next->loaded++;
+    }
+    host.cpu->current = next;
 }

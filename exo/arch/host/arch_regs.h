@@ -19,15 +19,27 @@
 #define FLAGS_DEFAULT 0x202u
 #define FLAGS_USER    0x240dd5u
 
+#define ARCH_KEEPS_REGISTERS
+
 struct regs {
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
     uint64_t vector, error;
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
+/* What the fast entries find, as on x86-64. */
+struct trap_frame {
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+struct call_frame {
+    uint64_t rax, rflags, rip;
+};
+
 struct arch_thread {
     struct regs regs;
     uint64_t gs_base;
+    uint64_t pct_ip, pct_sp;
     uint64_t saved, loaded; /* times that its extended state was */
     bool no_fpu;
 } __attribute__((aligned(64)));
@@ -35,25 +47,13 @@ struct arch_thread {
 struct arch_cpu {
     struct arch_thread *current; /* what arch_resume would leave to */
     void *stack;
+    uint64_t user_rsp;
+    struct trap_frame trap_frame;
+    struct call_frame call_frame;
     uint32_t number;
     uint32_t apic_id;
 };
 
-/* Argument n (below 6) of an exokernel call. */
-static inline uint64_t regs_argument(const struct regs *r, unsigned n)
-{
-    switch (n) {
-    case 0:
-        return r->rdi;
-    case 1:
-        return r->rsi;
-    case 2:
-        return r->rdx;
-    case 3:
-        return r->r10;
-    case 4:
-        return r->r8;
-    default:
-        return r->r9;
-    }
-}
+/* Of struct cpu and struct thread. */
+#define ARCH_CPU_CURRENT    sizeof(struct arch_cpu)
+#define ARCH_THREAD_IN_FULL 64u

@@ -2,6 +2,7 @@
 #include "exo/arch/host/machine.h"
 
 #include "exo/abi/kinfo.h"
+#include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
 #include "exo/arch/boot.h"
 #include "exo/arch/console.h"
@@ -20,7 +21,7 @@
 #define SPINS_MAX    100000u
 #define KERNEL_ROOT  PAGE_SIZE /* frame 1, which boot leaves alone */
 #define STUB_PAGE    (2 * PAGE_SIZE)
-#define LAST_IPC     18u /* return address of the second link in the page of stubs */
+#define FIRST_IPC    (LINK_IPC * LINK_STRIDE)
 #define USER_ENTRIES (MMU_ENTRIES / 2)
 #define REALTIME     1000000000u
 
@@ -98,8 +99,8 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
     t->no_fpu = !on;
 }
 
-/* exo/entry/hooks.def; entry.S calls it by name, too. */
-word_t hook_ipc_fast(word_t to, word_t from, word_t timeouts, word_t tag);
+/* exo/entry/hooks.def; entry.S calls them by name, too. */
+word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag);
 word_t hook_pct_call(word_t slot);
 word_t hook_pct_return(void);
 
@@ -113,22 +114,24 @@ _Noreturn void arch_resume(void)
 /* An IPC whose message goes from register to register. */
 static bool ipc_fast(const struct regs *r)
 {
-    const struct regs message = *r;
-    word_t name = hook_ipc_fast(message.rsi, message.rdx, message.r8, message.r9);
+    const struct regs m = *r;
+    word_t name = hook_ipc_fast(m.rdi, m.rsi, m.rdx, m.rcx, m.r8, m.r9);
 
     if (!name)
         return false;
-    struct regs *to = &arch_cpu_this()->current->regs;
+    struct arch_thread *next = arch_cpu_this()->current;
+    struct regs *to = &next->regs;
     to->rsi = name;
-    to->r9 = message.r9 & ~(word_t)0xf000;
-    to->rax = message.rax;
-    to->rbx = message.rbx;
-    to->r10 = message.r10;
-    to->r12 = message.r12;
-    to->r13 = message.r13;
-    to->r14 = message.r14;
-    to->r15 = message.r15;
-    to->rdi = to->rdx = to->r8 = 0;
+    to->r9 = m.r9;
+    to->rax = m.rax;
+    to->rbx = m.rbx;
+    to->r10 = m.r10;
+    to->r12 = m.r12;
+    to->r13 = m.r13;
+    to->r14 = m.r14;
+    to->r15 = m.r15;
+    to->rdi = next->gs_base + 16;
+    to->rdx = to->r8 = 0;
     return true;
 }
 
@@ -136,42 +139,85 @@ static bool ipc_fast(const struct regs *r)
 static bool pct_fast(const struct regs *r, word_t number)
 {
     const struct regs message = *r;
-    word_t rax = number == SYS_pct_call     ? hook_pct_call(message.rdi)
-                 : number == SYS_pct_return ? hook_pct_return()
-                                            : 0;
+    bool calls = number == SYS_pct_call;
+    word_t rax = calls ? hook_pct_call(message.rdi) : hook_pct_return();
 
     if (!rax)
         return false;
-    struct regs *to = &arch_cpu_this()->current->regs;
-    struct regs own = *to;
-    *to = message;
-    to->rip = own.rip;
-    to->rsp = own.rsp;
-    to->rflags = own.rflags;
-    to->rax = rax - 1;
+    struct arch_thread *next = arch_cpu_this()->current;
+    const struct regs own = next->regs;
+    next->regs = message;
+    next->regs.rip = calls ? next->pct_ip : own.rip;
+    next->regs.rsp = calls ? next->pct_sp : own.rsp;
+    next->regs.rflags = calls ? FLAGS_DEFAULT : own.rflags;
+    next->regs.rax = calls ? rax : 0;
     return true;
+}
+
+/* A call of another system, that the thread's own handler takes at once. */
+static bool reflect_fast(struct regs *r)
+{
+    struct arch_cpu *c = arch_cpu_this();
+
+    c->call_frame = (struct call_frame){.rax = r->rax, .rflags = r->rflags, .rip = r->rip};
+    c->user_rsp = r->rsp;
+    if (!trap_reflect_fast())
+        return false;
+    r->rip = c->call_frame.rip;
+    r->rflags = c->call_frame.rflags;
+    r->rsp = c->user_rsp;
+    return true;
+}
+
+static void plain_call(struct regs *r, word_t number)
+{
+    struct reply reply = {CALL_LOST, 0};
+
+    if (cpu_count == 1 || trap_lock()) {
+        reply = trap_calls[number](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
+        trap_unlock();
+    }
+    if (reply.error >= CALL_NO_REPLY) {
+        trap_leave(reply.error);
+        return;
+    }
+    r->rax = reply.error;
+    r->rdx = reply.result;
+    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
 }
 
 void host_call(struct regs *r)
 {
     word_t link = r->rip - WINDOW_STUBS, number = r->rax - SYS_BASE;
+    bool transfer = number == SYS_pct_call || number == SYS_pct_return;
 
     if (setjmp(leaving))
         return;
-    if (link <= LAST_IPC && ipc_fast(r))
-        return;
-    if (link >= PAGE_SIZE && pct_fast(r, number))
-        return;
     if (link < PAGE_SIZE) {
-        trap_link(r, (unsigned)link);
-    } else if (number >= 256) {
-        trap_reflect(r);
-    } else {
-        struct reply reply = trap_call(r, number);
-        r->rax = reply.error;
-        r->rdx = reply.result;
-        r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+        if (link < FIRST_IPC || host.slow || !ipc_fast(r))
+            trap_link();
+    } else if (number < 256) {
+        if (!transfer || host.slow || !pct_fast(r, number))
+            plain_call(r, number);
+    } else if (host.slow || !reflect_fast(r)) {
+        trap_reflect();
     }
+}
+
+void host_trap(struct regs *r)
+{
+    struct trap_frame *f = &arch_cpu_this()->trap_frame;
+
+    *f = (struct trap_frame){r->vector, r->error, r->rip, r->cs, r->rflags, r->rsp, r->ss};
+    bool exception = r->vector < VECTOR_IRQ, fault = r->vector == VECTOR_PAGE_FAULT;
+
+    if (!host.slow && exception && (fault ? trap_fault_fast() : trap_exception_fast())) {
+        r->rip = f->rip;
+        r->rflags = f->rflags;
+        r->rsp = f->rsp;
+        return;
+    }
+    trap_user();
 }
 
 uint64_t arch_tick_khz(void)

@@ -40,6 +40,7 @@ struct host_machine {
     unsigned long idles;     /* times that a CPU waited for its timer             */
     unsigned long spins;     /* waits for another CPU since the last progress     */
     void (*relax)(void);     /* what another CPU does while this one waits, once  */
+    bool slow;               /* entries go the general way, as if it were the only    */
     bool off;                /* power                                             */
     void (*console)(void);   /* handler of port 1                                 */
     void (*isa[16])(void);   /* handlers of interrupt lines; the console's is 4    */
@@ -84,3 +85,6 @@ struct regs;
 
 /* What entry.S does for a `syscall` with these registers: which kind it is, and the reply. */
 void host_call(struct regs *r);
+
+/* And for an exception or interrupt, whose `vector` and `error` are in them. */
+void host_trap(struct regs *r);

@@ -8,6 +8,16 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return c;
 }
 
+static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c)
+{
+    return (struct trap_frame *)c->stack - 1;
+}
+
+static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
+{
+    return (struct call_frame *)c->stack - 1;
+}
+
 static inline uint64_t arch_ticks(void)
 {
     uint32_t low, high;
@@ -35,4 +45,16 @@ static inline void arch_copy_words(void *to, const void *from, size_t count)
 static inline void arch_relax(void)
 {
     __asm__ volatile("pause" : : : "memory");
+}
+
+/* XSAVE and XRSTOR look at edx for states that are not enabled alone. */
+static inline void arch_thread_switch_like(struct arch_thread *previous, struct arch_thread *next)
+{
+    uint64_t fs_base;
+
+    __asm__ volatile("rdfsbase %0" : "=r"(fs_base));
+    previous->fs_base = fs_base;
+    __asm__ volatile("wrfsbase %0" : : "r"(next->fs_base));
+    if (!next->no_fpu)
+        __asm__ volatile("xsave %0; xrstor %1" : "=m"(previous->fpu) : "m"(next->fpu), "a"(7));
 }

@@ -17,15 +17,28 @@
 #define FLAGS_DEFAULT 0x202u    /* interrupts on */
 #define FLAGS_USER    0x240dd5u /* what a user may choose: CF PF AF ZF SF TF DF OF AC ID */
 
-/* Order is entry.S's. Lies at the beginning of struct thread; its end is the stack that the CPU
- * pushes on when it enters the kernel from this thread. */
+/* A function that C calls as any other, and that entry.S may call with the user's registers in the
+ * CPU: it saves every one that it uses, but for its result's. */
+#define ARCH_KEEPS_REGISTERS __attribute__((no_caller_saved_registers))
+
+/* A thread's registers while it does not run; entry.S knows the order. `vector` is VECTOR_CALL
+ * while it is in user mode, too. */
 struct regs {
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
     uint64_t vector, error;
     uint64_t rip, cs, rflags, rsp, ss;
 };
-_Static_assert(sizeof(struct regs) == 176 && sizeof(struct regs) % 16 == 0,
-               "the CPU aligns the stack to 16 bytes before it pushes");
+_Static_assert(sizeof(struct regs) == 176, "entry.S knows the offsets");
+
+/* What lies at the top of the CPU's stack in a fast entry: of an exception, what the CPU pushed (no
+ * `vector` for a page fault); of a `syscall`, what entry.S did. */
+struct trap_frame {
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+struct call_frame {
+    uint64_t rax, rflags, rip;
+};
 
 /* An extended state area: x87, SSE and AVX (XSAVE standard form). */
 #define FPU_BYTES 832u
@@ -35,37 +48,25 @@ struct arch_thread {
     uint64_t fs_base; /* while it does not run                                         */
     uint64_t gs_base;
     uint8_t fpu[FPU_BYTES]; /* while it does not run; XSAVE wants a multiple of 64           */
-    bool no_fpu;            /* it has none: CR0.TS is set while it runs                      */
+    uint64_t pct_ip;        /* where a protected control transfer enters; 0: nowhere         */
+    uint64_t pct_sp;
+    bool no_fpu; /* it has none: CR0.TS is set while it runs                      */
 };
+_Static_assert(offsetof(struct arch_thread, gs_base) == 184 &&
+                   offsetof(struct arch_thread, pct_ip) == 1024 &&
+                   offsetof(struct arch_thread, pct_sp) == 1032,
+               "entry.S knows these");
 _Static_assert(offsetof(struct arch_thread, fpu) % 64 == 0, "XSAVE area");
 
 struct arch_cpu {
-    struct arch_cpu *self; /* entry.S knows the offsets of the first five              */
-    void *regs_top;        /* end of the current thread's regs                         */
-    void *stack;           /* top of the kernel's stack                                */
-    uint64_t scratch;      /* entry.S                                                  */
-    struct arch_thread *current;
-    struct arch_cpu_tables *tables;
+    struct arch_cpu *self; /* entry.S knows the offsets of the first three             */
+    void *stack;           /* top of the kernel's stack: every entry begins on it      */
+    uint64_t user_rsp;     /* of the `syscall` being handled                           */
     uint32_t number;
     uint32_t apic_id;
     bool no_fpu; /* CR0.TS is set */
 };
 
-/* Argument n (below 6) of an exokernel call. */
-static inline uint64_t regs_argument(const struct regs *r, unsigned n)
-{
-    switch (n) {
-    case 0:
-        return r->rdi;
-    case 1:
-        return r->rsi;
-    case 2:
-        return r->rdx;
-    case 3:
-        return r->r10;
-    case 4:
-        return r->r8;
-    default:
-        return r->r9;
-    }
-}
+/* Of struct cpu and struct thread, which entry.S knows, too. */
+#define ARCH_CPU_CURRENT    40u
+#define ARCH_THREAD_IN_FULL 64u

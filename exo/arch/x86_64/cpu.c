@@ -3,21 +3,26 @@
 #include "exo/arch/cpu.h"
 
 #include "exo/abi/kinfo.h"
+#include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
 #include "exo/arch/x86_64/x86.h"
+#include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
 
-_Static_assert(offsetof(struct arch_cpu, self) == 0 && offsetof(struct arch_cpu, regs_top) == 8 &&
-                   offsetof(struct arch_cpu, stack) == 16 &&
-                   offsetof(struct arch_cpu, scratch) == 24 &&
-                   offsetof(struct arch_cpu, current) == 32,
+_Static_assert(offsetof(struct arch_cpu, self) == 0 && offsetof(struct arch_cpu, stack) == 8 &&
+                   offsetof(struct arch_cpu, user_rsp) == 16 &&
+                   sizeof(struct arch_cpu) == ARCH_CPU_CURRENT,
                "entry.S knows these");
 _Static_assert(offsetof(struct arch_thread, regs) == 0 && offsetof(struct regs, vector) == 120 &&
                    offsetof(struct regs, rip) == 136 && offsetof(struct regs, rflags) == 152 &&
                    offsetof(struct regs, rsp) == 160 && offsetof(struct regs, rax) == 112,
                "entry.S knows these");
 _Static_assert(SYS_pct_call == 17 && SYS_pct_return == 19, "entry.S knows these");
+_Static_assert(CALL_NO_REPLY == 1000 && CALL_LOST == 1002 && VECTOR_CALL == 0x100 &&
+                   FLAGS_DEFAULT == 0x202,
+               "entry.S knows these");
+_Static_assert(LINK_IPC *LINK_STRIDE + 2 == 0x92, "entry.S knows where IPC returns to");
 _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_STUBS == 0xffffff0000001000, "entry.S knows these");
 
 #define FATAL_STACK 2048u
@@ -152,9 +157,9 @@ void arch_cpu_bind(struct arch_cpu *c)
     set_control_registers();
     for (unsigned v = 0; first && v < 256; v++)
         set_gate(v);
+    put_address(tables[c->number].tss.rsp0, (uintptr_t)c->stack);
     load_tables(&tables[c->number]);
     c->self = c;
-    c->tables = &tables[c->number];
     set_call_entry();
     msr_write(MSR_GS_BASE, (uintptr_t)c);
     msr_write(MSR_KERNEL_GS_BASE, 0);
@@ -210,13 +215,7 @@ static void thread_save(struct arch_thread *t)
 
 static void thread_load(struct arch_thread *t)
 {
-    struct arch_cpu *c = arch_cpu_this();
-
-    c->current = t;
-    c->regs_top = &t->regs + 1;
-    put_address(c->tables->tss.rsp0, (uintptr_t)(&t->regs + 1));
     __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
-    __asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(t->gs_base));
     fpu_load(t);
 }
 

@@ -1,43 +1,345 @@
-/* Into the kernel and out of it. Registers are saved into the current thread (struct regs), whose end
- * is the stack that the CPU, and the code here, push on; the kernel then runs on its CPU's stack. */
+/* Into the kernel and out of it. Every entry begins at the top of the CPU's own stack. The common
+ * events are tried first by C functions (exo/entry/hooks.def, exo/arch/upward.h) that find the user's
+ * registers still in the CPU; what they decline is done with all registers saved in the thread. */
 
-#define CPU_REGS_TOP 8                  /* offsets in struct cpu, asserted in cpu.c */
-#define CPU_STACK    16
-#define CPU_SCRATCH  24
-#define CPU_CURRENT  32
-#define REGS_VECTOR  120                /* offsets in struct regs, asserted there */
-#define REGS_RIP     136
-#define REGS_RFLAGS  152
-#define REGS_RSP     160
+#define CPU_STACK    8                  /* offsets in struct cpu, asserted in cpu.c */
+#define CPU_USER_RSP 16
+#define CPU_CURRENT  40                 /* behind struct arch_cpu, asserted in exo/env/cpu.c */
+#define THREAD_REGS  64                 /* offset in struct thread, the same */
+#define R15          (THREAD_REGS + 0)  /* from here on offsets in struct thread, asserted in cpu.c */
+#define R14          (THREAD_REGS + 8)
+#define R13          (THREAD_REGS + 16)
+#define R12          (THREAD_REGS + 24)
+#define RBP          (THREAD_REGS + 32)
+#define RBX          (THREAD_REGS + 40)
+#define R11          (THREAD_REGS + 48)
+#define R10          (THREAD_REGS + 56)
+#define R9           (THREAD_REGS + 64)
+#define R8           (THREAD_REGS + 72)
+#define RDI          (THREAD_REGS + 80)
+#define RSI          (THREAD_REGS + 88)
+#define RDX          (THREAD_REGS + 96)
+#define RCX          (THREAD_REGS + 104)
+#define RAX          (THREAD_REGS + 112)
+#define VECTOR       (THREAD_REGS + 120)
+#define ERROR        (THREAD_REGS + 128)
+#define RIP          (THREAD_REGS + 136)
+#define RFLAGS       (THREAD_REGS + 152)
+#define RSP          (THREAD_REGS + 160)
+#define GS_BASE      (THREAD_REGS + 184)
+#define PCT_IP       (THREAD_REGS + 1024)
+#define PCT_SP       (THREAD_REGS + 1032)
+#define FLAGS_DEFAULT 0x202
 
 #define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
 #define SYS_PCT_CALL   17
 #define SYS_PCT_RETURN 19
-#define LAST_IPC     18                 /* return address of the second link, Lipc, in that page */
-#define WINDOW_STUBS 0xffffff0000001000 /* exo/abi/kinfo.h, the same */
+#define IPC_RETURN   0xffffff0000001092 /* where the first link of IPC returns to, the same */
+#define CALL_NO_REPLY  1000             /* exo/arch/upward.h, the same */
+#define CALL_LOST      1002
 
-#define VECTOR_CALL  0x100
+#define VECTOR_CALL       0x100         /* arch_regs.h, the same */
+#define VECTOR_PAGE_FAULT 14
+
+        .section .rodata
+        .balign 8
+ipc_return:
+        .quad IPC_RETURN
 
         .text
-        .macro save_registers
-        push %rax
-        push %rcx
-        push %rdx
-        push %rsi
-        push %rdi
-        push %r8
-        push %r9
-        push %r10
-        push %r11
-        push %rbx
-        push %rbp
-        push %r12
-        push %r13
-        push %r14
-        push %r15
+        .macro save_message to          /* the registers that a call may change, but rcx and r11 */
+        mov %r10, R10(\to)
+        mov %r9, R9(\to)
+        mov %r8, R8(\to)
+        mov %rdi, RDI(\to)
+        mov %rsi, RSI(\to)
+        mov %rdx, RDX(\to)
+        mov %rax, RAX(\to)
         .endm
 
-        .macro restore_registers
+        .macro save_kept to             /* and those that it keeps */
+        mov %r15, R15(\to)
+        mov %r14, R14(\to)
+        mov %r13, R13(\to)
+        mov %r12, R12(\to)
+        mov %rbp, RBP(\to)
+        mov %rbx, RBX(\to)
+        .endm
+
+        /* Leaves to the thread whose struct thread is at rsp, whose flags are in r11. `free`
+         * holds nothing of the message, and its %gs afterwards. */
+        .macro leave_to free, rip, stack
+        mov GS_BASE(%rsp), %\free
+        swapgs
+        wrgsbase %\free
+        mov \rip(%rsp), %rcx
+        mov \stack(%rsp), %rsp
+        .endm
+
+/* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Whose return
+ * address lies in the kernel's half came by a link of the kernel interface page: nothing else there
+ * can be executed. */
+        .globl arch_call_entry
+        .balign 64
+arch_call_entry:
+        swapgs
+        mov %rsp, %gs:CPU_USER_RSP
+        cmp ipc_return(%rip), %rcx
+        jae call_ipc
+        test %rcx, %rcx
+        js call_link
+        cmp $(SYS_BASE + SYS_PCT_CALL), %rax
+        je call_pct_call
+        cmp $(SYS_BASE + SYS_PCT_RETURN), %rax
+        je call_pct_return
+
+/* An exokernel call. C keeps the registers that calls keep, so none is saved unless something else
+ * than the caller is to run, or the call is one of those that look at them. */
+call_plain:
+        mov %gs:CPU_STACK, %rsp
+        push %rcx
+        push %r11
+        lea -SYS_BASE(%rax), %r11
+        cmp $256, %r11
+        jae call_foreign
+        bt %r11, trap_saved_calls(%rip)
+        jc call_saved
+call_function:
+        cmpl $1, cpu_count(%rip)
+        jne call_locked
+        mov %r10, %rcx
+        call *trap_calls(, %r11, 8)
+call_done:
+        cmp $CALL_NO_REPLY, %rax
+        jae call_leave
+        pop %r11
+        pop %rcx
+        mov %gs:CPU_USER_RSP, %rsp
+        xor %edi, %edi
+        xor %esi, %esi
+        xor %r8d, %r8d
+        xor %r9d, %r9d
+        xor %r10d, %r10d
+        swapgs
+        sysretq
+
+call_saved:
+        mov %gs:CPU_CURRENT, %rcx
+        save_message %rcx
+        save_kept %rcx
+        jmp call_function
+
+call_locked:
+        call trap_lock
+        test %al, %al
+        mov $CALL_LOST, %eax
+        jz call_leave
+        mov %r10, %rcx
+        call *trap_calls(, %r11, 8)
+        call trap_unlock
+        jmp call_done
+
+call_leave:
+        mov %rax, %rdi
+        cmp $CALL_LOST, %rax
+        je 1f                           /* the caller is gone, or its registers are another's doing */
+        mov %gs:CPU_CURRENT, %rcx
+        save_kept %rcx
+        pop RFLAGS(%rcx)
+        pop RIP(%rcx)
+        mov %gs:CPU_USER_RSP, %rax
+        mov %rax, RSP(%rcx)
+1:      mov %gs:CPU_STACK, %rsp
+        call trap_leave
+        jmp arch_resume
+
+/* A protected control transfer: the message stays in the registers. The caller's that calls keep are
+ * saved, too, for the case that the callee ends first. */
+call_pct_call:
+        mov %gs:CPU_CURRENT, %rsp
+        mov %rcx, RIP(%rsp)
+        mov %r11, RFLAGS(%rsp)
+        save_kept %rsp
+        mov %gs:CPU_USER_RSP, %r11
+        mov %r11, RSP(%rsp)
+        mov %gs:CPU_STACK, %rsp
+        call hook_pct_call
+        mov %gs:CPU_CURRENT, %rsp
+        test %rax, %rax
+        jz 1f
+        mov $FLAGS_DEFAULT, %r11d
+        leave_to rcx, PCT_IP, PCT_SP
+        sysretq
+1:      mov RFLAGS(%rsp), %r11
+        mov $(SYS_BASE + SYS_PCT_CALL), %eax
+        jmp call_plain
+
+/* And back. Nothing of the callee's is saved: it goes on at its entry. */
+call_pct_return:
+        mov %gs:CPU_STACK, %rsp
+        push %r11
+        call hook_pct_return
+        test %rax, %rax
+        jz 1f
+        mov %gs:CPU_CURRENT, %rsp
+        xor %eax, %eax
+        mov RFLAGS(%rsp), %r11
+        leave_to rcx, RIP, RSP
+        sysretq
+1:      pop %r11
+        mov $(SYS_BASE + SYS_PCT_RETURN), %eax
+        jmp call_plain
+
+/* An IPC: the message stays in the registers, but for MR0, MR1 and MR3 around the C function, whose
+ * arguments stand where the links' convention has them. By that convention the sender's other
+ * registers are lost; but rbp is kept, and rdi is the address of MR0 afterwards. */
+call_ipc:
+        mov %gs:CPU_CURRENT, %rsp
+        mov %rcx, RIP(%rsp)
+        mov %r11, RFLAGS(%rsp)
+        mov %rbp, RBP(%rsp)
+        mov %gs:CPU_USER_RSP, %r11
+        mov %r11, RSP(%rsp)
+        mov %gs:CPU_STACK, %rsp
+        push %rax
+        push %r10
+        push %r9
+        call hook_ipc_fast
+        pop %r9
+        pop %r10
+        test %rax, %rax
+        jz 1f
+        mov %rax, %rsi
+        pop %rax
+        mov %gs:CPU_CURRENT, %rsp
+        mov RBP(%rsp), %rbp
+        mov RFLAGS(%rsp), %r11
+        leave_to rdi, RIP, RSP
+        add $16, %rdi                   /* from what %gs:0 reads to MR0 */
+        xor %edx, %edx
+        xor %r8d, %r8d
+        sysretq
+1:      mov %gs:CPU_CURRENT, %rdi       /* the hook has saved its own arguments */
+        pop RAX(%rdi)
+        mov %r10, R10(%rdi)
+        save_kept %rdi
+        jmp call_linked
+
+/* Another call by a link. */
+call_link:
+        mov %gs:CPU_STACK, %rsp
+        push %rcx
+        mov %gs:CPU_CURRENT, %rcx
+        save_message %rcx
+        save_kept %rcx
+        mov %r11, RFLAGS(%rcx)
+        pop RIP(%rcx)
+        mov %gs:CPU_USER_RSP, %rax
+        mov %rax, RSP(%rcx)
+call_linked:
+        mov %gs:CPU_STACK, %rsp
+        call trap_link
+        jmp arch_resume
+
+/* A call of another system, to the thread's own handler if that needs nothing else. */
+call_foreign:
+        push %rax
+        call trap_reflect_fast
+        test %rax, %rax
+        pop %rax
+        pop %r11
+        pop %rcx
+        jz 1f
+        mov %gs:CPU_USER_RSP, %rsp
+        swapgs
+        sysretq
+1:      push %rcx
+        mov %gs:CPU_CURRENT, %rcx
+        save_message %rcx
+        save_kept %rcx
+        mov %r11, RFLAGS(%rcx)
+        pop RIP(%rcx)
+        mov %gs:CPU_USER_RSP, %rax
+        mov %rax, RSP(%rcx)
+        call trap_reflect
+        jmp arch_resume
+
+/* Exceptions: to the thread's own handler if that needs nothing else. The CPU has pushed an error
+ * code, or the stub a 0, and but for page faults the stub the vector. An interrupt keeps the user's AC
+ * flag, and with it SMAP off. */
+        .balign 64
+trap_page_fault:
+        testb $3, 16(%rsp)
+        jz 1f
+        swapgs
+        cld
+        clac
+        push %rax
+        call trap_fault_fast
+        test %rax, %rax
+        pop %rax
+        jz 2f
+        add $8, %rsp
+        swapgs
+        iretq
+1:      push $VECTOR_PAGE_FAULT
+        jmp trap_in_kernel
+2:      push $VECTOR_PAGE_FAULT
+        jmp trap_save
+
+        .balign 64
+trap_exception:
+        testb $3, 24(%rsp)
+        jz trap_in_kernel
+        swapgs
+        cld
+        clac
+        push %rax
+        call trap_exception_fast
+        test %rax, %rax
+        pop %rax
+        jz trap_save
+        add $16, %rsp
+        swapgs
+        iretq
+
+        .balign 64
+trap_interrupt:
+        testb $3, 24(%rsp)
+        jz trap_in_kernel
+        swapgs
+        cld
+        clac
+trap_save:
+        push %rdi
+        mov %gs:CPU_CURRENT, %rdi
+        save_kept %rdi
+        mov %r11, R11(%rdi)
+        mov %rcx, RCX(%rdi)
+        mov %r10, R10(%rdi)
+        mov %r9, R9(%rdi)
+        mov %r8, R8(%rdi)
+        mov %rsi, RSI(%rdi)
+        mov %rdx, RDX(%rdi)
+        mov %rax, RAX(%rdi)
+        pop RDI(%rdi)
+        pop VECTOR(%rdi)
+        pop ERROR(%rdi)
+        pop RIP(%rdi)
+        pop %rax                        /* cs */
+        pop RFLAGS(%rdi)
+        pop RSP(%rdi)
+        pop %rax                        /* ss */
+        call trap_user
+        /* falls through */
+
+        .globl arch_resume
+arch_resume:
+        mov %gs:CPU_CURRENT, %rsp
+        mov GS_BASE(%rsp), %rax
+        swapgs
+        wrgsbase %rax
+        add $THREAD_REGS, %rsp
         pop %r15
         pop %r14
         pop %r13
@@ -53,219 +355,81 @@
         pop %rdx
         pop %rcx
         pop %rax
-        .endm
-
-/* Calls `function` with the message registers out of its way. When it says so (not 0, and that is the
- * new rax), leaves to the thread switched to with them; else goes on to 4. */
-        .macro pct_try function
-        mov %gs:CPU_STACK, %rsp
-        push %rdi
-        push %rsi
-        push %rdx
-        push %r8
-        push %r9
-        push %r10
-        push %rax
-        push %rcx
-        call \function
-        test %rax, %rax
-        jz 8f
-        mov 16(%rsp), %r10
-        mov 24(%rsp), %r9
-        mov 32(%rsp), %r8
-        mov 40(%rsp), %rdx
-        mov 48(%rsp), %rsi
-        mov 56(%rsp), %rdi
-        sub $1, %rax
-        mov %gs:CPU_CURRENT, %rsp
-        mov REGS_RIP(%rsp), %rcx
-        mov REGS_RFLAGS(%rsp), %r11
-        mov REGS_RSP(%rsp), %rsp
-        swapgs
-        sysretq
-8:      pop %rcx
-        pop %rax
-        pop %r10
-        pop %r9
-        pop %r8
-        pop %rdx
-        pop %rsi
-        pop %rdi
-        mov %gs:CPU_CURRENT, %rsp
-        jmp 4f
-        .endm
-
-/* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Exokernel calls leave
- * as they came unless something else is to run: C keeps the registers that calls keep.
- *
- * An IPC is tried first with its message left in the registers: if the partner waits, it runs on with
- * them at once. By the links' convention the sender's other registers are lost; rbp is kept. */
-        .globl arch_call_entry
-        .balign 64
-arch_call_entry:
-        swapgs
-        mov %rsp, %gs:CPU_SCRATCH
-        mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, REGS_RIP(%rsp)
-        mov %r11, REGS_RFLAGS(%rsp)
-        mov %rbp, 32(%rsp)
-        mov %gs:CPU_SCRATCH, %r11
-        mov %r11, REGS_RSP(%rsp)
-        movl $VECTOR_CALL, REGS_VECTOR(%rsp)
-        movabs $WINDOW_STUBS, %r11
-        sub %r11, %rcx
-        cmp $LAST_IPC, %rcx
-        ja 5f
-
-        mov %gs:CPU_STACK, %rsp
-        push %rax
-        push %r9
-        push %r10
-        push %rdi
-        push %rsi
-        push %rdx
-        push %r8
-        push %rcx
-        mov %rsi, %rdi
-        mov %rdx, %rsi
-        mov %r8, %rdx
-        mov %r9, %rcx
-        call hook_ipc_fast
-        test %rax, %rax
-        jz 3f
-        mov %rax, %rsi
-        mov 40(%rsp), %r10
-        mov 48(%rsp), %r9
-        and $~0xf000, %r9               /* the tag's flags are the kernel's */
-        mov 56(%rsp), %rax
-        mov %gs:CPU_CURRENT, %rsp
-        mov 32(%rsp), %rbp
-        mov REGS_RIP(%rsp), %rcx
-        mov REGS_RFLAGS(%rsp), %r11
-        mov REGS_RSP(%rsp), %rsp
-        xor %edi, %edi
-        xor %edx, %edx
-        xor %r8d, %r8d
-        swapgs
-        sysretq
-
-/* A protected control transfer likewise; the caller's callee-saved registers are kept for the case that
- * the callee ends first. */
-5:      cmp $(SYS_BASE + SYS_PCT_RETURN), %rax
-        je 6f
-        cmp $(SYS_BASE + SYS_PCT_CALL), %rax
-        jne 4f
-        mov %rbx, 40(%rsp)
-        mov %r12, 24(%rsp)
-        mov %r13, 16(%rsp)
-        mov %r14, 8(%rsp)
-        mov %r15, 0(%rsp)
-        pct_try hook_pct_call
-6:      pct_try hook_pct_return
-
-3:      pop %rcx
-        pop %r8
-        pop %rdx
-        pop %rsi
-        pop %rdi
-        pop %r10
-        pop %r9
-        pop %rax
-        mov %gs:CPU_CURRENT, %rsp
-4:      mov %r15, 0(%rsp)
-        mov %r14, 8(%rsp)
-        mov %r13, 16(%rsp)
-        mov %r12, 24(%rsp)
-        mov %rbx, 40(%rsp)
-        mov %r10, 56(%rsp)
-        mov %r9, 64(%rsp)
-        mov %r8, 72(%rsp)
-        mov %rdi, 80(%rsp)
-        mov %rsi, 88(%rsp)
-        mov %rdx, 96(%rsp)
-        mov %rax, 112(%rsp)
-        mov %rsp, %rdi
-        mov %gs:CPU_STACK, %rsp
-        cmp $4096, %rcx
-        jb 2f
-        lea -SYS_BASE(%rax), %rsi
-        cmp $256, %rsi
-        jae 1f
-        call trap_call
-        mov %gs:CPU_CURRENT, %rsp
-        mov REGS_RIP(%rsp), %rcx
-        mov REGS_RFLAGS(%rsp), %r11
-        mov REGS_RSP(%rsp), %rsp
-        xor %edi, %edi
-        xor %esi, %esi
-        xor %r8d, %r8d
-        xor %r9d, %r9d
-        xor %r10d, %r10d
-        swapgs
-        sysretq
-1:      call trap_reflect
-        jmp arch_resume
-2:      mov %ecx, %esi
-        call trap_link
-        jmp arch_resume
-
-        .balign 64
-trap_common:
-        testb $3, 24(%rsp)
-        jz trap_in_kernel
-        swapgs
-        save_registers
-        mov %rsp, %rdi
-        mov %gs:CPU_STACK, %rsp
-        cld
-        clac                            /* an interrupt keeps the user's AC flag, and with it SMAP off */
-        call trap_user
-        /* falls through */
-
-        .globl arch_resume
-arch_resume:
-        mov %gs:CPU_CURRENT, %rsp
-        cmpl $VECTOR_CALL, REGS_VECTOR(%rsp)
-        restore_registers
+        cmpl $VECTOR_CALL, (%rsp)
         jne 1f
         mov 16(%rsp), %rcx
         mov 32(%rsp), %r11
         mov 40(%rsp), %rsp
-        swapgs
         sysretq
-1:      add $16, %rsp
-        swapgs
+1:      movl $VECTOR_CALL, (%rsp)
+        add $16, %rsp
         iretq
 
-trap_in_kernel:
-        save_registers
+        .macro save_all
+        push %rax
+        push %rcx
+        push %rdx
+        push %rsi
+        push %rdi
+        push %r8
+        push %r9
+        push %r10
+        push %r11
+        push %rbx
+        push %rbp
+        push %r12
+        push %r13
+        push %r14
+        push %r15
         mov %rsp, %rdi
         cld
+        .endm
+
+trap_in_kernel:
+        save_all
         call trap_kernel
-        restore_registers
+        pop %r15
+        pop %r14
+        pop %r13
+        pop %r12
+        pop %rbp
+        pop %rbx
+        pop %r11
+        pop %r10
+        pop %r9
+        pop %r8
+        pop %rdi
+        pop %rsi
+        pop %rdx
+        pop %rcx
+        pop %rax
         add $16, %rsp
         iretq
 
 /* Double fault, machine check and NMI have stacks of their own, and end the machine. */
 trap_fatal_common:
-        save_registers
-        mov %rsp, %rdi
-        cld
+        save_all
         call trap_fatal
         ud2
 
         .altmacro
         .macro vector n
         .balign 16
-        .if (\n == 8) || (\n >= 10 && \n <= 14) || (\n == 17) || (\n == 21) || (\n == 29) || (\n == 30)
+        .if \n == 14
+        jmp trap_page_fault
+        .else
+        .if (\n == 8) || (\n >= 10 && \n <= 13) || (\n == 17) || (\n == 21) || (\n == 29) || (\n == 30)
         .else
         push $0
         .endif
         pushq $\n
         .if (\n == 2) || (\n == 8) || (\n == 18)
         jmp trap_fatal_common
+        .elseif \n < 32
+        jmp trap_exception
         .else
-        jmp trap_common
+        jmp trap_interrupt
+        .endif
         .endif
         .endm
 

@@ -2,7 +2,6 @@
  * tells which call it is by the return address in rcx. Pistachio's register convention. */
         .section .stubs, "ax"
         .code64
-        .globl stub_return_first
         .macro stub name
         .balign 16
         .globl stub_\name
@@ -12,9 +11,6 @@ stub_return_\name:
         ret
         .endm
         .balign 4096
-stub_return_first:
-        stub ipc
-        stub lipc
         stub thread_switch
         stub system_clock
         stub unmap
@@ -24,3 +20,5 @@ stub_return_first:
         stub schedule
         stub processor_control
         stub memory_control
+        stub ipc
+        stub lipc

@@ -42,7 +42,7 @@ L4_INLINE L4_Word_t L4_Timeouts(L4_Time_t send, L4_Time_t receive)
 }
 
 /* One link takes MR0 to MR7 in registers; they are loaded from the UTCB and stored back to it. The
- * link's code is called below the red zone, and owes the caller nothing but rsp. */
+ * link's code is called below the red zone; it keeps rsp, rbp, and in rdi the address of MR0. */
 L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId_t specifier,
                                  L4_Word_t timeouts, L4_ThreadId_t *from)
 {
@@ -50,7 +50,6 @@ L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId
     register L4_Word_t r8 __asm__("r8") = timeouts;
 
     __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
-                     "pushq %%rbp\n\t"
                      "movq %%gs:0, %%rdi\n\t"
                      "movq 0(%%rdi), %%r9\n\t"
                      "movq 8(%%rdi), %%rax\n\t"
@@ -61,7 +60,6 @@ L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId
                      "movq 48(%%rdi), %%r14\n\t"
                      "movq 56(%%rdi), %%r15\n\t"
                      "call *%%rcx\n\t"
-                     "movq %%gs:0, %%rdi\n\t"
                      "movq %%r9, 0(%%rdi)\n\t"
                      "movq %%rax, 8(%%rdi)\n\t"
                      "movq %%rbx, 16(%%rdi)\n\t"
@@ -70,7 +68,6 @@ L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId
                      "movq %%r13, 40(%%rdi)\n\t"
                      "movq %%r14, 48(%%rdi)\n\t"
                      "movq %%r15, 56(%%rdi)\n\t"
-                     "popq %%rbp\n\t"
                      "leaq 128(%%rsp), %%rsp"
                      : "+S"(source), "+d"(destination), "+c"(link), "+r"(r8)
                      :

@@ -11,7 +11,6 @@ _Static_assert(GS_PENDING == GS_EXO + offsetof(struct utcb_exo, pending) && EVEN
                "pending");
 _Static_assert(GS_STACK == GS_EXO + offsetof(struct utcb_exo, stack), "stack");
 _Static_assert(GS_SAVE == GS_EXO + offsetof(struct utcb_exo, save), "save");
-_Static_assert(GS_PCT_CALLER == GS_EXO + offsetof(struct utcb_exo, pct_caller), "pct_caller");
 _Static_assert(UTCB_RETURN >= UTCB_EXO + sizeof(struct utcb_exo) &&
                    UTCB_RETURN + UPCALL_CLASS_COUNT * 16 <= EXIT_OFFSET &&
                    GS_RETURN == UTCB_RETURN - UTCB_GS,

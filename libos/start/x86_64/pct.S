@@ -56,7 +56,7 @@ pct_entry:
         push    %r10
         push    %rdx
         push    %rsi
-        mov     %gs:GS_PCT_CALLER, %rdi
+        mov     %rax, %rdi
         mov     %rsp, %rsi
         call    *pct_handler(%rip)
         pop     %rsi

@@ -64,9 +64,9 @@
         and     $-16, %rsp
         cmp     rpc_count(%rip), %rsi
         jae     2f
+        mov     %rax, %rdi
         mov     rpc_procedures(%rip), %rax
         mov     (%rax, %rsi, 8), %rax
-        mov     %gs:GS_PCT_CALLER, %rdi
         mov     %rdx, %rsi
         mov     %r10, %rdx
         mov     %r8, %rcx
