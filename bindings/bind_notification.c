@@ -76,6 +76,28 @@ int sys_notification_create(struct thread *caller, const struct sys_notification
     return ERR_OK;
 }
 
+/* The common case: nobody but one thread waits, and that runs instead of the caller at once. */
+static bool raise_and_switch(struct thread *caller, struct notification *n, uint64_t bits)
+{
+    struct cpu *c = cpu_this();
+    struct list *first = n->waiters.next;
+    struct thread *t = LIST_ITEM(first, struct thread, queue);
+
+    if (first == &n->waiters || first->next != &n->waiters || !list_is_empty(&n->bound) ||
+        !((n->raised | bits) & t->awaited_bits) || !sched_would_run(c, t))
+        return false;
+    n->raised |= bits;
+    uint64_t got = n->raised & t->awaited_bits;
+    n->raised &= ~got;
+    list_remove(&t->queue);
+    sched_clear_deadline(t);
+    t->awaited = NULL;
+    thread_reply(t, ERR_OK, got);
+    thread_reply(caller, ERR_OK, 0);
+    sched_preempt(c, t);
+    return true;
+}
+
 int sys_notify(struct thread *caller, const struct sys_notify_args *a, word_t *result)
 {
     struct cap *c;
@@ -88,6 +110,8 @@ int sys_notify(struct thread *caller, const struct sys_notify_args *a, word_t *r
         return ERR_BAD_CAP;
     if (!(c->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
+    if (raise_and_switch(caller, n, a->bits))
+        return CALL_PREEMPTED;
     notification_raise(n, a->bits);
     return ERR_OK;
 }

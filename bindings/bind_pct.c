@@ -123,7 +123,6 @@ word_t hook_pct_call(word_t slot)
     if (slot != caller->pct_slot || caller->pct_epoch != thread_epoch ||
         callee->readiness != c->awaits_transfer)
         return 0;
-    c->info->entries++;
     caller->pct_callee = callee;
     callee->pct_caller = caller;
     caller->state = THREAD_PCT_CALLING;
@@ -138,7 +137,6 @@ word_t hook_pct_return(void)
 
     if (!client || client->events || client->no_fpu != callee->no_fpu)
         return 0;
-    c->info->entries++;
     callee->pct_caller = NULL;
     client->pct_callee = NULL;
     callee->state = THREAD_PCT_IDLE;

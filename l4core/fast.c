@@ -51,6 +51,5 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
                         TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
-    c->info->entries++;
     return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }

@@ -68,6 +68,13 @@ static void leave(struct thread *t)
         sched_wake(t);
 }
 
+/* What every IPC ends with. The fast path, by which `t` may have come, has not saved its rdi. */
+static void answer(struct thread *t, word_t from)
+{
+    thread_regs(t)->rsi = from;
+    thread_regs(t)->rdi = t->utcb_va + UTCB_MR;
+}
+
 /* The kernel's IPC on behalf of `t` has no end. Who waits for a pager faults again, and then finds
  * that nobody serves it; nothing else can be done over again, so that `t` is halted. */
 static void fail_kernel(struct thread *t)
@@ -96,7 +103,7 @@ static void fail(struct thread *t, unsigned code, unsigned phase)
     }
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);
     thread_regs(t)->r9 |= TAG_ERROR;
-    thread_regs(t)->rsi = L4_NIL;
+    answer(t, L4_NIL);
     leave(t);
 }
 
@@ -104,7 +111,7 @@ static void fail(struct thread *t, unsigned code, unsigned phase)
 static void received(struct thread *to, const struct thread *from)
 {
     if (!to->ipc_kernel)
-        thread_regs(to)->rsi = name_for(to, from);
+        answer(to, name_for(to, from));
     to->ipc_kernel = IPC_OWN;
     leave(to);
 }

@@ -23,6 +23,10 @@ void arch_cpu_bind(struct arch_cpu *c);
 static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c);
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c);
 
+/* The two bytes of code at `va`, which the current thread has just executed, as a little-endian
+ * word; 0 when they are not both there any more. */
+static inline uint32_t arch_user_code(vaddr_t va);
+
 /* A counter that never runs back on one CPU; ticks of 1 / (1000 * tsc_khz) seconds. */
 static inline uint64_t arch_ticks(void);
 

@@ -17,15 +17,16 @@ struct reply {
 
 /* Instead of an error: the caller waits or is no more, so nothing is written to its registers; the
  * call is to be entered again, after interrupts; the registers of the caller are not its own any
- * more, nor to be saved. */
-enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST };
+ * more, nor to be saved; the caller has its reply, and sched_preempt has said who runs instead. */
+enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST, CALL_PREEMPTED };
 
 /* Exokernel calls by number: what does them for the current thread, with the call's arguments.
  * CALL_NO_REPLY and above: then trap_leave, and arch_resume; else back to the caller. */
 typedef struct reply (*trap_fn)(word_t, word_t, word_t, word_t, word_t, word_t);
 extern const trap_fn trap_calls[256];
 
-/* Around that, if `cpu_count` is not 1: the forest lock. False: as if the call returned CALL_LOST. */
+/* Around that, if `cpu_count` is not 1: the forest lock. False: as if the call returned CALL_LOST.
+ */
 extern unsigned cpu_count;
 ARCH_KEEPS_REGISTERS bool trap_lock(void);
 ARCH_KEEPS_REGISTERS void trap_unlock(void);
@@ -43,8 +44,8 @@ ARCH_KEEPS_REGISTERS word_t trap_exception_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
-/* The same two, and interrupts, with all registers saved in the thread; and a call by the page of L4 stubs. Then
- * arch_resume. */
+/* The same two, and interrupts, with all registers saved in the thread; and a call by the page of
+ * L4 stubs. Then arch_resume. */
 void trap_user(void);
 void trap_reflect(void);
 void trap_link(void);

@@ -2,7 +2,7 @@
  * One prototype per call, made from syscalls.def. A handler's file includes this, so that the
  * compiler holds the handler against its row. A handler lives with what it acts on.
  *
- * A handler returns an enum err, CALL_NO_REPLY or CALL_AGAIN (upward.h).
+ * A handler returns an enum err, CALL_NO_REPLY, CALL_AGAIN or CALL_PREEMPTED (upward.h).
  *
  * Locking: the forest lock is held. `*result` is 0 on entry and goes to the caller's rdx.
  */

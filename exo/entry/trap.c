@@ -13,6 +13,8 @@
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
 
+#define CODE_KERNEL_INTERFACE 0x90f0u /* lock; nop: hook_kernel_interface knows it */
+
 #define FAULT_WRITE 2u /* bits of a page fault's error code */
 #define FAULT_FETCH 16u
 
@@ -20,7 +22,10 @@ void trap_leave(word_t error)
 {
     if (error == CALL_AGAIN)
         thread_regs(cpu_this()->current)->rip -= 2; /* of `syscall`; rax still names the call */
-    sched_leave();
+    if (error == CALL_PREEMPTED)
+        sched_leave_preempted();
+    else
+        sched_leave();
 }
 
 void trap_link(void)
@@ -47,43 +52,48 @@ void trap_reflect(void)
 word_t trap_fault_fast(void)
 {
     struct cpu *c = cpu_this();
-    struct thread *t = c->current;
-    struct trap_frame *f = arch_trap_frame(&c->arch);
-    struct upcall_cause cause = {VECTOR_PAGE_FAULT, f->error, arch_fault_address()};
+    const struct thread *t = c->current;
+    struct upcall_start start;
 
-    if (t->events || !upcall_enter(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, cause,
-                                   (struct upcall_place){&f->rip, &f->rflags, &f->rsp}))
+    if (t->events || !upcall_is_taken(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, &start))
         return 0;
+    struct trap_frame *f = arch_trap_frame(&c->arch);
     c->info->entries++;
+    upcall_begin(t, UPCALL_CLASS_FAULT,
+                 (struct upcall_cause){VECTOR_PAGE_FAULT, f->error, arch_fault_address()}, start,
+                 (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
     return 1;
 }
 
 word_t trap_exception_fast(void)
 {
     struct cpu *c = cpu_this();
-    struct thread *t = c->current;
+    const struct thread *t = c->current;
     struct trap_frame *f = arch_trap_frame(&c->arch);
-    struct upcall_cause cause = {f->vector, f->error, 0};
+    struct upcall_start start;
 
-    if (t->events || f->vector == VECTOR_UNDEFINED ||
-        !upcall_enter(t, UPCALL_EXCEPTION, UPCALL_CLASS_FAULT, cause,
-                      (struct upcall_place){&f->rip, &f->rflags, &f->rsp}))
+    if (f->vector == VECTOR_UNDEFINED && arch_user_code(f->rip) == CODE_KERNEL_INTERFACE)
+        return 0;
+    if (t->events || !upcall_is_taken(t, UPCALL_EXCEPTION, UPCALL_CLASS_FAULT, &start))
         return 0;
     c->info->entries++;
+    upcall_begin(t, UPCALL_CLASS_FAULT, (struct upcall_cause){f->vector, f->error, 0}, start,
+                 (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
     return 1;
 }
 
 word_t trap_reflect_fast(void)
 {
     struct cpu *c = cpu_this();
-    struct thread *t = c->current;
-    struct call_frame *f = arch_call_frame(&c->arch);
-    struct upcall_cause cause = {f->rax, 0, 0};
+    const struct thread *t = c->current;
+    struct upcall_start start;
 
-    if (t->events || !upcall_enter(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, cause,
-                                   (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp}))
+    if (t->events || !upcall_is_taken(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, &start))
         return 0;
+    struct call_frame *f = arch_call_frame(&c->arch);
     c->info->entries++;
+    upcall_begin(t, UPCALL_CLASS_SYSCALL, (struct upcall_cause){f->rax, 0, 0}, start,
+                 (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp});
     return 1;
 }
 

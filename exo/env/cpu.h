@@ -53,7 +53,6 @@ struct cpu {
 
 _Static_assert(offsetof(struct cpu, current) == ARCH_CPU_CURRENT, "the CPU's entries know it");
 
-
 /* `t` is now the current thread of `c`: what its partners are expected to be. */
 void cpu_expect(struct cpu *c, const struct thread *t);
 

@@ -239,6 +239,17 @@ static struct thread *choose(struct cpu *c)
     return best;
 }
 
+static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
+{
+    sched_enter(c, t);
+    if (previous && previous->no_fpu == t->no_fpu) {
+        arch_thread_switch_like(&previous->arch, &t->arch);
+        return;
+    }
+    arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
+    cpu_expect(c, t);
+}
+
 static void switch_to(struct cpu *c, struct thread *t)
 {
     struct thread *previous = c->current;
@@ -246,10 +257,7 @@ static void switch_to(struct cpu *c, struct thread *t)
     if (previous && previous->state == THREAD_RUNNING)
         queue_put(c, previous, true);
     queue_take(c, t);
-    sched_enter(c, t);
-    arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
-    if (!previous || previous->no_fpu != t->no_fpu)
-        cpu_expect(c, t);
+    switch_from(c, previous, t);
 }
 
 void sched_begin(void)
@@ -295,6 +303,29 @@ static void leave_to_best(struct cpu *c)
         queue_take(c, t);
         t->state = THREAD_RUNNING;
     }
+}
+
+bool sched_would_run(const struct cpu *c, const struct thread *t)
+{
+    unsigned word = t->priority / 64;
+
+    if (c->ending || c->chosen || c->choose || slice_owner(c) || t->events || t->cpu != c->number ||
+        t->priority <= c->current->priority || c->ready_map[word] >> t->priority % 64)
+        return false;
+    while (++word < PRIORITIES / 64)
+        if (c->ready_map[word])
+            return false;
+    return true;
+}
+
+void sched_leave_preempted(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *previous = c->current, *t = c->chosen;
+
+    c->chosen = NULL;
+    queue_put(c, previous, true);
+    switch_from(c, previous, t);
 }
 
 void sched_leave(void)

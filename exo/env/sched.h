@@ -45,11 +45,13 @@ static inline bool sched_enter(struct cpu *c, struct thread *t)
 }
 
 /* Makes `to` run on `c`, this CPU, in place of `from`, which has been given a waiting state; both
- * are in no queue, without pending events, and alike in `no_fpu`. Nothing else is considered. False:
- * they share their space. Inline for those that must keep all registers (upward.h). */
+ * are in no queue, without pending events, and alike in `no_fpu`. Nothing else is considered; this
+ * is an entry of the kernel. False: they share their space. Inline for those that must keep all
+ * registers (upward.h). */
 static inline bool sched_direct(struct cpu *c, struct thread *from, struct thread *to)
 {
     arch_thread_switch_like(&from->arch, &to->arch);
+    c->info->entries++;
     return sched_enter(c, to);
 }
 
@@ -59,6 +61,18 @@ uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits);
 
 /* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
 void sched_end_wait(struct thread *t, word_t error, word_t bits);
+
+/* Would `t`, which is in no queue, be chosen if it became ready now? For sure: that a slice is in
+ * play, or somebody was handed the processor, is left to sched_wake and sched_leave. */
+bool sched_would_run(const struct cpu *c, const struct thread *t);
+
+/* In place of sched_wake, then: the current thread stays ready, before its equals. To be left by
+ * sched_leave_preempted alone, with nothing else woken or stopped between. */
+static inline void sched_preempt(struct cpu *c, struct thread *t)
+{
+    c->chosen = t;
+}
+void sched_leave_preempted(void);
 
 /* Puts the current thread behind its equals. */
 void sched_yield(void);

@@ -18,9 +18,14 @@ bool upcall_deliver(struct thread *t, enum upcall u, uint64_t vector, uint64_t e
                     uint64_t address)
 {
     struct regs *r = thread_regs(t);
+    unsigned class = class_of(u);
+    struct upcall_start start;
 
-    return upcall_enter(t, u, class_of(u), (struct upcall_cause){vector, error, address},
-                        (struct upcall_place){&r->rip, &r->rflags, &r->rsp});
+    if (!upcall_is_taken(t, u, class, &start))
+        return false;
+    upcall_begin(t, class, (struct upcall_cause){vector, error, address}, start,
+                 (struct upcall_place){&r->rip, &r->rflags, &r->rsp});
+    return true;
 }
 
 static uint64_t pending_now(const struct thread *t)

@@ -5,9 +5,12 @@
 #include "exo/arch/cpu.h"
 #include "exo/env/thread.h"
 
-/* What an upcall tells its handler. */
+/* What an upcall tells its handler, and where it begins. */
 struct upcall_cause {
     uint64_t vector, error, address;
+};
+struct upcall_start {
+    uint64_t entry, stack;
 };
 
 /* Where a thread was interrupted, and shall go on. */
@@ -15,20 +18,30 @@ struct upcall_place {
     uint64_t *ip, *flags, *sp;
 };
 
-/* The entry of `t` for `u` of `class`: from what is at `place`, to there. False, and nothing
- * changed, when the entry is 0 or not the user's, or the class is masked. Inline for those that
- * must keep all registers (upward.h): what they call would make them save all. */
-static inline bool upcall_enter(const struct thread *t, enum upcall u, unsigned class,
-                                struct upcall_cause cause, struct upcall_place place)
+/* Does `t` take upcall `u` of `class` now? Not when the entry is 0 or not the user's, or the class
+ * is masked. These two are inline for those that must keep all registers (upward.h): what they call
+ * would make them save all. */
+static inline bool upcall_is_taken(const struct thread *t, enum upcall u, unsigned class,
+                                   struct upcall_start *start)
 {
     volatile struct utcb_exo *x = thread_exo(t);
-    uint64_t entry = x->entry[u], stack = x->stack[class], mask = x->mask;
+    uint64_t top = USER_TOP;
+
+    __asm__("" : "+r"(top)); /* one constant in one register, for two comparisons */
+    start->entry = x->entry[u];
+    start->stack = x->stack[class];
+    if (start->entry == 0 || start->entry >= top || start->stack > top)
+        return false;
+    return !(((const struct utcb_exo *)x)->mask & (uint64_t)1 << class);
+}
+
+/* The upcall begins: from what is at `place`, to there. */
+static inline void upcall_begin(const struct thread *t, unsigned class, struct upcall_cause cause,
+                                struct upcall_start start, struct upcall_place place)
+{
+    struct utcb_exo *x = (struct utcb_exo *)thread_exo(t);
     volatile struct upcall_frame *save = &x->save[class];
 
-    if (entry == 0 || entry >= USER_TOP)
-        return false;
-    if (stack > USER_TOP || (mask >> class & 1))
-        return false;
     save->ip = *place.ip;
     save->cs = SEGMENT_USER_CODE;
     save->flags = *place.flags;
@@ -37,11 +50,10 @@ static inline bool upcall_enter(const struct thread *t, enum upcall u, unsigned 
     save->vector = cause.vector;
     save->error = cause.error;
     save->address = cause.address;
-    x->mask = mask | 1u << class;
-    *place.ip = entry;
-    *place.sp = stack;
+    x->mask |= (uint64_t)1 << class;
+    *place.ip = start.entry;
+    *place.sp = start.stack;
     *place.flags = FLAGS_DEFAULT;
-    return true;
 }
 
 /* Continues `t`, which is about to leave to the user, at its entry for `u`. False, and nothing

@@ -3,7 +3,7 @@
 objects = $(patsubst %,$(OBJ)/$(1)/%.o,$(basename $(2)))
 
 PLAIN := -ffreestanding -nostdlib -fno-stack-protector -fno-asynchronous-unwind-tables -O2
-KERNEL_FLAGS := $(FLAGS) $(PLAIN) -flto=2 -fno-tree-loop-distribute-patterns -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
+KERNEL_FLAGS := $(FLAGS) $(PLAIN) -flto=2 -fno-tree-loop-distribute-patterns -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -mbranch-cost=1 -fno-pic \
                 -fno-pie -Iexo/arch/$(ARCH) $(if $(CHECKED),-DCHECKED)
 USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include

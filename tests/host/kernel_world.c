@@ -141,6 +141,7 @@ int world_begin(void **state)
     host.cpu = arch_cpu_number(0);
     host.spins = 0;
     host.logged = 0;
+    host.slow = false;
     const struct cap *memory = cap_slot(world.root, SLOT_MEMORY);
     world.base = frame_find(memory->base, memory->base + memory->count, 1);
     world.count = memory->base + memory->count - world.base;

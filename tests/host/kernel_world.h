@@ -63,6 +63,20 @@ int world_enter(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 #define BOSS(name, ...) CALL(world.boss, name, __VA_ARGS__)
 #define OK(call)        assert_int_equal((call), ERR_OK)
 
+/* A test that is run twice: the fast way where it is open, and the general way alone. */
+#define TEST_BOTH_WAYS(f, set_up)                                                                  \
+    cmocka_unit_test_setup_teardown(f, set_up, world_end),                                         \
+    {                                                                                              \
+        #f ", the general way", f, set_up##_slow, world_end, NULL                                  \
+    }
+#define SET_UP_SLOW(set_up)                                                                        \
+    static int set_up##_slow(void **state)                                                         \
+    {                                                                                              \
+        set_up(state);                                                                             \
+        host.slow = true;                                                                          \
+        return 0;                                                                                  \
+    }
+
 /* The call `number` (below 256) of the current thread, as the trap makes it; not counted. */
 struct reply world_dispatch(word_t number, const word_t reg[SYS_MAX_ARGS]);
 

@@ -2,6 +2,7 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "exo/env/hooks.h"
+#include "exo/env/upcall.h"
 
 #define NEVER   TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_NEVER)
@@ -142,6 +143,47 @@ static void a_partner_that_sleeps_or_waits_for_its_pager_is_left_alone(void **st
     assert_left(s.t->global_id, L4_ANY, NEVER);
 }
 
+static void a_partner_with_an_event_or_without_extended_state_is_left_alone(void **state)
+{
+    (void)state;
+    word_t id = q.t->global_id;
+
+    thread_exo(q.t)->entry[UPCALL_NOTIFY] = PARTY_MEMORY;
+    assert_true(upcall_post_here(q.t, UPCALL_NOTIFY));
+    assert_left(id, id, NEVER);
+    q.t->events = false;
+    thread_exo(q.t)->pending = 0;
+    q.t->no_fpu = true;
+    assert_left(id, id, NEVER);
+    q.t->no_fpu = false;
+    assert_true(fast(id, id, NEVER));
+}
+
+/* A call that begins fast and is answered the general way, with or without a message. */
+static void an_answer_of_the_other_way_ends_it_as_well(void **state)
+{
+    (void)state;
+    word_t id = q.t->global_id;
+
+    for (unsigned error = 0; error < 2; error++) {
+        struct regs *r = thread_regs(p.t);
+        ipc_always_slow = false;
+        world_run(p.t);
+        r->rdi = local_id(p.t);
+        ipc_words(p.t, id, id, NEVER, 1, 1, 7);
+        assert_ptr_equal(cpu_this()->current, q.t);
+        r->rdi = 0; /* not saved */
+        ipc_always_slow = true;
+        if (error)
+            OK(BOSS(cap_delete, q.thread));
+        else
+            ipc_words(q.t, p.t->global_id, L4_ANY, NEVER, 2, 1, 8);
+        ipc_always_slow = false;
+        assert_int_equal(r->rdi, local_id(p.t));
+        assert_int_equal(r->rsi, error ? L4_NIL : id);
+    }
+}
+
 static void a_call_to_nobody_fails_by_either_path(void **state)
 {
     (void)state;
@@ -165,6 +207,8 @@ int main(void)
         TEST(whatever_is_unusual_in_the_call_is_left_alone),
         TEST(a_partner_that_is_not_waiting_for_the_caller_is_left_alone),
         TEST(a_partner_that_sleeps_or_waits_for_its_pager_is_left_alone),
+        TEST(a_partner_with_an_event_or_without_extended_state_is_left_alone),
+        TEST(an_answer_of_the_other_way_ends_it_as_well),
         TEST(a_call_to_nobody_fails_by_either_path),
     };
     return cmocka_run_group_tests_name("l4core/fast", tests, NULL, NULL);

@@ -191,11 +191,83 @@ static void lock_nop_shows_the_kernel_interface_page_and_other_bad_code_does_not
     assert_true(p.e->ended);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+/* What the thread, its UTCB and the counters hold afterwards. */
+struct outcome {
+    struct regs regs;
+    struct utcb_exo utcb;
+    uint64_t entries;
+};
+
+static void after(struct outcome *o, const struct regs *begin, bool slow)
+{
+    struct regs *r = thread_regs(p.t);
+    uint64_t entries = cpu_this()->info->entries;
+
+    world_run(p.t);
+    *r = *begin;
+    thread_exo(p.t)->mask = 0;
+    memset((void *)thread_exo(p.t)->save, 0, sizeof thread_exo(p.t)->save);
+    host.slow = slow;
+    if (begin->vector == VECTOR_CALL)
+        host_call(r);
+    else
+        host_trap(r);
+    world_check();
+    o->regs = *r;
+    memcpy(&o->utcb, (const void *)thread_exo(p.t), sizeof o->utcb);
+    o->entries = cpu_this()->info->entries - entries;
+}
+
+static void both_ways_do_the_same(void **state)
+{
+    (void)state;
+    static const uint64_t vectors[] = {VECTOR_PAGE_FAULT, VECTOR_DIVIDE, VECTOR_UNDEFINED,
+                                       VECTOR_PROTECTION, VECTOR_CALL};
+    struct outcome fast, general;
+    struct regs begin = *thread_regs(p.t);
+
+    area(UPCALL_FAULT, UPCALL_CLASS_FAULT);
+    area(UPCALL_EXCEPTION, UPCALL_CLASS_FAULT);
+    area(UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL);
+    begin.rip = PARTY_MEMORY;
+    begin.rsp = 0x500018;
+    begin.rflags = 0xa46;
+    begin.rax = 39;
+    begin.error = 6;
+    for (unsigned i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        begin.vector = vectors[i];
+        after(&fast, &begin, false);
+        after(&general, &begin, true);
+        assert_memory_equal(&fast, &general, sizeof fast);
+        assert_int_equal(fast.regs.rip, ENTRY);
+        assert_int_equal(fast.entries, 1);
+    }
+}
+
+/* An event that waits is delivered on top of the fault, by either way. */
+static void an_event_that_is_due_comes_with_the_fault(void **state)
+{
+    (void)state;
+    volatile struct utcb_exo *x = area(UPCALL_FAULT, UPCALL_CLASS_FAULT);
+
+    x->entry[UPCALL_NOTIFY] = ENTRY + 64;
+    x->stack[UPCALL_CLASS_EVENT] = STACK + 64;
+    assert_true(upcall_post_here(p.t, UPCALL_NOTIFY));
+    meet(VECTOR_PAGE_FAULT, 4, 0x777000);
+    world_run(p.t); /* the post may have let another one run first */
+    assert_int_equal(thread_regs(p.t)->rip, ENTRY + 64);
+    assert_int_equal(x->save[UPCALL_CLASS_EVENT].ip, ENTRY);
+    assert_int_equal(x->save[UPCALL_CLASS_FAULT].ip, IP);
+}
+
+SET_UP_SLOW(set_up)
+#define TEST(f) TEST_BOTH_WAYS(f, set_up)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(both_ways_do_the_same),
+        TEST(an_event_that_is_due_comes_with_the_fault),
         TEST(a_fault_goes_to_the_upcall_with_all_that_its_handler_needs),
         TEST(a_fault_while_masked_without_pager_ends_the_environment),
         TEST(the_mask_of_another_class_does_not_count),

@@ -271,6 +271,7 @@ static void meets_exceptions(void *argument)
     L4_ThreadId_t handler = L4_ThreadIdOf(*(const L4_Word_t *)argument);
     L4_Word_t rax = 5, kept = 6;
 
+    book_utcb()->entry[UPCALL_EXCEPTION] = 0;
     L4_Set_ExceptionHandler(handler);
     L4_LoadMR(8, 0x1234);
     __asm__ volatile("ud2" : "+a"(rax), "+b"(kept));

@@ -18,6 +18,11 @@ static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
     return &c->call_frame;
 }
 
+static inline uint32_t arch_user_code(vaddr_t va)
+{
+    return host_user_code(va);
+}
+
 static inline uint64_t arch_ticks(void)
 {
     return host.ticks;

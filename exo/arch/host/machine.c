@@ -440,8 +440,26 @@ static pte_t walk(paddr_t root, vaddr_t va)
     return e;
 }
 
+<<<<<<< HEAD
+uint32_t host_user_code(vaddr_t va)
+{
+    uint32_t code = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        pte_t e = walk(host_root(), va + i);
+        if (!arch_pte_present(e))
+            return 0;
+        const uint8_t *page = arch_phys(arch_pte_address(e));
+        code |= (uint32_t)page[(va + i) % PAGE_SIZE] << 8 * i;
+    }
+    return code;
+}
+
+static void fill_below(struct host_mmu *m, paddr_t table, vaddr_t va, unsigned level)
+=======
 /* Of a large page only the first is cached: it is one translation. */
 static void fill_below(struct host_mmu *m, pte_t upper, vaddr_t va, unsigned level)
+>>>>>>> main
 {
     const pte_t *entries = arch_phys(arch_pte_address(upper));
     unsigned end = level == MMU_LEVELS ? USER_ENTRIES : MMU_ENTRIES;

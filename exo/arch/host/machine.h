@@ -81,6 +81,9 @@ void host_tlb_fill(unsigned number);
  * than the tables do, or more rights. */
 bool host_tlb_stale(unsigned number, vaddr_t *va);
 
+/* What user code there is at `va` (exo/arch/cpu.h). */
+uint32_t host_user_code(vaddr_t va);
+
 struct regs;
 
 /* What entry.S does for a `syscall` with these registers: which kind it is, and the reply. */

@@ -18,6 +18,13 @@ static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
     return (struct call_frame *)c->stack - 1;
 }
 
+static inline uint32_t arch_user_code(vaddr_t va)
+{
+    uint32_t code;
+    __asm__ volatile("call user_code" : "=a"(code) : "D"(va) : "cc");
+    return code;
+}
+
 static inline uint64_t arch_ticks(void)
 {
     uint32_t low, high;
@@ -55,6 +62,6 @@ static inline void arch_thread_switch_like(struct arch_thread *previous, struct 
     __asm__ volatile("rdfsbase %0" : "=r"(fs_base));
     previous->fs_base = fs_base;
     __asm__ volatile("wrfsbase %0" : : "r"(next->fs_base));
-    if (!next->no_fpu)
+    if (__builtin_expect(!next->no_fpu, true))
         __asm__ volatile("xsave %0; xrstor %1" : "=m"(previous->fpu) : "m"(next->fpu), "a"(7));
 }

@@ -282,10 +282,28 @@ trap_page_fault:
         add $8, %rsp
         swapgs
         iretq
-1:      push $VECTOR_PAGE_FAULT
+1:      cmpq $user_code_read, 8(%rsp)
+        je 3f
+        push $VECTOR_PAGE_FAULT
         jmp trap_in_kernel
+3:      movq $user_code_gone, 8(%rsp)
+        add $8, %rsp
+        iretq
 2:      push $VECTOR_PAGE_FAULT
         jmp trap_save
+
+/* eax = the two bytes at rdi, or 0: the one place where the kernel reads at a user's address. */
+        .globl user_code
+user_code:
+        stac
+user_code_read:
+        movzwl (%rdi), %eax
+        clac
+        ret
+user_code_gone:
+        clac
+        xor %eax, %eax
+        ret
 
         .balign 64
 trap_exception:
