@@ -75,16 +75,30 @@ static void answer(struct thread *t, word_t from)
     thread_regs(t)->rdi = t->utcb_va + UTCB_MR;
 }
 
-/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. Who
- * waits for a pager faults again, and then finds that nobody serves it. */
+/* The kernel's IPC on behalf of `t` has no end. Who waits for a pager faults again, and then finds
+ * that nobody serves it; nothing else can be done over again, so that `t` is halted. */
+static void fail_kernel(struct thread *t)
+{
+    unsigned kind = t->ipc_kernel;
+
+    t->ipc_kernel = IPC_OWN;
+    if (kind == IPC_PAGE_FAULT) {
+        leave(t);
+        return;
+    }
+    sched_clear_deadline(t);
+    t->ipc_to = NULL;
+    sched_block(t, THREAD_STOPPED);
+}
+
+/* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. */
 static void fail(struct thread *t, unsigned code, unsigned phase)
 {
     if (t->state == THREAD_DEAD)
         return;
     list_remove(&t->send_link);
-    if (t->ipc_fault) {
-        t->ipc_fault = false;
-        leave(t);
+    if (t->ipc_kernel) {
+        fail_kernel(t);
         return;
     }
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(code, phase);
@@ -96,9 +110,9 @@ static void fail(struct thread *t, unsigned code, unsigned phase)
 /* `to` has got what it waited for. */
 static void received(struct thread *to, const struct thread *from)
 {
-    if (!to->ipc_fault)
+    if (!to->ipc_kernel)
         answer(to, name_for(to, from));
-    to->ipc_fault = false;
+    to->ipc_kernel = IPC_OWN;
     leave(to);
 }
 
@@ -224,30 +238,20 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
         forest_unlock();
 }
 
-/* The pager that `t` names, or NULL. Pre: the forest lock, or the ID is global. */
-static struct thread *find_pager(const struct thread *t, word_t pager)
+bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
 {
-    struct thread *p = pager == L4_NIL ? NULL : ipc_find(t, pager);
-
-    return p == t ? NULL : p;
-}
-
-bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
-{
-    word_t pager = *thread_mr(t, TCR_PAGER);
-    word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
-    bool walks = ipc_find_walks(pager);
+    bool walks = ipc_find_walks(partner);
 
     if (walks && !forest_lock_for(t))
         return true; /* it does not run any more */
-    struct thread *p = find_pager(t, pager);
+    struct thread *p = partner == L4_NIL ? NULL : ipc_find(t, partner);
     if (walks)
         forest_unlock();
-    if (!p)
+    if (!p || p == t)
         return false;
-    t->ipc_fault = true;
-    t->ipc_fault_tag = TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);
-    t->ipc_fault_address = address;
+    t->ipc_kernel = (uint8_t)kind;
+    t->ipc_kernel_tag = tag;
+    t->ipc_kernel_word = word;
     t->ipc_from = p->global_id;
     t->ipc_timeouts = 0;
     send(t, p);
@@ -282,7 +286,7 @@ static void fail_partners(struct thread *t)
 void hook_thread_stopping(struct thread *t, bool dies)
 {
     list_remove(&t->send_link);
-    t->ipc_fault = false;
+    t->ipc_kernel = IPC_OWN;
     t->ipc_to = NULL;
     if (dies)
         fail_partners(t);

@@ -22,6 +22,14 @@ struct thread *ipc_find(const struct thread *t, word_t id);
  * registers when it next runs. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
 
+/* A Call with a message of the kernel's own on behalf of the current thread `t` (kernel_ipc.h),
+ * never timing out; `t` goes on when the reply has come. False, and nothing done: `partner` names
+ * no other thread. */
+bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
+
+/* Message register i, below 64, of a sender: its own, or the kernel's. */
+word_t ipc_message_word(struct thread *t, unsigned i);
+
 /* Copies the message of `from` to `to`, typed items too. 0, or IPC_OVERFLOW for both. */
 unsigned ipc_transfer(struct thread *from, struct thread *to);
 

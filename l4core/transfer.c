@@ -2,10 +2,10 @@
 #include "exo/abi/l4.h"
 #include "exo/env/thread.h"
 #include "l4core/ipc.h"
+#include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
 
-/* Message register i of a sender; of a page fault's message, those that the kernel makes. */
-static word_t message_word(struct thread *t, unsigned i)
+word_t ipc_message_word(struct thread *t, unsigned i)
 {
     static const uint8_t low[MR_IN_REGISTERS] = {
         offsetof(struct regs, r9),  offsetof(struct regs, rax), offsetof(struct regs, rbx),
@@ -13,8 +13,8 @@ static word_t message_word(struct thread *t, unsigned i)
         offsetof(struct regs, r14), offsetof(struct regs, r15)};
     const struct regs *r = thread_regs(t);
 
-    if (t->ipc_fault)
-        return i == 0 ? t->ipc_fault_tag : i == 1 ? t->ipc_fault_address : i == 2 ? r->rip : 0;
+    if (t->ipc_kernel)
+        return kernel_message_word(t, i);
     if (i < MR_IN_REGISTERS)
         return *(const word_t *)(const void *)((const char *)r + low[i]);
     return *thread_mr(t, (int)i);
@@ -31,11 +31,22 @@ static void copy_registers(struct regs *to, const struct regs *from)
     to->r15 = from->r15;
 }
 
+/* A message of the kernel's, to a thread that receives for itself. */
+static void copy_kernel_words(struct thread *from, struct thread *to, unsigned words)
+{
+    struct regs *r = thread_regs(to);
+    uint64_t *const low[MR_IN_REGISTERS] = {NULL,    &r->rax, &r->rbx, &r->r10,
+                                            &r->r12, &r->r13, &r->r14, &r->r15};
+
+    for (unsigned i = 1; i <= words; i++)
+        *(i < MR_IN_REGISTERS ? low[i] : (uint64_t *)thread_mr(to, (int)i)) =
+            kernel_message_word(from, i);
+}
+
 static void copy_words(struct thread *from, struct thread *to, unsigned words)
 {
-    if (from->ipc_fault) {
-        thread_regs(to)->rax = message_word(from, 1);
-        thread_regs(to)->rbx = message_word(from, 2);
+    if (from->ipc_kernel) {
+        copy_kernel_words(from, to, words);
         return;
     }
     copy_registers(thread_regs(to), thread_regs(from));
@@ -47,13 +58,13 @@ static void copy_words(struct thread *from, struct thread *to, unsigned words)
  */
 static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
 {
-    word_t window = to->ipc_fault ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
+    word_t window = to->ipc_kernel ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
 
     for (unsigned i = first; i < first + count; i += 2) {
-        word_t header = message_word(from, i);
+        word_t header = ipc_message_word(from, i);
         if (i + 1 == first + count || ITEM_KIND(header) != ITEM_MAP)
             return IPC_OVERFLOW;
-        if (!map_item(from, to, header, message_word(from, i + 1), window))
+        if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
             return IPC_OVERFLOW;
     }
     return 0;
@@ -61,12 +72,14 @@ static unsigned map_items(struct thread *from, struct thread *to, unsigned first
 
 unsigned ipc_transfer(struct thread *from, struct thread *to)
 {
-    word_t tag = message_word(from, 0);
+    word_t tag = ipc_message_word(from, 0);
     unsigned untyped = TAG_UNTYPED(tag), typed = TAG_TYPED(tag);
 
     if (untyped + typed >= MR_COUNT)
         return IPC_OVERFLOW;
-    if (!to->ipc_fault) {
+    if (to->ipc_kernel) {
+        kernel_message_take(to, from, untyped);
+    } else {
         copy_words(from, to, untyped + typed);
         thread_regs(to)->r9 = tag & ~TAG_FLAGS;
     }

@@ -41,6 +41,7 @@
 #define FPAGE_COMPLETE ((word_t)0x10) /* without rights */
 
 #define LABEL_PAGE_FAULT ((word_t)-2 << 4)
+#define LABEL_EXCEPTION  ((word_t)-5 << 4) /* of the architecture's kind */
 #define LABEL_SIGMA0     ((word_t)-6 << 4)
 
 #define CALL_ERROR_NO_PRIVILEGE 1u /* ErrorCode of calls other than Ipc */

@@ -147,7 +147,7 @@ static void exception(struct thread *t, struct regs *r)
         page_fault(t, r);
     else if (r->vector == VECTOR_UNDEFINED && hook_kernel_interface(t))
         return;
-    else if (!upcall_deliver(t, UPCALL_EXCEPTION, r->vector, r->error, 0))
+    else if (!upcall_deliver(t, UPCALL_EXCEPTION, r->vector, r->error, 0) && !hook_exception(t))
         unhandled(t, 0);
 }
 

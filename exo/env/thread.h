@@ -24,6 +24,14 @@ enum thread_state {
     THREAD_DEAD         /* its UTCB is gone                                                 */
 };
 
+/* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
+enum ipc_kernel {
+    IPC_OWN,
+    IPC_PAGE_FAULT, /* the kernel's on its behalf, as the others: to its pager          */
+    IPC_EXCEPTION,  /* to its exception handler                                         */
+    IPC_START       /* from its pager: where it shall start                             */
+};
+
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
     struct node notify_node; /* child of the capability of the notification bound to it  */
@@ -38,13 +46,13 @@ struct thread {
     uint8_t priority;
     union { /* one word, so that a fast path asks all of it at once (struct cpu)         */
         struct {
-            uint16_t cpu;    /* home                                                     */
-            uint8_t state;   /* enum thread_state                                        */
-            bool events;     /* look at its `pending` before it leaves to the user       */
-            bool timed;      /* in the CPU's sleepers                                    */
-            bool ipc_fault;  /* its IPC is the kernel's, on its behalf, for a page fault */
-            bool pct_closed; /* THREAD_PCT_IDLE: without an entry for transfers          */
-            bool no_fpu;     /* it has no extended state                                 */
+            uint16_t cpu;       /* home                                                     */
+            uint8_t state;      /* enum thread_state                                        */
+            bool events;        /* look at its `pending` before it leaves to the user       */
+            bool timed;         /* in the CPU's sleepers                                    */
+            uint8_t ipc_kernel; /* enum ipc_kernel                                       */
+            bool pct_closed;    /* THREAD_PCT_IDLE: without an entry for transfers          */
+            bool no_fpu;        /* it has no extended state                                 */
         };
         uint64_t readiness;
     };
@@ -68,12 +76,13 @@ struct thread {
     struct thread *pct_target; /* and its thread,                                           */
     uint64_t pct_epoch;        /* as long as this is thread_epoch                           */
 
-    struct list senders;   /* threads in THREAD_IPC_SEND to this one                    */
-    struct list send_link; /* the partner's `senders`                                   */
-    struct thread *ipc_to; /* THREAD_IPC_SEND                                           */
-    uint64_t ipc_from;     /* whom it receives from next: an ID, any, or nil            */
-    uint64_t ipc_timeouts; /* as given                                                  */
-    uint64_t ipc_fault_tag, ipc_fault_address; /* its message                               */
+    struct list senders;      /* threads in THREAD_IPC_SEND to this one                    */
+    struct list send_link;    /* the partner's `senders`                                   */
+    struct thread *ipc_to;    /* THREAD_IPC_SEND                                           */
+    uint64_t ipc_from;        /* whom it receives from next: an ID, any, or nil            */
+    uint64_t ipc_timeouts;    /* as given                                                  */
+    uint64_t ipc_kernel_tag;  /* of the kernel's message                                */
+    uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&

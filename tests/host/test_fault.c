@@ -179,7 +179,7 @@ a_reply_whose_map_fails_lets_the_thread_fault_again_and_is_an_error_for_the_page
     ipc(q.t, p.t->global_id, L4_NIL, NEVER);
     assert_failed(q.t, IPC_OVERFLOW, IPC_SEND_PHASE);
     assert_int_equal(p.t->state, THREAD_READY);
-    assert_false(p.t->ipc_fault);
+    assert_int_equal(p.t->ipc_kernel, IPC_OWN);
 }
 
 /* A thread dies by losing its UTCB and remains an object. Its space then forges a UTCB at the same

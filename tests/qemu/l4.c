@@ -6,6 +6,7 @@
 
 #include "exo/abi/kip.h"
 #include "exo/abi/l4.h"
+#include "exo/abi/x86_64/exception.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/clock.h"
@@ -264,6 +265,50 @@ static void clock_and_switch(void)
     thread_join(&t);
 }
 
+/* Meets an exception, and tells of what it is afterwards. */
+static void meets_exceptions(void *argument)
+{
+    L4_ThreadId_t handler = L4_ThreadIdOf(*(const L4_Word_t *)argument);
+    L4_Word_t rax = 5, kept = 6;
+
+    book_utcb()->entry[UPCALL_EXCEPTION] = 0;
+    L4_Set_ExceptionHandler(handler);
+    L4_LoadMR(8, 0x1234);
+    __asm__ volatile("ud2" : "+a"(rax), "+b"(kept));
+    L4_Word_t mr8 = L4_Utcb()[8];
+    L4_LoadMR(1, rax);
+    L4_LoadMR(2, kept);
+    L4_LoadMR(3, mr8);
+    L4_Set_MsgTag(L4_MsgTagMake(1, 3, 0));
+    L4_Send(handler);
+    __asm__ volatile("divq %1" : "+a"(rax) : "r"(0ul), "d"(0ul));
+}
+
+static void exceptions(void)
+{
+    struct thread t;
+    L4_Word_t me = L4_Myself().raw, label = ((L4_Word_t)-5 << 4) & (((L4_Word_t)1 << 48) - 1);
+    L4_ThreadId_t from;
+
+    thread_run(&t, meets_exceptions, &me, THREAD_CPU_HERE, THREAD_PRIORITY);
+    L4_MsgTag_t tag = L4_Wait_Timeout(TEN_MS, &from);
+    tap_is(L4_Label(tag), label, "an exception is a message to the exception handler");
+    tap_is(L4_UntypedWords(tag), EXCEPTION_LAST, "with all registers");
+    tap_ok(L4_Utcb()[EXCEPTION_VECTOR] == 6 && L4_Utcb()[EXCEPTION_RAX] == 5 &&
+               *(const uint16_t *)L4_Utcb()[EXCEPTION_IP] == 0x0b0f,
+           "number, rax, and where the instruction is");
+    L4_Utcb()[EXCEPTION_IP] += 2;
+    L4_Utcb()[EXCEPTION_RAX] = 55;
+    L4_Set_MsgTag(L4_MsgTagMake(0, EXCEPTION_LAST, 0));
+    tag = L4_Call_Timeouts(from, L4_ZeroTime, TEN_MS);
+    tap_ok(L4_Label(tag) == 1 && L4_Utcb()[1] == 55 && L4_Utcb()[2] == 6,
+           "it goes on with the reply's registers");
+    tap_is(L4_Utcb()[3], 0x1234, "and its message registers are as they were");
+    tag = L4_Wait_Timeout(TEN_MS, &from);
+    tap_ok(L4_Label(tag) == label && L4_Utcb()[EXCEPTION_VECTOR] == 0, "a division by 0 likewise");
+    thread_destroy(&t);
+}
+
 int main(int argc, char **argv)
 {
     static struct thread partner;
@@ -292,6 +337,7 @@ int main(int argc, char **argv)
     partner_ends();
     any_local(L4_ThreadIdOf(child.thread_id));
     clock_and_switch();
+    exceptions();
     L4_ThreadId_t gone = L4_ThreadIdOf(child.thread_id);
     spawn_destroy(&child);
     L4_Set_MsgTag(L4_Niltag);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "exo/abi/types.h"
+#include "exo/abi/x86_64/exception.h"
 
 #define VECTOR_DIVIDE     0u
 #define VECTOR_DEBUG      1u
