@@ -41,3 +41,16 @@ GUEST_TESTS           += revoke_policy
 revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
+
+# Dedicated devices: without an IOMMU, then behind one, on one CPU and on two.
+GUEST_DEVICE := device_none device device_smp device_dma device_dma_smp
+GUEST_TESTS  += $(GUEST_DEVICE)
+$(foreach t,$(GUEST_DEVICE),$(eval $(t)-sources := $(addprefix tests/qemu/,device.c edu.c guest.c \
+    $(ARCH)/blobs.S)))
+$(foreach t,device_dma device_dma_smp,$(eval $(t)-sources := $(addprefix tests/qemu/,device_dma.c \
+    edu.c guest.c $(ARCH)/blobs.S)))
+device_none-boot    := edu=1 icount=1
+device-boot         := edu=1 iommu=1 icount=1
+device_smp-boot     := edu=1 iommu=1 smp=2
+device_dma-boot     := edu=1 iommu=1 icount=1
+device_dma_smp-boot := edu=1 iommu=1 smp=2
