@@ -89,9 +89,9 @@ static void a_refused_opening_changes_nothing(void **state)
     REFUSED(ERR_IN_USE, b, device_open, SLOT_PCI, FUNCTION_DEVICE, REGION, PFN_ANY, SPARE + 1);
     REFUSED(ERR_IN_USE, b, device_open, SLOT_PCI, n, REGION, PFN_ANY, SPARE);
     REFUSED(ERR_IN_USE, b, device_open, SLOT_PCI, n, REGION, frames, SPARE + 1);
-    kinfo_get()->iommu = 0;
+    kinfo_get()->iommu = IOMMU_NONE;
     REFUSED(ERR_NO_DEVICE, b, device_open, SLOT_PCI, n, REGION, PFN_ANY, SPARE + 1);
-    kinfo_get()->iommu = 1;
+    kinfo_get()->iommu = IOMMU_FULL;
     OK(BOSS(cap_copy, SLOT_ENV, SPARE + 2, REGION, RW, world.base + world.count - 2, 2));
     REFUSED(ERR_NO_MEM, b, device_open, SLOT_PCI, n, SPARE + 2, PFN_ANY, SPARE + 1);
 }
