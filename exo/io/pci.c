@@ -26,7 +26,6 @@
 #define RANGE_KIND     6u
 #define RANGE_64       4u
 #define RANGE_FLAGS    0xfu
-#define RANGES         6u
 #define CAPABILITY_MAX 48u /* in 192 bytes, four each: more is a loop */
 #define CAPABILITY_LOW 0x40u
 #define FUNCTIONS      8u
@@ -142,15 +141,15 @@ unsigned pci_capability(struct pci_function f, uint8_t id, unsigned after)
     return 0;
 }
 
-struct pci_range pci_range(struct pci_function f, unsigned index)
+uint64_t pci_range_bytes(struct pci_function f, unsigned index)
 {
-    ASSERT(index < RANGES);
+    ASSERT(index < PCI_RANGES);
 
     unsigned at = AT_RANGE + index * 4;
     uint32_t low = pci_read32(f, at);
     bool wide = pci_range_is_wide(f, index);
-    if ((low & RANGE_PORTS) || (wide && index + 1 >= RANGES))
-        return (struct pci_range){0, 0};
+    if ((low & RANGE_PORTS) || (wide && index + 1 >= PCI_RANGES))
+        return 0;
 
     uint32_t high = wide ? pci_read32(f, at + 4) : 0;
     uint16_t command = pci_read16(f, AT_COMMAND);
@@ -164,11 +163,27 @@ struct pci_range pci_range(struct pci_function f, unsigned index)
         pci_write32(f, at + 4, high);
     }
     pci_write16(f, AT_COMMAND, command);
+    return (uint32_t)mask ? ~mask + 1 : 0;
+}
 
-    paddr_t base = (paddr_t)high << 32 | (low & ~RANGE_FLAGS);
-    if (base == 0 || (uint32_t)mask == 0)
-        return (struct pci_range){0, 0};
-    return (struct pci_range){base, ~mask + 1};
+struct pci_range pci_range(struct pci_function f, unsigned index)
+{
+    uint64_t bytes = pci_range_bytes(f, index);
+    unsigned at = AT_RANGE + index * 4;
+    paddr_t base = pci_read32(f, at) & ~RANGE_FLAGS;
+
+    if (bytes && pci_range_is_wide(f, index))
+        base |= (paddr_t)pci_read32(f, at + 4) << 32;
+    return base && bytes ? (struct pci_range){base, bytes} : (struct pci_range){0, 0};
+}
+
+void pci_range_set(struct pci_function f, unsigned index, paddr_t base)
+{
+    unsigned at = AT_RANGE + index * 4;
+
+    pci_write32(f, at, (uint32_t)base | (pci_read32(f, at) & RANGE_FLAGS));
+    if (pci_range_is_wide(f, index))
+        pci_write32(f, at + 4, (uint32_t)(base >> 32));
 }
 
 bool pci_range_is_wide(struct pci_function f, unsigned index)

@@ -55,6 +55,18 @@ void pci_write16(struct pci_function f, unsigned offset, uint16_t value);
 /* The offset of the next capability with identity `id` behind `after` (0: the first); 0: none. */
 unsigned pci_capability(struct pci_function f, uint8_t id, unsigned after);
 
+#define PCI_RANGES 6u
+
+/* Bytes of address range `index`, assigned or not; 0: there is none in memory. The function's
+ * decoding is off while it is asked. */
+uint64_t pci_range_bytes(struct pci_function f, unsigned index);
+
+/* Assigns address range `index`, which is in memory; `base`: a multiple of its bytes. */
+void pci_range_set(struct pci_function f, unsigned index, paddr_t base);
+
+/* Gives addresses to all ranges that have none. Boot, before anybody reads them. */
+void pci_assign(void);
+
 /* What address range `index` (0 to 5) says. The function's decoding is off while it is asked. */
 struct pci_range pci_range(struct pci_function f, unsigned index);
 

@@ -132,7 +132,7 @@ def command_line(options, com_fds):
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", machine,
             "-accel", options.accel, "-cpu", "max,-erms,-la57", "-smp", str(options.smp),
             "-m", str(mem_bytes(options.mem) >> 20), "-display", "none", "-monitor", "none",
-            "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            "-no-reboot", "-bios", "qboot.rom", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-kernel", options.kernel, "-initrd", options.initrd, "-append", append]
     if options.icount:
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
