@@ -147,7 +147,7 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
     if (map_plain(from->env, source, to->env, target, p->rights))
         return true;
     pte_t *s = space_last(from->env->root, source, &level);
-    if (target >= USER_TOP || !arch_pte_present(*s) || arch_pte_is_share(*s) ||
+    if (target >= USER_TOP || !arch_pte_is_memory(*s) || arch_pte_is_share(*s) ||
         is_utcb(from->env, source) || is_utcb(to->env, target))
         return true;
     rights_t rights = p->rights & arch_pte_rights(*s);
