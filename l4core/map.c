@@ -123,7 +123,7 @@ static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t 
 {
     pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
 
-    if (!s || !t || !arch_pte_present(*s) || arch_pte_present(*t))
+    if (!s || !t || !arch_pte_is_memory(*s) || arch_pte_present(*t))
         return false;
     rights &= arch_pte_rights(*s);
     if (!rights || (!(*s & arch_pte_plain()) && is_utcb(from, source)))
