@@ -2,5 +2,5 @@ KERNEL += exo/io/pci.c exo/io/virtio.c exo/io/virtq.c exo/io/virtio_net.c exo/io
 
 HOST_TESTS += virtio virtio_blk virtq
 virtq-needs  := exo/io/virtq.c
-virtio-needs := exo/io/virtq.c exo/io/virtio_net.c
-virtio_blk-needs := exo/io/virtq.c exo/io/virtio_blk.c
+virtio-needs := exo/io/virtq.c exo/io/virtio_net.c tests/host/fakes/virtio.c
+virtio_blk-needs := exo/io/virtq.c exo/io/virtio_blk.c tests/host/fakes/virtio.c

@@ -8,18 +8,6 @@
 #include "exo/io/virtio.h"
 #include "exo/io/virtq.h"
 
-/* virtio 1.1, "Block Device". */
-#define NUMBER       2u
-#define QUEUE        0u
-#define F_READ_ONLY  ((uint64_t)1 << 5)
-#define F_FLUSH      ((uint64_t)1 << 9)
-#define TYPE_READ    0u
-#define TYPE_WRITE   1u
-#define TYPE_FLUSH   4u
-#define STATUS_OK    0u
-#define STATUS_NONE  0xffu /* no status of the specification: not answered yet */
-#define SECTOR_BYTES 512u
-
 #define REQUESTS 64u
 #define PIECES   3u /* descriptors of a request at most */
 _Static_assert(REQUESTS *PIECES <= VIRTQ_MAX, "each request has its descriptors");
@@ -60,7 +48,7 @@ static uint64_t read_capacity(void)
 
     for (unsigned i = 0; i < sizeof sectors; i++)
         sectors |= (uint64_t)virtio_config8(&disk.device, i) << 8 * i;
-    return sectors / (DISK_BLOCK_BYTES / SECTOR_BYTES);
+    return sectors / (DISK_BLOCK_BYTES / VIRTIO_BLOCK_SECTOR_BYTES);
 }
 
 static uint16_t queue_size(uint16_t limit)
@@ -77,17 +65,18 @@ static bool start_device(void)
 {
     uint64_t agreed;
 
-    if (!virtio_agree(&disk.device, F_READ_ONLY | F_FLUSH, &agreed))
+    if (!virtio_agree(&disk.device, VIRTIO_BLOCK_F_READ_ONLY | VIRTIO_BLOCK_F_FLUSH, &agreed))
         return false;
-    disk.read_only = agreed & F_READ_ONLY;
-    disk.cached = agreed & F_FLUSH;
+    disk.read_only = agreed & VIRTIO_BLOCK_F_READ_ONLY;
+    disk.cached = agreed & VIRTIO_BLOCK_F_FLUSH;
     uint64_t blocks = read_capacity();
     disk.blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
-    disk.size = queue_size(virtio_queue_limit(&disk.device, QUEUE));
+    disk.size = queue_size(virtio_queue_limit(&disk.device, VIRTIO_BLOCK_QUEUE));
     if (disk.size < PIECES || disk.blocks == 0)
         return false;
     virtq_init(&disk.queue, disk.queue_memory.at, disk.size);
-    if (!virtio_queue_start(&disk.device, QUEUE, disk.queue_memory.physical, disk.size))
+    if (!virtio_queue_start(&disk.device, VIRTIO_BLOCK_QUEUE, disk.queue_memory.physical,
+                            disk.size))
         return false;
     virtio_start(&disk.device);
     return true;
@@ -99,7 +88,8 @@ void disk_init(void)
     disk.blocks = disk.restarts = 0;
     for (unsigned i = 0; i < REQUESTS; i++)
         disk.records[i].used = false;
-    if (!virtio_open(&disk.device, NUMBER, hook_disk_interrupt) || !virtio_reset(&disk.device))
+    if (!virtio_open(&disk.device, VIRTIO_BLOCK, hook_disk_interrupt) ||
+        !virtio_reset(&disk.device))
         return;
     disk.queue_memory = virtio_memory(VIRTQ_FRAMES);
     disk.request_memory = virtio_memory(1);
@@ -177,10 +167,12 @@ bool disk_submit(const struct disk_request *r, uint32_t cookie)
     unsigned count = make_pieces(r, at, pieces);
     unsigned readable = r->op == DISK_WRITE ? 2 : 1;
     volatile struct request *header = request_at(at);
-    header->type = r->op == DISK_READ ? TYPE_READ : r->op == DISK_WRITE ? TYPE_WRITE : TYPE_FLUSH;
+    header->type = r->op == DISK_READ    ? VIRTIO_BLOCK_READ
+                   : r->op == DISK_WRITE ? VIRTIO_BLOCK_WRITE
+                                         : VIRTIO_BLOCK_FLUSH;
     header->unused = 0;
-    header->sector = (uint64_t)r->block * (DISK_BLOCK_BYTES / SECTOR_BYTES);
-    header->status = STATUS_NONE;
+    header->sector = (uint64_t)r->block * (DISK_BLOCK_BYTES / VIRTIO_BLOCK_SECTOR_BYTES);
+    header->status = VIRTIO_BLOCK_NO_STATUS;
     if (!virtq_offer(&disk.queue, pieces, readable, count - readable, at))
         return false;
     disk.records[at] =
@@ -191,13 +183,13 @@ bool disk_submit(const struct disk_request *r, uint32_t cookie)
 void disk_push(void)
 {
     if (disk.present && virtq_wants_notify(&disk.queue))
-        virtio_notify(&disk.device, QUEUE);
+        virtio_notify(&disk.device, VIRTIO_BLOCK_QUEUE);
 }
 
 /* The disk says that it is done, and has written everything it ought to. */
 static enum disk_result result_of(const struct virtq_done *done)
 {
-    bool good = request_at(done->cookie)->status == STATUS_OK &&
+    bool good = request_at(done->cookie)->status == VIRTIO_BLOCK_OK &&
                 done->length == disk.records[done->cookie].written;
 
     return good ? DISK_RESULT_OK : DISK_RESULT_ERROR;
