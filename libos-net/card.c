@@ -1,0 +1,168 @@
+/* A network card of one's own: buffers between two queues. */
+#include "libos-net/card.h"
+
+#include "libos/notify.h"
+#include "libos/slots.h"
+
+#define BIT    ((word_t)1) /* of the notification                         */
+#define VECTOR 0u          /* both queues interrupt by it                 */
+#define FRAMES (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
+_Static_assert(VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX <= CARD_BUFFER_BYTES, "a packet fits");
+
+#define MTU_MAX (CARD_PACKET_MAX - CARD_PACKET_MIN)
+#define MTU_MIN 68u /* RFC 791: what every link must carry */
+
+static enum err agree_on_features(struct card *c)
+{
+    uint64_t agreed = 0;
+    enum err e = virtio_pci_agree(&c->pci, VIRTIO_NET_F_MTU, VIRTIO_NET_F_MAC, &agreed);
+
+    if (e)
+        return e;
+    for (unsigned i = 0; i < sizeof c->mac; i++)
+        c->mac[i] = (uint8_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MAC + i, 1);
+    c->mtu = MTU_MAX;
+    if (agreed & VIRTIO_NET_F_MTU) {
+        uint16_t mtu = (uint16_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MTU, 2);
+        if (mtu < MTU_MIN)
+            return ERR_NO_DEVICE;
+        if (mtu < MTU_MAX)
+            c->mtu = mtu;
+    }
+    return ERR_OK;
+}
+
+static enum err make_queue(struct card *c, struct virtqueue *q, uint16_t number)
+{
+    struct device_memory part = c->queues;
+
+    part.va += number * VIRTQ_FRAMES * PAGE_SIZE;
+    part.address += number * VIRTQ_FRAMES * PAGE_SIZE;
+    return virtio_pci_queue(&c->pci, q, number, CARD_BUFFERS, &part, VECTOR);
+}
+
+/* Descriptors never change but for the length of what is sent. All buffers begin as spares. */
+static void fill_queues(struct card *c)
+{
+    c->count = c->rx.size < c->tx.size ? c->rx.size : c->tx.size;
+    for (uint16_t i = 0; i < c->count; i++) {
+        uint64_t address = c->buffers.address + i * CARD_BUFFER_BYTES;
+
+        c->rx.desc[i].address = c->tx.desc[i].address = address;
+        c->rx.desc[i].length = VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX;
+        c->rx.desc[i].flags = VIRTQ_DESC_WRITE;
+        card_free(c, i);
+    }
+}
+
+static enum err start(struct card *c)
+{
+    enum err e = virtio_pci_open(&c->pci, &c->device, VIRTIO_NET);
+
+    if (e == ERR_OK)
+        e = device_interrupt(&c->device, VECTOR, c->notification, BIT);
+    if (e == ERR_OK)
+        e = agree_on_features(c);
+    if (e == ERR_OK)
+        e = make_queue(c, &c->rx, VIRTIO_NET_QUEUE_RX);
+    if (e == ERR_OK)
+        e = make_queue(c, &c->tx, VIRTIO_NET_QUEUE_TX);
+    if (e)
+        return e;
+    fill_queues(c);
+    virtio_pci_start(&c->pci);
+    card_push(c);
+    return ERR_OK;
+}
+
+enum err card_open(struct card *c, slot_t slot)
+{
+    *c = (struct card){.notification = SLOT_NONE};
+    enum err e = device_open(&c->device, slot);
+    if (e)
+        return e;
+    e = notify_new(&c->notification);
+    if (e == ERR_OK)
+        e = device_memory(&c->device, 2 * VIRTQ_FRAMES, &c->queues);
+    if (e == ERR_OK)
+        e = device_memory(&c->device, FRAMES, &c->buffers);
+    if (e == ERR_OK)
+        e = start(c);
+    if (e)
+        card_close(c);
+    return e;
+}
+
+void card_close(struct card *c)
+{
+    device_close(&c->device);
+    device_memory_give(&c->device, &c->buffers);
+    device_memory_give(&c->device, &c->queues);
+    if (c->notification)
+        slot_delete(c->notification);
+    *c = (struct card){.notification = SLOT_NONE};
+}
+
+bool card_receive(struct card *c, uint16_t *buffer, uint32_t *length)
+{
+    while (virtqueue_take(&c->rx, buffer, length)) {
+        *length -= VIRTIO_NET_HEADER_BYTES;
+        if (*length - CARD_PACKET_MIN <= CARD_PACKET_MAX - CARD_PACKET_MIN)
+            return true;
+        card_free(c, *buffer);
+    }
+    return false;
+}
+
+bool card_take(struct card *c, uint16_t *buffer)
+{
+    if (c->spare_count == 0)
+        return false;
+    *buffer = c->spares[--c->spare_count];
+    return true;
+}
+
+void card_send(struct card *c, uint16_t buffer, uint32_t length)
+{
+    volatile uint32_t *header = (volatile uint32_t *)(void *)(card_packet(c, buffer) -
+                                                              VIRTIO_NET_HEADER_BYTES);
+
+    /* No offload is asked for, whatever the header said when the packet came. */
+    for (unsigned i = 0; i < VIRTIO_NET_HEADER_BYTES / sizeof *header; i++)
+        header[i] = 0;
+    c->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
+    virtqueue_offer(&c->tx, buffer);
+}
+
+void card_free(struct card *c, uint16_t buffer)
+{
+    if (c->spare_count < CARD_SPARES)
+        c->spares[c->spare_count++] = (uint8_t)buffer;
+    else
+        virtqueue_offer(&c->rx, buffer);
+}
+
+void card_push(struct card *c)
+{
+    uint16_t buffer;
+    uint32_t length;
+
+    while (virtqueue_take(&c->tx, &buffer, &length))
+        card_free(c, buffer);
+    virtqueue_push(&c->rx);
+    virtqueue_push(&c->tx);
+}
+
+enum err card_wait(struct card *c, uint64_t deadline)
+{
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && !virtqueue_interrupt(&c->rx, true)) {
+        if (virtio_pci_is_broken(&c->pci))
+            e = ERR_BAD_STATE;
+        else
+            e = notify_until(c->notification, BIT, deadline, NULL);
+    }
+    virtqueue_interrupt(&c->rx, false);
+    return e;
+}
