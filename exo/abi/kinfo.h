@@ -15,6 +15,7 @@
 #define WINDOW_KINFO  (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
 #define WINDOW_ENVS   (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
 #define WINDOW_CPUS   (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
+#define WINDOW_DEVICES (WINDOW_BASE + 0x300000)  /* [device_count] struct device_info      */
 #define WINDOW_FRAMES (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
 #define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
@@ -51,14 +52,20 @@ enum frame_type {
     FRAME_GRAFT,
     FRAME_CPU,
     FRAME_STALE, /* was a table; kept until the last reader unbinds it                      */
-    FRAME_DISK_RING
+    FRAME_DISK_RING,
+    FRAME_DEVICE,
+    FRAME_IO_TABLE, /* walked by the IOMMU                                                   */
+    FRAME_IO_NODES  /* nodes of the I/O page table in front                                  */
 };
 
 struct frame_info {
     uint8_t type;      /* enum frame_type                                                      */
-    uint8_t level;     /* FRAME_TABLE: 1 maps pages ... 4 the root                             */
+    union {
+        uint8_t level; /* FRAME_TABLE, FRAME_IO_TABLE: 1 maps pages ... 4 the root             */
+        uint8_t pins;  /* other frames: I/O page-table entries that show it to devices         */
+    };
     uint16_t owner;    /* env number; 0: nobody                                                */
-    uint32_t bindings; /* page-table entries that show this frame                              */
+    uint32_t bindings; /* page-table entries that show this frame, of I/O page tables too      */
     uint32_t first;    /* first frame of the object that this frame belongs to                 */
     uint32_t origin;   /* node of the capability that typed the frame; 0: boot. FRAME_FREE: serial
                           number of the environment whose pages it was; 0: nobody's            */
@@ -120,6 +127,8 @@ struct kinfo {
     uint32_t disk_cached;    /* 1: writes are durable after a flush only                        */
     char cmdline[CMDLINE_MAX];
     uint64_t epilogue_ticks; /* EPILOGUE_MICROS in time-stamp ticks                             */
+    uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
+    uint32_t iommu;          /* 1: DMA and interrupts of devices are confined; 0: none is dedicated */
 };
 
 #define KINFO ((const struct kinfo *)WINDOW_KINFO)
