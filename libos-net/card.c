@@ -4,9 +4,10 @@
 #include "libos/notify.h"
 #include "libos/slots.h"
 
-#define BIT    ((word_t)1) /* of the notification                         */
-#define VECTOR 0u          /* both queues interrupt by it                 */
-#define FRAMES (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
+#define BIT_PACKET ((word_t)1) /* of the notification                      */
+#define BIT_FAULT  ((word_t)2)
+#define VECTOR     0u /* both queues interrupt by it              */
+#define FRAMES     (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
 _Static_assert(VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX <= CARD_BUFFER_BYTES, "a packet fits");
 
 #define MTU_MAX (CARD_PACKET_MAX - CARD_PACKET_MIN)
@@ -41,10 +42,12 @@ static enum err make_queue(struct card *c, struct virtqueue *q, uint16_t number)
     return virtio_pci_queue(&c->pci, q, number, CARD_BUFFERS, &part, VECTOR);
 }
 
-/* Descriptors never change but for the length of what is sent. All buffers begin as spares. */
+/* Descriptors never change but for the length of what is sent. Buffers begin as
+ * spares, then with the card. */
 static void fill_queues(struct card *c)
 {
     c->count = c->rx.size < c->tx.size ? c->rx.size : c->tx.size;
+    c->spare_most = c->count / 4;
     for (uint16_t i = 0; i < c->count; i++) {
         uint64_t address = c->buffers.address + i * CARD_BUFFER_BYTES;
 
@@ -55,12 +58,21 @@ static void fill_queues(struct card *c)
     }
 }
 
+/* The card is reset before it can reach memory: it may have been another program's. */
 static enum err start(struct card *c)
 {
     enum err e = virtio_pci_open(&c->pci, &c->device, VIRTIO_NET);
 
     if (e == ERR_OK)
-        e = device_interrupt(&c->device, VECTOR, c->notification, BIT);
+        e = notify_new(&c->notification);
+    if (e == ERR_OK)
+        e = device_notify(&c->device, VECTOR, c->notification, BIT_PACKET);
+    if (e == ERR_OK)
+        e = device_notify(&c->device, DEVICE_FAULT_VECTOR, c->notification, BIT_FAULT);
+    if (e == ERR_OK)
+        e = device_memory_make(&c->device, 2 * VIRTQ_FRAMES, &c->queues);
+    if (e == ERR_OK)
+        e = device_memory_make(&c->device, FRAMES, &c->buffers);
     if (e == ERR_OK)
         e = agree_on_features(c);
     if (e == ERR_OK)
@@ -75,17 +87,11 @@ static enum err start(struct card *c)
     return ERR_OK;
 }
 
-enum err card_open(struct card *c, slot_t slot)
+enum err card_open(struct card *c, slot_t pci, uint32_t function)
 {
     *c = (struct card){.notification = SLOT_NONE};
-    enum err e = device_open(&c->device, slot);
-    if (e)
-        return e;
-    e = notify_new(&c->notification);
-    if (e == ERR_OK)
-        e = device_memory(&c->device, 2 * VIRTQ_FRAMES, &c->queues);
-    if (e == ERR_OK)
-        e = device_memory(&c->device, FRAMES, &c->buffers);
+    enum err e = device_open(&c->device, pci, function);
+
     if (e == ERR_OK)
         e = start(c);
     if (e)
@@ -96,8 +102,8 @@ enum err card_open(struct card *c, slot_t slot)
 void card_close(struct card *c)
 {
     device_close(&c->device);
-    device_memory_give(&c->device, &c->buffers);
-    device_memory_give(&c->device, &c->queues);
+    device_memory_free(&c->buffers);
+    device_memory_free(&c->queues);
     if (c->notification)
         slot_delete(c->notification);
     *c = (struct card){.notification = SLOT_NONE};
@@ -124,8 +130,8 @@ bool card_take(struct card *c, uint16_t *buffer)
 
 void card_send(struct card *c, uint16_t buffer, uint32_t length)
 {
-    volatile uint32_t *header = (volatile uint32_t *)(void *)(card_packet(c, buffer) -
-                                                              VIRTIO_NET_HEADER_BYTES);
+    volatile uint32_t *header =
+        (volatile uint32_t *)(void *)(card_packet(c, buffer) - VIRTIO_NET_HEADER_BYTES);
 
     /* No offload is asked for, whatever the header said when the packet came. */
     for (unsigned i = 0; i < VIRTIO_NET_HEADER_BYTES / sizeof *header; i++)
@@ -136,7 +142,7 @@ void card_send(struct card *c, uint16_t buffer, uint32_t length)
 
 void card_free(struct card *c, uint16_t buffer)
 {
-    if (c->spare_count < CARD_SPARES)
+    if (c->spare_count < c->spare_most)
         c->spares[c->spare_count++] = (uint8_t)buffer;
     else
         virtqueue_offer(&c->rx, buffer);
@@ -161,7 +167,7 @@ enum err card_wait(struct card *c, uint64_t deadline)
         if (virtio_pci_is_broken(&c->pci))
             e = ERR_BAD_STATE;
         else
-            e = notify_until(c->notification, BIT, deadline, NULL);
+            e = notify_until(c->notification, BIT_PACKET | BIT_FAULT, deadline, NULL);
     }
     virtqueue_interrupt(&c->rx, false);
     return e;

@@ -14,7 +14,6 @@
 #define CARD_BUFFER_BYTES 2048u
 #define CARD_PACKET_MIN   14u   /* an Ethernet header                              */
 #define CARD_PACKET_MAX   1514u /* with the header, without the check sequence     */
-#define CARD_SPARES       64u   /* buffers kept for packets that the program makes */
 
 struct card {
     struct device device;
@@ -22,7 +21,8 @@ struct card {
     struct virtqueue rx, tx; /* descriptor i of both names buffer i                     */
     struct device_memory queues, buffers;
     slot_t notification;
-    uint16_t count; /* buffers                                                 */
+    uint16_t count;      /* buffers                                                 */
+    uint16_t spare_most; /* of them kept for packets of the program's own making    */
     uint16_t mtu;
     uint8_t mac[6];
     uint16_t spare_count;
@@ -30,12 +30,12 @@ struct card {
 };
 _Static_assert(CARD_BUFFERS <= 256 && CARD_BUFFERS <= VIRTQ_MAX, "numbers of buffers are bytes");
 
-/* Takes the device in `slot` over and sets it going. NO_DEVICE: it is no network card that this
- * understands. NO_MEM; BAD_STATE: it does not obey; errors of device_open(). After an error nothing
- * is left. */
-enum err card_open(struct card *c, slot_t slot);
+/* Takes device number `function` (virtio_pci_find) into this program's hands and sets it going.
+ * NO_DEVICE: it is no network card that this understands, or no IOMMU is there to confine it.
+ * BAD_STATE: it does not obey. NO_MEM; errors of device_open(). After an error nothing is left. */
+enum err card_open(struct card *c, slot_t pci, uint32_t function);
 
-/* Stops it and gives everything back but the capability. */
+/* Gives the device back, and all that it took. */
 void card_close(struct card *c);
 
 /* The packet in a buffer, or room for one of CARD_PACKET_MAX bytes. */
@@ -65,6 +65,6 @@ static inline uint16_t card_sending(const struct card *c)
     return virtqueue_in_flight(&c->tx);
 }
 
-/* Waits for a packet up to `deadline` (time-stamp counter, or FOREVER). TIMEOUT; BAD_STATE: the card
- * gave up, as when it was told of memory that is not its own. */
+/* Waits for a packet up to `deadline` (time-stamp counter, or FOREVER). TIMEOUT; BAD_STATE: the
+ * card gave up, as when it was told of memory that is not its own. */
 enum err card_wait(struct card *c, uint64_t deadline);

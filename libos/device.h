@@ -1,55 +1,66 @@
 /*
- * A device of one's own: a PCI function that the kernel gave away whole (CAP_DEVICE). Its registers
+ * A device of one's own: a PCI function out of the kernel's hands (exo/abi/device.h). Its registers
  * are shown in this address space, it reaches the memory that it was given and no other, and its
- * interrupts raise bits of notifications.
+ * messages raise bits of notifications.
  *
  * One thread uses a device at a time.
  */
 #pragma once
 
+#include "exo/abi/device.h"
 #include "exo/abi/error.h"
-#include "exo/abi/types.h"
 
 #define DEVICE_WINDOWS 4u /* parts of its registers that are shown at a time */
 
 struct device {
-    slot_t slot; /* CAP_DEVICE */
+    slot_t slot;           /* CAP_DEVICE; SLOT_NONE: it is not open                  */
+    uint32_t function;     /* its number in the device table                         */
+    uint64_t next_address; /* I/O addresses from here on were never given to memory  */
     unsigned window_count;
     struct {
-        slot_t frames;
+        slot_t slot;
         vaddr_t va;
-        uint64_t bytes;
+        uint32_t pages;
     } windows[DEVICE_WINDOWS];
 };
 
 /* Memory that this program and a device share; adjacent, and zero at first. */
 struct device_memory {
-    slot_t frames;
+    slot_t frames; /* SLOT_NONE: there is none */
     pfn_t first;
-    uint32_t count;   /* frames                  */
-    vaddr_t va;       /* as the program sees it  */
-    uint64_t address; /* as the device sees it   */
+    uint32_t count;   /* frames                          */
+    vaddr_t va;       /* as the program sees it          */
+    uint64_t address; /* as the device sees it           */
 };
 
-/* Begins with the device in `slot`, reset and without memory. Errors of device_reset. */
-enum err device_open(struct device *d, slot_t slot);
+/* The lowest number from `from` on of a free function of that maker and product. NO_DEVICE. */
+enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function);
 
-/* Takes its memory and its interrupts away, and the windows. The capability stays. */
+/* Takes a function into this program's hands. It reaches no memory until the first of it is made.
+ * NO_MEM; errors of the call device_open: NO_DEVICE says that no IOMMU could confine it. */
+enum err device_open(struct device *d, slot_t pci, uint32_t function);
+
+/* Gives it back: it is cut off from memory, which can be freed then, and its windows are gone. */
 void device_close(struct device *d);
 
 /* A word of its configuration space; `offset` is a multiple of 4 below 256. */
 uint32_t device_config(const struct device *d, unsigned offset);
 
-/* Shows bytes [offset, offset + bytes) of an address range (BAR) at *at. BAD_ARG: it has no such
- * range, or they are not all inside it, or there are DEVICE_WINDOWS already. NO_MEM. */
+/* Shows bytes [offset, offset + bytes) of an address range (BAR) at *at. BAD_ARG: they are not all
+ * inside it, or of no length. NO_MEM: DEVICE_WINDOWS are shown. Errors of device_window. */
 enum err device_show(struct device *d, unsigned bar, uint64_t offset, uint64_t bytes,
                      volatile uint8_t **at);
 
-/* Makes memory that the device may read and write. NO_MEM. */
-enum err device_memory(struct device *d, uint32_t frames, struct device_memory *memory);
+/* Makes memory that the device may read and write. NO_MEM; errors of device_map. */
+enum err device_memory_make(struct device *d, uint32_t frames, struct device_memory *memory);
 
-/* Takes it back from the device, and frees it. */
-void device_memory_give(struct device *d, struct device_memory *memory);
+/* Takes it from the device, which can reach it no more on return, and frees it. Its I/O addresses
+ * are not used again. None is no error. */
+void device_memory_free(struct device_memory *memory);
 
-/* Interrupt number `vector` (of MSI-X) raises `bits` of `notification`. */
-enum err device_interrupt(struct device *d, uint16_t vector, slot_t notification, word_t bits);
+/* Messages number `vector` raise `bits` of `notification`; DEVICE_FAULT_VECTOR: accesses to memory
+ * that were stopped. This thread's CPU takes the interrupt. Errors of the call device_interrupt. */
+enum err device_notify(struct device *d, uint32_t vector, slot_t notification, word_t bits);
+
+/* What the kernel says of it. */
+const volatile struct device_info *device_info(const struct device *d);

@@ -2,15 +2,15 @@
 LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
          uthread.S layout_check.c)
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
-         libos/backing_disk.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
+         libos/backing_disk.c libos/backing_ram.c libos/device.c libos/disk.c libos/dispatch.c libos/elf.c \
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
-         libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
+         libos/log.c libos/mmio.c libos/pages.c libos/pages_out.c libos/pages_share.c \
          libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/print.c \
          libos/region.c libos/revoke.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
          libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
          libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
-         libos/uthread.c libos/vm.c
+         libos/uthread.c libos/virtio_pci.c libos/virtqueue.c libos/vm.c
 LIBOS += libos/servers/program.c
 
 # The kernel carries sigma0 and starts it. It maps memory where it is physically, so its own image

@@ -44,14 +44,24 @@ static enum err show_structure(struct virtio_pci *v, uint8_t kind, volatile uint
     return ERR_NO_DEVICE;
 }
 
+enum err virtio_pci_find(uint16_t number, uint32_t from, uint32_t *function)
+{
+    uint32_t modern = UINT32_MAX, transitional = UINT32_MAX;
+
+    device_find(VIRTIO_VENDOR, (uint16_t)(VIRTIO_DEVICE_MODERN + number), from, &modern);
+    device_find(VIRTIO_VENDOR, (uint16_t)(VIRTIO_DEVICE_TRANSITIONAL + number), from,
+                &transitional);
+    *function = modern < transitional ? modern : transitional;
+    return *function == UINT32_MAX ? ERR_NO_DEVICE : ERR_OK;
+}
+
 static bool is_virtio(const struct device *d, uint16_t number)
 {
     uint32_t identity = device_config(d, PCI_IDENTITY);
     uint32_t product = identity >> 16;
 
-    return (identity & 0xffff) == VIRTIO_VENDOR &&
-           (product == VIRTIO_DEVICE_MODERN + number ||
-            product == VIRTIO_DEVICE_TRANSITIONAL + number);
+    return (identity & 0xffff) == VIRTIO_VENDOR && (product == VIRTIO_DEVICE_MODERN + number ||
+                                                    product == VIRTIO_DEVICE_TRANSITIONAL + number);
 }
 
 enum err virtio_pci_open(struct virtio_pci *v, struct device *device, uint16_t number)

@@ -4,7 +4,7 @@
  * queues are used without it (libos/virtqueue.h).
  *
  * The device is behind an IOMMU: it must offer VIRTIO_F_ACCESS_PLATFORM, and is told the addresses
- * of device_memory(). One thread uses a device at a time.
+ * of device_memory_make(). One thread uses a device at a time.
  */
 #pragma once
 
@@ -21,6 +21,10 @@ struct virtio_pci {
     uint32_t notify_multiplier;
 };
 
+/* The lowest number in the device table, from `from` on, of a free virtio device of type `number`.
+ * NO_DEVICE. */
+enum err virtio_pci_find(uint16_t number, uint32_t from, uint32_t *function);
+
 /* Shows the structures of a device of the virtio type `number`, and resets it. NO_DEVICE: it is
  * another device, or lacks what is needed. BAD_STATE: it does not obey. Errors of device_show(). */
 enum err virtio_pci_open(struct virtio_pci *v, struct device *device, uint16_t number);
@@ -29,7 +33,8 @@ enum err virtio_pci_open(struct virtio_pci *v, struct device *device, uint16_t n
 enum err virtio_pci_reset(struct virtio_pci *v);
 
 /* After a reset: agrees on those features that both `wanted` and the device have, and puts them
- * into *agreed. NO_DEVICE: it lacks one of `needed`, or VERSION_1, or ACCESS_PLATFORM, or refuses. */
+ * into *agreed. NO_DEVICE: it lacks one of `needed`, or VERSION_1, or ACCESS_PLATFORM, or refuses.
+ */
 enum err virtio_pci_agree(struct virtio_pci *v, uint64_t wanted, uint64_t needed, uint64_t *agreed);
 
 /* Makes an empty queue of at most `size` (a power of two) descriptors in `memory`, which is

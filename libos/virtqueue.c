@@ -16,7 +16,7 @@ void virtqueue_init(struct virtqueue *q, void *memory, uint16_t size)
 
 bool virtqueue_interrupt(struct virtqueue *q, bool wanted)
 {
-    q->avail->flags = wanted ? 0 : VIRTQ_AVAIL_NO_INTERRUPT;
+    q->avail->flags = (uint16_t)(wanted ? 0 : VIRTQ_AVAIL_NO_INTERRUPT);
     /* The device reads the flag behind its writing of the used index; here it is the other way. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return virtqueue_ready(q);

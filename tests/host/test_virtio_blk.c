@@ -9,16 +9,9 @@
 #include "exo/io/disk.h"
 #include "tests/host/fakes/virtio.h"
 
-#define BLOCKS 16u
 static _Alignas(4096) uint8_t buffer[4][DISK_BLOCK_BYTES];
 
-/* How the device answers requests. */
-static struct {
-    unsigned flushes;
-    uint8_t status; /* that it answers with           */
-    int32_t lie;    /* added to the length it reports */
-    uint8_t blocks[BLOCKS][DISK_BLOCK_BYTES];
-} fake;
+static struct fake_blocks blocks;
 
 static struct {
     unsigned count;
@@ -42,48 +35,19 @@ static void set_sectors(uint64_t sectors)
     memcpy(fake_virtio.config, &sectors, sizeof sectors);
 }
 
-/* What the specification says of a request: header, data, status, each with its direction. */
-static bool device_serves(void)
+static bool disk_serves(void)
 {
-    struct fake_queue *q = &fake_virtio.queue[0];
-    uint16_t head = device_next(q);
-
-    if (head == VIRTQ_END)
-        return false;
-    const struct virtq_desc *d = &desc_of(q)[head];
-    const uint8_t *header = (uint8_t *)(uintptr_t)d->address;
-    uint32_t type, written = 1;
-    uint64_t sector;
-    memcpy(&type, header, 4);
-    memcpy(&sector, header + 8, 8);
-    assert_true(d->length == 16 && d->flags == 1);
-    d = &desc_of(q)[d->next];
-    if (type == VIRTIO_BLOCK_FLUSH) {
-        assert_int_equal(sector, 0);
-        fake.flushes++;
-    } else {
-        uint8_t *data = (uint8_t *)(uintptr_t)d->address, *disk = fake.blocks[sector / 8];
-        assert_true(sector % 8 == 0 && sector / 8 + d->length / DISK_BLOCK_BYTES <= BLOCKS);
-        assert_int_equal(d->flags, type == VIRTIO_BLOCK_READ ? 3 : 1);
-        memcpy(type == VIRTIO_BLOCK_READ ? data : disk, type == VIRTIO_BLOCK_READ ? disk : data,
-               d->length);
-        written += type == VIRTIO_BLOCK_READ ? d->length : 0;
-        d = &desc_of(q)[d->next];
-    }
-    assert_true(d->length == 1 && d->flags == 2);
-    *(uint8_t *)(uintptr_t)d->address = fake.status;
-    device_use(q, head, written + (uint32_t)fake.lie);
-    return true;
+    return device_serves(&fake_virtio.queue[VIRTIO_BLOCK_QUEUE], &blocks);
 }
 
 static int fresh_disk(void **state)
 {
     (void)state;
-    memset(&fake, 0, sizeof fake);
+    memset(&blocks, 0, sizeof blocks);
     memset(&seen, 0, sizeof seen);
     fake_virtio_reset(VIRTIO_BLOCK, 1, VIRTIO_BLOCK_F_READ_ONLY | VIRTIO_BLOCK_F_FLUSH);
     fake_virtio.features = VIRTIO_BLOCK_F_FLUSH;
-    set_sectors(BLOCKS * 8 + 7); /* a tail that is no whole block */
+    set_sectors(FAKE_BLOCKS * 8 + 7); /* a tail that is no whole block */
     disk_init();
     return 0;
 }
@@ -107,7 +71,7 @@ static void a_disk_comes_up_with_its_whole_blocks(void **state)
     (void)state;
     assert_true(disk_present() && fake_virtio.running && disk_is_cached());
     assert_false(disk_read_only());
-    assert_int_equal(disk_blocks(), BLOCKS);
+    assert_int_equal(disk_blocks(), FAKE_BLOCKS);
 }
 
 static void disks_that_do_not_fit_are_left_alone(void **state)
@@ -148,18 +112,18 @@ static void what_is_written_is_read_back(void **state)
     disk_push();
     assert_int_equal(fake_virtio.bells[0], 1);
     assert_int_equal(seen.count, 0);
-    assert_true(device_serves());
+    assert_true(disk_serves());
     fake_virtio.handler();
     assert_done(0, 7, DISK_RESULT_OK);
-    assert_int_equal(fake.blocks[15][4095], 0xa2);
-    assert_int_equal(fake.blocks[13][4095], 0);
+    assert_int_equal(blocks.bytes[15][4095], 0xa2);
+    assert_int_equal(blocks.bytes[13][4095], 0);
     assert_true(submit(DISK_READ, 15, 1, 3, 8));
     assert_true(submit(DISK_FLUSH, 0, 0, 0, 9));
-    assert_true(device_serves() && device_serves());
+    assert_true(disk_serves() && disk_serves());
     fake_virtio.handler();
     assert_done(1, 8, DISK_RESULT_OK);
     assert_done(2, 9, DISK_RESULT_OK);
-    assert_int_equal(fake.flushes, 1);
+    assert_int_equal(blocks.flushes, 1);
     assert_int_equal(buffer[3][0], 0xa2);
 }
 
@@ -169,9 +133,9 @@ static void errors_of_the_disk_are_told(void **state)
     static const uint8_t statuses[] = {1, 2, 3, 0xff};
 
     for (unsigned i = 0; i < sizeof statuses; i++) {
-        fake.status = statuses[i];
+        blocks.status = statuses[i];
         assert_true(submit(DISK_READ, 0, 1, 0, i));
-        assert_true(device_serves());
+        assert_true(disk_serves());
         disk_poll();
         assert_done(i, i, DISK_RESULT_ERROR);
     }
@@ -181,9 +145,9 @@ static void errors_of_the_disk_are_told(void **state)
 static void a_read_that_wrote_less_is_an_error(void **state)
 {
     (void)state;
-    fake.lie = -1;
+    blocks.lie = -1;
     assert_true(submit(DISK_READ, 0, 1, 0, 5));
-    assert_true(device_serves());
+    assert_true(disk_serves());
     disk_poll();
     assert_done(0, 5, DISK_RESULT_ERROR);
 }
@@ -193,14 +157,14 @@ static void a_full_disk_refuses_until_requests_are_done(void **state)
     (void)state;
     uint32_t count = 0;
 
-    while (submit(DISK_WRITE, count % BLOCKS, 1, 0, count))
+    while (submit(DISK_WRITE, count % FAKE_BLOCKS, 1, 0, count))
         count++;
     assert_int_equal(count, 64);
-    device_serves();
+    disk_serves();
     disk_poll();
     assert_true(submit(DISK_WRITE, 0, 1, 0, count));
     assert_false(submit(DISK_WRITE, 0, 1, 0, count));
-    while (device_serves())
+    while (disk_serves())
         continue;
     disk_poll();
     assert_int_equal(seen.count, 65);
@@ -216,7 +180,7 @@ static void a_small_queue_is_taken(void **state)
     assert_false(submit(DISK_READ, 2, 1, 0, 3)); /* three pieces each */
     assert_true(submit(DISK_FLUSH, 0, 0, 0, 4)); /* two pieces        */
     for (unsigned i = 0; i < 3; i++)
-        assert_true(device_serves());
+        assert_true(disk_serves());
     disk_poll();
     assert_done(2, 4, DISK_RESULT_OK);
 }
@@ -249,8 +213,8 @@ static void a_restart_stops_what_is_in_flight(void **state)
     assert_int_equal(seen.count, 2);
     assert_done(0, 1, DISK_RESULT_STOPPED);
     assert_done(1, 2, DISK_RESULT_STOPPED);
-    assert_false(device_serves()); /* nothing was left in the new queue */
-    assert_true(submit(DISK_READ, 0, 1, 0, 3) && device_serves());
+    assert_false(disk_serves()); /* nothing was left in the new queue */
+    assert_true(submit(DISK_READ, 0, 1, 0, 3) && disk_serves());
     disk_poll();
     assert_done(2, 3, DISK_RESULT_OK);
 }
@@ -260,14 +224,14 @@ static void a_disk_that_changes_or_disobeys_is_given_up(void **state)
     for (unsigned i = 0; i < 4; i++) {
         fresh_disk(state);
         assert_true(submit(DISK_WRITE, 3, 1, 0, 1));
-        set_sectors(BLOCKS * 8 - (i == 0 ? 8 : 0));
+        set_sectors(FAKE_BLOCKS * 8 - (i == 0 ? 8 : 0));
         fake_virtio.features =
             (i == 1 ? VIRTIO_BLOCK_F_READ_ONLY : 0u) | (i != 2 ? VIRTIO_BLOCK_F_FLUSH : 0u);
         fake_virtio.disobeys = i == 3;
         disk_restart();
         assert_false(disk_present() || fake_virtio.running);
         assert_done(0, 1, DISK_RESULT_STOPPED);
-        assert_int_equal(disk_blocks(), BLOCKS); /* extents keep their meaning */
+        assert_int_equal(disk_blocks(), FAKE_BLOCKS); /* extents keep their meaning */
         assert_false(submit(DISK_READ, 0, 1, 0, 2));
     }
 }
