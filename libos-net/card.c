@@ -1,9 +1,6 @@
 /* A network card of one's own: buffers between two queues. */
 #include "libos-net/card.h"
 
-#include "libos/notify.h"
-#include "libos/slots.h"
-
 #define BIT_PACKET ((word_t)1) /* of the notification                      */
 #define BIT_FAULT  ((word_t)2)
 #define VECTOR     0u /* both queues interrupt by it              */
@@ -64,11 +61,9 @@ static enum err start(struct card *c)
     enum err e = virtio_pci_open(&c->pci, &c->device, VIRTIO_NET);
 
     if (e == ERR_OK)
-        e = notify_new(&c->notification);
+        e = device_listen(&c->device, VECTOR, BIT_PACKET);
     if (e == ERR_OK)
-        e = device_notify(&c->device, VECTOR, c->notification, BIT_PACKET);
-    if (e == ERR_OK)
-        e = device_notify(&c->device, DEVICE_FAULT_VECTOR, c->notification, BIT_FAULT);
+        e = device_listen(&c->device, DEVICE_FAULT_VECTOR, BIT_FAULT);
     if (e == ERR_OK)
         e = device_memory_make(&c->device, 2 * VIRTQ_FRAMES, &c->queues);
     if (e == ERR_OK)
@@ -89,7 +84,7 @@ static enum err start(struct card *c)
 
 enum err card_open(struct card *c, slot_t pci, uint32_t function)
 {
-    *c = (struct card){.notification = SLOT_NONE};
+    *c = (struct card){.count = 0};
     enum err e = device_open(&c->device, pci, function);
 
     if (e == ERR_OK)
@@ -104,9 +99,6 @@ void card_close(struct card *c)
     device_close(&c->device);
     device_memory_free(&c->buffers);
     device_memory_free(&c->queues);
-    if (c->notification)
-        slot_delete(c->notification);
-    *c = (struct card){.notification = SLOT_NONE};
 }
 
 bool card_receive(struct card *c, uint16_t *buffer, uint32_t *length)
@@ -167,7 +159,7 @@ enum err card_wait(struct card *c, uint64_t deadline)
         if (virtio_pci_is_broken(&c->pci))
             e = ERR_BAD_STATE;
         else
-            e = notify_until(c->notification, BIT_PACKET | BIT_FAULT, deadline, NULL);
+            e = device_wait(&c->device, BIT_PACKET | BIT_FAULT, deadline);
     }
     virtqueue_interrupt(&c->rx, false);
     return e;

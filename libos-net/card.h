@@ -20,7 +20,6 @@ struct card {
     struct virtio_pci pci;
     struct virtqueue rx, tx; /* descriptor i of both names buffer i                     */
     struct device_memory queues, buffers;
-    slot_t notification;
     uint16_t count;      /* buffers                                                 */
     uint16_t spare_most; /* of them kept for packets of the program's own making    */
     uint16_t mtu;

@@ -2,9 +2,7 @@
 #include "libos/device.h"
 
 #include "libos/book.h"
-#include "libos/call.h"
-#include "libos/region.h"
-#include "libos/slots.h"
+#include "libos/notify.h"
 #include "libos/string.h"
 #include "libos/vm.h"
 
@@ -38,17 +36,24 @@ enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t 
 enum err device_open(struct device *d, slot_t pci, uint32_t function)
 {
     pfn_t base;
+    slot_t slot;
 
     *d = (struct device){.function = function, .next_address = FIRST_ADDRESS};
-    enum err e = slot_take(&d->slot);
+    enum err e = slot_take(&slot);
     if (e)
         return e;
     e = region_find(DEVICE_FRAMES, &base);
     if (e == ERR_OK)
-        e = exo_device_open(pci, function, SLOT_MEMORY, base, d->slot);
+        e = exo_device_open(pci, function, SLOT_MEMORY, base, slot);
     if (e) {
-        slot_give(d->slot);
-        d->slot = SLOT_NONE;
+        slot_give(slot);
+        return e;
+    }
+    d->slot = slot;
+    e = notify_new(&d->notification);
+    if (e) {
+        d->notification = SLOT_NONE;
+        device_close(d);
     }
     return e;
 }
@@ -59,6 +64,8 @@ void device_close(struct device *d)
         vm_unmap(d->windows[i].va, d->windows[i].pages * PAGE_SIZE);
         slot_delete(d->windows[i].slot);
     }
+    if (d->notification)
+        slot_delete(d->notification);
     if (d->slot)
         slot_delete(d->slot);
     *d = (struct device){.slot = SLOT_NONE};
@@ -168,9 +175,14 @@ void device_memory_free(struct device_memory *memory)
     *memory = (struct device_memory){.frames = SLOT_NONE};
 }
 
-enum err device_notify(struct device *d, uint32_t vector, slot_t notification, word_t bits)
+enum err device_listen(struct device *d, uint32_t vector, word_t bits)
 {
     uint32_t cpu = vector == DEVICE_FAULT_VECTOR ? 0 : (uint32_t)*book_tcr(TCR_PROCESSOR);
 
-    return exo_device_interrupt(d->slot, vector, notification, bits, cpu);
+    return exo_device_interrupt(d->slot, vector, d->notification, bits, cpu);
+}
+
+enum err device_wait(struct device *d, word_t bits, uint64_t deadline)
+{
+    return notify_until(d->notification, bits, deadline, NULL);
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "exo/abi/cap.h"
 #include "exo/abi/device.h"
 #include "exo/abi/error.h"
 
@@ -14,6 +15,7 @@
 
 struct device {
     slot_t slot;           /* CAP_DEVICE; SLOT_NONE: it is not open                  */
+    slot_t notification;   /* that its messages raise bits of; others may, too       */
     uint32_t function;     /* its number in the device table                         */
     uint64_t next_address; /* I/O addresses from here on were never given to memory  */
     unsigned window_count;
@@ -58,9 +60,14 @@ enum err device_memory_make(struct device *d, uint32_t frames, struct device_mem
  * are not used again. None is no error. */
 void device_memory_free(struct device_memory *memory);
 
-/* Messages number `vector` raise `bits` of `notification`; DEVICE_FAULT_VECTOR: accesses to memory
- * that were stopped. This thread's CPU takes the interrupt. Errors of the call device_interrupt. */
-enum err device_notify(struct device *d, uint32_t vector, slot_t notification, word_t bits);
+/* Messages number `vector` raise `bits` of the notification; DEVICE_FAULT_VECTOR: accesses to
+ * memory that were stopped. This thread's CPU takes the interrupt. Errors of the call
+ * device_interrupt. */
+enum err device_listen(struct device *d, uint32_t vector, word_t bits);
+
+/* Waits for one of `bits` up to `deadline` (time-stamp counter, or FOREVER). TIMEOUT; errors of
+ * notify_wait. */
+enum err device_wait(struct device *d, word_t bits, uint64_t deadline);
 
 /* What the kernel says of it. */
 const volatile struct device_info *device_info(const struct device *d);

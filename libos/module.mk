@@ -40,8 +40,13 @@ PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
+# Drivers of dedicated devices, on a device that a host test describes.
+OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c \
+              tests/host/fakes/virtq_device.c
+
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello libos_command libos_pagetable libos_sched
+              libos_archive libos_hello libos_command libos_pagetable libos_sched virtio_pci
+virtio_pci-needs  := $(OWN_DEVICE)
 libos_sched-needs := libos/sched.c libos/sched_edf.c libos/sched_lottery.c libos/sched_stride.c
 libos_pagetable-needs := libos/pagetable_linear.c libos/pagetable_inverted.c
 libos_print-needs   := libos/print.c
