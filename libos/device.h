@@ -65,7 +65,9 @@ void device_memory_free(struct device_memory *memory);
  * device_interrupt. */
 enum err device_listen(struct device *d, uint32_t vector, word_t bits);
 
-/* Waits for one of `bits` up to `deadline` (time-stamp counter, or FOREVER). TIMEOUT; errors of
+#define DEVICE_FOREVER UINT64_MAX
+
+/* Waits for one of `bits` up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; errors of
  * notify_wait. */
 enum err device_wait(struct device *d, word_t bits, uint64_t deadline);
 

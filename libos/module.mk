@@ -2,7 +2,7 @@
 LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
          uthread.S layout_check.c)
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
-         libos/backing_disk.c libos/backing_ram.c libos/device.c libos/disk.c libos/dispatch.c libos/elf.c \
+         libos/backing_disk.c libos/backing_drive.c libos/backing_ram.c libos/device.c libos/disk.c libos/dispatch.c libos/drive.c libos/elf.c \
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
          libos/log.c libos/mmio.c libos/pages.c libos/pages_out.c libos/pages_share.c \
@@ -45,8 +45,9 @@ OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c
               tests/host/fakes/virtq_device.c
 
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello libos_command libos_pagetable libos_sched virtio_pci
+              libos_archive libos_hello libos_command libos_pagetable libos_sched virtio_pci drive
 virtio_pci-needs  := $(OWN_DEVICE)
+drive-needs       := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
 libos_sched-needs := libos/sched.c libos/sched_edf.c libos/sched_lottery.c libos/sched_stride.c
 libos_pagetable-needs := libos/pagetable_linear.c libos/pagetable_inverted.c
 libos_print-needs   := libos/print.c

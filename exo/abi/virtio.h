@@ -74,6 +74,17 @@
 #define VIRTIO_BLOCK_NO_STATUS    0xffu /* none of the specification's: not answered yet */
 #define VIRTIO_BLOCK_SECTOR_BYTES 512u
 
+/* What goes before and behind the data of a request, in memory of our own shape. */
+struct virtio_block_request {
+    uint32_t type;
+    uint32_t unused;
+    uint64_t sector;
+    uint8_t status; /* written by the disk */
+    uint8_t padding[15];
+};
+#define VIRTIO_BLOCK_HEADER_BYTES offsetof(struct virtio_block_request, status)
+_Static_assert(sizeof(struct virtio_block_request) == 32, "a frame holds 128 requests");
+
 /* "Split Virtqueues", in memory of our own shape: VIRTQ_FRAMES adjacent frames, zeroed at first. */
 #define VIRTQ_MAX      256u /* descriptors; a power of two */
 #define VIRTQ_FRAMES   2u

@@ -12,15 +12,8 @@
 #define PIECES   3u /* descriptors of a request at most */
 _Static_assert(REQUESTS *PIECES <= VIRTQ_MAX, "each request has its descriptors");
 
-struct request {
-    uint32_t type;
-    uint32_t unused;
-    uint64_t sector;
-    uint8_t status; /* written by the disk */
-    uint8_t padding[15];
-};
-_Static_assert(sizeof(struct request) * REQUESTS <= PAGE_SIZE, "requests are one frame");
-#define HEADER_BYTES offsetof(struct request, status)
+_Static_assert(sizeof(struct virtio_block_request) * REQUESTS <= PAGE_SIZE,
+               "requests are one frame");
 
 /* What the driver itself remembers of a request. */
 struct record {
@@ -134,21 +127,21 @@ static unsigned find_record(void)
     return at;
 }
 
-static volatile struct request *request_at(unsigned at)
+static volatile struct virtio_block_request *request_at(unsigned at)
 {
-    return (volatile struct request *)disk.request_memory.at + at;
+    return (volatile struct virtio_block_request *)disk.request_memory.at + at;
 }
 
 /* The chain of request `at`: what the disk reads comes first. Returns how many pieces there are. */
 static unsigned make_pieces(const struct disk_request *r, unsigned at, struct virtq_piece *pieces)
 {
-    paddr_t header = disk.request_memory.physical + at * sizeof(struct request);
+    paddr_t header = disk.request_memory.physical + at * sizeof(struct virtio_block_request);
     unsigned count = 0;
 
-    pieces[count++] = (struct virtq_piece){header, HEADER_BYTES};
+    pieces[count++] = (struct virtq_piece){header, VIRTIO_BLOCK_HEADER_BYTES};
     if (r->op != DISK_FLUSH)
         pieces[count++] = (struct virtq_piece){r->address, r->count * DISK_BLOCK_BYTES};
-    pieces[count++] = (struct virtq_piece){header + HEADER_BYTES, 1};
+    pieces[count++] = (struct virtq_piece){header + VIRTIO_BLOCK_HEADER_BYTES, 1};
     return count;
 }
 
@@ -166,7 +159,7 @@ bool disk_submit(const struct disk_request *r, uint32_t cookie)
 
     unsigned count = make_pieces(r, at, pieces);
     unsigned readable = r->op == DISK_WRITE ? 2 : 1;
-    volatile struct request *header = request_at(at);
+    volatile struct virtio_block_request *header = request_at(at);
     header->type = r->op == DISK_READ    ? VIRTIO_BLOCK_READ
                    : r->op == DISK_WRITE ? VIRTIO_BLOCK_WRITE
                                          : VIRTIO_BLOCK_FLUSH;
