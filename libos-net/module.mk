@@ -5,7 +5,8 @@ http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.
                 http_pages.c http_text.c)
 http-libs    := libos-net
 
-HOST_TESTS += card http http_files ring
+HOST_TESTS += answer card http http_files ring
+answer-needs := libos-net/examples/answer.c
 card-needs = libos-net/card.c $(OWN_DEVICE)
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
