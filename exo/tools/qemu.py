@@ -41,6 +41,10 @@ class Options:
     net: str = "none"        # none, user, tap:NAME
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
+    iommu: bool = False      # an IOMMU, which the devices that follow need
+    net2: str = "none"       # a second card, for a program of its own: as `net`, or wire: the first's
+    fwd2: str = ""           # as `fwd`, for it
+    disk2: str = ""          # as `disk`, for a program of its own
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
     kernel: str = str(KERNEL)
@@ -64,21 +68,49 @@ def forwards(text):
         yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-{m[3] or ''}:{m[4]}"
 
 
-def net_arguments(net, fwd):
-    card = "virtio-net-pci,netdev=net0,disable-legacy=on,vectors=3,romfile="
+# What a card or a disk is; and what more it is when it is meant for a program of its own: behind the
+# IOMMU, with a page for each doorbell.
+CARD = "virtio-net-pci,disable-legacy=on,vectors=3,romfile="
+DISK = "virtio-blk-pci,disable-legacy=on"
+DEDICATED = ",iommu_platform=on,page-per-vq=on"
+
+
+def backend(name, net, fwd, wire=False):
+    """QEMU's arguments for what a card is plugged into; with `wire` others are plugged in, too."""
     if fwd and net != "user":
         raise Misuse("FWD needs NET=user")
-    if net == "none":
-        return ["-nic", "none"]
     if net == "user":
-        return ["-netdev", ",".join(["user,id=net0", *forwards(fwd)]), "-device", card]
-    m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
-    if not m:
+        what = ",".join(["user", *forwards(fwd)])
+    elif m := re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net):
+        what = f"tap,ifname={m[1]},script=no,downscript=no"
+    else:
         raise Misuse(f"NET={net}: want user, tap:NAME or none")
-    return ["-netdev", f"tap,id=net0,ifname={m[1]},script=no,downscript=no", "-device", card]
+    if not wire:
+        return ["-netdev", f"{what},id={name}"]
+    return ["-netdev", f"{what},id=outside", "-netdev", "hubport,hubid=1,id=port,netdev=outside",
+            "-netdev", f"hubport,hubid=1,id={name}"]
 
 
-def disk_arguments(disk):
+def net_arguments(options):
+    if options.net == "none":
+        if options.fwd:
+            raise Misuse("FWD needs NET=user")
+        args = ["-nic", "none"]
+    else:
+        args = backend("net0", options.net, options.fwd, options.net2 == "wire")
+        args += ["-device", f"{CARD},netdev=net0"]
+    if options.net2 == "none" and not options.fwd2:
+        return args
+    if options.net2 != "wire":
+        args += backend("net1", options.net2, options.fwd2)
+    elif options.net == "none" or options.fwd2:
+        raise Misuse("NET2=wire needs NET, and has no FWD2")
+    else:
+        args += ["-netdev", "hubport,hubid=1,id=net1"]
+    return args + ["-device", f"{CARD},netdev=net1{DEDICATED}"]
+
+
+def disk_arguments(name, disk, more=""):
     if not disk:
         return []
     path = disk.removeprefix("ro:")
@@ -86,10 +118,17 @@ def disk_arguments(disk):
         raise Misuse(f"DISK={disk}: there is no such file; `truncate -s 64M FILE` makes an empty one")
     if os.path.getsize(path) % 512:
         raise Misuse(f"DISK={disk}: its size is no multiple of 512 bytes")
-    drive = f"if=none,id=disk0,format=raw,file={path.replace(',', ',,')}"
+    drive = f"if=none,id={name},format=raw,file={path.replace(',', ',,')}"
     if path != disk:
         drive += ",readonly=on"
-    return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk0,disable-legacy=on"]
+    return ["-drive", drive, "-device", f"{DISK},drive={name}{more}"]
+
+
+def device_arguments(options):
+    """The devices, in the order in which the guest finds them; the IOMMU before what it confines."""
+    return [*(["-device", "intel-iommu,intremap=on"] if options.iommu else []),
+            *net_arguments(options), *disk_arguments("disk0", options.disk),
+            *disk_arguments("disk1", options.disk2, DEDICATED)]
 
 
 def command_line(options, com_fds):
@@ -109,7 +148,7 @@ def command_line(options, com_fds):
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
         args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
-    return args + net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
+    return args + device_arguments(options)
 
 
 class Machine:
@@ -340,6 +379,10 @@ def add_options(parser):
     parser.add_argument("--net", help="user, tap:NAME or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
+    parser.add_argument("--iommu", help="1: an IOMMU, for devices that belong to one program")
+    parser.add_argument("--net2", help="such a card: user, tap:NAME, or wire: beside the first")
+    parser.add_argument("--fwd2", help="as --fwd, for it")
+    parser.add_argument("--disk2", help="such a disk")
     parser.add_argument("--accel", help="tcg or kvm")
     parser.add_argument("--timeout", type=seconds, help="seconds")
     parser.add_argument("--kernel", help="kernel ELF")
@@ -348,7 +391,8 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    given["icount"] = given.get("icount", "0") not in ("0", "n", "no", False)
+    for name in ("icount", "iommu"):
+        given[name] = given.get(name, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 
 

@@ -2,6 +2,7 @@
 """Boots one guest test in QEMU and judges its TAP.
 
 usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk timeout append
+                                               iommu net2 fwd2 disk2
 
 Passes when all of this holds; anything else is a failure, with the reason on stderr:
   * one plan, and as many results as it says, numbered 1, 2, 3, ...
@@ -41,14 +42,17 @@ def options_for(name, words):
 
 @contextlib.contextmanager
 def with_image(options):
-    """Boot option disk=SIZE or disk=ro:SIZE: an image of that size, full of zeros, for this boot."""
-    if not options.disk:
-        yield options
-        return
-    mode = "ro:" if options.disk.startswith("ro:") else ""
-    with tempfile.NamedTemporaryFile(prefix="exo4-disk-") as image:
-        image.truncate(qemu.mem_bytes(options.disk.removeprefix("ro:")))
-        options.disk = mode + image.name
+    """Boot options disk=SIZE or disk=ro:SIZE, and disk2: images of that size, full of zeros, for
+    this boot."""
+    with contextlib.ExitStack() as images:
+        for option in ("disk", "disk2"):
+            given = getattr(options, option)
+            if not given:
+                continue
+            mode = "ro:" if given.startswith("ro:") else ""
+            image = images.enter_context(tempfile.NamedTemporaryFile(prefix="exo4-disk-"))
+            image.truncate(qemu.mem_bytes(given.removeprefix("ro:")))
+            setattr(options, option, mode + image.name)
         yield options
 
 
