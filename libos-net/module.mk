@@ -5,6 +5,10 @@ http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.
                 http_pages.c http_text.c)
 http-libs    := libos-net
 
+PROGRAMS         += udp_echo
+udp_echo-sources := libos-net/examples/udp_echo.c libos-net/examples/answer.c
+udp_echo-libs    := libos-net
+
 HOST_TESTS += answer card http http_files ring
 answer-needs := libos-net/examples/answer.c
 card-needs = libos-net/card.c $(OWN_DEVICE)

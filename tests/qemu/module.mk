@@ -41,3 +41,20 @@ GUEST_TESTS           += revoke_policy
 revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
+
+# Devices in the test's own hands; where one machine has no IOMMU, nobody's.
+GUEST_TESTS      += card card_smp dma drive no_iommu
+card-sources     := tests/qemu/card.c tests/qemu/rig.c
+card-libs        := libos-net
+card-boot        := iommu=1 net=user net2=user
+card_smp-sources := $(card-sources)
+card_smp-libs    := libos-net
+card_smp-boot    := iommu=1 net=user net2=user smp=2
+dma-sources      := tests/qemu/dma.c tests/qemu/rig.c
+dma-libs         := libos-net
+dma-boot         := iommu=1 net=user net2=user disk=1M disk2=1M
+drive-sources    := tests/qemu/drive.c
+drive-boot       := iommu=1 disk=1M disk2=16M
+no_iommu-sources := tests/qemu/no_iommu.c tests/qemu/rig.c
+no_iommu-libs    := libos-net
+no_iommu-boot    := net=user net2=user disk=1M disk2=1M

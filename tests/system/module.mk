@@ -12,3 +12,8 @@ owners-libs    := libos
 PROGRAMS          += disk_life
 disk_life-sources := tests/system/disk_life.c
 disk_life-libs    := libos
+
+# The guest of test_dedicated.py.
+PROGRAMS           += drive_life
+drive_life-sources := tests/system/drive_life.c
+drive_life-libs    := libos
