@@ -68,7 +68,7 @@ INLINE bool batch_fetch(struct batch *b)
     if (whole == 0)
         return batch_straddle(b);
     const pte_t *e = b->entries < USER_TOP ? space_leaf(b->reader, b->entries) : NULL;
-    char *at = e && arch_pte_present(*e)
+    char *at = e && arch_pte_is_memory(*e)
                    ? (char *)arch_phys(arch_pte_address(*e)) + b->entries % PAGE_SIZE
                    : space_user(b->reader, b->entries, RIGHT_READ); /* a large page? */
     if (!at)
@@ -144,7 +144,7 @@ INLINE enum err batch_do(struct batch *b, run_fn run, one_fn one, word_t *result
 /* May `frames` show frame `pfn`, and with which rights at most? */
 static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
 {
-    if (frames->kind == CAP_FRAMES) {
+    if (frames->kind == CAP_FRAMES || frames->kind == CAP_WINDOW) {
         *most = frames->rights & PAGE_RIGHTS;
         return pfn >= frames->base && pfn - frames->base < frames->count ? ERR_OK : ERR_BAD_ARG;
     }
@@ -202,13 +202,21 @@ static enum err bind_one(const struct batch *b, const struct page_entry *entry, 
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show(at, &b->frames->node, entry->pfn, rights, wanted);
+    if (b->frames->kind == CAP_WINDOW)
+        page_show_device(at, &b->frames->node, entry->pfn, rights, wanted);
+    else
+        page_show(at, &b->frames->node, entry->pfn, rights, wanted);
     return ERR_OK;
 }
 
 static uint32_t bind_run(const struct batch *b)
 {
     return b->frames->kind == CAP_FRAMES ? page_run_bind(&b->run, b->frames) : 0;
+}
+
+static bool names_frames(unsigned kind)
+{
+    return kind == CAP_FRAMES || kind == CAP_WINDOW || kind == CAP_ENV || kind == CAP_INSPECT;
 }
 
 int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, word_t *result)
@@ -219,8 +227,7 @@ int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, wor
 
     if (e != ERR_OK)
         return (int)e;
-    if (!frames ||
-        (frames->kind != CAP_FRAMES && frames->kind != CAP_ENV && frames->kind != CAP_INSPECT))
+    if (!frames || !names_frames(frames->kind))
         return ERR_BAD_CAP;
     b.frames = frames;
     return (int)batch_do(&b, bind_run, bind_one, result);

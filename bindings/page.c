@@ -27,8 +27,17 @@ void page_show_large(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, 
         frame_of(n)->bindings++;
 }
 
+void page_show_device(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
+{
+    ASSERT(!arch_pte_present(*e));
+    *e = arch_pte_device(arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most));
+    node_link(parent, entry_node(e));
+}
+
 void page_frames_unbound(pte_t e, bool large)
 {
+    if (arch_pte_is_device(e))
+        return;
     pfn_t first = (pfn_t)(arch_pte_address(e) >> PAGE_BITS);
 
     for (pfn_t n = first; n < first + (large ? LARGE_PAGES : 1); n++)

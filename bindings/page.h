@@ -24,6 +24,9 @@ void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rig
 /* The same for LARGE_PAGES frames from `pfn` on, as one large page through an entry of level 2. */
 void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
 
+/* The same for a page of device registers, which the frame table does not know. */
+void page_show_device(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
+
 /* The frames that a binding shows, one or LARGE_PAGES, are shown once less. */
 void page_frames_unbound(pte_t e, bool large);
 

@@ -117,7 +117,7 @@ uint32_t page_run_unbind(const struct page_run *r)
     for (; e < end; e++) {
         vaddr_t offset = READ(e->va) - base;
         vaddr_t i = offset / PAGE_SIZE;
-        if ((offset & ~OFFSET_BITS) || !arch_pte_present(table[i]) || nodes[i].child)
+        if ((offset & ~OFFSET_BITS) || !arch_pte_is_memory(table[i]) || nodes[i].child)
             break;
         struct frame_info *f = &info[arch_pte_address(table[i]) >> PAGE_BITS];
         if (f->type == FRAME_STALE)

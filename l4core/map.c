@@ -101,7 +101,7 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
     vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
     pte_t *s = space_entry(from->env->root, source, 1);
 
-    if (target >= USER_TOP || !s || !arch_pte_present(*s) || is_utcb(from->env, source) ||
+    if (target >= USER_TOP || !s || !arch_pte_is_memory(*s) || is_utcb(from->env, source) ||
         is_utcb(to->env, target))
         return true;
     rights_t rights = p->rights & arch_pte_rights(*s);

@@ -9,8 +9,8 @@
  *   FRAME_NODES     node i of the 512 belongs to entry i of the page table in front of it: a page
  *                   binding, or (upper levels) the table below
  *   FRAME_IO_NODES  the same for an I/O page table: a DMA binding, or the table below
- *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU  a binding held by
- *                   that object, told apart by its offset in the frame (NODE_AT_*)
+ *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU  a binding held
+ * by that object, told apart by its offset in the frame (NODE_AT_*)
  */
 #pragma once
 

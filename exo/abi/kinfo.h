@@ -9,14 +9,14 @@
 
 #include "exo/abi/types.h"
 
-#define WINDOW_BASE   ((vaddr_t)0xffffff0000000000)
-#define WINDOW_KIP    (WINDOW_BASE + 0x0000)     /* the L4 kernel interface page               */
-#define WINDOW_STUBS  (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
-#define WINDOW_KINFO  (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
-#define WINDOW_ENVS   (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
-#define WINDOW_CPUS   (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
-#define WINDOW_DEVICES (WINDOW_BASE + 0x300000)  /* [device_count] struct device_info      */
-#define WINDOW_FRAMES (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
+#define WINDOW_BASE    ((vaddr_t)0xffffff0000000000)
+#define WINDOW_KIP     (WINDOW_BASE + 0x0000)     /* the L4 kernel interface page               */
+#define WINDOW_STUBS   (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
+#define WINDOW_KINFO   (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
+#define WINDOW_ENVS    (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
+#define WINDOW_CPUS    (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
+#define WINDOW_DEVICES (WINDOW_BASE + 0x300000)   /* [device_count] struct device_info      */
+#define WINDOW_FRAMES  (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
 #define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
 
@@ -59,7 +59,7 @@ enum frame_type {
 };
 
 struct frame_info {
-    uint8_t type;      /* enum frame_type                                                      */
+    uint8_t type; /* enum frame_type                                                      */
     union {
         uint8_t level; /* FRAME_TABLE, FRAME_IO_TABLE: 1 maps pages ... 4 the root             */
         uint8_t pins;  /* other frames: I/O page-table entries that show it to devices         */
@@ -128,7 +128,7 @@ struct kinfo {
     char cmdline[CMDLINE_MAX];
     uint64_t epilogue_ticks; /* EPILOGUE_MICROS in time-stamp ticks                             */
     uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
-    uint32_t iommu;          /* 1: DMA and interrupts of devices are confined; 0: none is dedicated */
+    uint32_t iommu; /* 1: DMA and interrupts of devices are confined; 0: none is dedicated */
 };
 
 #define KINFO ((const struct kinfo *)WINDOW_KINFO)

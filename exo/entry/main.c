@@ -3,6 +3,7 @@
 #include "exo/arch/boot.h"
 #include "exo/arch/console.h"
 #include "exo/arch/cpu.h"
+#include "exo/arch/iommu.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
@@ -12,6 +13,7 @@
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/mem/boot_mem.h"
@@ -126,6 +128,11 @@ void init_timers(void)
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->boot_realtime = arch_realtime();
     kinfo->tsc_boot = arch_ticks();
+}
+
+void init_iommu(void)
+{
+    kinfo->iommu = arch_iommu_start(boot.rsdp, hook_iommu_interrupt);
 }
 
 void init_cpus(void)

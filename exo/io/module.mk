@@ -1,3 +1,4 @@
+KERNEL += exo/io/function.c exo/io/msix.c
 KERNEL += exo/io/pci.c exo/io/virtio.c exo/io/virtq.c exo/io/virtio_net.c exo/io/virtio_blk.c
 
 HOST_TESTS += virtio virtio_blk virtq

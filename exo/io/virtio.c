@@ -2,22 +2,16 @@
 #include "exo/io/virtio.h"
 
 #include "exo/arch/io.h"
+#include "exo/arch/iommu.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
+#include "exo/io/msix.h"
 #include "exo/io/virtq.h"
 #include "exo/mem/boot_mem.h"
 
 #define VECTOR         0u
 #define RESET_PATIENCE 1000000u /* reads of the status, each an access to the device */
-
-/* PCI Local Bus Specification 3.0, "MSI-X Capability and Table Structure". */
-#define MSIX_CONTROL  2u
-#define MSIX_TABLE    4u
-#define MSIX_ENABLE   0x8000u
-#define MSIX_MASK_ALL 0x4000u
-#define MSIX_BAR      7u
-#define MSIX_ENTRY    16u
 
 static uint8_t get8(const struct virtio_device *d, unsigned at)
 {
@@ -89,40 +83,33 @@ static unsigned map_structure(struct virtio_device *d, uint8_t kind, volatile ui
     return 0;
 }
 
-/* Sends the device's one message to `handler`. */
+/* Sends the device's first message to `handler`. */
 static bool route_interrupt(struct virtio_device *d, void (*handler)(void))
 {
-    struct pci_function f = d->function;
-    unsigned cap = pci_capability(f, PCI_CAP_MSIX, 0);
-    if (!cap)
-        return false;
+    struct msix messages;
 
-    uint32_t table = pci_read32(f, cap + MSIX_TABLE);
-    volatile uint8_t *part = map_part(f, table & MSIX_BAR, table & ~MSIX_BAR, MSIX_ENTRY);
-    if (!part)
+    msix_find(&messages, d->function);
+    if (!messages.entries)
         return false;
-
-    struct arch_msi msi = arch_msi_alloc(handler);
-    volatile uint32_t *entry = (volatile uint32_t *)part;
-    uint16_t control = pci_read16(f, cap + MSIX_CONTROL);
-    pci_write16(f, cap + MSIX_CONTROL, (uint16_t)(control | MSIX_ENABLE | MSIX_MASK_ALL));
-    entry[0] = (uint32_t)msi.address;
-    entry[1] = (uint32_t)(msi.address >> 32);
-    entry[2] = msi.data;
-    entry[3] = 0; /* not masked */
-    pci_write16(f, cap + MSIX_CONTROL, (uint16_t)((control | MSIX_ENABLE) & ~MSIX_MASK_ALL));
+    struct arch_msi message = arch_msi_alloc((uint16_t)d->function.address, handler);
+    msix_begin(&messages);
+    msix_set(&messages, VECTOR, &message);
     return true;
 }
 
-bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void))
+static uint64_t offered(struct virtio_device *d)
 {
-    const uint16_t devices[] = {(uint16_t)(VIRTIO_DEVICE_MODERN + number),
-                                (uint16_t)(VIRTIO_DEVICE_TRANSITIONAL + number)};
+    put32(d, VIRTIO_AT_DEVICE_SELECT, 0);
+    uint64_t low = get32(d, VIRTIO_AT_DEVICE_BITS);
+    put32(d, VIRTIO_AT_DEVICE_SELECT, 1);
+    return low | (uint64_t)get32(d, VIRTIO_AT_DEVICE_BITS) << 32;
+}
+
+/* Maps what the driver needs of the device. */
+static bool map_device(struct virtio_device *d)
+{
     uint64_t common_bytes = 0;
 
-    *d = (struct virtio_device){0};
-    if (!pci_find(VIRTIO_VENDOR, devices, 2, &d->function))
-        return false;
     if (!map_structure(d, VIRTIO_KIND_COMMON, &d->common, &common_bytes) ||
         common_bytes < VIRTIO_COMMON_BYTES)
         return false;
@@ -133,8 +120,27 @@ bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void)
     if (!cap)
         return false;
     d->notify_multiplier = pci_read32(d->function, cap + VIRTIO_CAP_MULTIPLIER);
-    pci_enable(d->function);
-    return route_interrupt(d, handler);
+    return true;
+}
+
+/* A device that wants its memory accesses translated is left to whoever it is dedicated to. */
+bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void))
+{
+    const uint16_t devices[] = {(uint16_t)(VIRTIO_DEVICE_MODERN + number),
+                                (uint16_t)(VIRTIO_DEVICE_TRANSITIONAL + number)};
+    struct pci_walk walk = {0};
+
+    while (pci_find(&walk, VIRTIO_VENDOR, devices, 2)) {
+        *d = (struct virtio_device){.function = walk.function};
+        pci_wake(d->function);
+        if (!map_device(d) || (offered(d) & VIRTIO_F_ACCESS_PLATFORM))
+            continue;
+        pci_keep(d->function);
+        arch_iommu_pass((uint16_t)d->function.address);
+        pci_enable(d->function);
+        return route_interrupt(d, handler);
+    }
+    return false;
 }
 
 struct virtio_memory virtio_memory(uint32_t frames)
@@ -144,12 +150,30 @@ struct virtio_memory virtio_memory(uint32_t frames)
     return (struct virtio_memory){arch_phys(physical), physical};
 }
 
+volatile uint8_t *virtio_find_status(struct pci_function f)
+{
+    struct virtio_device d = {.function = f};
+    uint64_t bytes = 0;
+
+    if ((pci_read32(f, PCI_AT_IDENTITY) & 0xffff) != VIRTIO_VENDOR ||
+        !map_structure(&d, VIRTIO_KIND_COMMON, &d.common, &bytes) || bytes < VIRTIO_COMMON_BYTES)
+        return NULL;
+    return d.common + VIRTIO_AT_STATUS;
+}
+
+bool virtio_stop(volatile uint8_t *status)
+{
+    *status = 0;
+    for (unsigned i = 0; i < RESET_PATIENCE; i++)
+        if (*status == 0)
+            return true;
+    return false;
+}
+
 bool virtio_reset(struct virtio_device *d)
 {
-    put8(d, VIRTIO_AT_STATUS, 0);
-    for (unsigned i = 0; i < RESET_PATIENCE; i++)
-        if (get8(d, VIRTIO_AT_STATUS) == 0)
-            return true;
+    if (virtio_stop(d->common + VIRTIO_AT_STATUS))
+        return true;
     pci_silence(d->function);
     return false;
 }
@@ -159,14 +183,11 @@ bool virtio_agree(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
     put8(d, VIRTIO_AT_STATUS, VIRTIO_STATUS_FOUND);
     put8(d, VIRTIO_AT_STATUS, VIRTIO_STATUS_FOUND | VIRTIO_STATUS_DRIVER);
 
-    put32(d, VIRTIO_AT_DEVICE_SELECT, 0);
-    uint64_t offered = get32(d, VIRTIO_AT_DEVICE_BITS);
-    put32(d, VIRTIO_AT_DEVICE_SELECT, 1);
-    offered |= (uint64_t)get32(d, VIRTIO_AT_DEVICE_BITS) << 32;
-    if (!(offered & VIRTIO_F_VERSION_1))
+    uint64_t features = offered(d);
+    if (!(features & VIRTIO_F_VERSION_1))
         return false;
 
-    *agreed = offered & (wanted | VIRTIO_F_VERSION_1);
+    *agreed = features & (wanted | VIRTIO_F_VERSION_1);
     put32(d, VIRTIO_AT_DRIVER_SELECT, 0);
     put32(d, VIRTIO_AT_DRIVER_BITS, (uint32_t)*agreed);
     put32(d, VIRTIO_AT_DRIVER_SELECT, 1);

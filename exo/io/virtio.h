@@ -31,6 +31,12 @@ struct virtio_device {
  * False: there is none, or it lacks what is needed. Boot only. */
 bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void));
 
+/* Where the status of a function that is a virtio device lies; NULL: it is none. Boot only. */
+volatile uint8_t *virtio_find_status(struct pci_function f);
+
+/* Resets the device whose status that is. False when it does not obey. */
+bool virtio_stop(volatile uint8_t *status);
+
 /* Reserves memory to share with a device. Boot only. */
 struct virtio_memory virtio_memory(uint32_t frames);
 

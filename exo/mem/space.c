@@ -41,7 +41,7 @@ void *space_user(pfn_t root, vaddr_t va, rights_t need)
     const pte_t *e = space_entry(root, va, 1);
     if (!e)
         return user_large(root, va, need);
-    if (!arch_pte_present(*e) || (need & ~arch_pte_rights(*e)))
+    if (!arch_pte_is_memory(*e) || (need & ~arch_pte_rights(*e)))
         return NULL;
     return (char *)arch_phys(arch_pte_address(*e)) + va % PAGE_SIZE;
 }

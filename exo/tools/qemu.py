@@ -41,10 +41,11 @@ class Options:
     net: str = "none"        # none, user, tap:NAME
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
-    iommu: bool = False      # an IOMMU, which the devices that follow need
-    net2: str = "none"       # a second card, for a program of its own: as `net`, or wire: the first's
-    fwd2: str = ""           # as `fwd`, for it
-    disk2: str = ""          # as `disk`, for a program of its own
+    iommu: bool = False      # VT-d, and behind it what may be dedicated:
+    net2: str = "none"       # a second card, as net; or wire: beside the first
+    fwd2: str = ""
+    disk2: str = ""          # a second disk, as disk
+    edu: bool = False        # QEMU's device for teaching: registers, DMA, MSI
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
     kernel: str = str(KERNEL)
@@ -68,67 +69,67 @@ def forwards(text):
         yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-{m[3] or ''}:{m[4]}"
 
 
-# What a card or a disk is; and what more it is when it is meant for a program of its own: behind the
-# IOMMU, with a page for each doorbell.
-CARD = "virtio-net-pci,disable-legacy=on,vectors=3,romfile="
-DISK = "virtio-blk-pci,disable-legacy=on"
+# What makes a virtio device fit to be dedicated: DMA by the IOMMU, each queue's bell in a page.
 DEDICATED = ",iommu_platform=on,page-per-vq=on"
 
 
-def backend(name, net, fwd, wire=False):
-    """QEMU's arguments for what a card is plugged into; with `wire` others are plugged in, too."""
+def backend(net, fwd, name):
+    """What a card of that network is plugged into."""
     if fwd and net != "user":
-        raise Misuse("FWD needs NET=user")
+        raise Misuse(f"{name.replace('NET', 'FWD')} needs {name}=user")
     if net == "user":
-        what = ",".join(["user", *forwards(fwd)])
-    elif m := re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net):
-        what = f"tap,ifname={m[1]},script=no,downscript=no"
-    else:
-        raise Misuse(f"NET={net}: want user, tap:NAME or none")
-    if not wire:
-        return ["-netdev", f"{what},id={name}"]
-    return ["-netdev", f"{what},id=outside", "-netdev", "hubport,hubid=1,id=port,netdev=outside",
-            "-netdev", f"hubport,hubid=1,id={name}"]
+        return ",".join(["user", *forwards(fwd)])
+    m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
+    if not m:
+        raise Misuse(f"{name}={net}: want user, tap:NAME or none")
+    return f"tap,ifname={m[1]},script=no,downscript=no"
 
 
 def net_arguments(options):
-    if options.net == "none":
-        if options.fwd:
-            raise Misuse("FWD needs NET=user")
-        args = ["-nic", "none"]
-    else:
-        args = backend("net0", options.net, options.fwd, options.net2 == "wire")
-        args += ["-device", f"{CARD},netdev=net0"]
-    if options.net2 == "none" and not options.fwd2:
-        return args
-    if options.net2 != "wire":
-        args += backend("net1", options.net2, options.fwd2)
-    elif options.net == "none" or options.fwd2:
-        raise Misuse("NET2=wire needs NET, and has no FWD2")
-    else:
-        args += ["-netdev", "hubport,hubid=1,id=net1"]
-    return args + ["-device", f"{CARD},netdev=net1{DEDICATED}"]
+    """The cards; NET2=wire puts the second one on the wire of the first."""
+    args, wire = [], options.net2 == "wire"
+    if wire and options.net == "none":
+        raise Misuse("NET2=wire: want NET=user or NET=tap:NAME beside it")
+    port = "hubport,hubid=1"
+    for number, name, net, fwd in ((0, "NET", options.net, options.fwd),
+                                   (2, "NET2", options.net2, options.fwd2)):
+        if net == "none" and not fwd:
+            continue
+        what = port if net == "wire" and not fwd else backend(net, fwd, name)
+        if wire and number == 0:
+            args += ["-netdev", f"{what},id=outside", "-netdev", f"{port},id=port,netdev=outside"]
+            what = port
+        args += ["-netdev", f"{what},id=net{number}", "-device",
+                 f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
+                 + (DEDICATED if number else "")]
+    return args
 
 
-def disk_arguments(name, disk, more=""):
+def disk_arguments(disk, number=0, name="DISK"):
     if not disk:
         return []
     path = disk.removeprefix("ro:")
     if not os.path.isfile(path):
-        raise Misuse(f"DISK={disk}: there is no such file; `truncate -s 64M FILE` makes an empty one")
+        raise Misuse(f"{name}={disk}: there is no such file; `truncate -s 64M FILE` makes an empty one")
     if os.path.getsize(path) % 512:
-        raise Misuse(f"DISK={disk}: its size is no multiple of 512 bytes")
-    drive = f"if=none,id={name},format=raw,file={path.replace(',', ',,')}"
+        raise Misuse(f"{name}={disk}: its size is no multiple of 512 bytes")
+    drive = f"if=none,id=disk{number},format=raw,file={path.replace(',', ',,')}"
     if path != disk:
         drive += ",readonly=on"
-    return ["-drive", drive, "-device", f"{DISK},drive={name}{more}"]
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},disable-legacy=on"
+            + (DEDICATED if number else "")]
 
 
 def device_arguments(options):
-    """The devices, in the order in which the guest finds them; the IOMMU before what it confines."""
-    return [*(["-device", "intel-iommu,intremap=on"] if options.iommu else []),
-            *net_arguments(options), *disk_arguments("disk0", options.disk),
-            *disk_arguments("disk1", options.disk2, DEDICATED)]
+    """The cards and disks, and before them what they lie behind."""
+    args = ["-nic", "none"]
+    if options.iommu:
+        args += ["-device", "intel-iommu,intremap=on"]
+    args += net_arguments(options) + disk_arguments(options.disk)
+    args += disk_arguments(options.disk2, 2, "DISK2")
+    if options.edu:
+        args += ["-device", f"edu,dma_mask={(1 << 64) - 1}"]
+    return args
 
 
 def command_line(options, com_fds):
@@ -139,7 +140,8 @@ def command_line(options, com_fds):
         raise Misuse(f"SMP={options.smp}: want 1 to 255")
     if options.icount and options.accel != "tcg":
         raise Misuse("ICOUNT=1 needs ACCEL=tcg")
-    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35",
+    machine = "q35,kernel-irqchip=split" if options.iommu and options.accel == "kvm" else "q35"
+    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", machine,
             "-accel", options.accel, "-cpu", "max,-erms,-la57", "-smp", str(options.smp),
             "-m", str(mem_bytes(options.mem) >> 20), "-display", "none", "-monitor", "none",
             "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
@@ -379,10 +381,10 @@ def add_options(parser):
     parser.add_argument("--net", help="user, tap:NAME or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
-    parser.add_argument("--iommu", help="1: an IOMMU, for devices that belong to one program")
-    parser.add_argument("--net2", help="such a card: user, tap:NAME, or wire: beside the first")
-    parser.add_argument("--fwd2", help="as --fwd, for it")
-    parser.add_argument("--disk2", help="such a disk")
+    parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated")
+    parser.add_argument("--net2", help="a second card, to be dedicated; as --net, or wire")
+    parser.add_argument("--fwd2", help="as --fwd, with --net2 user")
+    parser.add_argument("--disk2", help="a second disk, to be dedicated; as --disk")
     parser.add_argument("--accel", help="tcg or kvm")
     parser.add_argument("--timeout", type=seconds, help="seconds")
     parser.add_argument("--kernel", help="kernel ELF")
@@ -391,7 +393,7 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    for name in ("icount", "iommu"):
+    for name in ("icount", "iommu", "edu"):
         given[name] = given.get(name, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 

@@ -2,7 +2,7 @@
 """Boots one guest test in QEMU and judges its TAP.
 
 usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk timeout append
-                                               iommu net2 fwd2 disk2
+                                                        iommu net2 fwd2 disk2 edu
 
 Passes when all of this holds; anything else is a failure, with the reason on stderr:
   * one plan, and as many results as it says, numbered 1, 2, 3, ...
@@ -41,24 +41,22 @@ def options_for(name, words):
 
 
 @contextlib.contextmanager
-def with_image(options):
-    """Boot options disk=SIZE or disk=ro:SIZE, and disk2: images of that size, full of zeros, for
-    this boot."""
+def with_images(options):
+    """Boot option disk=SIZE or disk=ro:SIZE: an image of that size, full of zeros, for this boot."""
     with contextlib.ExitStack() as images:
-        for option in ("disk", "disk2"):
-            given = getattr(options, option)
-            if not given:
+        for name in ("disk", "disk2"):
+            wanted = getattr(options, name)
+            if not wanted:
                 continue
-            mode = "ro:" if given.startswith("ro:") else ""
             image = images.enter_context(tempfile.NamedTemporaryFile(prefix="exo4-disk-"))
-            image.truncate(qemu.mem_bytes(given.removeprefix("ro:")))
-            setattr(options, option, mode + image.name)
+            image.truncate(qemu.mem_bytes(wanted.removeprefix("ro:")))
+            setattr(options, name, ("ro:" if wanted.startswith("ro:") else "") + image.name)
         yield options
 
 
 def run(name, words):
     """Boots the test. Returns its verdict and everything it printed."""
-    with with_image(options_for(name, words)) as options, qemu.Machine(options) as machine:
+    with with_images(options_for(name, words)) as options, qemu.Machine(options) as machine:
         status, why = machine.run()
         out, err = (bytes(b).decode(errors="replace") for b in (machine.out, machine.err))
         log = "".join(f"| {line}\n" for line in machine.log)

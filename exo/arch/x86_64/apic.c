@@ -3,6 +3,7 @@
 #include "exo/arch/cpu.h"
 #include "exo/arch/io.h"
 #include "exo/arch/irq.h"
+#include "exo/arch/x86_64/vtd.h"
 #include "exo/arch/x86_64/x86.h"
 #include "exo/base/assert.h"
 #include "exo/arch/upward.h"
@@ -20,11 +21,18 @@
 #define APIC_BASE   0xfee00000u
 #define IOAPIC_BASE 0xfec00000u
 
-#define DEVICE_VECTORS 32u
+#define DEVICE_VECTORS 192u
+_Static_assert(VECTOR_IRQ + DEVICE_VECTORS <= VECTOR_TIMER,
+               "devices' vectors end below the others");
+
+struct handler {
+    void (*run)(void);        /* or                          */
+    void (*run_with)(word_t); /* of a message that can go    */
+    word_t argument;
+};
 
 static volatile uint32_t *apic;
-static void (*handlers[DEVICE_VECTORS])(void);
-static unsigned handler_count;
+static struct handler handlers[DEVICE_VECTORS];
 static uint64_t tsc_khz, timer_khz; /* ticks per millisecond */
 
 static uint32_t apic_read(unsigned reg)
@@ -114,16 +122,62 @@ void apic_send_start(unsigned id, unsigned page)
     icr_send(id, 0x4600 | page);
 }
 
-static unsigned vector_alloc(void (*handler)(void))
+/* The lowest that is free; DEVICE_VECTORS: none. */
+static unsigned handler_free(void)
 {
-    ASSERT(handler_count < DEVICE_VECTORS);
-    handlers[handler_count] = handler;
-    return VECTOR_IRQ + handler_count++;
+    unsigned i = 0;
+
+    while (i < DEVICE_VECTORS && (handlers[i].run || handlers[i].run_with))
+        i++;
+    return i;
 }
 
-struct arch_msi arch_msi_alloc(void (*handler)(void))
+static unsigned vector_alloc(void (*handler)(void))
 {
-    return (struct arch_msi){APIC_BASE | apic_id() << 12, vector_alloc(handler)};
+    unsigned i = handler_free();
+
+    ASSERT(i < DEVICE_VECTORS);
+    handlers[i].run = handler;
+    return VECTOR_IRQ + i;
+}
+
+static struct arch_msi message_of(uint16_t requester, uint32_t id, unsigned vector)
+{
+    if (!remap_is_on())
+        return (struct arch_msi){APIC_BASE | id << 12, vector, vector};
+    remap_allow(requester, id, vector);
+    return (struct arch_msi){remap_address(vector), 0, vector};
+}
+
+struct arch_msi arch_msi_alloc(uint16_t requester, void (*handler)(void))
+{
+    return message_of(requester, apic_id(), vector_alloc(handler));
+}
+
+struct arch_msi arch_msi_local(void (*handler)(void))
+{
+    unsigned vector = vector_alloc(handler);
+
+    return (struct arch_msi){APIC_BASE | apic_id() << 12, vector, vector};
+}
+
+bool arch_message_alloc(uint16_t requester, unsigned cpu, void (*handler)(word_t), word_t argument,
+                        struct arch_msi *out)
+{
+    unsigned i = handler_free();
+
+    if (i == DEVICE_VECTORS)
+        return false;
+    handlers[i] = (struct handler){.run_with = handler, .argument = argument};
+    *out = message_of(requester, arch_cpu_number(cpu)->apic_id, VECTOR_IRQ + i);
+    return true;
+}
+
+void arch_message_free(const struct arch_msi *m)
+{
+    if (remap_is_on())
+        remap_forbid(m->vector);
+    handlers[m->vector - VECTOR_IRQ] = (struct handler){0};
 }
 
 #define ISA_LINES 16u
@@ -144,10 +198,26 @@ void arch_isa_route(unsigned line, void (*handler)(void))
     isa_routed[line] = true;
     if (!ioapic)
         ioapic = arch_map_device(IOAPIC_BASE, 4096);
+    uint32_t destination = apic_id() << 24;
+    if (remap_is_on()) {
+        remap_allow(remap_io_apic(), apic_id(), vector);
+        destination = vector << 17 | 1u << 16;
+    }
     ioapic[0] = 0x11 + 2 * line;
-    ioapic[4] = apic_id() << 24;
+    ioapic[4] = destination;
     ioapic[0] = 0x10 + 2 * line;
     ioapic[4] = vector;
+}
+
+/* Nobody may be there any more. */
+static void handle(const struct handler *h)
+{
+    void (*run_with)(word_t) = __atomic_load_n(&h->run_with, __ATOMIC_RELAXED);
+
+    if (h->run)
+        h->run();
+    else if (run_with)
+        run_with(h->argument);
 }
 
 void arch_interrupt(unsigned vector)
@@ -159,6 +229,6 @@ void arch_interrupt(unsigned vector)
         cpu_timer();
     else if (vector == VECTOR_MAILBOX)
         cpu_mailbox_read();
-    else if (vector - VECTOR_IRQ < handler_count)
-        handlers[vector - VECTOR_IRQ]();
+    else if (vector - VECTOR_IRQ < DEVICE_VECTORS)
+        handle(&handlers[vector - VECTOR_IRQ]);
 }
