@@ -155,12 +155,8 @@ enum err card_wait(struct card *c, uint64_t deadline)
 {
     enum err e = ERR_OK;
 
-    while (e == ERR_OK && !virtqueue_interrupt(&c->rx, true)) {
-        if (virtio_pci_is_broken(&c->pci))
-            e = ERR_BAD_STATE;
-        else
-            e = device_wait(&c->device, BIT_PACKET | BIT_FAULT, deadline);
-    }
+    while (e == ERR_OK && !virtqueue_interrupt(&c->rx, true) && !virtio_pci_is_broken(&c->pci))
+        e = device_wait(&c->device, BIT_PACKET | BIT_FAULT, deadline);
     virtqueue_interrupt(&c->rx, false);
-    return e;
+    return e == ERR_OK && virtio_pci_is_broken(&c->pci) ? ERR_BAD_STATE : e;
 }

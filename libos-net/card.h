@@ -64,6 +64,6 @@ static inline uint16_t card_sending(const struct card *c)
     return virtqueue_in_flight(&c->tx);
 }
 
-/* Waits for a packet up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; BAD_STATE: the
- * card gave up, as when it was told of memory that is not its own. */
+/* Waits for a packet up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; BAD_STATE:
+ * the card gave up, as when it was told of memory that is not its own. */
 enum err card_wait(struct card *c, uint64_t deadline);

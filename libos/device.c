@@ -21,6 +21,11 @@ const volatile struct device_info *device_info(const struct device *d)
     return info_of(d->function);
 }
 
+bool device_is_stopped(const struct device *d)
+{
+    return device_info(d)->faults != d->faults;
+}
+
 enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function)
 {
     for (uint32_t i = from; i < KINFO->device_count; i++) {
@@ -50,6 +55,7 @@ enum err device_open(struct device *d, slot_t pci, uint32_t function)
         return e;
     }
     d->slot = slot;
+    d->faults = device_info(d)->faults;
     e = notify_new(&d->notification);
     if (e) {
         d->notification = SLOT_NONE;

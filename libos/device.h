@@ -17,6 +17,7 @@ struct device {
     slot_t slot;           /* CAP_DEVICE; SLOT_NONE: it is not open                  */
     slot_t notification;   /* that its messages raise bits of; others may, too       */
     uint32_t function;     /* its number in the device table                         */
+    uint32_t faults;       /* of it, when it was opened                              */
     uint64_t next_address; /* I/O addresses from here on were never given to memory  */
     unsigned window_count;
     struct {
@@ -67,9 +68,13 @@ enum err device_listen(struct device *d, uint32_t vector, word_t bits);
 
 #define DEVICE_FOREVER UINT64_MAX
 
-/* Waits for one of `bits` up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; errors of
- * notify_wait. */
+/* Waits for one of `bits` up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; errors
+ * of notify_wait. */
 enum err device_wait(struct device *d, word_t bits, uint64_t deadline);
+
+/* Was an access of it to memory stopped since it was opened? Devices may go on as if they had read
+ * and written; what they say is done is then not to be believed. */
+bool device_is_stopped(const struct device *d);
 
 /* What the kernel says of it. */
 const volatile struct device_info *device_info(const struct device *d);

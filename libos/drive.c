@@ -181,16 +181,11 @@ static enum err settle(struct drive *d, uint32_t ticket)
     enum err e = ERR_OK;
 
     drive_push(d);
-    while (e == ERR_OK && !drive_state(d, ticket)) {
-        if (virtqueue_interrupt(&d->queue, true))
-            continue;
-        if (virtio_pci_is_broken(&d->pci))
-            e = ERR_BAD_STATE;
-        else
+    while (e == ERR_OK && !drive_state(d, ticket) && !virtio_pci_is_broken(&d->pci))
+        if (!virtqueue_interrupt(&d->queue, true))
             e = device_wait(&d->device, BIT_DONE | BIT_FAULT, DEVICE_FOREVER);
-    }
     virtqueue_interrupt(&d->queue, false);
-    return e;
+    return e == ERR_OK && virtio_pci_is_broken(&d->pci) ? ERR_BAD_STATE : e;
 }
 
 enum err drive_wait(struct drive *d, uint32_t ticket)

@@ -53,11 +53,12 @@ enum err drive_post(struct drive *d, enum disk_op op, uint32_t block, uint32_t c
 void drive_push(struct drive *d);
 
 /* What became of a request that is among the last d->requests posted: 0 while it is in flight, else
- * DISK_DONE or DISK_FAILED. */
+ * DISK_DONE or DISK_FAILED. What was in flight when the disk was stopped (device_is_stopped) is not
+ * known here. */
 uint32_t drive_state(struct drive *d, uint32_t ticket);
 
-/* Pushes, and waits until a request has its state. BAD_STATE: the disk failed, or gave up, as when
- * it was told of memory that is not its own. Errors of device_wait(). */
+/* Pushes, and waits until a request has its state. BAD_STATE: the disk failed; or it gave up,
+ * or was told of memory that it was not given, and is to be closed. Errors of device_wait(). */
 enum err drive_wait(struct drive *d, uint32_t ticket);
 
 /* Posted, pushed and waited for. Errors of these. */

@@ -185,7 +185,7 @@ void virtio_pci_start(struct virtio_pci *v)
 
 bool virtio_pci_is_broken(const struct virtio_pci *v)
 {
-    return status_of(v) & VIRTIO_STATUS_NEEDS_RESET;
+    return device_is_stopped(v->device) || (status_of(v) & VIRTIO_STATUS_NEEDS_RESET);
 }
 
 uint64_t virtio_pci_config(const struct virtio_pci *v, unsigned offset, unsigned bytes)

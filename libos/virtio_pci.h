@@ -46,7 +46,8 @@ enum err virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, uint16_t nu
 /* Sets it going. */
 void virtio_pci_start(struct virtio_pci *v);
 
-/* Whether it gave up, as devices do whose access to memory was refused: it wants a reset. */
+/* Whether it is of no use any more: an access of it to memory was stopped, or it gave up by itself.
+ * Then it is to be closed. */
 bool virtio_pci_is_broken(const struct virtio_pci *v);
 
 /* Reads `bytes` bytes of the device's own configuration as a number; 1, 2, 4 or 8. 0 beyond its

@@ -252,6 +252,19 @@ static void waiting_ends_when_the_card_gives_up(void **state)
     assert_int_equal(card_wait(&card, 0), ERR_BAD_STATE);
 }
 
+static bool card_is_stopped(void)
+{
+    own_device.stopped = true;
+    return device_receives(rx, 5, 60); /* as if it had written there */
+}
+
+static void a_stopped_card_is_not_believed(void **state)
+{
+    (void)state;
+    own_device.on_wait = card_is_stopped;
+    assert_int_equal(card_wait(&card, 0), ERR_BAD_STATE);
+}
+
 int main(void)
 {
 #define ON_CARD(test) cmocka_unit_test_setup_teardown(test, fresh_card, close_card)
@@ -266,6 +279,7 @@ int main(void)
         ON_CARD(a_buffer_is_in_one_hand_at_a_time),
         ON_CARD(waiting_ends_with_a_packet),
         ON_CARD(waiting_ends_when_the_card_gives_up),
+        ON_CARD(a_stopped_card_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,6 +214,19 @@ static void a_disk_that_gives_up_ends_the_waiting(void **state)
     assert_int_equal(drive_flush(&drive), ERR_TIMEOUT); /* as device_wait() says it */
 }
 
+static bool disk_is_stopped(void)
+{
+    own_device.stopped = true;
+    return serve(); /* and says that all went well */
+}
+
+static void a_stopped_disk_is_not_believed(void **state)
+{
+    (void)state;
+    own_device.on_wait = disk_is_stopped;
+    assert_int_equal(drive_read(&drive, 0, 1, 0), ERR_BAD_STATE);
+}
+
 static void disks_without_writes_or_cache(void **state)
 {
     (void)state;
@@ -269,6 +282,7 @@ int main(void)
         ON_DRIVE(errors_of_the_disk_are_told),
         ON_DRIVE(answers_to_nothing_do_no_harm),
         ON_DRIVE(a_disk_that_gives_up_ends_the_waiting),
+        ON_DRIVE(a_stopped_disk_is_not_believed),
         cmocka_unit_test(disks_without_writes_or_cache),
         ON_DRIVE(a_drive_is_a_backing_store),
     };

@@ -179,6 +179,9 @@ static void a_device_says_that_it_gave_up(void **state)
     assert_false(virtio_pci_is_broken(&pci));
     own_device.status |= VIRTIO_STATUS_NEEDS_RESET;
     assert_true(virtio_pci_is_broken(&pci));
+    own_device.status = VIRTIO_STATUS_GOING;
+    own_device.stopped = true;
+    assert_true(virtio_pci_is_broken(&pci));
 }
 
 static void a_queue_goes_round(void **state)

@@ -112,6 +112,12 @@ void device_close(struct device *d)
     *d = (struct device){.slot = SLOT_NONE};
 }
 
+bool device_is_stopped(const struct device *d)
+{
+    (void)d;
+    return own_device.stopped;
+}
+
 uint32_t device_config(const struct device *d, unsigned offset)
 {
     uint32_t word;

@@ -15,6 +15,7 @@ struct own_device {
     uint8_t space[256]; /* configuration space                     */
     uint64_t features;  /* that it offers                          */
     bool deaf;          /* a reset does not take                   */
+    bool stopped;       /* an access to memory was stopped         */
     bool refuses;       /* does not accept what the driver agreed  */
     uint16_t queues, limit, vectors;
     uint16_t bell_offset[OWN_QUEUES]; /* times the multiplier            */
