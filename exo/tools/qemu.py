@@ -38,11 +38,11 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     icount: bool = False
-    net: str = "none"        # none, user, tap:NAME
+    net: str = "none"        # none, user, tap:NAME; wire: cards with it reach each other
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
     iommu: bool = False      # VT-d, and behind it what may be dedicated:
-    net2: str = "none"       # a second card, as net; or wire: beside the first
+    net2: str = "none"       # a second card, as net
     fwd2: str = ""
     disk2: str = ""          # a second disk, as disk
     edu: bool = False        # QEMU's device for teaching: registers, DMA, MSI
@@ -79,30 +79,20 @@ def backend(net, fwd, name):
         raise Misuse(f"{name.replace('NET', 'FWD')} needs {name}=user")
     if net == "user":
         return ",".join(["user", *forwards(fwd)])
+    if net == "wire":
+        return "hubport,hubid=1"
     m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
     if not m:
-        raise Misuse(f"{name}={net}: want user, tap:NAME or none")
+        raise Misuse(f"{name}={net}: want user, tap:NAME, wire or none")
     return f"tap,ifname={m[1]},script=no,downscript=no"
 
 
-def net_arguments(options):
-    """The cards; NET2=wire puts the second one on the wire of the first."""
-    args, wire = [], options.net2 == "wire"
-    if wire and options.net == "none":
-        raise Misuse("NET2=wire: want NET=user or NET=tap:NAME beside it")
-    port = "hubport,hubid=1"
-    for number, name, net, fwd in ((0, "NET", options.net, options.fwd),
-                                   (2, "NET2", options.net2, options.fwd2)):
-        if net == "none" and not fwd:
-            continue
-        what = port if net == "wire" and not fwd else backend(net, fwd, name)
-        if wire and number == 0:
-            args += ["-netdev", f"{what},id=outside", "-netdev", f"{port},id=port,netdev=outside"]
-            what = port
-        args += ["-netdev", f"{what},id=net{number}", "-device",
-                 f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
-                 + (DEDICATED if number else "")]
-    return args
+def net_arguments(net, fwd, number=0, name="NET"):
+    if net == "none" and not fwd:
+        return []
+    card = f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
+    return ["-netdev", f"{backend(net, fwd, name)},id=net{number}", "-device",
+            card + (DEDICATED if number else "")]
 
 
 def disk_arguments(disk, number=0, name="DISK"):
@@ -125,7 +115,8 @@ def device_arguments(options):
     args = ["-nic", "none"]
     if options.iommu:
         args += ["-device", "intel-iommu,intremap=on"]
-    args += net_arguments(options) + disk_arguments(options.disk)
+    args += net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
+    args += net_arguments(options.net2, options.fwd2, 2, "NET2")
     args += disk_arguments(options.disk2, 2, "DISK2")
     if options.edu:
         args += ["-device", f"edu,dma_mask={(1 << 64) - 1}"]
@@ -378,11 +369,11 @@ def add_options(parser):
     parser.add_argument("--smp", type=whole, help="processors")
     parser.add_argument("--mem", help="memory, such as 512M")
     parser.add_argument("--icount", help="1: count instructions instead of time")
-    parser.add_argument("--net", help="user, tap:NAME or none")
+    parser.add_argument("--net", help="user, tap:NAME, wire (to the other card) or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
     parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated")
-    parser.add_argument("--net2", help="a second card, to be dedicated; as --net, or wire")
+    parser.add_argument("--net2", help="a second card, to be dedicated; as --net")
     parser.add_argument("--fwd2", help="as --fwd, with --net2 user")
     parser.add_argument("--disk2", help="a second disk, to be dedicated; as --disk")
     parser.add_argument("--accel", help="tcg or kvm")
