@@ -16,3 +16,18 @@ http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
 ring-needs := libos-net/ring.c
+
+# A card in the test's own hands, and a machine where nobody gets one.
+GUEST_TESTS      += card card_smp dma no_iommu
+card-sources     := tests/qemu/card.c tests/qemu/rig.c
+card-libs        := libos-net
+card-boot        := iommu=1 net=user net2=user
+card_smp-sources := $(card-sources)
+card_smp-libs    := libos-net
+card_smp-boot    := iommu=1 net=user net2=user smp=2
+dma-sources      := tests/qemu/dma.c tests/qemu/rig.c
+dma-libs         := libos-net
+dma-boot         := iommu=1 net=user net2=user disk=1M disk2=1M
+no_iommu-sources := tests/qemu/no_iommu.c tests/qemu/rig.c
+no_iommu-libs    := libos-net
+no_iommu-boot    := net=user net2=user disk=1M disk2=1M

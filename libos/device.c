@@ -11,14 +11,9 @@
 #define TABLE_PAGES 512u /* that one I/O page table maps */
 _Static_assert(TABLE_PAGES <= DEVICE_MAP_MAX, "one call fills a table");
 
-static const volatile struct device_info *info_of(uint32_t function)
-{
-    return (const volatile struct device_info *)WINDOW_DEVICES + function;
-}
-
 const volatile struct device_info *device_info(const struct device *d)
 {
-    return info_of(d->function);
+    return &DEVICES[d->function];
 }
 
 bool device_is_stopped(const struct device *d)
@@ -29,7 +24,7 @@ bool device_is_stopped(const struct device *d)
 enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function)
 {
     for (uint32_t i = from; i < KINFO->device_count; i++) {
-        const volatile struct device_info *info = info_of(i);
+        const volatile struct device_info *info = &DEVICES[i];
         if (info->vendor == vendor && info->device == product && info->state == DEVICE_FREE) {
             *function = i;
             return ERR_OK;

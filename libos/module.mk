@@ -76,3 +76,8 @@ PROGRAMS      += graph
 graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c graph_forest.c \
                  graph_frames.c)
 graph-libs    := libos
+
+# A disk in the test's own hands.
+GUEST_TESTS   += drive
+drive-sources := tests/qemu/drive.c
+drive-boot    := iommu=1 disk=1M disk2=16M

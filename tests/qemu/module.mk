@@ -42,19 +42,15 @@ revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c 
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
 
-# Devices in the test's own hands; where one machine has no IOMMU, nobody's.
-GUEST_TESTS      += card card_smp dma drive no_iommu
-card-sources     := tests/qemu/card.c tests/qemu/rig.c
-card-libs        := libos-net
-card-boot        := iommu=1 net=user net2=user
-card_smp-sources := $(card-sources)
-card_smp-libs    := libos-net
-card_smp-boot    := iommu=1 net=user net2=user smp=2
-dma-sources      := tests/qemu/dma.c tests/qemu/rig.c
-dma-libs         := libos-net
-dma-boot         := iommu=1 net=user net2=user disk=1M disk2=1M
-drive-sources    := tests/qemu/drive.c
-drive-boot       := iommu=1 disk=1M disk2=16M
-no_iommu-sources := tests/qemu/no_iommu.c tests/qemu/rig.c
-no_iommu-libs    := libos-net
-no_iommu-boot    := net=user net2=user disk=1M disk2=1M
+# Dedicated devices: without an IOMMU, then behind one, on one CPU and on two.
+GUEST_DEVICE := device_none device device_smp device_dma device_dma_smp
+GUEST_TESTS  += $(GUEST_DEVICE)
+$(foreach t,$(GUEST_DEVICE),$(eval $(t)-sources := $(addprefix tests/qemu/,device.c edu.c guest.c \
+    $(ARCH)/blobs.S)))
+$(foreach t,device_dma device_dma_smp,$(eval $(t)-sources := $(addprefix tests/qemu/,device_dma.c \
+    edu.c guest.c $(ARCH)/blobs.S)))
+device_none-boot    := edu=1 icount=1
+device-boot         := edu=1 iommu=1 icount=1
+device_smp-boot     := edu=1 iommu=1 smp=2
+device_dma-boot     := edu=1 iommu=1 icount=1
+device_dma_smp-boot := edu=1 iommu=1 smp=2
