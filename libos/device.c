@@ -13,7 +13,7 @@ _Static_assert(TABLE_PAGES <= DEVICE_MAP_MAX, "one call fills a table");
 
 const volatile struct device_info *device_info(const struct device *d)
 {
-    return &DEVICES[d->function];
+    return book_device(d->function);
 }
 
 bool device_is_stopped(const struct device *d)
@@ -24,7 +24,7 @@ bool device_is_stopped(const struct device *d)
 enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function)
 {
     for (uint32_t i = from; i < KINFO->device_count; i++) {
-        const volatile struct device_info *info = &DEVICES[i];
+        const volatile struct device_info *info = book_device(i);
         if (info->vendor == vendor && info->device == product && info->state == DEVICE_FREE) {
             *function = i;
             return ERR_OK;

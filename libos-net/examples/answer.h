@@ -4,8 +4,9 @@
 
 #include "exo/abi/types.h"
 
-#define ANSWER_ROOM 60u /* bytes that a packet's memory has at least: short answers are filled up  \
-                         */
+#define ANSWER_ROOM                                                                                \
+    60u /* bytes that a packet's memory has at least: short answers are filled up                  \
+         */
 
 struct answer_host {
     uint8_t mac[6];
