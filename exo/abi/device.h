@@ -19,7 +19,8 @@
 #define DEVICE_FRAMES  4u  /* of a CAP_DEVICE: itself, and its first I/O page table    */
 
 #define DEVICE_FAULT_VECTOR 0xffffu /* device_interrupt: not a message, but a stopped access  */
-#define DEVICE_FAULTS_KEPT  16u /* reported until device_faults is asked; others are only stopped  \
+#define DEVICE_FAULTS_KEPT                                                                         \
+    16u                         /* reported until device_faults is asked; others are only stopped  \
                                  */
 #define DEVICE_FAULTS_CUT  64u  /* reported: it is cut off from memory until it is opened anew    */
 #define DEVICE_MAP_MAX     512u /* pages in one device_map or device_unmap                   */

@@ -9,12 +9,16 @@
  *   W3  a thread is where its state says: queued, running or waiting
  *   W4  a slice names a living thread of that CPU, and its node is in use then only
  *   W5  no CPU holds a translation that the tables no longer have
+ *   W6  nor does the IOMMU, and a frame's pins are the I/O entries that show it
  */
 #include "tests/host/kernel_world.h"
 
 #include "bindings/cap.h"
+#include "bindings/device.h"
+#include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
+#include "exo/arch/host/devices.h"
 #include "exo/env/sched.h"
 #include "l4core/ipc.h"
 
@@ -22,7 +26,7 @@
 
 #define CPUS 2u
 
-static uint32_t shown[WORLD_FRAMES], owned[ENV_MAX];
+static uint32_t shown[WORLD_FRAMES], pinned[WORLD_FRAMES], owned[ENV_MAX];
 
 /* A node in use hangs where it says, and a parent is in use itself. */
 static const char *check_node(const struct node *n)
@@ -49,7 +53,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_FRAMES] = FRAME_MEMORY,       [CAP_ENV] = FRAME_ENV,
         [CAP_THREAD] = FRAME_THREAD,       [CAP_NOTIFICATION] = FRAME_NOTIFICATION,
         [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
-        [CAP_DISK_RING] = FRAME_DISK_RING,
+        [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
     };
     return types[kind];
 }
@@ -96,6 +100,10 @@ static const char *check_table(pfn_t n)
         if (!present)
             continue;
         pfn_t to = (pfn_t)(arch_pte_address(entries[i]) >> PAGE_BITS);
+        if (arch_pte_is_device(entries[i])) {
+            broken = check_node(node);
+            continue;
+        }
         bool large = level == 2 && arch_pte_is_large(entries[i]);
         if (large && to % LARGE_PAGES != 0)
             return "P2: a large page is not aligned";
@@ -107,6 +115,35 @@ static const char *check_table(pfn_t n)
         broken = check_node(node);
     }
     return broken;
+}
+
+static const char *check_io_table(pfn_t n)
+{
+    const iopte_t *entries = frame_memory(n);
+    const char *broken = io_table_check(n);
+
+    for (unsigned i = 0; !broken && i < MMU_ENTRIES; i++) {
+        pfn_t to = (pfn_t)(arch_iopte_address(entries[i]) >> PAGE_BITS);
+        if (!arch_iopte_present(entries[i]))
+            continue;
+        shown[to] += frame_of(n)->level == 1;
+        pinned[to] += frame_of(n)->level == 1;
+        broken = check_node(io_node(&entries[i]));
+    }
+    return broken;
+}
+
+/* The first frame of a device's object. */
+static const char *check_device(pfn_t n)
+{
+    struct device *d = frame_memory(n);
+    const char *broken = device_check(d);
+
+    for (unsigned i = 0; !broken && i < DEVICE_VECTORS; i++)
+        broken = check_node(&d->vectors[i]);
+    if (!broken)
+        broken = check_node(&d->pci);
+    return broken ? broken : check_node(&d->fault);
 }
 
 static const char *check_env(const struct env *e)
@@ -192,6 +229,7 @@ static const char *check_frames(void)
     const char *broken = frame_check();
 
     memset(shown, 0, sizeof shown);
+    memset(pinned, 0, sizeof pinned);
     memset(owned, 0, sizeof owned);
     for (pfn_t n = 0; !broken && n < frame_count(); n++) {
         const struct frame_info *f = frame_of(n);
@@ -200,10 +238,22 @@ static const char *check_frames(void)
             broken = check_captable(n);
         else if (f->type == FRAME_TABLE)
             broken = check_table(n);
+        else if (f->type == FRAME_IO_TABLE)
+            broken = check_io_table(n);
+        else if (f->type == FRAME_DEVICE && f->first == n)
+            broken = check_device(n);
     }
-    for (pfn_t n = 0; !broken && n < frame_count(); n++)
-        if (shown[n] != frame_of(n)->bindings)
+    for (pfn_t n = 0; !broken && n < frame_count(); n++) {
+        const struct frame_info *f = frame_of(n);
+        bool table = f->type == FRAME_TABLE || f->type == FRAME_IO_TABLE;
+        if (shown[n] != f->bindings)
             broken = "P2: a frame's bindings are not what the tables show";
+        if (pinned[n] != (table ? 0 : f->pins))
+            broken = "W6: a frame's pins are not what the I/O tables show";
+    }
+    if (!broken && host_io_stale())
+        broken = "W6: the IOMMU holds a stale translation";
+    host_io_fill();
     return broken;
 }
 

@@ -4,11 +4,13 @@
 #include "bindings/cap.h"
 #include "exo/abi/elf.h"
 #include "exo/arch/boot.h"
+#include "exo/arch/host/devices.h"
 #include "exo/arch/upward.h"
 #include "exo/entry/dispatch.h"
 #include "exo/entry/handlers.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/mem/boot_mem.h"
@@ -105,9 +107,13 @@ static void power_on(void)
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;
+    host_devices.iommu = true;
+    kinfo->iommu = arch_iommu_start(boot.rsdp, hook_iommu_interrupt);
     console_init();
     irq_init();
     disk_ring_init();
+    function_init();
+    device_init();
     kip_init();
     mark_rest(FRAME_FREE);
     sigma0_init();
