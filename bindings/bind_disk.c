@@ -1,6 +1,7 @@
 /* Calls: disk rings. */
 #include "bindings/cap.h"
 #include "bindings/disk_ring.h"
+#include "bindings/object.h"
 #include "exo/entry/handlers.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
@@ -74,7 +75,10 @@ int sys_disk_ring_create(struct thread *caller, const struct sys_disk_ring_creat
     if (e != ERR_OK)
         return (int)e;
     object_make(&p.place, FRAME_DISK_RING, caller->env->number, CAP_DISK_RING);
-    disk_ring_begin(frame_memory(p.place.base), p.frames, p.extent, p.notification);
+    struct disk_ring *r = frame_memory(p.place.base);
+    disk_ring_begin(r, p.frames, p.extent, p.notification);
+    object_begin(&object_table[OBJECT_DISK_RINGS + r->index], CAP_DISK_RING, p.place.base,
+                 caller->env->number);
     return ERR_OK;
 }
 

@@ -4,7 +4,9 @@
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/page.h"
+#include "exo/base/sequence.h"
 #include "exo/entry/handlers.h"
+#include "exo/entry/main.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
@@ -20,11 +22,14 @@ int sys_null(struct thread *caller, const struct sys_null_args *a, word_t *resul
 }
 
 /* Who has the first frame of [base, base + count) that is not free. */
-static word_t name_owner(pfn_t base, uint32_t count)
+static word_t name_owner(const struct env *reader, pfn_t base, uint32_t count)
 {
     pfn_t n = frame_first_used(base, base + count);
+    uint16_t owner = frame_of(n)->owner;
 
-    return n | (word_t)frame_of(n)->owner << 32;
+    if (kinfo_get()->hidden && owner != reader->number)
+        owner = OWNER_HIDDEN;
+    return n | (word_t)owner << 32;
 }
 
 int sys_frames_alloc(struct thread *caller, const struct sys_frames_alloc_args *a, word_t *result)
@@ -35,7 +40,7 @@ int sys_frames_alloc(struct thread *caller, const struct sys_frames_alloc_args *
         return ERR_BAD_ARG;
     enum err e = object_check(caller->env, a->region, a->base, a->count, a->dst, true, &p);
     if (e == ERR_IN_USE && cap_slot(caller->env, a->dst)->kind == CAP_NONE)
-        *result = name_owner(a->base, a->count);
+        *result = name_owner(caller->env, a->base, a->count);
     if (e != ERR_OK)
         return (int)e;
     object_make(&p, FRAME_MEMORY, caller->env->number, CAP_FRAMES);
@@ -80,6 +85,7 @@ struct env *env_make(const struct object_place *p, uint16_t number, uint16_t mak
 {
     struct env *e = env_init(p->base, number, maker);
 
+    sequence_begin(frame_sequence);
     for (pfn_t n = p->base; n < p->base + ENV_FRAMES; n++)
         frame_of(n)->owner = number;
     frame_of(p->base)->type = FRAME_ENV;
@@ -89,6 +95,7 @@ struct env *env_make(const struct object_place *p, uint16_t number, uint16_t mak
         frame_of(n)->first = e->root;
     }
     frame_of(e->root)->level = MMU_LEVELS;
+    sequence_end(frame_sequence);
     arch_mmu_root_init(frame_memory(e->root));
     e->info->frames = ENV_FRAMES;
     return e;
@@ -253,8 +260,8 @@ int sys_env_name(struct thread *caller, const struct sys_env_name_args *a, word_
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    env_info_begin(env->info);
+    sequence_begin(&env->info->sequence);
     __builtin_memcpy(env->info->name, words, sizeof words);
-    env_info_end(env->info);
+    sequence_end(&env->info->sequence);
     return ERR_OK;
 }

@@ -1,6 +1,7 @@
 /* Calls: grafts. The object is copied before anything in it is believed. */
 #include "bindings/cap.h"
 #include "bindings/graft.h"
+#include "bindings/object.h"
 #include "bindings/revoke.h"
 #include "exo/abi/batch.h"
 #include "exo/abi/graft.h"
@@ -17,6 +18,7 @@ struct create_plan {
     struct object_place place;
     struct graft_load load;
     pfn_t root; /* of the caller's space */
+    struct object_info *info;
 };
 
 static enum err check_load(const struct graft_load *l)
@@ -35,13 +37,14 @@ static enum err check_create(const struct env *e, const struct sys_graft_create_
     uint32_t count = readable && load == ERR_OK ? GRAFT_FRAMES(p->load.bytes) : 1;
     enum err place = object_check(e, a->region, a->base, count, a->dst, true, &p->place);
 
+    p->info = object_graft_free();
     if (load == ERR_BAD_ARG || place == ERR_BAD_ARG)
         return ERR_BAD_ARG;
     if (place == ERR_BAD_CAP)
         return ERR_BAD_CAP;
     if (!readable || !space_user(e->root, p->load.report, RIGHT_WRITE))
         return ERR_BAD_USER;
-    return place;
+    return place == ERR_OK && !p->info ? ERR_NO_MEM : place;
 }
 
 /* Fills the graft in its frames, which are taken. */
@@ -80,6 +83,11 @@ int sys_graft_create(struct thread *caller, const struct sys_graft_create_args *
     object_make(&p.place, FRAME_GRAFT, caller->env->number, CAP_GRAFT);
     e = build(&p, frame_memory(p.place.base), &report);
     if (e == ERR_OK) {
+        struct graft *g = frame_memory(p.place.base);
+        object_begin(p.info, CAP_GRAFT, p.place.base, caller->env->number);
+        p.info->keys = g->hook;
+        p.info->counts[COUNT_STEPS] = report.steps;
+        g->info = p.info;
         *result = report.steps;
         return ERR_OK;
     }

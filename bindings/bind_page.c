@@ -3,6 +3,7 @@
 #include "bindings/page.h"
 #include "bindings/page_run.h"
 #include "exo/entry/handlers.h"
+#include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -105,9 +106,12 @@ typedef uint32_t run_fn(const struct batch *b);
  * by their first address. */
 static pte_t *batch_place(const struct batch *b, vaddr_t va)
 {
+    unsigned level;
+
     if (b->run.table)
         return b->run.table + arch_mmu_index(va, 1);
-    return va % LARGE_SIZE ? NULL : space_large(b->env->root, va);
+    pte_t *e = space_large(b->env->root, va, &level);
+    return e && va % MMU_SPAN(level) == 0 ? e : NULL;
 }
 
 /* Does the whole batch, and says in `*result` how much of it was done. */
@@ -151,8 +155,9 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     if (pfn >= frame_count())
         return ERR_BAD_ARG;
     const struct frame_info *f = frame_of(pfn);
-    bool table = f->type == FRAME_TABLE || f->type == FRAME_NODES || f->type == FRAME_CAPTABLE;
     bool all = frames->kind == CAP_INSPECT;
+    bool nodes = f->type == FRAME_NODES && (all || !kinfo_get()->hidden); /* they name others' */
+    bool table = f->type == FRAME_TABLE || nodes || f->type == FRAME_CAPTABLE;
     const struct env *e = all ? NULL : frame_memory(frames->base);
     *most = RIGHT_READ;
     if (all && f->type == FRAME_CPU) /* nothing but nodes lies there, of slices and devices */
@@ -160,33 +165,34 @@ static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
     return table && (all || f->owner == e->number) ? ERR_OK : ERR_BAD_ARG;
 }
 
-/* The entry of level 2 that a large page takes; all of its frames are asked for. */
+/* The entry of level 2 or 3 that a large page takes; all of its frames are asked for. */
 static enum err bind_large(const struct batch *b, const struct page_entry *entry)
 {
     const struct cap *frames = b->frames;
-    rights_t rights = (entry->rights & 0xffff & ~PAGE_LARGE) | RIGHT_READ;
-    rights_t wanted = rights | entry->rights >> 16;
-    bool any = entry->rights & 0xffff & ~PAGE_LARGE;
+    const unsigned level = entry->rights & PAGE_HUGE ? 3 : 2;
+    const vaddr_t bytes = MMU_SPAN(level);
+    const pfn_t count = (pfn_t)(bytes >> PAGE_BITS);
+    rights_t now = entry->rights & 0xffff & ~(level == 3 ? PAGE_HUGE : PAGE_LARGE);
+    rights_t rights = now | RIGHT_READ, wanted = rights | entry->rights >> 16;
 
-    if (!any || (wanted & ~PAGE_RIGHTS) || entry->va % LARGE_SIZE ||
-        entry->va > USER_TOP - LARGE_SIZE || entry->pfn % LARGE_PAGES ||
-        frames->kind != CAP_FRAMES || entry->pfn < frames->base || frames->count < LARGE_PAGES ||
-        entry->pfn - frames->base > frames->count - LARGE_PAGES)
+    if (!now || (wanted & ~PAGE_RIGHTS) || entry->va % bytes || entry->va > USER_TOP - bytes ||
+        entry->pfn % count || frames->kind != CAP_FRAMES || entry->pfn < frames->base ||
+        frames->count < count || entry->pfn - frames->base > frames->count - count)
         return ERR_BAD_ARG;
     if ((wanted & ~(rights_t)frames->rights) || !(b->env_rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    pte_t *at = space_entry(b->env->root, entry->va, 2);
+    pte_t *at = space_entry(b->env->root, entry->va, level);
     if (!at)
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show_large(at, &b->frames->node, entry->pfn, rights, wanted);
+    page_show_large(at, &b->frames->node, entry->pfn, rights, wanted, level);
     return ERR_OK;
 }
 
 static enum err bind_one(const struct batch *b, const struct page_entry *entry, pte_t *at)
 {
-    if (entry->rights & PAGE_LARGE)
+    if (entry->rights & (PAGE_LARGE | PAGE_HUGE))
         return bind_large(b, entry);
     rights_t rights = (entry->rights & 0xffff) | RIGHT_READ; /* the CPU cannot show it otherwise */
     rights_t wanted = rights | entry->rights >> 16, most = 0;

@@ -1,6 +1,7 @@
 /* Calls: packet rings. */
 #include "bindings/cap.h"
 #include "bindings/graft.h"
+#include "bindings/object.h"
 #include "bindings/ring.h"
 #include "exo/abi/graft.h"
 #include "exo/entry/handlers.h"
@@ -70,7 +71,10 @@ int sys_ring_create(struct thread *caller, const struct sys_ring_create_args *a,
     if (e != ERR_OK)
         return (int)e;
     object_make(&p.place, FRAME_RING, caller->env->number, CAP_RING);
-    ring_begin(frame_memory(p.place.base), p.frames, p.notification);
+    struct ring *r = frame_memory(p.place.base);
+    ring_begin(r, p.frames, p.notification);
+    object_begin(&object_table[OBJECT_RINGS + r->index], CAP_RING, p.place.base,
+                 caller->env->number);
     return ERR_OK;
 }
 

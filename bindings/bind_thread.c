@@ -149,7 +149,7 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
 
 static void slice_give(struct cpu *c, uint32_t position, struct cap *cpu, struct thread *t)
 {
-    c->info->slices[position] = (struct slice_info){t->number, t->env->number};
+    slice_publish(c, position, t);
     c->slices[position] = t;
     node_link(&cpu->node, &c->slice_nodes[position]);
 }

@@ -6,6 +6,7 @@
 #include "bindings/notification.h"
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
+#include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/io/function.h"
 #include "exo/mem/frame.h"
@@ -48,7 +49,7 @@ void device_begin(pfn_t frame, struct cap *pci, uint32_t function)
     arch_iommu_attach(requester(function), device_domain(d), (paddr_t)device_root(d) << PAGE_BITS);
     function_wake(function);
     info->state = DEVICE_OPEN;
-    info->owner = frame_of(frame)->owner;
+    info->owner = kinfo_get()->hidden ? OWNER_HIDDEN : frame_of(frame)->owner;
 }
 
 void device_destroy(struct device *d)

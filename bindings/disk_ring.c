@@ -4,7 +4,9 @@
 
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/object.h"
 #include "exo/base/assert.h"
+#include "exo/base/sequence.h"
 #include "exo/io/disk.h"
 #include "exo/mem/frame.h"
 
@@ -78,6 +80,17 @@ bool disk_ring_is_alive(const struct disk_ring *r)
     return r->memory.parent && r->extent.parent;
 }
 
+static void publish(const struct disk_ring *r)
+{
+    struct object_info *o = &object_table[OBJECT_DISK_RINGS + r->index];
+
+    sequence_begin(&o->sequence);
+    o->state = (uint8_t)((disk_ring_is_alive(r) ? 0 : OBJECT_DEAD) | (r->waits ? OBJECT_WAITS : 0));
+    o->in_flight = r->in_flight;
+    o->counts[COUNT_DONE] = r->done;
+    sequence_end(&o->sequence);
+}
+
 /* A slot has its state. The counter shows it once all earlier ones have. */
 static void finish(struct disk_ring *r, uint32_t slot, uint32_t state)
 {
@@ -91,6 +104,7 @@ static void finish(struct disk_ring *r, uint32_t slot, uint32_t state)
         r->done++;
     }
     __atomic_store_n(&h->done, r->done, __ATOMIC_RELEASE);
+    publish(r);
     tell_owner(r);
     INVARIANT(disk_ring_check(r));
 }
@@ -236,6 +250,7 @@ void disk_ring_drop(struct disk_ring *r, struct node *n)
     if (n != &r->notify && disk_ring_is_alive(r))
         drain(r);
     node_unlink(n);
+    publish(r);
 }
 
 void disk_ring_destroy(struct disk_ring *r)
@@ -247,6 +262,7 @@ void disk_ring_destroy(struct disk_ring *r)
     if (r->notify.parent)
         disk_ring_drop(r, &r->notify);
     rings[r->index] = NULL;
+    object_end(&object_table[OBJECT_DISK_RINGS + r->index]);
 }
 
 const char *disk_ring_check(const struct disk_ring *r)

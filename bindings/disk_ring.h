@@ -17,8 +17,10 @@
 
 #include "exo/abi/cap.h"
 #include "exo/abi/disk.h"
+#include "exo/abi/kinfo.h"
 
 #define DISK_RINGS_MAX 64u
+_Static_assert(DISK_RINGS_MAX == OBJECT_GRAFTS - OBJECT_DISK_RINGS, "each has its public record");
 
 struct disk_ring {
     struct node memory;   /* child of the frames' capability; no parent: it was taken back    */

@@ -7,4 +7,5 @@
 struct graft {
     struct graft_program program; /* checked; its code lies in the copy      */
     uint32_t hook;                /* enum graft_hook                         */
+    struct object_info *info;     /* its public record; NULL: it was refused */
 };

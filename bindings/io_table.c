@@ -6,6 +6,7 @@
 #include "bindings/revoke.h"
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
+#include "exo/base/sequence.h"
 #include "exo/mem/frame.h"
 
 iopte_t *io_entry(pfn_t root, uint64_t address, unsigned level)
@@ -50,12 +51,14 @@ void io_show(iopte_t *e, struct cap *frames, pfn_t pfn, rights_t rights)
 
 static void make_table(pfn_t frame, unsigned level, node_t origin)
 {
+    sequence_begin(frame_sequence);
     for (pfn_t n = frame; n < frame + TABLE_FRAMES; n++) {
         frame_of(n)->type = n == frame ? FRAME_IO_TABLE : FRAME_IO_NODES;
         frame_of(n)->first = frame;
         frame_of(n)->origin = origin;
     }
     frame_of(frame)->level = (uint8_t)level;
+    sequence_end(frame_sequence);
 }
 
 void io_table_show(iopte_t *e, struct node *parent, pfn_t frame, unsigned level)

@@ -3,9 +3,9 @@
 
 #include "bindings/node.h"
 #include "bindings/revoke.h"
-#include "exo/abi/batch.h"
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
+#include "exo/base/sequence.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/mem/frame.h"
@@ -18,12 +18,18 @@ void page_show(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights
     frame_of(pfn)->bindings++;
 }
 
-void page_show_large(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
+static pfn_t frames_of(unsigned level)
 {
-    ASSERT(!arch_pte_present(*e) && pfn % LARGE_PAGES == 0);
+    return (pfn_t)(MMU_SPAN(level) >> PAGE_BITS);
+}
+
+void page_show_large(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most,
+                     unsigned level)
+{
+    ASSERT(!arch_pte_present(*e) && pfn % frames_of(level) == 0);
     *e = arch_pte_large(arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most));
     node_link(parent, entry_node(e));
-    for (pfn_t n = pfn; n < pfn + LARGE_PAGES; n++)
+    for (pfn_t n = pfn; n < pfn + frames_of(level); n++)
         frame_of(n)->bindings++;
 }
 
@@ -34,24 +40,26 @@ void page_show_device(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights,
     node_link(parent, entry_node(e));
 }
 
-void page_frames_unbound(pte_t e, bool large)
+void page_frames_unbound(pte_t e, unsigned level)
 {
     if (arch_pte_is_device(e))
         return;
     pfn_t first = (pfn_t)(arch_pte_address(e) >> PAGE_BITS);
 
-    for (pfn_t n = first; n < first + (large ? LARGE_PAGES : 1); n++)
+    for (pfn_t n = first; n < first + frames_of(level); n++)
         frame_unbound(n);
 }
 
 void table_show(pte_t *e, struct node *parent, pfn_t frame, unsigned level)
 {
     ASSERT(!arch_pte_present(*e));
+    sequence_begin(frame_sequence);
     for (pfn_t n = frame; n < frame + TABLE_FRAMES; n++) {
         frame_of(n)->type = n == frame ? FRAME_TABLE : FRAME_NODES;
         frame_of(n)->origin = node_name(entry_node(e));
     }
     frame_of(frame)->level = (uint8_t)level;
+    sequence_end(frame_sequence);
     *e = arch_pte_table((paddr_t)frame << PAGE_BITS);
     node_link(parent, entry_node(e));
 }
@@ -106,7 +114,7 @@ void page_take(pte_t *e)
         revoke_all(n, true);
         return;
     }
-    page_frames_unbound(*e, arch_pte_is_large(*e));
+    page_frames_unbound(*e, arch_pte_is_large(*e) ? frame_of(frame_number(e))->level : 1);
     *e = 0;
     node_unlink(n);
 }

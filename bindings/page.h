@@ -4,7 +4,7 @@
  *
  * Invariants
  *   P1  an entry of a table is present exactly when its node has a parent
- *   P2  frame_info.bindings counts the present entries of level 1, and those of level 2 for large
+ *   P2  frame_info.bindings counts the present entries of level 1, and those above it for large
  *       pages, that show the frame
  *
  * Locking: the forest lock.
@@ -21,14 +21,15 @@ struct node;
  * most `most` later. */
 void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
 
-/* The same for LARGE_PAGES frames from `pfn` on, as one large page through an entry of level 2. */
-void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
+/* The same for all that an entry of `level`, 2 or 3, serves, as one large page. */
+void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most,
+                     unsigned level);
 
 /* The same for a page of device registers, which the frame table does not know. */
 void page_show_device(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
 
-/* The frames that a binding shows, one or LARGE_PAGES, are shown once less. */
-void page_frames_unbound(pte_t e, bool large);
+/* The frames that a binding through an entry of `level` shows are shown once less. */
+void page_frames_unbound(pte_t e, unsigned level);
 
 /* Changes the rights of a binding, up to its most, and takes those it loses for good from all
  * derived from it. Translations of other spaces are invalidated; of its own space the caller's are

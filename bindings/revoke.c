@@ -5,16 +5,20 @@
 #include "bindings/cap.h"
 #include "bindings/device.h"
 #include "bindings/disk_ring.h"
+#include "bindings/graft.h"
 #include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/object.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
+#include "bindings/share.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
@@ -112,7 +116,7 @@ static struct node *contents(struct node *n)
     case FRAME_NODES: {
         pfn_t table;
         const pte_t *e = node_entry(n, &table);
-        bool leads = frame_of(table)->level > 1 && !arch_pte_is_large(*e);
+        bool leads = frame_of(table)->level > 1 && arch_pte_leads(*e);
         return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
     }
     case FRAME_IO_NODES:
@@ -170,7 +174,7 @@ static void destroy_thread(struct thread *t)
     for (unsigned i = 0; i < SLICE_COUNT; i++)
         if (c->slices[i] == t) {
             node_unlink(&c->slice_nodes[i]);
-            c->info->slices[i] = (struct slice_info){0};
+            slice_publish(c, i, NULL);
         }
     if (t->utcb_node.parent)
         node_unlink(&t->utcb_node);
@@ -212,6 +216,12 @@ static void destroy_object(const struct cap *c)
         if (unflushed_device == frame_memory(c->base))
             unflushed_device = NULL;
         break;
+    case CAP_GRAFT: {
+        const struct graft *g = frame_memory(c->base);
+        if (g->info)
+            object_end(g->info);
+        break;
+    }
     default:
         break;
     }
@@ -231,7 +241,7 @@ static void drop_entry(struct node *n)
     pfn_t table;
     pte_t *e = node_entry(n, &table);
     const pte_t was = *e;
-    bool large = arch_pte_is_large(was);
+    const unsigned level = frame_of(table)->level;
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
@@ -239,10 +249,12 @@ static void drop_entry(struct node *n)
     unflushed = owner;
     *e = 0;
     node_unlink(n);
-    if (frame_of(table)->level > 1 && !large)
-        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
+    if (level == 1 || arch_pte_is_large(was))
+        page_frames_unbound(was, level);
+    else if (arch_pte_is_share(was))
+        share_count(owner, was, -1);
     else
-        page_frames_unbound(was, large);
+        frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
 }
 
 static void drop_io_entry(struct node *n)
@@ -299,7 +311,7 @@ static void drop_slice(struct node *n)
         if (position < 0 || position >= (long)SLICE_COUNT)
             continue;
         c->slices[position] = NULL;
-        c->info->slices[position] = (struct slice_info){0};
+        slice_publish(c, (uint32_t)position, NULL);
     }
     node_unlink(n);
 }

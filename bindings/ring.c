@@ -4,8 +4,10 @@
 #include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/object.h"
 #include "exo/abi/graft.h"
 #include "exo/base/assert.h"
+#include "exo/base/sequence.h"
 #include "exo/base/string.h"
 #include "exo/io/nic.h"
 #include "exo/mem/frame.h"
@@ -59,6 +61,24 @@ static void tell_owner(const struct ring *r)
         notification_raise(frame_memory(c->base), bits);
 }
 
+void ring_publish(const struct ring *r)
+{
+    struct object_info *o = &object_table[OBJECT_RINGS + r->index];
+    const struct cap *filter = parent_cap(&r->filter);
+
+    sequence_begin(&o->sequence);
+    o->state = (uint8_t)((r->memory.parent ? 0 : OBJECT_DEAD) | (r->waits ? OBJECT_WAITS : 0) |
+                         (r->filter_lost ? OBJECT_FILTER_LOST : 0));
+    o->filter = filter ? filter->base : 0;
+    o->keys = r->key_count;
+    o->in_flight = r->in_flight;
+    o->counts[COUNT_RECEIVED] = r->rx_done;
+    o->counts[COUNT_DROPPED] = r->rx_dropped;
+    o->counts[COUNT_MATCHED] = r->rx_filtered;
+    o->counts[COUNT_SENT] = r->tx_done;
+    sequence_end(&o->sequence);
+}
+
 bool ring_has_room(void)
 {
     for (unsigned i = 0; i < RINGS_MAX; i++)
@@ -87,6 +107,7 @@ void ring_set_filter(struct ring *r, struct cap *graft)
     r->filter_lost = false;
     if (graft)
         node_link(&graft->node, &r->filter);
+    ring_publish(r);
 }
 
 /* Puts a packet into the next buffer that its owner posted. Buffers that cannot take it go back. */
@@ -112,6 +133,7 @@ static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
     }
     if (!taken)
         store(&h->rx_dropped, ++r->rx_dropped);
+    ring_publish(r);
     if (r->rx_done != before)
         tell_owner(r);
 }
@@ -127,6 +149,7 @@ static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
     if (!c)
         return !r->filter_lost;
     const struct graft *graft = frame_memory(c->base);
+    graft->info->counts[COUNT_RUNS]++;
     return graft_run(&graft->program, &context) != 0;
 }
 
@@ -141,8 +164,10 @@ void hook_nic_received(const uint8_t *packet, uint32_t length)
         if (shown >> r->index & 1)
             continue;
         shown |= (uint64_t)1 << r->index;
-        if (!filter_takes(r, packet, length))
+        if (!filter_takes(r, packet, length)) {
+            ring_publish(r);
             continue;
+        }
         deliver(r, packet, length);
         if (!(b->key.flags & RING_KEY_COPY))
             return;
@@ -161,6 +186,7 @@ static void finish(struct ring *r, uint32_t slot, uint32_t state)
         r->tx_done++;
     }
     store(&h->tx_done, r->tx_done);
+    ring_publish(r);
     INVARIANT(ring_check(r));
 }
 
@@ -228,6 +254,7 @@ uint32_t ring_take(struct ring *r)
     }
     if (count)
         nic_flush();
+    ring_publish(r);
     INVARIANT(ring_check(r));
     return count;
 }
@@ -263,6 +290,7 @@ void ring_drop(struct ring *r, struct node *n)
     if (n == &r->filter)
         r->filter_lost = true;
     node_unlink(n);
+    ring_publish(r);
 }
 
 void ring_destroy(struct ring *r)
@@ -274,6 +302,7 @@ void ring_destroy(struct ring *r)
     if (r->notify.parent)
         node_unlink(&r->notify);
     rings[r->index] = NULL;
+    object_end(&object_table[OBJECT_RINGS + r->index]);
 }
 
 const char *ring_check(const struct ring *r)

@@ -20,9 +20,11 @@
 
 #include "bindings/flow.h"
 #include "exo/abi/cap.h"
+#include "exo/abi/kinfo.h"
 #include "exo/base/list.h"
 
 #define RINGS_MAX 64u
+_Static_assert(RINGS_MAX == OBJECT_DISK_RINGS - OBJECT_RINGS, "each ring has its public record");
 
 /* A key that is bound to the card. */
 struct ring_bound {
@@ -91,6 +93,9 @@ void ring_destroy(struct ring *r);
 /* A binding that the ring holds (NODE_AT_MEMORY, NODE_AT_FILTER or NODE_AT_NOTIFY) is taken back;
  * unlinks `n`. Without its memory a ring is dead; having lost its filter it receives nothing. */
 void ring_drop(struct ring *r, struct node *n);
+
+/* Brings the ring's public record up to date. */
+void ring_publish(const struct ring *r);
 
 /* NULL when G1 to G4 hold, else a sentence that begins with the broken invariant's name. */
 const char *ring_check(const struct ring *r);

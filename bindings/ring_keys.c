@@ -22,6 +22,7 @@ void ring_set_keys(struct ring *r, const struct ring_key *keys, uint32_t count)
         bind_key(&r->keys[i]);
     }
     r->key_count = count;
+    ring_publish(r);
 }
 
 /* Of equals the earlier wins, so that only a more specific key takes anything from another. */

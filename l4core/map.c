@@ -5,6 +5,7 @@
 #include "bindings/node.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
+#include "exo/abi/batch.h"
 #include "exo/abi/l4.h"
 #include "exo/arch/mmu.h"
 #include "exo/env/cpu.h"
@@ -67,11 +68,14 @@ static bool plan_item(word_t header, word_t fpage, word_t window, struct map_pla
     return p->count <= PAGES_MAX;
 }
 
-/* The receiver's entry for `va`, with tables from its env's memory for them. NULL: none left. */
-static pte_t *make_entry(struct env *e, vaddr_t va)
+/* The receiver's entry of `bottom` for `va`, with tables from its env's memory on the way. NULL:
+ * none left, or a large page or a share is in the way. */
+static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
 {
-    for (unsigned level = MMU_LEVELS - 1; level >= 1; level--) {
+    for (unsigned level = MMU_LEVELS - 1; level >= bottom; level--) {
         pte_t *upper = space_entry(e->root, va, level + 1);
+        if (!upper)
+            return NULL;
         if (arch_pte_present(*upper))
             continue;
         if (!e->kmem.parent)
@@ -84,7 +88,7 @@ static pte_t *make_entry(struct env *e, vaddr_t va)
         table_show(upper, &e->kmem, frame, level);
         e->info->frames += TABLE_FRAMES;
     }
-    return space_entry(e->root, va, 1);
+    return space_entry(e->root, va, bottom);
 }
 
 /* UTCBs are neither mapped nor mapped over. */
@@ -96,32 +100,56 @@ static bool is_utcb(const struct env *e, vaddr_t va)
     return false;
 }
 
-static bool map_page(struct thread *from, struct thread *to, const struct map_plan *p, uint64_t i)
+/* The level to map page `i` at: 2 when the source is a large page and all of it is meant, from its
+ * start to an address where a large page may be. */
+static unsigned target_level(const struct env *to, const struct map_plan *p, uint64_t i,
+                             unsigned source_level)
 {
     vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
-    pte_t *s = space_entry(from->env->root, source, 1);
 
-    if (target >= USER_TOP || !s || !arch_pte_is_memory(*s) || is_utcb(from->env, source) ||
-        is_utcb(to->env, target))
+    if (source_level == 1 || (source | target) % LARGE_SIZE || p->count - i < LARGE_PAGES)
+        return 1;
+    const pte_t *there = space_entry(to->root, target, 2);
+    return there && arch_pte_leads(*there) ? 1 : 2; /* what small pages are there already */
+}
+
+/* Maps page `i`, or the large page that begins with it: `*count` pages. */
+static bool map_page(struct thread *from, struct thread *to, const struct map_plan *p, uint64_t i,
+                     uint64_t *count)
+{
+    vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
+    unsigned level;
+    pte_t *s = space_last(from->env->root, source, &level);
+
+    *count = 1;
+    if (target >= USER_TOP || !arch_pte_is_memory(*s) || arch_pte_is_share(*s) ||
+        is_utcb(from->env, source) || is_utcb(to->env, target))
         return true;
     rights_t rights = p->rights & arch_pte_rights(*s);
-    pte_t *t = rights ? make_entry(to->env, target) : NULL;
+    paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(level);
+    level = target_level(to->env, p, i, level);
+    *count = MMU_SPAN(level) >> PAGE_BITS;
+    pte_t *t = rights ? make_entry(to->env, target, level) : NULL;
     if (!rights || t == s)
         return true;
-    if (!t)
+    if (!t || arch_pte_is_share(*t))
         return false;
-    paddr_t pa = arch_pte_address(*s);
     if (arch_pte_present(*t) && arch_pte_address(*t) == pa) {
         /* The same page again: more rights, if they come from where the page came from. */
         if (entry_node(t)->parent == node_name(entry_node(s)))
-            *t = arch_pte_page(pa, arch_pte_rights(*t) | rights, arch_pte_most(*t) | rights);
+            *t = arch_pte_limit(arch_pte_protect(*t, arch_pte_rights(*t) | rights),
+                                arch_pte_most(*t) | rights);
         cpu_tlb_flush(to->env, target);
         return true;
     }
     if (arch_pte_present(*t))
         revoke_all(entry_node(t), true);
-    if (arch_pte_present(*s)) /* the old mapping may have been the source's own ancestor */
+    if (!arch_pte_present(*s)) /* the old mapping was the source's own ancestor */
+        return true;
+    if (level == 1)
         page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
+    else
+        page_show_large(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights, level);
     return true;
 }
 
@@ -130,8 +158,8 @@ bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpag
     struct map_plan p = {0};
     bool good = plan_item(header, fpage, window, &p);
 
-    for (uint64_t i = 0; good && i < p.count; i++)
-        good = map_page(from, to, &p, i);
+    for (uint64_t i = 0, count; good && i < p.count; i += count)
+        good = map_page(from, to, &p, i, &count);
     return good;
 }
 
@@ -156,31 +184,39 @@ static word_t unmap_page(pte_t *e, rights_t taken, bool flush)
     return used;
 }
 
-/* First address behind those that the missing table on the way to `va` would serve. */
-static vaddr_t hole_end(pfn_t root, vaddr_t va)
+/* Takes shares of tables as a whole: what [va, end) covers of them, from `va` on. */
+static void unmap_shares(const struct env *e, vaddr_t va, vaddr_t end, bool flush)
 {
-    unsigned level = MMU_LEVELS;
-
-    while (level > 2 && arch_pte_present(*space_entry(root, va, level)))
-        level--;
-    unsigned bits = PAGE_BITS + 9 * (level - 1);
-    return ((va >> bits) + 1) << bits;
+    for (unsigned level = 2; level < MMU_LEVELS; level++) {
+        pte_t *at = space_entry(e->root, va, level);
+        if (va % MMU_SPAN(level) || end - va < MMU_SPAN(level) || !at)
+            continue;
+        if (arch_pte_is_share(*at))
+            revoke_all(entry_node(at), flush);
+        else if (arch_pte_leads(*at))
+            revoke_all(entry_node(at), false); /* what others have of it; it stays */
+    }
 }
 
 word_t map_unmap(struct thread *t, word_t fpage, bool flush)
 {
-    vaddr_t base;
-    unsigned bits;
+    struct env *e = t->env;
+    rights_t taken = fpage_rights(fpage);
+    vaddr_t base, next;
+    unsigned bits, level;
     word_t used = 0;
 
     if (!fpage_range(fpage, &base, &bits))
         return fpage & ~(word_t)FPAGE_ALL;
-    for (vaddr_t va = base; va < USER_TOP && va - base < (vaddr_t)1 << bits;) {
-        pte_t *e = space_entry(t->env->root, va, 1);
-        if (e && arch_pte_present(*e) && !is_utcb(t->env, va))
-            used |= unmap_page(e, fpage_rights(fpage), flush);
-        va = e ? va + PAGE_SIZE : hole_end(t->env->root, va);
+    vaddr_t end = base + ((vaddr_t)1 << bits);
+    for (vaddr_t va = base; va < end && va < USER_TOP; va = next) {
+        if (taken && (e->lends || e->borrows) && va % MMU_SPAN(2) == 0)
+            unmap_shares(e, va, end, flush);
+        pte_t *at = space_last(e->root, va, &level);
+        next = (va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
+        if (arch_pte_present(*at) && !arch_pte_is_share(*at) && !is_utcb(e, va))
+            used |= unmap_page(at, taken, flush);
     }
-    cpu_tlb_flush(t->env, TLB_ALL);
+    cpu_tlb_flush(e, TLB_ALL);
     return (fpage & ~(word_t)FPAGE_ALL) | used;
 }

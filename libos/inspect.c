@@ -152,17 +152,25 @@ static void show_all_caps(uint32_t env, inspect_fn show, void *context)
     }
 }
 
+static enum inspect_kind entry_kind(uint32_t level, uint64_t pte)
+{
+    if (level == 1 || cpu_pte_is_large(pte))
+        return INSPECT_PAGE;
+    return cpu_pte_is_share(pte) ? INSPECT_SHARE : INSPECT_TABLE;
+}
+
 static struct inspect_item entry_item(uint32_t env, pfn_t table, uint32_t i, uint32_t level,
                                       vaddr_t va, uint64_t pte)
 {
     node_t name = (node_t)((table + 1) * NODES_FRAME + i);
-    struct inspect_item item = {.kind = level > 1 ? INSPECT_TABLE : INSPECT_PAGE,
+    struct inspect_item item = {.kind = entry_kind(level, pte),
                                 .name = name,
                                 .env = env,
                                 .va = va,
                                 .pfn = cpu_pte_pfn(pte),
                                 .rights = cpu_pte_rights(pte),
-                                .level = level - 1};
+                                .level = level - 1,
+                                .frames = 1u << 9 * (level - 1)};
     const volatile struct node *n = inspect_node(name);
 
     if (n)
@@ -170,7 +178,8 @@ static struct inspect_item entry_item(uint32_t env, pfn_t table, uint32_t i, uin
     return item;
 }
 
-/* Walks the page tables below `table`; they are LEVEL_TOP deep. */
+/* Walks the page tables below `table`, of at most LEVEL_TOP levels. What is shared is shown where
+ * it comes from. */
 static void show_table(uint32_t env, pfn_t table, uint32_t level, vaddr_t base, inspect_fn show,
                        void *context)
 {
@@ -184,7 +193,7 @@ static void show_table(uint32_t env, pfn_t table, uint32_t level, vaddr_t base, 
             continue;
         struct inspect_item item = entry_item(env, table, i, level, va, pte);
         show(context, &item);
-        if (level > 1)
+        if (item.kind == INSPECT_TABLE)
             show_table(env, item.pfn, level - 1, va, show, context);
     }
 }

@@ -15,6 +15,7 @@
 enum inspect_kind {
     INSPECT_CAP,   /* a capability, in `slot`                                    */
     INSPECT_TABLE, /* a page table of `level`, which serves addresses from `va`  */
+    INSPECT_SHARE, /* a share of a table of `level`, which serves addresses from `va` */
     INSPECT_PAGE,  /* a page binding at `va`                                     */
     INSPECT_SLICE  /* position `slot` of the slice vector of CPU `level`         */
 };
@@ -27,10 +28,11 @@ struct inspect_item {
     uint32_t env;    /* whose it is; a slice's: of the thread                      */
     slot_t slot;     /* INSPECT_CAP, INSPECT_SLICE                                 */
     struct cap cap;  /* INSPECT_CAP                                                */
-    vaddr_t va;      /* INSPECT_TABLE, INSPECT_PAGE                                */
-    pfn_t pfn;       /* INSPECT_TABLE: the table; INSPECT_PAGE: the frame shown    */
-    rights_t rights; /* INSPECT_PAGE                                               */
-    uint32_t level;  /* INSPECT_TABLE, INSPECT_SLICE                               */
+    vaddr_t va;      /* INSPECT_TABLE, INSPECT_SHARE, INSPECT_PAGE                 */
+    pfn_t pfn;       /* the table, also of a share; INSPECT_PAGE: the first frame shown */
+    rights_t rights; /* INSPECT_PAGE, INSPECT_SHARE                                */
+    uint32_t level;  /* INSPECT_TABLE, INSPECT_SHARE, INSPECT_SLICE                */
+    uint32_t frames; /* INSPECT_PAGE: how many it shows                            */
 };
 
 typedef void (*inspect_fn)(void *context, const struct inspect_item *item);

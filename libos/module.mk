@@ -40,16 +40,11 @@ PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
-# Drivers of dedicated devices, on a device that a host test describes.
-OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c \
-              tests/host/fakes/virtq_device.c
-
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
-              libos_archive libos_hello libos_command libos_pagetable libos_sched virtio_pci drive
-virtio_pci-needs  := $(OWN_DEVICE)
-drive-needs       := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
+              libos_archive libos_hello libos_command libos_pagetable libos_sched l4_headers
 libos_sched-needs := libos/sched.c libos/sched_edf.c libos/sched_lottery.c libos/sched_stride.c
 libos_pagetable-needs := libos/pagetable_linear.c libos/pagetable_inverted.c
+l4_headers-flags    := -Ilibos/include
 libos_print-needs   := libos/print.c
 libos_heap-needs    := libos/heap.c
 libos_frames-needs  := libos/frame_pool.c
@@ -58,7 +53,10 @@ libos_elf-needs     := libos/elf.c
 libos_archive-needs := libos/archive.c
 libos_command-needs := libos/servers/command.c libos/archive.c libos/archive_words.c libos/elf.c
 
-GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0 libos_pages libos_rpc libos_sched
+GUEST_TESTS += libos_vm libos_spawn libos_upcall libos_sigma0 libos_pages libos_rpc libos_sched \
+               libos_events
+libos_events-sources := tests/qemu/libos_events.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+libos_events-boot := icount=1
 libos_sched-sources := tests/qemu/libos_sched.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_sched-boot := icount=1
 libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
@@ -66,7 +64,9 @@ libos_pages-boot := disk=16M
 libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 
 # The same on a machine whose second CPU stands by.
-GUEST_TESTS += libos_pages_smp libos_rpc_smp
+GUEST_TESTS += libos_pages_smp libos_rpc_smp libos_events_smp
+libos_events_smp-sources := $(libos_events-sources)
+libos_events_smp-boot    := smp=2
 libos_pages_smp-sources := $(libos_pages-sources)
 libos_pages_smp-boot    := disk=16M smp=2
 libos_rpc_smp-sources   := $(libos_rpc-sources)
@@ -77,7 +77,13 @@ graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c g
                  graph_frames.c)
 graph-libs    := libos
 
-# A disk in the test's own hands.
-GUEST_TESTS   += drive
+# Drivers of dedicated devices, on a device that a host test describes; a disk in a guest test's own
+# hands.
+OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c \
+              tests/host/fakes/virtq_device.c
+HOST_TESTS       += virtio_pci drive
+virtio_pci-needs := $(OWN_DEVICE)
+drive-needs      := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
+GUEST_TESTS      += drive
 drive-sources := tests/qemu/drive.c
 drive-boot    := iommu=1 disk=1M disk2=16M

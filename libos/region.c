@@ -27,6 +27,10 @@ enum err region_init(void)
     return ERR_OK;
 }
 
+struct run {
+    pfn_t first, end; /* empty: none */
+};
+
 static const struct promise *promise_at(pfn_t pfn)
 {
     for (uint32_t i = 0; i < promise_end; i++)
@@ -35,26 +39,55 @@ static const struct promise *promise_at(pfn_t pfn)
     return NULL;
 }
 
-static bool is_free(pfn_t pfn)
+/* Where the first promise behind `pfn` begins, at most `to`. */
+static pfn_t promise_behind(pfn_t pfn, pfn_t to)
 {
-    return book_frame(pfn)->type == FRAME_FREE;
+    for (uint32_t i = 0; i < promise_end; i++)
+        if (promises[i].count && promises[i].first > pfn && promises[i].first < to)
+            to = promises[i].first;
+    return to;
+}
+
+/* The first run in [from, to) of frames that are free and not promised; of a longer one the first
+ * `most`. Its loops see every frame of the machine when a program starts, so nothing else is in
+ * them. */
+static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
+{
+    const volatile struct frame_info *const frame = book_frame(0);
+    const struct promise *promise;
+    pfn_t first = from;
+
+    for (;;) {
+        while (first < to && frame[first].type != FRAME_FREE)
+            first++;
+        if (first >= to)
+            return (struct run){to, to};
+        promise = promise_at(first);
+        if (!promise)
+            break;
+        first = promise->first + promise->count;
+    }
+    pfn_t end = first, limit = promise_behind(first, to);
+    limit = limit - first > most ? first + (pfn_t)most : limit;
+    while (end < limit && frame[end].type == FRAME_FREE)
+        end++;
+    return (struct run){first, end};
+}
+
+static struct run whole_run(pfn_t from)
+{
+    return next_run(from, high, UINT32_MAX);
 }
 
 /* Lowest run of `count` free frames in [from, to) that begins at a multiple of `align`, or `to`. */
 static pfn_t find_up(pfn_t from, pfn_t to, uint32_t count, uint32_t align)
 {
-    uint32_t run = 0;
+    const uint64_t most = (uint64_t)count + align - 1; /* so many hold such a run for sure */
 
-    for (pfn_t pfn = from; pfn < to; pfn++) {
-        const struct promise *promise = promise_at(pfn);
-        if (promise) {
-            pfn = promise->first + promise->count - 1;
-            run = 0;
-            continue;
-        }
-        run = is_free(pfn) ? run + 1 : 0;
-        if (run >= count && (pfn - count + 1) % align == 0)
-            return pfn - count + 1;
+    for (struct run r = next_run(from, to, most); r.first < r.end; r = next_run(r.end, to, most)) {
+        uint64_t first = ((uint64_t)r.first + align - 1) / align * align;
+        if (first + count <= r.end)
+            return (pfn_t)first;
     }
     return to;
 }
@@ -123,30 +156,23 @@ bool region_is_clean(pfn_t first, uint32_t count)
 enum err region_promise(uint32_t count, pfn_t *first)
 {
     struct promise *unused = NULL;
-    uint32_t run = 0;
+    struct run last = {0, 0};
 
     for (uint32_t i = 0; i < REGION_PROMISES_MAX && !unused; i++)
         if (!promises[i].count)
             unused = &promises[i];
     if (!unused || !count)
         return ERR_NO_MEM;
-    for (pfn_t pfn = high; pfn-- > low;) {
-        const struct promise *promise = promise_at(pfn);
-        if (promise) {
-            pfn = promise->first;
-            run = 0;
-            continue;
-        }
-        run = is_free(pfn) ? run + 1 : 0;
-        if (run == count) {
-            *unused = (struct promise){pfn, count};
-            if (promise_end <= unused - promises)
-                promise_end = (uint32_t)(unused - promises) + 1;
-            *first = pfn;
-            return ERR_OK;
-        }
-    }
-    return ERR_NO_MEM;
+    for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
+        if (r.end - r.first >= count)
+            last = r;
+    if (!last.end)
+        return ERR_NO_MEM;
+    *unused = (struct promise){last.end - count, count};
+    if (promise_end <= unused - promises)
+        promise_end = (uint32_t)(unused - promises) + 1;
+    *first = unused->first;
+    return ERR_OK;
 }
 
 void region_release(pfn_t first)
@@ -164,18 +190,16 @@ uint32_t region_free_count(void)
 {
     uint32_t count = 0;
 
-    for (pfn_t pfn = low; pfn < high; pfn++)
-        count += is_free(pfn) && !promise_at(pfn);
+    for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
+        count += r.end - r.first;
     return count;
 }
 
 uint32_t region_longest_run(void)
 {
-    uint32_t run = 0, longest = 0;
+    uint32_t longest = 0;
 
-    for (pfn_t pfn = low; pfn < high; pfn++) {
-        run = is_free(pfn) && !promise_at(pfn) ? run + 1 : 0;
-        longest = run > longest ? run : longest;
-    }
+    for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
+        longest = r.end - r.first > longest ? r.end - r.first : longest;
     return longest;
 }

@@ -106,25 +106,60 @@ static enum err adopt(vaddr_t va, pfn_t frame)
     return ERR_OK;
 }
 
-/* Walks from the top table, looking at one table at a time. NO_TABLE: the path ends early. */
+/* The entry for `va` in `table`, of `level`. */
+static enum err look(pfn_t table, vaddr_t va, uint32_t level, uint64_t *entry)
+{
+    enum err e = show(table, TABLES_SCRATCH);
+
+    if (e)
+        return e;
+    *entry = ((const volatile uint64_t *)TABLES_SCRATCH)[entry_index(va, level)];
+    struct page_entry gone = {TABLES_SCRATCH, 0, 0};
+    return exo_page_unbind(SLOT_ENV, (vaddr_t)&gone, 1);
+}
+
+/* Walks from the top table, looking at one table at a time, to an entry of `level` or to the last
+ * above it on the way to `va`; then `level` says which. */
+static enum err walk(vaddr_t va, uint64_t *entry, uint32_t *level)
+{
+    pfn_t table = book_env((uint32_t)book_utcb()->env)->root;
+
+    for (uint32_t l = LEVEL_TOP;; l--) {
+        enum err e = look(table, va, l, entry);
+        bool leads =
+            cpu_pte_is_bound(*entry) && !cpu_pte_is_large(*entry) && !cpu_pte_is_share(*entry);
+        if (e == ERR_OK && l > *level && leads) {
+            table = cpu_pte_pfn(*entry);
+            continue;
+        }
+        *level = l;
+        return e;
+    }
+}
+
+/* The level-1 table of `va`. NO_TABLE: the path ends early. */
 static enum err find(vaddr_t va, pfn_t *frame)
 {
-    *frame = book_env((uint32_t)book_utcb()->env)->root;
-    for (uint32_t level = LEVEL_TOP; level > 1; level--) {
-        enum err e = show(*frame, TABLES_SCRATCH);
-        if (e)
-            return e;
-        const volatile uint64_t *table = (const volatile uint64_t *)TABLES_SCRATCH;
-        uint64_t entry = table[entry_index(va, level)];
-        struct page_entry gone = {TABLES_SCRATCH, 0, 0};
-        e = exo_page_unbind(SLOT_ENV, (vaddr_t)&gone, 1);
-        if (e)
-            return e;
-        if (!cpu_pte_is_bound(entry))
-            return ERR_NO_TABLE;
-        *frame = cpu_pte_pfn(entry);
-    }
-    return ERR_OK;
+    uint32_t level = 2;
+    uint64_t entry = 0;
+    enum err e = walk(va, &entry, &level);
+
+    if (e)
+        return e;
+    *frame = cpu_pte_pfn(entry);
+    return level == 2 && cpu_pte_is_bound(entry) && !cpu_pte_is_large(entry) &&
+                   !cpu_pte_is_share(entry)
+               ? ERR_OK
+               : ERR_NO_TABLE;
+}
+
+enum err tables_walk(vaddr_t va, uint64_t *entry, uint64_t *bytes)
+{
+    uint32_t level = 1;
+    enum err e = walk(va, entry, &level);
+
+    *bytes = PAGE_SIZE << 9 * (level - 1);
+    return e;
 }
 
 enum err tables_adopt(vaddr_t low, vaddr_t high)
@@ -152,6 +187,10 @@ enum err tables_make(vaddr_t va)
         return ERR_OK;
     enum err e = create_path(va, &frame);
     if (e == ERR_IN_USE)
-        return tables_adopt(va, va + 1);
-    return e ? e : adopt(va, (pfn_t)frame);
+        e = tables_adopt(va, va + 1);
+    else if (e == ERR_OK)
+        return adopt(va, (pfn_t)frame);
+    if (e)
+        return e;
+    return tables_exist(va) ? ERR_OK : ERR_IN_USE;
 }

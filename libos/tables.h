@@ -15,11 +15,17 @@
 enum err tables_adopt(vaddr_t low, vaddr_t high);
 
 /* Makes the level-1 table of `va`, and those above it, where they are missing.
- * NO_MEM: no frames are left, or there are TABLES_MAX. */
+ * NO_MEM: no frames are left, or there are TABLES_MAX. IN_USE: a large page, or a table shared from
+ * elsewhere, is in their place. */
 enum err tables_make(vaddr_t va);
 
-/* The entry for `va`, as the CPU's MMU reads and marks it; 0 when it has no table. */
+/* The entry for `va`, as the CPU's MMU reads and marks it; 0 when it has no level-1 table. */
 uint64_t tables_entry(vaddr_t va);
+
+/* The entry that decides what is at `va`, whatever its size: of level 1, or above it of a large
+ * page or a shared table, or an empty one. `*bytes`: what it serves. A walk of calls, not a load.
+ */
+enum err tables_walk(vaddr_t va, uint64_t *entry, uint64_t *bytes);
 
 /* The level-1 table of `va`, to be read in place for as long as the program lives; NULL: there is
  * none. */

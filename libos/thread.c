@@ -8,12 +8,15 @@
 #include "libos/upcall.h"
 #include "libos/vm.h"
 
-#define FAULT_STACK_BYTES 16384u
+#define UPCALL_STACK_BYTES 16384u /* of the stack of faults, and of that of events */
+#define BYTES              (PAGE_SIZE + 2 * UPCALL_STACK_BYTES + THREAD_STACK_BYTES)
 
 /* First instruction of a thread; the value that started it is `t`. */
 static _Noreturn void thread_main(struct thread *t)
 {
-    upcall_init_stacks(t->memory + PAGE_SIZE + FAULT_STACK_BYTES, 0);
+    vaddr_t fault_stack = t->memory + PAGE_SIZE + UPCALL_STACK_BYTES;
+
+    upcall_init_stacks(fault_stack, fault_stack + UPCALL_STACK_BYTES);
     t->run(t->argument);
     exo_notify(t->done, 1);
     for (;;)
@@ -51,7 +54,7 @@ enum err thread_run(struct thread *t, thread_fn run, void *argument, uint32_t cp
                     uint32_t priority)
 {
     *t = (struct thread){.run = run, .argument = argument};
-    t->bytes = PAGE_SIZE + FAULT_STACK_BYTES + THREAD_STACK_BYTES;
+    t->bytes = BYTES;
     enum err e = prepare(t);
     if (cpu == THREAD_CPU_HERE)
         cpu = (uint32_t)*book_tcr(TCR_PROCESSOR);

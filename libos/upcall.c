@@ -9,6 +9,12 @@
 #define EVENT_STACK_BYTES 16384u
 #define STATUS_SEGV       (128 + 11)
 
+/* Where in a thread's UTCB page its hooks of events are, in bytes; before them lie the words that
+ * upcall.S goes back by. */
+#define UTCB_HOOKS (UTCB_LIBRARY + 16 * UPCALL_CLASS_COUNT)
+#define HOOKS      (UPCALL_RECLAIMED - UPCALL_NOTIFY + 1)
+_Static_assert(UTCB_HOOKS + HOOKS * sizeof(upcall_event_fn) <= EXIT_OFFSET, "the page is used");
+
 /* upcall.S */
 #pragma GCC visibility push(hidden)
 void libos_upcall_fault(void);
@@ -20,7 +26,7 @@ void libos_upcall_slice_end(void);
 void libos_upcall_revoke(void);
 void libos_upcall_reclaimed(void);
 
-/* Called by upcall.S. */
+/* Called by upcall.S, which knows no event of number 0: it means those that are pending. */
 void libos_fault(struct libos_regs *regs, enum upcall kind);
 void libos_event(struct libos_regs *regs, enum upcall kind);
 #pragma GCC visibility pop
@@ -38,11 +44,17 @@ static void (*const entries[UPCALL_COUNT])(void) = {
 
 static uint8_t fault_stack[FAULT_STACK_BYTES] __attribute__((aligned(16)));
 static uint8_t event_stack[EVENT_STACK_BYTES] __attribute__((aligned(16)));
-static upcall_event_fn event_hooks[UPCALL_COUNT];
 
 upcall_fault_fn libos_fault_hook;
 upcall_fault_fn libos_segv_hook;
 upcall_syscall_fn libos_syscall_hook;
+
+static upcall_event_fn *event_hook(enum upcall kind)
+{
+    vaddr_t page = (vaddr_t)book_utcb() - UTCB_EXO;
+
+    return (upcall_event_fn *)(page + UTCB_HOOKS) + (kind - UPCALL_NOTIFY);
+}
 
 void upcall_init_stacks(vaddr_t fault, vaddr_t event)
 {
@@ -67,7 +79,7 @@ void upcall_set_event(enum upcall kind, upcall_event_fn hook)
 
     if (kind < UPCALL_NOTIFY || kind > UPCALL_RECLAIMED)
         return;
-    event_hooks[kind] = hook;
+    *event_hook(kind) = hook;
     u->entry[kind] = hook && u->stack[UPCALL_CLASS_EVENT] ? (vaddr_t)entries[kind] : 0;
 }
 
@@ -80,10 +92,27 @@ void upcall_set_syscall(upcall_syscall_fn hook, vaddr_t stack)
     u->entry[UPCALL_SYSCALL] = hook ? (vaddr_t)entries[UPCALL_SYSCALL] : 0;
 }
 
+/* The highest event that is pending, which is not any more afterwards; 0: none is. */
+static enum upcall take_pending(void)
+{
+    volatile uint64_t *pending = &book_utcb()->pending;
+    uint64_t events = *pending & UPCALL_EVENTS;
+
+    if (!events)
+        return 0;
+    enum upcall kind = (enum upcall)(63 - __builtin_clzll(events));
+    __atomic_fetch_and(pending, ~((uint64_t)1 << kind), __ATOMIC_RELAXED);
+    return kind;
+}
+
 void libos_event(struct libos_regs *regs, enum upcall kind)
 {
-    if (event_hooks[kind])
-        event_hooks[kind](regs);
+    for (kind = kind ? kind : take_pending(); kind; kind = take_pending()) {
+        upcall_event_fn hook = *event_hook(kind);
+        regs->frame.vector = kind;
+        if (hook)
+            hook(regs);
+    }
 }
 
 void upcall_print_regs(const struct libos_regs *r)

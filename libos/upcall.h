@@ -33,7 +33,9 @@ extern upcall_fault_fn libos_fault_hook;
 extern upcall_fault_fn libos_segv_hook;
 
 /* From now on `hook` runs, in this thread, at `kind`: UPCALL_NOTIFY to UPCALL_RECLAIMED. NULL: the
- * event is not taken. */
+ * event is not taken. Events that come while a hook runs are taken before the interrupted code goes
+ * on. Hooks touch bound memory only and make no foreign system calls, for they may interrupt the
+ * handlers of both. */
 void upcall_set_event(enum upcall kind, upcall_event_fn hook);
 
 /* From now on a `syscall` instruction of a foreign number calls `hook` on the stack that ends at

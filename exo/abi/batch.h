@@ -13,14 +13,30 @@
 #define LARGE_PAGES 512u
 #define LARGE_SIZE  (LARGE_PAGES * PAGE_SIZE)
 
+/* The same for HUGE_PAGES frames, as one page of HUGE_SIZE. */
+#define PAGE_HUGE  (1u << 9)
+#define HUGE_PAGES (512u * LARGE_PAGES)
+#define HUGE_SIZE  (HUGE_PAGES * PAGE_SIZE)
+
 struct page_entry {
     vaddr_t va;      /* multiple of PAGE_SIZE, below USER_TOP                    */
     pfn_t pfn;       /* page_bind: the frame; else ignored                       */
     uint32_t rights; /* page_bind, page_protect: RIGHT_*, not empty; page_bind also RIGHTS_LATER
-                        and PAGE_LARGE;
+                        and one of PAGE_LARGE and PAGE_HUGE;
                         else ignored                                             */
 };
 _Static_assert(sizeof(struct page_entry) == 16, "a batch of 512 fills two pages");
+
+/* One entry of page_note. */
+struct page_note {
+    vaddr_t va; /* multiple of PAGE_SIZE, below USER_TOP                     */
+    uint64_t
+        value; /* of a page that is bound: PAGE_NOTE_BITS of it; else all but PAGE_NOTE_BOUND */
+};
+_Static_assert(sizeof(struct page_note) == sizeof(struct page_entry), "batches are alike");
+
+#define PAGE_NOTE_BITS  ((uint64_t)7 << 9) /* of an entry in use: the application's */
+#define PAGE_NOTE_BOUND ((uint64_t)1)      /* says that an entry is in use          */
 
 /* What graft_create reads. */
 struct graft_load {

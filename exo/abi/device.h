@@ -38,7 +38,7 @@ struct device_info {
     uint16_t vectors;        /* messages that can be bound: MSI-X, else MSI; 0: none           */
     uint32_t class;          /* class << 16 | subclass << 8 | interface                        */
     uint16_t state;          /* enum device_state                                              */
-    uint16_t owner;          /* env number of the holder; 0: nobody                            */
+    uint16_t owner;          /* env number of the holder; 0: nobody; OWNER_HIDDEN: hide=1      */
     uint32_t faults;         /* accesses to memory stopped and recorded, ever                  */
     uint32_t fault_reason;   /* of the last one, as the IOMMU numbers them                     */
     uint64_t fault_address;  /* of the last one, an I/O address                                */

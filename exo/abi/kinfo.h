@@ -1,9 +1,12 @@
 /*
- * The kernel's book-keeping, mapped read-only into every address space at KINFO_BASE. Layouts are
- * ABI: `version` changes with them. Words are written by the kernel at any time; each record is
- * read without a lock. A reader who needs the name, or what tells of birth and death, of one
- * environment to agree compares `sequence` of its record before and after (odd: being written);
- * counters change at any time.
+ * The kernel's book-keeping, mapped read-only into every address space. Layouts are ABI: `version`
+ * changes with them. Words are written by the kernel at any time; each is read without a lock. A
+ * reader who needs words to agree compares a sequence count before and after (odd: being written):
+ * for an environment or an object that of its record, for frames `frame_sequence`. Counters,
+ * frames' bindings among them, change without. libos/book.h reads so.
+ *
+ * With `hide=1` on the kernel's command line only the kernel interface page, the stubs and struct
+ * kinfo are mapped. Records are then read by info_read, which leaves out what is others'.
  */
 #pragma once
 
@@ -16,12 +19,13 @@
 #define WINDOW_ENVS    (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
 #define WINDOW_CPUS    (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
 #define WINDOW_DEVICES (WINDOW_BASE + 0x300000)   /* [device_count] struct device_info      */
+#define WINDOW_OBJECTS (WINDOW_BASE + 0x400000)   /* [OBJECT_MAX] struct object_info        */
 #define WINDOW_FRAMES  (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
 #define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
 
 #define KINFO_MAGIC   0x346f7865u /* "exo4" */
-#define KINFO_VERSION 1u
+#define KINFO_VERSION 2u
 #define ENV_MAX       1024u
 #define CPU_MAX       16u
 #define SLICE_COUNT   64u
@@ -54,8 +58,9 @@ enum frame_type {
     FRAME_STALE, /* was a table; kept until the last reader unbinds it                      */
     FRAME_DISK_RING,
     FRAME_DEVICE,
-    FRAME_IO_TABLE, /* walked by the IOMMU                                                   */
-    FRAME_IO_NODES  /* nodes of the I/O page table in front                                  */
+    FRAME_IO_TABLE,    /* walked by the IOMMU                                                   */
+    FRAME_IO_NODES,    /* nodes of the I/O page table in front                                  */
+    FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 
 struct frame_info {
@@ -90,10 +95,39 @@ _Static_assert(sizeof(struct env_info) == 96, "env_info layout");
 
 enum { ENV_NONE, ENV_ALIVE, ENV_DYING };
 
-struct slice_info {
-    uint32_t thread; /* thread number; 0: unbound                                              */
-    uint32_t env;    /* its environment                                                        */
+/* A ring, a disk ring or a graft. */
+struct object_info {
+    uint32_t sequence;
+    uint32_t frame;     /* its first; 0: the record is not in use                                */
+    uint16_t owner;     /* env number                                                            */
+    uint8_t kind;       /* enum cap_kind                                                         */
+    uint8_t state;      /* set of OBJECT_*                                                       */
+    uint32_t filter;    /* CAP_RING: first frame of the graft that filters; 0: none              */
+    uint32_t keys;      /* CAP_RING: bound; CAP_GRAFT: enum graft_hook                           */
+    uint32_t in_flight; /* CAP_RING, CAP_DISK_RING: in the device's hands                        */
+    uint64_t counts[5]; /* COUNT_*                                                               */
 };
+_Static_assert(sizeof(struct object_info) == 64, "object_info layout");
+
+#define OBJECT_DEAD        1u /* its memory or extent was taken back                           */
+#define OBJECT_WAITS       2u /* more is posted than the device had room for                   */
+#define OBJECT_FILTER_LOST 4u /* the filter's graft was taken back: it receives nothing        */
+
+/* Which record is whose. */
+enum { OBJECT_RINGS = 0, OBJECT_DISK_RINGS = 64, OBJECT_GRAFTS = 128, OBJECT_MAX = 512 };
+
+/* Places in object_info.counts. Those of rings count modulo 2^32. */
+enum { COUNT_RECEIVED, COUNT_DROPPED, COUNT_MATCHED, COUNT_SENT }; /* CAP_RING, packets       */
+enum { COUNT_DONE };                                               /* CAP_DISK_RING, requests */
+enum { COUNT_RUNS, COUNT_STEPS }; /* CAP_GRAFT: times that it ran; its longest path            */
+
+struct slice_info {
+    _Alignas(8)
+        uint32_t thread; /* thread number; 0: unbound; info_read: SLICE_HIDDEN, somebody else's */
+    uint32_t env; /* its environment                                                        */
+};
+_Static_assert(sizeof(struct slice_info) == 8, "a slice is one word, and written as such");
+#define SLICE_HIDDEN (~(uint32_t)0)
 
 struct cpu_info {
     uint32_t number;
@@ -127,8 +161,21 @@ struct kinfo {
     uint32_t disk_cached;    /* 1: writes are durable after a flush only                        */
     char cmdline[CMDLINE_MAX];
     uint64_t epilogue_ticks; /* EPILOGUE_MICROS in time-stamp ticks                             */
+    uint32_t frame_sequence; /* for the type, owner and origin of frames                        */
+    uint32_t hidden;         /* 1: hide=1 on the command line                                   */
     uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
     uint32_t iommu; /* 1: DMA and interrupts of devices are confined; 0: none is dedicated */
 };
+
+/* What info_read reads. */
+enum info_table {
+    INFO_FRAMES,  /* struct frame_info  */
+    INFO_ENVS,    /* struct env_info    */
+    INFO_CPUS,    /* struct cpu_info    */
+    INFO_OBJECTS, /* struct object_info */
+    INFO_TABLE_COUNT
+};
+#define INFO_READ_MAX 256u    /* records in one call                                         */
+#define OWNER_HIDDEN  0xffffu /* in place of an env number: somebody else                     */
 
 #define KINFO ((const struct kinfo *)WINDOW_KINFO)

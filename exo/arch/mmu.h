@@ -9,6 +9,9 @@
 #define MMU_LEVELS  4u
 #define MMU_ENTRIES 512u
 
+/* Bytes of addresses that one entry of a table of `level` serves. */
+#define MMU_SPAN(level) ((vaddr_t)PAGE_SIZE << 9 * ((level)-1))
+
 typedef uint64_t pte_t; /* an entry as the CPU reads it */
 
 /* Memory as the kernel sees it: all of it, writable, at one offset. */
@@ -36,10 +39,15 @@ static inline rights_t arch_pte_most(pte_t e);
 /* An entry that leads to the table at `pa`. */
 static inline pte_t arch_pte_table(paddr_t pa);
 
-/* The entry of level 1, for one of level 2 that maps LARGE_PAGES pages from the same address on. */
+/* The same for a table that another entry has: marked, and limited to `rights`. */
+static inline pte_t arch_pte_share(paddr_t pa, rights_t rights);
+static inline bool arch_pte_is_share(pte_t e);
+
+/* The entry of level 1, for one of level 2 or 3 that maps all it serves from the same address on.
+ */
 static inline pte_t arch_pte_large(pte_t e);
 
-/* Does an entry of level 2, if it is present, map memory and lead to no table? */
+/* Does an entry of level 2 or 3, if it is present, map memory and lead to no table? */
 static inline bool arch_pte_is_large(pte_t e);
 
 /* The entry of level 1 for a page of device registers: not cached. Does a present one show such a
@@ -48,7 +56,14 @@ static inline pte_t arch_pte_device(pte_t e);
 static inline bool arch_pte_is_device(pte_t e);
 static inline bool arch_pte_is_memory(pte_t e);
 
+/* Does an entry above level 1 lead to a table that is its own: neither absent, large nor a share?
+ */
+static inline bool arch_pte_leads(pte_t e);
+
 static inline bool arch_pte_present(pte_t e);
+
+/* The entry with the bits that are the application's as in `value` (exo/abi/batch.h). */
+static inline pte_t arch_pte_note(pte_t e, pte_t value);
 static inline paddr_t arch_pte_address(pte_t e);
 static inline rights_t arch_pte_rights(pte_t e);
 

@@ -46,6 +46,31 @@ static uint32_t frames_of(paddr_t bytes)
     return (uint32_t)((bytes + PAGE_SIZE - 1) >> PAGE_BITS);
 }
 
+/* Is `word` on the command line? */
+static bool has_option(const char *line, const char *word)
+{
+    while (*line) {
+        const char *w = word;
+        while (*w && *line == *w) {
+            line++;
+            w++;
+        }
+        if (!*w && (*line == 0 || *line == ' '))
+            return true;
+        while (*line && *line != ' ')
+            line++;
+        while (*line == ' ')
+            line++;
+    }
+    return false;
+}
+
+void window_show(vaddr_t va, paddr_t pa, size_t bytes)
+{
+    if (!has_option(boot.cmdline, "hide=1"))
+        arch_window_map(va, pa, bytes, RIGHT_READ);
+}
+
 /* A CPU's structure with its stack and public record. */
 static void make_cpu(unsigned number)
 {
@@ -54,7 +79,7 @@ static void make_cpu(unsigned number)
     cpu_init(number, (char *)arch_phys(stack) + STACK_FRAMES * PAGE_SIZE, arch_phys(info),
              arch_phys(nodes));
     frame_mark((pfn_t)(nodes >> PAGE_BITS), 1, FRAME_CPU);
-    arch_window_map(WINDOW_CPUS + number * CPU_STRIDE, info, PAGE_SIZE, RIGHT_READ);
+    window_show(WINDOW_CPUS + number * CPU_STRIDE, info, PAGE_SIZE);
 }
 
 static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
@@ -62,13 +87,13 @@ static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
     frame_mark((pfn_t)(base >> PAGE_BITS), frames_of(bytes), type);
 }
 
-/* Marks what is left of boot's memory. */
-static void mark_rest(enum frame_type type)
+/* What boot_frames does not take from here on belongs to the regions. */
+static void mark_free(void)
 {
     const struct boot_range *r;
 
     for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
-        mark_bytes(r[i].base, r[i].end - r[i].base, type);
+        mark_bytes(r[i].base, r[i].end - r[i].base, FRAME_FREE);
 }
 
 void init_frames(void)
@@ -78,21 +103,15 @@ void init_frames(void)
     paddr_t info = boot_frames(table), base, bytes;
 
     frame_table_init(arch_phys(info), top);
-    arch_window_map(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE, RIGHT_READ);
+    window_show(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE);
     arch_kernel_image(&base, &bytes);
+    mark_free();
     mark_bytes(base, bytes, FRAME_KERNEL);
     mark_bytes(info, (paddr_t)table << PAGE_BITS, FRAME_KERNEL);
     mark_bytes(boot.archive_base, boot.archive_bytes, FRAME_KERNEL);
-    mark_rest(FRAME_KERNEL);
     for (unsigned n = 0; n < CPU_MAX; n++)
         make_cpu(n);
     arch_cpu_bind(arch_cpu_number(0));
-}
-
-/* From here on boot_frames may not be called: what is left belongs to the regions. */
-void init_regions(void)
-{
-    mark_rest(FRAME_FREE);
 }
 
 static void copy_line(char *to, const char *from, size_t room)
@@ -113,11 +132,14 @@ void init_window(void)
                             .version = KINFO_VERSION,
                             .frame_count = frame_count(),
                             .archive_base = boot.archive_base,
-                            .archive_bytes = boot.archive_bytes};
+                            .archive_bytes = boot.archive_bytes,
+                            .hidden = has_option(boot.cmdline, "hide=1")};
     copy_line(kinfo->cmdline, boot.cmdline, CMDLINE_MAX);
     arch_window_map(WINDOW_KINFO, info, PAGE_SIZE, RIGHT_READ);
     env_table = arch_phys(envs);
-    arch_window_map(WINDOW_ENVS, envs, ENV_BYTES, RIGHT_READ);
+    window_show(WINDOW_ENVS, envs, ENV_BYTES);
+    kinfo->frame_sequence = *frame_sequence;
+    frame_sequence = &kinfo->frame_sequence;
 }
 
 void init_timers(void)

@@ -132,15 +132,22 @@ struct flush {
     vaddr_t va;
 };
 
+/* Does a change in the tables of `e` concern a CPU that has loaded `space`? Who lends tables does
+ * not know whom to: everybody who borrows any. */
+static bool is_concerned(const struct env *e, const struct env *space)
+{
+    return space == e || (e->lends && space && space->borrows);
+}
+
 static void flush_here(void *argument)
 {
     const struct flush *f = argument;
     struct cpu *c = cpu_this();
 
-    if (c->space != f->env)
+    if (!is_concerned(f->env, c->space))
         return;
     c->info->tlb_flushes++;
-    if (f->va == TLB_ALL)
+    if (f->va == TLB_ALL || f->env->lends) /* shares lie elsewhere */
         arch_tlb_all();
     else
         arch_tlb_page(f->va);
@@ -151,7 +158,7 @@ void cpu_tlb_flush(struct env *e, vaddr_t va)
     struct flush f = {e, va};
 
     for (unsigned i = 0; i < cpu_count; i++)
-        if (cpu_number(i)->space == e)
+        if (is_concerned(e, cpu_number(i)->space))
             cpu_call(i, flush_here, &f);
 }
 

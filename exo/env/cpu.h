@@ -99,7 +99,8 @@ static inline void forest_unlock(void)
         forest_unlock_slow();
 }
 
-/* Invalidates translations of `e` on every CPU: one page, or all when `va` is TLB_ALL. */
+/* Invalidates translations of `e`, and what others may have through tables that it lends, on every
+ * CPU: one page, or all when `va` is TLB_ALL. */
 #define TLB_ALL (~(vaddr_t)0)
 void cpu_tlb_flush(struct env *e, vaddr_t va);
 

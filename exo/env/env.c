@@ -3,25 +3,13 @@
 
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
+#include "exo/base/sequence.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
 struct env_info *env_table;
 struct env *env_by_number[ENV_MAX];
-
-void env_info_begin(struct env_info *info)
-{
-    ASSERT(info->sequence % 2 == 0);
-    __atomic_store_n(&info->sequence, info->sequence + 1, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE); /* the words change after it is odd */
-}
-
-void env_info_end(struct env_info *info)
-{
-    ASSERT(info->sequence % 2 == 1);
-    __atomic_store_n(&info->sequence, info->sequence + 1, __ATOMIC_RELEASE);
-}
 
 uint16_t env_number_free(void)
 {
@@ -43,14 +31,14 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
     e->captables[0] = frame + 1;
     list_init(&e->threads);
     e->info = &env_table[number];
-    env_info_begin(e->info);
+    sequence_begin(&e->info->sequence);
     *e->info = (struct env_info){.sequence = e->info->sequence,
                                  .frame = frame,
                                  .root = e->root,
                                  .parent = parent,
                                  .state = ENV_ALIVE,
                                  .captables = {frame + 1}};
-    env_info_end(e->info);
+    sequence_end(&e->info->sequence);
     env_by_number[number] = e;
     frame_owner_new(number);
     return e;
@@ -61,12 +49,12 @@ void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address)
     if (e->ended)
         return;
     e->ended = true;
-    env_info_begin(e->info);
+    sequence_begin(&e->info->sequence);
     e->info->death = death;
     e->info->death_ip = ip;
     e->info->death_addr = address;
     e->info->state = ENV_DYING;
-    env_info_end(e->info);
+    sequence_end(&e->info->sequence);
     for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
         thread_kill(LIST_ITEM(l, struct thread, env_link));
     hook_env_ended(e);
@@ -78,7 +66,7 @@ void env_forget(struct env *e)
 {
     ASSERT(list_is_empty(&e->threads));
     env_by_number[e->number] = NULL;
-    env_info_begin(e->info);
+    sequence_begin(&e->info->sequence);
     *e->info = (struct env_info){.sequence = e->info->sequence};
-    env_info_end(e->info);
+    sequence_end(&e->info->sequence);
 }

@@ -42,7 +42,9 @@ struct env {
     uint64_t watch_bits;   /* raised at its end                                            */
     struct env_info *info; /* its public record                                            */
     struct revoke_ask ask;
-    uint8_t pad[576];
+    uint32_t lends;   /* entries of any space that lead to tables of this one as shares        */
+    uint32_t borrows; /* entries of this space that lead to tables as shares                   */
+    uint8_t pad[568];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");
@@ -51,11 +53,6 @@ _Static_assert(sizeof(struct env) <= PAGE_SIZE, "an env is one frame");
 /* Every environment by number; number 0 is nobody. */
 extern struct env_info *env_table;
 extern struct env *env_by_number[ENV_MAX];
-
-/* Around writing words of the public record that a reader may want to agree: between the two its
- * sequence count is odd. The forest lock keeps a second writer out. */
-void env_info_begin(struct env_info *info);
-void env_info_end(struct env_info *info);
 
 /* Takes a free number for an env whose structure lies in `frame` (zeroed) and fills it. Pre: a
  * number is free (env_number_free). */

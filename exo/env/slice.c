@@ -140,3 +140,10 @@ void slice_check_epilogue(struct cpu *c, uint64_t now)
     else if (t && now >= c->ending_until)
         slice_end_epilogue(c, now, true);
 }
+
+void slice_publish(struct cpu *c, unsigned position, const struct thread *t)
+{
+    const struct slice_info info = {t ? t->number : 0, t ? t->env->number : 0};
+
+    __atomic_store(&c->info->slices[position], &info, __ATOMIC_RELAXED);
+}

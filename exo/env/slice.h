@@ -30,4 +30,7 @@ bool slice_end_epilogue(struct cpu *c, uint64_t now, bool overrun);
 /* The same when its time is over or its thread waits. */
 void slice_check_epilogue(struct cpu *c, uint64_t now);
 
+/* Says in the public vector that a position is `t`'s, or nobody's when that is NULL. */
+void slice_publish(struct cpu *c, unsigned position, const struct thread *t);
+
 uint64_t slice_epilogue_ticks(void);

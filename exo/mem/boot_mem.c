@@ -6,6 +6,7 @@
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
+#include "exo/mem/frame.h"
 
 #define MEMORY_MAX ((paddr_t)64 << 30) /* node names reach no further */
 
@@ -54,6 +55,7 @@ paddr_t boot_frames(uint32_t count)
             continue;
         ranges[i].end -= bytes;
         memset(arch_phys(ranges[i].end), 0, bytes);
+        frame_mark((pfn_t)(ranges[i].end >> PAGE_BITS), count, FRAME_KERNEL);
         return ranges[i].end;
     }
     panic(__FILE__, __LINE__, "too little memory to boot");

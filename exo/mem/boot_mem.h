@@ -18,7 +18,7 @@ void boot_mem_reserve(paddr_t base, paddr_t bytes);
 
 /* boot_frames, which takes frames for ever, is declared in exo/arch/upward.h. */
 
-/* Ends the use of this module: what is left. Returns how many ranges `*ranges` has. */
+/* What is left. Returns how many ranges `*ranges` has. */
 unsigned boot_mem_rest(const struct boot_range **ranges);
 
 /* First frame number behind the highest usable memory. */

@@ -4,10 +4,14 @@
 #include "exo/abi/syscall.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
+#include "exo/base/sequence.h"
 #include "exo/base/string.h"
 
 struct frame_info *frame_table; /* [n] describes frame n */
 static pfn_t frames_known;
+
+static uint32_t first_sequence; /* before there is a window */
+uint32_t *frame_sequence = &first_sequence;
 
 /* Environment numbers come again, serial numbers do not: 0 is nobody's, and stays that of whoever
  * comes when all have been given out. */
@@ -24,7 +28,9 @@ void frame_table_init(struct frame_info *info, pfn_t count)
 
 void frame_mark(pfn_t first, uint32_t count, enum frame_type type)
 {
-    for (pfn_t n = first; n < first + count && n < frames_known; n++)
+    const pfn_t end = first + count < frames_known ? first + count : frames_known;
+
+    for (pfn_t n = first; n < end; n++)
         frame_table[n] = (struct frame_info){.type = (uint8_t)type, .first = n};
 }
 
@@ -110,21 +116,26 @@ static bool is_own(pfn_t n, uint16_t owner)
     return serials[owner] != 0 && frame_table[n].origin == serials[owner];
 }
 
+/* What takes long is done before the records are written. */
 void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owner, uint32_t origin)
 {
     for (pfn_t n = first; n < first + count; n++) {
         ASSERT(frame_of(n)->type == FRAME_FREE);
         if (type != FRAME_MEMORY || !is_own(n, owner))
             memset(frame_memory(n), 0, PAGE_SIZE);
+    }
+    sequence_begin(frame_sequence);
+    for (pfn_t n = first; n < first + count; n++)
         frame_table[n] = (struct frame_info){.type = (uint8_t)type,
                                              .owner = owner,
                                              .first = type == FRAME_MEMORY ? n : first,
                                              .origin = origin};
-    }
+    sequence_end(frame_sequence);
 }
 
 void frame_give(pfn_t first, uint32_t count)
 {
+    sequence_begin(frame_sequence);
     for (pfn_t n = first; n < first + count; n++) {
         const struct frame_info *f = frame_of(n);
         uint32_t bindings = f->bindings;
@@ -133,6 +144,7 @@ void frame_give(pfn_t first, uint32_t count)
         frame_table[n] = (struct frame_info){
             .type = (uint8_t)type, .bindings = bindings, .first = n, .origin = left};
     }
+    sequence_end(frame_sequence);
 }
 
 void frame_unbound(pfn_t n)

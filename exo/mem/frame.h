@@ -27,6 +27,9 @@ pfn_t frame_count(void);
 /* All records, in order. */
 extern struct frame_info *frame_table;
 
+/* Odd while types, owners or origins are being written. The window's, once there is one. */
+extern uint32_t *frame_sequence;
+
 /* The record of frame `n`. Pre: n < frame_count(). */
 struct frame_info *frame_of(pfn_t n);
 

@@ -1,7 +1,6 @@
 /* Walking page tables in C, and copying to and from users. */
 #include "exo/mem/space.h"
 
-#include "exo/abi/batch.h"
 #include "exo/base/string.h"
 #include "exo/mem/frame.h"
 
@@ -11,39 +10,47 @@ pte_t *space_entry(pfn_t root, vaddr_t va, unsigned level)
 
     for (unsigned l = MMU_LEVELS; l > level; l--) {
         pte_t e = table[arch_mmu_index(va, l)];
-        if (!arch_pte_present(e) || arch_pte_is_large(e))
+        if (!arch_pte_leads(e))
             return NULL;
         table = arch_phys(arch_pte_address(e));
     }
     return &table[arch_mmu_index(va, level)];
 }
 
-pte_t *space_large(pfn_t root, vaddr_t va)
+pte_t *space_last(pfn_t root, vaddr_t va, unsigned *level)
 {
-    pte_t *e = space_entry(root, va, 2);
+    pte_t *table = frame_memory(root);
 
-    return e && arch_pte_present(*e) && arch_pte_is_large(*e) ? e : NULL;
+    for (*level = MMU_LEVELS;; --*level) {
+        pte_t *e = &table[arch_mmu_index(va, *level)];
+        if (*level == 1 || !arch_pte_leads(*e))
+            return e;
+        table = arch_phys(arch_pte_address(*e));
+    }
 }
 
-static void *user_large(pfn_t root, vaddr_t va, rights_t need)
+pte_t *space_large(pfn_t root, vaddr_t va, unsigned *level)
 {
-    const pte_t *e = space_large(root, va);
+    pte_t *e = space_last(root, va, level);
 
-    if (!e || (need & ~arch_pte_rights(*e)))
-        return NULL;
-    return (char *)arch_phys(arch_pte_address(*e)) + va % LARGE_SIZE;
+    return *level > 1 && arch_pte_present(*e) && arch_pte_is_large(*e) ? e : NULL;
 }
 
+/* Every level may lack a right: those that lead to another's table do. */
 void *space_user(pfn_t root, vaddr_t va, rights_t need)
 {
+    const pte_t *table = frame_memory(root);
+
     if (va >= USER_TOP)
         return NULL;
-    const pte_t *e = space_entry(root, va, 1);
-    if (!e)
-        return user_large(root, va, need);
-    if (!arch_pte_is_memory(*e) || (need & ~arch_pte_rights(*e)))
-        return NULL;
-    return (char *)arch_phys(arch_pte_address(*e)) + va % PAGE_SIZE;
+    for (unsigned level = MMU_LEVELS;; level--) {
+        pte_t e = table[arch_mmu_index(va, level)];
+        if (!arch_pte_is_memory(e) || (need & ~arch_pte_rights(e)))
+            return NULL;
+        table = arch_phys(arch_pte_address(e));
+        if (level == 1 || arch_pte_is_large(e))
+            return (char *)arch_phys(arch_pte_address(e)) + va % MMU_SPAN(level);
+    }
 }
 
 /* Bytes from `va` to the end of its page, at most `bytes`. */

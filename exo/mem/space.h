@@ -10,8 +10,8 @@
 #include "exo/abi/types.h"
 #include "exo/arch/mmu.h"
 
-/* The entry that maps `va`'s page, or NULL when a table is missing: space_entry(root, va, 1), in
- * line where a call's cost counts. */
+/* The entry that maps `va`'s page, or NULL when a table of the space's own is missing:
+ * space_entry(root, va, 1), in line where a call's cost counts. */
 static inline pte_t *space_leaf(pfn_t root, vaddr_t va)
 {
     const pte_t *table = arch_phys((paddr_t)root << PAGE_BITS);
@@ -22,25 +22,29 @@ static inline pte_t *space_leaf(pfn_t root, vaddr_t va)
         return NULL;
     table = arch_phys(arch_pte_address(e));
     e = table[arch_mmu_index(va, 3)];
-    if (!arch_pte_present(e))
+    if (!arch_pte_leads(e))
         return NULL;
     table = arch_phys(arch_pte_address(e));
     e = table[arch_mmu_index(va, 2)];
-    if (!arch_pte_present(e) || arch_pte_is_large(e))
+    if (!arch_pte_leads(e))
         return NULL;
     return (pte_t *)arch_phys(arch_pte_address(e)) + arch_mmu_index(va, 1);
 }
 
 /* The entry for `va` in the table of `level` under `root`, or NULL when a table is missing above
- * it, or a large page is there in place of the table. Level 4 is the root itself and always there.
- */
+ * it, or a large page or another's table is there in its place. Level 4 is the root itself and
+ * always there. */
 pte_t *space_entry(pfn_t root, vaddr_t va, unsigned level);
 
-/* The entry that maps a large page around `va`, or NULL. */
-pte_t *space_large(pfn_t root, vaddr_t va);
+/* The entry that maps a large page around `va`, and its level; or NULL. */
+pte_t *space_large(pfn_t root, vaddr_t va, unsigned *level);
 
-/* Where the kernel sees the user's byte at `va`, if it is mapped with `need`; else NULL. Good for
- * the rest of its page. */
+/* The lowest entry on the way to `va` that is the space's own, and its level: of level 1; or above
+ * it one that does not lead on. */
+pte_t *space_last(pfn_t root, vaddr_t va, unsigned *level);
+
+/* Where the kernel sees the user's byte at `va`, if it is mapped with `need`, through tables of its
+ * own or of others; else NULL. Good for the rest of its page. */
 void *space_user(pfn_t root, vaddr_t va, rights_t need);
 
 /* Copies from and to the user. False, and an unknown part copied, when a page lacks the right. */

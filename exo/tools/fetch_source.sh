@@ -120,6 +120,9 @@ check_sums() {
 mkdir -p "$store"
 store=$(cd "$store" && pwd)
 pinned_lines > /dev/null || fail "$package is not in $pinned"
+# One at a time: with `make -j` two packages would write the same apt configuration.
+exec 9> "$store/.lock"
+flock 9
 all_there || fetch
 check_sums
 rm -rf "$folder"

@@ -10,6 +10,7 @@ enum graph_kind {
     ROW_CAP,
     ROW_PAGES,  /* neighbours that were derived from one capability, or from neighbours       */
     ROW_TABLES, /* all page tables of an environment that were made from one capability       */
+    ROW_SHARE,  /* a table that is shared from another place                                 */
     ROW_SLICE,
     ROW_HELD /* a binding in a frame that cannot be read: what it is follows from where it is */
 };

@@ -105,13 +105,17 @@ static void row_text(const struct graph_row *row, char *what, char *which)
         cap_text(which, &item->cap);
         break;
     case ROW_PAGES:
-        print_format(what, TEXT_BYTES, "%u page%s at %lx", row->nodes, row->nodes == 1 ? "" : "s",
-                     item->va);
+        print_format(what, TEXT_BYTES, "%u %spage%s at %lx", row->nodes,
+                     item->frames > 1 ? "large " : "", row->nodes == 1 ? "" : "s", item->va);
         print_format(which, TEXT_BYTES, "frame %x%s", item->pfn, row->nodes == 1 ? "" : " ...");
         break;
     case ROW_TABLES:
         print_format(what, TEXT_BYTES, "%u page table%s", row->nodes, row->nodes == 1 ? "" : "s");
         print_format(which, TEXT_BYTES, "from frame %x on", item->pfn);
+        break;
+    case ROW_SHARE:
+        print_format(what, TEXT_BYTES, "shared table at %lx", item->va);
+        print_format(which, TEXT_BYTES, "frame %x", item->pfn);
         break;
     case ROW_SLICE:
         print_format(what, TEXT_BYTES, "slice %u of CPU %u", item->slot, item->level);

@@ -49,7 +49,8 @@ static bool joins(const struct graph_row *row, const struct inspect_item *item)
 {
     return row->kind == ROW_PAGES && row->env == item->env &&
            row->name + row->nodes == item->name && item->name % TABLE_NODES != 0 &&
-           row->item.rights == item->rights && same_origin(row, item);
+           row->item.rights == item->rights && row->item.frames == item->frames &&
+           same_origin(row, item);
 }
 
 static struct graph_row *tables_of(uint32_t env, node_t parent)
@@ -66,6 +67,7 @@ static void add_item(void *context, const struct inspect_item *item)
 {
     static const enum graph_kind kinds[] = {[INSPECT_CAP] = ROW_CAP,
                                             [INSPECT_TABLE] = ROW_TABLES,
+                                            [INSPECT_SHARE] = ROW_SHARE,
                                             [INSPECT_PAGE] = ROW_PAGES,
                                             [INSPECT_SLICE] = ROW_SLICE};
     struct graph_row *last = graph_row_count ? &graph_rows[graph_row_count - 1] : NULL;

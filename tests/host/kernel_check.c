@@ -3,7 +3,8 @@
  * all of memory, what they leave to each other.
  *   D3  each node of a tree is in use, and its neighbours name it
  *   P1  an entry of a table is present exactly when its node has a parent
- *   P2  frame_info.bindings counts the entries of level 1 that show the frame
+ *   P2  frame_info.bindings counts the entries that show the frame
+ *   H1 to H3  shares of tables (bindings/share.h)
  *   W1  a capability names an object of its kind, and only an object's first one is its origin
  *   W2  an env's public record counts its frames and threads
  *   W3  a thread is where its state says: queued, running or waiting
@@ -18,6 +19,7 @@
 #include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
+#include "bindings/share.h"
 #include "exo/arch/host/devices.h"
 #include "exo/env/sched.h"
 #include "l4core/ipc.h"
@@ -26,7 +28,8 @@
 
 #define CPUS 2u
 
-static uint32_t shown[WORLD_FRAMES], pinned[WORLD_FRAMES], owned[ENV_MAX];
+static uint32_t shown[WORLD_FRAMES], pinned[WORLD_FRAMES];
+static uint32_t owned[ENV_MAX], lent[ENV_MAX], borrowed[ENV_MAX];
 
 /* A node in use hangs where it says, and a parent is in use itself. */
 static const char *check_node(const struct node *n)
@@ -85,6 +88,34 @@ static const char *check_captable(pfn_t n)
     return broken;
 }
 
+/* A binding through an entry of `level`. */
+static const char *check_shown(pfn_t to, unsigned level)
+{
+    pfn_t count = (pfn_t)(MMU_SPAN(level) >> PAGE_BITS);
+
+    if (to % count != 0)
+        return "P2: a large page is not aligned";
+    for (pfn_t f = to; f < to + count; f++)
+        shown[f]++;
+    return NULL;
+}
+
+/* An entry of table `n`, of `level`, that leads to a table. */
+static const char *check_upper(const pte_t *e, pfn_t n, unsigned level)
+{
+    pfn_t to = (pfn_t)(arch_pte_address(*e) >> PAGE_BITS);
+
+    if (frame_of(to)->type != FRAME_TABLE || frame_of(to)->level != level - 1)
+        return "W1: a table leads to no table of the next level";
+    if (arch_pte_is_share(*e)) {
+        lent[frame_of(to)->owner]++;
+        borrowed[frame_of(n)->owner]++;
+    } else if (frame_of(to)->owner != frame_of(n)->owner) {
+        return "W1: a space has another's table, and not as a share";
+    }
+    return share_check(e);
+}
+
 static const char *check_table(pfn_t n)
 {
     const pte_t *entries = frame_memory(n);
@@ -100,19 +131,11 @@ static const char *check_table(pfn_t n)
         if (!present)
             continue;
         pfn_t to = (pfn_t)(arch_pte_address(entries[i]) >> PAGE_BITS);
-        if (arch_pte_is_device(entries[i])) {
+        broken = arch_pte_is_device(entries[i])                ? NULL
+                 : level == 1 || arch_pte_is_large(entries[i]) ? check_shown(to, level)
+                                                               : check_upper(&entries[i], n, level);
+        if (!broken)
             broken = check_node(node);
-            continue;
-        }
-        bool large = level == 2 && arch_pte_is_large(entries[i]);
-        if (large && to % LARGE_PAGES != 0)
-            return "P2: a large page is not aligned";
-        if (level == 1 || large)
-            for (pfn_t f = to; f < to + (large ? LARGE_PAGES : 1); f++)
-                shown[f]++;
-        else if (frame_of(to)->type != FRAME_TABLE || frame_of(to)->level != level - 1)
-            return "W1: a table leads to no table of the next level";
-        broken = check_node(node);
     }
     return broken;
 }
@@ -154,6 +177,8 @@ static const char *check_env(const struct env *e)
         threads += LIST_ITEM(l, struct thread, env_link)->env == e;
     if (e->info->frames != owned[e->number] || e->info->threads != threads)
         return "W2: an env's record miscounts";
+    if (e->lends != lent[e->number] || e->borrows != borrowed[e->number])
+        return "H3: an env miscounts shares";
     if (e->info->sequence % 2 != 0)
         return "W2: an env's record is being written";
     if (e->info->frame != e->frame || e->info->root != e->root)
@@ -231,6 +256,8 @@ static const char *check_frames(void)
     memset(shown, 0, sizeof shown);
     memset(pinned, 0, sizeof pinned);
     memset(owned, 0, sizeof owned);
+    memset(lent, 0, sizeof lent);
+    memset(borrowed, 0, sizeof borrowed);
     for (pfn_t n = 0; !broken && n < frame_count(); n++) {
         const struct frame_info *f = frame_of(n);
         owned[f->owner]++;

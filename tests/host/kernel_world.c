@@ -39,6 +39,11 @@ const struct boot_info *boot_info_get(void)
     return &boot;
 }
 
+void window_show(vaddr_t va, paddr_t pa, size_t bytes)
+{
+    arch_window_map(va, pa, bytes, RIGHT_READ);
+}
+
 /* The initial program: a page of text that begins with `lock; nop`, and two of data. */
 static struct {
     struct elf_header header;
@@ -68,13 +73,13 @@ static void make_program(void)
     host.program_bytes = sizeof program;
 }
 
-static void mark_rest(enum frame_type type)
+static void mark_free(void)
 {
     const struct boot_range *r;
 
     for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
         frame_mark((pfn_t)(r[i].base >> PAGE_BITS), (uint32_t)((r[i].end - r[i].base) >> PAGE_BITS),
-                   type);
+                   FRAME_FREE);
 }
 
 static void make_cpus(void)
@@ -101,9 +106,11 @@ static void power_on(void)
     table = (uint32_t)((boot_mem_top() * sizeof(struct frame_info) + PAGE_SIZE - 1) >> PAGE_BITS);
     frame_table_init(arch_phys(boot_frames(table)), WORLD_FRAMES);
     frame_mark(0, WORLD_FRAMES, FRAME_KERNEL);
+    mark_free();
     make_cpus();
     kinfo = arch_phys(boot_frames(1));
     env_table = arch_phys(boot_frames(ENV_MAX * sizeof(struct env_info) / PAGE_SIZE));
+    object_init();
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;
@@ -115,7 +122,6 @@ static void power_on(void)
     function_init();
     device_init();
     kip_init();
-    mark_rest(FRAME_FREE);
     sigma0_init();
     poison_free_frames();
     sched_begin();

@@ -4,9 +4,10 @@ HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
 HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c sched.c slice.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c
 HOST_KERNEL += $(addprefix exo/arch/host/,devices.c machine.c)
-HOST_KERNEL += $(addprefix bindings/,cap.c device.c disk_ring.c io_table.c node.c page.c page_run.c revoke.c sigma0.c)
-HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c env.c graft.c irq.c notification.c page.c)
-HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c bindings/bind_thread.c
+HOST_KERNEL += $(addprefix bindings/,cap.c device.c disk_ring.c io_table.c node.c page.c page_run.c)
+HOST_KERNEL += $(addprefix bindings/,object.c revoke.c share.c sigma0.c)
+HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c env.c graft.c info.c irq.c note.c)
+HOST_KERNEL += $(addprefix bindings/bind_,notification.c page.c pct.c revoke.c table.c thread.c)
 HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kip.c map.c transfer.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
@@ -14,6 +15,6 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fa
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console device disk dispatch env_thread events fast fault forest frame ipc irq map \
-                notify page page_large pct random revoke sched slice smp upcall
+KERNEL_TESTS := console device disk dispatch env_thread events fast fault forest frame info ipc irq map \
+                note notify page page_large pct random revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)

@@ -13,6 +13,7 @@
 #include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/object.h"
 #include "bindings/ring.h"
 #include "exo/abi/graft.h"
 #include "exo/io/nic.h"
@@ -141,12 +142,20 @@ uint64_t graft_run(const struct graft_program *p, void *context)
 /* All packets that are nobody else's. */
 static const struct ring_key wild = {.flags = RING_KEY_YIELD};
 
+static struct object_info records[OBJECT_MAX];
+
 /* Ring i: object in frame i, memory in frames 10 + 4 i to 13 + 4 i, graft in frame 50 + i. */
 enum { CAP_MEMORY_0 = 0, CAP_GRAFT_0 = 20, CAP_NOTIFY = 40 };
 
 static inline struct ring *ring(unsigned i)
 {
     return (struct ring *)(void *)memory[i];
+}
+
+/* Its public record. */
+static inline const struct object_info *record(unsigned i)
+{
+    return &records[OBJECT_RINGS + ring(i)->index];
 }
 
 static inline struct ring_header *header(unsigned i)
@@ -162,7 +171,9 @@ static inline void make(unsigned i, uint32_t takes)
     *graft = (struct cap){.kind = CAP_GRAFT, .base = 50 + i, .count = 1};
     caps[CAP_NOTIFY].kind = CAP_NOTIFICATION;
     caps[CAP_NOTIFY].base = 9;
-    ((struct graft *)(void *)memory[50 + i])->program.steps = takes;
+    struct graft *g = (struct graft *)(void *)memory[50 + i];
+    g->program.steps = takes;
+    g->info = &records[OBJECT_GRAFTS + i];
     assert_true(ring_has_room());
     ring_begin(ring(i), frames, &caps[CAP_NOTIFY]);
     ring_set_filter(ring(i), graft);
@@ -174,6 +185,8 @@ static inline int fresh(void **state)
 {
     (void)state;
     memset(memory, 0, sizeof memory);
+    memset(records, 0, sizeof records);
+    object_table = records;
     memset(caps, 0, sizeof caps);
     memset(&card, 0, sizeof card);
     card.room = 256;

@@ -212,12 +212,23 @@ static void lost_bindings_silence_the_ring(void **state)
     arrives(1, 60);
     assert_int_equal(header(0)->rx_done, 1);
     assert_int_equal(raises, 0);
+    assert_int_equal(record(0)->counts[COUNT_RECEIVED], 1);
+    assert_int_equal(record(0)->filter, 50);
+    assert_int_equal(records[OBJECT_GRAFTS].counts[COUNT_RUNS], 1);
     ring_drop(r, &r->filter);
     arrives(1, 60); /* not everything, but nothing */
     assert_int_equal(header(0)->rx_done, 1);
+    assert_int_equal(record(0)->state, OBJECT_FILTER_LOST);
+    assert_int_equal(record(0)->counts[COUNT_MATCHED], 2);
     ring_set_filter(r, &caps[CAP_GRAFT_0]);
     arrives(1, 60);
     assert_int_equal(header(0)->rx_done, 2);
+    assert_int_equal(record(0)->state, 0);
+    assert_int_equal(record(0)->keys, 1);
+    ring_drop(r, &r->memory);
+    assert_int_equal(record(0)->state, OBJECT_DEAD);
+    assert_int_equal(record(0)->keys, 0);
+    assert_int_equal(record(0)->sequence % 2, 0);
 }
 
 static void the_table_of_rings_is_finite(void **state)

@@ -107,6 +107,8 @@ static void a_refused_bind_changes_nothing(void **state)
          p.env,
          p.env,
          ERR_BAD_ARG}, /* tables are not shown so */
+        {{VA & ~(HUGE_SIZE - 1), 0, RW | PAGE_HUGE}, p.env, FRAMES, ERR_BAD_ARG}, /* too few */
+        {{VA, pfn, LARGE_RW | PAGE_HUGE}, p.env, FRAMES, ERR_BAD_ARG},            /* which? */
         {{VA, pfn, LARGE_RW}, p.env, READONLY, ERR_NO_RIGHT},
         {{VA, pfn, LARGE_RW}, WEAK, FRAMES, ERR_NO_RIGHT},
         {{(vaddr_t)1 << 46, pfn, LARGE_RW}, p.env, FRAMES, ERR_NO_TABLE},
@@ -138,20 +140,94 @@ static void it_goes_with_its_frames(void **state)
     assert_int_equal(frame_of(pfn + 511)->type, FRAME_FREE);
 }
 
-/* Nothing is mapped from it, into it or taken out of it by L4's items. */
-static void map_items_leave_it_alone(void **state)
+#define ALL  (FPAGE_READ | FPAGE_WRITE | FPAGE_EXEC)
+#define ONE  (PAGE_BITS << 4)
+#define FULL (21u << 4)
+
+static struct party q;
+
+static void make_receiver(void)
+{
+    party_make(&q, 24);
+    OK(BOSS(env_kmem, q.env, REGION));
+    bind_large();
+}
+
+static bool shows(vaddr_t va, pfn_t frame, rights_t rights)
+{
+    return space_user(q.e->root, va, rights) == frame_memory(frame);
+}
+
+/* As one where all of it is meant and it fits, else in pages; what they are derived from is the
+ * large page in either case. */
+static void a_map_item_maps_it_whole_or_in_pages(void **state)
 {
     (void)state;
-    const word_t rw = FPAGE_READ | FPAGE_WRITE, one = PAGE_BITS << 4;
-    struct party q;
+    unsigned level;
 
-    party_make(&q, 24);
-    bind_large();
-    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | one | rw, PARTY_MEMORY | one));
-    assert_int_equal(frame_of(pfn)->bindings, 1);
-    assert_false(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | one | rw, VA | one));
-    map_unmap(p.t, VA | 21u << 4 | FPAGE_READ | FPAGE_WRITE | FPAGE_EXEC, true);
+    make_receiver();
+    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | ALL, END | FULL));
+    assert_non_null(space_large(q.e->root, END, &level));
+    assert_int_equal(level, 2);
+    assert_true(shows(END + 7 * PAGE_SIZE, pfn + 7, RW));
+    assert_int_equal(frame_of(pfn + 511)->bindings, 2);
+    world_check();
+    assert_true(map_item(p.t, q.t, ITEM_MAP, (VA + 3 * PAGE_SIZE) | ONE | FPAGE_READ,
+                         (VA + 5 * PAGE_SIZE) | ONE)); /* a part */
+    assert_true(shows(VA + 5 * PAGE_SIZE, pfn + 3, RIGHT_READ));
+    assert_false(shows(VA + 5 * PAGE_SIZE, pfn + 3, RIGHT_WRITE));
+    assert_int_equal(frame_of(pfn + 3)->bindings, 3);
+    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | ALL, VA | FULL)); /* pages are there */
+    assert_null(space_large(q.e->root, VA, &level));
+    assert_true(shows(VA + 5 * PAGE_SIZE, pfn + 5, RW));
+    assert_true(shows(VA + 511 * PAGE_SIZE, pfn + 511, RW));
+    world_check();
+    put(VA, 0, RIGHT_READ);
+    OK(BOSS(page_protect, p.env, SCRATCH, 1));
+    assert_false(shows(VA + PAGE_SIZE, pfn + 1, RIGHT_WRITE));
+    assert_false(shows(END + PAGE_SIZE, pfn + 1, RIGHT_WRITE));
+    assert_true(shows(END + PAGE_SIZE, pfn + 1, RIGHT_READ));
+    OK(BOSS(page_unbind, p.env, SCRATCH, 1));
+    assert_int_equal(frame_of(pfn)->bindings + frame_of(pfn + 511)->bindings, 0);
+}
+
+static void a_map_item_replaces_it_as_a_whole(void **state)
+{
+    (void)state;
+    const word_t rw = FPAGE_READ | FPAGE_WRITE;
+
+    make_receiver();
+    assert_false(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* a part */
     assert_true(can(VA, RW));
+    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | FPAGE_READ, END | FULL));
+    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | rw, END | FULL)); /* again, for more */
+    assert_true(shows(END, pfn, RW));
+    assert_int_equal(frame_of(pfn)->bindings, 2);
+    OK(BOSS(cap_copy, SLOT_ENV, 50, FRAMES, RIGHT_ALL, 0, 0));
+    put(END, pfn, LARGE_RW);
+    OK(BOSS(page_bind, p.env, 50, SCRATCH, 1)); /* another page of p that shows the same */
+    assert_true(map_item(p.t, q.t, ITEM_MAP, END | FULL | rw, END | FULL));
+    world_check();
+}
+
+static void unmap_of_a_part_takes_all_of_it(void **state)
+{
+    (void)state;
+    make_receiver();
+    assert_true(map_item(p.t, q.t, ITEM_MAP, (VA + PAGE_SIZE) | ONE | ALL, VA | ONE));
+    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | ALL, END | FULL));
+    map_unmap(p.t, (VA + 9 * PAGE_SIZE) | ONE | FPAGE_WRITE, false);
+    assert_false(shows(END, pfn, RIGHT_WRITE));
+    assert_true(shows(END, pfn, RIGHT_READ) && can(VA, RW));
+    map_unmap(p.t, (VA + 9 * PAGE_SIZE) | ONE | ALL, false);
+    assert_false(shows(VA, pfn + 1, RIGHT_READ));
+    assert_false(shows(END, pfn, RIGHT_READ));
+    assert_true(can(VA, RW));
+    world_check();
+    map_unmap(p.t, (VA + 9 * PAGE_SIZE) | ONE | ALL, true);
+    assert_false(can(VA, RIGHT_READ));
+    assert_int_equal(frame_of(pfn)->bindings, 0);
+    world_check();
 }
 
 /* Entries that lie in a large page are read there. */
@@ -171,12 +247,10 @@ static void a_batch_may_lie_in_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_large_page_is_its_frames_in_order),
-        TEST(it_is_protected_and_unbound_as_one),
-        TEST(a_refused_bind_changes_nothing),
-        TEST(it_goes_with_its_frames),
-        TEST(map_items_leave_it_alone),
-        TEST(a_batch_may_lie_in_one),
+        TEST(a_large_page_is_its_frames_in_order),  TEST(it_is_protected_and_unbound_as_one),
+        TEST(a_refused_bind_changes_nothing),       TEST(it_goes_with_its_frames),
+        TEST(a_map_item_maps_it_whole_or_in_pages), TEST(a_map_item_replaces_it_as_a_whole),
+        TEST(unmap_of_a_part_takes_all_of_it),      TEST(a_batch_may_lie_in_one),
     };
     return cmocka_run_group_tests_name("bindings/page_large", tests, NULL, NULL);
 }

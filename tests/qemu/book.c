@@ -18,13 +18,14 @@
 #include "tests/qemu/tap.h"
 
 #define MAPPED       ((vaddr_t)0x330000000000) /* in the child: a page that is mapped by L4 IPC */
+#define TABLE_BYTES  ((vaddr_t)1 << TABLE_BITS)
 #define CHILD_FRAMES 256u
 #define POSITION     5u /* of a slice */
 #define RESULTS      9u /* of one look */
 
 /* What one look at everything counts. */
 struct census {
-    uint32_t items, caps, pages, tables, slices;
+    uint32_t items, caps, pages, tables, shares, slices;
     uint32_t mapped;    /* pages derived from pages                                            */
     uint32_t lost;      /* nodes that their parent or elder sibling does not lead to           */
     uint32_t unseen;    /* nodes whose elder sibling lies in a frame that cannot be read       */
@@ -111,7 +112,8 @@ static void check_page(const struct inspect_item *item)
     const volatile struct cap *parent = cap_of(item->node.parent);
 
     census.pages++;
-    shown[item->pfn]++;
+    for (pfn_t pfn = item->pfn; pfn < item->pfn + item->frames; pfn++)
+        shown[pfn]++;
     if (!parent) {
         uint64_t entry = entry_of(item->node.parent);
         census.mapped++;
@@ -121,7 +123,7 @@ static void check_page(const struct inspect_item *item)
     }
     census.wider += (item->rights & ~(rights_t)parent->rights) != 0;
     if (parent->kind == CAP_FRAMES)
-        census.outside += !contains(parent, item->pfn, 1);
+        census.outside += !contains(parent, item->pfn, item->frames);
 }
 
 static void check_item(void *context, const struct inspect_item *item)
@@ -141,6 +143,14 @@ static void check_item(void *context, const struct inspect_item *item)
         census.loose += book_frame(item->pfn)->type != FRAME_TABLE ||
                         book_frame(item->pfn)->level != item->level ||
                         book_frame(item->pfn)->owner != item->env;
+        break;
+    case INSPECT_SHARE:
+        census.shares++;
+        census.loose += book_frame(item->pfn)->type != FRAME_TABLE ||
+                        book_frame(item->pfn)->level != item->level ||
+                        book_frame(item->pfn)->origin == item->name;
+        census.wider += (item->rights & ~cpu_pte_rights(entry_of(item->node.parent))) != 0;
+        census.outside += cpu_pte_pfn(entry_of(item->node.parent)) != item->pfn;
         break;
     case INSPECT_SLICE:
         census.slices++;
@@ -278,19 +288,24 @@ int main(int argc, char **argv)
         return 1;
     shown = (uint32_t *)counts;
 
-    tap_plan(3 * RESULTS + 8);
+    tap_plan(3 * RESULTS + 11);
     look("look at the system as it is");
     tap_is(start_child(&child), ERR_OK, "start another environment");
     tap_ok(map_to(&child, page), "map a page to it by L4 IPC");
     tap_is(exo_slice_bind(SLOT_CPU, 0, POSITION, child.thread), ERR_OK, "bind a slice to it");
+    tap_is(exo_table_share(SLOT_ENV, page & ~(TABLE_BYTES - 1), child.env, MAPPED + TABLE_BYTES, 1,
+                           RIGHT_READ),
+           ERR_OK, "share a table with it");
     look("look at both");
     tap_is(census.mapped, 1, "one page is derived from a page");
     tap_is(census.slices, 1, "one slice is bound");
+    tap_is(census.shares, 1, "one table is shared");
     vm_query(page, &info);
     tap_is(book_frame(info.pfn)->bindings, 2, "the page is shown here and there");
     spawn_destroy(&child);
     tap_is(book_frame(info.pfn)->bindings, 1, "destroying the other takes its mapping away");
     look("look when it is gone");
+    tap_is(census.shares, 0, "no table is shared any more");
     tap_is(census.mapped, 0, "no page is derived from a page any more");
     return tap_done();
 }

@@ -14,7 +14,7 @@
 #include "libos/upcall.h"
 #include "libos/vm.h"
 
-#define WAIT_NS ((uint64_t)2 * CLOCK_NS_PER_S)
+#define WAIT_NS ((uint64_t)20 * CLOCK_NS_PER_S) /* only a failure takes so long */
 
 /* blobs.S */
 #pragma GCC visibility push(hidden)

@@ -53,6 +53,10 @@ bool probe_read(vaddr_t at);
 bool probe_write(vaddr_t at);
 bool probe_jump(vaddr_t at);
 
+/* Waits until *word is at least `least`. False: a register, the stack pointer or the red zone
+ * changed meanwhile. One thread at a time. */
+bool guest_spin(volatile uint64_t *word, uint64_t least); /* blobs.S */
+
 /* Any kernel call, or any other number, with registers as they are. */
 struct guest_regs {
     uint64_t rax, rdi, rsi, rdx, r10, r8, r9;

@@ -1,6 +1,7 @@
 /* L4 IPC: messages in one space and across spaces, timeouts, partners that are not there, local
  * IDs; the kernel interface page, SystemClock and ThreadSwitch. */
 #include <l4/ipc.h>
+#include <l4/kip.h>
 #include <l4/schedule.h>
 
 #include "exo/abi/kip.h"
@@ -56,7 +57,8 @@ static void kernel_interface(void)
     tap_ok(good, "every link leads to the page of stubs");
     tap_ok(k->page_info >> 10 & 4, "pages of 4 KiB");
     tap_is(k->utcb_info >> 10 & 63, 12, "a UTCB is one page");
-    tap_is(L4_ThreadIdUserBase(), THREAD_FIRST, "the first thread number of users");
+    tap_is(L4_ThreadIdUserBase((void *)L4_KIP_WINDOW), THREAD_FIRST,
+           "the first thread number of users");
     tap_is((k->processor_info & 0xffff) + 1, KINFO->cpu_count, "as many processors as there are");
     const uint64_t *memory = (const void *)((const char *)k + (k->memory_info >> 32));
     tap_ok((k->memory_info & 0xffff) >= 2 && (memory[0] & 15) == 2 && (memory[2] & 15) == 1,

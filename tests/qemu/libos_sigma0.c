@@ -1,6 +1,7 @@
 /* The X.2 sigma0 protocol from a program's side: pages by address or anywhere, each once; no answer
  * to what is no request. */
 #include <l4/ipc.h>
+#include <l4/kip.h>
 
 #include "libos/book.h"
 #include "exo/abi/batch.h"
@@ -108,7 +109,7 @@ int main(void)
 {
     tap_plan(16);
     tap_is(libos_setup(), ERR_OK, "libos_setup");
-    sigma0 = L4_GlobalId(L4_ThreadIdUserBase(), 1);
+    sigma0 = L4_GlobalId(L4_ThreadIdUserBase((void *)L4_KIP_WINDOW), 1);
     tap_is(tables_make(WINDOW), ERR_OK, "page tables for the window");
     test_pages();
     test_refusals();

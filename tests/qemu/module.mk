@@ -17,6 +17,12 @@ GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M
 
+# Events, epilogues and timers across CPUs.
+GUEST_TESTS        += events_smp timers_smp
+events_smp-sources := $(events-sources)
+events_smp-boot    := smp=2
+timers_smp-sources := $(timers-sources)
+timers_smp-boot    := smp=2
 
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
@@ -41,6 +47,14 @@ GUEST_TESTS           += revoke_policy
 revoke_policy-sources := $(addprefix tests/qemu/,revoke_policy.c revoke_child.c guest.c $(ARCH)/blobs.S)
 revoke_policy-libs    := libos-net
 revoke_policy-boot    := icount=1
+
+# Shared tables, and pages of both large sizes, for which the machine needs a free gigabyte.
+GUEST_TESTS       += share share_smp large
+share-sources     := tests/qemu/share.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+share_smp-sources := $(share-sources)
+share_smp-boot    := smp=2
+large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+large-boot        := smp=2 mem=2560M
 
 # Dedicated devices: without an IOMMU, then behind one, on one CPU and on two.
 GUEST_DEVICE := device_none device device_smp device_dma device_dma_smp

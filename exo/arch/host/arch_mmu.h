@@ -2,6 +2,8 @@
  * x86-64 whatever is mapped can be read; unlike there, execution is a bit and not its absence. */
 #pragma once
 
+#include "exo/abi/batch.h"
+
 #include "exo/arch/host/machine.h"
 
 #define PTE_PRESENT  ((pte_t)1 << 0)
@@ -11,6 +13,8 @@
 #define PTE_WRITTEN  ((pte_t)1 << 4) /* written through since             */
 #define PTE_LARGE    ((pte_t)1 << 5)
 #define PTE_DEVICE   ((pte_t)1 << 6)
+#define PTE_SHARE    ((pte_t)1 << 9)
+#define PTE_FREE     ((pte_t)PAGE_NOTE_BITS)
 #define PTE_ADDRESS  ((pte_t)0x000ffffffffff000)
 #define PTE_MOST_BIT 52u /* rights that it may have, above the address */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
@@ -94,9 +98,30 @@ static inline pte_t arch_pte_table(paddr_t pa)
     return pa | PTE_PRESENT | PTE_WRITE | PTE_EXEC;
 }
 
+static inline pte_t arch_pte_share(paddr_t pa, rights_t rights)
+{
+    return arch_pte_protect(arch_pte_table(pa), rights) | PTE_SHARE;
+}
+
+/* In an entry that maps memory the bit is the application's. */
+static inline bool arch_pte_is_share(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_LARGE | PTE_SHARE)) == (PTE_PRESENT | PTE_SHARE);
+}
+
+static inline bool arch_pte_leads(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_LARGE | PTE_SHARE)) == PTE_PRESENT;
+}
+
 static inline bool arch_pte_present(pte_t e)
 {
     return e & PTE_PRESENT;
+}
+
+static inline pte_t arch_pte_note(pte_t e, pte_t value)
+{
+    return (e & ~PTE_FREE) | (value & PTE_FREE);
 }
 
 static inline paddr_t arch_pte_address(pte_t e)

@@ -365,29 +365,43 @@ static void cache(struct host_mmu *m, vaddr_t va, pte_t entry)
     m->tlb[m->cached++] = (struct host_translation){va, entry};
 }
 
-/* The entry that serves `va` now; 0: none. */
+/* `e` with no more rights than `upper`, an entry on the way to it, allows. */
+static pte_t limited(pte_t upper, pte_t e)
+{
+    return arch_pte_protect(e, arch_pte_rights(e) & arch_pte_rights(upper));
+}
+
+/* The entry that serves the page at `va` now, as if it were of level 1; 0: none. */
 static pte_t walk(paddr_t root, vaddr_t va)
 {
     pte_t e = arch_pte_table(root);
 
-    for (unsigned level = MMU_LEVELS; level >= 1 && arch_pte_present(e); level--)
-        e = ((const pte_t *)arch_phys(arch_pte_address(e)))[arch_mmu_index(va, level)];
+    for (unsigned level = MMU_LEVELS; level >= 1; level--) {
+        const pte_t *table = arch_phys(arch_pte_address(e));
+        pte_t next = table[arch_mmu_index(va, level)];
+        if (!arch_pte_present(next))
+            return 0;
+        e = limited(e, next);
+        if (arch_pte_is_large(e))
+            return e + (va % MMU_SPAN(level) & ~(PAGE_SIZE - 1));
+    }
     return e;
 }
 
-static void fill_below(struct host_mmu *m, paddr_t table, vaddr_t va, unsigned level)
+/* Of a large page only the first is cached: it is one translation. */
+static void fill_below(struct host_mmu *m, pte_t upper, vaddr_t va, unsigned level)
 {
-    const pte_t *entries = arch_phys(table);
+    const pte_t *entries = arch_phys(arch_pte_address(upper));
     unsigned end = level == MMU_LEVELS ? USER_ENTRIES : MMU_ENTRIES;
 
     for (unsigned i = 0; i < end; i++) {
         vaddr_t at = va + ((vaddr_t)i << (3 + 9 * level));
         if (!arch_pte_present(entries[i]))
             continue;
-        if (level == 1)
-            cache(m, at, entries[i]);
+        if (level == 1 || arch_pte_is_large(entries[i]))
+            cache(m, at, limited(upper, entries[i]));
         else
-            fill_below(m, arch_pte_address(entries[i]), at, level - 1);
+            fill_below(m, limited(upper, entries[i]), at, level - 1);
     }
 }
 
@@ -397,7 +411,7 @@ void host_tlb_fill(unsigned number)
 
     m->cached = 0;
     if (m->root && m->root != KERNEL_ROOT)
-        fill_below(m, m->root, 0, MMU_LEVELS);
+        fill_below(m, arch_pte_table(m->root), 0, MMU_LEVELS);
 }
 
 bool host_tlb_stale(unsigned number, vaddr_t *va)

@@ -1,6 +1,8 @@
 /* x86-64: the inline half of exo/arch/mmu.h. Intel SDM volume 3, "4-Level Paging". */
 #pragma once
 
+#include "exo/abi/batch.h"
+
 #define PHYS_BASE    0xffff800000000000u
 #define KERNEL_BASE  0xffffffff80000000u
 #define PTE_PRESENT  ((pte_t)1 << 0)
@@ -11,6 +13,8 @@
 #define PTE_DIRTY    ((pte_t)1 << 6)
 #define PTE_LARGE    ((pte_t)1 << 7)
 #define PTE_GLOBAL   ((pte_t)1 << 8)
+#define PTE_SHARE    ((pte_t)1 << 9) /* of those that the CPU ignores */
+#define PTE_FREE     ((pte_t)PAGE_NOTE_BITS)
 #define PTE_MOST_BIT 52u /* of those that the CPU ignores */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
 #define PTE_NX       ((pte_t)1 << 63)
@@ -97,9 +101,30 @@ static inline pte_t arch_pte_table(paddr_t pa)
     return pa | PTE_PRESENT | PTE_USER | PTE_WRITE;
 }
 
+static inline pte_t arch_pte_share(paddr_t pa, rights_t rights)
+{
+    return arch_pte_protect(arch_pte_table(pa), rights) | PTE_SHARE;
+}
+
+/* In an entry that maps memory the bit is the application's. */
+static inline bool arch_pte_is_share(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_LARGE | PTE_SHARE)) == (PTE_PRESENT | PTE_SHARE);
+}
+
+static inline bool arch_pte_leads(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_LARGE | PTE_SHARE)) == PTE_PRESENT;
+}
+
 static inline bool arch_pte_present(pte_t e)
 {
     return e & PTE_PRESENT;
+}
+
+static inline pte_t arch_pte_note(pte_t e, pte_t value)
+{
+    return (e & ~PTE_FREE) | (value & PTE_FREE);
 }
 
 static inline paddr_t arch_pte_address(pte_t e)

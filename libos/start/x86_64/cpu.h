@@ -20,11 +20,25 @@ struct libos_regs {
 #define CPU_PTE_ACCESSED ((uint64_t)1 << 5)
 #define CPU_PTE_DIRTY    ((uint64_t)1 << 6)
 #define CPU_PTE_WRITE    ((uint64_t)1 << 1)
+#define CPU_PTE_LARGE    ((uint64_t)1 << 7) /* above level 1: maps memory, leads to no table */
+#define CPU_PTE_SHARE    ((uint64_t)1 << 9) /* above level 1: leads to a table of another entry */
 #define CPU_PTE_NO_EXEC  ((uint64_t)1 << 63)
 
 CPU_INLINE bool cpu_pte_is_bound(uint64_t pte)
 {
     return pte & CPU_PTE_PRESENT;
+}
+
+/* Of an entry above level 1 that is bound: does it map memory, or lead to a table that is shared?
+ */
+CPU_INLINE bool cpu_pte_is_large(uint64_t pte)
+{
+    return pte & CPU_PTE_LARGE;
+}
+
+CPU_INLINE bool cpu_pte_is_share(uint64_t pte)
+{
+    return (pte & (CPU_PTE_LARGE | CPU_PTE_SHARE)) == CPU_PTE_SHARE;
 }
 
 CPU_INLINE pfn_t cpu_pte_pfn(uint64_t pte)

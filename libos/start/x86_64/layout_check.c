@@ -7,6 +7,8 @@
 
 _Static_assert(GS_EXO == UTCB_EXO - UTCB_GS, "%gs:0 reads UTCB_GS");
 _Static_assert(GS_MASK == GS_EXO + offsetof(struct utcb_exo, mask), "mask");
+_Static_assert(GS_PENDING == GS_EXO + offsetof(struct utcb_exo, pending) && EVENTS == UPCALL_EVENTS,
+               "pending");
 _Static_assert(GS_STACK == GS_EXO + offsetof(struct utcb_exo, stack), "stack");
 _Static_assert(GS_SAVE == GS_EXO + offsetof(struct utcb_exo, save), "save");
 _Static_assert(GS_PCT_CALLER == GS_EXO + offsetof(struct utcb_exo, pct_caller), "pct_caller");

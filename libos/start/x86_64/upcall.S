@@ -10,7 +10,9 @@
  *
  * The mask is cleared after the registers are back. An upcall of the class that arrives between
  * there and the jump finds the struct's frame still in its place, since nothing was pushed over it;
- * it knows the case by the interrupted address, and does not copy.
+ * it knows the case by the interrupted address, and does not copy. So all entries of a class go
+ * back by the same instructions. Events that came while the class was masked are found there and
+ * handled before the way back is gone on with.
  */
 #include "libos/start/x86_64/upcall_layout.h"
 
@@ -61,11 +63,10 @@
         .endr
         .endm
 
-        /* handler(struct libos_regs *, number); rbx = the struct. */
-        .macro  call_handler handler, number
+        /* handler(struct libos_regs *, esi); rbx = the struct. */
+        .macro  call_handler handler
         mov     %rsp, %rbx
         mov     %rsp, %rdi
-        mov     $\number, %esi
         sub     $512, %rsp
         and     $-16, %rsp
         fxsave64 (%rsp)
@@ -75,9 +76,9 @@
         mov     %rbx, %rsp
         .endm
 
-        /* Back to the struct at rsp. 8 and 9 are the first and last instruction with the mask
-         * clear. */
-        .macro  go_back class
+        /* Back to the registers of the struct at rsp, and rsp to its flags; then to its flags,
+         * stack and address. */
+        .macro  restore class
         mov     REGS_BYTES(%rsp), %rax
         mov     %rax, %gs:(GS_RETURN + \class * 16)
         mov     (REGS_BYTES + 24)(%rsp), %rax
@@ -85,36 +86,64 @@
         pop_registers
         lea     16(%rsp), %rsp
         andq    $~(1 << \class), %gs:GS_MASK
-8:      popfq
+        .endm
+
+        .macro  leave class
+        popfq
         mov     %gs:(GS_RETURN + \class * 16 + 8), %rsp
 9:      jmp     *%gs:(GS_RETURN + \class * 16)
         .endm
 
-        .macro  entry name, class, handler, number
-        .globl  \name
-        .type   \name, @function
-\name:
-        lea     -FRAME_BYTES(%rsp), %rsp
-        push_registers
+        /* What the entries of a class share, up to the call. 8 and 9 (see `leave`) are the first
+         * and the last instruction with the mask clear. */
+        .macro  enter class
         lea     8f(%rip), %rcx
         mov     %gs:(GS_SAVE + \class * FRAME_BYTES), %rax
         sub     %rcx, %rax
         cmp     $(9f - 8f), %rax
         jbe     1f
         copy_frame \class
-1:      call_handler \handler, \number
-        go_back \class
+1:
+        .endm
+
+        .macro  entry name, number, common
+        .globl  \name
+        .type   \name, @function
+\name:
+        lea     -FRAME_BYTES(%rsp), %rsp
+        push_registers
+        mov     $\number, %esi
+        jmp     \common
         .size   \name, . - \name
         .endm
 
         .text
-        entry   libos_upcall_fault,       CLASS_FAULT, libos_fault, 0
-        entry   libos_upcall_exception,   CLASS_FAULT, libos_fault, 1
-        entry   libos_upcall_notify,      CLASS_EVENT, libos_event, 3
-        entry   libos_upcall_slice_begin, CLASS_EVENT, libos_event, 4
-        entry   libos_upcall_slice_end,   CLASS_EVENT, libos_event, 5
-        entry   libos_upcall_revoke,      CLASS_EVENT, libos_event, 6
-        entry   libos_upcall_reclaimed,   CLASS_EVENT, libos_event, 7
+        entry   libos_upcall_fault,       0, fault
+        entry   libos_upcall_exception,   1, fault
+        entry   libos_upcall_notify,      3, event
+        entry   libos_upcall_slice_begin, 4, event
+        entry   libos_upcall_slice_end,   5, event
+        entry   libos_upcall_revoke,      6, event
+        entry   libos_upcall_reclaimed,   7, event
+
+fault:
+        enter   CLASS_FAULT
+        call_handler libos_fault
+        restore CLASS_FAULT
+8:      leave   CLASS_FAULT
+
+event:
+        enter   CLASS_EVENT
+2:      call_handler libos_event
+        restore CLASS_EVENT
+8:      testl   $EVENTS, %gs:GS_PENDING
+        jz      3f
+        orq     $(1 << CLASS_EVENT), %gs:GS_MASK
+        lea     -16(%rsp), %rsp         /* as it was before the registers were popped */
+        push_registers
+        xor     %esi, %esi              /* any that is pending */
+        jmp     2b
+3:      leave   CLASS_EVENT
 
 /*
  * The system-call upcall nests: before the mask is cleared, the class's stack is moved down by
@@ -135,8 +164,9 @@ libos_upcall_syscall:
         lea     -SYSCALL_LEVEL(%r12), %rax
         mov     %rax, %gs:(GS_STACK + CLASS_SYSCALL * 8)
         andq    $~(1 << CLASS_SYSCALL), %gs:GS_MASK
-        call_handler *libos_syscall_hook(%rip), 2
+        call_handler *libos_syscall_hook(%rip)
         mov     %r12, %gs:(GS_STACK + CLASS_SYSCALL * 8)
-        go_back CLASS_SYSCALL
+        restore CLASS_SYSCALL
+        leave   CLASS_SYSCALL
         .size   libos_upcall_syscall, . - libos_upcall_syscall
         .section .note.GNU-stack, "", @progbits

@@ -34,6 +34,55 @@ probe_recover:                          /* the hook put rsp back */
         pop     %rbx
         ret
 
+/* bool guest_spin(volatile uint64_t *word, uint64_t least): waits until *word is at least that, and says
+ * whether the registers and the red zone were left alone meanwhile. */
+        .globl  guest_spin
+guest_spin:
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        mov     %rsp, guest_spin_sp(%rip)
+        .irp    reg, rax, rbx, rcx, rdx, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+        lea     guest_spin_\reg(%rip), %\reg
+        .set    guest_spin_\reg, .
+        .endr
+        movq    %rax, %xmm0
+        movq    %r15, %xmm15
+        mov     %rbx, -8(%rsp)
+1:      cmp     %rsi, (%rdi)
+        jb      1b
+        cmp     %rsp, guest_spin_sp(%rip)
+        jne     3f
+        cmp     %rbx, -8(%rsp)
+        jne     3f
+        .irp    reg, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdx, rcx, rbx
+        lea     guest_spin_\reg(%rip), %rsi
+        cmp     %rsi, %\reg
+        jne     3f
+        .endr
+        lea     guest_spin_rax(%rip), %rsi
+        cmp     %rsi, %rax
+        jne     3f
+        movq    %xmm0, %rsi
+        cmp     %rsi, %rax
+        jne     3f
+        movq    %xmm15, %rsi
+        cmp     %rsi, %r15
+        jne     3f
+        mov     $1, %eax
+        jmp     4f
+3:      xor     %eax, %eax
+4:      pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        ret
+
 /* void guest_syscall(struct guest_regs *) */
         .globl  guest_syscall
 guest_syscall:
@@ -369,4 +418,6 @@ blob_\name\()_end:
         mov     $(SYS_BASE + 19), %eax
         syscall
         end     pct_serve
+        .local  guest_spin_sp
+        .comm   guest_spin_sp, 8, 8
         .section .note.GNU-stack, "", @progbits
