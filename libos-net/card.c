@@ -1,10 +1,14 @@
 /* A network card of one's own: buffers between two queues. */
 #include "libos-net/card.h"
 
+#include "libos/error.h"
+#include "libos/log.h"
+
 #define BIT_PACKET ((word_t)1) /* of the notification                      */
 #define BIT_FAULT  ((word_t)2)
-#define VECTOR     0u /* both queues interrupt by it              */
-#define FRAMES     (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
+_Static_assert(!((BIT_PACKET | BIT_FAULT) & CARD_BITS_FREE), "others raise others");
+#define VECTOR 0u /* both queues interrupt by it              */
+#define FRAMES (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
 _Static_assert(VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX <= CARD_BUFFER_BYTES, "a packet fits");
 
 #define MTU_MAX (CARD_PACKET_MAX - CARD_PACKET_MIN)
@@ -94,6 +98,20 @@ enum err card_open(struct card *c, slot_t pci, uint32_t function)
     return e;
 }
 
+enum err card_open_any(struct card *c, const char *who)
+{
+    uint32_t function;
+    enum err e = virtio_pci_find(VIRTIO_NET, 0, &function);
+
+    if (e == ERR_OK)
+        e = card_open(c, SLOT_PCI, function);
+    if (e && !device_is_confined())
+        log_error_line("%s: this machine has no IOMMU, so no card can be given away", who);
+    else if (e)
+        log_error_line("%s: a card of its own: %s", who, error_text(e));
+    return e;
+}
+
 void card_close(struct card *c)
 {
     device_close(&c->device);
@@ -105,8 +123,10 @@ bool card_receive(struct card *c, uint16_t *buffer, uint32_t *length)
 {
     while (virtqueue_take(&c->rx, buffer, length)) {
         *length -= VIRTIO_NET_HEADER_BYTES;
-        if (*length - CARD_PACKET_MIN <= CARD_PACKET_MAX - CARD_PACKET_MIN)
+        if (*length - CARD_PACKET_MIN <= CARD_PACKET_MAX - CARD_PACKET_MIN) {
+            c->received++;
             return true;
+        }
         card_free(c, *buffer);
     }
     return false;
@@ -130,6 +150,7 @@ void card_send(struct card *c, uint16_t buffer, uint32_t length)
         header[i] = 0;
     c->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
     virtqueue_offer(&c->tx, buffer);
+    c->sent++;
 }
 
 void card_free(struct card *c, uint16_t buffer)
@@ -154,9 +175,11 @@ void card_push(struct card *c)
 enum err card_wait(struct card *c, uint64_t deadline)
 {
     enum err e = ERR_OK;
+    word_t got = 0;
 
-    while (e == ERR_OK && !virtqueue_interrupt(&c->rx, true) && !virtio_pci_is_broken(&c->pci))
-        e = device_wait(&c->device, BIT_PACKET | BIT_FAULT, deadline);
+    while (e == ERR_OK && !(got & CARD_BITS_FREE) && !virtqueue_interrupt(&c->rx, true) &&
+           !virtio_pci_is_broken(&c->pci))
+        e = device_wait(&c->device, ~(word_t)0, deadline, &got);
     virtqueue_interrupt(&c->rx, false);
     return e == ERR_OK && virtio_pci_is_broken(&c->pci) ? ERR_BAD_STATE : e;
 }

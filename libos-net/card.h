@@ -24,6 +24,7 @@ struct card {
     uint16_t spare_most; /* of them kept for packets of the program's own making    */
     uint16_t mtu;
     uint8_t mac[6];
+    uint32_t received, sent; /* packets, free-running */
     uint16_t spare_count;
     uint8_t spares[CARD_BUFFERS]; /* buffers that neither the card nor the program has */
 };
@@ -33,6 +34,10 @@ _Static_assert(CARD_BUFFERS <= 256 && CARD_BUFFERS <= VIRTQ_MAX, "numbers of buf
  * NO_DEVICE: it is no network card that this understands, or no IOMMU is there to confine it.
  * BAD_STATE: it does not obey. NO_MEM; errors of device_open(). After an error nothing is left. */
 enum err card_open(struct card *c, slot_t pci, uint32_t function);
+
+/* The same with the first card that is free, by SLOT_PCI. Says in the log what is amiss, in the
+ * name of `who`. */
+enum err card_open_any(struct card *c, const char *who);
 
 /* Gives the device back, and all that it took. */
 void card_close(struct card *c);
@@ -64,6 +69,9 @@ static inline uint16_t card_sending(const struct card *c)
     return virtqueue_in_flight(&c->tx);
 }
 
-/* Waits for a packet up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; BAD_STATE:
- * the card gave up, as when it was told of memory that is not its own. */
+/* Bits of the device's notification that others may raise to end a waiting. */
+#define CARD_BITS_FREE (~(word_t)0 << 2)
+
+/* Waits for a packet, or such a bit, up to `deadline` (time-stamp counter, or DEVICE_FOREVER).
+ * TIMEOUT; BAD_STATE: the card gave up, as when it was told of memory that is not its own. */
 enum err card_wait(struct card *c, uint64_t deadline);

@@ -1,4 +1,4 @@
-LIBOS_NET += libos-net/card.c libos-net/net.c libos-net/ring.c libos-net/ring_netif.c libos-net/port/sys.c
+LIBOS_NET += $(addprefix libos-net/,card.c card_link.c link_netif.c net.c ring.c ring_link.c port/sys.c)
 
 PROGRAMS += http
 http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.c http_files.c \

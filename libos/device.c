@@ -33,6 +33,11 @@ enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t 
     return ERR_NO_DEVICE;
 }
 
+bool device_is_confined(void)
+{
+    return KINFO->iommu;
+}
+
 enum err device_open(struct device *d, slot_t pci, uint32_t function)
 {
     pfn_t base;
@@ -183,7 +188,7 @@ enum err device_listen(struct device *d, uint32_t vector, word_t bits)
     return exo_device_interrupt(d->slot, vector, d->notification, bits, cpu);
 }
 
-enum err device_wait(struct device *d, word_t bits, uint64_t deadline)
+enum err device_wait(struct device *d, word_t bits, uint64_t deadline, word_t *got)
 {
-    return notify_until(d->notification, bits, deadline, NULL);
+    return notify_until(d->notification, bits, deadline, got);
 }

@@ -39,6 +39,9 @@ struct device_memory {
 /* The lowest number from `from` on of a free function of that maker and product. NO_DEVICE. */
 enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function);
 
+/* Has the machine an IOMMU that confines devices? Without, none can be opened. */
+bool device_is_confined(void);
+
 /* Takes a function into this program's hands. It reaches no memory until the first of it is made.
  * NO_MEM; errors of the call device_open: NO_DEVICE says that no IOMMU could confine it. */
 enum err device_open(struct device *d, slot_t pci, uint32_t function);
@@ -68,9 +71,9 @@ enum err device_listen(struct device *d, uint32_t vector, word_t bits);
 
 #define DEVICE_FOREVER UINT64_MAX
 
-/* Waits for one of `bits` up to `deadline` (time-stamp counter, or DEVICE_FOREVER). TIMEOUT; errors
- * of notify_wait. */
-enum err device_wait(struct device *d, word_t bits, uint64_t deadline);
+/* Waits for one of `bits` up to `deadline` (time-stamp counter, or DEVICE_FOREVER), and says in
+ * *got, unless NULL, which came. TIMEOUT; errors of notify_wait. */
+enum err device_wait(struct device *d, word_t bits, uint64_t deadline, word_t *got);
 
 /* Was an access of it to memory stopped since it was opened? Devices may go on as if they had read
  * and written; what they say is done is then not to be believed. */

@@ -183,7 +183,7 @@ static enum err settle(struct drive *d, uint32_t ticket)
     drive_push(d);
     while (e == ERR_OK && !drive_state(d, ticket) && !virtio_pci_is_broken(&d->pci))
         if (!virtqueue_interrupt(&d->queue, true))
-            e = device_wait(&d->device, BIT_DONE | BIT_FAULT, DEVICE_FOREVER);
+            e = device_wait(&d->device, BIT_DONE | BIT_FAULT, DEVICE_FOREVER, NULL);
     virtqueue_interrupt(&d->queue, false);
     return e == ERR_OK && virtio_pci_is_broken(&d->pci) ? ERR_BAD_STATE : e;
 }

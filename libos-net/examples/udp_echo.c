@@ -11,8 +11,6 @@
 #include "libos/libos.h"
 #include "libos/log.h"
 
-#include "exo/abi/kinfo.h"
-
 #define ADDRESS    0x0a00020fu
 #define PORT       7u
 #define IDLE_POLLS 10000u /* looks without a packet before it sleeps */
@@ -68,20 +66,6 @@ static enum err serve_for_ever(struct card *card, const struct answer_host *me)
     return e;
 }
 
-static enum err open_card(struct card *card)
-{
-    uint32_t function;
-    enum err e = virtio_pci_find(VIRTIO_NET, 0, &function);
-
-    if (e == ERR_OK)
-        e = card_open(card, SLOT_PCI, function);
-    if (e && !KINFO->iommu)
-        log_error_line("udp_echo: this machine has no IOMMU, so no card can be given away");
-    else if (e)
-        log_error_line("udp_echo: a card of its own: %s", error_text(e));
-    return e;
-}
-
 int main(int argc, char **argv)
 {
     struct answer_host me = {.port = PORT, .address = ADDRESS};
@@ -95,7 +79,7 @@ int main(int argc, char **argv)
         log_error_line("use: udp_echo [ADDRESS]; such as 10.0.2.15");
         return 2;
     }
-    if (open_card(&card))
+    if (card_open_any(&card, "udp_echo"))
         return 1;
     for (unsigned i = 0; i < sizeof me.mac; i++)
         me.mac[i] = card.mac[i];

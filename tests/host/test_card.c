@@ -60,6 +60,18 @@ static void a_card_comes_up_with_its_address(void **state)
     assert_true(own_device_rang(VIRTIO_NET_QUEUE_RX));
 }
 
+static void any_card_will_do(void **state)
+{
+    (void)state;
+    fresh_device();
+    assert_int_equal(card_open_any(&card, "test"), ERR_OK);
+    card_close(&card);
+    own_device.closed_bus = true;
+    assert_int_equal(card_open_any(&card, "test"), ERR_NO_DEVICE);
+    own_device_reset(VIRTIO_BLOCK, 1, 0);
+    assert_int_equal(card_open_any(&card, "test"), ERR_NO_DEVICE);
+}
+
 static void cards_that_do_not_fit_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -245,6 +257,20 @@ static void waiting_ends_with_a_packet(void **state)
     assert_int_equal(own_device.waits, 3);
 }
 
+static bool nothing_arrives(void)
+{
+    return true;
+}
+
+static void waiting_ends_when_others_want_it(void **state)
+{
+    (void)state;
+    own_device.on_wait = nothing_arrives;
+    own_device.raised = 1 | 8;
+    assert_int_equal(card_wait(&card, 0), ERR_OK);
+    assert_int_equal(own_device.waits, 1);
+}
+
 static void waiting_ends_when_the_card_gives_up(void **state)
 {
     (void)state;
@@ -270,6 +296,7 @@ int main(void)
 #define ON_CARD(test) cmocka_unit_test_setup_teardown(test, fresh_card, close_card)
     const struct CMUnitTest tests[] = {
         ON_CARD(a_card_comes_up_with_its_address),
+        cmocka_unit_test(any_card_will_do),
         cmocka_unit_test(cards_that_do_not_fit_leave_nothing_behind),
         cmocka_unit_test(a_smaller_mtu_and_queue_are_taken),
         ON_CARD(packets_arrive_and_buffers_go_back),
@@ -278,6 +305,7 @@ int main(void)
         ON_CARD(a_packet_is_answered_in_place),
         ON_CARD(a_buffer_is_in_one_hand_at_a_time),
         ON_CARD(waiting_ends_with_a_packet),
+        ON_CARD(waiting_ends_when_others_want_it),
         ON_CARD(waiting_ends_when_the_card_gives_up),
         ON_CARD(a_stopped_card_is_not_believed),
     };

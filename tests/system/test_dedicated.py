@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Devices in a program's own hands, from outside: a UDP echo server on its own card answers this
-machine; what was written to a disk of one's own lies in its image; without an IOMMU the program
+machine, and so does a web server; what was written to a disk of one's own lies in its image; without an IOMMU the program
 says in one line why it gets neither."""
 import pathlib
 import socket
@@ -8,18 +8,21 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 
+import mkarchive
 import qemu
 from tap_print import check, done, equal
 
 BLOCK, FIRST, COUNT, SIZE = 4096, 10, 8, 4 << 20
 SIZES = (1, 2, 17, 18, 19, 100, 511, 1000, 1471, 1472)
-IN_FLIGHT, ROUNDS = 16, 20
+IN_FLIGHT, ROUNDS, FETCHES = 16, 20, 4
+BIG = bytes(range(256)) * 4096
 WANT = b"".join(bytes([FIRST + i]) * BLOCK for i in range(COUNT))
 
 
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
@@ -51,12 +54,10 @@ def test_echo(port):
         equal(good, ROUNDS, f"{IN_FLIGHT} at once come back, {ROUNDS} times")
 
 
-def test_server():
-    port = free_udp_port()
-    options = qemu.Options(append="run=udp_echo", iommu=True, net="user", net2="user",
-                           fwd2=f"udp:{port}:7")
+def test_server(options, word, test):
+    """Boots a server, waits for its `word`, and runs the test while the machine does."""
     with qemu.Machine(options) as machine:
-        up = machine.wait_for(lambda: b"on a card of its own\n" in machine.out, 60)
+        up = machine.wait_for(lambda: word in machine.out, 60)
         check(up, "the server has its card", bytes(machine.out + machine.err))
         over = threading.Event()
 
@@ -67,11 +68,44 @@ def test_server():
         pumper = threading.Thread(target=pump)
         pumper.start()
         try:
-            test_echo(port)
+            test()
         finally:
             over.set()
             pumper.join()
         equal((machine.panic, machine.guest_status), (None, None), "it serves on")
+
+
+def fetch(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+        return answer.read()
+
+
+def test_http(port):
+    equal(fetch(port, "/hello.txt"), b"hello\n", "a file of the image, over the card")
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(fetch(port, "/big.bin") == BIG))
+               for _ in range(FETCHES)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    equal(results, [True] * FETCHES, f"{FETCHES} large ones at once arrive as they are")
+
+
+def test_servers(folder):
+    port = free_port(socket.SOCK_DGRAM)
+    test_server(qemu.Options(append="run=udp_echo", iommu=True, net="user", net2="user",
+                             fwd2=f"udp:{port}:7"),
+                b"on a card of its own\n", lambda: test_echo(port))
+    (folder / "root").mkdir()
+    (folder / "root/hello.txt").write_bytes(b"hello\n")
+    (folder / "root/big.bin").write_bytes(BIG)
+    with open(folder / "image.cpio", "wb") as out:
+        mkarchive.make(out, trees=[folder / "root"], archives=[qemu.SYSTEM])
+    web = free_port(socket.SOCK_STREAM)
+    test_server(qemu.Options(append="run=http 80 10.0.2.15 card", iommu=True, net="user",
+                             net2="user", fwd2=f"{web}:80", initrd=str(folder / "image.cpio")),
+                b"serving the boot image", lambda: test_http(web))
 
 
 def boot(command, *options):
@@ -110,9 +144,9 @@ def test_without(folder):
 
 
 def main():
-    test_server()
-    with tempfile.TemporaryDirectory(prefix="exo4-drive-") as name:
+    with tempfile.TemporaryDirectory(prefix="exo4-dedicated-") as name:
         folder = pathlib.Path(name)
+        test_servers(folder)
         (folder / "first").write_bytes(b"\0" * SIZE)
         test_disk(folder)
         test_without(folder)

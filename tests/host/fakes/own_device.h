@@ -22,6 +22,8 @@ struct own_device {
     uint8_t config[16];
     unsigned memory_left; /* calls of device_memory_make that succeed */
 
+    word_t raised; /* bits that a waiting brings */
+
     /* What the driver did. */
     uint8_t status;
     uint64_t accepted;
