@@ -54,7 +54,7 @@ static enum err check_open(const struct env *e, const struct sys_device_open_arg
         return ERR_BAD_CAP;
     if (!(p->pci->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (!kinfo_get()->iommu)
+    if (kinfo_get()->iommu == IOMMU_NONE)
         return ERR_NO_DEVICE;
     if (function_info(a->function)->state == DEVICE_KERNEL)
         return ERR_BAD_STATE;

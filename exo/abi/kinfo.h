@@ -164,7 +164,15 @@ struct kinfo {
     uint32_t frame_sequence; /* for the type, owner and origin of frames                        */
     uint32_t hidden;         /* 1: hide=1 on the command line                                   */
     uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
-    uint32_t iommu; /* 1: DMA and interrupts of devices are confined; 0: none is dedicated */
+    uint32_t iommu;          /* enum iommu_state                                                */
+};
+
+/* What keeps dedicated devices where they belong. */
+enum iommu_state {
+    IOMMU_NONE, /* nothing: no device is dedicated                                        */
+    IOMMU_FULL, /* their DMA and their interrupts are confined                            */
+    IOMMU_DMA,  /* their DMA is; forged interrupts were seen to get by, and the command line
+                   accepts that: unsafe_messages=1                                        */
 };
 
 /* What info_read reads. */

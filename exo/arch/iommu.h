@@ -11,10 +11,15 @@
 
 typedef uint64_t iopte_t; /* an entry of an I/O page table, as the IOMMU reads it */
 
-/* Takes the IOMMU that the firmware's tables at `rsdp` name into use. False: there is none that
- * confines both DMA and messages; nothing is blocked then, and only arch_iommu_pass may be called.
- * `faulted` runs, as a handler of interrupts, when it stopped something. Boot only. */
-bool arch_iommu_start(paddr_t rsdp, void (*faulted)(void));
+enum arch_iommu {
+    ARCH_IOMMU_NONE, /* there is none that can be used; only arch_iommu_pass may be called        */
+    ARCH_IOMMU_DMA,  /* it is told to confine messages too, but was seen to let forged ones by */
+    ARCH_IOMMU_FULL,
+};
+
+/* Takes the IOMMU that the firmware's tables at `rsdp` name into use, and tries it. `faulted` runs,
+ * as a handler of interrupts, when it stopped something. Boot only. */
+enum arch_iommu arch_iommu_start(paddr_t rsdp, void (*faulted)(void));
 
 /* Does the IOMMU, if it is used, see what the device does? */
 bool arch_iommu_serves(uint16_t requester);

@@ -154,7 +154,18 @@ void init_timers(void)
 
 void init_iommu(void)
 {
-    kinfo->iommu = arch_iommu_start(boot.rsdp, hook_iommu_interrupt);
+    enum arch_iommu found = arch_iommu_start(boot.rsdp, hook_iommu_interrupt);
+    bool accepted = has_option(boot.cmdline, "unsafe_messages=1");
+
+    if (found == ARCH_IOMMU_FULL)
+        kinfo->iommu = IOMMU_FULL;
+    else if (found == ARCH_IOMMU_DMA && accepted)
+        kinfo->iommu = IOMMU_DMA;
+    if (found == ARCH_IOMMU_DMA)
+        print(
+            "exo4: this IOMMU lets devices forge interrupts (as QEMU 7.2 does); they are %s\n",
+            accepted ? "dedicated all the same: unsafe_messages=1"
+                     : "not dedicated without unsafe_messages=1");
 }
 
 void init_cpus(void)

@@ -41,7 +41,7 @@ class Options:
     net: str = "none"        # none, user, tap:NAME; wire: cards with it reach each other
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
-    iommu: bool = False      # VT-d, and behind it what may be dedicated:
+    iommu: str = ""          # 1: VT-d; strict: without accepting what it lets by. Behind it:
     net2: str = "none"       # a second card, as net
     fwd2: str = ""
     disk2: str = ""          # a second disk, as disk
@@ -113,7 +113,7 @@ def disk_arguments(disk, number=0, name="DISK"):
 def device_arguments(options):
     """The cards and disks, and before them what they lie behind."""
     args = ["-nic", "none"]
-    if options.iommu:
+    if options.iommu in ("1", "strict"):
         args += ["-device", "intel-iommu,intremap=on"]
     args += net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
     args += net_arguments(options.net2, options.fwd2, 2, "NET2")
@@ -131,12 +131,16 @@ def command_line(options, com_fds):
         raise Misuse(f"SMP={options.smp}: want 1 to 255")
     if options.icount and options.accel != "tcg":
         raise Misuse("ICOUNT=1 needs ACCEL=tcg")
-    machine = "q35,kernel-irqchip=split" if options.iommu and options.accel == "kvm" else "q35"
+    if options.iommu not in ("", "0", "1", "strict"):
+        raise Misuse(f"IOMMU={options.iommu}: want 1 or strict")
+    # QEMU 7.2 lets devices forge interrupts; the kernel finds out, and is told that we know.
+    append = ("unsafe_messages=1 " if options.iommu == "1" else "") + options.append
+    machine = "q35,kernel-irqchip=split" if options.iommu in ("1", "strict") and options.accel == "kvm" else "q35"
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", machine,
             "-accel", options.accel, "-cpu", "max,-erms,-la57", "-smp", str(options.smp),
             "-m", str(mem_bytes(options.mem) >> 20), "-display", "none", "-monitor", "none",
             "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-            "-kernel", options.kernel, "-initrd", options.initrd, "-append", options.append]
+            "-kernel", options.kernel, "-initrd", options.initrd, "-append", append]
     if options.icount:
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
@@ -372,7 +376,8 @@ def add_options(parser):
     parser.add_argument("--net", help="user, tap:NAME, wire (to the other card) or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
-    parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated")
+    parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated; strict: only "
+                        "if it stops forged interrupts, which QEMU 7.2 does not")
     parser.add_argument("--net2", help="a second card, to be dedicated; as --net")
     parser.add_argument("--fwd2", help="as --fwd, with --net2 user")
     parser.add_argument("--disk2", help="a second disk, to be dedicated; as --disk")
@@ -384,7 +389,7 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    for name in ("icount", "iommu", "edu"):
+    for name in ("icount", "edu"):
         given[name] = given.get(name, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 

@@ -114,8 +114,9 @@ static void power_on(void)
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;
-    host_devices.iommu = true;
-    kinfo->iommu = arch_iommu_start(boot.rsdp, hook_iommu_interrupt);
+    host_devices.iommu = ARCH_IOMMU_FULL;
+    if (arch_iommu_start(boot.rsdp, hook_iommu_interrupt) == ARCH_IOMMU_FULL)
+        kinfo->iommu = IOMMU_FULL;
     console_init();
     irq_init();
     disk_ring_init();

@@ -15,6 +15,11 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fa
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := console device disk dispatch env_thread events fast fault forest frame info ipc irq map \
+KERNEL_TESTS := console device device_window disk dispatch env_thread events fast fault forest frame info ipc irq map \
                 note notify page page_large pct random revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)
+
+# The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.
+HOST_TESTS += vtd
+vtd-needs  := $(addprefix exo/arch/x86_64/,acpi.c dmar.c vtd.c vtd_queue.c vtd_remap.c) exo/base/print.c
+vtd-flags  := -Iexo/arch/host

@@ -89,9 +89,9 @@ static void a_refused_opening_changes_nothing(void **state)
     REFUSED(ERR_IN_USE, b, device_open, SLOT_PCI, FUNCTION_DEVICE, REGION, PFN_ANY, SPARE + 1);
     REFUSED(ERR_IN_USE, b, device_open, SLOT_PCI, n, REGION, PFN_ANY, SPARE);
     REFUSED(ERR_IN_USE, b, device_open, SLOT_PCI, n, REGION, frames, SPARE + 1);
-    kinfo_get()->iommu = 0;
+    kinfo_get()->iommu = IOMMU_NONE;
     REFUSED(ERR_NO_DEVICE, b, device_open, SLOT_PCI, n, REGION, PFN_ANY, SPARE + 1);
-    kinfo_get()->iommu = 1;
+    kinfo_get()->iommu = IOMMU_FULL;
     OK(BOSS(cap_copy, SLOT_ENV, SPARE + 2, REGION, RW, world.base + world.count - 2, 2));
     REFUSED(ERR_NO_MEM, b, device_open, SLOT_PCI, n, SPARE + 2, PFN_ANY, SPARE + 1);
 }
@@ -439,31 +439,6 @@ static void a_device_ends_with_its_environment(void **state)
     assert_null(reach(1, true));
 }
 
-static void a_window_shows_registers(void **state)
-{
-    (void)state;
-    const pfn_t first = (pfn_t)(FUNCTION_BASE >> PAGE_BITS);
-    const struct page_entry entry = {.va = VA, .pfn = first + 3, .rights = RW};
-
-    OK(BOSS(device_config_read, READER, 0x10));
-    assert_int_equal(world.result, FUNCTION_DEVICE << 16 | 0x10);
-    OK(BOSS(device_window, DEVICE, 0, 2, 3, WINDOW));
-    assert_int_equal(world.result, first + 2);
-    make_tables(SLOT_ENV, VA);
-    bind_page(SLOT_ENV, WINDOW, first + 3, VA, RW);
-    assert_true(arch_pte_is_device(*entry_of(world.root, VA)));
-    assert_int_equal(arch_pte_address(*entry_of(world.root, VA)) >> PAGE_BITS, first + 3);
-    assert_null(space_user(world.root->root, VA, RIGHT_READ)); /* it is no memory to the kernel */
-    assert_int_equal(BOSS(page_bind, SLOT_ENV, WINDOW, VA, 1), ERR_BAD_USER);
-    put_entries(world.boss, SCRATCH, &entry, 1);
-    OK(BOSS(page_protect, SLOT_ENV, SCRATCH, 1));
-    OK(BOSS(page_unbind, SLOT_ENV, SCRATCH, 1));
-    bind_page(SLOT_ENV, WINDOW, first + 4, VA, RIGHT_READ);
-    REFUSED(ERR_BAD_CAP, world.boss, device_map, DEVICE, WINDOW, first + 2, 1, ADDRESS, RW);
-    OK(BOSS(cap_delete, WINDOW));
-    assert_false(arch_pte_present(*entry_of(world.root, VA)));
-}
-
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, world_end)
@@ -486,7 +461,6 @@ int main(void)
         T(a_device_ends_with_its_function),
         T(a_device_ends_with_its_region),
         T(a_device_ends_with_its_environment),
-        T(a_window_shows_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

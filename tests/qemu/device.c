@@ -258,7 +258,7 @@ int main(void)
     if (notify_new(&note) != ERR_OK)
         return 1;
     test_table();
-    if (!KINFO->iommu) {
+    if (KINFO->iommu == IOMMU_NONE) {
         test_none();
         return tap_done();
     }

@@ -261,6 +261,24 @@ static void test_revoked(void)
     slot_delete(mine);
 }
 
+/* A write to this address is an interrupt, in the format of before remapping: any vector. The
+ * kernel found out at boot whether the IOMMU stops it. */
+static void test_forged(void)
+{
+    const uint64_t messages = 0xfee00000;
+    bool heard = false;
+
+    exo_device_interrupt(edu.device, DEVICE_FAULT_VECTOR, SLOT_NONE, 0, 0);
+    notify_until(note, BITS, 1, NULL);
+    exo_device_interrupt(edu.device, 0, note, BITS, 0);
+    for (uint32_t vector = 0x20; vector < 0x30; vector++)
+        store(messages, vector); /* the device's own is among them */
+    heard = notify_until(note, BITS, 1, NULL) == ERR_OK;
+    tap_is(heard, KINFO->iommu == IOMMU_DMA, "forged interrupts are stopped, or known to get by");
+    exo_device_interrupt(edu.device, 0, SLOT_NONE, 0, 0);
+    faults();
+}
+
 static void test_flood(void)
 {
     faults();
@@ -309,6 +327,7 @@ int main(void)
     test_rights();
     test_unmap();
     test_revoked();
+    test_forged();
     test_flood();
     test_ends();
     return tap_done();

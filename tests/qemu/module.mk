@@ -57,13 +57,14 @@ large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/bl
 large-boot        := smp=2 mem=2560M
 
 # Dedicated devices: without an IOMMU, then behind one, on one CPU and on two.
-GUEST_DEVICE := device_none device device_smp device_dma device_dma_smp
+GUEST_DEVICE := device_none device_strict device device_smp device_dma device_dma_smp
 GUEST_TESTS  += $(GUEST_DEVICE)
 $(foreach t,$(GUEST_DEVICE),$(eval $(t)-sources := $(addprefix tests/qemu/,device.c edu.c guest.c \
     $(ARCH)/blobs.S)))
 $(foreach t,device_dma device_dma_smp,$(eval $(t)-sources := $(addprefix tests/qemu/,device_dma.c \
     edu.c guest.c $(ARCH)/blobs.S)))
 device_none-boot    := edu=1 icount=1
+device_strict-boot  := edu=1 iommu=strict icount=1
 device-boot         := edu=1 iommu=1 icount=1
 device_smp-boot     := edu=1 iommu=1 smp=2
 device_dma-boot     := edu=1 iommu=1 icount=1

@@ -10,7 +10,7 @@
 
 struct host_devices host_devices;
 
-bool arch_iommu_start(paddr_t rsdp, void (*faulted)(void))
+enum arch_iommu arch_iommu_start(paddr_t rsdp, void (*faulted)(void))
 {
     (void)rsdp;
     host_devices.faulted = faulted;

@@ -36,7 +36,7 @@ struct host_message {
 };
 
 struct host_devices {
-    bool iommu; /* arch_iommu_start finds one */
+    enum arch_iommu iommu; /* what arch_iommu_start finds */
     void (*faulted)(void);
     struct host_io_context contexts[HOST_FUNCTIONS]; /* by requester number */
     unsigned long flushes;

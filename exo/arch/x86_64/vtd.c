@@ -179,17 +179,17 @@ static void start_faults(void (*faulted)(void))
     vtd_write32(VTD_FAULT_MASK, 0);
 }
 
-bool arch_iommu_start(paddr_t rsdp, void (*faulted)(void))
+enum arch_iommu arch_iommu_start(paddr_t rsdp, void (*faulted)(void))
 {
     if (!dmar_read(rsdp, &dmar))
-        return false;
+        return ARCH_IOMMU_NONE;
     if (!dmar.unusable) {
         vtd_map(dmar.base);
         dmar.unusable = find_lack();
     }
     if (dmar.unusable) {
         print("exo4: the IOMMU is not used: %s\n", dmar.unusable);
-        return false;
+        return ARCH_IOMMU_NONE;
     }
     paddr_t frame = boot_frames(1);
     root = arch_phys(frame);
@@ -200,5 +200,5 @@ bool arch_iommu_start(paddr_t rsdp, void (*faulted)(void))
     remap_start();
     start_faults(faulted);
     vtd_command(COMMAND_TRANSLATE);
-    return true;
+    return apic_stops_old_messages() ? ARCH_IOMMU_FULL : ARCH_IOMMU_DMA;
 }

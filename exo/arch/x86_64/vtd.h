@@ -54,3 +54,7 @@ uint64_t remap_address(unsigned vector);
 
 /* The requester number of the I/O APIC. */
 uint16_t remap_io_apic(void);
+
+/* Whether messages in the format of before remapping are stopped, as they should be since
+ * remap_start: tried by the I/O APIC's (apic.c). Boot only. */
+bool apic_stops_old_messages(void);

@@ -63,7 +63,8 @@ void vtd_queue_start(void)
 
     queue = arch_phys(frames);
     done = arch_phys(frames + PAGE_SIZE);
-    vtd_write64(VTD_QUEUE_TAIL, 0);
+    tail = 0;
+    vtd_write64(VTD_QUEUE_TAIL, tail);
     vtd_write64(VTD_QUEUE, frames);
     vtd_command(COMMAND_QUEUE);
     vtd_invalidate(everything, 6);
