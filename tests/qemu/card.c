@@ -10,7 +10,7 @@
 #include "tests/qemu/rig.h"
 #include "tests/qemu/tap.h"
 
-#define PATIENCE ((uint64_t)2000 * CLOCK_NS_PER_MS)
+#define PATIENCE ((uint64_t)5000 * CLOCK_NS_PER_MS)
 #define ROUNDS   32u
 #define AT_ONCE  32u /* packets in flight */
 

@@ -13,7 +13,7 @@
 #include "tests/qemu/rig.h"
 #include "tests/qemu/tap.h"
 
-#define PATIENCE ((uint64_t)500 * CLOCK_NS_PER_MS)
+#define PATIENCE ((uint64_t)5000 * CLOCK_NS_PER_MS)
 
 static struct card card;
 static struct drive drive;
