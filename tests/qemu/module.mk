@@ -69,3 +69,7 @@ device-boot         := edu=1 iommu=1 icount=1
 device_smp-boot     := edu=1 iommu=1 smp=2
 device_dma-boot     := edu=1 iommu=1 icount=1
 device_dma_smp-boot := edu=1 iommu=1 smp=2
+
+GUEST_TESTS         += device_msix
+device_msix-sources := $(addprefix tests/qemu/,device_msix.c guest.c $(ARCH)/blobs.S)
+device_msix-boot    := disk2=1M iommu=1 icount=1
