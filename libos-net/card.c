@@ -106,7 +106,7 @@ enum err card_open_any(struct card *c, const char *who)
     if (e == ERR_OK)
         e = card_open(c, SLOT_PCI, function);
     if (e && !device_is_confined())
-        log_error_line("%s: this machine has no IOMMU, so no card can be given away", who);
+        log_error_line("%s: no IOMMU confines a card here, so none can be given away", who);
     else if (e)
         log_error_line("%s: a card of its own: %s", who, error_text(e));
     return e;

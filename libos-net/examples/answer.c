@@ -63,8 +63,8 @@ static void put32(uint8_t *at, uint32_t value)
 
 static void copy_mac(uint8_t *to, const uint8_t *from)
 {
-    for (unsigned i = 0; i < 6; i++)
-        to[i] = from[i];
+    put32(to, get32(from));
+    put16(to + 4, get16(from + 4));
 }
 
 static bool is_mac(const uint8_t *a, const uint8_t *b)
@@ -86,12 +86,14 @@ static void change16(uint8_t *at, uint16_t value, uint8_t *sum)
 
 static bool is_ip_header_whole(const uint8_t *packet)
 {
-    uint32_t sum = 0;
+    uint64_t sum = 0;
 
-    for (unsigned at = IP; at < IP_END; at += 2)
-        sum += get16(packet + at);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff || sum == 0x1fffe;
+    /* Words of four bytes add up to the same, once the carries are folded in. */
+    for (unsigned at = IP; at < IP_END; at += 4)
+        sum += get32(packet + at);
+    for (unsigned i = 0; i < 3; i++)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
 }
 
 /* Back to the link address that it came from. */

@@ -22,7 +22,7 @@ import qemu  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_hello", "run=lab_getppid posix.getppid.libos", "run=lab_echo")
-MACHINES = {"run=lab_echo": {"iommu": True, "net": "wire", "net2": "wire"}}
+MACHINES = {"run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
 FOREIGN = "/getppid posix.getppid.trampoline"
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang

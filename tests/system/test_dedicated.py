@@ -94,7 +94,7 @@ def test_http(port):
 
 def test_servers(folder):
     port = free_port(socket.SOCK_DGRAM)
-    test_server(qemu.Options(append="run=udp_echo", iommu=True, net="user", net2="user",
+    test_server(qemu.Options(append="run=udp_echo", iommu="1", net="user", net2="user",
                              fwd2=f"udp:{port}:7"),
                 b"on a card of its own\n", lambda: test_echo(port))
     (folder / "root").mkdir()
@@ -103,7 +103,7 @@ def test_servers(folder):
     with open(folder / "image.cpio", "wb") as out:
         mkarchive.make(out, trees=[folder / "root"], archives=[qemu.SYSTEM])
     web = free_port(socket.SOCK_STREAM)
-    test_server(qemu.Options(append="run=http 80 10.0.2.15 card", iommu=True, net="user",
+    test_server(qemu.Options(append="run=http 80 10.0.2.15 card", iommu="1", net="user",
                              net2="user", fwd2=f"{web}:80", initrd=str(folder / "image.cpio")),
                 b"serving the boot image", lambda: test_http(web))
 
@@ -135,7 +135,7 @@ def test_disk(folder):
 def test_without(folder):
     end = boot("run=udp_echo", "--net", "user", "--net2", "user")
     equal((end.returncode, end.stdout, end.stderr),
-          (1, b"", b"udp_echo: this machine has no IOMMU, so no card can be given away\n"),
+          (1, b"", b"udp_echo: no IOMMU confines a card here, so none can be given away\n"),
           "without an IOMMU the server says why it has no card")
     end = boot("run=drive_life read", "--disk", str(folder / "first"), "--disk2",
                str(folder / "image"))
