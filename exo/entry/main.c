@@ -162,10 +162,9 @@ void init_iommu(void)
     else if (found == ARCH_IOMMU_DMA && accepted)
         kinfo->iommu = IOMMU_DMA;
     if (found == ARCH_IOMMU_DMA)
-        print(
-            "exo4: this IOMMU lets devices forge interrupts (as QEMU 7.2 does); they are %s\n",
-            accepted ? "dedicated all the same: unsafe_messages=1"
-                     : "not dedicated without unsafe_messages=1");
+        print("exo4: this IOMMU lets devices forge interrupts (as QEMU 7.2 does); they are %s\n",
+              accepted ? "dedicated all the same: unsafe_messages=1"
+                       : "not dedicated without unsafe_messages=1");
 }
 
 void init_cpus(void)

@@ -117,7 +117,8 @@ def measure(args):
             raise Failed(f"{program}: two boots printed different keys")
         about = {"commit": commit(), "compiler": compiler,
                  "qemu": output_of("qemu-system-x86_64", "--version").split("\n")[0],
-                 "options": "-icount shift=0,sleep=off -cpu max,-erms,-la57 -smp 1"}
+                 "options": "-icount shift=0,sleep=off -cpu max,-erms,-la57 -smp 1" + "".join(
+                     f" {name}={value}" for name, value in MACHINES.get(program, {}).items())}
         figures += [record(key, first[key], second[key], about) for key in first]
     return figures
 
