@@ -18,7 +18,7 @@ http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_pars
 ring-needs := libos-net/ring.c
 
 # A card in the test's own hands, and a machine where nobody gets one.
-GUEST_TESTS      += card card_smp dma no_iommu
+GUEST_TESTS      += card card_smp dma dma_smp no_iommu
 card-sources     := tests/qemu/card.c tests/qemu/rig.c
 card-libs        := libos-net
 card-boot        := iommu=1 net=user net2=user
@@ -28,6 +28,9 @@ card_smp-boot    := iommu=1 net=user net2=user smp=2
 dma-sources      := tests/qemu/dma.c tests/qemu/rig.c
 dma-libs         := libos-net
 dma-boot         := iommu=1 net=user net2=user disk=1M disk2=1M
+dma_smp-sources  := $(dma-sources)
+dma_smp-libs     := libos-net
+dma_smp-boot     := $(dma-boot) smp=2
 no_iommu-sources := tests/qemu/no_iommu.c tests/qemu/rig.c
 no_iommu-libs    := libos-net
 no_iommu-boot    := net=user net2=user disk=1M disk2=1M

@@ -84,6 +84,8 @@ OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c
 HOST_TESTS       += virtio_pci drive
 virtio_pci-needs := $(OWN_DEVICE)
 drive-needs      := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
-GUEST_TESTS      += drive
-drive-sources := tests/qemu/drive.c
-drive-boot    := iommu=1 disk=1M disk2=16M
+GUEST_TESTS       += drive drive_smp
+drive-sources     := tests/qemu/drive.c
+drive-boot        := iommu=1 disk=1M disk2=16M
+drive_smp-sources := $(drive-sources)
+drive_smp-boot    := $(drive-boot) smp=2
