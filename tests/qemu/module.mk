@@ -10,12 +10,12 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
-fuzz-boot := disk=1M
+fuzz-boot := disk=1M disk2=1M iommu=1 edu=1
 
 # The same random calls, made on the second CPU.
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
-fuzz_smp-boot    := smp=2 disk=1M
+fuzz_smp-boot    := smp=2 disk=1M disk2=1M iommu=1 edu=1
 
 # Events, epilogues and timers across CPUs.
 GUEST_TESTS        += events_smp timers_smp
