@@ -17,20 +17,24 @@ http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_pars
                     libos/archive.c
 ring-needs := libos-net/ring.c
 
-# A card in the test's own hands, and a machine where nobody gets one.
-GUEST_TESTS      += card card_smp dma dma_smp no_iommu
-card-sources     := tests/qemu/card.c tests/qemu/rig.c
-card-libs        := libos-net
-card-boot        := iommu=1 net=user net2=user
-card_smp-sources := $(card-sources)
-card_smp-libs    := libos-net
-card_smp-boot    := iommu=1 net=user net2=user smp=2
-dma-sources      := tests/qemu/dma.c tests/qemu/rig.c
-dma-libs         := libos-net
-dma-boot         := iommu=1 net=user net2=user disk=1M disk2=1M
-dma_smp-sources  := $(dma-sources)
-dma_smp-libs     := libos-net
-dma_smp-boot     := $(dma-boot) smp=2
-no_iommu-sources := tests/qemu/no_iommu.c tests/qemu/rig.c
-no_iommu-libs    := libos-net
-no_iommu-boot    := net=user net2=user disk=1M disk2=1M
+# Cards in the tests' own hands, and a machine where nobody gets one.
+GUEST_TESTS  += card card_smp card_death dma dma_smp no_iommu
+CARD_RIG     := $(addprefix tests/qemu/,card_rig.c rig.c)
+card-sources := tests/qemu/card.c $(CARD_RIG)
+card-libs    := libos-net
+card-boot    := iommu=1 net=user net2=user
+card_smp-sources   := $(card-sources)
+card_smp-libs      := libos-net
+card_smp-boot      := $(card-boot) smp=2
+card_death-sources := $(addprefix tests/qemu/,card_death.c guest.c $(ARCH)/blobs.S) $(CARD_RIG)
+card_death-libs    := libos-net
+card_death-boot    := $(card-boot)
+dma-sources        := tests/qemu/dma.c $(CARD_RIG)
+dma-libs           := libos-net
+dma-boot           := $(card-boot) disk=1M disk2=1M
+dma_smp-sources    := $(dma-sources)
+dma_smp-libs       := libos-net
+dma_smp-boot       := $(dma-boot) smp=2
+no_iommu-sources   := tests/qemu/no_iommu.c tests/qemu/rig.c
+no_iommu-libs      := libos-net
+no_iommu-boot      := net=user net2=user disk=1M disk2=1M

@@ -7,6 +7,7 @@
 #include "libos/clock.h"
 #include "libos/libos.h"
 #include "libos/string.h"
+#include "tests/qemu/card_rig.h"
 #include "tests/qemu/rig.h"
 #include "tests/qemu/tap.h"
 
@@ -15,38 +16,6 @@
 #define AT_ONCE  32u /* packets in flight */
 
 static struct card card;
-
-/* Puts a question to the gateway into the card's hands. */
-static bool ask(void)
-{
-    uint16_t buffer;
-
-    if (!card_take(&card, &buffer))
-        return false;
-    rig_question(card_packet(&card, buffer), card.mac, RIG_ADDRESS, RIG_GATEWAY);
-    card_send(&card, buffer, RIG_PACKET);
-    return true;
-}
-
-/* Takes packets until `count` answers have come. Never sleeps. Returns how many did in time. */
-static unsigned hear(unsigned count)
-{
-    const uint64_t deadline = clock_deadline(PATIENCE);
-    unsigned heard = 0;
-    uint16_t buffer;
-    uint32_t length;
-
-    while (heard < count && cpu_ticks() < deadline) {
-        while (card_receive(&card, &buffer, &length)) {
-            const uint8_t *p = card_packet(&card, buffer);
-            heard += length >= RIG_PACKET && memcmp(p, card.mac, 6) == 0 && p[12] == 8 &&
-                     p[13] == 6 && p[21] == 2;
-            card_free(&card, buffer);
-        }
-        card_push(&card);
-    }
-    return heard;
-}
 
 /* The kernel's card and nonsense are not to be had. */
 static void test_refusals(uint32_t function)
@@ -70,10 +39,8 @@ static void test_no_entries(void)
     uint64_t slices = cpu->slices_run, entries = cpu->entries;
 
     for (unsigned i = 0; i < ROUNDS; i++) {
-        for (unsigned k = 0; k < AT_ONCE; k++)
-            asked += ask();
-        card_push(&card);
-        heard += hear(AT_ONCE);
+        asked += card_ask(&card, AT_ONCE);
+        heard += card_hear(&card, AT_ONCE);
     }
     entries = cpu->entries - entries;
     slices = cpu->slices_run - slices;
@@ -90,10 +57,9 @@ static void test_sleep(void)
            "waiting for nothing ends in time");
     for (unsigned i = 0; i < 8; i++) {
         uint64_t entries = cpu->entries;
-        ask();
-        card_push(&card);
+        card_ask(&card, 1);
         enum err e = card_wait(&card, clock_deadline(PATIENCE));
-        if (e != ERR_OK || cpu->entries == entries || hear(1) != 1) {
+        if (e != ERR_OK || cpu->entries == entries || card_hear(&card, 1) != 1) {
             tap_is(e, ERR_OK, "a sleeper is woken by its packet");
             return;
         }
@@ -113,14 +79,12 @@ static void test_again(uint32_t function)
     const struct ring_key all = {.flags = RING_KEY_YIELD};
     tap_is(exo_ring_keys(rig.slot, (vaddr_t)&all, 1), ERR_OK, "that wants everything");
     tap_ok(rig_ask_and_hear(&rig), "hears its own answer");
-    tap_is(hear(0), 0, "and the card's owner nothing of it");
     card_close(&card);
     tap_is(info->state, DEVICE_FREE, "given back, the card is free");
     tap_ok(rig_ask_and_hear(&rig), "the ring goes on");
     tap_is(card_open(&card, SLOT_PCI, function), ERR_OK, "the card is taken once more");
-    ask();
-    card_push(&card);
-    tap_is(hear(1), 1, "and works");
+    card_ask(&card, 1);
+    tap_is(card_hear(&card, 1), 1, "and works");
     card_close(&card);
 }
 
@@ -135,9 +99,8 @@ int main(void)
     if (!tap_is(card_open(&card, SLOT_PCI, function), ERR_OK, "it is this one's now"))
         return tap_done();
     tap_is(card_open(&(struct card){.count = 0}, SLOT_PCI, function), ERR_IN_USE, "alone");
-    ask();
-    card_push(&card);
-    tap_is(hear(1), 1, "a question is answered");
+    card_ask(&card, 1);
+    tap_is(card_hear(&card, 1), 1, "a question is answered");
     test_no_entries();
     test_sleep();
     test_again(function);

@@ -10,6 +10,7 @@
 #include "libos/region.h"
 #include "libos/string.h"
 #include "libos/vm.h"
+#include "tests/qemu/card_rig.h"
 #include "tests/qemu/rig.h"
 #include "tests/qemu/tap.h"
 
@@ -54,26 +55,9 @@ static bool is_reported(const struct device *d, uint32_t before, uint64_t addres
     return info->faults > before && (info->fault_address & ~(PAGE_SIZE - 1)) == address;
 }
 
-static void ask(void)
-{
-    uint16_t buffer;
-
-    card_take(&card, &buffer);
-    rig_question(card_packet(&card, buffer), card.mac, RIG_ADDRESS, RIG_GATEWAY);
-    card_send(&card, buffer, RIG_PACKET);
-    card_push(&card);
-}
-
 static bool is_answered(void)
 {
-    uint16_t buffer;
-    uint32_t length;
-
-    ask();
-    if (card_wait(&card, clock_deadline(PATIENCE)) || !card_receive(&card, &buffer, &length))
-        return false;
-    card_free(&card, buffer);
-    return true;
+    return card_ask(&card, 1) == 1 && card_hear(&card, 1) == 1;
 }
 
 static void reopen_card(const char *what)
@@ -102,7 +86,7 @@ static void test_write(uint64_t address, const char *what)
 
     for (uint16_t i = 0; i < card.count; i++)
         card.rx.desc[i].address = address;
-    ask();
+    card_ask(&card, 1);
     tap_ok(is_reported(&card.device, before, address), what);
 }
 
