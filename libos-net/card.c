@@ -6,9 +6,9 @@
 
 #define BIT_PACKET ((word_t)1) /* of the notification                      */
 #define BIT_FAULT  ((word_t)2)
+#define VECTOR     0u /* both queues interrupt by it              */
+#define FRAMES     (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
 _Static_assert(!((BIT_PACKET | BIT_FAULT) & CARD_BITS_FREE), "others raise others");
-#define VECTOR 0u /* both queues interrupt by it              */
-#define FRAMES (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
 _Static_assert(VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX <= CARD_BUFFER_BYTES, "a packet fits");
 
 #define MTU_MAX (CARD_PACKET_MAX - CARD_PACKET_MIN)
@@ -43,8 +43,7 @@ static enum err make_queue(struct card *c, struct virtqueue *q, uint16_t number)
     return virtio_pci_queue(&c->pci, q, number, CARD_BUFFERS, &part, VECTOR);
 }
 
-/* Descriptors never change but for the length of what is sent. Buffers begin as
- * spares, then with the card. */
+/* Descriptors never change but for the length of what is sent. */
 static void fill_queues(struct card *c)
 {
     c->count = c->rx.size < c->tx.size ? c->rx.size : c->tx.size;
@@ -117,6 +116,7 @@ void card_close(struct card *c)
     device_close(&c->device);
     device_memory_free(&c->buffers);
     device_memory_free(&c->queues);
+    *c = (struct card){.count = 0};
 }
 
 bool card_receive(struct card *c, uint16_t *buffer, uint32_t *length)

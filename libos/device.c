@@ -6,8 +6,9 @@
 #include "libos/string.h"
 #include "libos/vm.h"
 
-#define FIRST_ADDRESS                                                                              \
-    PAGE_SIZE            /* an address of 0 is nobody's, so that a forgotten one is noticed */
+/* I/O address 0 is nobody's, so that one that was forgotten is noticed. */
+#define FIRST_ADDRESS PAGE_SIZE
+
 #define TABLE_PAGES 512u /* that one I/O page table maps */
 _Static_assert(TABLE_PAGES <= DEVICE_MAP_MAX, "one call fills a table");
 

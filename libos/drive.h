@@ -20,7 +20,7 @@ struct drive {
     struct virtqueue queue; /* request i has descriptors 3 * i and those behind */
     struct device_memory queue_memory, request_memory, page_memory;
     uint32_t blocks; /* of the disk; those beyond UINT32_MAX are not used */
-    uint32_t pages;
+    uint32_t pages;  /* buffers                                               */
     bool read_only;
     bool cached;       /* writes are durable after a flush only            */
     uint32_t requests; /* that may be in flight; a power of two            */
@@ -40,7 +40,7 @@ enum err drive_open(struct drive *d, slot_t pci, uint32_t function, uint32_t pag
 /* Gives the device back, and all that it took. Requests in flight may be done or not. */
 void drive_close(struct drive *d);
 
-/* Page `page`, below d->pages. */
+/* Of an open drive: page `page`, below d->pages. */
 void *drive_page(const struct drive *d, uint32_t page);
 
 /* Posts a request for `count` blocks from `block` on, into or from the pages from `page` on, and
