@@ -12,6 +12,7 @@ import urllib.request
 
 import mkarchive
 import qemu
+from pumping import pumping
 from tap_print import check, done, equal
 
 BLOCK, FIRST, COUNT, SIZE = 4096, 10, 8, 4 << 20
@@ -59,19 +60,8 @@ def test_server(options, word, test):
     with qemu.Machine(options) as machine:
         up = machine.wait_for(lambda: word in machine.out, 60)
         check(up, "the server has its card", bytes(machine.out + machine.err))
-        over = threading.Event()
-
-        def pump():
-            while not over.is_set() and machine.pump():
-                pass
-
-        pumper = threading.Thread(target=pump)
-        pumper.start()
-        try:
+        with pumping(machine):
             test()
-        finally:
-            over.set()
-            pumper.join()
         equal((machine.panic, machine.guest_status), (None, None), "it serves on")
 
 
