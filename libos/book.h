@@ -3,7 +3,6 @@
 
 #include "exo/abi/boot.h"
 #include "exo/abi/cap.h"
-#include "exo/abi/device.h"
 #include "exo/abi/kinfo.h"
 #include "exo/abi/utcb.h"
 #include "libos/start/cpu.h"
@@ -21,11 +20,6 @@ static inline const volatile struct frame_info *book_frame(pfn_t pfn)
 static inline const volatile struct cpu_info *book_cpu(uint32_t number)
 {
     return (const volatile struct cpu_info *)(WINDOW_CPUS + (vaddr_t)number * CPU_STRIDE);
-}
-
-static inline const volatile struct device_info *book_device(uint32_t number)
-{
-    return (const volatile struct device_info *)WINDOW_DEVICES + number;
 }
 
 /* Thread control register TCR_* of the running thread. */

@@ -12,11 +12,6 @@
 #define TABLE_PAGES 512u /* that one I/O page table maps */
 _Static_assert(TABLE_PAGES <= DEVICE_MAP_MAX, "one call fills a table");
 
-const volatile struct device_info *device_info(const struct device *d)
-{
-    return book_device(d->function);
-}
-
 bool device_is_stopped(const struct device *d)
 {
     return device_info(d)->faults != d->faults;
@@ -25,7 +20,7 @@ bool device_is_stopped(const struct device *d)
 enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function)
 {
     for (uint32_t i = from; i < KINFO->device_count; i++) {
-        const volatile struct device_info *info = book_device(i);
+        const volatile struct device_info *info = device_entry(i);
         if (info->vendor == vendor && info->device == product && info->state == DEVICE_FREE) {
             *function = i;
             return ERR_OK;

@@ -10,6 +10,7 @@
 #include "exo/abi/cap.h"
 #include "exo/abi/device.h"
 #include "exo/abi/error.h"
+#include "exo/abi/kinfo.h"
 
 #define DEVICE_WINDOWS 4u /* parts of its registers that are shown at a time */
 
@@ -35,6 +36,12 @@ struct device_memory {
     vaddr_t va;       /* as the program sees it          */
     uint64_t address; /* as the device sees it           */
 };
+
+/* What the kernel says of device number `function`, below kinfo.device_count. */
+static inline const volatile struct device_info *device_entry(uint32_t function)
+{
+    return (const volatile struct device_info *)WINDOW_DEVICES + function;
+}
 
 /* The lowest number from `from` on of a free function of that maker and product. NO_DEVICE. */
 enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t *function);
@@ -80,4 +87,7 @@ enum err device_wait(struct device *d, word_t bits, uint64_t deadline, word_t *g
 bool device_is_stopped(const struct device *d);
 
 /* What the kernel says of it. */
-const volatile struct device_info *device_info(const struct device *d);
+static inline const volatile struct device_info *device_info(const struct device *d)
+{
+    return device_entry(d->function);
+}

@@ -2,15 +2,15 @@
 LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
          uthread.S layout_check.c)
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
-         libos/backing_disk.c libos/backing_drive.c libos/backing_ram.c libos/device.c libos/disk.c libos/dispatch.c libos/drive.c libos/elf.c \
+         libos/backing_disk.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
-         libos/log.c libos/mmio.c libos/pages.c libos/pages_out.c libos/pages_share.c \
+         libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
          libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/print.c \
          libos/region.c libos/revoke.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
          libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
          libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
-         libos/uthread.c libos/virtio_pci.c libos/virtqueue.c libos/vm.c
+         libos/uthread.c libos/vm.c
 LIBOS += libos/servers/program.c
 
 # The kernel carries sigma0 and starts it. It maps memory where it is physically, so its own image
@@ -39,6 +39,20 @@ shares-libs    := libos
 PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
+
+# Devices of a program's own: drivers, on a device that a host test describes, and on a disk in a guest
+# test's hands.
+LIBOS += $(addprefix libos/,backing_drive.c device.c drive.c mmio.c virtio_pci.c virtqueue.c)
+OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c \
+              tests/host/fakes/virtq_device.c
+HOST_TESTS       += virtio_pci drive
+virtio_pci-needs := $(OWN_DEVICE)
+drive-needs      := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
+GUEST_TESTS       += drive drive_smp
+drive-sources     := tests/qemu/drive.c
+drive-boot        := iommu=1 disk=1M disk2=16M
+drive_smp-sources := $(drive-sources)
+drive_smp-boot    := $(drive-boot) smp=2
 
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
               libos_archive libos_hello libos_command libos_pagetable libos_sched l4_headers
@@ -76,16 +90,3 @@ PROGRAMS      += graph
 graph-sources := $(addprefix libos/examples/,graph.c graph_life.c graph_rows.c graph_forest.c \
                  graph_frames.c)
 graph-libs    := libos
-
-# Drivers of dedicated devices, on a device that a host test describes; a disk in a guest test's own
-# hands.
-OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c \
-              tests/host/fakes/virtq_device.c
-HOST_TESTS       += virtio_pci drive
-virtio_pci-needs := $(OWN_DEVICE)
-drive-needs      := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
-GUEST_TESTS       += drive drive_smp
-drive-sources     := tests/qemu/drive.c
-drive-boot        := iommu=1 disk=1M disk2=16M
-drive_smp-sources := $(drive-sources)
-drive_smp-boot    := $(drive-boot) smp=2

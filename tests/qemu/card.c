@@ -24,7 +24,7 @@ static void test_refusals(uint32_t function)
 
     tap_is(card_open(&card, SLOT_NIC, function), ERR_BAD_CAP, "a card by another capability");
     tap_is(card_open(&card, SLOT_PCI, KINFO->device_count), ERR_BAD_ARG, "a card beyond the table");
-    while (other < KINFO->device_count && book_device(other)->state != DEVICE_KERNEL)
+    while (other < KINFO->device_count && device_entry(other)->state != DEVICE_KERNEL)
         other++;
     tap_is(card_open(&card, SLOT_PCI, other), ERR_BAD_STATE, "a device of the kernel's");
     tap_is(virtio_pci_find(VIRTIO_NET, function + 1, &other), ERR_NO_DEVICE, "no further card");

@@ -43,10 +43,10 @@ static pfn_t let_die(void)
     tap_is(program_start(guest_archive(), "card_death", &args, &child), ERR_OK, "a driver");
     spawn_wait(&child, &end);
     tap_ok(end.exited && end.status == STATUS, "dies with its card at work");
-    tap_is(book_device(function)->owner, child.number, "whose it was");
+    tap_is(device_entry(function)->owner, child.number, "whose it was");
     pfn_t first = child.memory_first;
     spawn_destroy(&child);
-    tap_is(book_device(function)->state, DEVICE_FREE, "when it is buried, the card is free");
+    tap_is(device_entry(function)->state, DEVICE_FREE, "when it is buried, the card is free");
     return first;
 }
 
