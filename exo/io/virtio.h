@@ -6,13 +6,10 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/abi/virtio.h"
 #include "exo/io/pci.h"
 
 #define VIRTIO_QUEUES_MAX 2u
-
-/* virtio 1.1, "Reserved Feature Bits". */
-#define VIRTIO_F_VERSION_1 ((uint64_t)1 << 32)
 
 /* Memory that kernel and device share: adjacent frames, reserved for ever, zeroed. */
 struct virtio_memory {

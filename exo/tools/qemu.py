@@ -39,7 +39,7 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     icount: bool = False
-    net: str = "none"        # none, user, tap:NAME
+    net: str = "none"        # none, user, tap:NAME; wire: cards with it reach each other
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
     iommu: str = ""          # 1: VT-d; strict: without accepting what it lets by. Behind it:
@@ -76,19 +76,26 @@ def forwards(text):
 DEDICATED = ",iommu_platform=on,page-per-vq=on"
 
 
-def net_arguments(net, fwd, number=0, name="NET"):
-    card = f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
-    card += DEDICATED if number else ""
+def backend(net, fwd, name):
+    """What a card of that network is plugged into."""
     if fwd and net != "user":
         raise Misuse(f"{name.replace('NET', 'FWD')} needs {name}=user")
-    if net == "none":
-        return []
     if net == "user":
-        return ["-netdev", ",".join([f"user,id=net{number}", *forwards(fwd)]), "-device", card]
+        return ",".join(["user", *forwards(fwd)])
+    if net == "wire":
+        return "hubport,hubid=1"
     m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
     if not m:
-        raise Misuse(f"{name}={net}: want user, tap:NAME or none")
-    return ["-netdev", f"tap,id=net{number},ifname={m[1]},script=no,downscript=no", "-device", card]
+        raise Misuse(f"{name}={net}: want user, tap:NAME, wire or none")
+    return f"tap,ifname={m[1]},script=no,downscript=no"
+
+
+def net_arguments(net, fwd, number=0, name="NET"):
+    if net == "none" and not fwd:
+        return []
+    card = f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
+    return ["-netdev", f"{backend(net, fwd, name)},id=net{number}", "-device",
+            card + (DEDICATED if number else "")]
 
 
 def disk_arguments(disk, number=0, name="DISK"):
@@ -380,7 +387,7 @@ def add_options(parser):
     parser.add_argument("--smp", type=whole, help="processors")
     parser.add_argument("--mem", help="memory, such as 512M")
     parser.add_argument("--icount", help="1: count instructions instead of time")
-    parser.add_argument("--net", help="user, tap:NAME or none")
+    parser.add_argument("--net", help="user, tap:NAME, wire (to the other card) or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
     parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated; strict: only "
