@@ -3,6 +3,7 @@
 
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
+#include "exo/mem/frame.h"
 
 struct node *node_at(node_t name)
 {
@@ -67,4 +68,21 @@ const char *forest_check(const struct node *root, uint32_t limit)
         n = next;
     }
     return "D1: the tree has more nodes than there can be";
+}
+
+pte_t *node_entry(const struct node *n, pfn_t *table)
+{
+    pfn_t frame = frame_number(n);
+    struct node *nodes;
+
+    *table = frame_of(frame)->first;
+    nodes = frame_memory(*table + 1);
+    return (pte_t *)frame_memory(*table) + (n - nodes);
+}
+
+struct node *entry_node(const pte_t *entry)
+{
+    pfn_t table = frame_number(entry);
+
+    return (struct node *)frame_memory(table + 1) + ((uintptr_t)entry % PAGE_SIZE) / sizeof(pte_t);
 }

@@ -31,23 +31,6 @@
 static struct env *unflushed;
 static struct device *unflushed_device;
 
-pte_t *node_entry(const struct node *n, pfn_t *table)
-{
-    pfn_t frame = frame_number(n);
-    struct node *nodes;
-
-    *table = frame_of(frame)->first;
-    nodes = frame_memory(*table + 1);
-    return (pte_t *)frame_memory(*table) + (n - nodes);
-}
-
-struct node *entry_node(const pte_t *entry)
-{
-    pfn_t table = frame_number(entry);
-
-    return (struct node *)frame_memory(table + 1) + ((uintptr_t)entry % PAGE_SIZE) / sizeof(pte_t);
-}
-
 static enum frame_type type_at(const struct node *n)
 {
     return frame_of(frame_number(n))->type;

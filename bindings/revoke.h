@@ -48,9 +48,3 @@ void cap_destroy(struct cap *c);
 /* Makes a CAP_FRAMES, whose object it is, or another range end behind its first `keep`; frames that
  * are cut off are free. Pre: nothing is derived from it, 0 < keep < count. */
 void cap_shrink(struct cap *c, uint32_t keep);
-
-/* The page-table entry that a node in a FRAME_NODES frame stands for, and its table's frame. */
-uint64_t *node_entry(const struct node *n, uint32_t *table);
-
-/* The node of an entry of a page table. */
-struct node *entry_node(const uint64_t *entry);

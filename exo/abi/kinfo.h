@@ -174,8 +174,8 @@ struct kinfo {
     uint32_t hidden;         /* 1: hide=1 on the command line                                   */
     uint32_t numa_count;     /* ranges below; 1 where the firmware tells nothing                */
     struct numa_range numa[NUMA_RANGES];
-    uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
-    uint32_t iommu;          /* enum iommu_state                                                */
+    uint32_t device_count; /* records at WINDOW_DEVICES (device.h)                            */
+    uint32_t iommu;        /* enum iommu_state                                                */
 };
 
 /* What keeps dedicated devices where they belong. */
