@@ -197,8 +197,10 @@ static void a_map_item_replaces_it_as_a_whole(void **state)
     const word_t rw = FPAGE_READ | FPAGE_WRITE;
 
     make_receiver();
-    assert_false(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* a part */
+    assert_true(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* is skipped */
     assert_true(can(VA, RW));
+    assert_true(can(VA + PAGE_SIZE, RW));
+    assert_int_equal(frame_of(q.pfn + 1)->bindings, 1);
     assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | FPAGE_READ, END | FULL));
     assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | rw, END | FULL)); /* again, for more */
     assert_true(shows(END, pfn, RW));
