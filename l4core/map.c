@@ -99,7 +99,7 @@ static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t 
     if (!s || !t || !arch_pte_present(*s) || arch_pte_present(*t))
         return false;
     rights &= arch_pte_rights(*s);
-    if (!rights || (!(*s & arch_pte_plain()) && page_is_utcb(s)))
+    if (!rights || (plain_node_of(s)->child && page_is_utcb(s)))
         return false;
     page_derive(s);
     plain_show(t, plain_node_of(s), frame_at(arch_pte_address(*s)),
@@ -146,8 +146,6 @@ static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr
 {
     unsigned from_level, level, there;
 
-    if (!p->grant && map_plain(from, source, to, target, p->rights))
-        return PAGE_SIZE;
     pte_t *s = space_last(from->root, source, &from_level);
     rights_t rights = p->rights & arch_pte_rights(*s);
     vaddr_t rest = MMU_SPAN(from_level) - source % MMU_SPAN(from_level);
@@ -184,7 +182,9 @@ bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpag
     for (vaddr_t at = 0; at < p.bytes; at += step) {
         if (p.source + at >= USER_TOP || p.target + at >= USER_TOP)
             break;
-        step = map_piece(from->env, p.source + at, to->env, p.target + at, p.bytes - at, &p);
+        step = !p.grant && map_plain(from->env, p.source + at, to->env, p.target + at, p.rights)
+                   ? PAGE_SIZE
+                   : map_piece(from->env, p.source + at, to->env, p.target + at, p.bytes - at, &p);
         if (!step)
             return false;
     }
