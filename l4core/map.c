@@ -15,11 +15,12 @@
 #include "exo/mem/space.h"
 #include "l4core/fpage.h"
 
-/* What an item comes to: `bytes` from `source` to `target`; of a grant, the rest of the fpage
- * [base, end) is flushed. */
+/* What an item comes to: `bytes` from `source` to `target`; of a grant, the rest of an fpage of
+ * `send` bits from `base` on is flushed. */
 struct map_plan {
     vaddr_t source, target, bytes;
-    vaddr_t base, end;
+    vaddr_t base;
+    unsigned send;
     rights_t rights;
     bool grant;
 };
@@ -30,6 +31,7 @@ static bool plan_item(word_t header, word_t fpage, word_t window, struct map_pla
     vaddr_t to, place = FPAGE_BASE(header);
     unsigned send, receive;
 
+    p->bytes = 0;
     if (!fpage_range(window, &to, &receive))
         return false;
     if (!fpage_range(fpage, &p->base, &send))
@@ -40,7 +42,7 @@ static bool plan_item(word_t header, word_t fpage, word_t window, struct map_pla
     p->target = send <= receive ? to + in_window : to;
     p->source = send <= receive ? p->base : p->base + in_fpage;
     p->bytes = (vaddr_t)1 << bits;
-    p->end = p->base + ((vaddr_t)1 << send);
+    p->send = send;
     p->rights = fpage_rights(fpage);
     p->grant = ITEM_KIND(header) == ITEM_GRANT;
     return true;
@@ -91,7 +93,7 @@ static unsigned target_level(const struct env *to, vaddr_t source, vaddr_t targe
 
 /* Maps a page that is bound and no UTCB to where there is a table and nothing bound: the common
  * case. False: it is another, and nothing was done. */
-static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
+INLINE bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
                       rights_t rights)
 {
     pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
@@ -142,27 +144,27 @@ static void map_entry(pte_t *s, paddr_t pa, struct env *to, pte_t *t, vaddr_t ta
 /* Maps or grants what lies at `source`, up to `bytes`. Returns how much that is, with what was
  * skipped; 0: there is no memory. */
 static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
-                         vaddr_t bytes, const struct map_plan *p)
+                         vaddr_t bytes, rights_t rights, bool grant)
 {
     unsigned from_level, level, there;
 
     pte_t *s = space_last(from->root, source, &from_level);
-    rights_t rights = p->rights & arch_pte_rights(*s);
     vaddr_t rest = MMU_SPAN(from_level) - source % MMU_SPAN(from_level);
-    if (!arch_pte_present(*s) || arch_pte_is_share(*s) || !rights)
+    rights &= arch_pte_rights(*s);
+    if (!arch_pte_present(*s) || (from_level > 1 && arch_pte_is_share(*s)) || !rights)
         return rest;
     level = there = target_level(to, source, target, bytes, from_level);
     paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(from_level);
     if (map_is_reserved(from, source) || map_is_reserved(to, target) ||
-        (p->grant && level != from_level)) /* a part cannot leave a large page */
+        (grant && level != from_level)) /* a part cannot leave a large page */
         return MMU_SPAN(level);
     pte_t *t = make_entry(to, target, &there);
     if (!t)
         return 0;
-    bool fits = there == level && t != s && !arch_pte_is_share(*t);
-    if (!fits || !make_room(s, pa, t, p->grant))
+    bool fits = there == level && t != s && !(level > 1 && arch_pte_is_share(*t));
+    if (!fits || !make_room(s, pa, t, grant))
         return MMU_SPAN(level);
-    if (!p->grant) {
+    if (!grant) {
         map_entry(s, pa, to, t, target, rights, level);
         return MMU_SPAN(level);
     }
@@ -172,25 +174,42 @@ static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr
     return MMU_SPAN(level);
 }
 
-bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
+/* How much of the item lies at addresses of both users. */
+static vaddr_t user_bytes(const struct map_plan *p)
 {
-    struct map_plan p = {0};
-    vaddr_t step;
+    vaddr_t higher = p->source > p->target ? p->source : p->target;
 
-    if (!plan_item(header, fpage, window, &p))
-        return false;
-    for (vaddr_t at = 0; at < p.bytes; at += step) {
-        if (p.source + at >= USER_TOP || p.target + at >= USER_TOP)
-            break;
-        step = !p.grant && map_plain(from->env, p.source + at, to->env, p.target + at, p.rights)
-                   ? PAGE_SIZE
-                   : map_piece(from->env, p.source + at, to->env, p.target + at, p.bytes - at, &p);
+    return higher >= USER_TOP ? 0 : p->bytes < USER_TOP - higher ? p->bytes : USER_TOP - higher;
+}
+
+/* Maps or grants all of the item. False: there is no memory. */
+static __attribute__((noinline)) bool map_range(struct env *from, struct env *to,
+                                                const struct map_plan *p)
+{
+    for (vaddr_t at = 0, step, bytes = user_bytes(p); at < bytes; at += step) {
+        vaddr_t source = p->source + at, target = p->target + at;
+        step = PAGE_SIZE;
+        if (p->grant || !map_plain(from, source, to, target, p->rights))
+            step = map_piece(from, source, to, target, bytes - at, p->rights, p->grant);
         if (!step)
             return false;
     }
-    if (p.grant && p.end - p.base > p.bytes) {
-        unmap_range(from->env, p.base, p.source, RIGHT_READ, true);
-        unmap_range(from->env, p.source + p.bytes, p.end, RIGHT_READ, true);
+    if (p->grant) {
+        unmap_range(from, p->base, p->source, RIGHT_READ, true);
+        unmap_range(from, p->source + p->bytes, p->base + ((vaddr_t)1 << p->send), RIGHT_READ,
+                    true);
     }
     return true;
+}
+
+bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
+{
+    struct map_plan p;
+
+    if (!plan_item(header, fpage, window, &p))
+        return false;
+    if (p.bytes == PAGE_SIZE && !p.grant &&
+        map_plain(from->env, p.source, to->env, p.target, p.rights))
+        return true;
+    return p.bytes == 0 || map_range(from->env, to->env, &p);
 }

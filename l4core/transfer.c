@@ -56,7 +56,7 @@ static void copy_words(struct thread *from, struct thread *to, unsigned words)
 
 static bool is_page_item(word_t header)
 {
-    return ITEM_KIND(header) == ITEM_MAP || ITEM_KIND(header) == ITEM_GRANT;
+    return (ITEM_KIND(header) & ~(ITEM_MAP ^ ITEM_GRANT)) == (ITEM_MAP & ITEM_GRANT);
 }
 
 /* Typed items, words [first, first + count) of the message. A page fault accepts all of the space.

@@ -49,7 +49,8 @@ rights_t unmap_range(struct env *e, vaddr_t base, vaddr_t end, rights_t taken, b
             unmap_shares(e, va, end, flush);
         pte_t *at = space_last(e->root, va, &level);
         next = (va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
-        if (arch_pte_present(*at) && !arch_pte_is_share(*at) && !map_is_reserved(e, va))
+        bool shown = arch_pte_present(*at) && !(level > 1 && arch_pte_is_share(*at));
+        if (shown && !map_is_reserved(e, va))
             used |= unmap_page(at, taken, flush);
     }
     cpu_tlb_flush(e, TLB_ALL);

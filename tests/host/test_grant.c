@@ -190,6 +190,21 @@ static void the_status_of_a_page_goes_with_it(void **state)
     assert_int_equal(map_unmap(q.t, fpage(TARGET, 12, 0), false), fpage(TARGET, 12, FPAGE_READ));
 }
 
+/* In the entry of a small page the bit of shares is the application's note. */
+static void notes_of_a_page_do_not_matter(void **state)
+{
+    (void)state;
+    *entry_of(p.e, SOURCE) |= PTE_SHARE;
+    assert_true(grant(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_int_equal(run_at(TARGET, 0), 1);
+    *entry_of(q.e, TARGET) |= PTE_SHARE;
+    assert_true(grant(0, fpage(SOURCE + PAGE_SIZE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_int_equal(run_at(TARGET, 1), 1);
+    *entry_of(q.e, TARGET) |= PTE_SHARE;
+    map_unmap(q.t, fpage(TARGET, 12, FPAGE_ALL), true);
+    assert_int_equal(run_at(TARGET, 1), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
@@ -202,6 +217,7 @@ int main(void)
         TEST(of_a_grant_that_is_larger_than_the_window_the_rest_is_flushed),
         TEST(a_grant_that_cannot_be_done_leaves_the_page),
         TEST(the_status_of_a_page_goes_with_it),
+        TEST(notes_of_a_page_do_not_matter),
     };
 
     return cmocka_run_group_tests_name("l4core/map, grants", tests, NULL, NULL);
