@@ -132,6 +132,20 @@ static bool is_plain(const struct node *n)
            ((const struct cap *)(const void *)parent)->kind == CAP_FRAMES;
 }
 
+static bool is_thread(const struct node *n)
+{
+    return n && frame_of(frame_number(n))->type == FRAME_THREAD;
+}
+
+/* Does a thread come behind another child of a page's node? */
+static bool is_late_utcb(const struct node *page)
+{
+    for (const struct node *n = node_at(page->child); n; n = node_at(n->next))
+        if (!is_thread(n) && is_thread(node_at(n->next)))
+            return true;
+    return false;
+}
+
 /* A binding through an entry of `level`. */
 static const char *check_shown(pfn_t to, unsigned level)
 {
@@ -184,6 +198,8 @@ static const char *check_table(const pte_t *entries, const struct frame_info *f)
             broken = check_node(&nodes[i]);
         if (!broken && f->level == 1 && (*e & arch_pte_plain()) && !is_plain(&nodes[i]))
             broken = "P3: a plain page is derived from another, or another from it";
+        if (!broken && f->level == 1 && is_late_utcb(&nodes[i]))
+            broken = "P4: something is derived from a UTCB's page";
     }
     return broken;
 }

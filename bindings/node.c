@@ -26,16 +26,32 @@ void node_link(struct node *parent, struct node *child)
     parent->child = name;
 }
 
-void node_unlink(struct node *n)
+/* Closes the gap that `n` leaves among its siblings. */
+static void leave_siblings(const struct node *n)
 {
-    ASSERT(!n->child);
     if (n->prev)
         node_at(n->prev)->next = n->next;
     else if (n->parent)
         node_at(n->parent)->child = n->next;
     if (n->next)
         node_at(n->next)->prev = n->prev;
+}
+
+void node_unlink(struct node *n)
+{
+    ASSERT(!n->child);
+    leave_siblings(n);
     *n = (struct node){0};
+}
+
+void node_move(struct node *n, struct node *parent)
+{
+    node_t child = n->child;
+
+    leave_siblings(n);
+    *n = (struct node){0};
+    node_link(parent, n);
+    n->child = child;
 }
 
 /* `n` was reached from `parent`, or from its sibling `elder` under it. */

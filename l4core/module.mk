@@ -5,3 +5,4 @@ KERNEL += l4core/kernel_ipc.c
 KERNEL += l4core/kip.c
 KERNEL += l4core/map.c
 KERNEL += l4core/transfer.c
+KERNEL += l4core/unmap.c

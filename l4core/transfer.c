@@ -54,6 +54,11 @@ static void copy_words(struct thread *from, struct thread *to, unsigned words)
         *thread_mr(to, (int)i) = *thread_mr(from, (int)i);
 }
 
+static bool is_page_item(word_t header)
+{
+    return (ITEM_KIND(header) & ~(ITEM_MAP ^ ITEM_GRANT)) == (ITEM_MAP & ITEM_GRANT);
+}
+
 /* Typed items, words [first, first + count) of the message. A page fault accepts all of the space.
  */
 static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
@@ -62,7 +67,7 @@ static unsigned map_items(struct thread *from, struct thread *to, unsigned first
 
     for (unsigned i = first; i < first + count; i += 2) {
         word_t header = ipc_message_word(from, i);
-        if (i + 1 == first + count || ITEM_KIND(header) != ITEM_MAP)
+        if (i + 1 == first + count || !is_page_item(header))
             return IPC_OVERFLOW;
         if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
             return IPC_OVERFLOW;

@@ -175,7 +175,7 @@ a_reply_whose_map_fails_lets_the_thread_fault_again_and_is_an_error_for_the_page
     ipc(q.t, L4_NIL, L4_ANY, NEVER);
     page_fault(p.t, ADDRESS + 5, READ);
     set_mr(q.t, 0, TAG_MAKE(0, 0, 2));
-    set_mr(q.t, 1, ITEM_GRANT);
+    set_mr(q.t, 1, 0xe); /* of no kind */
     ipc(q.t, p.t->global_id, L4_NIL, NEVER);
     assert_failed(q.t, IPC_OVERFLOW, IPC_SEND_PHASE);
     assert_int_equal(p.t->state, THREAD_READY);
@@ -266,7 +266,7 @@ static void a_sender_that_died_in_its_message_is_told_nothing(void **state)
     set_mr(t, 0, TAG_MAKE(0, 0, 4));
     set_mr(t, 1, PARTY_MEMORY | ITEM_MAP);
     set_mr(t, 2, (PARTY_MEMORY + PAGE_SIZE) | PAGE_BITS << 4 | FPAGE_READ);
-    set_mr(t, 3, ITEM_GRANT);
+    set_mr(t, 3, 0xe); /* of no kind */
     ipc(t, p.t->global_id, L4_ANY, NEVER);
     assert_failed(p.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
     assert_int_equal(t->state, THREAD_DEAD);

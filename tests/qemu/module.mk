@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map move cores smp
+GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -32,6 +32,13 @@ cores_smp-boot     := smp=2
 # By instruction count time is the same in every run, whatever else this machine does, so what a slice's
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
+
+# Mappings taken back while another CPU may have loaded them.
+GUEST_TESTS          += l4_grant_smp l4_map_smp
+l4_grant_smp-sources := $(l4_grant-sources)
+l4_grant_smp-boot    := smp=2
+l4_map_smp-sources   := $(l4_map-sources)
+l4_map_smp-boot      := smp=2
 
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
