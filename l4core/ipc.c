@@ -258,6 +258,39 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     return true;
 }
 
+struct cancel {
+    struct thread *thread;
+    bool send, receive;
+};
+
+/* What the kernel does on behalf of a thread is given up without a trace: it goes on where its
+ * registers say. */
+static void cancel_here(void *argument)
+{
+    const struct cancel *c = argument;
+    struct thread *t = c->thread;
+    unsigned phase = t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE;
+    bool sends = c->send && t->state == THREAD_IPC_SEND;
+    bool receives = c->receive && t->state == THREAD_IPC_RECEIVE;
+
+    if (!sends && !receives)
+        return;
+    if (!t->ipc_kernel) {
+        fail(t, IPC_CANCELLED, phase);
+        return;
+    }
+    list_remove(&t->send_link);
+    t->ipc_kernel = IPC_OWN;
+    leave(t);
+}
+
+void ipc_cancel(struct thread *t, bool send, bool receive)
+{
+    struct cancel c = {t, send, receive};
+
+    cpu_call(t->cpu, cancel_here, &c);
+}
+
 void hook_ipc_timeout(struct thread *t)
 {
     fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
