@@ -2,7 +2,6 @@
 #include "exo/abi/kip.h"
 #include "exo/abi/l4.h"
 #include "exo/entry/main.h"
-#include "exo/abi/kinfo.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -10,6 +9,8 @@
 #include "exo/env/thread.h"
 #include "l4core/ipc.h"
 #include "l4core/map.h"
+#include "l4core/partner.h"
+#include "l4core/time.h"
 
 static void call_ipc(struct thread *t, struct regs *r)
 {
@@ -26,17 +27,14 @@ static void call_thread_switch(struct thread *t, struct regs *r)
     if (walks)
         forest_unlock();
     sched_yield();
-    if (p && p->state == THREAD_READY)
+    if (p && p->cpu == t->cpu && p->state == THREAD_READY)
         sched_handoff(p);
 }
 
-/* Microseconds since boot. */
 static void call_system_clock(struct thread *t, struct regs *r)
 {
-    const struct kinfo *k = kinfo_get();
-
     (void)t;
-    r->rax = (arch_ticks() - k->tsc_boot) * 1000 / k->tsc_khz;
+    r->rax = l4_clock();
 }
 
 /* Message registers hold fpages; those that the convention keeps in registers stay there. */

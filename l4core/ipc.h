@@ -1,5 +1,8 @@
 /*
- * L4 IPC: rendezvous of two threads of one CPU, without a lock.
+ * L4 IPC: rendezvous of two threads, on the home CPU of the receiver.
+ *
+ * Locking: none for threads of one CPU; the forest lock when they are of two (decision 22), for map
+ * items and to walk page tables.
  *
  * Invariants. ipc_check() tests them for one thread and names the broken one.
  *   I1  a thread in THREAD_IPC_SEND is in the senders of its ipc_to, and only such threads are
@@ -10,13 +13,6 @@
 #include "exo/abi/types.h"
 
 struct thread;
-
-/* Does ipc_find walk page tables for `id`, which must not go away meanwhile? */
-bool ipc_find_walks(word_t id);
-
-/* The thread that `id`, global or local, names for `t`; NULL when there is none on this CPU. Pre:
- * the forest lock, if ipc_find_walks(id). */
-struct thread *ipc_find(const struct thread *t, word_t id);
 
 /* The Ipc call of the current thread, its message in registers and UTCB. The result is in its
  * registers when it next runs. */

@@ -81,7 +81,7 @@ unsigned ipc_transfer(struct thread *from, struct thread *to)
         kernel_message_take(to, from, untyped);
     } else {
         copy_words(from, to, untyped + typed);
-        thread_regs(to)->r9 = tag & ~TAG_FLAGS;
+        thread_regs(to)->r9 = (tag & ~TAG_FLAGS) | (from->cpu == to->cpu ? 0 : TAG_CROSS);
     }
     return typed ? map_items(from, to, untyped + 1, typed) : 0;
 }

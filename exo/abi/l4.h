@@ -14,6 +14,7 @@
 #define TAG_TYPED(tag)        ((unsigned)((tag) >> 6) & 63)
 #define TAG_FLAGS             ((word_t)0xf000)
 #define TAG_ERROR             ((word_t)1 << 15)
+#define TAG_CROSS             ((word_t)1 << 14) /* from another CPU */
 #define TAG_MAKE(label, u, t) ((word_t)(label) << 16 | (word_t)(t) << 6 | (word_t)(u))
 
 #define IPC_TIMEOUT            1u
@@ -26,6 +27,13 @@
 
 #define TIME_NEVER 0u
 #define TIME_ZERO  0x400u
+
+/* Period: exponent 14..10, mantissa 9..0. Point: exponent 14..11, parity 10, mantissa 9..0. */
+#define TIME_POINT             0x8000u
+#define TIME_MANTISSA(t)       ((t)&0x3ff)
+#define TIME_EXPONENT(t)       ((t) >> 10 & 31)
+#define TIME_POINT_EXPONENT(t) ((t) >> 11 & 15)
+#define TIME_POINT_PARITY(t)   ((t) >> 10 & 1)
 
 #define ITEM_KIND(header) ((unsigned)(header)&0xe)
 #define ITEM_MAP          0x8u

@@ -24,6 +24,9 @@ enum thread_state {
     THREAD_DEAD         /* its UTCB is gone                                                 */
 };
 
+/* The home of a thread that moves just now: whoever finds it so waits for the forest lock. */
+#define CPU_NONE 0xffffu
+
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
 enum ipc_kernel {
     IPC_OWN,
