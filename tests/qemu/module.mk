@@ -33,6 +33,11 @@ cores_smp-boot     := smp=2
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
 
+# L4 IPC between CPUs.
+GUEST_TESTS    += l4_smp
+l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+l4_smp-boot    := smp=2
+
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
