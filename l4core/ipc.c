@@ -53,8 +53,8 @@ static void wait_to_receive(struct thread *t)
         wait_until(t, THREAD_IPC_RECEIVE, deadline);
 }
 
-/* One step of the receive phase of `t`, on its home CPU. Returns the thread whose send phase that ended, and which
- * now begins its own receive phase; NULL when there is none. */
+/* One step of the receive phase of `t`, on its home CPU. Returns the thread whose send phase that
+ * ended, and which now begins its own receive phase; NULL when there is none. */
 static struct thread *receive_step(struct thread *t)
 {
     if (t->state == THREAD_DEAD) /* its own message took its UTCB away */

@@ -23,7 +23,8 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
  * no other thread. */
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
 
-/* Ends what `t`, a living thread of any CPU, waits for in its send phase (`send`) or its receive phase
+/* Ends what `t`, a living thread of any CPU, waits for in its send phase (`send`) or its receive
+ * phase
  * (`receive`), with error 3; an IPC of the kernel's on its behalf without one, so that `t` goes on
  * where its registers say. Under the forest lock. */
 void ipc_cancel(struct thread *t, bool send, bool receive);

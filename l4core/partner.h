@@ -8,8 +8,8 @@ struct thread;
 /* Does ipc_find walk page tables for `id`, which must not go away meanwhile? */
 bool ipc_find_walks(word_t id);
 
-/* Is the forest lock to be held while `t` looks for `id`, and until it is done with what it found: a
- * walk of page tables, or a thread of another CPU? */
+/* Is the forest lock to be held while `t` looks for `id`, and until it is done with what it found:
+ * a walk of page tables, or a thread of another CPU? */
 bool ipc_find_locks(const struct thread *t, word_t id);
 
 /* The living thread that `id`, global or local, names for `t`; NULL when there is none. Pre: the

@@ -15,6 +15,6 @@ HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := check console disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc irq map move note \
+KERNEL_TESTS := check console disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc ipc_end irq map move note \
                 notify page page_large page_run pct random remote revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)

@@ -430,43 +430,6 @@ static void the_check_names_each_broken_invariant(void **state)
     q.t->state = state_before;
 }
 
-static void a_phase_is_cancelled_by_its_name_alone(void **state)
-{
-    (void)state;
-    ipc_words(p.t, q.t->global_id, L4_ANY, TIMEOUTS(TIME_1MS, TIME_NEVER), 1, 0, 0);
-    ipc(s.t, L4_NIL, L4_ANY, TIMEOUTS(TIME_NEVER, TIME_1MS));
-    ipc_cancel(p.t, false, true);
-    ipc_cancel(s.t, true, false);
-    ipc_cancel(q.t, true, true); /* is in no IPC */
-    assert_int_equal(p.t->state, THREAD_IPC_SEND);
-    assert_int_equal(s.t->state, THREAD_IPC_RECEIVE);
-    ipc_cancel(p.t, true, false);
-    assert_failed(p.t, IPC_CANCELLED, IPC_SEND_PHASE);
-    assert_true(list_is_empty(&q.t->senders));
-    ipc_cancel(s.t, false, true);
-    assert_failed(s.t, IPC_CANCELLED, IPC_RECEIVE_PHASE);
-    pass_time(2 * TICKS_1MS); /* neither sleeps any more */
-    assert_failed(s.t, IPC_CANCELLED, IPC_RECEIVE_PHASE);
-}
-
-static void a_cancelled_page_fault_leaves_the_message_registers(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < MR_COUNT; i++)
-        set_mr(p.t, i, 100 + i);
-    *thread_mr(p.t, TCR_PAGER) = q.t->global_id;
-    *thread_mr(p.t, TCR_ERROR) = 99;
-    page_fault(p.t, 0x700000, 4);
-    assert_int_equal(p.t->state, THREAD_IPC_SEND);
-    ipc_cancel(p.t, true, false);
-    assert_true(p.t->state == THREAD_READY || p.t->state == THREAD_RUNNING);
-    assert_true(list_is_empty(&q.t->senders));
-    assert_int_equal(p.t->ipc_kernel, IPC_OWN);
-    assert_int_equal(*thread_mr(p.t, TCR_ERROR), 99);
-    for (unsigned i = 0; i < MR_COUNT; i++)
-        assert_int_equal(get_mr(p.t, i), 100 + i);
-}
-
 /* Everything twice: with the fast path where that serves, and without. */
 #define TEST(f)                                                                                    \
     {.name = #f, .test_func = f, .setup_func = set_up, .teardown_func = world_end},                \
@@ -504,8 +467,6 @@ int main(void)
         TEST(a_partner_that_goes_between_the_phases_is_found_missing),
         TEST(a_stopped_thread_gives_its_ipc_up_and_keeps_its_senders),
         TEST(a_message_that_is_too_long_is_an_error_for_both),
-        TEST(a_phase_is_cancelled_by_its_name_alone),
-        TEST(a_cancelled_page_fault_leaves_the_message_registers),
         TEST(the_check_names_each_broken_invariant),
     };
     return cmocka_run_group_tests_name("l4core/ipc", tests, NULL, NULL);
