@@ -12,6 +12,11 @@
 #include "l4core/remote.h"
 #include "l4core/time.h"
 
+static uint64_t deadline_of(word_t time)
+{
+    return time == TIME_NEVER ? FOREVER : l4_deadline((unsigned)time);
+}
+
 static void wait_until(struct thread *t, unsigned state, uint64_t deadline)
 {
     sched_block(t, state);
@@ -43,7 +48,7 @@ static bool partner_is_gone(const struct thread *t)
 
 static void wait_to_receive(struct thread *t)
 {
-    uint64_t deadline = l4_deadline(t->ipc_timeouts & 0xffff);
+    uint64_t deadline = deadline_of(t->ipc_timeouts & 0xffff);
 
     if (partner_is_gone(t))
         ipc_fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
@@ -107,7 +112,7 @@ static unsigned meet(struct thread *t, struct thread *p, bool waits)
 /* The send phase of `t` to `p`; the receive phase follows when it ends at once. */
 static void send(struct thread *t, struct thread *p)
 {
-    uint64_t deadline = l4_deadline((t->ipc_timeouts >> 16) & 0xffff);
+    uint64_t deadline = deadline_of(t->ipc_timeouts >> 16 & 0xffff);
     unsigned result = ipc_meet_at_home(t, p, deadline != 0, meet);
 
     if (result == MEET_WAITS) {
@@ -128,6 +133,8 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
     t->ipc_from = from;
     t->ipc_timeouts = timeouts;
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
+    bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
+    t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
     bool open = from == L4_NIL || is_open(from);
 
     if (to != L4_NIL && !p)
@@ -140,13 +147,14 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
         receive(t);
 }
 
-/* Map items, local IDs and partners of other CPUs need the forest lock, and who waits for it may
- * lose its partner or its own life. So it is taken before anything is looked at: when `t` sends
- * items, or has senders queued, which may bring some or be of another CPU. */
+/* Map items, propagation, local IDs and partners of other CPUs need the forest lock, and who waits
+ * for it may lose its partner or its own life. So it is taken before anything is looked at: when
+ * `t` sends items, or has senders queued, which may bring some or be of another CPU. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
-    bool maps = TAG_TYPED(thread_regs(t)->r9) || !list_is_empty(&t->senders);
-    bool locks = maps || ipc_find_locks(t, to) || ipc_find_locks(t, from);
+    word_t tag = thread_regs(t)->r9;
+    bool unusual = TAG_TYPED(tag) || (tag & TAG_PROPAGATED) || !list_is_empty(&t->senders);
+    bool locks = unusual || ipc_find_locks(t, to) || ipc_find_locks(t, from);
 
     if (locks && !forest_lock_for(t))
         return;
@@ -165,6 +173,7 @@ static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag
     t->ipc_kernel_tag = tag;
     t->ipc_kernel_word = word;
     t->ipc_from = p->global_id;
+    t->ipc_virtual = 0;
     t->ipc_timeouts = 0;
     send(t, p);
     return true;

@@ -90,8 +90,10 @@ void ipc_fail(struct thread *t, unsigned code, unsigned phase)
 void ipc_received(struct thread *to, const struct thread *from)
 {
     if (!to->ipc_kernel)
-        answer(to, ipc_name_for(to, from));
+        answer(to, ipc_name_for(to, ipc_originator(from)));
     to->ipc_kernel = IPC_OWN;
+    if (from->ipc_virtual)
+        ipc_propagated(from, to);
     ipc_leave(to);
 }
 

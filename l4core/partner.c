@@ -3,6 +3,7 @@
 
 #include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
+#include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
 #include "exo/mem/space.h"
@@ -38,10 +39,62 @@ word_t ipc_name_for(const struct thread *t, const struct thread *other)
     return t->env == other->env ? other->utcb_va + UTCB_MR : other->global_id;
 }
 
+static const struct thread *thread_of(word_t global_id)
+{
+    const struct thread *v = thread_or_nobody(global_id >> 32);
+
+    return v->global_id == global_id && v->state != THREAD_DEAD ? v : NULL;
+}
+
+const struct thread *ipc_originator(const struct thread *sender)
+{
+    const struct thread *v = sender->ipc_virtual ? thread_of(sender->ipc_virtual) : NULL;
+
+    return v ? v : sender;
+}
+
+word_t ipc_find_virtual(const struct thread *t, const struct thread *p)
+{
+    word_t id = *thread_mr(t, TCR_ACTUAL_SENDER);
+    const struct thread *v = id == L4_NIL ? NULL : ipc_find(t, id);
+
+    return v && v != t && (v->env == t->env || p->env == t->env) ? v->global_id : 0;
+}
+
+/* Is `other` what `t` calls `id`? */
+static bool is_named(const struct thread *t, word_t id, const struct thread *other)
+{
+    return id == other->global_id || (t->env == other->env && id == other->utcb_va + UTCB_MR);
+}
+
+struct answer {
+    const struct thread *sender, *to;
+};
+
+static void await_answer(void *argument)
+{
+    const struct answer *a = argument;
+    struct thread *v = thread_by_number((uint32_t)(a->sender->ipc_virtual >> 32));
+
+    if (v->state == THREAD_IPC_RECEIVE && is_named(v, v->ipc_from, a->sender))
+        v->ipc_from = a->to->global_id;
+}
+
+void ipc_propagated(const struct thread *sender, const struct thread *to)
+{
+    const struct thread *v = ipc_originator(sender);
+    struct answer a = {sender, to};
+
+    if (v != sender)
+        cpu_call(v->cpu, await_answer, &a);
+}
+
 bool ipc_accepts(const struct thread *t, const struct thread *sender)
 {
     word_t from = t->ipc_from;
 
-    return from == L4_ANY || from == sender->global_id ||
-           (t->env == sender->env && (from == L4_ANY_LOCAL || from == sender->utcb_va + UTCB_MR));
+    if (sender->ipc_virtual)
+        sender = ipc_originator(sender);
+    return from == L4_ANY || is_named(t, from, sender) ||
+           (from == L4_ANY_LOCAL && t->env == sender->env);
 }

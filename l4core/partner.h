@@ -19,5 +19,17 @@ struct thread *ipc_find(const struct thread *t, word_t id);
 /* How `t` is told of `other`: by local ID inside one space. */
 word_t ipc_name_for(const struct thread *t, const struct thread *other);
 
+/* In whose name the message of `sender` is: its virtual sender's while that lives, else its own.
+ * Pre: the forest lock, if it has one. */
+const struct thread *ipc_originator(const struct thread *sender);
+
+/* The virtual sender that `t` names for its message to `p`, if it may: it or `p` is of the space of
+ * `t`. Else 0: the message goes in the own name. Under the forest lock. */
+word_t ipc_find_virtual(const struct thread *t, const struct thread *p);
+
+/* `to` has got the propagated message of `sender`. A virtual sender that waits for `sender` alone
+ * now waits for `to`, from where the answer will come. Under the forest lock. */
+void ipc_propagated(const struct thread *sender, const struct thread *to);
+
 /* Would `t` take a message from `sender`? Pre: `t` waits to receive. */
 bool ipc_accepts(const struct thread *t, const struct thread *sender);

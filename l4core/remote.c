@@ -1,9 +1,6 @@
 /* IPC between CPUs: steps sent to the CPU at which they belong, as mail. Decision 22. */
 #include "l4core/remote.h"
 
-#include "exo/env/cpu.h"
-#include "exo/env/thread.h"
-
 struct step {
     struct thread *(*run)(struct thread *t);
     struct thread *thread, *next;
@@ -15,11 +12,6 @@ struct meeting {
     bool waits;
     unsigned result;
 };
-
-bool ipc_is_here(const struct thread *t)
-{
-    return t->cpu == cpu_this()->number;
-}
 
 static void step_here(void *argument)
 {

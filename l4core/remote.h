@@ -5,12 +5,13 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/env/cpu.h"
+#include "exo/env/thread.h"
 
-struct thread;
-
-/* The home of threads that are under way (exo/env/move.c) is neither. */
-bool ipc_is_here(const struct thread *t);
+static inline bool ipc_is_here(const struct thread *t)
+{
+    return t->cpu == cpu_this()->number;
+}
 
 /* Runs `step` for `t` on its home CPU; returns what it returned. */
 struct thread *ipc_at_home(struct thread *t, struct thread *(*step)(struct thread *t));

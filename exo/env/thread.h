@@ -86,6 +86,7 @@ struct thread {
     uint64_t ipc_timeouts;    /* as given                                                  */
     uint64_t ipc_kernel_tag;  /* of the kernel's message                                */
     uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
+    uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
