@@ -82,6 +82,7 @@ static struct thread *receive_step(struct thread *t)
         return NULL;
     }
     ipc_received(t, s);
+    ipc_leave(t);
     return s;
 }
 
@@ -91,16 +92,38 @@ static void receive(struct thread *t)
         t = ipc_at_home(t, receive_step);
 }
 
+/* `t`, which runs and has sent to `p`, waits for a message that is not there yet, and `p` runs at
+ * once: what the fast path does. False, and nothing done: something else is to be considered. */
+static bool hand_over(struct thread *t, struct thread *p)
+{
+    struct cpu *c = cpu_this();
+    bool waits = t->ipc_from != L4_NIL && (t->ipc_timeouts & 0xffff) == TIME_NEVER &&
+                 list_is_empty(&t->senders);
+
+    if (!waits || p->readiness != c->awaits_message || c->choose || c->current != t ||
+        t->state != THREAD_RUNNING)
+        return false;
+    t->state = THREAD_IPC_RECEIVE;
+    p->ipc_to = NULL;
+    arch_thread_switch_like(&t->arch, &p->arch);
+    sched_enter(c, p);
+    return true;
+}
+
 /* On the home CPU of `p`: `t` gives it its message, or is queued if it `waits`. */
 static unsigned meet(struct thread *t, struct thread *p, bool waits)
 {
     if (p->state == THREAD_IPC_RECEIVE && ipc_accepts(p, t)) {
         unsigned error = ipc_transfer(t, p);
-        if (error)
+        if (error) {
             ipc_fail(p, error, IPC_RECEIVE_PHASE);
-        else
-            ipc_received(p, t);
-        return error;
+            return error;
+        }
+        ipc_received(p, t);
+        if (hand_over(t, p))
+            return MEET_OVER;
+        ipc_leave(p);
+        return MEET_DONE;
     }
     if (!waits)
         return IPC_TIMEOUT;
@@ -115,6 +138,8 @@ static void send(struct thread *t, struct thread *p)
     uint64_t deadline = deadline_of(t->ipc_timeouts >> 16 & 0xffff);
     unsigned result = ipc_meet_at_home(t, p, deadline != 0, meet);
 
+    if (result == MEET_OVER)
+        return;
     if (result == MEET_WAITS) {
         wait_until(t, THREAD_IPC_SEND, deadline);
         return;

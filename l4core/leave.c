@@ -92,9 +92,9 @@ void ipc_received(struct thread *to, const struct thread *from)
     if (!to->ipc_kernel)
         answer(to, ipc_name_for(to, ipc_originator(from)));
     to->ipc_kernel = IPC_OWN;
+    sched_clear_deadline(to);
     if (from->ipc_virtual)
         ipc_propagated(from, to);
-    ipc_leave(to);
 }
 
 struct cancel {

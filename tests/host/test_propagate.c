@@ -89,8 +89,14 @@ static void inside_one_space_any_thread_can_be_named(void **state)
 static void who_may_not_sends_in_the_own_name(void **state)
 {
     (void)state;
-    const word_t names[] = {s.t->global_id, L4_NIL, L4_ANY, L4_ANY_LOCAL, mate->global_id + 1,
-                            (word_t)5000 << 32 | 1, PARTY_MEMORY + UTCB_MR + 64, p.t->global_id};
+    const word_t names[] = {s.t->global_id,
+                            L4_NIL,
+                            L4_ANY,
+                            L4_ANY_LOCAL,
+                            mate->global_id + 1,
+                            (word_t)5000 << 32 | 1,
+                            PARTY_MEMORY + UTCB_MR + 64,
+                            p.t->global_id};
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         ipc(q.t, L4_NIL, p.t->global_id, NEVER);
