@@ -158,6 +158,8 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
     t->ipc_from = from;
     t->ipc_timeouts = timeouts;
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
+    if (p)
+        p = ipc_redirect(t, p);
     bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
     t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
     bool open = from == L4_NIL || is_open(from);
@@ -172,13 +174,15 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
         receive(t);
 }
 
-/* Map items, propagation, local IDs and partners of other CPUs need the forest lock, and who waits
- * for it may lose its partner or its own life. So it is taken before anything is looked at: when
- * `t` sends items, or has senders queued, which may bring some or be of another CPU. */
+/* Map items, propagation, redirection, local IDs and partners of other CPUs need the forest lock,
+ * and who waits for it may lose its partner or its own life. So it is taken before anything is
+ * looked at: when `t` sends items, or has senders queued, which may bring some or be of another
+ * CPU. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
     word_t tag = thread_regs(t)->r9;
-    bool unusual = TAG_TYPED(tag) || (tag & TAG_PROPAGATED) || !list_is_empty(&t->senders);
+    bool unusual = TAG_TYPED(tag) || (tag & TAG_PROPAGATED) || !list_is_empty(&t->senders) ||
+                   (t->kind & THREAD_REDIRECTED);
     bool locks = unusual || ipc_find_locks(t, to) || ipc_find_locks(t, from);
 
     if (locks && !forest_lock_for(t))
@@ -198,7 +202,7 @@ static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag
     t->ipc_kernel_tag = tag;
     t->ipc_kernel_word = word;
     t->ipc_from = p->global_id;
-    t->ipc_virtual = 0;
+    t->ipc_virtual = t->ipc_intended = 0;
     t->ipc_timeouts = 0;
     send(t, p);
     return true;

@@ -39,9 +39,9 @@ word_t ipc_name_for(const struct thread *t, const struct thread *other)
     return t->env == other->env ? other->utcb_va + UTCB_MR : other->global_id;
 }
 
-static const struct thread *thread_of(word_t global_id)
+static struct thread *thread_of(word_t global_id)
 {
-    const struct thread *v = thread_or_nobody(global_id >> 32);
+    struct thread *v = thread_or_nobody(global_id >> 32);
 
     return v->global_id == global_id && v->state != THREAD_DEAD ? v : NULL;
 }
@@ -53,12 +53,26 @@ const struct thread *ipc_originator(const struct thread *sender)
     return v ? v : sender;
 }
 
+/* Is the redirector of `e` in the space of `t`? */
+static bool is_redirector(const struct thread *t, const struct env *e)
+{
+    const struct thread *r = e->redirector ? thread_of(e->redirector) : NULL;
+
+    return r && r->env == t->env;
+}
+
+static bool may_name(const struct thread *t, const struct thread *v, const struct thread *p)
+{
+    return v->env == t->env || p->env == t->env || is_redirector(t, v->env) ||
+           is_redirector(t, p->env);
+}
+
 word_t ipc_find_virtual(const struct thread *t, const struct thread *p)
 {
     word_t id = *thread_mr(t, TCR_ACTUAL_SENDER);
     const struct thread *v = id == L4_NIL ? NULL : ipc_find(t, id);
 
-    return v && v != t && (v->env == t->env || p->env == t->env) ? v->global_id : 0;
+    return v && v != t && may_name(t, v, p) ? v->global_id : 0;
 }
 
 /* Is `other` what `t` calls `id`? */
@@ -97,4 +111,23 @@ bool ipc_accepts(const struct thread *t, const struct thread *sender)
         sender = ipc_originator(sender);
     return from == L4_ANY || is_named(t, from, sender) ||
            (from == L4_ANY_LOCAL && t->env == sender->env);
+}
+
+void ipc_set_redirector(struct env *e, word_t redirector)
+{
+    e->redirector = redirector;
+    for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
+        thread_set_redirected(LIST_ITEM(l, struct thread, env_link), redirector != 0);
+}
+
+struct thread *ipc_redirect(struct thread *t, struct thread *p)
+{
+    t->ipc_intended = 0;
+    if (!(t->kind & THREAD_REDIRECTED) || p->env == t->env)
+        return p;
+    struct thread *r = thread_of(t->env->redirector);
+    if (!r || r->env == t->env || r->env == p->env)
+        return r ? p : NULL;
+    t->ipc_intended = p->global_id;
+    return r;
 }

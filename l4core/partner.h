@@ -3,6 +3,7 @@
 
 #include "exo/abi/types.h"
 
+struct env;
 struct thread;
 
 /* Does ipc_find walk page tables for `id`, which must not go away meanwhile? */
@@ -23,9 +24,18 @@ word_t ipc_name_for(const struct thread *t, const struct thread *other);
  * Pre: the forest lock, if it has one. */
 const struct thread *ipc_originator(const struct thread *sender);
 
-/* The virtual sender that `t` names for its message to `p`, if it may: it or `p` is of the space of
- * `t`. Else 0: the message goes in the own name. Under the forest lock. */
+/* The virtual sender that `t` names for its message to `p`, if it may: it or `p` is of the space of `t`,
+ * or of one whose redirector is there. Else 0: the message goes in the own name. Under the forest
+ * lock. */
 word_t ipc_find_virtual(const struct thread *t, const struct thread *p);
+
+/* Messages of the threads of `e` to other spaces than its own and the redirector's go to the thread
+ * `redirector` (a global ID) instead; 0: they do not. Under the forest lock. */
+void ipc_set_redirector(struct env *e, word_t redirector);
+
+/* Who gets the message of `t` to `p`: `p`, the redirector, or, when that is gone, nobody (NULL).
+ * Under the forest lock, if `t` is redirected. */
+struct thread *ipc_redirect(struct thread *t, struct thread *p);
 
 /* `to` has got the propagated message of `sender`. A virtual sender that waits for `sender` alone
  * now waits for `to`, from where the answer will come. Under the forest lock. */

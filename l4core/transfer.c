@@ -76,6 +76,10 @@ static word_t kernel_flags(struct thread *from, struct thread *to)
 {
     word_t flags = from->cpu == to->cpu ? 0 : TAG_CROSS;
 
+    if (from->ipc_intended) {
+        *thread_mr(to, TCR_INTENDED) = from->ipc_intended;
+        flags |= TAG_REDIRECTED;
+    }
     if (from->ipc_virtual == 0 || ipc_originator(from) == from)
         return flags;
     *thread_mr(to, TCR_ACTUAL_SENDER) = ipc_name_for(to, from);

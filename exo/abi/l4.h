@@ -15,6 +15,7 @@
 #define TAG_FLAGS             ((word_t)0xf000)
 #define TAG_ERROR             ((word_t)1 << 15)
 #define TAG_CROSS             ((word_t)1 << 14) /* from another CPU */
+#define TAG_REDIRECTED        ((word_t)1 << 13) /* another was to get it */
 #define TAG_PROPAGATED        ((word_t)1 << 12) /* in another's name */
 #define TAG_MAKE(label, u, t) ((word_t)(label) << 16 | (word_t)(t) << 6 | (word_t)(u))
 

@@ -59,9 +59,10 @@ struct env {
     struct guarantee guarantee[REVOKE_KIND_COUNT];
     uint64_t leaf_number; /* of the level-1 table found last: its addresses / LEAF_BYTES  */
     pte_t *leaf;          /* that table                                                   */
-    uint32_t lends;   /* entries of any space that lead to tables of this one as shares        */
-    uint32_t borrows; /* entries of this space that lead to tables as shares                   */
-    uint8_t pad[168];
+    uint32_t lends;      /* entries of any space that lead to tables of this one as shares        */
+    uint32_t borrows;    /* entries of this space that lead to tables as shares                   */
+    uint64_t redirector; /* gets the messages of its threads to other spaces: a global ID, or 0 */
+    uint8_t pad[160];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -27,6 +27,11 @@ enum thread_state {
 /* The home of a thread that moves just now: whoever finds it so waits for the forest lock. */
 #define CPU_NONE 0xffffu
 
+enum thread_kind {
+    THREAD_NO_FPU = 1,    /* it has no extended state                                       */
+    THREAD_REDIRECTED = 2 /* its env has a redirector: no message of its own goes by itself */
+};
+
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
 enum ipc_kernel {
     IPC_OWN,
@@ -55,7 +60,7 @@ struct thread {
             bool timed;         /* in the CPU's sleepers                                    */
             uint8_t ipc_kernel; /* enum ipc_kernel                                       */
             bool pct_closed;    /* THREAD_PCT_IDLE: without an entry for transfers          */
-            bool no_fpu;        /* it has no extended state                                 */
+            uint8_t kind;       /* enum thread_kind: threads of a kind change places fast   */
         };
         uint64_t readiness;
     };
@@ -86,11 +91,12 @@ struct thread {
     uint64_t ipc_timeouts;    /* as given                                                  */
     uint64_t ipc_kernel_tag;  /* of the kernel's message                                */
     uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
+    uint64_t ipc_intended;    /* to whom it would send but for its redirector; or 0     */
     uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
-                   offsetof(struct thread, no_fpu) == offsetof(struct thread, readiness) + 7,
+                   offsetof(struct thread, kind) == offsetof(struct thread, readiness) + 7,
                "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
 
@@ -142,6 +148,9 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
 
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);
+
+/* Whether messages of `t` are redirected, of any CPU. Under the forest lock. */
+void thread_set_redirected(struct thread *t, bool on);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
  * nothing of the kernel's afterwards. */

@@ -16,5 +16,5 @@ HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ip
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc ipc_end irq map move note \
-                notify page page_large page_run pct propagate random remote revoke sched share slice smp upcall
+                notify page page_large page_run pct propagate random redirect remote revoke sched share slice smp upcall
 HOST_TESTS   += $(KERNEL_TESTS)
