@@ -24,9 +24,9 @@ word_t ipc_name_for(const struct thread *t, const struct thread *other);
  * Pre: the forest lock, if it has one. */
 const struct thread *ipc_originator(const struct thread *sender);
 
-/* The virtual sender that `t` names for its message to `p`, if it may: it or `p` is of the space of `t`,
- * or of one whose redirector is there. Else 0: the message goes in the own name. Under the forest
- * lock. */
+/* The virtual sender that `t` names for its message to `p`, if it may: it or `p` is of the space of
+ * `t`, or of one whose redirector is there. Else 0: the message goes in the own name. Under the
+ * forest lock. */
 word_t ipc_find_virtual(const struct thread *t, const struct thread *p);
 
 /* Messages of the threads of `e` to other spaces than its own and the redirector's go to the thread
