@@ -141,6 +141,18 @@ static void threads_made_later_are_redirected_too(void **state)
     assert_redirected(later->global_id, q.t->global_id);
 }
 
+/* Both are alike in all that the fast path compares. */
+static void a_call_between_two_redirected_spaces_goes_to_the_redirector(void **state)
+{
+    (void)state;
+    ipc_set_redirector(q.e, r.t->global_id);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    ipc(r.t, L4_NIL, L4_ANY, NEVER);
+    ipc_words(p.t, q.t->global_id, q.t->global_id, NEVER, 1, 1, 8);
+    assert_redirected(p.t->global_id, q.t->global_id);
+    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
+}
+
 static void page_faults_are_not_redirected(void **state)
 {
     (void)state;
@@ -166,6 +178,7 @@ int main(void)
         TEST(without_its_redirector_a_space_sends_nowhere_else),
         TEST(a_redirector_is_taken_away),
         TEST(threads_made_later_are_redirected_too),
+        TEST(a_call_between_two_redirected_spaces_goes_to_the_redirector),
         TEST(page_faults_are_not_redirected),
     };
     return cmocka_run_group_tests_name("l4core/redirect", tests, NULL, NULL);
