@@ -8,6 +8,7 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/control.h"
 #include "l4core/ipc.h"
 #include "l4core/map.h"
 
@@ -76,7 +77,7 @@ static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
     [LINK_UNMAP] = call_unmap,
     [LINK_THREAD_CONTROL] = call_refused,
     [LINK_SPACE_CONTROL] = call_refused,
-    [LINK_EXCHANGE_REGISTERS] = call_refused,
+    [LINK_EXCHANGE_REGISTERS] = exregs_do,
     [LINK_SCHEDULE] = call_refused,
     [LINK_PROCESSOR_CONTROL] = call_refused,
     [LINK_MEMORY_CONTROL] = call_refused,

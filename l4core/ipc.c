@@ -283,6 +283,25 @@ static void fail_partners(struct thread *t)
     fail_receivers(t);
 }
 
+void ipc_cancel(struct thread *t)
+{
+    fail(t, IPC_CANCELLED, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
+}
+
+void ipc_await_start(struct thread *t, word_t pager)
+{
+    sched_block(t, THREAD_IPC_RECEIVE);
+    t->ipc_kernel = IPC_START;
+    t->ipc_from = pager;
+    t->ipc_timeouts = 0;
+    receive(t);
+}
+
+void ipc_forget(struct thread *t)
+{
+    fail_partners(t);
+}
+
 void hook_thread_stopping(struct thread *t, bool dies)
 {
     list_remove(&t->send_link);

@@ -27,6 +27,15 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
  * no other thread. */
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
 
+/* Ends the IPC that `t`, of this CPU, waits in: it was cancelled. */
+void ipc_cancel(struct thread *t);
+
+/* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. */
+void ipc_await_start(struct thread *t, word_t pager);
+
+/* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. */
+void ipc_forget(struct thread *t);
+
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 

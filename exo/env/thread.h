@@ -32,10 +32,13 @@ enum ipc_kernel {
     IPC_START       /* from its pager: where it shall start                             */
 };
 
+#define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
+
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
     struct node notify_node; /* child of the capability of the notification bound to it  */
-    struct node spare[2];
+    struct node memory_node; /* made by ThreadControl: child of the region that it lies in  */
+    struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
@@ -83,6 +86,8 @@ struct thread {
     uint64_t ipc_timeouts;    /* as given                                                  */
     uint64_t ipc_kernel_tag;  /* of the kernel's message                                */
     uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
+    uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
+    bool halted;              /* stops before it leaves to the user; `events` is set too    */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
