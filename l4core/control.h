@@ -12,6 +12,15 @@
 struct thread;
 
 void exregs_do(struct thread *caller, struct regs *r);
+void thread_control_do(struct thread *caller, struct regs *r);
+void space_control_do(struct thread *caller, struct regs *r);
+
+/* Result and ErrorCode of `caller`, 0 for none; false: it went with what the call took away. Under
+ * the forest lock. */
+bool control_answer(struct thread *caller, unsigned error);
+
+/* The frame of the kernel interface page. */
+pfn_t kip_frame(void);
 
 /* The thread of any CPU whose global ID that is, and which lives; or NULL. */
 struct thread *control_find(word_t id);
