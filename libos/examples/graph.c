@@ -89,7 +89,7 @@ const char *graph_type_name(uint32_t type)
         [FRAME_THREAD] = "threads",      [FRAME_NOTIFICATION] = "notifications",
         [FRAME_RING] = "rings",          [FRAME_GRAFT] = "grafts",
         [FRAME_CPU] = "slice nodes",     [FRAME_STALE] = "stale tables",
-        [FRAME_DISK_RING] = "disk rings"};
+        [FRAME_DISK_RING] = "disk rings", [FRAME_UTCB] = "UTCBs of L4"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }
