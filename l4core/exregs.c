@@ -15,8 +15,7 @@ struct exchange {
     word_t control, sp, ip, flags, handle, pager;
 };
 
-/* The active thread of the caller's space that a global or local ID names, or NULL. */
-static struct thread *find_own(const struct env *e, word_t id)
+struct thread *control_find_own(const struct env *e, word_t id)
 {
     for (const struct list *l = e->threads.next; l != &e->threads; l = l->next) {
         struct thread *t = LIST_ITEM(l, struct thread, env_link);
@@ -140,7 +139,7 @@ void exregs_do(struct thread *caller, struct regs *r)
         if (!forest_lock_for(caller))
             return;
         x.busy = false;
-        x.thread = find_own(caller->env, dest);
+        x.thread = control_find_own(caller->env, dest);
         x.by_itself = x.thread == caller;
         if (x.thread)
             cpu_call(x.thread->cpu, exchange_here, &x);

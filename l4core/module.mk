@@ -5,6 +5,7 @@ KERNEL += l4core/ipc.c
 KERNEL += l4core/kernel_ipc.c
 KERNEL += l4core/kip.c
 KERNEL += l4core/map.c
+KERNEL += l4core/schedule.c
 KERNEL += l4core/space_control.c
 KERNEL += l4core/task.c
 KERNEL += l4core/thread_control.c

@@ -53,6 +53,19 @@
 #define CALL_ERROR_KIP_AREA     7u
 #define CALL_ERROR_NO_MEMORY    8u
 
+/* Results of Schedule. */
+enum {
+    SCHEDULE_ERROR,
+    SCHEDULE_DEAD,
+    SCHEDULE_INACTIVE,
+    SCHEDULE_RUNNING,
+    SCHEDULE_PENDING_SEND,
+    SCHEDULE_SENDING,
+    SCHEDULE_WAITING,
+    SCHEDULE_RECEIVING
+};
+#define SCHEDULE_UNCHANGED (~(word_t)0)
+
 /* ExchangeRegisters: what its control asks for; of these, the lowest three are what it tells. */
 #define EXREGS_HALTED    (1u << 0)
 #define EXREGS_RECEIVE   (1u << 1)

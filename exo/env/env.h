@@ -43,8 +43,8 @@ struct guarantee {
 };
 
 struct env {
-    struct node watch; /* child of the notification capability to raise at its end     */
-    struct node kmem;  /* child of the region that page tables for maps come from      */
+    struct node watch;  /* child of the notification capability to raise at its end     */
+    struct node kmem;   /* child of the region that page tables for maps come from      */
     struct node memory; /* made by ThreadControl: child of the region that it lies in    */
     struct node spare;
     uint16_t number; /* index into env_table                                         */
@@ -65,8 +65,8 @@ struct env {
     vaddr_t kip_area; /* where the interface page was put; 0: nowhere                          */
     struct {
         vaddr_t base;
-        uint64_t bytes; /* 0: none yet                                                        */
-    } utcb_area;        /* where its L4 threads have their UTCBs                              */
+        uint64_t bytes;  /* 0: none yet                                                        */
+    } utcb_area;         /* where its L4 threads have their UTCBs                              */
     uint64_t redirector; /* a thread ID, or nil                                               */
     bool privileged;     /* may make L4's privileged calls                                    */
     uint8_t pad[135];

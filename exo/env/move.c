@@ -41,8 +41,6 @@ static void depart_here(void *argument)
                                                 : ERR_OK;
     if (m->error)
         return;
-    if (m->by_itself)
-        thread_reply(t, ERR_OK, 0);
     if (m->cpu != t->cpu)
         hook_thread_moving(t);
     m->deadline = list_is_empty(&t->sleep_link) ? FOREVER : t->deadline;

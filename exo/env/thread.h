@@ -153,9 +153,9 @@ void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
 
 /* Makes `cpu`, which runs, the home of `t`, which lives and has no slices elsewhere, and sets its
- * priority; `by_itself`: by a call of `t`, whose registers are saved. Else nothing has changed:
- * BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it waits for the forest
- * lock to make a call. Under that lock. */
+ * priority; `by_itself`: by a call of `t`, whose registers are saved and have its results. Else
+ * nothing has changed: BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it
+ * waits for the forest lock to make a call. Under that lock. */
 int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */

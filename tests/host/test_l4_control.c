@@ -1,4 +1,4 @@
-/* The control calls of L4: privilege, ExchangeRegisters. */
+/* The control calls of L4: privilege, ExchangeRegisters, Schedule, processors and memory. */
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
@@ -134,8 +134,8 @@ static void a_thread_is_halted_and_goes_on(void **state)
     assert_int_equal(t->state, THREAD_READY);
     exchange(p.t, x);
     assert_int_equal(thread_regs(p.t)->rsi, 0);
-    exchange(p.t, (struct exchange){.dest = local_id(p.t),
-                                    .control = EXREGS_SET_HALT | EXREGS_HALTED});
+    exchange(p.t,
+             (struct exchange){.dest = local_id(p.t), .control = EXREGS_SET_HALT | EXREGS_HALTED});
     assert_int_equal(p.t->state, THREAD_STOPPED);
 }
 
@@ -207,9 +207,8 @@ static void a_page_fault_is_cancelled_and_keeps_the_message(void **state)
 static void a_thread_of_another_cpu_is_reached(void **state)
 {
     struct thread *t = party_thread(&p, OTHER, 1);
-    struct exchange x = {.dest = t->global_id,
-                         .control = EXREGS_SET_HALT | EXREGS_HALTED | EXREGS_IP,
-                         .ip = 0x6000};
+    struct exchange x = {
+        .dest = t->global_id, .control = EXREGS_SET_HALT | EXREGS_HALTED | EXREGS_IP, .ip = 0x6000};
 
     (void)state;
     cpu_count = 2;
@@ -240,6 +239,146 @@ static void only_living_threads_of_the_own_space(void **state)
     assert_no_thread(p.t, old);
 }
 
+struct schedule {
+    word_t dest, time, processor, priority, preemption;
+};
+#define UNCHANGED SCHEDULE_UNCHANGED
+#define SCHEDULE(d)                                                                                \
+    {                                                                                              \
+        d, UNCHANGED, UNCHANGED, UNCHANGED, UNCHANGED                                              \
+    }
+
+static word_t schedule(struct thread *t, struct schedule s)
+{
+    struct regs *r = thread_regs(t);
+
+    world_run(t);
+    r->rdi = s.dest;
+    r->rsi = s.priority;
+    r->rdx = s.time;
+    r->r8 = s.processor;
+    r->r9 = s.preemption;
+    *thread_mr(t, TCR_ERROR) = 0;
+    l4_enter(t, LINK_SCHEDULE);
+    return r->rax;
+}
+
+static void assert_not_scheduled(struct thread *t, struct schedule s, word_t error)
+{
+    assert_int_equal(schedule(t, s), SCHEDULE_ERROR);
+    assert_int_equal(*thread_mr(t, TCR_ERROR), error);
+}
+
+static void schedule_tells_the_state_and_sets_the_priority(void **state)
+{
+    struct thread *t = party_thread(&p, OTHER, 1);
+    struct schedule s = SCHEDULE(t->global_id);
+
+    (void)state;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_int_equal(thread_regs(p.t)->rdx, 0);
+    assert_int_equal(t->priority, 100);
+    s.priority = 90;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_int_equal(t->priority, 90);
+    s.dest = local_id(t);
+    ipc(t, L4_NIL, L4_ANY, NEVER);
+    assert_int_equal(schedule(p.t, s), SCHEDULE_WAITING);
+    exchange(p.t, (struct exchange){.dest = s.dest, .control = EXREGS_RECEIVE});
+    ipc_words(t, q.t->global_id, L4_NIL, NEVER, 1, 1, 9);
+    assert_int_equal(schedule(p.t, s), SCHEDULE_PENDING_SEND);
+    exchange(p.t, (struct exchange){.dest = s.dest,
+                                    .control = EXREGS_SEND | EXREGS_SET_HALT | EXREGS_HALTED});
+    assert_int_equal(schedule(p.t, s), SCHEDULE_INACTIVE);
+    s.dest = p.t->global_id;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_int_equal(p.t->priority, 90);
+}
+
+static void schedule_refuses_strangers_and_what_is_out_of_range(void **state)
+{
+    struct schedule s = SCHEDULE(q.t->global_id);
+
+    (void)state;
+    assert_not_scheduled(p.t, s, CALL_ERROR_NO_PRIVILEGE);
+    q.t->scheduler = p.t->global_id;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_not_scheduled(q.t, s, CALL_ERROR_NO_PRIVILEGE);
+    assert_not_scheduled(p.t, (struct schedule)SCHEDULE(q.t->global_id + 1), CALL_ERROR_THREAD);
+    assert_not_scheduled(p.t, (struct schedule)SCHEDULE(local_id(q.t) + PAGE_SIZE),
+                         CALL_ERROR_THREAD);
+    s.priority = 101;
+    assert_not_scheduled(p.t, s, CALL_ERROR_NO_PRIVILEGE);
+    s.priority = 256;
+    assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    s.priority = UNCHANGED;
+    s.processor = 1;
+    assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    s.processor = UNCHANGED;
+    s.time = 0x3e803e8;
+    assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    s.time = UNCHANGED;
+    s.preemption = 1;
+    assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    assert_int_equal(q.t->priority, 100);
+    OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    s.preemption = UNCHANGED;
+    s.priority = 101;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_int_equal(q.t->priority, 101);
+}
+
+static void schedule_moves_a_thread_and_the_caller_itself(void **state)
+{
+    struct thread *t = party_thread(&p, OTHER, 1);
+    struct schedule s = SCHEDULE(t->global_id);
+
+    (void)state;
+    cpu_count = 2;
+    cap_slot(world.root, SLOT_CPU)->count = 2;
+    s.processor = 1;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_int_equal(t->cpu, 1);
+    assert_int_equal(*thread_mr(t, TCR_PROCESSOR), 1);
+    s.dest = p.t->global_id;
+    assert_int_equal(schedule(p.t, s), SCHEDULE_RUNNING);
+    assert_int_equal(p.t->cpu, 1);
+    OK(BOSS(slice_bind, SLOT_CPU, 1, 5, OTHER));
+    s.dest = t->global_id;
+    s.processor = 0;
+    assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    OK(BOSS(slice_bind, SLOT_CPU, 1, 5, SLOT_NONE));
+    cap_slot(world.root, SLOT_CPU)->count = 1;
+}
+
+static void processors_and_memory_are_the_privileged_ones(void **state)
+{
+    struct regs *r = thread_regs(p.t);
+    static const enum kip_link links[] = {LINK_PROCESSOR_CONTROL, LINK_MEMORY_CONTROL};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        l4_enter(p.t, links[i]);
+        assert_int_equal(r->rax, 0);
+        assert_int_equal(*thread_mr(p.t, TCR_ERROR), CALL_ERROR_NO_PRIVILEGE);
+    }
+    OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    r->rdi = r->rsi = r->rdx = r->r8 = 0;
+    l4_enter(p.t, LINK_PROCESSOR_CONTROL);
+    assert_int_equal(r->rax, 1);
+    r->rsi = 1;
+    l4_enter(p.t, LINK_PROCESSOR_CONTROL);
+    assert_int_equal(r->rax, 0);
+    assert_int_equal(*thread_mr(p.t, TCR_ERROR), CALL_ERROR_PARAMETER);
+    r->rsi = 0;
+    r->rdi = cpu_count;
+    l4_enter(p.t, LINK_PROCESSOR_CONTROL);
+    assert_int_equal(r->rax, 0);
+    l4_enter(p.t, LINK_MEMORY_CONTROL);
+    assert_int_equal(r->rax, 0);
+    assert_int_equal(*thread_mr(p.t, TCR_ERROR), CALL_ERROR_PARAMETER);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
@@ -253,6 +392,10 @@ int main(void)
         TEST(a_page_fault_is_cancelled_and_keeps_the_message),
         TEST(a_thread_of_another_cpu_is_reached),
         TEST(only_living_threads_of_the_own_space),
+        TEST(schedule_tells_the_state_and_sets_the_priority),
+        TEST(schedule_refuses_strangers_and_what_is_out_of_range),
+        TEST(schedule_moves_a_thread_and_the_caller_itself),
+        TEST(processors_and_memory_are_the_privileged_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

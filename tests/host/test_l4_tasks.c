@@ -7,16 +7,16 @@
 #include "bindings/revoke.h"
 #include "l4core/control.h"
 
-#define NEVER    TIMEOUTS(TIME_NEVER, TIME_NEVER)
-#define KMEM     41u
-#define FRAMES   42u
-#define NO_UTCB  (~(word_t)0)
-#define ID(n)    ((word_t)(200 + (n)) << 32 | 1)
-#define AREA     ((vaddr_t)0x80000000) /* of UTCBs: 16 pages */
-#define KIP      ((vaddr_t)0x80100000)
+#define NEVER             TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define KMEM              41u
+#define FRAMES            42u
+#define NO_UTCB           (~(word_t)0)
+#define ID(n)             ((word_t)(200 + (n)) << 32 | 1)
+#define AREA              ((vaddr_t)0x80000000) /* of UTCBs: 16 pages */
+#define KIP               ((vaddr_t)0x80100000)
 #define FPAGE(base, bits) ((base) | (word_t)(bits) << 4)
-#define UTCBS    FPAGE(AREA, 16)
-#define KIP_PAGE FPAGE(KIP, 12)
+#define UTCBS             FPAGE(AREA, 16)
+#define KIP_PAGE          FPAGE(KIP, 12)
 
 static struct party p, q; /* p is privileged */
 static word_t me;
@@ -208,7 +208,8 @@ static void areas_are_aligned_apart_and_the_users(void **state)
     assert_int_equal(thread_by_number(200)->env->kip_area, KIP + PAGE_SIZE);
 }
 
-/* With n frames of kernel memory left each call fails with error 8 and leaves them, until it works. */
+/* With n frames of kernel memory left each call fails with error 8 and leaves them, until it works.
+ */
 static void too_little_memory_is_error_8_and_makes_nothing(void **state)
 {
     pfn_t base = world.base + 512;

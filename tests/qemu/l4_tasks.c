@@ -109,8 +109,7 @@ static bool serve_fault(L4_ThreadId_t t, L4_Word_t at, L4_Word_t rwx, vaddr_t pa
     if (!good)
         tap_note("tag %lx, fault at %lx, error %lx", tag.raw, w[0], L4_ErrorCode());
     L4_MsgClear(&reply);
-    L4_MsgAppendMapItem(&reply,
-                        L4_MapItem(L4_FpageAddRights(L4_FpageLog2(page, 12), rights), at));
+    L4_MsgAppendMapItem(&reply, L4_MapItem(L4_FpageAddRights(L4_FpageLog2(page, 12), rights), at));
     L4_MsgLoad(&reply);
     return L4_IpcSucceeded(L4_Send_Timeout(t, L4_ZeroTime)) && good;
 }
