@@ -220,6 +220,15 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     return called;
 }
 
+void ipc_await_start(struct thread *t, word_t pager)
+{
+    sched_block(t, THREAD_IPC_RECEIVE);
+    t->ipc_kernel = IPC_START;
+    t->ipc_from = pager;
+    t->ipc_timeouts = 0;
+    receive(t);
+}
+
 const char *ipc_check(const struct thread *t)
 {
     for (const struct list *l = t->senders.next; l != &t->senders; l = l->next) {

@@ -29,6 +29,14 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
  * where its registers say. Under the forest lock. */
 void ipc_cancel(struct thread *t, bool send, bool receive);
 
+/* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
+ * lock. */
+void ipc_await_start(struct thread *t, word_t pager);
+
+/* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. Under
+ * the forest lock. */
+void ipc_forget(struct thread *t);
+
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 

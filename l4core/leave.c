@@ -150,8 +150,7 @@ static void fail_receivers_here(void *argument)
     }
 }
 
-/* Whoever waits for `t` is told that it is not there. */
-static void fail_partners(struct thread *t)
+void ipc_forget(struct thread *t)
 {
     while (!list_is_empty(&t->senders)) {
         struct thread *s = LIST_ITEM(t->senders.next, struct thread, send_link);
@@ -168,5 +167,5 @@ void hook_thread_stopping(struct thread *t, bool dies)
     t->ipc_kernel = IPC_OWN;
     t->ipc_to = NULL;
     if (dies)
-        fail_partners(t);
+        ipc_forget(t);
 }

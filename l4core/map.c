@@ -69,9 +69,7 @@ static bool plan_item(word_t header, word_t fpage, word_t window, struct map_pla
     return p->count <= PAGES_MAX;
 }
 
-/* The receiver's entry of `bottom` for `va`, with tables from its env's memory on the way. NULL:
- * none left, or a large page or a share is in the way. */
-static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
+pte_t *map_make_entry(struct env *e, vaddr_t va, unsigned bottom)
 {
     pte_t *at = space_entry(e->root, va, bottom);
 
@@ -154,7 +152,7 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
     paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(level);
     level = target_level(to->env, p, i, level);
     *count = MMU_SPAN(level) >> PAGE_BITS;
-    pte_t *t = rights ? make_entry(to->env, target, level) : NULL;
+    pte_t *t = rights ? map_make_entry(to->env, target, level) : NULL;
     if (!rights || t == s)
         return true;
     if (!t || arch_pte_is_share(*t))

@@ -6,8 +6,14 @@
 #pragma once
 
 #include "exo/abi/types.h"
+#include "exo/arch/mmu.h"
 
+struct env;
 struct thread;
+
+/* The entry of level `bottom` for `va` of `e`, with tables from its kernel memory on the way. NULL:
+ * none left, or a large page or a share is in the way. */
+pte_t *map_make_entry(struct env *e, vaddr_t va, unsigned bottom);
 
 /* Performs one map item (`header`, `fpage`) of `from` for `to`, whose acceptor is `window`. False:
  * it accepts none, or memory for page tables is lacking: message overflow. */

@@ -1,4 +1,5 @@
 KERNEL += l4core/calls.c
+KERNEL += l4core/exregs.c
 KERNEL += l4core/fast.c
 KERNEL += l4core/ipc.c
 KERNEL += l4core/kernel_ipc.c
@@ -8,4 +9,8 @@ KERNEL += l4core/map.c
 KERNEL += l4core/partner.c
 KERNEL += l4core/remote.c
 KERNEL += l4core/time.c
+KERNEL += l4core/schedule.c
+KERNEL += l4core/space_control.c
+KERNEL += l4core/task.c
+KERNEL += l4core/thread_control.c
 KERNEL += l4core/transfer.c

@@ -56,3 +56,33 @@
 
 #define CALL_ERROR_NO_PRIVILEGE 1u /* ErrorCode of calls other than Ipc */
 #define CALL_ERROR_THREAD       2u
+#define CALL_ERROR_SPACE        3u
+#define CALL_ERROR_SCHEDULER    4u
+#define CALL_ERROR_PARAMETER    5u
+#define CALL_ERROR_UTCB_AREA    6u
+#define CALL_ERROR_KIP_AREA     7u
+#define CALL_ERROR_NO_MEMORY    8u
+
+/* Results of Schedule. */
+enum {
+    SCHEDULE_ERROR,
+    SCHEDULE_DEAD,
+    SCHEDULE_INACTIVE,
+    SCHEDULE_RUNNING,
+    SCHEDULE_PENDING_SEND,
+    SCHEDULE_SENDING,
+    SCHEDULE_WAITING,
+    SCHEDULE_RECEIVING
+};
+#define SCHEDULE_UNCHANGED (~(word_t)0)
+
+/* ExchangeRegisters: what its control asks for; of these, the lowest three are what it tells. */
+#define EXREGS_HALTED   (1u << 0)
+#define EXREGS_RECEIVE  (1u << 1)
+#define EXREGS_SEND     (1u << 2)
+#define EXREGS_SP       (1u << 3)
+#define EXREGS_IP       (1u << 4)
+#define EXREGS_FLAGS    (1u << 5)
+#define EXREGS_HANDLE   (1u << 6)
+#define EXREGS_PAGER    (1u << 7)
+#define EXREGS_SET_HALT (1u << 8)

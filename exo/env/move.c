@@ -40,8 +40,6 @@ static void depart_here(void *argument)
                                                 : ERR_OK;
     if (m->error)
         return;
-    if (m->by_itself)
-        thread_reply(t, ERR_OK, 0);
     m->deadline = list_is_empty(&t->sleep_link) ? FOREVER : t->deadline;
     sched_clear_deadline(t);
     m->timer = sched_set_timer(t, FOREVER, 0);

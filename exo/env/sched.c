@@ -365,6 +365,11 @@ void sched_leave(void)
 
     if (c->choose || !c->current)
         leave_to_best(c);
+    while (c->current->events && c->current->halted) {
+        c->current->halted = false;
+        sched_block(c->current, THREAD_STOPPED);
+        leave_to_best(c);
+    }
     if (c->current->events)
         upcall_deliver_events(c->current);
     c->choose = false;

@@ -40,10 +40,13 @@ enum ipc_kernel {
     IPC_START       /* from its pager: where it shall start                             */
 };
 
+#define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
+
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
     struct node notify_node; /* child of the capability of the notification bound to it  */
-    struct node spare[2];
+    struct node memory_node; /* made by ThreadControl: child of the region that it lies in  */
+    struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
@@ -93,6 +96,8 @@ struct thread {
     uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
     uint64_t ipc_intended;    /* to whom it would send but for its redirector; or 0     */
     uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
+    uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
+    bool halted;              /* stops before it leaves to the user; `events` is set too    */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
@@ -161,9 +166,9 @@ void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
 
 /* Makes `cpu`, which runs, the home of `t`, which lives and has no slices elsewhere, and sets its
- * priority; `by_itself`: by a call of `t`, whose registers are saved. Else nothing has changed:
- * BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it waits for the forest
- * lock to make a call. Under that lock. */
+ * priority; `by_itself`: by a call of `t`, whose registers are saved and have its results. Else
+ * nothing has changed: BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it
+ * waits for the forest lock to make a call. Under that lock. */
 int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */

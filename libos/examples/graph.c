@@ -81,15 +81,22 @@ const char *graph_kind_name(uint32_t kind)
 
 const char *graph_type_name(uint32_t type)
 {
-    static const char *const names[] = {
-        [FRAME_FREE] = "free",           [FRAME_ABSENT] = "absent",
-        [FRAME_KERNEL] = "kernel",       [FRAME_MEMORY] = "memory",
-        [FRAME_TABLE] = "page tables",   [FRAME_NODES] = "their nodes",
-        [FRAME_CAPTABLE] = "cap tables", [FRAME_ENV] = "environments",
-        [FRAME_THREAD] = "threads",      [FRAME_NOTIFICATION] = "notifications",
-        [FRAME_RING] = "rings",          [FRAME_GRAFT] = "grafts",
-        [FRAME_CPU] = "slice nodes",     [FRAME_STALE] = "stale tables",
-        [FRAME_DISK_RING] = "disk rings"};
+    static const char *const names[] = {[FRAME_FREE] = "free",
+                                        [FRAME_ABSENT] = "absent",
+                                        [FRAME_KERNEL] = "kernel",
+                                        [FRAME_MEMORY] = "memory",
+                                        [FRAME_TABLE] = "page tables",
+                                        [FRAME_NODES] = "their nodes",
+                                        [FRAME_CAPTABLE] = "cap tables",
+                                        [FRAME_ENV] = "environments",
+                                        [FRAME_THREAD] = "threads",
+                                        [FRAME_NOTIFICATION] = "notifications",
+                                        [FRAME_RING] = "rings",
+                                        [FRAME_GRAFT] = "grafts",
+                                        [FRAME_CPU] = "slice nodes",
+                                        [FRAME_STALE] = "stale tables",
+                                        [FRAME_DISK_RING] = "disk rings",
+                                        [FRAME_UTCB] = "UTCBs of L4"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }
