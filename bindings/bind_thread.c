@@ -118,17 +118,6 @@ static enum err check_cpu(const struct env *e, slot_t cpu, uint32_t number, stru
     return *out ? ERR_OK : ERR_BAD_CAP;
 }
 
-/* Slices belong to the CPU that a thread lives on: with them it cannot move. */
-static bool has_slice(const struct thread *t)
-{
-    const struct cpu *c = cpu_number(t->cpu);
-
-    for (unsigned i = 0; i < SLICE_COUNT; i++)
-        if (c->slices[i] == t)
-            return true;
-    return false;
-}
-
 int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *a, word_t *result)
 {
     rights_t rights = 0;
@@ -143,8 +132,10 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t->state == THREAD_DEAD || (t->cpu != a->number && has_slice(t)))
+    if (t->state == THREAD_DEAD || (t->cpu != a->number && slice_is_had(t)))
         return ERR_BAD_STATE;
+    if (t == caller)
+        thread_reply(t, ERR_OK, 0); /* for wherever it goes on */
     int moved = thread_move(t, a->number, (uint8_t)a->priority, t == caller);
     return moved == ERR_OK && t == caller ? CALL_NO_REPLY : moved;
 }

@@ -60,7 +60,8 @@ static const char *check_node(const struct node *n)
         return n->child ? "D3: a node that is not in use has children" : NULL;
     const struct node *parent = node_at(n->parent);
     unsigned type = frame_of(frame_number(parent))->type;
-    bool holds = type == FRAME_CAPTABLE || type == FRAME_NODES || type == FRAME_ENV;
+    bool holds = type == FRAME_CAPTABLE || type == FRAME_NODES || type == FRAME_ENV ||
+                 type == FRAME_THREAD; /* of its own UTCB */
     if (!holds)
         return "D3: a parent lies in a frame that holds no such nodes";
     if (n->prev ? node_at(n->prev)->next != name : parent->child != name)
@@ -277,7 +278,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     case FRAME_DEVICE:
         return f->first == n ? check_device(frame_memory(n)) : NULL;
     case FRAME_THREAD:
-        return check_nodes(memory, 2);
+        return check_nodes(memory, 3);
     case FRAME_RING:
         return check_nodes(memory, 3);
     case FRAME_DISK_RING: {
@@ -286,7 +287,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     }
     case FRAME_ENV: {
         const struct env *e = memory;
-        const char *broken = check_nodes(&e->watch, 2);
+        const char *broken = check_nodes(&e->watch, 3);
         return broken ? broken : check_nodes(e->captable_nodes, CAPTABLE_FRAMES);
     }
     default:

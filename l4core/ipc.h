@@ -1,5 +1,8 @@
 /*
- * L4 IPC: rendezvous of two threads of one CPU, without a lock.
+ * L4 IPC: rendezvous of two threads, on the home CPU of the receiver.
+ *
+ * Locking: none for threads of one CPU; the forest lock when they are of two (decision 22), for map
+ * items and to walk page tables.
  *
  * Invariants. ipc_check() tests them for one thread and names the broken one.
  *   I1  a thread in THREAD_IPC_SEND is in the senders of its ipc_to, and only such threads are
@@ -11,13 +14,6 @@
 
 struct thread;
 
-/* Does ipc_find walk page tables for `id`, which must not go away meanwhile? */
-bool ipc_find_walks(word_t id);
-
-/* The thread that `id`, global or local, names for `t`; NULL when there is none on this CPU. Pre:
- * the forest lock, if ipc_find_walks(id). */
-struct thread *ipc_find(const struct thread *t, word_t id);
-
 /* The Ipc call of the current thread, its message in registers and UTCB. The result is in its
  * registers when it next runs. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
@@ -26,6 +22,20 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
  * never timing out; `t` goes on when the reply has come. False, and nothing done: `partner` names
  * no other thread. */
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
+
+/* Ends what `t`, a living thread of any CPU, waits for in its send phase (`send`) or its receive
+ * phase
+ * (`receive`), with error 3; an IPC of the kernel's on its behalf without one, so that `t` goes on
+ * where its registers say. Under the forest lock. */
+void ipc_cancel(struct thread *t, bool send, bool receive);
+
+/* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
+ * lock. */
+void ipc_await_start(struct thread *t, word_t pager);
+
+/* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. Under
+ * the forest lock. */
+void ipc_forget(struct thread *t);
 
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);

@@ -15,7 +15,9 @@
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/boot_mem.h"
+#include "exo/mem/frame.h"
 #include "exo/mem/space.h"
+#include "l4core/control.h"
 
 #define SYSTEM_BASE       32u
 #define THREAD_BITS       13u
@@ -94,6 +96,11 @@ static void fill_kernel(void)
     memcpy(page + KERNEL_AT + 32, text, sizeof text);
 }
 
+pfn_t kip_frame(void)
+{
+    return frame_number(page);
+}
+
 void kip_init(void)
 {
     paddr_t frame = boot_frames(1);
@@ -140,7 +147,7 @@ bool hook_kernel_interface(struct thread *t)
     forest_unlock();
     if (code[0] != 0xf0 || code[1] != 0x90)
         return false;
-    r->rax = WINDOW_KIP;
+    r->rax = t->env->kip_area ? t->env->kip_area : WINDOW_KIP;
     r->rcx = KIP_API_VERSION;
     r->rdx = KIP_API_FLAGS;
     r->rsi = KIP_KERNEL_ID;

@@ -70,11 +70,33 @@ static pte_t *make_entry(struct env *e, vaddr_t va, unsigned *level)
     return at;
 }
 
-bool map_is_reserved(const struct env *e, vaddr_t va)
+pte_t *map_make_entry(struct env *e, vaddr_t va, unsigned bottom)
+{
+    unsigned level = bottom;
+    pte_t *at = make_entry(e, va, &level);
+
+    return level == bottom ? at : NULL;
+}
+
+static inline bool has_areas(const struct env *e)
+{
+    return e->kip_area | e->utcb_area.bytes;
+}
+
+/* Does one of the two areas of `e` meet the page of `bytes` that `va` lies in? */
+static bool meets_area(const struct env *e, vaddr_t va, vaddr_t bytes)
+{
+    vaddr_t page = va & ~(bytes - 1), utcbs = e->utcb_area.base;
+    bool kip = e->kip_area && e->kip_area - page < bytes;
+
+    return kip || (page < utcbs + e->utcb_area.bytes && utcbs < page + bytes);
+}
+
+bool map_is_reserved(const struct env *e, vaddr_t va, vaddr_t bytes)
 {
     const pte_t *at = space_entry(e->root, va, 1);
 
-    return at && arch_pte_present(*at) && page_is_utcb(at);
+    return meets_area(e, va, bytes) || (at && arch_pte_present(*at) && page_is_utcb(at));
 }
 
 /* The level to map at: that of a large page at the source when all of it is meant, from its start
@@ -99,6 +121,9 @@ INLINE bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t 
     pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
 
     if (!s || !t || !arch_pte_is_memory(*s) || arch_pte_present(*t))
+        return false;
+    if ((has_areas(from) && meets_area(from, source, PAGE_SIZE)) ||
+        (has_areas(to) && meets_area(to, target, PAGE_SIZE)))
         return false;
     rights &= arch_pte_rights(*s);
     if (!rights || (plain_node_of(s)->child && page_is_utcb(s)))
@@ -155,7 +180,8 @@ static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr
         return rest;
     level = there = target_level(to, source, target, bytes, from_level);
     paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(from_level);
-    if (map_is_reserved(from, source) || map_is_reserved(to, target) ||
+    if (map_is_reserved(from, source, MMU_SPAN(level)) ||
+        map_is_reserved(to, target, MMU_SPAN(level)) ||
         (grant && level != from_level)) /* a part cannot leave a large page */
         return MMU_SPAN(level);
     pte_t *t = make_entry(to, target, &there);

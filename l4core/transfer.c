@@ -4,6 +4,7 @@
 #include "l4core/ipc.h"
 #include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
+#include "l4core/partner.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
 {
@@ -75,6 +76,21 @@ static unsigned map_items(struct thread *from, struct thread *to, unsigned first
     return 0;
 }
 
+/* What the kernel tells with a message that `to` gets. */
+static word_t kernel_flags(struct thread *from, struct thread *to)
+{
+    word_t flags = from->cpu == to->cpu ? 0 : TAG_CROSS;
+
+    if (from->ipc_intended) {
+        *thread_mr(to, TCR_INTENDED) = from->ipc_intended;
+        flags |= TAG_REDIRECTED;
+    }
+    if (from->ipc_virtual == 0 || ipc_originator(from) == from)
+        return flags;
+    *thread_mr(to, TCR_ACTUAL_SENDER) = ipc_name_for(to, from);
+    return flags | TAG_PROPAGATED;
+}
+
 unsigned ipc_transfer(struct thread *from, struct thread *to)
 {
     word_t tag = ipc_message_word(from, 0);
@@ -86,7 +102,7 @@ unsigned ipc_transfer(struct thread *from, struct thread *to)
         kernel_message_take(to, from, untyped);
     } else {
         copy_words(from, to, untyped + typed);
-        thread_regs(to)->r9 = tag & ~TAG_FLAGS;
+        thread_regs(to)->r9 = (tag & ~TAG_FLAGS) | kernel_flags(from, to);
     }
     return typed ? map_items(from, to, untyped + 1, typed) : 0;
 }

@@ -1,4 +1,5 @@
 /* Unmap: rights taken back from what was mapped on, and what was used of them. */
+#include "bindings/node.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/abi/batch.h"
@@ -50,7 +51,7 @@ rights_t unmap_range(struct env *e, vaddr_t base, vaddr_t end, rights_t taken, b
         pte_t *at = space_last(e->root, va, &level);
         next = (va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
         bool shown = arch_pte_present(*at) && !(level > 1 && arch_pte_is_share(*at));
-        if (shown && !map_is_reserved(e, va))
+        if (shown && !map_is_reserved(e, va, MMU_SPAN(level)))
             used |= unmap_page(at, taken, flush);
     }
     cpu_tlb_flush(e, TLB_ALL);

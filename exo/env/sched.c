@@ -273,7 +273,7 @@ static struct thread *choose(struct cpu *c)
 static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
     sched_enter(c, t);
-    if (previous && previous->no_fpu == t->no_fpu) {
+    if (previous && previous->kind == t->kind) {
         arch_thread_switch_like(&previous->arch, &t->arch);
         return;
     }
@@ -365,6 +365,11 @@ void sched_leave(void)
 
     if (c->choose || !c->current)
         leave_to_best(c);
+    while (c->current->events && c->current->halted) {
+        c->current->halted = false;
+        sched_block(c->current, THREAD_STOPPED);
+        leave_to_best(c);
+    }
     if (c->current->events)
         upcall_deliver_events(c->current);
     c->choose = false;

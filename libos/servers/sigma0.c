@@ -190,6 +190,8 @@ int main(void)
                               .cpu = THREAD_CPU_HERE};
     e = program_start(&archive, "root", &args, &root);
     if (e == ERR_OK)
+        e = exo_env_privilege(root.env, SLOT_MACHINE);
+    if (e == ERR_OK)
         e = thread_run(&watcher, watch_root, NULL, THREAD_CPU_HERE, THREAD_PRIORITY);
     if (e)
         program_fail(STATUS_BOOT, "root", error_text(e));
