@@ -57,7 +57,7 @@ enum frame_type {
     FRAME_CPU,
     FRAME_STALE, /* was a table; kept until the last reader unbinds it                      */
     FRAME_DISK_RING,
-    FRAME_UTCB, /* of the L4 thread in front                                              */
+    FRAME_UTCB,        /* of the L4 thread in front                                              */
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                             */
 };
 
