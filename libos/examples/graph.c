@@ -74,7 +74,9 @@ const char *graph_kind_name(uint32_t kind)
         [CAP_INSPECT] = "inspect",    [CAP_NIC] = "network card",
         [CAP_RING] = "ring",          [CAP_GRAFT] = "graft",
         [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring",
-        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines"};
+        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines",
+        [CAP_PCI] = "PCI functions",  [CAP_DEVICE] = "device",
+        [CAP_WINDOW] = "registers"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
@@ -96,6 +98,9 @@ const char *graph_type_name(uint32_t type)
                                         [FRAME_CPU] = "slice nodes",
                                         [FRAME_STALE] = "stale tables",
                                         [FRAME_DISK_RING] = "disk rings",
+                                        [FRAME_DEVICE] = "devices",
+                                        [FRAME_IO_TABLE] = "I/O tables",
+                                        [FRAME_IO_NODES] = "their I/O nodes",
                                         [FRAME_UTCB] = "UTCBs of L4"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";

@@ -125,12 +125,6 @@ void host_relax(void)
         panic(__FILE__, __LINE__, "a CPU waits for itself");
 }
 
-struct arch_msi arch_msi_alloc(void (*handler)(void))
-{
-    (void)handler;
-    return (struct arch_msi){0};
-}
-
 void arch_irq_enable(void)
 {
 }
