@@ -2,6 +2,7 @@
 #include "bindings/cap.h"
 #include "bindings/guarantee.h"
 #include "bindings/node.h"
+#include "bindings/notification.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/arch/mmu.h"
@@ -225,4 +226,21 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
         return ERR_BAD_STATE;
     thread_set_fpu(t, a->on);
     return ERR_OK;
+}
+
+void thread_destroy(struct thread *t)
+{
+    struct cpu *c = cpu_number(t->cpu);
+
+    thread_kill(t);
+    for (unsigned i = 0; i < SLICE_COUNT; i++)
+        if (c->slices[i] == t) {
+            node_unlink(&c->slice_nodes[i]);
+            slice_publish(c, i, NULL);
+        }
+    if (t->utcb_node.parent)
+        node_unlink(&t->utcb_node);
+    if (t->notify_node.parent)
+        notification_unbind(t);
+    thread_forget(t);
 }

@@ -184,23 +184,6 @@ static void frames_give(pfn_t first, uint32_t count)
     frame_give(first, count);
 }
 
-static void destroy_thread(struct thread *t)
-{
-    struct cpu *c = cpu_number(t->cpu);
-
-    thread_kill(t);
-    for (unsigned i = 0; i < SLICE_COUNT; i++)
-        if (c->slices[i] == t) {
-            node_unlink(&c->slice_nodes[i]);
-            slice_publish(c, i, NULL);
-        }
-    if (t->utcb_node.parent)
-        node_unlink(&t->utcb_node);
-    if (t->notify_node.parent)
-        notification_unbind(t);
-    thread_forget(t);
-}
-
 static void destroy_env(struct env *e)
 {
     env_end(e, 0, 0, 0);
@@ -218,7 +201,7 @@ static void destroy_object(const struct cap *c)
 {
     switch (c->kind) {
     case CAP_THREAD:
-        destroy_thread(frame_memory(c->base));
+        thread_destroy(frame_memory(c->base));
         break;
     case CAP_ENV:
         destroy_env(frame_memory(c->base));
@@ -315,7 +298,7 @@ static void drop_in_thread(struct thread *t, struct node *n)
         notification_unbind(t);
     } else if (n == &t->memory_node) {
         node_unlink(n);
-        destroy_thread(t);
+        thread_destroy(t);
         frames_give(frame_number(t), L4_THREAD_FRAMES);
     } else {
         drop_utcb(t);

@@ -48,3 +48,6 @@ void cap_destroy(struct cap *c);
 /* Makes a CAP_FRAMES, whose object it is, or another range end behind its first `keep`; frames that
  * are cut off are free. Pre: nothing is derived from it, 0 < keep < count. */
 void cap_shrink(struct cap *c, uint32_t keep);
+
+/* Ends a thread and what is bound to it; its frame may go. */
+void thread_destroy(struct thread *t);
