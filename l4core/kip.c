@@ -42,7 +42,7 @@ static void put(uint32_t at, uint64_t word)
 
 static uint64_t link_address(enum kip_link l)
 {
-    return WINDOW_STUBS + l * LINK_STRIDE;
+    return WINDOW_LINKS + l * LINK_STRIDE;
 }
 
 static void fill_links(struct kip *k)
@@ -127,7 +127,7 @@ void kip_init(void)
     fill_kernel();
     k->memory_info = (uint64_t)MEMORY_AT << 32 | fill_memory();
     arch_window_map(WINDOW_KIP, frame, PAGE_SIZE, RIGHT_READ);
-    arch_window_map(WINDOW_STUBS, arch_stub_page(), PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
+    arch_window_map(WINDOW_LINKS, arch_link_page(), PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
 }
 
 bool hook_kernel_interface(struct thread *t)

@@ -5,7 +5,7 @@
  * for an environment or an object that of its record, for frames `frame_sequence`. Counters,
  * frames' bindings among them, change without. libos/book.h reads so.
  *
- * With `hide=1` on the kernel's command line only the kernel interface page, the stubs and struct
+ * With `hide=1` on the kernel's command line only the kernel interface page, the links and struct
  * kinfo are mapped. Records are then read by info_read, which leaves out what is others'.
  */
 #pragma once
@@ -14,7 +14,7 @@
 
 #define WINDOW_BASE    ((vaddr_t)0xffffff0000000000)
 #define WINDOW_KIP     (WINDOW_BASE + 0x0000)     /* the L4 kernel interface page               */
-#define WINDOW_STUBS   (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
+#define WINDOW_LINKS   (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
 #define WINDOW_KINFO   (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
 #define WINDOW_ENVS    (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
 #define WINDOW_CPUS    (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */

@@ -96,8 +96,8 @@ static inline void arch_tlb_all(void);
  */
 void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights);
 
-/* Where the stubs of the L4 calls lie. */
-paddr_t arch_stub_page(void);
+/* Where the links of the L4 calls lie. */
+paddr_t arch_link_page(void);
 
 /* The root that maps no user memory. */
 paddr_t arch_mmu_kernel(void);

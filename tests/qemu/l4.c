@@ -55,8 +55,8 @@ static void kernel_interface(void)
     tap_is(k->magic, KIP_MAGIC, "the page begins with its magic");
     tap_ok(k->api_version == version && k->api_flags == flags, "and says the same");
     for (unsigned i = 0; i < LINK_COUNT; i++)
-        good &= links[i] >= WINDOW_STUBS && links[i] < WINDOW_STUBS + PAGE_SIZE;
-    tap_ok(good, "every link leads to the page of stubs");
+        good &= links[i] >= WINDOW_LINKS && links[i] < WINDOW_LINKS + PAGE_SIZE;
+    tap_ok(good, "every link leads to the page of links");
     tap_ok(k->page_info >> 10 & 4, "pages of 4 KiB");
     tap_is(k->utcb_info >> 10 & 63, 12, "a UTCB is one page");
     tap_is(L4_ThreadIdUserBase((void *)L4_KIP_WINDOW), THREAD_FIRST,
