@@ -6,6 +6,7 @@
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
@@ -40,17 +41,21 @@ void notification_raise(struct notification *n, uint64_t bits)
     n->raised |= bits;
     for (l = n->waiters.next; l != &n->waiters; l = next) {
         struct thread *t = LIST_ITEM(l, struct thread, queue);
-        uint64_t got = n->raised & t->awaited_bits;
+        bool by_ipc = t->state == THREAD_IPC_RECEIVE;
+        uint64_t got = by_ipc ? n->raised : n->raised & t->awaited_bits;
         next = l->next;
         if (!got)
             continue;
         n->raised &= ~got;
-        wake(t, ERR_OK, got);
+        if (by_ipc)
+            hook_ipc_notified(t, got);
+        else
+            wake(t, ERR_OK, got);
     }
     for (l = n->bound.next; l != &n->bound; l = l->next) {
         struct thread *t = LIST_ITEM(l, struct thread, bound_link);
         uint64_t got = n->raised & t->bound_bits;
-        if (got && upcall_notify(t, got))
+        if (got && (upcall_notify(t, got) || hook_ipc_bound(t, got)))
             n->raised &= ~got;
     }
 }

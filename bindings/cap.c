@@ -134,9 +134,12 @@ int sys_cap_copy(struct thread *caller, const struct sys_cap_copy_args *a, word_
     enum err e = check_copy(caller->env, a, &p);
 
     (void)result;
-    if (e == ERR_OK)
-        cap_make(p.dst, p.src, p.src->kind, p.rights, p.base, p.count, 0);
-    return (int)e;
+    if (e != ERR_OK)
+        return (int)e;
+    cap_make(p.dst, p.src, p.src->kind, p.rights, p.base, p.count, p.src->flags & CAP_BADGED);
+    if (p.src->flags & CAP_BADGED)
+        p.dst->badge = p.src->badge;
+    return ERR_OK;
 }
 
 /* Both take the derived away; deletion goes on with the capability itself. */
@@ -176,6 +179,10 @@ static const char *check_derived(const struct cap *c)
         return "C2: a derived capability has more rights";
     if (c->kind == CAP_WINDOW && p->kind == CAP_DEVICE)
         return NULL; /* its range is of another kind */
+    if (c->flags & CAP_BADGED)
+        return c->base == p->base && (!(p->flags & CAP_BADGED) || c->badge == p->badge)
+                   ? NULL
+                   : "C3: a badge has changed";
     return in_range(p, c->base, c->count) ? NULL : "C2: a derived capability reaches further";
 }
 

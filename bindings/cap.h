@@ -5,6 +5,7 @@
  *   C1  an empty slot is all zeroes
  *   C2  a capability has no right that the capability it was derived from lacks, and its range lies
  *       inside that one's
+ *   C3  a capability derived from one with a badge has that badge
  *
  * Locking: the forest lock.
  */

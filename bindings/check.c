@@ -12,6 +12,7 @@
 #include "bindings/cap.h"
 #include "bindings/device.h"
 #include "bindings/disk_ring.h"
+#include "bindings/endpoint.h"
 #include "bindings/env_make.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -87,6 +88,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_THREAD] = FRAME_THREAD,       [CAP_NOTIFICATION] = FRAME_NOTIFICATION,
         [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
         [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
+        [CAP_ENDPOINT] = FRAME_ENDPOINT,   [CAP_SIGNAL] = FRAME_NOTIFICATION,
     };
     return types[kind];
 }
@@ -279,6 +281,8 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
         return f->first == n ? check_device(frame_memory(n)) : NULL;
     case FRAME_THREAD:
         return check_nodes(memory, 3);
+    case FRAME_ENDPOINT:
+        return endpoint_check(memory);
     case FRAME_RING:
         return check_nodes(memory, 3);
     case FRAME_DISK_RING: {

@@ -10,6 +10,7 @@ KERNEL += bindings/revoke.c
 KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_device.c
 KERNEL += bindings/bind_disk.c
+KERNEL += bindings/bind_endpoint.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_info.c

@@ -12,12 +12,12 @@ struct thread;
 
 struct notification {
     uint64_t raised;     /* bits nobody has taken yet                        */
-    struct list waiters; /* threads in THREAD_IN_NOTIFY, by queue            */
-    struct list bound;   /* threads that get UPCALL_NOTIFY, by bound_link    */
+    struct list waiters; /* threads in THREAD_IN_NOTIFY, or in an IPC with awaited_bits 0, by queue */
+    struct list bound;   /* threads that get UPCALL_NOTIFY or an IPC, by bound_link */
 };
 
 /* Raises bits: those that somebody waits for wake him; what is then left of them goes to the first
- * thread that they are bound to and that takes UPCALL_NOTIFY. */
+ * thread that they are bound to and that takes UPCALL_NOTIFY or waits in an open IPC. */
 void notification_raise(struct notification *n, uint64_t bits);
 
 /* `t` gets no more bits from the notification bound to it. */

@@ -5,6 +5,7 @@
 #include "bindings/cap.h"
 #include "bindings/device.h"
 #include "bindings/disk_ring.h"
+#include "bindings/endpoint.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -236,6 +237,8 @@ static void drop_cap(struct cap *c)
 {
     if (c->flags & (CAP_COUNTED | CAP_NAMED))
         guarantee_cap_gone(c);
+    if (c->kind == CAP_ENDPOINT || c->kind == CAP_NOTIFICATION)
+        endpoint_cap_gone(c);
     node_unlink(&c->node);
     if (c->kind == CAP_THREAD)
         thread_epoch = thread_epoch + 1;

@@ -7,7 +7,7 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
-#include "l4core/ipc.h"
+#include "l4core/fast.h"
 
 #define TAG_UNUSUAL        (TAG_FLAGS | 0xfc0) /* flags, or typed items */
 #define TIMEOUT_RECEIVE(t) ((uint16_t)(t))
@@ -21,12 +21,19 @@ static inline bool is_ready(const struct cpu *c, const struct thread *t, const s
            (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 
-/* What the hook was given of the registers, for the general path. */
-static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word_t timeouts,
-                      word_t tag)
+/* Its arguments stand where the hook's do (noipa; `unused` is for that). An IPC by capability; else,
+ * or when that declines, what the hook was given of the registers is for the general path. */
+static __attribute__((noipa)) word_t no_thread(word_t rdi, word_t to, word_t from,
+                                               word_t unused, word_t timeouts, word_t tag)
 {
+    struct thread *t = cpu_this()->current;
     struct regs *r = thread_regs(t);
+    bool plain = TIMEOUT_RECEIVE(timeouts) == TIME_NEVER && !(tag & TAG_UNUSUAL);
+    word_t name = plain && L4_IS_NAMED(to) ? endpoint_fast(to, from, tag) : 0;
 
+    (void)unused;
+    if (name)
+        return name;
     r->rdi = rdi;
     r->rsi = to;
     r->rdx = from;
@@ -44,12 +51,9 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
     (void)ip;
     if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
         !is_ready(c, t, p, to))
-        return decline(t, rdi, to, from, timeouts, tag);
+        return no_thread(rdi, to, from, 0, timeouts, tag);
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
-    if (TAG_UNTYPED(tag) >= MR_IN_REGISTERS)
-        arch_copy_words(p->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
-                        t->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
-                        TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
+    ipc_copy_fast(t, p, tag);
     return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }

@@ -7,6 +7,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/endpoint.h"
 #include "l4core/leave.h"
 #include "l4core/partner.h"
 #include "l4core/remote.h"
@@ -17,7 +18,7 @@ static uint64_t deadline_of(word_t time)
     return time == TIME_NEVER ? FOREVER : l4_deadline((unsigned)time);
 }
 
-static void wait_until(struct thread *t, unsigned state, uint64_t deadline)
+void ipc_wait_until(struct thread *t, unsigned state, uint64_t deadline)
 {
     sched_block(t, state);
     if (deadline != FOREVER)
@@ -55,7 +56,7 @@ static void wait_to_receive(struct thread *t)
     else if (deadline == 0)
         ipc_fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
     else
-        wait_until(t, THREAD_IPC_RECEIVE, deadline);
+        ipc_wait_until(t, THREAD_IPC_RECEIVE, deadline);
 }
 
 /* One step of the receive phase of `t`, on its home CPU. Returns the thread whose send phase that
@@ -69,9 +70,15 @@ static struct thread *receive_step(struct thread *t)
         ipc_leave(t);
         return NULL;
     }
-    struct thread *s = find_sender(t);
+    bool named = L4_IS_NAMED(t->ipc_from);
+    if ((named || (t->kind & THREAD_TOLD)) && endpoint_told(t))
+        return NULL;
+    struct thread *s = named ? endpoint_sender(t) : find_sender(t);
     if (!s) {
-        wait_to_receive(t);
+        if (named)
+            endpoint_wait(t);
+        else
+            wait_to_receive(t);
         return NULL;
     }
     list_remove(&s->send_link);
@@ -86,7 +93,7 @@ static struct thread *receive_step(struct thread *t)
     return s;
 }
 
-static void receive(struct thread *t)
+void ipc_receive(struct thread *t)
 {
     while (t)
         t = ipc_at_home(t, receive_step);
@@ -98,7 +105,7 @@ static bool hand_over(struct thread *t, struct thread *p)
 {
     struct cpu *c = cpu_this();
     bool waits = t->ipc_from != L4_NIL && (t->ipc_timeouts & 0xffff) == TIME_NEVER &&
-                 list_is_empty(&t->senders);
+                 list_is_empty(&t->senders) && !L4_IS_SLOT(t->ipc_from);
 
     if (!waits || p->readiness != c->awaits_message || c->choose || c->current != t ||
         t->state != THREAD_RUNNING)
@@ -110,10 +117,11 @@ static bool hand_over(struct thread *t, struct thread *p)
     return true;
 }
 
-/* On the home CPU of `p`: `t` gives it its message, or is queued if it `waits`. */
+/* On the home CPU of `p`: `t` gives it its message, or is queued if it `waits`. Who sends by a
+ * capability was led here by it. */
 static unsigned meet(struct thread *t, struct thread *p, bool waits)
 {
-    if (p->state == THREAD_IPC_RECEIVE && ipc_accepts(p, t)) {
+    if (p->state == THREAD_IPC_RECEIVE && (t->ipc_via || ipc_accepts(p, t))) {
         unsigned error = ipc_transfer(t, p);
         if (error) {
             ipc_fail(p, error, IPC_RECEIVE_PHASE);
@@ -133,7 +141,7 @@ static unsigned meet(struct thread *t, struct thread *p, bool waits)
 }
 
 /* The send phase of `t` to `p`; the receive phase follows when it ends at once. */
-static void send(struct thread *t, struct thread *p)
+void ipc_send(struct thread *t, struct thread *p)
 {
     uint64_t deadline = deadline_of(t->ipc_timeouts >> 16 & 0xffff);
     unsigned result = ipc_meet_at_home(t, p, deadline != 0, meet);
@@ -141,37 +149,46 @@ static void send(struct thread *t, struct thread *p)
     if (result == MEET_OVER)
         return;
     if (result == MEET_WAITS) {
-        wait_until(t, THREAD_IPC_SEND, deadline);
+        ipc_wait_until(t, THREAD_IPC_SEND, deadline);
         return;
     }
     if (result != MEET_DONE) {
         ipc_fail(t, result, IPC_SEND_PHASE);
         return;
     }
-    receive(t);
+    ipc_receive(t);
     if (t->state != THREAD_RUNNING && ipc_is_here(p))
         sched_handoff(p);
+}
+
+static bool may_await(const struct thread *t, word_t id)
+{
+    if (id == L4_NIL || is_open(id))
+        return true;
+    return L4_IS_NAMED(id) ? endpoint_may_await(t, id) : ipc_find(t, id) != NULL;
 }
 
 static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
     t->ipc_from = from;
     t->ipc_timeouts = timeouts;
+    t->ipc_via = L4_IS_NAMED(to) ? to : 0;
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
     if (p)
         p = ipc_redirect(t, p);
     bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
     t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
-    bool open = from == L4_NIL || is_open(from);
 
-    if (to != L4_NIL && !p)
+    if (to != L4_NIL && !p && !t->ipc_via)
         ipc_fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    else if (!open && from != to && !ipc_find(t, from))
-        ipc_fail(t, IPC_NO_PARTNER, p ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
+    else if ((from != to || t->ipc_via) && !may_await(t, from))
+        ipc_fail(t, IPC_NO_PARTNER, to == L4_NIL ? IPC_RECEIVE_PHASE : IPC_SEND_PHASE);
+    else if (t->ipc_via)
+        endpoint_send(t);
     else if (p)
-        send(t, p);
+        ipc_send(t, p);
     else
-        receive(t);
+        ipc_receive(t);
 }
 
 /* Map items, propagation, redirection, local IDs and partners of other CPUs need the forest lock,
@@ -182,7 +199,7 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
     word_t tag = thread_regs(t)->r9;
     bool unusual = TAG_TYPED(tag) || (tag & TAG_PROPAGATED) || !list_is_empty(&t->senders) ||
-                   (t->kind & THREAD_REDIRECTED);
+                   (t->kind & (THREAD_REDIRECTED | THREAD_TOLD));
     bool locks = unusual || ipc_find_locks(t, to) || ipc_find_locks(t, from);
 
     if (locks && !forest_lock_for(t))
@@ -202,9 +219,9 @@ static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag
     t->ipc_kernel_tag = tag;
     t->ipc_kernel_word = word;
     t->ipc_from = p->global_id;
-    t->ipc_virtual = t->ipc_intended = 0;
+    t->ipc_virtual = t->ipc_intended = t->ipc_via = 0;
     t->ipc_timeouts = 0;
-    send(t, p);
+    ipc_send(t, p);
     return true;
 }
 
@@ -226,7 +243,7 @@ void ipc_await_start(struct thread *t, word_t pager)
     t->ipc_kernel = IPC_START;
     t->ipc_from = pager;
     t->ipc_timeouts = 0;
-    receive(t);
+    ipc_receive(t);
 }
 
 const char *ipc_check(const struct thread *t)

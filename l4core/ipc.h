@@ -40,6 +40,12 @@ void ipc_forget(struct thread *t);
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 
+/* What else IPC by capability (endpoint.h) takes part in: the send phase to `p`; the receive phase;
+ * the wait of a thread of this CPU in either. */
+void ipc_send(struct thread *t, struct thread *p);
+void ipc_receive(struct thread *t);
+void ipc_wait_until(struct thread *t, unsigned state, uint64_t deadline);
+
 /* Copies the message of `from` to `to`, typed items too. 0, or IPC_OVERFLOW for both. */
 unsigned ipc_transfer(struct thread *from, struct thread *to);
 

@@ -8,6 +8,7 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/endpoint.h"
 #include "l4core/ipc.h"
 #include "l4core/partner.h"
 
@@ -20,7 +21,7 @@ void ipc_leave(struct thread *t)
 }
 
 /* What every IPC ends with. The fast path, by which `t` may have come, has not saved its rdi. */
-static void answer(struct thread *t, word_t from)
+void ipc_answer(struct thread *t, word_t from)
 {
     thread_regs(t)->rsi = from;
     thread_regs(t)->rdi = t->utcb_va + UTCB_MR;
@@ -49,10 +50,12 @@ static void unlink_here(void *argument)
     list_remove(&t->send_link);
 }
 
-/* `t` sends to nobody any more. */
+/* `t` is queued nowhere any more. */
 static void leave_queue(struct thread *t)
 {
-    if (!list_is_empty(&t->send_link))
+    if (t->ipc_cap)
+        endpoint_leave(t);
+    else if (!list_is_empty(&t->send_link))
         cpu_call(t->ipc_to->cpu, unlink_here, t);
 }
 
@@ -76,7 +79,7 @@ static void fail_here(void *argument)
     }
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(f->code, f->phase);
     thread_regs(t)->r9 |= TAG_ERROR;
-    answer(t, L4_NIL);
+    ipc_answer(t, L4_NIL);
     ipc_leave(t);
 }
 
@@ -87,10 +90,12 @@ void ipc_fail(struct thread *t, unsigned code, unsigned phase)
     cpu_call(t->cpu, fail_here, &f);
 }
 
-void ipc_received(struct thread *to, const struct thread *from)
+void ipc_received(struct thread *to, struct thread *from)
 {
-    if (!to->ipc_kernel)
-        answer(to, ipc_name_for(to, ipc_originator(from)));
+    if (from->ipc_via)
+        ipc_answer(to, endpoint_received(to, from));
+    else if (!to->ipc_kernel)
+        ipc_answer(to, ipc_name_for(to, ipc_originator(from)));
     to->ipc_kernel = IPC_OWN;
     sched_clear_deadline(to);
     if (from->ipc_virtual)
@@ -135,6 +140,13 @@ void hook_ipc_timeout(struct thread *t)
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
+static bool waits_for(const struct thread *w, const struct thread *dead)
+{
+    return w->ipc_from == dead->global_id ||
+           (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR) ||
+           (L4_IS_REPLY(w->ipc_from) && w->ipc_server == dead);
+}
+
 /* Nobody will ever send to those of this CPU that wait for the dead thread alone. */
 static void fail_receivers_here(void *argument)
 {
@@ -143,9 +155,7 @@ static void fail_receivers_here(void *argument)
     for (uint32_t n = 1; n < THREAD_MAX; n++) {
         struct thread *w = thread_by_number(n);
         bool waits = w && w != dead && w->cpu == cpu_this()->number;
-        if (waits && w->state == THREAD_IPC_RECEIVE &&
-            (w->ipc_from == dead->global_id ||
-             (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR)))
+        if (waits && w->state == THREAD_IPC_RECEIVE && waits_for(w, dead))
             ipc_fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
     }
 }

@@ -12,9 +12,12 @@ struct thread;
 /* `t`, of this CPU, is in no IPC any more and runs on. */
 void ipc_leave(struct thread *t);
 
+/* What every IPC of `t`, of this CPU, that did not end with the fast path ends with. */
+void ipc_answer(struct thread *t, word_t from);
+
 /* `to`, of this CPU, has got what it waited for, from `from`; it is still to be woken (ipc_leave).
  */
-void ipc_received(struct thread *to, const struct thread *from);
+void ipc_received(struct thread *to, struct thread *from);
 
 /* Ends the IPC of `t`, at home anywhere, with an error: it leaves the queue that it is in. */
 void ipc_fail(struct thread *t, unsigned code, unsigned phase);

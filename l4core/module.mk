@@ -1,4 +1,6 @@
 KERNEL += l4core/calls.c
+KERNEL += l4core/endpoint.c
+KERNEL += l4core/endpoint_fast.c
 KERNEL += l4core/exregs.c
 KERNEL += l4core/fast.c
 KERNEL += l4core/ipc.c

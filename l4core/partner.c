@@ -18,7 +18,7 @@ bool ipc_find_locks(const struct thread *t, word_t id)
     if (L4_IS_LOCAL(id))
         return ipc_find_walks(id);
     const struct thread *p = thread_or_nobody(id >> 32);
-    return p->global_id == id && p->cpu != t->cpu;
+    return p->global_id == id ? p->cpu != t->cpu : L4_IS_NAMED(id);
 }
 
 struct thread *ipc_find(const struct thread *t, word_t id)
@@ -117,7 +117,8 @@ void ipc_set_redirector(struct env *e, word_t redirector)
 {
     e->redirector = redirector;
     for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        thread_set_redirected(LIST_ITEM(l, struct thread, env_link), redirector != 0);
+        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), THREAD_REDIRECTED,
+                           redirector != 0);
 }
 
 struct thread *ipc_redirect(struct thread *t, struct thread *p)

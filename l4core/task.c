@@ -70,7 +70,7 @@ void task_move(struct thread *t, struct env *to)
     t->env->info->threads--;
     list_remove(&t->env_link);
     t->env = to;
-    thread_set_redirected(t, to->redirector != 0);
+    thread_set_unusual(t, THREAD_REDIRECTED, to->redirector != 0);
     list_insert(&to->threads, &t->env_link);
     to->info->threads++;
     count_frames(t, to);

@@ -48,6 +48,8 @@ enum cap_kind {
     CAP_PCI,          /* PCI functions [base, base + count) of the device table (device.h)     */
     CAP_DEVICE,       /* a PCI function in one environment's hands; base: its first frame      */
     CAP_WINDOW,       /* device registers: pages [base, base + count)                          */
+    CAP_ENDPOINT,     /* where senders and receivers of L4 IPC meet; base: its frame           */
+    CAP_SIGNAL,       /* raises the bits `badge` of a notification by L4 IPC; base: its frame  */
     CAP_KIND_COUNT
 };
 
@@ -55,16 +57,22 @@ struct cap {
     struct node node;
     uint8_t kind;    /* enum cap_kind                                                          */
     uint8_t rights;  /* set of RIGHT_*                                                         */
-    uint16_t flags;  /* set of CAP_ORIGIN, CAP_COUNTED, CAP_NAMED                              */
-    uint32_t unused; /* 0                                                                      */
+    uint16_t flags;  /* set of CAP_ORIGIN, CAP_COUNTED, CAP_NAMED, CAP_BADGED                  */
     uint32_t base;   /* frame, CPU, block, port or line number; meaning by kind                */
-    uint32_t count;  /* of those; 1 where a kind has no range                                  */
+    union {
+        struct {
+            uint32_t count;  /* of those; 1 where a kind has no range                          */
+            uint32_t unused; /* 0                                                              */
+        };
+        uint64_t badge; /* CAP_BADGED: told to who receives by the object                      */
+    };
 };
 _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
 #define CAP_ORIGIN      1u /* the capability that made the object; the object goes with it  */
 #define CAP_COUNTED     2u /* counts against its holder's guarantee                         */
 #define CAP_NAMED       4u /* an ask or a guarantee was made by it (exo/abi/revoke.h)       */
+#define CAP_BADGED      8u /* has a badge, which all copies of it keep                     */
 #define CAPS_PER_FRAME  128u
 #define CAPTABLE_FRAMES 64u
 #define CAP_SLOTS       (CAPS_PER_FRAME * CAPTABLE_FRAMES)

@@ -62,6 +62,7 @@ enum frame_type {
     FRAME_IO_TABLE,    /* walked by the IOMMU                                                   */
     FRAME_IO_NODES,    /* nodes of the I/O page table in front                                  */
     FRAME_UTCB,        /* of the L4 thread in front                                              */
+    FRAME_ENDPOINT,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 

@@ -9,6 +9,18 @@
 #define L4_ANY_LOCAL    (~(word_t)63)
 #define L4_IS_LOCAL(id) (((id)&63) == 0)
 
+/* IDs of a third kind, by the capabilities of who uses them; no thread has their bits 63 and 62. A
+ * slot's: the endpoint or notification there. A reply's, made by the kernel: who waits for an
+ * answer, once. And from where the message of the notification bound to a thread comes. */
+#define L4_IS_NAMED(id)  ((id) >> 62 == 2)
+#define L4_IS_SLOT(id)   ((id) >> 60 == 8)
+#define L4_IS_REPLY(id)  ((id) >> 60 == 10)
+#define L4_SLOT(slot)    ((word_t)8 << 60 | (word_t)(slot) << 32 | 1)
+#define L4_SLOT_OF(id)   ((slot_t)((id) >> 32 & 0xfffffff))
+#define L4_REPLY(number) ((word_t)10 << 60 | (word_t)(number) << 32 | 1)
+#define L4_REPLY_STEP    64u /* between those of one thread */
+#define L4_BOUND         ((word_t)9 << 60 | 1)
+
 /* Message tag: label 63..16, E X r p 15..12, t 11..6, u 5..0. */
 #define TAG_UNTYPED(tag)      ((unsigned)(tag)&63)
 #define TAG_TYPED(tag)        ((unsigned)((tag) >> 6) & 63)

@@ -94,7 +94,7 @@ struct utcb_exo {
     uint64_t entry[UPCALL_COUNT];       /* addresses of handlers              */
     uint64_t stack[UPCALL_CLASS_COUNT]; /* initial rsp; of UPCALL_PCT: stack of events */
     struct upcall_frame save[UPCALL_CLASS_COUNT];
-    uint64_t unused;
+    uint64_t badge;             /* of the message received last by endpoint or notification */
     uint64_t pct_stack;         /* initial rsp of UPCALL_PCT          */
     uint64_t env;               /* number of its environment          */
     uint64_t thread;            /* its thread number                  */

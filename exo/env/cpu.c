@@ -57,9 +57,9 @@ static uint64_t readiness(const struct cpu *c, enum thread_state state, uint8_t 
 
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
-    /* Nobody who receives is dead: messages of the redirected take the general path. */
-    bool redirected = t->kind & THREAD_REDIRECTED;
-    c->awaits_message = readiness(c, redirected ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
+    /* Nobody who receives is dead: IPC of these takes the general path. */
+    bool unusual = t->kind & (THREAD_REDIRECTED | THREAD_TOLD);
+    c->awaits_message = readiness(c, unusual ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
     c->awaits_transfer = readiness(c, THREAD_PCT_IDLE, t->kind);
 }
 

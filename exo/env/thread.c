@@ -1,6 +1,7 @@
 /* Threads by number; starting, stopping and ending them from any CPU. */
 #include "exo/env/thread.h"
 
+#include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
@@ -61,6 +62,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->number = number;
     t->global_id = (uint64_t)number << 32 | next_version(number);
     t->cpu = (uint16_t)cpu_this()->number;
+    t->ipc_reply = L4_REPLY(number);
     t->priority = 100;
     t->kind = e->redirector ? THREAD_REDIRECTED : 0;
     list_init(&t->queue);
@@ -100,26 +102,27 @@ void thread_set_fpu(struct thread *t, bool on)
         cpu_expect(c, t);
 }
 
-struct redirected {
+struct unusual {
     struct thread *thread;
+    enum thread_kind bit;
     bool on;
 };
 
-static void set_redirected_here(void *argument)
+static void set_unusual_here(void *argument)
 {
-    const struct redirected *r = argument;
+    const struct unusual *u = argument;
     struct cpu *c = cpu_this();
 
-    set_kind(r->thread, THREAD_REDIRECTED, r->on);
-    if (c->current == r->thread)
-        cpu_expect(c, r->thread);
+    set_kind(u->thread, u->bit, u->on);
+    if (c->current == u->thread)
+        cpu_expect(c, u->thread);
 }
 
-void thread_set_redirected(struct thread *t, bool on)
+void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on)
 {
-    struct redirected r = {t, on};
+    struct unusual u = {t, bit, on};
 
-    cpu_call(t->cpu, set_redirected_here, &r);
+    cpu_call(t->cpu, set_unusual_here, &u);
 }
 
 void thread_reply(struct thread *t, word_t error, word_t result)

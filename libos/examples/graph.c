@@ -76,7 +76,8 @@ const char *graph_kind_name(uint32_t kind)
         [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring",
         [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines",
         [CAP_PCI] = "PCI functions",  [CAP_DEVICE] = "device",
-        [CAP_WINDOW] = "registers"};
+        [CAP_WINDOW] = "registers",   [CAP_ENDPOINT] = "endpoint",
+        [CAP_SIGNAL] = "signal"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
@@ -101,7 +102,8 @@ const char *graph_type_name(uint32_t type)
                                         [FRAME_DEVICE] = "devices",
                                         [FRAME_IO_TABLE] = "I/O tables",
                                         [FRAME_IO_NODES] = "their I/O nodes",
-                                        [FRAME_UTCB] = "UTCBs of L4"};
+                                        [FRAME_UTCB] = "UTCBs of L4",
+                                        [FRAME_ENDPOINT] = "endpoints"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }

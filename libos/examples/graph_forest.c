@@ -43,6 +43,11 @@ static void cap_text(char *to, const struct cap *c)
     case CAP_GRAFT:
         range_text(to, c->count == 1 ? "frame" : "frames", c->base, c->count);
         break;
+    case CAP_ENDPOINT:
+    case CAP_SIGNAL:
+        print_format(to, TEXT_BYTES, "frame %x, badge %lx", c->base,
+                     c->flags & CAP_BADGED ? c->badge : 0);
+        break;
     case CAP_ENV:
         print_format(to, TEXT_BYTES, "%s", graph_env_name(book_frame(c->base)->owner));
         break;

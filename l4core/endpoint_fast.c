@@ -1,0 +1,71 @@
+/* The common IPC by endpoint: a call to a server that waits there, and its answer, with which it waits
+ * there again. On one CPU, where capability tables need no lock. */
+#include "bindings/cap.h"
+#include "bindings/endpoint.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/sched.h"
+#include "exo/mem/frame.h"
+#include "l4core/fast.h"
+
+/* The capability with that right for an endpoint that `id` names for `t`, or NULL. */
+static inline struct cap *find(const struct thread *t, word_t id, rights_t right)
+{
+    slot_t slot = L4_SLOT_OF(id);
+    struct cap *c = id == L4_SLOT(slot) ? cap_find(t->env, slot, CAP_ENDPOINT) : NULL;
+
+    return c && c->rights & right ? c : NULL;
+}
+
+static inline word_t call(struct cpu *c, struct thread *t, word_t to, word_t tag)
+{
+    const struct cap *cap = find(t, to, RIGHT_WRITE);
+    struct endpoint *e = cap ? frame_memory(cap->base) : NULL;
+
+    if (!e || list_is_empty(&e->receivers))
+        return 0;
+    struct thread *p = LIST_ITEM(e->receivers.next, struct thread, send_link);
+    if (p->readiness != c->awaits_message)
+        return 0;
+    list_remove(&p->send_link);
+    p->ipc_cap = NULL;
+    thread_exo(p)->badge = cap->flags & CAP_BADGED ? cap->badge : 0;
+    t->ipc_via = to;
+    t->ipc_server = p;
+    t->ipc_replies += L4_REPLY_STEP;
+    t->ipc_from = t->ipc_reply;
+    t->state = THREAD_IPC_RECEIVE;
+    ipc_copy_fast(t, p, tag);
+    sched_direct(c, t, p);
+    return t->ipc_from;
+}
+
+static inline word_t reply_wait(struct cpu *c, struct thread *t, word_t to, word_t from,
+                                word_t tag)
+{
+    struct thread *p = thread_or_nobody(to >> 32);
+    struct cap *cap = find(t, from, RIGHT_READ);
+    struct endpoint *e = cap ? frame_memory(cap->base) : NULL;
+
+    if (p->readiness != c->awaits_message || p->ipc_from != to || p->ipc_server->env != t->env ||
+        !e || !list_is_empty(&e->senders))
+        return 0;
+    t->ipc_cap = cap;
+    t->ipc_from = from;
+    t->state = THREAD_IPC_RECEIVE;
+    list_insert(&e->receivers, &t->send_link);
+    ipc_copy_fast(t, p, tag);
+    sched_direct(c, t, p);
+    return p->ipc_via;
+}
+
+word_t endpoint_fast(word_t to, word_t from, word_t tag)
+{
+    struct cpu *c = cpu_this();
+
+    if (cpu_count != 1)
+        return 0;
+    if (to == from)
+        return call(c, c->current, to, tag);
+    return L4_IS_REPLY(to) ? reply_wait(c, c->current, to, from, tag) : 0;
+}
