@@ -9,6 +9,7 @@
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/mem/space.h"
+#include "l4core/string.h"
 
 bool ipc_find_walks(word_t id)
 {
@@ -43,8 +44,7 @@ static bool accepts(const struct thread *t, const struct thread *sender)
            (t->env == sender->env && (from == L4_ANY_LOCAL || from == sender->utcb_va + UTCB_MR));
 }
 
-/* A Time as time-stamp ticks from now; FOREVER for never. */
-static uint64_t deadline_of(unsigned time)
+uint64_t ipc_deadline(unsigned time)
 {
     if (time == TIME_NEVER)
         return FOREVER;
@@ -56,7 +56,7 @@ static void wait_until(struct thread *t, unsigned state, unsigned time)
 {
     sched_block(t, state);
     if (time != TIME_NEVER)
-        sched_set_deadline(t, deadline_of(time));
+        sched_set_deadline(t, ipc_deadline(time));
 }
 
 /* `t` leaves its IPC and runs on. */
@@ -64,7 +64,8 @@ static void leave(struct thread *t)
 {
     sched_clear_deadline(t);
     t->ipc_to = NULL;
-    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE)
+    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE ||
+        t->state == THREAD_IPC_TRANSFER)
         sched_wake(t);
 }
 
@@ -92,7 +93,7 @@ static void fail_kernel(struct thread *t)
 }
 
 /* Ends the IPC of `t` with an error. Who died in it (a map took its UTCB away) is not told. */
-static void fail(struct thread *t, unsigned code, unsigned phase)
+static void fail(struct thread *t, word_t code, unsigned phase)
 {
     if (t->state == THREAD_DEAD)
         return;
@@ -162,7 +163,9 @@ static struct thread *receive_step(struct thread *t)
     }
     list_remove(&s->send_link);
     sched_clear_deadline(s);
-    unsigned error = ipc_transfer(s, t);
+    word_t error = ipc_transfer(s, t);
+    if (error == IPC_LEFT)
+        return NULL;
     if (error) {
         fail(t, error, IPC_RECEIVE_PHASE);
         fail(s, error, IPC_SEND_PHASE);
@@ -194,7 +197,9 @@ static void send(struct thread *t, struct thread *p)
         list_insert(&p->senders, &t->send_link);
         return;
     }
-    unsigned error = ipc_transfer(t, p);
+    word_t error = ipc_transfer(t, p);
+    if (error == IPC_LEFT)
+        return;
     if (error) {
         fail(p, error, IPC_RECEIVE_PHASE);
         fail(t, error, IPC_SEND_PHASE);
@@ -204,6 +209,24 @@ static void send(struct thread *t, struct thread *p)
     receive(t);
     if (t->state != THREAD_RUNNING)
         sched_handoff(p);
+}
+
+void ipc_transfer_end(struct thread *from, struct thread *to, word_t send_error,
+                      word_t receive_error)
+{
+    from->ipc_kernel = to->ipc_kernel = IPC_OWN; /* who waited for a pager does so no more */
+    if (send_error) {
+        fail(to, receive_error, IPC_RECEIVE_PHASE);
+        fail(from, send_error, IPC_SEND_PHASE);
+        return;
+    }
+    received(to, from);
+    if (from->ipc_from != L4_NIL && !is_open(from->ipc_from) && !ipc_find(from, from->ipc_from))
+        fail(from, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+    else
+        receive(from);
+    if (from->state != THREAD_READY && from->state != THREAD_RUNNING)
+        sched_handoff(to);
 }
 
 static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts)
@@ -238,15 +261,10 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
         forest_unlock();
 }
 
-bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
+bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
 {
-    bool walks = ipc_find_walks(partner);
-
-    if (walks && !forest_lock_for(t))
-        return true; /* it does not run any more */
     struct thread *p = partner == L4_NIL ? NULL : ipc_find(t, partner);
-    if (walks)
-        forest_unlock();
+
     if (!p || p == t)
         return false;
     t->ipc_kernel = (uint8_t)kind;
@@ -258,8 +276,22 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     return true;
 }
 
+/* Under the lock: a partner that is queued to answer may send items. */
+bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
+{
+    if (!forest_lock_for(t))
+        return true; /* it does not run any more */
+    bool called = ipc_call_locked(t, partner, kind, tag, word);
+    forest_unlock();
+    return called;
+}
+
 void hook_ipc_timeout(struct thread *t)
 {
+    if (t->state == THREAD_IPC_TRANSFER) {
+        string_timeout(t);
+        return;
+    }
     fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
@@ -285,6 +317,7 @@ static void fail_partners(struct thread *t)
 
 void hook_thread_stopping(struct thread *t, bool dies)
 {
+    string_abort(t);
     list_remove(&t->send_link);
     t->ipc_kernel = IPC_OWN;
     t->ipc_to = NULL;
@@ -294,6 +327,7 @@ void hook_thread_stopping(struct thread *t, bool dies)
 
 void hook_thread_moving(struct thread *t)
 {
+    string_abort(t);
     fail_partners(t);
     if (t->state == THREAD_IPC_SEND)
         fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
@@ -301,8 +335,20 @@ void hook_thread_moving(struct thread *t)
         fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
 }
 
+static bool transfer_is_broken(const struct thread *t)
+{
+    const struct thread *p = t->transfer_with;
+
+    if (!p)
+        return t->state == THREAD_IPC_TRANSFER;
+    return p->transfer_with != t || p->transfer_sends == t->transfer_sends || p->cpu != t->cpu ||
+           (t->state == THREAD_IPC_TRANSFER) == (p->state == THREAD_IPC_TRANSFER);
+}
+
 const char *ipc_check(const struct thread *t)
 {
+    if (transfer_is_broken(t))
+        return "I3: the sides of a suspended transfer disagree";
     for (const struct list *l = t->senders.next; l != &t->senders; l = l->next) {
         const struct thread *s = LIST_ITEM(l, struct thread, send_link);
         if (s->state != THREAD_IPC_SEND || s->ipc_to != t)

@@ -4,6 +4,8 @@
  * Invariants. ipc_check() tests them for one thread and names the broken one.
  *   I1  a thread in THREAD_IPC_SEND is in the senders of its ipc_to, and only such threads are
  *   I2  a thread that waits to receive has no sender queued that it would accept
+ *   I3  the sides of a suspended transfer name each other; one sends, and one waits for the other;
+ * and only such threads are in THREAD_IPC_TRANSFER
  */
 #pragma once
 
@@ -27,10 +29,27 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
  * no other thread. */
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
 
+/* The same under the forest lock, for a `t` of this CPU that need not be the current thread. */
+bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
+
+/* A Time as time-stamp ticks from now; FOREVER for never. */
+uint64_t ipc_deadline(unsigned time);
+
+/* Ends a transfer that its caller had left (IPC_LEFT), with an error for each, or 0 for both. Then
+ * the sender's receive phase follows. */
+void ipc_transfer_end(struct thread *from, struct thread *to, word_t send_error,
+                      word_t receive_error);
+
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 
-/* Copies the message of `from` to `to`, typed items too. 0, or IPC_OVERFLOW for both. */
-unsigned ipc_transfer(struct thread *from, struct thread *to);
+#define IPC_LEFT (~(word_t)0) /* the transfer is suspended, or was, and has ended */
+
+/* Copies the message of `from` to `to`, typed items too. 0; an error, with offset, that both are to
+ * be told; or IPC_LEFT, and both were dealt with. */
+word_t ipc_transfer(struct thread *from, struct thread *to);
+
+/* The same for the items that `from`'s progress says are left. Under the forest lock. */
+word_t ipc_transfer_items(struct thread *from, struct thread *to);
 
 const char *ipc_check(const struct thread *t);

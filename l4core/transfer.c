@@ -4,6 +4,7 @@
 #include "l4core/ipc.h"
 #include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
+#include "l4core/string.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
 {
@@ -54,23 +55,51 @@ static void copy_words(struct thread *from, struct thread *to, unsigned words)
         *thread_mr(to, (int)i) = *thread_mr(from, (int)i);
 }
 
-/* Typed items, words [first, first + count) of the message. A page fault accepts all of the space.
- */
-static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
+/* The map item at the sender's current one, of a message that ends before word `end`. A page fault
+ * accepts all of the space. */
+static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
 {
     word_t window = to->ipc_kernel ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
+    unsigned i = from->transfer.item;
+    word_t header = ipc_message_word(from, i);
 
-    for (unsigned i = first; i < first + count; i += 2) {
-        word_t header = ipc_message_word(from, i);
-        if (i + 1 == first + count || ITEM_KIND(header) != ITEM_MAP)
-            return IPC_OVERFLOW;
-        if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
-            return IPC_OVERFLOW;
-    }
+    if (i + 1 == end || ITEM_KIND(header) != ITEM_MAP)
+        return IPC_OVERFLOW;
+    if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
+        return IPC_OVERFLOW;
+    from->transfer.item = (uint8_t)(i + 2);
     return 0;
 }
 
-unsigned ipc_transfer(struct thread *from, struct thread *to)
+/* A map may take the UTCB of either away. */
+static bool is_over(const struct thread *from, const struct thread *to)
+{
+    return from->state == THREAD_DEAD || to->state == THREAD_DEAD;
+}
+
+word_t ipc_transfer_items(struct thread *from, struct thread *to)
+{
+    word_t tag = ipc_message_word(from, 0), error = 0;
+    unsigned end = 1 + TAG_UNTYPED(tag) + TAG_TYPED(tag);
+    bool suspended = from->transfer_with;
+
+    from->transfer.budget = TRANSFER_STEP;
+    while (!error && from->transfer.item < end) {
+        if (is_over(from, to)) {
+            error = IPC_NO_PARTNER;
+            break;
+        }
+        if (ITEM_IS_STRING(ipc_message_word(from, from->transfer.item)))
+            error = string_item(from, to, end);
+        else
+            error = move_mapping(from, to, end);
+    }
+    if (!from->transfer_with && suspended)
+        return IPC_LEFT; /* the end of one has ended it */
+    return error && error != IPC_LEFT ? IPC_WITH_OFFSET(error, from->transfer.copied) : error;
+}
+
+word_t ipc_transfer(struct thread *from, struct thread *to)
 {
     word_t tag = ipc_message_word(from, 0);
     unsigned untyped = TAG_UNTYPED(tag), typed = TAG_TYPED(tag);
@@ -83,5 +112,8 @@ unsigned ipc_transfer(struct thread *from, struct thread *to)
         copy_words(from, to, untyped + typed);
         thread_regs(to)->r9 = tag & ~TAG_FLAGS;
     }
-    return typed ? map_items(from, to, untyped + 1, typed) : 0;
+    if (!typed)
+        return 0;
+    from->transfer = (struct transfer){.item = (uint8_t)(untyped + 1), .buffer = 1};
+    return ipc_transfer_items(from, to);
 }

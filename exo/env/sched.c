@@ -359,12 +359,19 @@ void sched_leave_preempted(void)
     switch_from(c, previous, t);
 }
 
+/* Who has a suspended transfer goes on with it, with interrupts between its steps. */
 void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    if (c->choose || !c->current)
-        leave_to_best(c);
+    for (;;) {
+        if (c->choose || !c->current)
+            leave_to_best(c);
+        if (!c->current->events || !c->current->transfer_with)
+            break;
+        hook_transfer_continue(c->current);
+        arch_interrupts_take();
+    }
     if (c->current->events)
         upcall_deliver_events(c->current);
     c->choose = false;

@@ -7,7 +7,7 @@ HOST_KERNEL += $(addprefix bindings/,cap.c check.c disk_ring.c guarantee.c holdi
 HOST_KERNEL += $(addprefix bindings/bind_,console.c disk.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
-HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kernel_ipc.c kip.c map.c transfer.c)
+HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kernel_ipc.c kip.c map.c string.c transfer.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
 HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/panic.c
@@ -15,5 +15,5 @@ HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ip
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc irq map move note \
-                notify page page_large page_run pct random revoke sched share slice smp upcall
+                notify page page_large page_run pct random revoke sched share slice smp string upcall
 HOST_TESTS   += $(KERNEL_TESTS)
