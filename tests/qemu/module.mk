@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map move cores smp
+GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_string move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
