@@ -33,6 +33,11 @@ cores_smp-boot     := smp=2
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
 
+# Strings and page faults under the forest lock, with another CPU there to take it.
+GUEST_TESTS           += l4_string_smp
+l4_string_smp-sources := $(l4_string-sources)
+l4_string_smp-boot    := smp=2
+
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
