@@ -86,4 +86,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := events hostile large libos_events libos_sched processor slices smp timers
+UNCHECKED := cores events hostile large libos_events libos_sched processor revoke_policy slices smp timers torn
+
+# What starts several programs beside itself wants more memory.
+$(foreach t,revoke libos_revoke,$(eval $(t)-checked := mem=160M))
