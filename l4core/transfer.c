@@ -86,7 +86,7 @@ word_t ipc_transfer_items(struct thread *from, struct thread *to)
     from->transfer.budget = TRANSFER_STEP;
     while (!error && from->transfer.item < end) {
         if (is_over(from, to)) {
-            error = IPC_NO_PARTNER;
+            error = IPC_OVERFLOW;
             break;
         }
         if (ITEM_IS_STRING(ipc_message_word(from, from->transfer.item)))
