@@ -34,13 +34,14 @@ static pte_t *place(const struct env *e, vaddr_t va, pte_t *at)
 
 static bool names_frames(const struct cap *c)
 {
-    return c && (c->kind == CAP_FRAMES || c->kind == CAP_ENV || c->kind == CAP_INSPECT);
+    return c && (c->kind == CAP_FRAMES || c->kind == CAP_WINDOW || c->kind == CAP_ENV ||
+                 c->kind == CAP_INSPECT);
 }
 
 /* May `frames` show frame `pfn`, and with which rights at most? */
 static enum err check_frame(const struct cap *frames, pfn_t pfn, rights_t *most)
 {
-    if (frames->kind == CAP_FRAMES) {
+    if (frames->kind == CAP_FRAMES || frames->kind == CAP_WINDOW) {
         *most = frames->rights & PAGE_RIGHTS;
         return pfn >= frames->base && pfn - frames->base < frames->count ? ERR_OK : ERR_BAD_ARG;
     }
@@ -101,7 +102,10 @@ static enum err bind_one(const struct work *w, struct cap *frames, struct page_e
         return ERR_NO_TABLE;
     if (arch_pte_present(*at))
         return ERR_IN_USE;
-    page_show(at, &frames->node, entry.pfn, rights, wanted);
+    if (frames->kind == CAP_WINDOW)
+        page_show_device(at, &frames->node, entry.pfn, rights, wanted);
+    else
+        page_show(at, &frames->node, entry.pfn, rights, wanted);
     return ERR_OK;
 }
 

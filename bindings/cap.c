@@ -91,7 +91,7 @@ void object_make(const struct object_place *p, enum frame_type type, uint16_t ow
 static bool has_range(unsigned kind)
 {
     return kind == CAP_REGION || kind == CAP_FRAMES || kind == CAP_CPU || kind == CAP_EXTENT ||
-           kind == CAP_PORTS || kind == CAP_IRQ;
+           kind == CAP_PORTS || kind == CAP_IRQ || kind == CAP_PCI || kind == CAP_WINDOW;
 }
 
 struct copy_plan {
@@ -174,6 +174,8 @@ static const char *check_derived(const struct cap *c)
         return NULL;
     if (c->rights & ~p->rights)
         return "C2: a derived capability has more rights";
+    if (c->kind == CAP_WINDOW && p->kind == CAP_DEVICE)
+        return NULL; /* its range is of another kind */
     return in_range(p, c->base, c->count) ? NULL : "C2: a derived capability reaches further";
 }
 

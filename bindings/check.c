@@ -10,9 +10,11 @@
  * (W3 and W5 are about threads and translations; tests/host/kernel_check.c looks at them.)
  */
 #include "bindings/cap.h"
-#include "bindings/guarantee.h"
+#include "bindings/device.h"
 #include "bindings/disk_ring.h"
 #include "bindings/env_make.h"
+#include "bindings/guarantee.h"
+#include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 #include "bindings/share.h"
@@ -36,7 +38,9 @@
  * tables than this; with k times as many, one call in k + 1 is. */
 #define TABLES_PER_CALL 128u
 
-static uint32_t *shown; /* [frame]: entries of tables that show it; 0 between checks */
+/* [frame]: how many entries of tables show it, and from PINNED up by devices; 0 between checks. */
+#define PINNED (1u << 24)
+static uint32_t *shown;
 static uint32_t owned[ENV_MAX], lent[ENV_MAX], borrowed[ENV_MAX];
 static uint32_t tables; /* page tables and capability tables that there are */
 static uint32_t pass;   /* calls that are not followed by a check           */
@@ -81,7 +85,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_FRAMES] = FRAME_MEMORY,       [CAP_ENV] = FRAME_ENV,
         [CAP_THREAD] = FRAME_THREAD,       [CAP_NOTIFICATION] = FRAME_NOTIFICATION,
         [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
-        [CAP_DISK_RING] = FRAME_DISK_RING,
+        [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
     };
     return types[kind];
 }
@@ -173,14 +177,44 @@ static const char *check_table(const pte_t *entries, const struct frame_info *f)
         if (!present)
             continue;
         bool shows = f->level == 1 || arch_pte_is_large(*e);
-        broken = shows ? check_shown((pfn_t)(arch_pte_address(*e) >> PAGE_BITS), f->level)
-                       : check_upper(e, f->level, f->owner);
+        broken = arch_pte_is_device(*e) ? NULL
+                 : shows ? check_shown((pfn_t)(arch_pte_address(*e) >> PAGE_BITS), f->level)
+                         : check_upper(e, f->level, f->owner);
         if (!broken)
             broken = check_node(&nodes[i]);
         if (!broken && f->level == 1 && (*e & arch_pte_plain()) && !is_plain(&nodes[i]))
             broken = "P3: a plain page is derived from another, or another from it";
     }
     return broken;
+}
+
+static const char *check_io_table(pfn_t table, const struct frame_info *f)
+{
+    const iopte_t *entries = frame_memory(table);
+    const char *broken = io_table_check(table);
+
+    for (unsigned i = 0; !broken && i < MMU_ENTRIES; i++) {
+        pfn_t to = (pfn_t)(arch_iopte_address(entries[i]) >> PAGE_BITS);
+        if (!arch_iopte_present(entries[i]))
+            continue;
+        if (to >= frame_count())
+            return "P2: an I/O entry shows what is no memory";
+        if (f->level == 1)
+            shown[to] += PINNED + 1;
+        broken = check_node(io_node(&entries[i]));
+    }
+    return broken;
+}
+
+static const char *check_device(struct device *d)
+{
+    const char *broken = device_check(d);
+
+    if (!broken)
+        broken = check_nodes(d->vectors, DEVICE_VECTORS);
+    if (!broken)
+        broken = check_node(&d->pci);
+    return broken ? broken : check_node(&d->fault);
 }
 
 /* Is the table that was found last what a walk finds? */
@@ -222,6 +256,10 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
         return check_captable(memory);
     case FRAME_TABLE:
         return check_table(memory, f);
+    case FRAME_IO_TABLE:
+        return check_io_table(n, f);
+    case FRAME_DEVICE:
+        return f->first == n ? check_device(frame_memory(n)) : NULL;
     case FRAME_THREAD:
         return check_nodes(memory, 2);
     case FRAME_RING:
@@ -258,8 +296,11 @@ static const char *check_frames(void)
         const struct frame_info *f = &frame_table[n];
         if (f->owner)
             owned[f->owner]++;
-        if (shown[n] != f->bindings && !broken)
+        bool table = f->type == FRAME_TABLE || f->type == FRAME_IO_TABLE;
+        if (shown[n] % PINNED != f->bindings && !broken)
             broken = "P2: a frame's bindings are not what the tables show";
+        if (shown[n] / PINNED != (table ? 0u : f->pins) && !broken)
+            broken = "P2: a frame's pins are not what the I/O tables show";
         shown[n] = 0;
     }
     for (unsigned n = 1; !broken && n < ENV_MAX; n++)

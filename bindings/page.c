@@ -46,8 +46,17 @@ void page_derive(pte_t *e)
     arch_pte_change(e, 0, arch_pte_plain());
 }
 
+void page_show_device(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights, rights_t most)
+{
+    ASSERT(!arch_pte_present(*e));
+    *e = arch_pte_device(arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, most));
+    node_link(parent, entry_node(e));
+}
+
 void page_frames_unbound(pte_t e, unsigned level)
 {
+    if (arch_pte_is_device(e))
+        return;
     pfn_t first = (pfn_t)(arch_pte_address(e) >> PAGE_BITS);
 
     for (pfn_t n = first; n < first + frames_of(level); n++)

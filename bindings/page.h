@@ -33,6 +33,9 @@ void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t right
 /* The page that `e` shows is plain no more: something is about to be derived from it. */
 void page_derive(pte_t *e);
 
+/* The same for a page of device registers, which the frame table does not know. */
+void page_show_device(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most);
+
 /* The frames that a binding through an entry of `level` shows are shown once less. */
 void page_frames_unbound(pte_t e, unsigned level);
 

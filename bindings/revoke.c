@@ -3,9 +3,11 @@
 #include "bindings/revoke.h"
 
 #include "bindings/cap.h"
+#include "bindings/device.h"
 #include "bindings/disk_ring.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
+#include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/object.h"
@@ -25,7 +27,9 @@
 
 #define VISITS 512u /* nodes looked at before interrupts are let in */
 
-static struct env *unflushed; /* lost bindings since its translations were last invalidated */
+/* Lost bindings since their translations were last invalidated. */
+static struct env *unflushed;
+static struct device *unflushed_device;
 
 pte_t *node_entry(const struct node *n, pfn_t *table)
 {
@@ -104,14 +108,23 @@ static struct node *contents(struct node *n)
     switch (type_at(n)) {
     case FRAME_CAPTABLE: {
         struct cap *c = (struct cap *)(void *)n;
-        bool env = c->kind == CAP_ENV && (c->flags & CAP_ORIGIN);
-        return env ? env_contents(frame_memory(c->base)) : NULL;
+        if (!(c->flags & CAP_ORIGIN))
+            return NULL;
+        if (c->kind == CAP_DEVICE)
+            return io_table_contents(device_root(frame_memory(c->base)));
+        return c->kind == CAP_ENV ? env_contents(frame_memory(c->base)) : NULL;
     }
     case FRAME_NODES: {
         pfn_t table;
         const pte_t *e = node_entry(n, &table);
         bool leads = frame_of(table)->level > 1 && arch_pte_leads(*e);
         return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
+    }
+    case FRAME_IO_NODES:
+        return io_contents(n);
+    case FRAME_DEVICE: { /* without its function the device goes */
+        const struct device *d = frame_memory(frame);
+        return n == &d->pci ? node_at(frame_of(frame)->origin) : NULL;
     }
     case FRAME_ENV: {
         struct env *e = frame_memory(frame);
@@ -172,6 +185,9 @@ static void flush(void)
     if (unflushed)
         cpu_tlb_flush(unflushed, TLB_ALL);
     unflushed = NULL;
+    if (unflushed_device)
+        arch_iommu_flush(device_domain(unflushed_device));
+    unflushed_device = NULL;
 }
 
 static void frames_give(pfn_t first, uint32_t count)
@@ -228,6 +244,11 @@ static void destroy_object(const struct cap *c)
     case CAP_DISK_RING:
         disk_ring_destroy(frame_memory(c->base));
         break;
+    case CAP_DEVICE:
+        device_destroy(frame_memory(c->base));
+        if (unflushed_device == frame_memory(c->base))
+            unflushed_device = NULL;
+        break;
     case CAP_GRAFT: {
         const struct graft *g = frame_memory(c->base);
         if (g->info)
@@ -273,6 +294,18 @@ static void drop_entry(struct node *n)
         env_leaf_forget(owner);
         frames_give((pfn_t)(arch_pte_address(was) >> PAGE_BITS), TABLE_FRAMES);
     }
+}
+
+static void drop_io_entry(struct node *n)
+{
+    struct device *d = device_of_table(frame_of(frame_number(n))->first);
+
+    if (unflushed_device != d)
+        flush();
+    unflushed_device = d;
+    pfn_t table = io_drop(n);
+    if (table)
+        frames_give(table, TABLE_FRAMES);
 }
 
 /* An env whose threads have all lost their UTCBs is at its end. */
@@ -345,6 +378,12 @@ static void drop(struct node *n)
         break;
     case FRAME_DISK_RING:
         disk_ring_drop(frame_memory(frame_number(n)), n);
+        break;
+    case FRAME_IO_NODES:
+        drop_io_entry(n);
+        break;
+    case FRAME_DEVICE:
+        device_unbind(frame_memory(frame_number(n)), n);
         break;
     default:
         ASSERT(!"a node lies in a frame that holds none");

@@ -146,6 +146,7 @@ static void give_devices(void)
     give(SLOT_PORTS, CAP_PORTS, rwg, CLOCK_PORTS, 2);
     give(SLOT_IRQ, CAP_IRQ, rwg, 0, IRQ_LINES);
     const struct kinfo *k = kinfo_get();
+    give(SLOT_PCI, CAP_PCI, rwg, 0, k->device_count);
     give(SLOT_DISK, CAP_EXTENT, k->disk_read_only ? RIGHT_READ | RIGHT_GRANT : rwg, 0,
          k->disk_blocks); /* without a disk it is empty, and its use NO_DEVICE */
     if (boot->archive_bytes)

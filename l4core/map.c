@@ -123,7 +123,7 @@ static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t 
 {
     pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
 
-    if (!s || !t || !arch_pte_present(*s) || arch_pte_present(*t))
+    if (!s || !t || !arch_pte_is_memory(*s) || arch_pte_present(*t))
         return false;
     rights &= arch_pte_rights(*s);
     if (!rights || (!(*s & arch_pte_plain()) && is_utcb(from, source)))
@@ -147,7 +147,7 @@ static bool map_page(struct thread *from, struct thread *to, const struct map_pl
     if (map_plain(from->env, source, to->env, target, p->rights))
         return true;
     pte_t *s = space_last(from->env->root, source, &level);
-    if (target >= USER_TOP || !arch_pte_present(*s) || arch_pte_is_share(*s) ||
+    if (target >= USER_TOP || !arch_pte_is_memory(*s) || arch_pte_is_share(*s) ||
         is_utcb(from->env, source) || is_utcb(to->env, target))
         return true;
     rights_t rights = p->rights & arch_pte_rights(*s);

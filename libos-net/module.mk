@@ -1,12 +1,40 @@
-LIBOS_NET += libos-net/net.c libos-net/ring.c libos-net/ring_netif.c libos-net/port/sys.c
+LIBOS_NET += $(addprefix libos-net/,card.c card_link.c link_netif.c net.c ring.c ring_link.c port/sys.c)
 
 PROGRAMS += http
 http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.c http_files.c \
                 http_pages.c http_text.c)
 http-libs    := libos-net
 
-HOST_TESTS += http http_files ring
+PROGRAMS         += udp_echo
+udp_echo-sources := libos-net/examples/udp_echo.c libos-net/examples/answer.c
+udp_echo-libs    := libos-net
+
+HOST_TESTS += answer card http http_files ring
+answer-needs := libos-net/examples/answer.c
+card-needs = libos-net/card.c $(OWN_DEVICE)
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
 ring-needs := libos-net/ring.c
+
+# Cards in the tests' own hands, and a machine where nobody gets one.
+GUEST_TESTS  += card card_smp card_death dma dma_smp no_iommu
+CARD_RIG     := $(addprefix tests/qemu/,card_rig.c rig.c)
+card-sources := tests/qemu/card.c $(CARD_RIG)
+card-libs    := libos-net
+card-boot    := iommu=1 net=user net2=user
+card_smp-sources   := $(card-sources)
+card_smp-libs      := libos-net
+card_smp-boot      := $(card-boot) smp=2
+card_death-sources := $(addprefix tests/qemu/,card_death.c guest.c $(ARCH)/blobs.S) $(CARD_RIG)
+card_death-libs    := libos-net
+card_death-boot    := $(card-boot)
+dma-sources        := tests/qemu/dma.c $(CARD_RIG)
+dma-libs           := libos-net
+dma-boot           := $(card-boot) disk=1M disk2=1M
+dma_smp-sources    := $(dma-sources)
+dma_smp-libs       := libos-net
+dma_smp-boot       := $(dma-boot) smp=2
+no_iommu-sources   := tests/qemu/no_iommu.c tests/qemu/rig.c
+no_iommu-libs      := libos-net
+no_iommu-boot      := net=user net2=user disk=1M disk2=1M

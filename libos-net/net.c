@@ -5,7 +5,9 @@
 #include "exo/abi/graft.h"
 #include "exo/abi/kinfo.h"
 #include "libos-net/lwip.h"
-#include "libos-net/ring_netif.h"
+#include "libos-net/card_link.h"
+#include "libos-net/link_netif.h"
+#include "libos-net/ring_link.h"
 #include "libos/call.h"
 #include "libos/error.h"
 #include "libos/log.h"
@@ -14,37 +16,14 @@
 #include "libos/slots.h"
 #include "libos/vm.h"
 
-#define RING_BIT ((word_t)1) /* of the notification */
-
 static struct {
-    struct ring ring;
+    struct ring_link ring; /* one of the two */
+    struct card_link card;
+    struct link *link; /* which it is */
     struct netif netif;
-    slot_t notification;
-    slot_t frames, ring_slot, graft;
+    slot_t graft;
     ip4_addr_t address, mask, gateway; /* when DHCP gives none */
 } net;
-
-/* Here and below the frame is looked for last: taking a slot, or touching memory for the first
- * time, may take frames too. */
-static enum err make_ring(void)
-{
-    pfn_t first, frame;
-    vaddr_t va = 0;
-    enum err e = region_frames(RING_FRAMES, &net.frames, &first);
-
-    if (e == ERR_OK)
-        e = vm_map_frames(net.frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
-    if (e == ERR_OK)
-        e = slot_take(&net.ring_slot);
-    if (e != ERR_OK)
-        return e;
-    ring_begin(&net.ring, (void *)va, RING_BIT);
-    ring_netif_bind(net.ring_slot);
-    e = region_find(1, &frame);
-    return e != ERR_OK ? e
-                       : exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, net.frames, net.notification,
-                                         net.ring_slot);
-}
 
 /* Has the object's pages bound: the kernel reads what is there and repairs nothing. */
 static void touch(const void *bytes, size_t count)
@@ -77,7 +56,7 @@ static enum err bind_filter(const void *object, size_t bytes)
     if (e == ERR_BAD_GRAFT)
         log_kernel_line("net: filter refused: reason %u at instruction %u, line %u", report.reason,
                         report.instruction, report.line);
-    return e == ERR_OK ? exo_ring_filter(net.ring_slot, net.graft) : e;
+    return e == ERR_OK ? exo_ring_filter(net.ring.slot, net.graft) : e;
 }
 
 #define IPV4      0x0800u
@@ -115,7 +94,7 @@ static enum err bind_keys(const struct net_config *config)
         keys[2].value.local_port = config->tcp_port;
         keys[2].mask.local_port = UINT16_MAX;
     }
-    return exo_ring_keys(net.ring_slot, (vaddr_t)keys, count);
+    return exo_ring_keys(net.ring.slot, (vaddr_t)keys, count);
 }
 
 static void log_address(struct netif *netif)
@@ -141,10 +120,10 @@ static enum err start_interface(const struct net_config *config)
     const ip4_addr_t none = {0};
 
     lwip_init();
-    bool added = config->dhcp ? netif_add(&net.netif, &none, &none, &none, &net.ring,
-                                          ring_netif_init, ethernet_input) != NULL
+    bool added = config->dhcp ? netif_add(&net.netif, &none, &none, &none, net.link,
+                                          link_netif_init, ethernet_input) != NULL
                               : netif_add(&net.netif, &net.address, &net.mask, &net.gateway,
-                                          &net.ring, ring_netif_init, ethernet_input) != NULL;
+                                          net.link, link_netif_init, ethernet_input) != NULL;
     if (!added)
         return ERR_NO_MEM;
     netif_set_hostname(&net.netif, config->hostname);
@@ -160,19 +139,27 @@ static enum err start_interface(const struct net_config *config)
     return ERR_OK;
 }
 
-enum err net_open(const struct net_config *config)
+static enum err open_ring(const struct net_config *config)
 {
-    if (!ip4addr_aton(config->address, &net.address) || !ip4addr_aton(config->mask, &net.mask) ||
-        !ip4addr_aton(config->gateway, &net.gateway))
-        return ERR_BAD_ARG;
+    enum err e = ring_link_open(&net.ring);
 
-    enum err e = notify_new(&net.notification);
-    if (e == ERR_OK)
-        e = make_ring();
     if (e == ERR_OK && config->filter)
         e = bind_filter(config->filter, config->filter_bytes);
-    if (e == ERR_OK)
-        e = bind_keys(config);
+    return e == ERR_OK ? bind_keys(config) : e;
+}
+
+enum err net_open(const struct net_config *config)
+{
+    enum err e = ERR_OK;
+
+    if (!ip4addr_aton(config->address, &net.address) || !ip4addr_aton(config->mask, &net.mask) ||
+        !ip4addr_aton(config->gateway, &net.gateway) || (config->card && config->filter))
+        return ERR_BAD_ARG;
+    net.link = config->card ? &net.card.link : &net.ring.link;
+    if (config->card)
+        card_link_open(&net.card, config->card);
+    else
+        e = open_ring(config);
     return e == ERR_OK ? start_interface(config) : e;
 }
 
@@ -189,28 +176,26 @@ static uint64_t next_due(uint64_t deadline)
 
 bool net_poll(uint64_t deadline)
 {
-    bool done = ring_netif_receive(&net.netif) > 0;
+    unsigned received = link_netif_receive(&net.netif);
 
     sys_check_timeouts();
     netif_poll_all();
-    done |= ring_unkicked(&net.ring) > 0;
-    ring_netif_flush(&net.netif);
-    if (done)
-        return true;
-    /* A packet that came after the look above has raised the bit: this returns at once. */
-    return exo_notify_wait(net.notification, ~(word_t)0, deadline ? next_due(deadline) : 0) ==
-           ERR_OK;
+    bool done = net.link->flush(net.link) || received > 0;
+    return done || net.link->wait(net.link, deadline ? next_due(deadline) : 0);
 }
 
 slot_t net_notification(void)
 {
-    return net.notification;
+    return net.link == &net.card.link ? net.card.card->device.notification : net.ring.notification;
 }
 
 struct net_figures net_figures(void)
 {
-    const volatile struct ring_header *h = net.ring.header;
+    const volatile struct ring_header *h = net.ring.ring.header;
+    const struct card *card = net.card.card;
 
+    if (net.link == &net.card.link)
+        return (struct net_figures){card->received, card->received, 0, card->sent};
     return (struct net_figures){h->rx_filtered, h->rx_done, h->rx_dropped, h->tx_done};
 }
 

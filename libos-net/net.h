@@ -1,7 +1,7 @@
 /*
- * A program's own network: a ring on the network card, keys that say which packets are its own, a
- * filter that narrows them if it wants one, and lwIP on top. One thread uses all of this and lwIP's
- * raw API.
+ * A program's own network, with lwIP on top: a ring on the kernel's network card, with keys that
+ * say which packets are its own and a filter that narrows them if it wants one; or a card of its
+ * own. One thread uses all of this and lwIP's raw API.
  */
 #pragma once
 
@@ -9,12 +9,14 @@
 #include "exo/abi/types.h"
 
 struct netif;
+struct card;
 
 struct net_config {
-    const void *filter; /* a packet filter: an eBPF object, in readable memory; NULL: none    */
+    struct card *card;  /* of its own (card.h), open; NULL: a ring on the kernel's            */
+    const void *filter; /* of a ring: an eBPF object, in readable memory; NULL: none          */
     size_t filter_bytes;
-    uint16_t tcp_port; /* 0: all packets of the address. Else of those that are not ARP or
-                          echo only those to this port, so that others can have other ports */
+    uint16_t tcp_port; /* of a ring. 0: all packets of the address. Else of those that are not ARP
+                          or echo only those to this port, so that others can have other ports */
     bool dhcp; /* ask a DHCP server first; after NET_DHCP_PATIENCE take what follows. The ring
                   then gets all packets that are nobody else's, whatever tcp_port says     */
     const char *address; /* as in "10.0.2.15" */
@@ -33,9 +35,10 @@ struct net_config {
     }
 
 /* Makes the ring, binds keys and filter and brings the interface up. Once. The address may come
- * later (netif_is_up tells, and the log). Pre: libos_setup(). BAD_ARG: an address cannot be read.
- * IN_USE: its packets are another ring's. NO_DEVICE: no network card. BAD_GRAFT: the filter was
- * refused (the log says why). BAD_CAP: the program was not given the card. NO_MEM. */
+ * later (netif_is_up tells, and the log). Pre: libos_setup(). BAD_ARG: an address cannot be read,
+ * or a card is to have a filter. IN_USE: its packets are another ring's. NO_DEVICE: no network
+ * card. BAD_GRAFT: the filter was refused (the log says why). BAD_CAP: the program was not given
+ * the card. NO_MEM. */
 enum err net_open(const struct net_config *config);
 
 /* Serves what has arrived and what is due. When there was nothing, waits for it until `deadline`
@@ -45,13 +48,13 @@ bool net_poll(uint64_t deadline);
 /* The notification that net_poll waits for, and the bits that are free for others to raise, who
  * want it to return. */
 slot_t net_notification(void);
-#define NET_BITS_FREE (~(word_t)0 << 1)
+#define NET_BITS_FREE (~(word_t)0 << 2)
 
-/* What the kernel counted for the ring. */
+/* What the kernel counted for the ring; of a card, what came and went. */
 struct net_figures {
     uint32_t shown;    /* packets that a key matched                                   */
     uint32_t received; /* packets that it took and a buffer was there for              */
-    uint32_t dropped;  /* packets that it took and no buffer was there for             */
+    uint32_t dropped;  /* packets that it took and no buffer was there for; a card does not say */
     uint32_t sent;
 };
 struct net_figures net_figures(void);

@@ -49,6 +49,20 @@ PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
+# Devices of a program's own: drivers, on a device that a host test describes, and on a disk in a guest
+# test's hands.
+LIBOS += $(addprefix libos/,backing_drive.c device.c drive.c mmio.c virtio_pci.c virtqueue.c)
+OWN_DEVICE := libos/virtio_pci.c libos/virtqueue.c tests/host/fakes/own_device.c \
+              tests/host/fakes/virtq_device.c
+HOST_TESTS       += virtio_pci drive
+virtio_pci-needs := $(OWN_DEVICE)
+drive-needs      := libos/drive.c libos/backing_drive.c $(OWN_DEVICE)
+GUEST_TESTS       += drive drive_smp
+drive-sources     := tests/qemu/drive.c
+drive-boot        := iommu=1 disk=1M disk2=16M
+drive_smp-sources := $(drive-sources)
+drive_smp-boot    := $(drive-boot) smp=2
+
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
               libos_archive libos_hello libos_command libos_pagetable libos_sched l4_headers
 libos_sched-needs := libos/sched.c libos/sched_edf.c libos/sched_lottery.c libos/sched_stride.c

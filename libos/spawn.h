@@ -13,7 +13,7 @@
 #define SPAWN_GIVE_ALL                                                                             \
     (SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_CONSOLE) | SPAWN_GIVE(SLOT_MACHINE) |                  \
      SPAWN_GIVE(SLOT_INSPECT) | SPAWN_GIVE(SLOT_NIC) | SPAWN_GIVE(SLOT_ARCHIVE) |                  \
-     SPAWN_GIVE(SLOT_DISK) | SPAWN_GIVE(SLOT_PORTS) | SPAWN_GIVE(SLOT_IRQ))
+     SPAWN_GIVE(SLOT_DISK) | SPAWN_GIVE(SLOT_PCI) | SPAWN_GIVE(SLOT_PORTS) | SPAWN_GIVE(SLOT_IRQ))
 
 struct spawn_args {
     const void *image; /* a static ELF program, whole */

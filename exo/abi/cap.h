@@ -8,8 +8,9 @@
  *   FRAME_CAPTABLE  a struct cap begins with the node
  *   FRAME_NODES     node i of the 512 belongs to entry i of the page table in front of it: a page
  *                   binding, or (upper levels) the table below
- *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_ENV, FRAME_CPU  a binding held by that object,
- *                   told apart by its offset in the frame (NODE_AT_*)
+ *   FRAME_IO_NODES  the same for an I/O page table: a DMA binding, or the table below
+ *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU  a binding held
+ * by that object, told apart by its offset in the frame (NODE_AT_*)
  */
 #pragma once
 
@@ -44,6 +45,9 @@ enum cap_kind {
     CAP_DISK_RING,    /* requests to the disk; base: its frame                                 */
     CAP_PORTS,        /* I/O ports [base, base + count)                                        */
     CAP_IRQ,          /* interrupt lines [base, base + count)                                  */
+    CAP_PCI,          /* PCI functions [base, base + count) of the device table (device.h)     */
+    CAP_DEVICE,       /* a PCI function in one environment's hands; base: its first frame      */
+    CAP_WINDOW,       /* device registers: pages [base, base + count)                          */
     CAP_KIND_COUNT
 };
 
@@ -75,6 +79,9 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_BUFFER 0u    /* FRAME_DISK_RING: the ring's frames                           */
 #define NODE_AT_EXTENT 16u   /* FRAME_DISK_RING: the blocks, child of an extent              */
 #define NODE_AT_TELL   32u   /* FRAME_DISK_RING: whom to wake, child of a notification       */
+#define NODE_AT_PCI    0u    /* FRAME_DEVICE: the function, child of a CAP_PCI               */
+#define NODE_AT_FAULT  16u   /* FRAME_DEVICE: whom to tell of faults                         */
+#define NODE_AT_VECTOR 32u   /* FRAME_DEVICE: node i is message i, child of a notification   */
 #define NODE_AT_WATCH  0u    /* FRAME_ENV: whom to tell of its death                         */
 #define NODE_AT_KMEM   16u   /* FRAME_ENV: where page tables for mapped pages come from      */
 #define NODE_AT_TABLES 1024u /* FRAME_ENV: node i is capability table i, child of a region     */
@@ -94,6 +101,7 @@ enum {
     SLOT_IMAGE,      /* CAP_FRAMES: what it was loaded into          */
     SLOT_MEMORY,     /* CAP_REGION: memory of its own                */
     SLOT_DISK,       /* CAP_EXTENT: blocks of its own                */
+    SLOT_PCI,        /* CAP_PCI: all functions                       */
     SLOT_PORTS = 14, /* CAP_PORTS: of the battery clock             */
     SLOT_IRQ,        /* CAP_IRQ: all lines                          */
     SLOT_FREE = 16

@@ -18,6 +18,7 @@
 #define WINDOW_KINFO   (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
 #define WINDOW_ENVS    (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
 #define WINDOW_CPUS    (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
+#define WINDOW_DEVICES (WINDOW_BASE + 0x300000)   /* [device_count] struct device_info      */
 #define WINDOW_OBJECTS (WINDOW_BASE + 0x400000)   /* [OBJECT_MAX] struct object_info        */
 #define WINDOW_FRAMES  (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
@@ -57,14 +58,20 @@ enum frame_type {
     FRAME_CPU,
     FRAME_STALE, /* was a table; kept until the last reader unbinds it                      */
     FRAME_DISK_RING,
-    FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                             */
+    FRAME_DEVICE,
+    FRAME_IO_TABLE,    /* walked by the IOMMU                                                   */
+    FRAME_IO_NODES,    /* nodes of the I/O page table in front                                  */
+    FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 
 struct frame_info {
-    uint8_t type;      /* enum frame_type                                                      */
-    uint8_t level;     /* FRAME_TABLE: 1 maps pages ... 4 the root                             */
+    uint8_t type; /* enum frame_type                                                      */
+    union {
+        uint8_t level; /* FRAME_TABLE, FRAME_IO_TABLE: 1 maps pages ... 4 the root             */
+        uint8_t pins;  /* other frames: I/O page-table entries that show it to devices         */
+    };
     uint16_t owner;    /* env number; 0: nobody                                                */
-    uint32_t bindings; /* page-table entries that show this frame                              */
+    uint32_t bindings; /* page-table entries that show this frame, of I/O page tables too      */
     uint32_t first;    /* first frame of the object that this frame belongs to                 */
     uint32_t origin;   /* node of the capability that typed the frame; 0: boot. FRAME_FREE: serial
                           number of the environment whose pages it was; 0: nobody's            */
@@ -167,6 +174,16 @@ struct kinfo {
     uint32_t hidden;         /* 1: hide=1 on the command line                                   */
     uint32_t numa_count;     /* ranges below; 1 where the firmware tells nothing                */
     struct numa_range numa[NUMA_RANGES];
+    uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
+    uint32_t iommu;          /* enum iommu_state                                                */
+};
+
+/* What keeps dedicated devices where they belong. */
+enum iommu_state {
+    IOMMU_NONE, /* nothing: no device is dedicated                                        */
+    IOMMU_FULL, /* their DMA and their interrupts are confined                            */
+    IOMMU_DMA,  /* their DMA is; forged interrupts were seen to get by, and the command line
+                   accepts that: unsafe_messages=1                                        */
 };
 
 /* What info_read reads. */

@@ -3,15 +3,27 @@
 
 #include "exo/abi/types.h"
 
-/* What a device writes, and where, to interrupt the boot CPU (message-signalled interrupts). */
+/* What a device writes, and where, to interrupt a CPU (message-signalled interrupts). */
 struct arch_msi {
     uint64_t address;
     uint32_t data;
+    uint32_t vector; /* the CPU's */
 };
 
-/* Gives `handler` an interrupt vector of its own. It runs in the kernel, interrupts off, after the
+/* Gives `handler` an interrupt vector of its own, which only the device `requester` (iommu.h) can
+ * raise if messages are confined. It runs in the kernel on the boot CPU, interrupts off, after the
  * interrupt was acknowledged. Panics when vectors run out. Boot only. */
-struct arch_msi arch_msi_alloc(void (*handler)(void));
+struct arch_msi arch_msi_alloc(uint16_t requester, void (*handler)(void));
+
+/* The same for an interrupt that the IOMMU makes itself. */
+struct arch_msi arch_msi_local(void (*handler)(void));
+
+/* The same at any time, under the forest lock, on CPU `cpu`; the handler gets `argument`. False:
+ * vectors have run out. An interrupt that was on its way may call it once more, or whoever has the
+ * vector next, after arch_message_free. */
+bool arch_message_alloc(uint16_t requester, unsigned cpu, void (*handler)(word_t), word_t argument,
+                        struct arch_msi *out);
+void arch_message_free(const struct arch_msi *m);
 
 /* Routes ISA interrupt line `line` (0 to 15) to `handler`, edge-triggered. Once a line,
  * under the forest lock. */

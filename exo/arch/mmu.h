@@ -58,6 +58,12 @@ static inline pte_t arch_pte_large(pte_t e);
 /* Does an entry of level 2 or 3, if it is present, map memory and lead to no table? */
 static inline bool arch_pte_is_large(pte_t e);
 
+/* The entry of level 1 for a page of device registers: not cached. Does a present one show such a
+ * page? Is one present, and shows memory (or leads to a table)? */
+static inline pte_t arch_pte_device(pte_t e);
+static inline bool arch_pte_is_device(pte_t e);
+static inline bool arch_pte_is_memory(pte_t e);
+
 /* Does an entry above level 1 lead to a table that is its own: neither absent, large nor a share?
  */
 static inline bool arch_pte_leads(pte_t e);

@@ -3,6 +3,7 @@
 #include "exo/arch/boot.h"
 #include "exo/arch/console.h"
 #include "exo/arch/cpu.h"
+#include "exo/arch/iommu.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
@@ -12,6 +13,7 @@
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/mem/boot_mem.h"
@@ -148,6 +150,21 @@ void init_timers(void)
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->boot_realtime = arch_realtime();
     kinfo->tsc_boot = arch_ticks();
+}
+
+void init_iommu(void)
+{
+    enum arch_iommu found = arch_iommu_start(boot.rsdp, hook_iommu_interrupt);
+    bool accepted = has_option(boot.cmdline, "unsafe_messages=1");
+
+    if (found == ARCH_IOMMU_FULL)
+        kinfo->iommu = IOMMU_FULL;
+    else if (found == ARCH_IOMMU_DMA && accepted)
+        kinfo->iommu = IOMMU_DMA;
+    if (found == ARCH_IOMMU_DMA)
+        print("exo4: this IOMMU lets devices forge interrupts (as QEMU 7.2 does); they are %s\n",
+              accepted ? "dedicated all the same: unsafe_messages=1"
+                       : "not dedicated without unsafe_messages=1");
 }
 
 void init_cpus(void)

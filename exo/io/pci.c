@@ -12,7 +12,6 @@
 #define AT_VENDOR       0x00u
 #define AT_COMMAND      0x04u
 #define AT_STATUS       0x06u
-#define AT_HEADER       0x0eu
 #define AT_RANGE        0x10u
 #define AT_BUSES        0x18u /* of a bridge: primary, secondary, subordinate */
 #define AT_CAPABILITIES 0x34u
@@ -22,18 +21,14 @@
 #define COMMAND_NO_PIN (1u << 10)
 #define STATUS_LIST    (1u << 4)
 #define HEADER_MULTI   0x80u
-#define HEADER_KIND    0x7fu
 #define HEADER_BRIDGE  0x01u
 #define RANGE_PORTS    1u
 #define RANGE_KIND     6u
 #define RANGE_64       4u
 #define RANGE_FLAGS    0xfu
-#define RANGES         6u
 #define CAPABILITY_MAX 48u /* in 192 bytes, four each: more is a loop */
 #define CAPABILITY_LOW 0x40u
-#define DEVICES_ON_BUS 32u
 #define FUNCTIONS      8u
-#define BUSES          256u
 #define NO_FUNCTION    0xffffu
 
 static void select_word(struct pci_function f, unsigned offset)
@@ -84,31 +79,49 @@ static bool is_wanted(struct pci_function f, uint16_t vendor, const uint16_t *de
     return false;
 }
 
-bool pci_find(uint16_t vendor, const uint16_t *devices, unsigned count, struct pci_function *out)
+bool pci_next(struct pci_walk *w)
 {
-    unsigned last_bus = 0; /* the highest that a bridge seen so far leads to */
+    for (uint32_t at = w->next; at >> 8 <= w->last_bus; at++) {
+        struct pci_function f = {at};
+        bool first = at % FUNCTIONS == 0;
 
-    for (unsigned bus = 0; bus <= last_bus && bus < BUSES; bus++) {
-        for (unsigned i = 0; i < DEVICES_ON_BUS * FUNCTIONS; i++) {
-            struct pci_function f = {bus << 8 | i};
-
-            if (pci_read16(f, AT_VENDOR) == NO_FUNCTION) {
-                if (i % FUNCTIONS == 0)
-                    i += FUNCTIONS - 1; /* no function 0: no device */
-                continue;
-            }
-            if (is_wanted(f, vendor, devices, count)) {
-                *out = f;
-                return true;
-            }
-            uint8_t header = pci_read8(f, AT_HEADER);
-            uint8_t behind = pci_read8(f, AT_BUSES + 2);
-            if ((header & HEADER_KIND) == HEADER_BRIDGE && behind > last_bus)
-                last_bus = behind;
-            if (i % FUNCTIONS == 0 && !(header & HEADER_MULTI))
-                i += FUNCTIONS - 1;
+        if (pci_read16(f, AT_VENDOR) == NO_FUNCTION) {
+            at += first ? FUNCTIONS - 1 : 0; /* no function 0: no device */
+            continue;
         }
+        uint8_t header = pci_read8(f, PCI_AT_HEADER);
+        uint8_t behind = pci_read8(f, AT_BUSES + 2);
+        if ((header & PCI_HEADER_KIND) == HEADER_BRIDGE && behind > w->last_bus)
+            w->last_bus = behind;
+        w->next = first && !(header & HEADER_MULTI) ? at + FUNCTIONS : at + 1;
+        w->function = f;
+        return true;
     }
+    return false;
+}
+
+bool pci_find(struct pci_walk *w, uint16_t vendor, const uint16_t *devices, unsigned count)
+{
+    while (pci_next(w))
+        if (is_wanted(w->function, vendor, devices, count))
+            return true;
+    return false;
+}
+
+static struct pci_function kept[PCI_KEPT_MAX];
+static unsigned kept_count;
+
+void pci_keep(struct pci_function f)
+{
+    ASSERT(kept_count < PCI_KEPT_MAX);
+    kept[kept_count++] = f;
+}
+
+bool pci_is_kept(struct pci_function f)
+{
+    for (unsigned i = 0; i < kept_count; i++)
+        if (kept[i].address == f.address)
+            return true;
     return false;
 }
 
@@ -128,15 +141,15 @@ unsigned pci_capability(struct pci_function f, uint8_t id, unsigned after)
     return 0;
 }
 
-struct pci_range pci_range(struct pci_function f, unsigned index)
+uint64_t pci_range_bytes(struct pci_function f, unsigned index)
 {
-    ASSERT(index < RANGES);
+    ASSERT(index < PCI_RANGES);
 
     unsigned at = AT_RANGE + index * 4;
     uint32_t low = pci_read32(f, at);
-    bool wide = (low & RANGE_KIND) == RANGE_64;
-    if ((low & RANGE_PORTS) || (wide && index + 1 >= RANGES))
-        return (struct pci_range){0, 0};
+    bool wide = pci_range_is_wide(f, index);
+    if ((low & RANGE_PORTS) || (wide && index + 1 >= PCI_RANGES))
+        return 0;
 
     uint32_t high = wide ? pci_read32(f, at + 4) : 0;
     uint16_t command = pci_read16(f, AT_COMMAND);
@@ -150,19 +163,49 @@ struct pci_range pci_range(struct pci_function f, unsigned index)
         pci_write32(f, at + 4, high);
     }
     pci_write16(f, AT_COMMAND, command);
+    return (uint32_t)mask ? ~mask + 1 : 0;
+}
 
-    paddr_t base = (paddr_t)high << 32 | (low & ~RANGE_FLAGS);
-    if (base == 0 || (uint32_t)mask == 0)
-        return (struct pci_range){0, 0};
-    return (struct pci_range){base, ~mask + 1};
+struct pci_range pci_range(struct pci_function f, unsigned index)
+{
+    uint64_t bytes = pci_range_bytes(f, index);
+    unsigned at = AT_RANGE + index * 4;
+    paddr_t base = pci_read32(f, at) & ~RANGE_FLAGS;
+
+    if (bytes && pci_range_is_wide(f, index))
+        base |= (paddr_t)pci_read32(f, at + 4) << 32;
+    return base && bytes ? (struct pci_range){base, bytes} : (struct pci_range){0, 0};
+}
+
+void pci_range_set(struct pci_function f, unsigned index, paddr_t base)
+{
+    unsigned at = AT_RANGE + index * 4;
+
+    pci_write32(f, at, (uint32_t)base | (pci_read32(f, at) & RANGE_FLAGS));
+    if (pci_range_is_wide(f, index))
+        pci_write32(f, at + 4, (uint32_t)(base >> 32));
+}
+
+bool pci_range_is_wide(struct pci_function f, unsigned index)
+{
+    uint32_t low = pci_read32(f, AT_RANGE + index * 4);
+
+    return !(low & RANGE_PORTS) && (low & RANGE_KIND) == RANGE_64;
+}
+
+static void set_command(struct pci_function f, uint16_t bits)
+{
+    pci_write16(f, AT_COMMAND, (uint16_t)(pci_read16(f, AT_COMMAND) | bits));
 }
 
 void pci_enable(struct pci_function f)
 {
-    uint16_t command = pci_read16(f, AT_COMMAND);
+    set_command(f, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_PIN);
+}
 
-    pci_write16(f, AT_COMMAND,
-                (uint16_t)(command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_PIN));
+void pci_wake(struct pci_function f)
+{
+    set_command(f, COMMAND_MEMORY | COMMAND_NO_PIN);
 }
 
 void pci_silence(struct pci_function f)

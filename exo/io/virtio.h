@@ -6,13 +6,10 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/abi/virtio.h"
 #include "exo/io/pci.h"
 
 #define VIRTIO_QUEUES_MAX 2u
-
-/* virtio 1.1, "Reserved Feature Bits". */
-#define VIRTIO_F_VERSION_1 ((uint64_t)1 << 32)
 
 /* Memory that kernel and device share: adjacent frames, reserved for ever, zeroed. */
 struct virtio_memory {
@@ -33,6 +30,12 @@ struct virtio_device {
 /* Finds a device by its virtio number, maps its structures and gives its interrupts to `handler`.
  * False: there is none, or it lacks what is needed. Boot only. */
 bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void));
+
+/* Where the status of a function that is a virtio device lies; NULL: it is none. Boot only. */
+volatile uint8_t *virtio_find_status(struct pci_function f);
+
+/* Resets the device whose status that is. False when it does not obey. */
+bool virtio_stop(volatile uint8_t *status);
 
 /* Reserves memory to share with a device. Boot only. */
 struct virtio_memory virtio_memory(uint32_t frames);

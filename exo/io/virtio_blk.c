@@ -8,31 +8,12 @@
 #include "exo/io/virtio.h"
 #include "exo/io/virtq.h"
 
-/* virtio 1.1, "Block Device". */
-#define NUMBER       2u
-#define QUEUE        0u
-#define F_READ_ONLY  ((uint64_t)1 << 5)
-#define F_FLUSH      ((uint64_t)1 << 9)
-#define TYPE_READ    0u
-#define TYPE_WRITE   1u
-#define TYPE_FLUSH   4u
-#define STATUS_OK    0u
-#define STATUS_NONE  0xffu /* no status of the specification: not answered yet */
-#define SECTOR_BYTES 512u
-
 #define REQUESTS 64u
 #define PIECES   3u /* descriptors of a request at most */
 _Static_assert(REQUESTS *PIECES <= VIRTQ_MAX, "each request has its descriptors");
 
-struct request {
-    uint32_t type;
-    uint32_t unused;
-    uint64_t sector;
-    uint8_t status; /* written by the disk */
-    uint8_t padding[15];
-};
-_Static_assert(sizeof(struct request) * REQUESTS <= PAGE_SIZE, "requests are one frame");
-#define HEADER_BYTES offsetof(struct request, status)
+_Static_assert(sizeof(struct virtio_block_request) * REQUESTS <= PAGE_SIZE,
+               "requests are one frame");
 
 /* What the driver itself remembers of a request. */
 struct record {
@@ -60,7 +41,7 @@ static uint64_t read_capacity(void)
 
     for (unsigned i = 0; i < sizeof sectors; i++)
         sectors |= (uint64_t)virtio_config8(&disk.device, i) << 8 * i;
-    return sectors / (DISK_BLOCK_BYTES / SECTOR_BYTES);
+    return sectors / (DISK_BLOCK_BYTES / VIRTIO_BLOCK_SECTOR_BYTES);
 }
 
 static uint16_t queue_size(uint16_t limit)
@@ -77,17 +58,18 @@ static bool start_device(void)
 {
     uint64_t agreed;
 
-    if (!virtio_agree(&disk.device, F_READ_ONLY | F_FLUSH, &agreed))
+    if (!virtio_agree(&disk.device, VIRTIO_BLOCK_F_READ_ONLY | VIRTIO_BLOCK_F_FLUSH, &agreed))
         return false;
-    disk.read_only = agreed & F_READ_ONLY;
-    disk.cached = agreed & F_FLUSH;
+    disk.read_only = agreed & VIRTIO_BLOCK_F_READ_ONLY;
+    disk.cached = agreed & VIRTIO_BLOCK_F_FLUSH;
     uint64_t blocks = read_capacity();
     disk.blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
-    disk.size = queue_size(virtio_queue_limit(&disk.device, QUEUE));
+    disk.size = queue_size(virtio_queue_limit(&disk.device, VIRTIO_BLOCK_QUEUE));
     if (disk.size < PIECES || disk.blocks == 0)
         return false;
     virtq_init(&disk.queue, disk.queue_memory.at, disk.size);
-    if (!virtio_queue_start(&disk.device, QUEUE, disk.queue_memory.physical, disk.size))
+    if (!virtio_queue_start(&disk.device, VIRTIO_BLOCK_QUEUE, disk.queue_memory.physical,
+                            disk.size))
         return false;
     virtio_start(&disk.device);
     return true;
@@ -99,7 +81,8 @@ void disk_init(void)
     disk.blocks = disk.restarts = 0;
     for (unsigned i = 0; i < REQUESTS; i++)
         disk.records[i].used = false;
-    if (!virtio_open(&disk.device, NUMBER, hook_disk_interrupt) || !virtio_reset(&disk.device))
+    if (!virtio_open(&disk.device, VIRTIO_BLOCK, hook_disk_interrupt) ||
+        !virtio_reset(&disk.device))
         return;
     disk.queue_memory = virtio_memory(VIRTQ_FRAMES);
     disk.request_memory = virtio_memory(1);
@@ -144,21 +127,21 @@ static unsigned find_record(void)
     return at;
 }
 
-static volatile struct request *request_at(unsigned at)
+static volatile struct virtio_block_request *request_at(unsigned at)
 {
-    return (volatile struct request *)disk.request_memory.at + at;
+    return (volatile struct virtio_block_request *)disk.request_memory.at + at;
 }
 
 /* The chain of request `at`: what the disk reads comes first. Returns how many pieces there are. */
 static unsigned make_pieces(const struct disk_request *r, unsigned at, struct virtq_piece *pieces)
 {
-    paddr_t header = disk.request_memory.physical + at * sizeof(struct request);
+    paddr_t header = disk.request_memory.physical + at * sizeof(struct virtio_block_request);
     unsigned count = 0;
 
-    pieces[count++] = (struct virtq_piece){header, HEADER_BYTES};
+    pieces[count++] = (struct virtq_piece){header, VIRTIO_BLOCK_HEADER_BYTES};
     if (r->op != DISK_FLUSH)
         pieces[count++] = (struct virtq_piece){r->address, r->count * DISK_BLOCK_BYTES};
-    pieces[count++] = (struct virtq_piece){header + HEADER_BYTES, 1};
+    pieces[count++] = (struct virtq_piece){header + VIRTIO_BLOCK_HEADER_BYTES, 1};
     return count;
 }
 
@@ -176,11 +159,13 @@ bool disk_submit(const struct disk_request *r, uint32_t cookie)
 
     unsigned count = make_pieces(r, at, pieces);
     unsigned readable = r->op == DISK_WRITE ? 2 : 1;
-    volatile struct request *header = request_at(at);
-    header->type = r->op == DISK_READ ? TYPE_READ : r->op == DISK_WRITE ? TYPE_WRITE : TYPE_FLUSH;
+    volatile struct virtio_block_request *header = request_at(at);
+    header->type = r->op == DISK_READ    ? VIRTIO_BLOCK_READ
+                   : r->op == DISK_WRITE ? VIRTIO_BLOCK_WRITE
+                                         : VIRTIO_BLOCK_FLUSH;
     header->unused = 0;
-    header->sector = (uint64_t)r->block * (DISK_BLOCK_BYTES / SECTOR_BYTES);
-    header->status = STATUS_NONE;
+    header->sector = (uint64_t)r->block * (DISK_BLOCK_BYTES / VIRTIO_BLOCK_SECTOR_BYTES);
+    header->status = VIRTIO_BLOCK_NO_STATUS;
     if (!virtq_offer(&disk.queue, pieces, readable, count - readable, at))
         return false;
     disk.records[at] =
@@ -191,13 +176,13 @@ bool disk_submit(const struct disk_request *r, uint32_t cookie)
 void disk_push(void)
 {
     if (disk.present && virtq_wants_notify(&disk.queue))
-        virtio_notify(&disk.device, QUEUE);
+        virtio_notify(&disk.device, VIRTIO_BLOCK_QUEUE);
 }
 
 /* The disk says that it is done, and has written everything it ought to. */
 static enum disk_result result_of(const struct virtq_done *done)
 {
-    bool good = request_at(done->cookie)->status == STATUS_OK &&
+    bool good = request_at(done->cookie)->status == VIRTIO_BLOCK_OK &&
                 done->length == disk.records[done->cookie].written;
 
     return good ? DISK_RESULT_OK : DISK_RESULT_ERROR;

@@ -8,21 +8,13 @@
 #include "exo/io/virtio.h"
 #include "exo/io/virtq.h"
 
-/* virtio 1.1, "Network Device". */
-#define NUMBER       1u
-#define QUEUE_RX     0u
-#define QUEUE_TX     1u
-#define F_MTU        ((uint64_t)1 << 3)
-#define F_MAC        ((uint64_t)1 << 5)
-#define CONFIG_MTU   10u
-#define HEADER_BYTES 12u
-
 #define RX_BUFFERS      128u
 #define RX_BUFFER_BYTES 2048u
 #define RX_FRAMES       (RX_BUFFERS * RX_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
 #define MTU_MAX         1500u
 #define MTU_MIN         68u /* RFC 791: what every link must carry */
-_Static_assert(HEADER_BYTES + NIC_PACKET_MAX <= RX_BUFFER_BYTES, "a packet fits a buffer");
+_Static_assert(VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MAX <= RX_BUFFER_BYTES,
+               "a packet fits a buffer");
 _Static_assert(RX_BUFFERS <= VIRTQ_MAX, "each buffer has a descriptor");
 
 static struct {
@@ -52,7 +44,7 @@ static uint16_t smaller_size(uint16_t limit, uint16_t most)
 static void post_buffer(uint32_t index)
 {
     const struct virtq_piece piece = {nic.buffers.physical + index * RX_BUFFER_BYTES,
-                                      HEADER_BYTES + NIC_PACKET_MAX};
+                                      VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MAX};
     bool posted = virtq_offer(&nic.rx, &piece, 0, 1, index);
 
     ASSERT(posted); /* each buffer has a descriptor */
@@ -62,14 +54,15 @@ static bool agree_on_features(void)
 {
     uint64_t agreed;
 
-    if (!virtio_agree(&nic.device, F_MAC | F_MTU, &agreed) || !(agreed & F_MAC))
+    if (!virtio_agree(&nic.device, VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU, &agreed) ||
+        !(agreed & VIRTIO_NET_F_MAC))
         return false;
     for (unsigned i = 0; i < 6; i++)
-        nic.mac[i] = virtio_config8(&nic.device, i);
+        nic.mac[i] = virtio_config8(&nic.device, VIRTIO_NET_CONFIG_MAC + i);
     nic.mtu = MTU_MAX;
-    if (agreed & F_MTU) {
-        unsigned mtu = virtio_config8(&nic.device, CONFIG_MTU) |
-                       (unsigned)virtio_config8(&nic.device, CONFIG_MTU + 1) << 8;
+    if (agreed & VIRTIO_NET_F_MTU) {
+        unsigned mtu = virtio_config8(&nic.device, VIRTIO_NET_CONFIG_MTU) |
+                       (unsigned)virtio_config8(&nic.device, VIRTIO_NET_CONFIG_MTU + 1) << 8;
         if (mtu < MTU_MIN)
             return false;
         if (mtu < MTU_MAX)
@@ -84,27 +77,28 @@ static bool start_device(void)
     if (!agree_on_features())
         return false;
 
-    nic.rx_size = smaller_size(virtio_queue_limit(&nic.device, QUEUE_RX), RX_BUFFERS);
-    nic.tx_size = smaller_size(virtio_queue_limit(&nic.device, QUEUE_TX), VIRTQ_MAX);
+    nic.rx_size = smaller_size(virtio_queue_limit(&nic.device, VIRTIO_NET_QUEUE_RX), RX_BUFFERS);
+    nic.tx_size = smaller_size(virtio_queue_limit(&nic.device, VIRTIO_NET_QUEUE_TX), VIRTQ_MAX);
     if (nic.rx_size == 0 || nic.tx_size < 1 + NIC_SEGMENTS_MAX)
         return false;
     virtq_init(&nic.rx, nic.rx_memory.at, nic.rx_size);
     virtq_init(&nic.tx, nic.tx_memory.at, nic.tx_size);
-    if (!virtio_queue_start(&nic.device, QUEUE_RX, nic.rx_memory.physical, nic.rx_size) ||
-        !virtio_queue_start(&nic.device, QUEUE_TX, nic.tx_memory.physical, nic.tx_size))
+    if (!virtio_queue_start(&nic.device, VIRTIO_NET_QUEUE_RX, nic.rx_memory.physical,
+                            nic.rx_size) ||
+        !virtio_queue_start(&nic.device, VIRTIO_NET_QUEUE_TX, nic.tx_memory.physical, nic.tx_size))
         return false;
 
     for (uint32_t i = 0; i < nic.rx_size; i++)
         post_buffer(i);
     virtio_start(&nic.device);
-    virtio_notify(&nic.device, QUEUE_RX);
+    virtio_notify(&nic.device, VIRTIO_NET_QUEUE_RX);
     return true;
 }
 
 void nic_init(void)
 {
     nic.found = nic.present = false;
-    if (!virtio_open(&nic.device, NUMBER, hook_nic_interrupt) || !virtio_reset(&nic.device))
+    if (!virtio_open(&nic.device, VIRTIO_NET, hook_nic_interrupt) || !virtio_reset(&nic.device))
         return;
     nic.rx_memory = virtio_memory(VIRTQ_FRAMES);
     nic.tx_memory = virtio_memory(VIRTQ_FRAMES);
@@ -144,7 +138,7 @@ bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cooki
     ASSERT(count >= 1 && count <= NIC_SEGMENTS_MAX);
     if (!nic.present)
         return false;
-    pieces[0] = (struct virtq_piece){nic.header.physical, HEADER_BYTES};
+    pieces[0] = (struct virtq_piece){nic.header.physical, VIRTIO_NET_HEADER_BYTES};
     for (unsigned i = 0; i < count; i++) {
         pieces[1 + i] = (struct virtq_piece){segments[i].address, segments[i].length};
         bytes += segments[i].length;
@@ -156,7 +150,7 @@ bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cooki
 void nic_flush(void)
 {
     if (nic.present && virtq_wants_notify(&nic.tx))
-        virtio_notify(&nic.device, QUEUE_TX);
+        virtio_notify(&nic.device, VIRTIO_NET_QUEUE_TX);
 }
 
 /* Shows received packets upwards and gives their buffers back. False: the card broke the contract.
@@ -172,14 +166,14 @@ static bool take_received(void)
         if (result != VIRTQ_TAKEN)
             break;
         /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
-        if (done.length >= HEADER_BYTES + NIC_PACKET_MIN)
+        if (done.length >= VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MIN)
             hook_nic_received((const uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
-                                  HEADER_BYTES,
-                              done.length - HEADER_BYTES);
+                                  VIRTIO_NET_HEADER_BYTES,
+                              done.length - VIRTIO_NET_HEADER_BYTES);
         post_buffer(done.cookie);
     }
     if (count > 0 && virtq_wants_notify(&nic.rx))
-        virtio_notify(&nic.device, QUEUE_RX);
+        virtio_notify(&nic.device, VIRTIO_NET_QUEUE_RX);
     return result != VIRTQ_BROKEN;
 }
 

@@ -3,11 +3,6 @@
 
 #include "exo/base/assert.h"
 
-/* virtio 1.1, "The Virtqueue Descriptor Table" and "The Virtqueue Used Ring". */
-#define DESC_NEXT      1u
-#define DESC_WRITE     2u
-#define USED_NO_NOTIFY 1u
-
 void virtq_init(struct virtq *q, void *memory, uint16_t size)
 {
     ASSERT(size > 0 && size <= VIRTQ_MAX && (size & (size - 1)) == 0);
@@ -39,7 +34,7 @@ static uint16_t fill_next(struct virtq *q, const struct virtq_piece *piece, unsi
     q->desc[at].address = piece->address;
     q->desc[at].length = piece->length;
     q->desc[at].flags = (uint16_t)flags;
-    q->desc[at].next = (flags & DESC_NEXT) ? q->free : 0;
+    q->desc[at].next = (flags & VIRTQ_DESC_NEXT) ? q->free : 0;
     return at;
 }
 
@@ -57,8 +52,8 @@ bool virtq_offer(struct virtq *q, const struct virtq_piece *pieces, unsigned rea
     uint32_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
         bool writes = i >= readable;
-        last =
-            fill_next(q, &pieces[i], (writes ? DESC_WRITE : 0u) | (i + 1 < count ? DESC_NEXT : 0u));
+        last = fill_next(q, &pieces[i],
+                         (writes ? VIRTQ_DESC_WRITE : 0u) | (i + 1 < count ? VIRTQ_DESC_NEXT : 0u));
         bytes += writes ? pieces[i].length : 0;
     }
     q->records[last].next = VIRTQ_END;
@@ -117,7 +112,7 @@ bool virtq_wants_notify(const struct virtq *q)
 {
     /* Store of avail->index before load of used->flags: the one order that x86 does not keep. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return !(q->used->flags & USED_NO_NOTIFY);
+    return !(q->used->flags & VIRTQ_USED_NO_NOTIFY);
 }
 
 unsigned virtq_cookies(const struct virtq *q, uint32_t *cookies)

@@ -12,40 +12,7 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
-
-#define VIRTQ_MAX    256u /* descriptors; a power of two               */
-#define VIRTQ_FRAMES 2u   /* adjacent frames that hold a queue, zeroed */
-
-/* Where the three parts lie in those frames, bytes. */
-#define VIRTQ_AT_DESC  0u
-#define VIRTQ_AT_AVAIL 4096u
-#define VIRTQ_AT_USED  5120u
-
-struct virtq_desc {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags;
-    uint16_t next;
-};
-_Static_assert(sizeof(struct virtq_desc) * VIRTQ_MAX <= VIRTQ_AT_AVAIL, "descriptors fit");
-
-struct virtq_avail {
-    uint16_t flags;
-    uint16_t index;
-    uint16_t ring[VIRTQ_MAX];
-};
-_Static_assert(VIRTQ_AT_AVAIL + sizeof(struct virtq_avail) + 2 <= VIRTQ_AT_USED, "avail fits");
-
-struct virtq_used {
-    uint16_t flags;
-    uint16_t index;
-    struct {
-        uint32_t id;
-        uint32_t length;
-    } ring[VIRTQ_MAX];
-};
-_Static_assert(VIRTQ_AT_USED + sizeof(struct virtq_used) + 2 <= VIRTQ_FRAMES * 4096, "used fits");
+#include "exo/abi/virtio.h"
 
 /* One buffer of a chain. */
 struct virtq_piece {

@@ -44,7 +44,7 @@ static void *user_elsewhere(pfn_t root, vaddr_t va, rights_t need)
 
     for (unsigned level = MMU_LEVELS;; level--) {
         pte_t e = table[arch_mmu_index(va, level)];
-        if (!arch_pte_present(e) || (need & ~arch_pte_rights(e)))
+        if (!arch_pte_is_memory(e) || (need & ~arch_pte_rights(e)))
             return NULL;
         table = arch_phys(arch_pte_address(e));
         if (level == 1 || arch_pte_is_large(e))
@@ -59,7 +59,7 @@ void *space_user(pfn_t root, vaddr_t va, rights_t need)
     const pte_t *e = space_leaf(root, va);
     if (!e)
         return user_elsewhere(root, va, need);
-    if (!arch_pte_present(*e) || (need & ~arch_pte_rights(*e)))
+    if (!arch_pte_is_memory(*e) || (need & ~arch_pte_rights(*e)))
         return NULL;
     return (char *)arch_phys(arch_pte_address(*e)) + va % PAGE_SIZE;
 }

@@ -7,11 +7,11 @@ setup: $(SETUP) $(MUSL_STAMP) $(LWIP_STAMP) ## Install packages and fetch source
 
 # The options of a boot are read from the command line of make: SMP=2 MEM=1G ICOUNT=1 NET=user
 # FWD=8080:80 DISK=file ACCEL=kvm TIMEOUT=60 LOG=file. They reach Python unexpanded, so that `$` is safe.
-BOOT_OPTIONS := ROOT CMD VIA SMP MEM ICOUNT NET FWD DISK ACCEL TIMEOUT LOG
+BOOT_OPTIONS := ROOT CMD VIA SMP MEM ICOUNT NET FWD DISK IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG
 $(foreach v,$(BOOT_OPTIONS),$(eval override $(v) := $$(value $(v))))
 export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT" \
-           --disk "$$DISK"
+           --disk "$$DISK" --iommu "$$IOMMU" --net2 "$$NET2" --fwd2 "$$FWD2" --disk2 "$$DISK2"
 
 run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot; the web page is on port 8080, Ctrl-C ends it.
 	@echo "exo4: booting; web page on http://localhost:8080/, Ctrl-C ends the machine"

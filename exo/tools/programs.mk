@@ -53,7 +53,8 @@ define host_tool
 build/host/$(1): $($(1)-sources) | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$@"
-	@gcc $(FLAGS) -O2 -D_GNU_SOURCE -MMD -MP -MF $$@.d $$(filter %.c,$$^) $($(1)-libs) -o $$@
+	@gcc $(FLAGS) -D_GNU_SOURCE -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
+	@gcc $(FLAGS) -O2 -D_GNU_SOURCE $$(filter %.c,$$^) $($(1)-libs) -o $$@
 endef
 # NAME-flags: further options of a test; NAME-archives: libraries behind its sources.
 define host_test
@@ -61,8 +62,8 @@ build/host/test_$(1): tests/host/test_$(1).c \
     $(sort $($(1)-needs) $(if $($(1)-archives),,tests/host/fakes/panic.c)) $($(1)-archives) | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$@"
-	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) $($(1)-flags) -MMD -MP -MF $$@.d \
-	    $$(filter %.c %.a,$$^) -lcmocka -o $$@
+	@gcc $(FLAGS) -DCHECKED $($(1)-flags) -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
+	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) $($(1)-flags) $$(filter %.c %.a,$$^) -lcmocka -o $$@
 endef
 
 # The kernel for the CPU `host`, once for all tests of the whole kernel.
@@ -93,10 +94,14 @@ $(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
 # The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
 # sigma0 is in the kernel's own image.
 ARCHIVED     := $(filter-out sigma0,$(GUEST_PROGRAMS))
-ARCHIVE_LIST := $(foreach p,$(ARCHIVED),.exo4/$(p).elf=$(USER_DIR)/$(p).elf) \
+ARCHIVE_LIST := $(foreach p,$(ARCHIVED),.exo4/$(p).elf=$(USER_DIR)/$(p).boot) \
                 $(foreach g,$(GRAFTS),.exo4/$(notdir $(basename $(g))).o=$(call graft_object,$(g))) \
                 $(SYSTEM_FILES)
 path_of = $(lastword $(subst =, ,$(1)))
+
+# A machine boots programs without what debuggers want to know.
+$(USER_DIR)/%.boot: $(USER_DIR)/%.elf
+	@strip -g -o $@ $<
 
 # cpio_rule: archive, its files, an archive that it begins with.
 define cpio_rule

@@ -39,9 +39,14 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     icount: bool = False
-    net: str = "none"        # none, user, tap:NAME
+    net: str = "none"        # none, user, tap:NAME; wire: cards with it reach each other
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
+    iommu: str = ""          # 1: VT-d; strict: without accepting what it lets by. Behind it:
+    net2: str = "none"       # a second card, as net
+    fwd2: str = ""
+    disk2: str = ""          # a second disk, as disk
+    edu: bool = False        # QEMU's device for teaching: registers, DMA, MSI
     numa: bool = False       # two domains, each with half of the memory and of the CPUs
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
@@ -67,32 +72,58 @@ def forwards(text):
         yield f"hostfwd={m[1] or 'tcp'}:127.0.0.1:{m[2]}-{m[3] or ''}:{m[4]}"
 
 
-def net_arguments(net, fwd):
-    card = "virtio-net-pci,netdev=net0,disable-legacy=on,vectors=3,romfile="
+# What makes a virtio device fit to be dedicated: DMA by the IOMMU, each queue's bell in a page.
+DEDICATED = ",iommu_platform=on,page-per-vq=on"
+
+
+def backend(net, fwd, name):
+    """What a card of that network is plugged into."""
     if fwd and net != "user":
-        raise Misuse("FWD needs NET=user")
-    if net == "none":
-        return ["-nic", "none"]
+        raise Misuse(f"{name.replace('NET', 'FWD')} needs {name}=user")
     if net == "user":
-        return ["-netdev", ",".join(["user,id=net0", *forwards(fwd)]), "-device", card]
+        return ",".join(["user", *forwards(fwd)])
+    if net == "wire":
+        return "hubport,hubid=1"
     m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
     if not m:
-        raise Misuse(f"NET={net}: want user, tap:NAME or none")
-    return ["-netdev", f"tap,id=net0,ifname={m[1]},script=no,downscript=no", "-device", card]
+        raise Misuse(f"{name}={net}: want user, tap:NAME, wire or none")
+    return f"tap,ifname={m[1]},script=no,downscript=no"
 
 
-def disk_arguments(disk):
+def net_arguments(net, fwd, number=0, name="NET"):
+    if net == "none" and not fwd:
+        return []
+    card = f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
+    return ["-netdev", f"{backend(net, fwd, name)},id=net{number}", "-device",
+            card + (DEDICATED if number else "")]
+
+
+def disk_arguments(disk, number=0, name="DISK"):
     if not disk:
         return []
     path = disk.removeprefix("ro:")
     if not os.path.isfile(path):
-        raise Misuse(f"DISK={disk}: there is no such file; `truncate -s 64M FILE` makes an empty one")
+        raise Misuse(f"{name}={disk}: there is no such file; `truncate -s 64M FILE` makes an empty one")
     if os.path.getsize(path) % 512:
-        raise Misuse(f"DISK={disk}: its size is no multiple of 512 bytes")
-    drive = f"if=none,id=disk0,format=raw,file={path.replace(',', ',,')}"
+        raise Misuse(f"{name}={disk}: its size is no multiple of 512 bytes")
+    drive = f"if=none,id=disk{number},format=raw,file={path.replace(',', ',,')}"
     if path != disk:
         drive += ",readonly=on"
-    return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk0,disable-legacy=on"]
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},disable-legacy=on"
+            + (DEDICATED if number else "")]
+
+
+def device_arguments(options):
+    """The cards and disks, and before them what they lie behind."""
+    args = ["-nic", "none"]
+    if options.iommu in ("1", "strict"):
+        args += ["-device", "intel-iommu,intremap=on"]
+    args += net_arguments(options.net, options.fwd) + disk_arguments(options.disk)
+    args += net_arguments(options.net2, options.fwd2, 2, "NET2")
+    args += disk_arguments(options.disk2, 2, "DISK2")
+    if options.edu:
+        args += ["-device", f"edu,dma_mask={(1 << 64) - 1}"]
+    return args
 
 
 def numa_arguments(options):
@@ -114,17 +145,21 @@ def command_line(options, com_fds):
         raise Misuse(f"SMP={options.smp}: want 1 to 255")
     if options.icount and options.accel != "tcg":
         raise Misuse("ICOUNT=1 needs ACCEL=tcg")
-    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35",
+    if options.iommu not in ("", "0", "1", "strict"):
+        raise Misuse(f"IOMMU={options.iommu}: want 1 or strict")
+    # QEMU 7.2 lets devices forge interrupts; the kernel finds out, and is told that we know.
+    append = ("unsafe_messages=1 " if options.iommu == "1" else "") + options.append
+    machine = "q35,kernel-irqchip=split" if options.iommu in ("1", "strict") and options.accel == "kvm" else "q35"
+    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", machine,
             "-accel", options.accel, "-cpu", "max,-erms,-la57", "-smp", str(options.smp),
             "-m", str(mem_bytes(options.mem) >> 20), "-display", "none", "-monitor", "none",
-            "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-            "-kernel", options.kernel, "-initrd", options.initrd, "-append", options.append]
+            "-no-reboot", "-bios", "qboot.rom", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            "-kernel", options.kernel, "-initrd", options.initrd, "-append", append]
     if options.icount:
         args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
         args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
-    return [*args, *net_arguments(options.net, options.fwd), *disk_arguments(options.disk),
-            *numa_arguments(options), *options.further]
+    return [*args, *device_arguments(options), *numa_arguments(options), *options.further]
 
 
 class Machine:
@@ -352,9 +387,14 @@ def add_options(parser):
     parser.add_argument("--smp", type=whole, help="processors")
     parser.add_argument("--mem", help="memory, such as 512M")
     parser.add_argument("--icount", help="1: count instructions instead of time")
-    parser.add_argument("--net", help="user, tap:NAME or none")
+    parser.add_argument("--net", help="user, tap:NAME, wire (to the other card) or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
+    parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated; strict: only "
+                        "if it stops forged interrupts, which QEMU 7.2 does not")
+    parser.add_argument("--net2", help="a second card, to be dedicated; as --net")
+    parser.add_argument("--fwd2", help="as --fwd, with --net2 user")
+    parser.add_argument("--disk2", help="a second disk, to be dedicated; as --disk")
     parser.add_argument("--accel", help="tcg or kvm")
     parser.add_argument("--timeout", type=seconds, help="seconds")
     parser.add_argument("--kernel", help="kernel ELF")
@@ -363,7 +403,7 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    for switch in ("icount", "numa"):
+    for switch in ("icount", "numa", "edu"):
         given[switch] = given.get(switch, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 

@@ -1,13 +1,14 @@
 /*
  * An HTTP server: the files of the boot image, and a page about the system, on the program's own
- * network. `http [PORT] [ADDRESS | dhcp]`; the port is 80 when none is given, the
+ * network. `http [PORT] [ADDRESS | dhcp] [card]`; the port is 80 when none is given, the
  * address 10.0.2.15; with `dhcp` a server is asked for one. Of an address only the port is taken,
  * so that several servers run side by side. On the web's two ports a filter graft keeps other
- * packets out, too.
+ * packets out, too. With `card` the whole of a second network card is its own.
  */
 #include "libos-net/examples/http_files.h"
 #include "libos-net/examples/http_pages.h"
 #include "libos-net/examples/http_server.h"
+#include "libos-net/card.h"
 #include "libos-net/net.h"
 
 #include "libos/call.h"
@@ -116,17 +117,18 @@ static int fail(const char *what, enum err e)
     return 1;
 }
 
-/* `where`: an address, "dhcp", or NULL. */
-static enum err open_network(uint16_t port, const char *where)
+/* `where`: an address, "dhcp", or NULL. `card`: NULL: a ring on the kernel's. */
+static enum err open_network(uint16_t port, const char *where, struct card *card)
 {
     struct net_config config = NET_CONFIG_USER;
     struct archive_entry filter;
 
     config.dhcp = where && !strcmp(where, "dhcp");
     config.tcp_port = port;
+    config.card = card;
     if (where && !config.dhcp)
         config.address = where;
-    if (!config.dhcp && (port == PORT || port == PORT_OTHER)) {
+    if (!card && !config.dhcp && (port == PORT || port == PORT_OTHER)) {
         enum err e = archive_find(&archive, FILTER, &filter);
         if (e != ERR_OK)
             return e;
@@ -138,6 +140,9 @@ static enum err open_network(uint16_t port, const char *where)
 
 int main(int argc, char **argv)
 {
+    static struct card card;
+    bool own = argc > 1 && !strcmp(argv[argc - 1], "card");
+    argc -= own;
     uint16_t port = argc > 1 ? read_port(argv[1]) : PORT;
     const char *where = argc > 2 ? argv[2] : NULL;
     enum err e = libos_setup();
@@ -145,13 +150,15 @@ int main(int argc, char **argv)
     if (e != ERR_OK)
         return fail("setting up", e);
     if (port == 0 || argc > 3) {
-        log_line("use: http [PORT] [ADDRESS | dhcp]; the port is a number from 1 to 65535");
+        log_line("use: http [PORT] [ADDRESS | dhcp] [card]; the port is a number from 1 to 65535");
         return 2;
     }
     e = archive_map(&archive);
     if (e != ERR_OK)
         return fail("the boot archive", e);
-    e = open_network(port, where);
+    if (own && card_open_any(&card, "http"))
+        return 1;
+    e = open_network(port, where, own ? &card : NULL);
     if (e != ERR_OK)
         return fail("the network", e);
     if (!http_serve(port))

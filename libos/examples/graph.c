@@ -74,22 +74,33 @@ const char *graph_kind_name(uint32_t kind)
         [CAP_INSPECT] = "inspect",    [CAP_NIC] = "network card",
         [CAP_RING] = "ring",          [CAP_GRAFT] = "graft",
         [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring",
-        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines"};
+        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines",
+        [CAP_PCI] = "PCI functions",  [CAP_DEVICE] = "device",
+        [CAP_WINDOW] = "registers"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
 
 const char *graph_type_name(uint32_t type)
 {
-    static const char *const names[] = {
-        [FRAME_FREE] = "free",           [FRAME_ABSENT] = "absent",
-        [FRAME_KERNEL] = "kernel",       [FRAME_MEMORY] = "memory",
-        [FRAME_TABLE] = "page tables",   [FRAME_NODES] = "their nodes",
-        [FRAME_CAPTABLE] = "cap tables", [FRAME_ENV] = "environments",
-        [FRAME_THREAD] = "threads",      [FRAME_NOTIFICATION] = "notifications",
-        [FRAME_RING] = "rings",          [FRAME_GRAFT] = "grafts",
-        [FRAME_CPU] = "slice nodes",     [FRAME_STALE] = "stale tables",
-        [FRAME_DISK_RING] = "disk rings"};
+    static const char *const names[] = {[FRAME_FREE] = "free",
+                                        [FRAME_ABSENT] = "absent",
+                                        [FRAME_KERNEL] = "kernel",
+                                        [FRAME_MEMORY] = "memory",
+                                        [FRAME_TABLE] = "page tables",
+                                        [FRAME_NODES] = "their nodes",
+                                        [FRAME_CAPTABLE] = "cap tables",
+                                        [FRAME_ENV] = "environments",
+                                        [FRAME_THREAD] = "threads",
+                                        [FRAME_NOTIFICATION] = "notifications",
+                                        [FRAME_RING] = "rings",
+                                        [FRAME_GRAFT] = "grafts",
+                                        [FRAME_CPU] = "slice nodes",
+                                        [FRAME_STALE] = "stale tables",
+                                        [FRAME_DISK_RING] = "disk rings",
+                                        [FRAME_DEVICE] = "devices",
+                                        [FRAME_IO_TABLE] = "I/O tables",
+                                        [FRAME_IO_NODES] = "their I/O nodes"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }

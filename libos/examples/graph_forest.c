@@ -84,6 +84,14 @@ static void held_text(char *what, char *which, const struct graph_row *row)
                : offset == NODE_AT_EXTENT ? "blocks of the disk ring"
                                           : "told of the disk";
         break;
+    case FRAME_DEVICE:
+        name = offset == NODE_AT_PCI     ? "function of the device"
+               : offset == NODE_AT_FAULT ? "told of the device's faults"
+                                         : "told of the device's messages";
+        break;
+    case FRAME_IO_NODES:
+        name = "in an I/O page table";
+        break;
     default:
         break;
     }

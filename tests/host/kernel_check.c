@@ -2,12 +2,14 @@
  * Invariants of threads and CPUs, which no structure in memory tells alone:
  *   W3  a thread is where its state says: queued, running or waiting
  *   W5  no CPU holds a translation that the tables no longer have
+ *   W6  nor does the IOMMU
  * Those of forest, frames and tables (bindings/check.c) the kernel looks at itself at its doors.
  */
 #include "tests/host/kernel_world.h"
 
 #include "bindings/node.h"
 #include "bindings/revoke.h"
+#include "exo/arch/host/devices.h"
 #include "exo/env/sched.h"
 #include "l4core/ipc.h"
 
@@ -71,5 +73,8 @@ const char *world_broken(void)
             broken = check_thread(thread_by_number(i));
     for (unsigned i = 0; !broken && i < CPUS; i++)
         broken = check_cpu(cpu_number(i));
+    if (!broken && host_io_stale())
+        broken = "W6: the IOMMU holds a stale translation";
+    host_io_fill();
     return broken;
 }

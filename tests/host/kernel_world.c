@@ -4,10 +4,12 @@
 #include "bindings/cap.h"
 #include "exo/abi/elf.h"
 #include "exo/arch/boot.h"
+#include "exo/arch/host/devices.h"
 #include "exo/arch/upward.h"
 #include "exo/entry/handlers.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/mem/boot_mem.h"
@@ -112,10 +114,15 @@ static void power_on(void)
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->cpu_count = cpu_count;
+    host_devices.iommu = ARCH_IOMMU_FULL;
+    if (arch_iommu_start(boot.rsdp, hook_iommu_interrupt) == ARCH_IOMMU_FULL)
+        kinfo->iommu = IOMMU_FULL;
     console_init();
     irq_init();
     disk_ring_init();
     thread_table_init();
+    function_init();
+    device_init();
     kip_init();
     sigma0_init();
     poison_free_frames();

@@ -2,18 +2,32 @@
 # (kernel_poison.c), which wants the calls of the frame table.
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
 HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c move.c sched.c slice.c thread.c upcall.c)
-HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c exo/arch/host/machine.c exo/arch/host/entry.c
-HOST_KERNEL += $(addprefix bindings/,cap.c check.c disk_ring.c guarantee.c holding.c node.c page.c page_run.c revoke.c sigma0.c)
-HOST_KERNEL += $(addprefix bindings/bind_,console.c disk.c env.c graft.c irq.c notification.c page.c)
+HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c $(addprefix exo/arch/host/,devices.c entry.c machine.c)
+HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c guarantee.c holding.c io_table.c node.c page.c page_run.c revoke.c sigma0.c)
+HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
 HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kernel_ipc.c kip.c map.c string.c transfer.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
+<<<<<<< HEAD
 HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/panic.c
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c) tests/host/string_world.c
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc irq map move note \
                 notify page page_large page_run pct random revoke sched share slice smp string string_fault upcall
+=======
+HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fakes/ring.c tests/host/fakes/panic.c
+HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
+
+# Tests of the whole kernel: tests/host/test_NAME.c and that library.
+KERNEL_TESTS := check console device device_window disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc irq map move note \
+                notify page page_large page_run pct random revoke sched share slice smp upcall
+>>>>>>> refs/heads/main
 HOST_TESTS   += $(KERNEL_TESTS)
+
+# The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.
+HOST_TESTS += vtd
+vtd-needs  := $(addprefix exo/arch/x86_64/,acpi.c dmar.c vtd.c vtd_queue.c vtd_remap.c) exo/base/print.c
+vtd-flags  := -Iexo/arch/host

@@ -7,7 +7,10 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
+#include "exo/abi/device.h"
+#include "exo/arch/host/devices.h"
 #include "exo/base/string.h"
+#include "tests/host/fakes/function.h"
 
 #define SEEDS    16u
 #define STEPS    1200u
@@ -17,6 +20,7 @@
 #define PAGES    12u
 #define NOTE     17u /* the boss's, and with IN_PARTY everybody's */
 #define IN_PARTY 12u
+#define PCI      13u /* in a party */
 #define FAR      ((vaddr_t)0x40000000000)
 
 static uint64_t seed;
@@ -100,7 +104,7 @@ static word_t any_frames(const struct thread *t, slot_t slot)
 static void call_memory(struct thread *t)
 {
     slot_t region = slot_of(t, CAP_REGION), env = slot_of(t, CAP_ENV);
-    slot_t frames = slot_of(t, rarely(4) ? CAP_ENV : CAP_FRAMES);
+    slot_t frames = slot_of(t, rarely(4) ? CAP_ENV : rarely(6) ? CAP_WINDOW : CAP_FRAMES);
     uint32_t count = write_entries(t, frames);
 
     switch (rnd(11)) {
@@ -164,6 +168,72 @@ static void call_tables(struct thread *t)
         CALL(t, table_share, env,
              rarely(3) ? any_table(level) : PARTY_UTCB & ~(MMU_SPAN(level + 1) - 1), to,
              any_table(level), level, rarely(20) ? any_rights() : any_rights() & RWX);
+    }
+}
+
+/* Few addresses, so that they meet. */
+static uint64_t any_io_address(void)
+{
+    uint64_t address = (uint64_t)rnd(3) << 21 | rnd(4) * PAGE_SIZE;
+
+    return rarely(30) ? address << rnd(40) | rnd(8) : address;
+}
+
+static void call_device_memory(struct thread *t)
+{
+    slot_t device = slot_of(t, CAP_DEVICE), frames = slot_of(t, CAP_FRAMES);
+    const struct cap *c = cap_slot(t->env, frames);
+    pfn_t first = c && c->count ? c->base + rnd(c->count) : rnd(WORLD_FRAMES);
+
+    switch (rnd(6)) {
+    case 0:
+        CALL(t, device_unmap, device, any_io_address(), 1 + rnd(2));
+        break;
+    case 1:
+    case 2:
+        CALL(t, device_map, device, frames, first, 1 + rnd(2), any_io_address(),
+             rarely(4) ? any_rights() : RW);
+        break;
+    case 3:
+        host_io_access((uint16_t)(rnd(FUNCTION_COUNT) << 3), any_io_address(), rnd(2));
+        break;
+    default:
+        CALL(t, device_table, device, slot_of(t, CAP_REGION), any_base(), any_io_address());
+    }
+}
+
+/* With tables for the first addresses, or nothing could be mapped for long. */
+static void open_device(struct thread *t, slot_t dst)
+{
+    slot_t pci = slot_of(t, CAP_PCI), region = slot_of(t, CAP_REGION);
+    int e = CALL(t, device_open, pci, rnd(FUNCTION_COUNT + 1), region, any_base(), dst);
+
+    for (unsigned i = 0; i < 4 && e == ERR_OK; i++)
+        e = CALL(t, device_table, dst, region, PFN_ANY, (uint64_t)(i / 2) << 21);
+}
+
+static void call_device(struct thread *t)
+{
+    slot_t device = slot_of(t, CAP_DEVICE), dst = empty_slot(t);
+
+    switch (rnd(8)) {
+    case 0:
+    case 1:
+        open_device(t, dst);
+        break;
+    case 2:
+        CALL(t, device_window, device, rnd(3), rnd(FUNCTION_PAGES), 1 + rnd(2), dst);
+        break;
+    case 3:
+        CALL(t, device_interrupt, device,
+             rarely(4) ? DEVICE_FAULT_VECTOR : rnd(FUNCTION_VECTORS + 1),
+             rarely(3) ? SLOT_NONE : slot_of(t, CAP_NOTIFICATION), 1u << rnd(8), 0);
+        break;
+    case 4:
+        CALL(t, device_faults, device);
+        break;
+    default:
+        call_device_memory(t);
     }
 }
 
@@ -352,6 +422,7 @@ static void begin_party(slot_t first)
     give(p.env, SLOT_IMAGE, p.frames, RIGHT_ALL);
     give(p.env, SLOT_MEMORY, REGION, RIGHT_ALL);
     give(p.env, IN_PARTY, NOTE, RIGHT_ALL);
+    give(p.env, PCI, SLOT_PCI, RW | RIGHT_GRANT);
     for (slot_t s = FIRST; s < FIRST + 4 * PARTIES; s++)
         if (cap_slot(world.root, s)->kind && (cap_slot(world.root, s)->rights & RIGHT_GRANT))
             give(p.env, s, s, RIGHT_ALL);
@@ -385,6 +456,9 @@ static void step(void)
     switch (rnd(11)) {
     case 9:
         call_tables(t);
+        break;
+    case 10:
+        call_device(t);
         break;
     case 0:
         call_caps(t);

@@ -1,4 +1,4 @@
-/* The network card on virtqueues, against a device that lives in this file and also lies. */
+/* The network card on virtqueues, against a device that also lies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,25 +6,7 @@
 #include <cmocka.h>
 
 #include "exo/io/nic.h"
-#include "exo/io/virtio.h"
-#include "tests/host/fakes/virtq_device.h"
-
-/* "Physical" addresses of the fake are addresses of this process. */
-#define POOL_FRAMES 128u
-static _Alignas(4096) uint8_t pool[POOL_FRAMES * 4096];
-static uint32_t pool_used;
-
-static struct {
-    bool missing;   /* no such card                     */
-    bool mute;      /* does not offer a MAC address     */
-    bool disobeys;  /* reset does not stop it           */
-    uint16_t mtu;   /* 0: feature not offered           */
-    uint16_t limit; /* of its queues                    */
-    bool running;
-    unsigned resets, bells[2];
-    struct fake_queue queue[2];
-    void (*handler)(void);
-} fake;
+#include "tests/host/fakes/virtio.h"
 
 /* What came up by the hooks. */
 static struct {
@@ -52,99 +34,25 @@ void hook_nic_sent(uint32_t cookie)
     seen.cookies[seen.sent++] = cookie;
 }
 
-bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void))
+static void set_mtu(uint16_t mtu)
 {
-    (void)d;
-    assert_int_equal(number, 1);
-    fake.handler = handler;
-    return !fake.missing;
+    fake_virtio.features |= VIRTIO_NET_F_MTU;
+    memcpy(fake_virtio.config + VIRTIO_NET_CONFIG_MTU, &mtu, sizeof mtu);
 }
 
-struct virtio_memory virtio_memory(uint32_t frames)
+static bool packet_arrives(uint8_t fill, uint32_t length)
 {
-    uint8_t *at = pool + pool_used * 4096u;
-
-    assert_true(pool_used + frames <= POOL_FRAMES);
-    pool_used += frames;
-    memset(at, 0, frames * 4096u);
-    return (struct virtio_memory){at, (paddr_t)(uintptr_t)at};
-}
-
-bool virtio_reset(struct virtio_device *d)
-{
-    (void)d;
-    fake.resets++;
-    fake.running = false;
-    return !fake.disobeys;
-}
-
-bool virtio_agree(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
-{
-    (void)d;
-    assert_int_equal(wanted & ~(uint64_t)((1u << 3) | (1u << 5)), 0); /* no offloads */
-    *agreed = wanted & (VIRTIO_F_VERSION_1 | (fake.mute ? 0 : 1u << 5) | (fake.mtu ? 1u << 3 : 0));
-    return true;
-}
-
-uint16_t virtio_queue_limit(struct virtio_device *d, unsigned index)
-{
-    (void)d;
-    return index < 2 ? fake.limit : 0;
-}
-
-bool virtio_queue_start(struct virtio_device *d, unsigned index, paddr_t queue, uint16_t size)
-{
-    (void)d;
-    assert_true(index < 2 && size <= fake.limit);
-    fake.queue[index] = (struct fake_queue){.memory = (uint8_t *)(uintptr_t)queue, .size = size};
-    return true;
-}
-
-void virtio_start(struct virtio_device *d)
-{
-    (void)d;
-    fake.running = true;
-}
-
-void virtio_notify(struct virtio_device *d, unsigned index)
-{
-    (void)d;
-    fake.bells[index]++;
-}
-
-uint8_t virtio_config8(const struct virtio_device *d, unsigned offset)
-{
-    (void)d;
-    if (offset >= 10)
-        return (uint8_t)(fake.mtu >> (offset - 10) * 8);
-    return (uint8_t)(0x50 + offset);
-}
-
-/* A packet of `length` bytes `fill` arrives. */
-static bool device_receives(uint8_t fill, uint32_t length)
-{
-    struct fake_queue *q = &fake.queue[0];
-    uint16_t head = device_next(q);
-
-    if (head == VIRTQ_END)
-        return false;
-    struct virtq_desc *d = &desc_of(q)[head];
-    assert_int_equal(d->flags, 2); /* written by the device, alone */
-    assert_true(12 + length <= d->length);
-    memset((void *)(uintptr_t)d->address, 0, 12);
-    memset((uint8_t *)(uintptr_t)d->address + 12, fill, length);
-    device_use(q, head, 12 + length);
-    return true;
+    return device_receives(&fake_virtio.queue[VIRTIO_NET_QUEUE_RX], fill, length);
 }
 
 static int fresh_card(void **state)
 {
     (void)state;
-    memset(&fake, 0, sizeof fake);
     memset(&seen, 0, sizeof seen);
-    memset(pool, 0xee, sizeof pool);
-    pool_used = 0;
-    fake.limit = 256;
+    fake_virtio_reset(VIRTIO_NET, 2, VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU); /* no offloads */
+    fake_virtio.features = VIRTIO_NET_F_MAC;
+    for (uint8_t i = 0; i < 6; i++)
+        fake_virtio.config[i] = (uint8_t)(0x50 + i);
     nic_init();
     return 0;
 }
@@ -155,26 +63,26 @@ static void a_card_comes_up_with_its_address(void **state)
     static const uint8_t want[6] = {0x50, 0x51, 0x52, 0x53, 0x54, 0x55};
     uint8_t mac[6];
 
-    assert_true(nic_present() && fake.running);
+    assert_true(nic_present() && fake_virtio.running);
     nic_mac(mac);
     assert_memory_equal(mac, want, 6);
     assert_int_equal(nic_mtu(), 1500);
-    assert_int_equal(fake.bells[0], 1);
+    assert_int_equal(fake_virtio.bells[0], 1);
 }
 
 static void cards_that_do_not_fit_are_left_alone(void **state)
 {
     for (unsigned i = 0; i < 5; i++) {
         fresh_card(state);
-        fake.missing = i == 0;
-        fake.mute = i == 1;
-        fake.mtu = i == 2 ? 67 : 0;
-        fake.limit = i == 3 ? 2 : 256;
-        fake.disobeys = i == 4;
-        fake.running = false;
-        pool_used = 0;
+        fake_virtio.missing = i == 0;
+        fake_virtio.features = i == 1 ? 0 : VIRTIO_NET_F_MAC;
+        if (i == 2)
+            set_mtu(67);
+        fake_virtio.limit = i == 3 ? 2 : 256;
+        fake_virtio.disobeys = i == 4;
+        fake_virtio_reboot();
         nic_init();
-        assert_false(nic_present() || fake.running);
+        assert_false(nic_present() || fake_virtio.running);
         assert_false(nic_send(&(struct nic_segment){0x1000, 60}, 1, 1));
         nic_poll();
         nic_flush();
@@ -184,9 +92,9 @@ static void cards_that_do_not_fit_are_left_alone(void **state)
 static void a_smaller_mtu_and_queue_are_taken(void **state)
 {
     fresh_card(state);
-    fake.mtu = 1400;
-    fake.limit = 32;
-    pool_used = 0;
+    set_mtu(1400);
+    fake_virtio.limit = 32;
+    fake_virtio_reboot();
     nic_init();
     assert_true(nic_present());
     assert_int_equal(nic_mtu(), 1400);
@@ -199,8 +107,8 @@ static void packets_arrive_and_buffers_go_back(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < 1000; i++) {
-        assert_true(device_receives((uint8_t)i, 60 + i % 1455));
-        fake.handler();
+        assert_true(packet_arrives((uint8_t)i, 60 + i % 1455));
+        fake_virtio.handler();
         assert_int_equal(seen.received, i + 1);
         assert_int_equal(seen.length, 60 + i % 1455);
         assert_int_equal(seen.first, (uint8_t)i);
@@ -212,22 +120,22 @@ static void a_flood_is_taken_in_bounded_bites(void **state)
     (void)state;
     unsigned arrived = 0;
 
-    while (device_receives(1, 60))
+    while (packet_arrives(1, 60))
         arrived++;
     assert_int_equal(arrived, 128);
-    fake.handler();
+    fake_virtio.handler();
     assert_int_equal(seen.received, 128);
-    assert_true(device_receives(1, 60)); /* the buffers are back */
+    assert_true(packet_arrives(1, 60)); /* the buffers are back */
 }
 
 static void runts_are_dropped(void **state)
 {
     (void)state;
-    struct fake_queue *q = &fake.queue[0];
+    struct fake_queue *q = &fake_virtio.queue[0];
 
     device_use(q, device_next(q), 12 + 13);
     device_use(q, device_next(q), 0);
-    fake.handler();
+    fake_virtio.handler();
     assert_int_equal(seen.received, 0);
     assert_int_equal(nic_restarts(), 0);
 }
@@ -236,11 +144,11 @@ static void a_packet_is_sent_from_where_it_lies(void **state)
 {
     (void)state;
     const struct nic_segment parts[] = {{0x5000, 54}, {0x9100, 1000}};
-    struct fake_queue *q = &fake.queue[1];
+    struct fake_queue *q = &fake_virtio.queue[1];
 
     assert_true(nic_send(parts, 2, 4711));
     nic_flush();
-    assert_int_equal(fake.bells[1], 1);
+    assert_int_equal(fake_virtio.bells[1], 1);
     struct virtq_desc *d = desc_of(q);
     uint16_t head = device_next(q);
     static const uint8_t zeros[12];
@@ -250,7 +158,7 @@ static void a_packet_is_sent_from_where_it_lies(void **state)
     assert_int_equal(d[d[d[head].next].next].address, 0x9100);
     assert_int_equal(seen.sent, 0);
     device_use(q, head, 0);
-    fake.handler();
+    fake_virtio.handler();
     assert_int_equal(seen.sent, 1);
     assert_int_equal(seen.cookies[0], 4711);
 }
@@ -259,7 +167,7 @@ static void a_full_card_refuses_until_packets_are_sent(void **state)
 {
     (void)state;
     const struct nic_segment part = {0x5000, 60};
-    struct fake_queue *q = &fake.queue[1];
+    struct fake_queue *q = &fake_virtio.queue[1];
     uint32_t count = 0;
 
     while (nic_send(&part, 1, count))
@@ -278,13 +186,13 @@ static void a_lying_card_is_restarted_and_owners_are_told(void **state)
 
     for (uint32_t i = 0; i < 3; i++)
         assert_true(nic_send(&(struct nic_segment){0x5000, 60}, 1, i));
-    device_use(&fake.queue[1], 250, 0);
-    fake.handler();
+    device_use(&fake_virtio.queue[1], 250, 0);
+    fake_virtio.handler();
     assert_int_equal(nic_restarts(), before + 1);
     assert_int_equal(seen.sent, 3);
-    assert_true(nic_present() && fake.running);
-    assert_true(device_receives(3, 60));
-    fake.handler();
+    assert_true(nic_present() && fake_virtio.running);
+    assert_true(packet_arrives(3, 60));
+    fake_virtio.handler();
     assert_int_equal(seen.received, 1);
 }
 
@@ -292,7 +200,7 @@ static void a_card_that_will_not_stop_is_given_up(void **state)
 {
     (void)state;
     assert_true(nic_send(&(struct nic_segment){0x5000, 60}, 1, 8));
-    fake.disobeys = true;
+    fake_virtio.disobeys = true;
     nic_restart();
     assert_false(nic_present());
     assert_int_equal(seen.sent, 1);

@@ -7,32 +7,11 @@
 #include <cmocka.h>
 
 #include "exo/io/disk.h"
-#include "exo/io/virtio.h"
-#include "tests/host/fakes/virtq_device.h"
+#include "tests/host/fakes/virtio.h"
 
-/* "Physical" addresses of the fake are addresses of this process. */
-#define POOL_FRAMES 8u
-#define BLOCKS      16u
-#define TYPE_READ   0u
-#define TYPE_WRITE  1u
-#define TYPE_FLUSH  4u
-static _Alignas(4096) uint8_t pool[POOL_FRAMES * 4096];
 static _Alignas(4096) uint8_t buffer[4][DISK_BLOCK_BYTES];
-static uint32_t pool_used;
 
-static struct {
-    bool missing, disobeys;
-    bool read_only, cached;
-    uint64_t sectors;
-    uint16_t limit;
-    bool running;
-    unsigned resets, bells, flushes;
-    uint8_t status; /* that it answers with           */
-    int32_t lie;    /* added to the length it reports */
-    struct fake_queue queue;
-    void (*handler)(void);
-    uint8_t blocks[BLOCKS][DISK_BLOCK_BYTES];
-} fake;
+static struct fake_blocks blocks;
 
 static struct {
     unsigned count;
@@ -51,116 +30,24 @@ void hook_disk_done(uint32_t cookie, unsigned result)
     seen.results[seen.count++] = result;
 }
 
-bool virtio_open(struct virtio_device *d, uint16_t number, void (*handler)(void))
+static void set_sectors(uint64_t sectors)
 {
-    (void)d;
-    assert_int_equal(number, 2);
-    fake.handler = handler;
-    return !fake.missing;
+    memcpy(fake_virtio.config, &sectors, sizeof sectors);
 }
 
-struct virtio_memory virtio_memory(uint32_t frames)
+static bool disk_serves(void)
 {
-    uint8_t *at = pool + pool_used * 4096u;
-
-    assert_true(pool_used + frames <= POOL_FRAMES);
-    pool_used += frames;
-    memset(at, 0, frames * 4096u);
-    return (struct virtio_memory){at, (paddr_t)(uintptr_t)at};
-}
-
-bool virtio_reset(struct virtio_device *d)
-{
-    (void)d;
-    fake.resets++;
-    fake.running = false;
-    return !fake.disobeys;
-}
-
-bool virtio_agree(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
-{
-    (void)d;
-    assert_int_equal(wanted, 1u << 5 | 1u << 9);
-    *agreed = VIRTIO_F_VERSION_1 | (fake.read_only ? 1u << 5 : 0) | (fake.cached ? 1u << 9 : 0);
-    return true;
-}
-
-uint16_t virtio_queue_limit(struct virtio_device *d, unsigned index)
-{
-    (void)d;
-    return index == 0 ? fake.limit : 0;
-}
-
-bool virtio_queue_start(struct virtio_device *d, unsigned index, paddr_t queue, uint16_t size)
-{
-    (void)d;
-    assert_true(index == 0 && size <= fake.limit);
-    fake.queue = (struct fake_queue){.memory = (uint8_t *)(uintptr_t)queue, .size = size};
-    return true;
-}
-
-void virtio_start(struct virtio_device *d)
-{
-    (void)d;
-    fake.running = true;
-}
-
-void virtio_notify(struct virtio_device *d, unsigned index)
-{
-    (void)d;
-    assert_int_equal(index, 0);
-    fake.bells++;
-}
-
-uint8_t virtio_config8(const struct virtio_device *d, unsigned offset)
-{
-    (void)d;
-    return (uint8_t)(offset < 8 ? fake.sectors >> 8 * offset : 0xff);
-}
-
-/* What the specification says of a request: header, data, status, each with its direction. */
-static bool device_serves(void)
-{
-    struct fake_queue *q = &fake.queue;
-    uint16_t head = device_next(q);
-
-    if (head == VIRTQ_END)
-        return false;
-    const struct virtq_desc *d = &desc_of(q)[head];
-    const uint8_t *header = (uint8_t *)(uintptr_t)d->address;
-    uint32_t type, written = 1;
-    uint64_t sector;
-    memcpy(&type, header, 4);
-    memcpy(&sector, header + 8, 8);
-    assert_true(d->length == 16 && d->flags == 1);
-    d = &desc_of(q)[d->next];
-    if (type == TYPE_FLUSH) {
-        assert_int_equal(sector, 0);
-        fake.flushes++;
-    } else {
-        uint8_t *data = (uint8_t *)(uintptr_t)d->address, *disk = fake.blocks[sector / 8];
-        assert_true(sector % 8 == 0 && sector / 8 + d->length / DISK_BLOCK_BYTES <= BLOCKS);
-        assert_int_equal(d->flags, type == TYPE_READ ? 3 : 1);
-        memcpy(type == TYPE_READ ? data : disk, type == TYPE_READ ? disk : data, d->length);
-        written += type == TYPE_READ ? d->length : 0;
-        d = &desc_of(q)[d->next];
-    }
-    assert_true(d->length == 1 && d->flags == 2);
-    *(uint8_t *)(uintptr_t)d->address = fake.status;
-    device_use(q, head, written + (uint32_t)fake.lie);
-    return true;
+    return device_serves(&fake_virtio.queue[VIRTIO_BLOCK_QUEUE], &blocks);
 }
 
 static int fresh_disk(void **state)
 {
     (void)state;
-    memset(&fake, 0, sizeof fake);
+    memset(&blocks, 0, sizeof blocks);
     memset(&seen, 0, sizeof seen);
-    memset(pool, 0xee, sizeof pool);
-    pool_used = 0;
-    fake.limit = 256;
-    fake.cached = true;
-    fake.sectors = BLOCKS * 8 + 7; /* a tail that is no whole block */
+    fake_virtio_reset(VIRTIO_BLOCK, 1, VIRTIO_BLOCK_F_READ_ONLY | VIRTIO_BLOCK_F_FLUSH);
+    fake_virtio.features = VIRTIO_BLOCK_F_FLUSH;
+    set_sectors(FAKE_BLOCKS * 8 + 7); /* a tail that is no whole block */
     disk_init();
     return 0;
 }
@@ -182,37 +69,36 @@ static void assert_done(unsigned at, uint32_t cookie, enum disk_result result)
 static void a_disk_comes_up_with_its_whole_blocks(void **state)
 {
     (void)state;
-    assert_true(disk_present() && fake.running && disk_is_cached());
+    assert_true(disk_present() && fake_virtio.running && disk_is_cached());
     assert_false(disk_read_only());
-    assert_int_equal(disk_blocks(), BLOCKS);
+    assert_int_equal(disk_blocks(), FAKE_BLOCKS);
 }
 
 static void disks_that_do_not_fit_are_left_alone(void **state)
 {
     for (unsigned i = 0; i < 4; i++) {
         fresh_disk(state);
-        fake.missing = i == 0;
-        fake.limit = i == 1 ? 2 : 256;
-        fake.disobeys = i == 2;
-        fake.sectors = i == 3 ? 7 : 800;
-        fake.running = false;
-        pool_used = 0;
+        fake_virtio.missing = i == 0;
+        fake_virtio.limit = i == 1 ? 2 : 256;
+        fake_virtio.disobeys = i == 2;
+        set_sectors(i == 3 ? 7 : 800);
+        fake_virtio_reboot();
         disk_init();
-        assert_false(disk_present() || fake.running);
+        assert_false(disk_present() || fake_virtio.running);
         assert_int_equal(disk_blocks(), 0);
         assert_false(submit(DISK_READ, 0, 1, 0, 1));
         disk_poll();
         disk_push();
         disk_restart();
-        assert_int_equal(seen.count + fake.bells, 0);
+        assert_int_equal(seen.count + fake_virtio.bells[0], 0);
     }
 }
 
 static void a_disk_larger_than_names_is_cut(void **state)
 {
     fresh_disk(state);
-    fake.sectors = UINT64_MAX;
-    pool_used = 0;
+    set_sectors(UINT64_MAX);
+    fake_virtio_reboot();
     disk_init();
     assert_int_equal(disk_blocks(), UINT32_MAX);
 }
@@ -224,20 +110,20 @@ static void what_is_written_is_read_back(void **state)
     memset(buffer[1], 0xa2, DISK_BLOCK_BYTES);
     assert_true(submit(DISK_WRITE, 14, 2, 0, 7));
     disk_push();
-    assert_int_equal(fake.bells, 1);
+    assert_int_equal(fake_virtio.bells[0], 1);
     assert_int_equal(seen.count, 0);
-    assert_true(device_serves());
-    fake.handler();
+    assert_true(disk_serves());
+    fake_virtio.handler();
     assert_done(0, 7, DISK_RESULT_OK);
-    assert_int_equal(fake.blocks[15][4095], 0xa2);
-    assert_int_equal(fake.blocks[13][4095], 0);
+    assert_int_equal(blocks.bytes[15][4095], 0xa2);
+    assert_int_equal(blocks.bytes[13][4095], 0);
     assert_true(submit(DISK_READ, 15, 1, 3, 8));
     assert_true(submit(DISK_FLUSH, 0, 0, 0, 9));
-    assert_true(device_serves() && device_serves());
-    fake.handler();
+    assert_true(disk_serves() && disk_serves());
+    fake_virtio.handler();
     assert_done(1, 8, DISK_RESULT_OK);
     assert_done(2, 9, DISK_RESULT_OK);
-    assert_int_equal(fake.flushes, 1);
+    assert_int_equal(blocks.flushes, 1);
     assert_int_equal(buffer[3][0], 0xa2);
 }
 
@@ -247,9 +133,9 @@ static void errors_of_the_disk_are_told(void **state)
     static const uint8_t statuses[] = {1, 2, 3, 0xff};
 
     for (unsigned i = 0; i < sizeof statuses; i++) {
-        fake.status = statuses[i];
+        blocks.status = statuses[i];
         assert_true(submit(DISK_READ, 0, 1, 0, i));
-        assert_true(device_serves());
+        assert_true(disk_serves());
         disk_poll();
         assert_done(i, i, DISK_RESULT_ERROR);
     }
@@ -259,9 +145,9 @@ static void errors_of_the_disk_are_told(void **state)
 static void a_read_that_wrote_less_is_an_error(void **state)
 {
     (void)state;
-    fake.lie = -1;
+    blocks.lie = -1;
     assert_true(submit(DISK_READ, 0, 1, 0, 5));
-    assert_true(device_serves());
+    assert_true(disk_serves());
     disk_poll();
     assert_done(0, 5, DISK_RESULT_ERROR);
 }
@@ -271,14 +157,14 @@ static void a_full_disk_refuses_until_requests_are_done(void **state)
     (void)state;
     uint32_t count = 0;
 
-    while (submit(DISK_WRITE, count % BLOCKS, 1, 0, count))
+    while (submit(DISK_WRITE, count % FAKE_BLOCKS, 1, 0, count))
         count++;
     assert_int_equal(count, 64);
-    device_serves();
+    disk_serves();
     disk_poll();
     assert_true(submit(DISK_WRITE, 0, 1, 0, count));
     assert_false(submit(DISK_WRITE, 0, 1, 0, count));
-    while (device_serves())
+    while (disk_serves())
         continue;
     disk_poll();
     assert_int_equal(seen.count, 65);
@@ -287,14 +173,14 @@ static void a_full_disk_refuses_until_requests_are_done(void **state)
 static void a_small_queue_is_taken(void **state)
 {
     fresh_disk(state);
-    fake.limit = 8;
-    pool_used = 0;
+    fake_virtio.limit = 8;
+    fake_virtio_reboot();
     disk_init();
     assert_true(submit(DISK_READ, 0, 1, 0, 1) && submit(DISK_READ, 1, 1, 0, 2));
     assert_false(submit(DISK_READ, 2, 1, 0, 3)); /* three pieces each */
     assert_true(submit(DISK_FLUSH, 0, 0, 0, 4)); /* two pieces        */
     for (unsigned i = 0; i < 3; i++)
-        assert_true(device_serves());
+        assert_true(disk_serves());
     disk_poll();
     assert_done(2, 4, DISK_RESULT_OK);
 }
@@ -309,13 +195,13 @@ static void a_lying_disk_is_restarted_and_owners_are_told(void **state)
     for (unsigned i = 0; i < 3; i++) {
         seen.count = 0;
         assert_true(submit(DISK_READ, 0, 1, 0, 10) && submit(DISK_WRITE, 1, 1, 1, 11));
-        device_use(&fake.queue, lies[i].id, lies[i].length);
-        fake.handler();
+        device_use(&fake_virtio.queue[0], lies[i].id, lies[i].length);
+        fake_virtio.handler();
         assert_int_equal(disk_restarts(), i + 1);
         assert_int_equal(seen.count, 2);
         assert_done(0, 10, DISK_RESULT_ERROR);
         assert_done(1, 11, DISK_RESULT_ERROR);
-        assert_true(disk_present() && fake.running);
+        assert_true(disk_present() && fake_virtio.running);
     }
 }
 
@@ -327,8 +213,8 @@ static void a_restart_stops_what_is_in_flight(void **state)
     assert_int_equal(seen.count, 2);
     assert_done(0, 1, DISK_RESULT_STOPPED);
     assert_done(1, 2, DISK_RESULT_STOPPED);
-    assert_false(device_serves()); /* nothing was left in the new queue */
-    assert_true(submit(DISK_READ, 0, 1, 0, 3) && device_serves());
+    assert_false(disk_serves()); /* nothing was left in the new queue */
+    assert_true(submit(DISK_READ, 0, 1, 0, 3) && disk_serves());
     disk_poll();
     assert_done(2, 3, DISK_RESULT_OK);
 }
@@ -338,14 +224,14 @@ static void a_disk_that_changes_or_disobeys_is_given_up(void **state)
     for (unsigned i = 0; i < 4; i++) {
         fresh_disk(state);
         assert_true(submit(DISK_WRITE, 3, 1, 0, 1));
-        fake.sectors -= i == 0 ? 8 : 0;
-        fake.read_only = i == 1;
-        fake.cached = i != 2;
-        fake.disobeys = i == 3;
+        set_sectors(FAKE_BLOCKS * 8 - (i == 0 ? 8 : 0));
+        fake_virtio.features =
+            (i == 1 ? VIRTIO_BLOCK_F_READ_ONLY : 0u) | (i != 2 ? VIRTIO_BLOCK_F_FLUSH : 0u);
+        fake_virtio.disobeys = i == 3;
         disk_restart();
-        assert_false(disk_present() || fake.running);
+        assert_false(disk_present() || fake_virtio.running);
         assert_done(0, 1, DISK_RESULT_STOPPED);
-        assert_int_equal(disk_blocks(), BLOCKS); /* extents keep their meaning */
+        assert_int_equal(disk_blocks(), FAKE_BLOCKS); /* extents keep their meaning */
         assert_false(submit(DISK_READ, 0, 1, 0, 2));
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "exo/io/virtq.h"
 #include "tests/host/fakes/virtq_device.h"
 
 static _Alignas(4096) uint8_t pool[VIRTQ_FRAMES * 4096];
@@ -53,7 +54,7 @@ static void a_chain_shows_its_pieces_in_order(void **state)
     at = d[at].next;
     assert_int_equal(d[at].address, 0x3000);
     assert_int_equal(d[at].flags, 2);
-    assert_int_equal(device_next(&b->device), VIRTQ_END);
+    assert_int_equal(device_next(&b->device), FAKE_NONE);
 }
 
 static void a_full_queue_refuses_and_keeps_what_it_has(void **state)

@@ -1,11 +1,14 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_getppid
+PROGRAMS += lab lab_hello lab_getppid lab_echo
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c vm.c rpc.c \
                partner.c $(ARCH)/probe.S)
 lab-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
+lab_echo-sources := $(addprefix tests/lab/,echo.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
+                    tests/qemu/rig.c libos-net/examples/answer.c
+lab_echo-libs    := libos-net
 lab_getppid-sources := tests/lab/getppid.c
 lab_getppid-libs    := musl
 

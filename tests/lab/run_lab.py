@@ -21,7 +21,8 @@ sys.path.insert(0, str(TOP / "exo/tools"))
 import qemu  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
-PROGRAMS = ("run=lab", "run=lab_hello", "run=lab_getppid posix.getppid.libos")
+PROGRAMS = ("run=lab", "run=lab_hello", "run=lab_getppid posix.getppid.libos", "run=lab_echo")
+MACHINES = {"run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
 FOREIGN = "/getppid posix.getppid.trampoline"
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang
@@ -48,7 +49,7 @@ def boot(program, args):
     if program == FOREIGN:
         return execute(program, args)
     options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
-                           kernel=args.kernel, initrd=args.initrd)
+                           kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
     with qemu.Machine(options) as machine:
         status, why = machine.run()
         lines = bytes(machine.out).decode(errors="replace").splitlines()
@@ -116,7 +117,8 @@ def measure(args):
             raise Failed(f"{program}: two boots printed different keys")
         about = {"commit": commit(), "compiler": compiler,
                  "qemu": output_of("qemu-system-x86_64", "--version").split("\n")[0],
-                 "options": "-icount shift=0,sleep=off -cpu max,-erms,-la57 -smp 1"}
+                 "options": "-icount shift=0,sleep=off -cpu max,-erms,-la57 -smp 1" + "".join(
+                     f" {name}={value}" for name, value in MACHINES.get(program, {}).items())}
         figures += [record(key, first[key], second[key], about) for key in first]
     return figures
 

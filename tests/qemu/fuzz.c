@@ -21,6 +21,7 @@
 #define MEMORY_PAGES 256u
 #define COUNTER      0xe00u /* where in its UTCB page the child counts its calls */
 #define ENTRIES      64u
+#define DEVICE       23u /* the slot of the device that is opened */
 
 static uint64_t state;
 
@@ -122,6 +123,13 @@ static void random_call(void)
                            .r9 = random_word()};
     bool rare = below(50) == 0;
 
+    if (r.rax == SYS_BASE + SYS_device_open && !rare) {
+        r.rdi = SLOT_PCI;
+        r.rdx = SLOT_MEMORY;
+        r.r10 = PFN_ANY;
+        r.r8 = DEVICE;
+    } else if (r.rax > SYS_BASE + SYS_device_open && r.rax <= SYS_BASE + SYS_device_faults && !rare)
+        r.rdi = DEVICE;
     if (r.rax == SYS_BASE + SYS_notify_wait && !rare)
         r.rdx = 0;
     if (r.rax == SYS_BASE + SYS_thread_stop && r.rdi == SLOT_THREAD && !rare)
@@ -186,7 +194,7 @@ static uint64_t round(const char *name, uint32_t number, uint32_t *ended)
     const char *arguments[] = {name, role, NULL};
     struct spawn_args args = {.arguments = arguments,
                               .give = SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_INSPECT) |
-                                      SPAWN_GIVE(SLOT_DISK),
+                                      SPAWN_GIVE(SLOT_DISK) | SPAWN_GIVE(SLOT_PCI),
                               .memory_frames = MEMORY_PAGES,
                               .cpu = KINFO->cpu_count - 1,
                               .priority = 50};

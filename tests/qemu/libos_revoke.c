@@ -39,7 +39,7 @@ static bool is_mine(uint32_t position)
 
 static void test_slices(void)
 {
-    uint64_t deadline = clock_deadline(CLOCK_NS_PER_S);
+    uint64_t deadline = clock_deadline(9 * CLOCK_NS_PER_S);
 
     for (uint32_t i = 10; i < 16; i++)
         exo_slice_bind(SLOT_CPU, 0, i, SLOT_THREAD);
@@ -54,7 +54,7 @@ static void test_slices(void)
 
 static void test_ranges(void)
 {
-    uint64_t deadline = clock_deadline(CLOCK_NS_PER_S);
+    uint64_t deadline = clock_deadline(9 * CLOCK_NS_PER_S);
     slot_t copy = guest_slot();
     uint32_t lines = slot_cap(SLOT_IRQ)->count;
 
@@ -71,7 +71,7 @@ static void test_pages(void)
     static struct page_record records[PAGES];
     static struct pagetable table;
     static struct backing_ram store;
-    uint64_t deadline = clock_deadline(CLOCK_NS_PER_S);
+    uint64_t deadline = clock_deadline(9 * CLOCK_NS_PER_S);
     bool good = true;
 
     backing_ram_init(&store, PAGES);
@@ -93,7 +93,7 @@ static void test_pages(void)
         good &= *(volatile uint64_t *)(ARRAY + i * PAGE_SIZE) == i + 1;
     tap_ok(good, "what they held comes back");
     tap_ok(!pages_check(&p), "the range is sound");
-    tap_is(pages_surrender(1000, deadline), PAGES - 20, "all may leave");
+    tap_is(pages_surrender(1000, clock_deadline(9 * CLOCK_NS_PER_S)), PAGES - 20, "all may leave");
     tap_is(p.resident, 0, "then none has a frame");
     pages_destroy(&p);
     backing_ram_destroy(&store);

@@ -10,13 +10,13 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
-fuzz-boot    := disk=1M
+fuzz-boot := disk=1M disk2=1M iommu=1 edu=1
 fuzz-checked := append=few
 
 # The same random calls, made on the second CPU.
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
-fuzz_smp-boot    := smp=2 disk=1M
+fuzz_smp-boot    := smp=2 disk=1M disk2=1M iommu=1 edu=1
 
 # Events, epilogues and timers across CPUs.
 GUEST_TESTS        += events_smp timers_smp move_smp cores_smp
@@ -65,6 +65,24 @@ share_smp-boot    := smp=2
 large-sources     := tests/qemu/large.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 large-boot        := smp=2 mem=2560M
 
+# Dedicated devices: without an IOMMU, then behind one, on one CPU and on two.
+GUEST_DEVICE := device_none device_strict device device_smp device_dma device_dma_smp
+GUEST_TESTS  += $(GUEST_DEVICE)
+$(foreach t,$(GUEST_DEVICE),$(eval $(t)-sources := $(addprefix tests/qemu/,device.c edu.c guest.c \
+    $(ARCH)/blobs.S)))
+$(foreach t,device_dma device_dma_smp,$(eval $(t)-sources := $(addprefix tests/qemu/,device_dma.c \
+    edu.c guest.c $(ARCH)/blobs.S)))
+device_none-boot    := edu=1 icount=1
+device_strict-boot  := edu=1 iommu=strict icount=1
+device-boot         := edu=1 iommu=1 icount=1
+device_smp-boot     := edu=1 iommu=1 smp=2
+device_dma-boot     := edu=1 iommu=1 icount=1
+device_dma_smp-boot := edu=1 iommu=1 smp=2
+
+GUEST_TESTS         += device_msix
+device_msix-sources := $(addprefix tests/qemu/,device_msix.c guest.c $(ARCH)/blobs.S)
+device_msix-boot    := disk2=1M iommu=1 icount=1
+
 # Book-keeping: whole records while another CPU writes them; and hidden, with programs that use libos much.
 GUEST_TESTS  += torn hide hide_smp hide_pages
 torn-sources := tests/qemu/torn.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
@@ -86,7 +104,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := cores events hostile large libos_events libos_sched processor revoke_policy slices smp timers torn
+UNCHECKED := cores events hostile large libos_events libos_revoke libos_sched processor revoke_policy slices smp timers torn
 
 # What starts several programs beside itself wants more memory.
-$(foreach t,revoke libos_revoke,$(eval $(t)-checked := mem=160M))
+revoke-checked := mem=160M

@@ -60,18 +60,23 @@ static void put_address(uint8_t *p, uint32_t address)
         p[i] = (uint8_t)(address >> (24 - 8 * i));
 }
 
-uint8_t *rig_ask(struct rig *r, uint32_t address)
+void rig_question(uint8_t *packet, const uint8_t mac[6], uint32_t address, uint32_t asked)
 {
     static const uint8_t request[RIG_PACKET - 12] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
-    uint8_t *p = ring_send_buffer(&r->ring);
-    const uint8_t *mac = KINFO->nic_mac;
 
-    memset(p, 0xff, 6);
-    memcpy(p + 6, mac, 6);
-    memcpy(p + 12, request, sizeof request);
-    memcpy(p + RIG_ARP_FROM, mac, 6);
-    put_address(p + 28, address);
-    put_address(p + 38, RIG_GATEWAY);
+    memset(packet, 0xff, 6);
+    memcpy(packet + 6, mac, 6);
+    memcpy(packet + 12, request, sizeof request);
+    memcpy(packet + RIG_ARP_FROM, mac, 6);
+    put_address(packet + 28, address);
+    put_address(packet + 38, asked);
+}
+
+uint8_t *rig_ask(struct rig *r, uint32_t address)
+{
+    uint8_t *p = ring_send_buffer(&r->ring);
+
+    rig_question(p, KINFO->nic_mac, address, RIG_GATEWAY);
     ring_send(&r->ring, RIG_PACKET);
     return p;
 }

@@ -5,40 +5,29 @@
 #include "libos/libos.h"
 #include "libos/log.h"
 #include "libos/string.h"
+#include "tests/system/life.h"
 
-#define FIRST                                                                                      \
-    10u /* durable: blocks FIRST to FIRST + COUNT - 1; each byte is its block's number             \
-         */
-#define COUNT 8u
 #define NOISE 100u /* blocks from here on are written for ever */
 
 static int write_for_ever(struct disk *d)
 {
     enum err e = ERR_OK;
 
-    for (uint32_t i = 0; i < COUNT; i++)
-        memset(disk_page(d, i), (int)(FIRST + i), DISK_BLOCK_BYTES);
-    e = disk_write(d, FIRST, COUNT, 0);
+    life_fill(disk_page(d, 0));
+    e = disk_write(d, LIFE_FIRST, LIFE_COUNT, 0);
     if (e == ERR_OK)
         e = disk_flush(d);
     log_line("durable: %s", error_text(e));
     for (uint32_t i = 0; e == ERR_OK; i++)
-        e = disk_write(d, NOISE + i % COUNT, 1, i % COUNT);
+        e = disk_write(d, NOISE + i % LIFE_COUNT, 1, i % LIFE_COUNT);
     return 1;
 }
 
 static int read_back(struct disk *d)
 {
-    uint32_t wrong = 0;
-
-    if (disk_read(d, FIRST - 1, COUNT + 2, 0))
+    if (disk_read(d, LIFE_FIRST - 1, LIFE_PAGES, 0))
         return 1;
-    for (uint32_t i = 0; i < COUNT + 2; i++) {
-        const uint8_t *bytes = disk_page(d, i);
-        uint8_t want = i >= 1 && i <= COUNT ? (uint8_t)(FIRST + i - 1) : 0;
-        for (uint32_t n = 0; n < DISK_BLOCK_BYTES; n++)
-            wrong += bytes[n] != want;
-    }
+    uint32_t wrong = life_judge(disk_page(d, 0));
     log_line("%u bytes are wrong", wrong);
     return wrong != 0;
 }
@@ -49,7 +38,7 @@ int main(int argc, char **argv)
     enum err e = libos_setup();
 
     if (e == ERR_OK)
-        e = disk_open(&d, SLOT_DISK, COUNT + 2);
+        e = disk_open(&d, SLOT_DISK, LIFE_PAGES);
     if (e) {
         log_error_line("disk: %s", error_text(e));
         return 2;

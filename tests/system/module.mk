@@ -10,5 +10,10 @@ owners-libs    := libos
 
 # The guest of test_disk.py.
 PROGRAMS          += disk_life
-disk_life-sources := tests/system/disk_life.c
+disk_life-sources := tests/system/disk_life.c tests/system/life.c
 disk_life-libs    := libos
+
+# The guest of test_dedicated.py.
+PROGRAMS           += drive_life
+drive_life-sources := tests/system/drive_life.c tests/system/life.c
+drive_life-libs    := libos

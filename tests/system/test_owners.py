@@ -10,6 +10,7 @@ import urllib.request
 
 import mkarchive
 import qemu
+from pumping import pumping
 from tap_print import check, done, equal
 
 WAYS = ("10.0.2.15:80", "10.0.2.15:8080", "10.0.2.16:80")
@@ -64,19 +65,8 @@ def main():
             up = machine.wait_for(lambda: machine.out.count(b"serving the boot image") == 3,
                                   PATIENCE)
             check(up, "three servers come up", bytes(machine.out))
-            over = threading.Event()
-
-            def pump():
-                while not over.is_set() and machine.pump():
-                    pass
-
-            pumper = threading.Thread(target=pump)
-            pumper.start()
-            try:
+            with pumping(machine):
                 test_all(ports)
-            finally:
-                over.set()
-                pumper.join()
             equal(machine.panic, None, "the kernel is well")
     done()
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Boots one guest test in QEMU and judges its TAP.
 
-usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk numa timeout append kernel
+usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk iommu net2 fwd2
+                                                         disk2 edu numa timeout append kernel
 
 kernel=checked boots the kernel that looks at all its invariants after each call.
 
@@ -45,21 +46,22 @@ def options_for(name, words):
 
 
 @contextlib.contextmanager
-def with_image(options):
+def with_images(options):
     """Boot option disk=SIZE or disk=ro:SIZE: an image of that size, full of zeros, for this boot."""
-    if not options.disk:
-        yield options
-        return
-    mode = "ro:" if options.disk.startswith("ro:") else ""
-    with tempfile.NamedTemporaryFile(prefix="exo4-disk-") as image:
-        image.truncate(qemu.mem_bytes(options.disk.removeprefix("ro:")))
-        options.disk = mode + image.name
+    with contextlib.ExitStack() as images:
+        for name in ("disk", "disk2"):
+            wanted = getattr(options, name)
+            if not wanted:
+                continue
+            image = images.enter_context(tempfile.NamedTemporaryFile(prefix="exo4-disk-"))
+            image.truncate(qemu.mem_bytes(wanted.removeprefix("ro:")))
+            setattr(options, name, ("ro:" if wanted.startswith("ro:") else "") + image.name)
         yield options
 
 
 def run(name, words):
     """Boots the test. Returns its verdict and everything it printed."""
-    with with_image(options_for(name, words)) as options, qemu.Machine(options) as machine:
+    with with_images(options_for(name, words)) as options, qemu.Machine(options) as machine:
         status, why = machine.run()
         out, err = (bytes(b).decode(errors="replace") for b in (machine.out, machine.err))
         log = "".join(f"| {line}\n" for line in machine.log)

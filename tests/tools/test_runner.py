@@ -40,6 +40,9 @@ def test_ends(guest):
             ("reset", [], 70, b"reset itself"), ("hang", ["--timeout", "1"], 124, b"still running"),
             ("plain", ["--kernel", "none.elf"], 70, b"none.elf"),
             ("plain", ["--net", "odd"], 64, b"NET=odd"), ("plain", ["--fwd", "1:2"], 64, b"NET=user"),
+            ("plain", ["--net2", "odd"], 64, b"NET2=odd"),
+            ("plain", ["--fwd2", "1:2"], 64, b"NET2=user"),
+            ("plain", ["--disk2", "/none"], 64, b"no such file"),
             ("plain", ["--smp", "0"], 64, b"SMP=0"), ("plain", ["--mem", "1Q"], 64, b"MEM=1Q")):
         end = boot(guest, command, *options)
         check(end.returncode == status and word in end.stderr and b"Traceback" not in end.stderr,

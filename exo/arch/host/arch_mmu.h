@@ -12,6 +12,7 @@
 #define PTE_READ_TO  ((pte_t)1 << 3) /* read through since the last look  */
 #define PTE_WRITTEN  ((pte_t)1 << 4) /* written through since             */
 #define PTE_LARGE    ((pte_t)1 << 5)
+#define PTE_DEVICE   ((pte_t)1 << 6)
 #define PTE_SHARE    ((pte_t)1 << 9)
 #define PTE_FREE     ((pte_t)PAGE_NOTE_BITS)
 #define PTE_ADDRESS  ((pte_t)0x000ffffffffff000)
@@ -79,6 +80,21 @@ static inline void arch_pte_change(pte_t *e, pte_t set, pte_t clear)
 static inline pte_t arch_pte_large(pte_t e)
 {
     return e | PTE_LARGE;
+}
+
+static inline pte_t arch_pte_device(pte_t e)
+{
+    return e | PTE_DEVICE;
+}
+
+static inline bool arch_pte_is_device(pte_t e)
+{
+    return e & PTE_DEVICE;
+}
+
+static inline bool arch_pte_is_memory(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_DEVICE)) == PTE_PRESENT;
 }
 
 static inline bool arch_pte_is_large(pte_t e)

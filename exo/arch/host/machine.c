@@ -125,6 +125,7 @@ void host_relax(void)
         panic(__FILE__, __LINE__, "a CPU waits for itself");
 }
 
+<<<<<<< HEAD
 void host_interrupts_take(void)
 {
     uint64_t *timer = &host.timer[host.cpu->number];
@@ -145,6 +146,8 @@ struct arch_msi arch_msi_alloc(void (*handler)(void))
     return (struct arch_msi){0};
 }
 
+=======
+>>>>>>> refs/heads/main
 void arch_irq_enable(void)
 {
 }

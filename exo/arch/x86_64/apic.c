@@ -3,6 +3,7 @@
 #include "exo/arch/cpu.h"
 #include "exo/arch/io.h"
 #include "exo/arch/irq.h"
+#include "exo/arch/x86_64/vtd.h"
 #include "exo/arch/x86_64/x86.h"
 #include "exo/base/assert.h"
 #include "exo/arch/upward.h"
@@ -10,6 +11,7 @@
 #define APIC_ID        0x20u
 #define APIC_EOI       0xb0u
 #define APIC_SPURIOUS  0xf0u
+#define APIC_REQUESTS  0x200u
 #define APIC_ICR_LOW   0x300u
 #define APIC_ICR_HIGH  0x310u
 #define APIC_LVT_TIMER 0x320u
@@ -20,11 +22,18 @@
 #define APIC_BASE   0xfee00000u
 #define IOAPIC_BASE 0xfec00000u
 
-#define DEVICE_VECTORS 32u
+#define DEVICE_VECTORS 192u
+_Static_assert(VECTOR_IRQ + DEVICE_VECTORS <= VECTOR_TIMER,
+               "devices' vectors end below the others");
+
+struct handler {
+    void (*run)(void);        /* or                          */
+    void (*run_with)(word_t); /* of a message that can go    */
+    word_t argument;
+};
 
 static volatile uint32_t *apic;
-static void (*handlers[DEVICE_VECTORS])(void);
-static unsigned handler_count;
+static struct handler handlers[DEVICE_VECTORS];
 static uint64_t tsc_khz, timer_khz; /* ticks per millisecond */
 
 static uint32_t apic_read(unsigned reg)
@@ -130,20 +139,124 @@ void apic_send_start(unsigned id, unsigned page)
     icr_send(id, 0x4600 | page);
 }
 
-static unsigned vector_alloc(void (*handler)(void))
+/* The lowest that is free; DEVICE_VECTORS: none. */
+static unsigned handler_free(void)
 {
-    ASSERT(handler_count < DEVICE_VECTORS);
-    handlers[handler_count] = handler;
-    return VECTOR_IRQ + handler_count++;
+    unsigned i = 0;
+
+    while (i < DEVICE_VECTORS && (handlers[i].run || handlers[i].run_with))
+        i++;
+    return i;
 }
 
-struct arch_msi arch_msi_alloc(void (*handler)(void))
+static unsigned vector_alloc(void (*handler)(void))
 {
-    return (struct arch_msi){APIC_BASE | apic_id() << 12, vector_alloc(handler)};
+    unsigned i = handler_free();
+
+    ASSERT(i < DEVICE_VECTORS);
+    handlers[i].run = handler;
+    return VECTOR_IRQ + i;
+}
+
+static struct arch_msi message_of(uint16_t requester, uint32_t id, unsigned vector)
+{
+    if (!remap_is_on())
+        return (struct arch_msi){APIC_BASE | id << 12, vector, vector};
+    remap_allow(requester, id, vector);
+    return (struct arch_msi){remap_address(vector), 0, vector};
+}
+
+struct arch_msi arch_msi_alloc(uint16_t requester, void (*handler)(void))
+{
+    return message_of(requester, apic_id(), vector_alloc(handler));
+}
+
+struct arch_msi arch_msi_local(void (*handler)(void))
+{
+    unsigned vector = vector_alloc(handler);
+
+    return (struct arch_msi){APIC_BASE | apic_id() << 12, vector, vector};
+}
+
+bool arch_message_alloc(uint16_t requester, unsigned cpu, void (*handler)(word_t), word_t argument,
+                        struct arch_msi *out)
+{
+    unsigned i = handler_free();
+
+    if (i == DEVICE_VECTORS)
+        return false;
+    handlers[i] = (struct handler){.run_with = handler, .argument = argument};
+    *out = message_of(requester, arch_cpu_number(cpu)->apic_id, VECTOR_IRQ + i);
+    return true;
+}
+
+void arch_message_free(const struct arch_msi *m)
+{
+    if (remap_is_on())
+        remap_forbid(m->vector);
+    handlers[m->vector - VECTOR_IRQ] = (struct handler){0};
 }
 
 #define ISA_LINES 16u
 static bool isa_routed[ISA_LINES];
+
+#define LINE_MASKED (1u << 16)
+
+/* The two words that say what becomes of an I/O APIC's line. */
+static void io_apic_write(unsigned line, uint32_t low, uint32_t high)
+{
+    static volatile uint32_t *ioapic;
+
+    if (!ioapic)
+        ioapic = arch_map_device(IOAPIC_BASE, 4096);
+    ioapic[0] = 0x11 + 2 * line;
+    ioapic[4] = high;
+    ioapic[0] = 0x10 + 2 * line;
+    ioapic[4] = low;
+}
+
+/* The second word of a line whose message goes by the remapping table, or by itself. */
+static uint32_t line_by_table(unsigned vector)
+{
+    remap_allow(remap_io_apic(), apic_id(), vector);
+    return vector << 17 | 1u << 16;
+}
+
+static uint32_t line_by_itself(void)
+{
+    return apic_id() << 24;
+}
+
+#define TRIAL_LINE   2u /* where the interval timer's interrupt arrives */
+#define TRIAL_COUNT  1193u
+#define TRIAL_VECTOR 0xe8u /* and the next: nobody's; when they are taken, nothing is run */
+#define TRIAL_MILLIS 20u
+
+/* Lets the interval timer interrupt once. True when the request arrives at this CPU, which does not
+ * take it now. */
+static bool arrives(unsigned vector, uint32_t high)
+{
+    uint64_t start = arch_ticks();
+    bool seen = false;
+
+    io_apic_write(TRIAL_LINE, vector, high);
+    arch_port_out8(0x43, 0x30);
+    arch_port_out8(0x40, TRIAL_COUNT & 0xff);
+    arch_port_out8(0x40, TRIAL_COUNT >> 8);
+    while (!seen && arch_ticks() - start < TRIAL_MILLIS * tsc_khz)
+        seen = apic_read(APIC_REQUESTS + vector / 32 * 0x10) >> vector % 32 & 1;
+    io_apic_write(TRIAL_LINE, LINE_MASKED, 0);
+    return seen;
+}
+
+/* That nothing arrives means something only if the same way is open to a proper message. */
+bool apic_stops_old_messages(void)
+{
+    bool open = arrives(TRIAL_VECTOR, line_by_table(TRIAL_VECTOR));
+
+    remap_forbid(TRIAL_VECTOR);
+    return open && !arrives(TRIAL_VECTOR + 1, line_by_itself());
+}
 
 bool arch_isa_routed(unsigned line)
 {
@@ -153,17 +266,22 @@ bool arch_isa_routed(unsigned line)
 /* The I/O APIC's redirection entries follow ISA numbering on every machine that we boot on. */
 void arch_isa_route(unsigned line, void (*handler)(void))
 {
-    static volatile uint32_t *ioapic;
     unsigned vector = vector_alloc(handler);
 
     ASSERT(line < ISA_LINES && !isa_routed[line]);
     isa_routed[line] = true;
-    if (!ioapic)
-        ioapic = arch_map_device(IOAPIC_BASE, 4096);
-    ioapic[0] = 0x11 + 2 * line;
-    ioapic[4] = apic_id() << 24;
-    ioapic[0] = 0x10 + 2 * line;
-    ioapic[4] = vector;
+    io_apic_write(line, vector, remap_is_on() ? line_by_table(vector) : line_by_itself());
+}
+
+/* Nobody may be there any more. */
+static void handle(const struct handler *h)
+{
+    void (*run_with)(word_t) = __atomic_load_n(&h->run_with, __ATOMIC_RELAXED);
+
+    if (h->run)
+        h->run();
+    else if (run_with)
+        run_with(h->argument);
 }
 
 void arch_interrupt(unsigned vector)
@@ -175,6 +293,6 @@ void arch_interrupt(unsigned vector)
         cpu_timer();
     else if (vector == VECTOR_MAILBOX)
         cpu_mailbox_read();
-    else if (vector - VECTOR_IRQ < handler_count)
-        handlers[vector - VECTOR_IRQ]();
+    else if (vector - VECTOR_IRQ < DEVICE_VECTORS)
+        handle(&handlers[vector - VECTOR_IRQ]);
 }

@@ -93,6 +93,21 @@ static inline pte_t arch_pte_large(pte_t e)
     return e | PTE_LARGE;
 }
 
+static inline pte_t arch_pte_device(pte_t e)
+{
+    return e | PTE_UNCACHED;
+}
+
+static inline bool arch_pte_is_device(pte_t e)
+{
+    return e & PTE_UNCACHED;
+}
+
+static inline bool arch_pte_is_memory(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_UNCACHED)) == PTE_PRESENT;
+}
+
 static inline bool arch_pte_is_large(pte_t e)
 {
     return e & PTE_LARGE;

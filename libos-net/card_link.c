@@ -1,0 +1,87 @@
+/* A link on a card of one's own. */
+#include "libos-net/card_link.h"
+
+#include "libos/string.h"
+
+#define PUSH_AT 32u /* packets that may wait for flush */
+
+_Static_assert(LINK_PACKET_MAX == CARD_PACKET_MAX && LINK_BUFFERS >= CARD_BUFFERS, "cards fit");
+
+static struct card_link *link_of(struct link *l)
+{
+    return (struct card_link *)l;
+}
+
+static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t *length)
+{
+    uint16_t number;
+
+    if (!card_receive(link_of(l)->card, &number, length))
+        return false;
+    *buffer = number;
+    *packet = card_packet(link_of(l)->card, number);
+    return true;
+}
+
+static void give_back(struct link *l, uint32_t buffer)
+{
+    card_free(link_of(l)->card, (uint16_t)buffer);
+}
+
+static bool is_short(const struct link *l)
+{
+    const struct card *card = ((const struct card_link *)l)->card;
+
+    return virtqueue_in_flight(&card->rx) < card->count / 4;
+}
+
+static bool flush(struct link *l)
+{
+    bool any = link_of(l)->unpushed > 0;
+
+    card_push(link_of(l)->card);
+    link_of(l)->unpushed = 0;
+    return any;
+}
+
+static uint8_t *room(struct link *l)
+{
+    struct card_link *c = link_of(l);
+
+    if (!c->has_next)
+        c->has_next = card_take(c->card, &c->next);
+    if (!c->has_next) {
+        flush(l);
+        c->has_next = card_take(c->card, &c->next);
+    }
+    return c->has_next ? card_packet(c->card, c->next) : NULL;
+}
+
+static void send(struct link *l, uint32_t length)
+{
+    struct card_link *c = link_of(l);
+
+    card_send(c->card, c->next, length);
+    c->has_next = false;
+    if (++c->unpushed >= PUSH_AT)
+        flush(l);
+}
+
+static bool wait(struct link *l, uint64_t deadline)
+{
+    return deadline && card_wait(link_of(l)->card, deadline) == ERR_OK;
+}
+
+void card_link_open(struct card_link *l, struct card *card)
+{
+    *l = (struct card_link){.link = {.mtu = card->mtu,
+                                     .receive = receive,
+                                     .give_back = give_back,
+                                     .is_short = is_short,
+                                     .room = room,
+                                     .send = send,
+                                     .flush = flush,
+                                     .wait = wait},
+                            .card = card};
+    memcpy(l->link.mac, card->mac, sizeof l->link.mac);
+}

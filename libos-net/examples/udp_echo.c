@@ -1,0 +1,91 @@
+/*
+ * A UDP echo server on a network card of its own: `udp_echo [ADDRESS]`, 10.0.2.15 when none is
+ * given; port 7. It answers ARP and ping, too. No kernel and no stack stand between: packets are
+ * answered where the card put them. It polls while packets come, and sleeps when none did for a
+ * while.
+ */
+#include "libos-net/card.h"
+#include "libos-net/examples/answer.h"
+
+#include "libos/error.h"
+#include "libos/libos.h"
+#include "libos/log.h"
+
+#define ADDRESS    0x0a00020fu
+#define PORT       7u
+#define IDLE_POLLS 10000u /* looks without a packet before it sleeps */
+
+/* A number of four parts with dots between; 0 when `s` is none. */
+static uint32_t read_address(const char *s)
+{
+    uint32_t address = 0;
+
+    for (unsigned part = 0; part < 4; part++) {
+        uint32_t value = 0;
+        const char *begin = s;
+        for (; *s >= '0' && *s <= '9' && s - begin < 3; s++)
+            value = value * 10 + (uint32_t)(*s - '0');
+        if (s == begin || value > 255 || *s != (part < 3 ? '.' : '\0'))
+            return 0;
+        address = address << 8 | value;
+        s += part < 3;
+    }
+    return address;
+}
+
+/* Answers all packets that are there. False: there were none. */
+static bool serve(struct card *card, const struct answer_host *me)
+{
+    uint16_t buffer;
+    uint32_t length;
+    bool any = false;
+
+    for (; card_receive(card, &buffer, &length); any = true) {
+        uint32_t answer = answer_make(me, card_packet(card, buffer), length);
+        if (answer)
+            card_send(card, buffer, answer);
+        else
+            card_free(card, buffer);
+    }
+    card_push(card);
+    return any;
+}
+
+static enum err serve_for_ever(struct card *card, const struct answer_host *me)
+{
+    enum err e = ERR_OK;
+    uint32_t idle = 0;
+
+    while (e == ERR_OK) {
+        idle = serve(card, me) ? 0 : idle + 1;
+        if (idle == IDLE_POLLS) {
+            e = card_wait(card, DEVICE_FOREVER);
+            idle = 0;
+        }
+    }
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    struct answer_host me = {.port = PORT, .address = ADDRESS};
+    static struct card card;
+
+    if (libos_setup())
+        return 1;
+    if (argc > 1)
+        me.address = read_address(argv[1]);
+    if (argc > 2 || !me.address) {
+        log_error_line("use: udp_echo [ADDRESS]; such as 10.0.2.15");
+        return 2;
+    }
+    if (card_open_any(&card, "udp_echo"))
+        return 1;
+    for (unsigned i = 0; i < sizeof me.mac; i++)
+        me.mac[i] = card.mac[i];
+    log_line("udp_echo: port %u, on a card of its own", PORT);
+    enum err e = serve_for_ever(&card, &me);
+    log_error_line("udp_echo: the card ended: %s", error_text(e));
+    card_close(&card);
+    return 1;
+}

@@ -1,0 +1,36 @@
+/*
+ * What a program's network stands on: packets in and out of numbered buffers. A ring on the
+ * kernel's card (ring_link.c) and a card of one's own (card_link.c) are links. One thread uses a
+ * link.
+ */
+#pragma once
+
+#include "exo/abi/error.h"
+#include "exo/abi/ring.h"
+
+#define LINK_BUFFERS    256u /* numbers of buffers are below  */
+#define LINK_PACKET_MAX RING_PACKET_MAX
+
+struct link {
+    uint8_t mac[6];
+    uint16_t mtu;
+
+    /* Takes the next packet that has arrived: the buffer is the caller's until give_back. */
+    bool (*receive)(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t *length);
+    void (*give_back)(struct link *l, uint32_t buffer);
+
+    /* Are buffers for reception so few that none ought to be kept? */
+    bool (*is_short)(const struct link *l);
+
+    /* Room for the next packet to send, LINK_PACKET_MAX bytes; NULL while there is none. Then its
+     * length: it may lie there until flush. */
+    uint8_t *(*room)(struct link *l);
+    void (*send)(struct link *l, uint32_t length);
+
+    /* Sends what lies there. False: nothing did. */
+    bool (*flush)(struct link *l);
+
+    /* Waits for a packet, or for bits that others raise, up to `deadline` (time-stamp counter; 0:
+     * not at all; FOREVER). False: the time passed, or the link is dead. */
+    bool (*wait)(struct link *l, uint64_t deadline);
+};

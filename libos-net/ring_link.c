@@ -1,0 +1,97 @@
+/* A link on a packet ring of the kernel's card. */
+#include "libos-net/ring_link.h"
+
+#include "exo/abi/kinfo.h"
+#include "libos/notify.h"
+#include "libos/string.h"
+#include "libos/vm.h"
+
+#define KICK_AT (RING_SLOTS / 2) /* packets that may wait for flush */
+
+static struct ring *ring_of(struct link *l)
+{
+    return &((struct ring_link *)l)->ring;
+}
+
+static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t *length)
+{
+    if (!ring_receive(ring_of(l), buffer, length))
+        return false;
+    *packet = ring_rx_memory(ring_of(l), *buffer);
+    return true;
+}
+
+static void give_back(struct link *l, uint32_t buffer)
+{
+    ring_rx_free(ring_of(l), buffer);
+}
+
+static bool is_short(const struct link *l)
+{
+    const struct ring *r = &((const struct ring_link *)l)->ring;
+
+    return r->header->rx_posted - r->header->rx_done + ring_spare(r) < RING_SLOTS / 2;
+}
+
+static bool flush(struct link *l)
+{
+    bool any = ring_unkicked(ring_of(l)) > 0;
+
+    if (any && exo_ring_kick(((struct ring_link *)l)->slot) == ERR_OK)
+        ring_kicked(ring_of(l));
+    return any;
+}
+
+static uint8_t *room(struct link *l)
+{
+    uint8_t *packet = ring_send_buffer(ring_of(l));
+
+    if (packet)
+        return packet;
+    flush(l);
+    return ring_send_buffer(ring_of(l));
+}
+
+static void send(struct link *l, uint32_t length)
+{
+    ring_send(ring_of(l), length);
+    if (ring_unkicked(ring_of(l)) >= KICK_AT)
+        flush(l);
+}
+
+/* A packet that came after the last look has raised the bit: this returns at once. */
+static bool wait(struct link *l, uint64_t deadline)
+{
+    return exo_notify_wait(((struct ring_link *)l)->notification, ~(word_t)0, deadline) == ERR_OK;
+}
+
+/* The frame is looked for last: taking a slot, or touching memory for the first time, may take
+ * frames too. */
+enum err ring_link_open(struct ring_link *l)
+{
+    pfn_t first, frame;
+    vaddr_t va = 0;
+
+    *l = (struct ring_link){.link = {.mtu = KINFO->nic_mtu,
+                                     .receive = receive,
+                                     .give_back = give_back,
+                                     .is_short = is_short,
+                                     .room = room,
+                                     .send = send,
+                                     .flush = flush,
+                                     .wait = wait}};
+    memcpy(l->link.mac, KINFO->nic_mac, sizeof l->link.mac);
+    enum err e = notify_new(&l->notification);
+    if (e == ERR_OK)
+        e = region_frames(RING_FRAMES, &l->frames, &first);
+    if (e == ERR_OK)
+        e = vm_map_frames(l->frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
+    if (e == ERR_OK)
+        e = slot_take(&l->slot);
+    if (e)
+        return e;
+    ring_begin(&l->ring, (void *)va, RING_LINK_BIT);
+    e = region_find(1, &frame);
+    return e ? e
+             : exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, l->frames, l->notification, l->slot);
+}

@@ -1,0 +1,228 @@
+/*
+ * A UDP echo by both forms of a network card, per packet, 16 in flight: on a card of one's own
+ * (udp.echo.dedicated) and on a ring of the kernel's card (udp.echo.ring). The two cards are on one
+ * wire, and each serves as the other's client; what the client does is not counted.
+ *
+ * The dedicated form is counted from the first look at packets that are there to the bell. The
+ * kernel's card, which is the client there, may interrupt meanwhile. In the shared form the kernel
+ * works whenever the card interrupts, so that is counted from the client's bell until the answers
+ * are sent; from it is taken what was spent waiting, which is counted by loops. How many interrupts
+ * the card needs for 16 packets is its own business, and so this figure is not the same in each
+ * boot.
+ */
+#include "libos-net/card.h"
+#include "libos-net/examples/answer.h"
+#include "libos/libos.h"
+#include "libos/log.h"
+#include "libos/string.h"
+#include "tests/lab/lab.h"
+#include "tests/lab/wait.h"
+#include "tests/qemu/rig.h"
+
+#define IN_FLIGHT    16u
+#define PACKET_BYTES 60u /* 18 of data: the shortest there are */
+#define CARD_ADDRESS 0x0a000210u
+#define AGAIN_MOST   20000u    /* rounds that are not counted */
+#define PATIENCE     10000000u /* looks at a counter */
+
+static struct card card;
+static struct rig rig;
+static struct answer_host card_host = {.port = 7, .address = CARD_ADDRESS};
+static struct answer_host ring_host = {.port = 7, .address = RIG_ADDRESS};
+static uint8_t to_card[PACKET_BYTES], to_ring[PACKET_BYTES];
+static struct lab_series series;
+
+/* A datagram of 18 bytes of zeroes from port 4660 of one to the echo port of the other. */
+static void make_packet(uint8_t *p, const struct answer_host *from, const struct answer_host *to)
+{
+    static const uint8_t head[] = {8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17};
+    static const uint8_t ports[] = {0x12, 0x34, 0, 7, 0, 26};
+    uint32_t sum = 0;
+
+    memcpy(p, to->mac, 6);
+    memcpy(p + 6, from->mac, 6);
+    memcpy(p + 12, head, sizeof head);
+    for (unsigned i = 0; i < 4; i++) {
+        p[26 + i] = (uint8_t)(from->address >> (24 - 8 * i));
+        p[30 + i] = (uint8_t)(to->address >> (24 - 8 * i));
+    }
+    memcpy(p + 34, ports, sizeof ports);
+    for (unsigned i = 14; i < 34; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    p[24] = (uint8_t)(sum >> 8);
+    p[25] = (uint8_t)sum;
+}
+
+/* Waits for a counter of the kernel's card or its ring; returns the price of the waiting. */
+static uint64_t wait_for(const volatile uint32_t *counter, uint32_t want)
+{
+    uint64_t loops = wait_loops(counter, want, card.pci.common + VIRTIO_AT_STATUS, PATIENCE);
+
+    if (loops > PATIENCE)
+        lab_fail("udp.echo", ERR_TIMEOUT);
+    return loops * WAIT_LOOP;
+}
+
+/* Waits until the device has finished with all but `left` of what a queue of the card was given. */
+static void wait_for_queue(const struct virtqueue *q, uint16_t left)
+{
+    for (uint64_t i = 0; (uint16_t)(q->offered - q->used->index) > left; i++)
+        if (virtio_pci_is_broken(&card.pci) || i > PATIENCE)
+            lab_fail("udp.echo", ERR_TIMEOUT);
+}
+
+/* The ring's packets so far are sent, and `count` more have come to it; they are dropped. */
+static void settle_ring(uint32_t count)
+{
+    const volatile struct ring_header *h = rig.ring.header;
+    uint32_t buffer, length;
+
+    wait_for(&h->tx_done, h->tx_posted);
+    wait_for(&h->rx_done, rig.ring.rx_taken + count);
+    while (ring_receive(&rig.ring, &buffer, &length))
+        ring_rx_free(&rig.ring, buffer);
+}
+
+/* Client of the card: 16 packets lie in its memory, and all is quiet. The ring has got `answers`
+ * before. */
+static void ring_asks(uint32_t answers)
+{
+    settle_ring(answers);
+    for (unsigned i = 0; i < IN_FLIGHT; i++) {
+        memcpy(ring_send_buffer(&rig.ring), to_card, PACKET_BYTES);
+        ring_send(&rig.ring, PACKET_BYTES);
+    }
+    exo_ring_kick(rig.slot);
+    wait_for_queue(&card.rx, (uint16_t)(virtqueue_in_flight(&card.rx) - IN_FLIGHT));
+    wait_for_queue(&card.tx, 0);
+    settle_ring(0);
+}
+
+/* What libos-net/examples/udp_echo.c does. */
+static void card_answers(void)
+{
+    uint16_t buffer;
+    uint32_t length;
+
+    while (card_receive(&card, &buffer, &length)) {
+        uint32_t answer = answer_make(&card_host, card_packet(&card, buffer), length);
+        if (answer)
+            card_send(&card, buffer, answer);
+        else
+            card_free(&card, buffer);
+    }
+    card_push(&card);
+}
+
+/* The same on the ring. */
+static void ring_answers(void)
+{
+    uint32_t buffer, length;
+
+    while (ring_receive(&rig.ring, &buffer, &length)) {
+        uint8_t *packet = ring_rx_memory(&rig.ring, buffer);
+        uint32_t answer = answer_make(&ring_host, packet, length);
+        if (answer) {
+            memcpy(ring_send_buffer(&rig.ring), packet, answer);
+            ring_send(&rig.ring, answer);
+        }
+        ring_rx_free(&rig.ring, buffer);
+    }
+    exo_ring_kick(rig.slot);
+}
+
+/* The card takes its answers back, and lays new questions ready. */
+static void card_prepares(uint32_t round)
+{
+    uint16_t buffer;
+    uint32_t length;
+
+    if (round)
+        wait_for_queue(&card.rx, (uint16_t)(virtqueue_in_flight(&card.rx) - IN_FLIGHT));
+    wait_for_queue(&card.tx, 0);
+    while (card_receive(&card, &buffer, &length))
+        card_free(&card, buffer);
+    card_push(&card);
+    for (unsigned i = 0; i < IN_FLIGHT; i++) {
+        card_take(&card, &buffer);
+        memcpy(card_packet(&card, buffer), to_ring, PACKET_BYTES);
+        card_send(&card, buffer, PACKET_BYTES);
+    }
+}
+
+/* A round in which the client's card interrupted for an answer is run again. */
+static void measure_card(void)
+{
+    uint32_t again = 0;
+
+    ring_asks(0);
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS && again < AGAIN_MOST;) {
+        struct lab_sample before = lab_counters();
+        uint64_t begin = lab_stamp();
+        card_answers();
+        uint64_t ticks = lab_stamp() - begin;
+        bool quiet = lab_counters().entries == before.entries;
+        if (quiet)
+            lab_keep(&series, i++, ticks, before);
+        again += !quiet;
+        ring_asks(IN_FLIGHT);
+    }
+    if (again == AGAIN_MOST)
+        lab_fail("udp.echo.dedicated", ERR_TIMEOUT);
+}
+
+static void measure_ring(void)
+{
+    const volatile struct ring_header *h = rig.ring.header;
+
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
+        card_prepares(i);
+        struct lab_sample before = lab_counters();
+        uint64_t begin = lab_stamp(), waited = 0;
+        virtqueue_push(&card.tx);
+        waited += wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT);
+        ring_answers();
+        waited += wait_for(&h->tx_done, h->tx_posted);
+        lab_keep(&series, i, lab_stamp() - begin - waited, before);
+    }
+}
+
+static void open_both(void)
+{
+    const struct ring_key all = {.flags = RING_KEY_YIELD};
+    uint32_t function = 0;
+    enum err e = libos_setup();
+
+    if (e == ERR_OK)
+        e = virtio_pci_find(VIRTIO_NET, 0, &function);
+    if (e == ERR_OK)
+        e = card_open(&card, SLOT_PCI, function);
+    if (e == ERR_OK) {
+        rig_prepare(&rig);
+        e = rig_create(&rig);
+    }
+    if (e == ERR_OK)
+        e = exo_ring_keys(rig.slot, (vaddr_t)&all, 1);
+    if (e)
+        lab_fail("udp.echo", e);
+    memcpy(card_host.mac, card.mac, sizeof card.mac);
+    memcpy(ring_host.mac, KINFO->nic_mac, sizeof ring_host.mac);
+    make_packet(to_card, &ring_host, &card_host);
+    make_packet(to_ring, &card_host, &ring_host);
+}
+
+int main(void)
+{
+    uint64_t empty = lab_empty();
+
+    open_both();
+    measure_card();
+    lab_report("udp.echo.dedicated", &series, empty, IN_FLIGHT, IN_FLIGHT);
+    card_answers(); /* to the last questions */
+    settle_ring(IN_FLIGHT);
+    measure_ring();
+    lab_report("udp.echo.ring", &series, empty, IN_FLIGHT, IN_FLIGHT);
+    log_line("end");
+    return 0;
+}

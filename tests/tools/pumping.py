@@ -1,0 +1,21 @@
+"""Serving a machine's ports while a test talks to it by other ways."""
+import contextlib
+import threading
+
+
+@contextlib.contextmanager
+def pumping(machine):
+    """Serves the ports in a thread as long as the block runs."""
+    over = threading.Event()
+
+    def pump():
+        while not over.is_set() and machine.pump():
+            pass
+
+    pumper = threading.Thread(target=pump)
+    pumper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        pumper.join()
