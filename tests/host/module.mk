@@ -10,21 +10,12 @@ HOST_KERNEL += bindings/object.c bindings/share.c
 HOST_KERNEL += $(addprefix l4core/,calls.c fast.c ipc.c kernel_ipc.c kip.c map.c string.c transfer.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
-<<<<<<< HEAD
-HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/ring.c tests/host/fakes/panic.c
+HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fakes/ring.c tests/host/fakes/panic.c
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c) tests/host/string_world.c
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := check console disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc irq map move note \
-                notify page page_large page_run pct random revoke sched share slice smp string string_fault upcall
-=======
-HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fakes/ring.c tests/host/fakes/panic.c
-HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c)
-
-# Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console device device_window disk dispatch env_thread events exception fast fault forest forest_steps frame guarantee info ipc irq map move note \
-                notify page page_large page_run pct random revoke sched share slice smp upcall
->>>>>>> refs/heads/main
+                notify page page_large page_run pct random revoke sched share slice smp string string_fault upcall
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.

@@ -125,7 +125,6 @@ void host_relax(void)
         panic(__FILE__, __LINE__, "a CPU waits for itself");
 }
 
-<<<<<<< HEAD
 void host_interrupts_take(void)
 {
     uint64_t *timer = &host.timer[host.cpu->number];
@@ -140,14 +139,6 @@ void host_interrupts_take(void)
     cpu_timer();
 }
 
-struct arch_msi arch_msi_alloc(void (*handler)(void))
-{
-    (void)handler;
-    return (struct arch_msi){0};
-}
-
-=======
->>>>>>> refs/heads/main
 void arch_irq_enable(void)
 {
 }
