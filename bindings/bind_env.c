@@ -238,6 +238,21 @@ int sys_env_kmem(struct thread *caller, const struct sys_env_kmem_args *a, word_
     return ERR_OK;
 }
 
+int sys_env_privilege(struct thread *caller, const struct sys_env_privilege_args *a, word_t *result)
+{
+    rights_t rights = 0;
+    struct env *env = cap_env(caller->env, a->env, &rights);
+    const struct cap *machine = cap_find(caller->env, a->machine, CAP_MACHINE);
+
+    (void)result;
+    if (!env || !machine)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE) || !(machine->rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    env->privileged = true;
+    return ERR_OK;
+}
+
 /* Printable ASCII, NUL only behind the last character of a word that is not full. */
 static bool is_name(word_t w)
 {

@@ -135,7 +135,7 @@ word_t hook_pct_return(void)
     struct cpu *c = cpu_this();
     struct thread *callee = c->current, *client = callee->pct_caller;
 
-    if (!client || client->events || client->no_fpu != callee->no_fpu)
+    if (!client || client->events || client->kind != callee->kind)
         return 0;
     callee->pct_caller = NULL;
     client->pct_callee = NULL;

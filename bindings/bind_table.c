@@ -1,4 +1,5 @@
 /* Calls: page tables shared between spaces, and taken back. */
+#include "bindings/node.h"
 #include "bindings/cap.h"
 #include "bindings/revoke.h"
 #include "bindings/share.h"

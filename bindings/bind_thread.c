@@ -2,6 +2,7 @@
 #include "bindings/cap.h"
 #include "bindings/guarantee.h"
 #include "bindings/node.h"
+#include "bindings/notification.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/arch/mmu.h"
@@ -118,17 +119,6 @@ static enum err check_cpu(const struct env *e, slot_t cpu, uint32_t number, stru
     return *out ? ERR_OK : ERR_BAD_CAP;
 }
 
-/* Slices belong to the CPU that a thread lives on: with them it cannot move. */
-static bool has_slice(const struct thread *t)
-{
-    const struct cpu *c = cpu_number(t->cpu);
-
-    for (unsigned i = 0; i < SLICE_COUNT; i++)
-        if (c->slices[i] == t)
-            return true;
-    return false;
-}
-
 int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *a, word_t *result)
 {
     rights_t rights = 0;
@@ -143,8 +133,10 @@ int sys_thread_place(struct thread *caller, const struct sys_thread_place_args *
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE) || !(cpu->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t->state == THREAD_DEAD || (t->cpu != a->number && has_slice(t)))
+    if (t->state == THREAD_DEAD || (t->cpu != a->number && slice_is_had(t)))
         return ERR_BAD_STATE;
+    if (t == caller)
+        thread_reply(t, ERR_OK, 0); /* for wherever it goes on */
     int moved = thread_move(t, a->number, (uint8_t)a->priority, t == caller);
     return moved == ERR_OK && t == caller ? CALL_NO_REPLY : moved;
 }
@@ -234,4 +226,21 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
         return ERR_BAD_STATE;
     thread_set_fpu(t, a->on);
     return ERR_OK;
+}
+
+void thread_destroy(struct thread *t)
+{
+    struct cpu *c = cpu_number(t->cpu);
+
+    thread_kill(t);
+    for (unsigned i = 0; i < SLICE_COUNT; i++)
+        if (c->slices[i] == t) {
+            node_unlink(&c->slice_nodes[i]);
+            slice_publish(c, i, NULL);
+        }
+    if (t->utcb_node.parent)
+        node_unlink(&t->utcb_node);
+    if (t->notify_node.parent)
+        notification_unbind(t);
+    thread_forget(t);
 }

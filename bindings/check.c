@@ -60,7 +60,8 @@ static const char *check_node(const struct node *n)
         return n->child ? "D3: a node that is not in use has children" : NULL;
     const struct node *parent = node_at(n->parent);
     unsigned type = frame_of(frame_number(parent))->type;
-    bool holds = type == FRAME_CAPTABLE || type == FRAME_NODES || type == FRAME_ENV;
+    bool holds = type == FRAME_CAPTABLE || type == FRAME_NODES || type == FRAME_ENV ||
+                 type == FRAME_THREAD; /* of its own UTCB */
     if (!holds)
         return "D3: a parent lies in a frame that holds no such nodes";
     if (n->prev ? node_at(n->prev)->next != name : parent->child != name)
@@ -132,6 +133,20 @@ static bool is_plain(const struct node *n)
            ((const struct cap *)(const void *)parent)->kind == CAP_FRAMES;
 }
 
+static bool is_thread(const struct node *n)
+{
+    return n && frame_of(frame_number(n))->type == FRAME_THREAD;
+}
+
+/* Does a thread come behind another child of a page's node? */
+static bool is_late_utcb(const struct node *page)
+{
+    for (const struct node *n = node_at(page->child); n; n = node_at(n->next))
+        if (!is_thread(n) && is_thread(node_at(n->next)))
+            return true;
+    return false;
+}
+
 /* A binding through an entry of `level`. */
 static const char *check_shown(pfn_t to, unsigned level)
 {
@@ -184,6 +199,8 @@ static const char *check_table(const pte_t *entries, const struct frame_info *f)
             broken = check_node(&nodes[i]);
         if (!broken && f->level == 1 && (*e & arch_pte_plain()) && !is_plain(&nodes[i]))
             broken = "P3: a plain page is derived from another, or another from it";
+        if (!broken && f->level == 1 && is_late_utcb(&nodes[i]))
+            broken = "P4: something is derived from a UTCB's page";
     }
     return broken;
 }
@@ -261,7 +278,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     case FRAME_DEVICE:
         return f->first == n ? check_device(frame_memory(n)) : NULL;
     case FRAME_THREAD:
-        return check_nodes(memory, 2);
+        return check_nodes(memory, 3);
     case FRAME_RING:
         return check_nodes(memory, 3);
     case FRAME_DISK_RING: {
@@ -270,7 +287,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     }
     case FRAME_ENV: {
         const struct env *e = memory;
-        const char *broken = check_nodes(&e->watch, 2);
+        const char *broken = check_nodes(&e->watch, 3);
         return broken ? broken : check_nodes(e->captable_nodes, CAPTABLE_FRAMES);
     }
     default:

@@ -3,6 +3,7 @@
 
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
+#include "exo/mem/frame.h"
 
 struct node *node_at(node_t name)
 {
@@ -25,16 +26,32 @@ void node_link(struct node *parent, struct node *child)
     parent->child = name;
 }
 
-void node_unlink(struct node *n)
+/* Closes the gap that `n` leaves among its siblings. */
+static void leave_siblings(const struct node *n)
 {
-    ASSERT(!n->child);
     if (n->prev)
         node_at(n->prev)->next = n->next;
     else if (n->parent)
         node_at(n->parent)->child = n->next;
     if (n->next)
         node_at(n->next)->prev = n->prev;
+}
+
+void node_unlink(struct node *n)
+{
+    ASSERT(!n->child);
+    leave_siblings(n);
     *n = (struct node){0};
+}
+
+void node_move(struct node *n, struct node *parent)
+{
+    node_t child = n->child;
+
+    leave_siblings(n);
+    *n = (struct node){0};
+    node_link(parent, n);
+    n->child = child;
 }
 
 /* `n` was reached from `parent`, or from its sibling `elder` under it. */
@@ -67,4 +84,21 @@ const char *forest_check(const struct node *root, uint32_t limit)
         n = next;
     }
     return "D1: the tree has more nodes than there can be";
+}
+
+pte_t *node_entry(const struct node *n, pfn_t *table)
+{
+    pfn_t frame = frame_number(n);
+    struct node *nodes;
+
+    *table = frame_of(frame)->first;
+    nodes = frame_memory(*table + 1);
+    return (pte_t *)frame_memory(*table) + (n - nodes);
+}
+
+struct node *entry_node(const pte_t *entry)
+{
+    pfn_t table = frame_number(entry);
+
+    return (struct node *)frame_memory(table + 1) + ((uintptr_t)entry % PAGE_SIZE) / sizeof(pte_t);
 }

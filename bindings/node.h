@@ -23,6 +23,15 @@ void node_link(struct node *parent, struct node *child);
 /* Takes a node without children out of its tree. */
 void node_unlink(struct node *n);
 
+/* Hangs `n`, with all below it, under another parent. */
+void node_move(struct node *n, struct node *parent);
+
 /* NULL when D1 and D2 hold for the tree under `root`, else a sentence that begins with the broken
  * one's name. Ends on broken trees too: it visits at most `limit` nodes. */
 const char *forest_check(const struct node *root, uint32_t limit);
+
+/* The page-table entry that a node in a FRAME_NODES frame stands for, and its table's frame. */
+uint64_t *node_entry(const struct node *n, uint32_t *table);
+
+/* The node of an entry of a page table. */
+struct node *entry_node(const uint64_t *entry);

@@ -103,20 +103,94 @@ static void entry_restrict(pte_t *e, rights_t rights)
                                 rights & arch_pte_most(was)));
 }
 
-void page_restrict(pte_t *e, rights_t rights)
+/* Is it the node of an entry of a page table? Else of a UTCB, which the kernel reaches otherwise,
+ * or of a capability. */
+static bool is_entry(const struct node *n)
+{
+    return frame_of(frame_number(n))->type == FRAME_NODES;
+}
+
+void page_restrict_derived(pte_t *e, rights_t rights)
 {
     struct node *top = entry_node(e);
-    const pte_t was = *e;
 
-    entry_change(e, was, arch_pte_protect(was, rights));
     for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
         pfn_t table;
-        if (frame_of(frame_number(n))->type != FRAME_NODES)
-            continue; /* a UTCB: the kernel reaches it otherwise */
+        if (!is_entry(n))
+            continue;
         pte_t *derived = node_entry(n, &table);
         entry_restrict(derived, rights);
         cpu_tlb_flush(env_by_number[frame_of(table)->owner], TLB_ALL);
     }
+}
+
+void page_restrict(pte_t *e, rights_t rights)
+{
+    const pte_t was = *e;
+
+    entry_change(e, was, arch_pte_protect(was, rights));
+    page_restrict_derived(e, rights);
+}
+
+void page_extend(pte_t *e, rights_t rights)
+{
+    const pte_t was = *e;
+
+    entry_change(e, was,
+                 arch_pte_limit(arch_pte_protect(was, arch_pte_rights(was) | rights),
+                                arch_pte_most(was) | rights));
+}
+
+rights_t page_used(pte_t *e)
+{
+    struct node *top = entry_node(e), *parent = node_at(top->parent);
+    rights_t used = arch_pte_used(e);
+    pfn_t table;
+
+    for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
+        if (!is_entry(n))
+            continue;
+        rights_t here = arch_pte_used(node_entry(n, &table));
+        if (here)
+            cpu_tlb_flush(env_by_number[frame_of(table)->owner], TLB_ALL);
+        used |= here;
+    }
+    if (used && is_entry(parent))
+        arch_pte_use(node_entry(parent, &table), used);
+    return used;
+}
+
+void page_move(pte_t *e, pte_t *to, rights_t rights, unsigned level)
+{
+    struct node *n = entry_node(e), *m = entry_node(to), *parent = node_at(n->parent);
+    pfn_t pfn = (pfn_t)(arch_pte_address(*e) >> PAGE_BITS);
+    const rights_t used = arch_pte_used(e);
+
+    page_restrict(e, rights);
+    if (arch_pte_present(*to)) {
+        ASSERT(m->parent == node_name(n));
+        node_move(m, parent);
+        page_extend(to, rights);
+    } else if (level == 1) {
+        page_show(to, parent, pfn, rights, rights);
+    } else {
+        page_show_large(to, parent, pfn, rights, rights, level);
+    }
+    if (n->child)
+        page_derive(to);
+    while (n->child)
+        node_move(node_at(n->child), m);
+    arch_pte_use(to, used);
+    page_frames_unbound(*e, level);
+    *e = 0;
+    node_unlink(n);
+}
+
+bool page_is_utcb(const pte_t *e)
+{
+    const struct node *first = node_at(entry_node(e)->child);
+
+    return first && frame_of(frame_number(first))->type == FRAME_THREAD;
 }
 
 rights_t page_most(const pte_t *e)
@@ -124,7 +198,7 @@ rights_t page_most(const pte_t *e)
     const struct node *parent = node_at(entry_node(e)->parent);
     pfn_t table;
 
-    if (frame_of(frame_number(parent))->type != FRAME_NODES)
+    if (!is_entry(parent))
         return arch_pte_most(*e);
     return arch_pte_most(*e) & arch_pte_rights(*node_entry(parent, &table));
 }

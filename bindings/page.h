@@ -8,6 +8,8 @@
  *       pages, that show the frame
  *   P3  an entry of level 1 that is marked plain is a child of a CAP_FRAMES, and nothing is derived
  *       from it; so its frame is memory, and to change its rights is to change the entry
+ *   P4  nothing is derived from a thread's UTCB page once it is one: the first child of a binding
+ * is a thread exactly while it is a UTCB
  *
  * Locking: the forest lock.
  */
@@ -43,6 +45,26 @@ void page_frames_unbound(pte_t e, unsigned level);
  * derived from it. Translations of other spaces are invalidated; of its own space the caller's are
  * not. */
 void page_restrict(pte_t *e, rights_t rights);
+
+/* The same for what is derived from it alone: the binding keeps its own. */
+void page_restrict_derived(pte_t *e, rights_t rights);
+
+/* A binding that was derived from one with `rights` has them from now on, too. Translations stay.
+ */
+void page_extend(pte_t *e, rights_t rights);
+
+/* Rights that were used, since the last look, through a binding and all derived from it; forgets
+ * them, but not for the page that it was derived from. Translations of its own space stay. */
+rights_t page_used(pte_t *e);
+
+/* Moves a binding to the entry `to` of the same level, with `rights` (a part of its own): it stays
+ * derived from what it was, and what was derived from it is so from the new one. `to` is empty, or
+ * shows the same derived from it, and gets the rights besides its own. Translations of the old
+ * place stay. */
+void page_move(pte_t *e, pte_t *to, rights_t rights, unsigned level);
+
+/* Is it the page of a thread's UTCB? */
+bool page_is_utcb(const pte_t *e);
 
 /* What a binding may have now: what it was made with, as far as the page it comes from has it. */
 rights_t page_most(const pte_t *e);

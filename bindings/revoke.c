@@ -31,23 +31,6 @@
 static struct env *unflushed;
 static struct device *unflushed_device;
 
-pte_t *node_entry(const struct node *n, pfn_t *table)
-{
-    pfn_t frame = frame_number(n);
-    struct node *nodes;
-
-    *table = frame_of(frame)->first;
-    nodes = frame_memory(*table + 1);
-    return (pte_t *)frame_memory(*table) + (n - nodes);
-}
-
-struct node *entry_node(const pte_t *entry)
-{
-    pfn_t table = frame_number(entry);
-
-    return (struct node *)frame_memory(table + 1) + ((uintptr_t)entry % PAGE_SIZE) / sizeof(pte_t);
-}
-
 static enum frame_type type_at(const struct node *n)
 {
     return frame_of(frame_number(n))->type;
@@ -129,6 +112,8 @@ static struct node *contents(struct node *n)
     case FRAME_ENV: {
         struct env *e = frame_memory(frame);
         long i = n - e->captable_nodes;
+        if (n == &e->memory)
+            return env_contents(e);
         return i > 0 ? captable_contents(e->captables[i]) : NULL;
     }
     default:
@@ -199,42 +184,28 @@ static void frames_give(pfn_t first, uint32_t count)
     frame_give(first, count);
 }
 
-static void destroy_thread(struct thread *t)
+static void destroy_env(struct env *e)
 {
-    struct cpu *c = cpu_number(t->cpu);
-
-    thread_kill(t);
-    for (unsigned i = 0; i < SLICE_COUNT; i++)
-        if (c->slices[i] == t) {
-            node_unlink(&c->slice_nodes[i]);
-            slice_publish(c, i, NULL);
-        }
-    if (t->utcb_node.parent)
-        node_unlink(&t->utcb_node);
-    if (t->notify_node.parent)
-        notification_unbind(t);
-    thread_forget(t);
+    env_end(e, 0, 0, 0);
+    cpu_space_drop(e);
+    if (unflushed == e)
+        unflushed = NULL;
+    if (e->watch.parent)
+        node_unlink(&e->watch);
+    if (e->kmem.parent)
+        node_unlink(&e->kmem);
+    env_forget(e);
 }
 
 static void destroy_object(const struct cap *c)
 {
     switch (c->kind) {
     case CAP_THREAD:
-        destroy_thread(frame_memory(c->base));
+        thread_destroy(frame_memory(c->base));
         break;
-    case CAP_ENV: {
-        struct env *e = frame_memory(c->base);
-        env_end(e, 0, 0, 0);
-        cpu_space_drop(e);
-        if (unflushed == e)
-            unflushed = NULL;
-        if (e->watch.parent)
-            node_unlink(&e->watch);
-        if (e->kmem.parent)
-            node_unlink(&e->kmem);
-        env_forget(e);
+    case CAP_ENV:
+        destroy_env(frame_memory(c->base));
         break;
-    }
     case CAP_NOTIFICATION:
         notification_destroy(frame_memory(c->base));
         break;
@@ -321,12 +292,17 @@ static void drop_utcb(struct thread *t)
     env_end(e, 0, 0, 0);
 }
 
-static void drop_in_thread(struct thread *t, const struct node *n)
+static void drop_in_thread(struct thread *t, struct node *n)
 {
-    if (n == &t->notify_node)
+    if (n == &t->notify_node) {
         notification_unbind(t);
-    else
+    } else if (n == &t->memory_node) {
+        node_unlink(n);
+        thread_destroy(t);
+        frames_give(frame_number(t), L4_THREAD_FRAMES);
+    } else {
         drop_utcb(t);
+    }
 }
 
 static void drop_in_env(struct env *e, struct node *n)
@@ -334,7 +310,10 @@ static void drop_in_env(struct env *e, struct node *n)
     long i = n - e->captable_nodes;
 
     node_unlink(n);
-    if (i > 0) {
+    if (n == &e->memory) {
+        destroy_env(e);
+        frames_give(e->frame, ENV_FRAMES);
+    } else if (i > 0) {
         frames_give(frame_number(e->captables[i]), 1);
         e->captables[i] = NULL;
         if ((size_t)i < sizeof e->info->captables / sizeof e->info->captables[0])

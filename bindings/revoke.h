@@ -49,8 +49,5 @@ void cap_destroy(struct cap *c);
  * are cut off are free. Pre: nothing is derived from it, 0 < keep < count. */
 void cap_shrink(struct cap *c, uint32_t keep);
 
-/* The page-table entry that a node in a FRAME_NODES frame stands for, and its table's frame. */
-uint64_t *node_entry(const struct node *n, uint32_t *table);
-
-/* The node of an entry of a page table. */
-struct node *entry_node(const uint64_t *entry);
+/* Ends a thread and what is bound to it; its frame may go. */
+void thread_destroy(struct thread *t);

@@ -181,6 +181,7 @@ static void make_env(void)
     cap_make(cap_slot(env, SLOT_ENV), memory, CAP_ENV, RIGHT_ALL, p.base, ENV_FRAMES, 0);
     give_devices();
     memcpy(env->info->name, "sigma0", 7);
+    env->privileged = true;
 }
 
 static struct thread *make_thread(void)

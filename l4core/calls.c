@@ -2,14 +2,16 @@
 #include "exo/abi/kip.h"
 #include "exo/abi/l4.h"
 #include "exo/entry/main.h"
-#include "exo/abi/kinfo.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/control.h"
 #include "l4core/ipc.h"
 #include "l4core/map.h"
+#include "l4core/partner.h"
+#include "l4core/time.h"
 
 static void call_ipc(struct thread *t, struct regs *r)
 {
@@ -26,17 +28,14 @@ static void call_thread_switch(struct thread *t, struct regs *r)
     if (walks)
         forest_unlock();
     sched_yield();
-    if (p && p->state == THREAD_READY)
+    if (p && p->cpu == t->cpu && p->state == THREAD_READY)
         sched_handoff(p);
 }
 
-/* Microseconds since boot. */
 static void call_system_clock(struct thread *t, struct regs *r)
 {
-    const struct kinfo *k = kinfo_get();
-
     (void)t;
-    r->rax = (arch_ticks() - k->tsc_boot) * 1000 / k->tsc_khz;
+    r->rax = l4_clock();
 }
 
 /* Message registers hold fpages; those that the convention keeps in registers stay there. */
@@ -60,12 +59,23 @@ static void call_unmap(struct thread *t, struct regs *r)
     forest_unlock();
 }
 
-/* Calls that this kernel serves to nobody yet refuse as X.2 has them refuse the unprivileged. */
-static void call_refused(struct thread *t, struct regs *r)
+/* Frequencies and voltages are the firmware's: whatever is asked for must be so already. */
+static void call_processor_control(struct thread *t, struct regs *r)
 {
-    *thread_mr(t, TCR_ERROR) = CALL_ERROR_NO_PRIVILEGE;
-    r->rax = 0;
-    r->rdx = 0;
+    const uint64_t khz = arch_tick_khz();
+    bool as_it_is = (!r->rsi || r->rsi == khz) && (!r->rdx || r->rdx == khz) && !r->r8;
+
+    if (!t->env->privileged)
+        control_answer(t, CALL_ERROR_NO_PRIVILEGE);
+    else
+        control_answer(t, r->rdi < cpu_count && as_it_is ? 0 : CALL_ERROR_PARAMETER);
+}
+
+/* All memory is cached in one way. */
+static void call_memory_control(struct thread *t, struct regs *r)
+{
+    (void)r;
+    control_answer(t, t->env->privileged ? CALL_ERROR_PARAMETER : CALL_ERROR_NO_PRIVILEGE);
 }
 
 static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
@@ -74,12 +84,12 @@ static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
     [LINK_THREAD_SWITCH] = call_thread_switch,
     [LINK_SYSTEM_CLOCK] = call_system_clock,
     [LINK_UNMAP] = call_unmap,
-    [LINK_THREAD_CONTROL] = call_refused,
-    [LINK_SPACE_CONTROL] = call_refused,
-    [LINK_EXCHANGE_REGISTERS] = call_refused,
-    [LINK_SCHEDULE] = call_refused,
-    [LINK_PROCESSOR_CONTROL] = call_refused,
-    [LINK_MEMORY_CONTROL] = call_refused,
+    [LINK_THREAD_CONTROL] = thread_control_do,
+    [LINK_SPACE_CONTROL] = space_control_do,
+    [LINK_EXCHANGE_REGISTERS] = exregs_do,
+    [LINK_SCHEDULE] = schedule_do,
+    [LINK_PROCESSOR_CONTROL] = call_processor_control,
+    [LINK_MEMORY_CONTROL] = call_memory_control,
 };
 
 void hook_l4_call(struct thread *t, unsigned link)

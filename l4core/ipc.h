@@ -1,5 +1,8 @@
 /*
- * L4 IPC: rendezvous of two threads of one CPU, without a lock.
+ * L4 IPC: rendezvous of two threads, on the home CPU of the receiver.
+ *
+ * Locking: none for threads of one CPU; the forest lock when they are of two (decision 22), for map
+ * items and to walk page tables.
  *
  * Invariants. ipc_check() tests them for one thread and names the broken one.
  *   I1  a thread in THREAD_IPC_SEND is in the senders of its ipc_to, and only such threads are
@@ -13,13 +16,6 @@
 
 struct thread;
 
-/* Does ipc_find walk page tables for `id`, which must not go away meanwhile? */
-bool ipc_find_walks(word_t id);
-
-/* The thread that `id`, global or local, names for `t`; NULL when there is none on this CPU. Pre:
- * the forest lock, if ipc_find_walks(id). */
-struct thread *ipc_find(const struct thread *t, word_t id);
-
 /* The Ipc call of the current thread, its message in registers and UTCB. The result is in its
  * registers when it next runs. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
@@ -32,24 +28,36 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
 /* The same under the forest lock, for a `t` of this CPU that need not be the current thread. */
 bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
 
-/* A Time as time-stamp ticks from now; FOREVER for never. */
-uint64_t ipc_deadline(unsigned time);
+/* The receive phase of `t`, whose send phase has ended after a suspended transfer. Under the forest
+ * lock. */
+void ipc_receive_phase(struct thread *t);
 
-/* Ends a transfer that its caller had left (IPC_LEFT), with an error for each, or 0 for both. Then
- * the sender's receive phase follows. */
-void ipc_transfer_end(struct thread *from, struct thread *to, word_t send_error,
-                      word_t receive_error);
+/* If `t`, the thread that ran here, waits now, its time goes to `p`, its partner. */
+void ipc_hand_on(const struct thread *t, struct thread *p);
+
+/* Ends what `t`, a living thread of any CPU, waits for in its send phase (`send`) or its receive
+ * phase (`receive`), with error 3, and a transfer in that phase with error 7; an IPC of the kernel's
+ * on its behalf without one, so that `t` goes on where its registers say. Under the forest lock. */
+void ipc_cancel(struct thread *t, bool send, bool receive);
+
+/* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
+ * lock. */
+void ipc_await_start(struct thread *t, word_t pager);
+
+/* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. Under
+ * the forest lock. */
+void ipc_forget(struct thread *t);
 
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 
 #define IPC_LEFT (~(word_t)0) /* the transfer is suspended, or was, and has ended */
 
-/* Copies the message of `from` to `to`, typed items too. 0; an error, with offset, that both are to
- * be told; or IPC_LEFT, and both were dealt with. */
+/* Copies the message of `from` to `to`, typed items too, on the home CPU of `to`. 0; an error, with
+ * offset, that both are to be told; or IPC_LEFT, and both were dealt with. */
 word_t ipc_transfer(struct thread *from, struct thread *to);
 
-/* The same for the items that `from`'s progress says are left. Under the forest lock. */
+/* The same for the items that `from`'s progress says are left, on any CPU, under the forest lock. */
 word_t ipc_transfer_items(struct thread *from, struct thread *to);
 
 const char *ipc_check(const struct thread *t);

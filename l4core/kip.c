@@ -4,6 +4,7 @@
 #include "exo/abi/kinfo.h"
 #include "exo/abi/syscall.h"
 #include "exo/abi/utcb.h"
+#include "exo/arch/boot.h"
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/string.h"
@@ -14,18 +15,21 @@
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/boot_mem.h"
+#include "exo/mem/frame.h"
 #include "exo/mem/space.h"
+#include "l4core/control.h"
 
 #define SYSTEM_BASE       32u
 #define THREAD_BITS       13u
 #define UTCB_INFO         (1u | 12u << 10 | 12u << 16) /* one UTCB is 1 * 2^12 bytes, aligned so */
-#define PAGE_INFO         (0x1000u | 7u)
-#define DESC_AT           0x240u /* processor descriptors */
+#define PAGE_INFO         (1u << 12 | 1u << 21 | 1u << 30 | 7u) /* sizes; r, w and x */
+#define DESC_AT           0x240u                                /* processor descriptors */
 #define KERNEL_AT         0x640u
 #define MEMORY_AT         0x800u
 #define MEMORY_MAX        32u
 #define TYPE_CONVENTIONAL 1u
 #define TYPE_RESERVED     2u
+#define TYPE_BOOT_LOADER  0xeu /* the boot archive */
 
 _Static_assert(1u << THREAD_BITS == THREAD_MAX, "thread numbers");
 
@@ -38,7 +42,7 @@ static void put(uint32_t at, uint64_t word)
 
 static uint64_t link_address(enum kip_link l)
 {
-    return WINDOW_STUBS + l * LINK_STRIDE;
+    return WINDOW_LINKS + l * LINK_STRIDE;
 }
 
 static void fill_links(struct kip *k)
@@ -64,15 +68,20 @@ static unsigned put_memory(unsigned n, uint64_t base, uint64_t end, unsigned typ
     return n + 1;
 }
 
-/* Later descriptors override earlier ones: all is reserved but what the regions hold. */
+/* Later descriptors override earlier ones: all is reserved but what the regions hold
+ * and the boot archive. */
 static unsigned fill_memory(void)
 {
+    const struct boot_info *boot = boot_info_get();
     const struct boot_range *r;
     unsigned ranges = boot_mem_rest(&r), n = 0;
 
     n = put_memory(n, 0, (uint64_t)boot_mem_top() << PAGE_BITS, TYPE_RESERVED);
-    for (unsigned i = 0; i < ranges && n < MEMORY_MAX; i++)
+    for (unsigned i = 0; i < ranges && n < MEMORY_MAX - 1; i++)
         n = put_memory(n, r[i].base, r[i].end, TYPE_CONVENTIONAL);
+    if (boot->archive_bytes)
+        n = put_memory(n, boot->archive_base & ~(paddr_t)(PAGE_SIZE - 1),
+                       boot->archive_base + boot->archive_bytes, TYPE_BOOT_LOADER);
     return n;
 }
 
@@ -85,6 +94,11 @@ static void fill_kernel(void)
     put(KERNEL_AT + 16, 0x00010000);
     memcpy(page + KERNEL_AT + 24, "exo4", 4);
     memcpy(page + KERNEL_AT + 32, text, sizeof text);
+}
+
+pfn_t kip_frame(void)
+{
+    return frame_number(page);
 }
 
 void kip_init(void)
@@ -113,7 +127,7 @@ void kip_init(void)
     fill_kernel();
     k->memory_info = (uint64_t)MEMORY_AT << 32 | fill_memory();
     arch_window_map(WINDOW_KIP, frame, PAGE_SIZE, RIGHT_READ);
-    arch_window_map(WINDOW_STUBS, arch_stub_page(), PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
+    arch_window_map(WINDOW_LINKS, arch_link_page(), PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
 }
 
 bool hook_kernel_interface(struct thread *t)
@@ -133,7 +147,7 @@ bool hook_kernel_interface(struct thread *t)
     forest_unlock();
     if (code[0] != 0xf0 || code[1] != 0x90)
         return false;
-    r->rax = WINDOW_KIP;
+    r->rax = t->env->kip_area ? t->env->kip_area : WINDOW_KIP;
     r->rcx = KIP_API_VERSION;
     r->rdx = KIP_API_FLAGS;
     r->rsi = KIP_KERNEL_ID;

@@ -1,4 +1,4 @@
-/* Map items and Unmap, on the one derivation forest. */
+/* Map and grant items, on the one derivation forest. */
 #include "l4core/map.h"
 
 #include "bindings/cap.h"
@@ -7,80 +7,55 @@
 #include "bindings/page_plain.h"
 #include "bindings/revoke.h"
 #include "exo/abi/batch.h"
-#include "exo/abi/l4.h"
 #include "exo/arch/mmu.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
+#include "l4core/fpage.h"
 
-#define SPACE_BITS 47u
-#define PAGES_MAX  1024u /* of one item; a longer one is an overflow */
-
-/* What a map item comes to: `count` pages from `source` to `target`. */
+/* What an item comes to: `bytes` from `source` to `target`; of a grant, the rest of an fpage of
+ * `send` bits from `base` on is flushed. */
 struct map_plan {
-    vaddr_t source, target;
-    uint64_t count;
+    vaddr_t source, target, bytes;
+    vaddr_t base;
+    unsigned send;
     rights_t rights;
+    bool grant;
 };
 
-static rights_t fpage_rights(word_t fpage)
-{
-    return (fpage & FPAGE_READ ? RIGHT_READ : 0) | (fpage & FPAGE_WRITE ? RIGHT_WRITE : 0) |
-           (fpage & FPAGE_EXEC ? RIGHT_EXEC : 0);
-}
-
-static word_t rights_fpage(rights_t r)
-{
-    return (r & RIGHT_READ ? FPAGE_READ : 0) | (r & RIGHT_WRITE ? FPAGE_WRITE : 0) |
-           (r & RIGHT_EXEC ? FPAGE_EXEC : 0);
-}
-
-/* Base and size of an fpage; the complete space is one of 2^47 bytes. False: no pages. */
-static bool fpage_range(word_t fpage, vaddr_t *base, unsigned *bits)
-{
-    bool complete = (fpage & ~(word_t)FPAGE_ALL) == FPAGE_COMPLETE;
-
-    *bits = complete ? SPACE_BITS : FPAGE_BITS(fpage);
-    if (*bits < PAGE_BITS || *bits > SPACE_BITS)
-        return false;
-    *base = complete ? 0 : FPAGE_BASE(fpage) >> *bits << *bits;
-    return *base < USER_TOP;
-}
-
+/* False: the window takes nothing. */
 static bool plan_item(word_t header, word_t fpage, word_t window, struct map_plan *p)
 {
-    vaddr_t from, to, place = FPAGE_BASE(header);
+    vaddr_t to, place = FPAGE_BASE(header);
     unsigned send, receive;
 
+    p->bytes = 0;
     if (!fpage_range(window, &to, &receive))
         return false;
-    p->count = 0;
-    if (!fpage_range(fpage, &from, &send))
+    if (!fpage_range(fpage, &p->base, &send))
         return true; /* the nil fpage maps nothing */
     unsigned bits = send <= receive ? send : receive;
     vaddr_t in_window = (place & (((vaddr_t)1 << receive) - 1)) >> bits << bits;
     vaddr_t in_fpage = (place & (((vaddr_t)1 << send) - 1)) >> bits << bits;
     p->target = send <= receive ? to + in_window : to;
-    p->source = send <= receive ? from : from + in_fpage;
-    p->count = (uint64_t)1 << (bits - PAGE_BITS);
+    p->source = send <= receive ? p->base : p->base + in_fpage;
+    p->bytes = (vaddr_t)1 << bits;
+    p->send = send;
     p->rights = fpage_rights(fpage);
-    return p->count <= PAGES_MAX;
+    p->grant = ITEM_KIND(header) == ITEM_GRANT;
+    return true;
 }
 
-/* The receiver's entry of `bottom` for `va`, with tables from its env's memory on the way. NULL:
- * none left, or a large page or a share is in the way. */
-static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
+/* The entry of `*level` for `va`, with tables from its env's memory on the way; or of a higher
+ * level, with what is there in the place of a table. NULL: no memory. */
+static pte_t *make_entry(struct env *e, vaddr_t va, unsigned *level)
 {
-    pte_t *at = space_entry(e->root, va, bottom);
+    const unsigned wanted = *level;
+    pte_t *at = space_last(e->root, va, level);
 
-    for (unsigned level = MMU_LEVELS - 1; !at && level >= bottom; level--) {
-        pte_t *upper = space_entry(e->root, va, level + 1);
-        if (!upper)
-            return NULL;
-        if (arch_pte_present(*upper))
-            continue;
+    while (*level > wanted && !arch_pte_present(*at)) {
         if (!e->kmem.parent)
             return NULL;
         const struct cap *region = (const struct cap *)(const void *)node_at(e->kmem.parent);
@@ -88,45 +63,70 @@ static pte_t *make_entry(struct env *e, vaddr_t va, unsigned bottom)
         if (frame == PFN_ANY)
             return NULL;
         frame_take(frame, TABLE_FRAMES, FRAME_TABLE, e->number, 0);
-        table_show(upper, &e->kmem, frame, level);
+        table_show(at, &e->kmem, frame, --*level);
         e->info->frames += TABLE_FRAMES;
+        at = space_entry(e->root, va, *level);
     }
-    return at ? at : space_entry(e->root, va, bottom);
+    return at;
 }
 
-/* UTCBs are neither mapped nor mapped over. */
-static bool is_utcb(const struct env *e, vaddr_t va)
+pte_t *map_make_entry(struct env *e, vaddr_t va, unsigned bottom)
 {
-    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        if (LIST_ITEM(l, struct thread, env_link)->utcb_va == va)
-            return true;
-    return false;
+    unsigned level = bottom;
+    pte_t *at = make_entry(e, va, &level);
+
+    return level == bottom ? at : NULL;
 }
 
-/* The level to map page `i` at: 2 when the source is a large page and all of it is meant, from its
- * start to an address where a large page may be. */
-static unsigned target_level(const struct env *to, const struct map_plan *p, uint64_t i,
-                             unsigned source_level)
+static inline bool has_areas(const struct env *e)
 {
-    vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
+    return e->kip_area | e->utcb_area.bytes;
+}
 
-    if (source_level == 1 || (source | target) % LARGE_SIZE || p->count - i < LARGE_PAGES)
-        return 1;
-    const pte_t *there = space_entry(to->root, target, 2);
-    return there && arch_pte_leads(*there) ? 1 : 2; /* what small pages are there already */
+/* Does one of the two areas of `e` meet the page of `bytes` that `va` lies in? */
+static bool meets_area(const struct env *e, vaddr_t va, vaddr_t bytes)
+{
+    vaddr_t page = va & ~(bytes - 1), utcbs = e->utcb_area.base;
+    bool kip = e->kip_area && e->kip_area - page < bytes;
+
+    return kip || (page < utcbs + e->utcb_area.bytes && utcbs < page + bytes);
+}
+
+bool map_is_reserved(const struct env *e, vaddr_t va, vaddr_t bytes)
+{
+    const pte_t *at = space_entry(e->root, va, 1);
+
+    return meets_area(e, va, bytes) || (at && arch_pte_present(*at) && page_is_utcb(at));
+}
+
+/* The level to map at: that of a large page at the source when all of it is meant, from its start
+ * to an address where one may be and no smaller pages are. */
+static unsigned target_level(const struct env *to, vaddr_t source, vaddr_t target, vaddr_t bytes,
+                             unsigned level)
+{
+    for (; level > 1; level--) {
+        const pte_t *there = space_entry(to->root, target, level);
+        if ((source | target) % MMU_SPAN(level) == 0 && bytes >= MMU_SPAN(level) &&
+            !(there && arch_pte_leads(*there)))
+            break;
+    }
+    return level;
 }
 
 /* Maps a page that is bound and no UTCB to where there is a table and nothing bound: the common
  * case. False: it is another, and nothing was done. */
-static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
+INLINE bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
                       rights_t rights)
 {
     pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
 
     if (!s || !t || !arch_pte_is_memory(*s) || arch_pte_present(*t))
         return false;
+    if ((has_areas(from) && meets_area(from, source, PAGE_SIZE)) ||
+        (has_areas(to) && meets_area(to, target, PAGE_SIZE)))
+        return false;
     rights &= arch_pte_rights(*s);
-    if (!rights || (!(*s & arch_pte_plain()) && is_utcb(from, source)))
+    if (!rights || (plain_node_of(s)->child && page_is_utcb(s)))
         return false;
     page_derive(s);
     plain_show(t, plain_node_of(s), frame_at(arch_pte_address(*s)),
@@ -136,113 +136,106 @@ static bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t 
     return true;
 }
 
-/* Maps page `i`, or the large page that begins with it: `*count` pages. */
-static bool map_page(struct thread *from, struct thread *to, const struct map_plan *p, uint64_t i,
-                     uint64_t *count)
+/* May `t`, of the same level, take what `s` shows? What it showed goes, unless it is the same and
+ * came from `s`. False: it does so already, or `s` was derived from it, and went. */
+static bool make_room(const pte_t *s, paddr_t pa, pte_t *t, bool grant)
 {
-    vaddr_t source = p->source + (i << PAGE_BITS), target = p->target + (i << PAGE_BITS);
-    unsigned level;
+    if (!arch_pte_present(*t))
+        return true;
+    bool same = arch_pte_address(*t) == pa;
+    if (same && (!grant || entry_node(t)->parent == node_name(entry_node(s))))
+        return true;
+    revoke_all(entry_node(t), true);
+    return arch_pte_present(*s);
+}
 
-    *count = 1;
-    if (map_plain(from->env, source, to->env, target, p->rights))
-        return true;
-    pte_t *s = space_last(from->env->root, source, &level);
-    if (target >= USER_TOP || !arch_pte_is_memory(*s) || arch_pte_is_share(*s) ||
-        is_utcb(from->env, source) || is_utcb(to->env, target))
-        return true;
-    rights_t rights = p->rights & arch_pte_rights(*s);
-    paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(level);
-    level = target_level(to->env, p, i, level);
-    *count = MMU_SPAN(level) >> PAGE_BITS;
-    pte_t *t = rights ? make_entry(to->env, target, level) : NULL;
-    if (!rights || t == s)
-        return true;
-    if (!t || arch_pte_is_share(*t))
-        return false;
-    if (arch_pte_present(*t) && arch_pte_address(*t) == pa) {
+/* Maps `pa`, which is in what `s` shows, through `t`. */
+static void map_entry(pte_t *s, paddr_t pa, struct env *to, pte_t *t, vaddr_t target,
+                      rights_t rights, unsigned level)
+{
+    if (!arch_pte_present(*t)) {
+        page_derive(s);
+        if (level == 1)
+            page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
+        else
+            page_show_large(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights, level);
+    } else if (entry_node(t)->parent == node_name(entry_node(s))) {
         /* The same page again: more rights, if they come from where the page came from. */
-        if (entry_node(t)->parent == node_name(entry_node(s)))
-            *t = arch_pte_limit(arch_pte_protect(*t, arch_pte_rights(*t) | rights),
-                                arch_pte_most(*t) | rights);
-        cpu_tlb_flush(to->env, target);
-        return true;
+        page_extend(t, rights);
+        cpu_tlb_flush(to, target);
     }
-    if (arch_pte_present(*t))
-        revoke_all(entry_node(t), true);
-    if (!arch_pte_present(*s)) /* the old mapping was the source's own ancestor */
-        return true;
-    page_derive(s);
-    if (level == 1)
-        page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
-    else
-        page_show_large(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights, level);
+}
+
+/* Maps or grants what lies at `source`, up to `bytes`. Returns how much that is, with what was
+ * skipped; 0: there is no memory. */
+static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
+                         vaddr_t bytes, rights_t rights, bool grant)
+{
+    unsigned from_level, level, there;
+
+    pte_t *s = space_last(from->root, source, &from_level);
+    vaddr_t rest = MMU_SPAN(from_level) - source % MMU_SPAN(from_level);
+    rights &= arch_pte_rights(*s);
+    if (!arch_pte_is_memory(*s) || (from_level > 1 && arch_pte_is_share(*s)) || !rights)
+        return rest;
+    level = there = target_level(to, source, target, bytes, from_level);
+    paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(from_level);
+    if (map_is_reserved(from, source, MMU_SPAN(level)) ||
+        map_is_reserved(to, target, MMU_SPAN(level)) ||
+        (grant && level != from_level)) /* a part cannot leave a large page */
+        return MMU_SPAN(level);
+    pte_t *t = make_entry(to, target, &there);
+    if (!t)
+        return 0;
+    bool fits = there == level && t != s && !(level > 1 && arch_pte_is_share(*t));
+    if (!fits || !make_room(s, pa, t, grant))
+        return MMU_SPAN(level);
+    if (!grant) {
+        map_entry(s, pa, to, t, target, rights, level);
+        return MMU_SPAN(level);
+    }
+    page_move(s, t, rights, level);
+    cpu_tlb_flush(from, TLB_ALL);
+    cpu_tlb_flush(to, TLB_ALL);
+    return MMU_SPAN(level);
+}
+
+/* How much of the item lies at addresses of both users. */
+static vaddr_t user_bytes(const struct map_plan *p)
+{
+    vaddr_t higher = p->source > p->target ? p->source : p->target;
+
+    return higher >= USER_TOP ? 0 : p->bytes < USER_TOP - higher ? p->bytes : USER_TOP - higher;
+}
+
+/* Maps or grants all of the item. False: there is no memory. */
+static __attribute__((noinline)) bool map_range(struct env *from, struct env *to,
+                                                const struct map_plan *p)
+{
+    for (vaddr_t at = 0, step, bytes = user_bytes(p); at < bytes; at += step) {
+        vaddr_t source = p->source + at, target = p->target + at;
+        step = PAGE_SIZE;
+        if (p->grant || !map_plain(from, source, to, target, p->rights))
+            step = map_piece(from, source, to, target, bytes - at, p->rights, p->grant);
+        if (!step)
+            return false;
+    }
+    if (p->grant) {
+        unmap_range(from, p->base, p->source, RIGHT_READ, true);
+        unmap_range(from, p->source + p->bytes, p->base + ((vaddr_t)1 << p->send), RIGHT_READ,
+                    true);
+    }
     return true;
 }
 
 bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
 {
-    struct map_plan p = {0};
-    bool good = plan_item(header, fpage, window, &p);
+    struct map_plan p;
 
-    for (uint64_t i = 0, count; good && i < p.count; i += count)
-        good = map_page(from, to, &p, i, &count);
-    return good;
-}
-
-/* Rights used since the last look, by the bits that the CPU keeps. */
-static word_t used_rights(pte_t *e)
-{
-    return rights_fpage(arch_pte_used(e));
-}
-
-static word_t unmap_page(pte_t *e, rights_t taken, bool flush)
-{
-    struct node *n = entry_node(e);
-    word_t used = used_rights(e);
-
-    if (taken & RIGHT_READ)
-        revoke_all(n, flush);
-    else if (taken) {
-        rights_t own = arch_pte_rights(*e);
-        page_restrict(e, own & ~taken);
-        *e = flush ? arch_pte_limit(*e, arch_pte_most(*e) & ~taken) : arch_pte_protect(*e, own);
-    }
-    return used;
-}
-
-/* Takes shares of tables as a whole: what [va, end) covers of them, from `va` on. */
-static void unmap_shares(const struct env *e, vaddr_t va, vaddr_t end, bool flush)
-{
-    for (unsigned level = 2; level < MMU_LEVELS; level++) {
-        pte_t *at = space_entry(e->root, va, level);
-        if (va % MMU_SPAN(level) || end - va < MMU_SPAN(level) || !at)
-            continue;
-        if (arch_pte_is_share(*at))
-            revoke_all(entry_node(at), flush);
-        else if (arch_pte_leads(*at))
-            revoke_all(entry_node(at), false); /* what others have of it; it stays */
-    }
-}
-
-word_t map_unmap(struct thread *t, word_t fpage, bool flush)
-{
-    struct env *e = t->env;
-    rights_t taken = fpage_rights(fpage);
-    vaddr_t base, next;
-    unsigned bits, level;
-    word_t used = 0;
-
-    if (!fpage_range(fpage, &base, &bits))
-        return fpage & ~(word_t)FPAGE_ALL;
-    vaddr_t end = base + ((vaddr_t)1 << bits);
-    for (vaddr_t va = base; va < end && va < USER_TOP; va = next) {
-        if (taken && (e->lends || e->borrows) && va % MMU_SPAN(2) == 0)
-            unmap_shares(e, va, end, flush);
-        pte_t *at = space_last(e->root, va, &level);
-        next = (va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
-        if (arch_pte_present(*at) && !arch_pte_is_share(*at) && !is_utcb(e, va))
-            used |= unmap_page(at, taken, flush);
-    }
-    cpu_tlb_flush(e, TLB_ALL);
-    return (fpage & ~(word_t)FPAGE_ALL) | used;
+    if (!plan_item(header, fpage, window, &p))
+        return false;
+    if (p.bytes == PAGE_SIZE && !p.grant &&
+        map_plain(from->env, p.source, to->env, p.target, p.rights))
+        return true;
+    return p.bytes == 0 || map_range(from->env, to->env, &p);
 }

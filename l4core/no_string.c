@@ -2,6 +2,7 @@
 #include "exo/abi/l4.h"
 #include "exo/env/hooks.h"
 #include "l4core/string.h"
+#include "l4core/suspend.h"
 
 word_t string_item(struct thread *from, struct thread *to, unsigned end)
 {
@@ -11,15 +12,14 @@ word_t string_item(struct thread *from, struct thread *to, unsigned end)
     return IPC_OVERFLOW;
 }
 
-void string_timeout(struct thread *t)
+void transfer_timeout(struct thread *t)
 {
     (void)t;
 }
 
-bool string_abort(struct thread *t)
+void transfer_abort(struct thread *t)
 {
     (void)t;
-    return false;
 }
 
 void hook_transfer_continue(struct thread *t)

@@ -1,17 +1,13 @@
-/* String items: gathered from the sender's substrings, scattered over the receiver's buffers, and
- * suspended where a page is missing. */
+/* String items: gathered from the sender's substrings, scattered over the receiver's buffers. */
 #include "l4core/string.h"
 
 #include "exo/abi/l4.h"
 #include "exo/base/string.h"
-#include "exo/env/cpu.h"
 #include "exo/env/env.h"
-#include "exo/env/hooks.h"
-#include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/mem/space.h"
 #include "l4core/ipc.h"
-#include "l4core/kernel_ipc.h"
+#include "l4core/suspend.h"
 
 /* A place in a string: in the sender's message registers, or the receiver's buffer registers. */
 struct cursor {
@@ -122,89 +118,6 @@ static void copy_bytes(void *to, const void *from, size_t bytes)
     memcpy((char *)to + bytes - rest, (const char *)from + bytes - rest, rest);
 }
 
-/* `from` and `to` become the sides of a suspended transfer, if they are not yet: `waiter` waits,
- * the other goes on with it before it leaves to the user. */
-static void suspend(struct thread *from, struct thread *to, struct thread *waiter)
-{
-    struct thread *const both[] = {from, to};
-
-    for (unsigned i = 0; i < 2; i++) {
-        struct thread *t = both[i];
-        sched_clear_deadline(t);
-        t->ipc_to = NULL;
-        if (t->transfer_with)
-            continue;
-        t->transfer_with = both[1 - i];
-        t->transfer_sends = t == from;
-        t->transfer_from = t->ipc_from;
-        t->transfer_timeouts = t->ipc_timeouts;
-    }
-    waiter->transfer_with->events = true;
-    sched_block(waiter, THREAD_IPC_TRANSFER);
-    cpu_this()->choose = true;
-}
-
-/* Ends the suspended transfer of `t`. */
-static void end(struct thread *t, word_t own_error, word_t partner_error)
-{
-    struct thread *p = t->transfer_with, *from = t->transfer_sends ? t : p;
-    struct thread *const both[] = {t, p};
-
-    for (unsigned i = 0; i < 2; i++) {
-        both[i]->transfer_with = NULL;
-        both[i]->ipc_from = both[i]->transfer_from;
-        both[i]->ipc_timeouts = both[i]->transfer_timeouts;
-    }
-    if (from == t)
-        ipc_transfer_end(t, p, own_error, partner_error);
-    else
-        ipc_transfer_end(p, t, partner_error, own_error);
-}
-
-static void end_with_codes(struct thread *t, unsigned own, unsigned partners)
-{
-    const struct thread *from = t->transfer_sends ? t : t->transfer_with;
-    uint64_t copied = from->transfer.copied;
-
-    end(t, IPC_WITH_OFFSET(own, copied), IPC_WITH_OFFSET(partners, copied));
-}
-
-/* The step is over: the current thread, if it takes part, else the receiver goes on. */
-static word_t pause(struct thread *from, struct thread *to)
-{
-    struct thread *mover = cpu_this()->current == from ? from : to;
-
-    suspend(from, to, mover == from ? to : from);
-    if (mover->state != THREAD_RUNNING && mover->state != THREAD_READY)
-        sched_wake(mover);
-    return IPC_LEFT;
-}
-
-static uint64_t fault_deadline(const struct thread *from, const struct thread *to)
-{
-    uint64_t send = ipc_deadline(*thread_mr(from, TCR_XFER_TIMEOUTS) >> 16 & 0xffff);
-    uint64_t receive = ipc_deadline(*thread_mr(to, TCR_XFER_TIMEOUTS) & 0xffff);
-
-    return send < receive ? send : receive;
-}
-
-/* `t`, which is `from` or `to`, lacks the page at `va`. */
-static word_t fault(struct thread *from, struct thread *to, struct thread *t, vaddr_t va,
-                    rights_t access)
-{
-    struct thread *waiter = t == from ? to : from;
-    uint64_t *deadline = &from->transfer.deadline;
-
-    if (*deadline == 0)
-        *deadline = fault_deadline(from, to);
-    suspend(from, to, waiter);
-    if (*deadline <= arch_ticks() || !kernel_transfer_fault(t, va, access))
-        end_with_codes(t, IPC_XFER_TIMEOUT, IPC_PARTNER_XFER);
-    else if (*deadline != FOREVER)
-        sched_set_deadline(waiter, *deadline);
-    return IPC_LEFT;
-}
-
 static size_t least(word_t a, word_t b)
 {
     return a < b ? a : b;
@@ -221,10 +134,10 @@ static word_t copy_piece(struct cursor *in, struct cursor *out, struct transfer 
     bytes = least(bytes, PAGE_SIZE - out->va % PAGE_SIZE);
     const void *f = space_user(in->thread->env->root, in->va, RIGHT_READ);
     if (!f)
-        return fault(in->thread, out->thread, in->thread, in->va, RIGHT_READ);
+        return transfer_fault(in->thread, out->thread, in->thread, in->va, RIGHT_READ);
     void *t = space_user(out->thread->env->root, out->va, RIGHT_WRITE);
     if (!t)
-        return fault(in->thread, out->thread, out->thread, out->va, RIGHT_WRITE);
+        return transfer_fault(in->thread, out->thread, out->thread, out->va, RIGHT_WRITE);
     copy_bytes(t, f, bytes);
     skip(in, bytes);
     skip(out, bytes);
@@ -253,7 +166,7 @@ word_t string_item(struct thread *from, struct thread *to, unsigned end_of_messa
         if (!has_bytes(&out))
             return IPC_OVERFLOW;
         if (!x->budget)
-            return pause(from, to);
+            return transfer_pause(from, to);
         error = copy_piece(&in, &out, x);
         if (error)
             return error;
@@ -264,31 +177,4 @@ word_t string_item(struct thread *from, struct thread *to, unsigned end_of_messa
     x->buffer = (uint8_t)buffer_after(to, x->buffer);
     x->done = 0;
     return 0;
-}
-
-void hook_transfer_continue(struct thread *t)
-{
-    if (!forest_lock_for(t))
-        return;
-    struct thread *p = t->transfer_with; /* NULL: it ended while `t` waited for the lock */
-    if (p) {
-        word_t error = t->transfer_sends ? ipc_transfer_items(t, p) : ipc_transfer_items(p, t);
-        if (error != IPC_LEFT)
-            end(t, error, error);
-    }
-    forest_unlock();
-}
-
-void string_timeout(struct thread *t)
-{
-    if (t->transfer_with->ipc_kernel == IPC_PAGE_FAULT)
-        end_with_codes(t, IPC_PARTNER_XFER, IPC_XFER_TIMEOUT);
-}
-
-bool string_abort(struct thread *t)
-{
-    if (!t->transfer_with)
-        return false;
-    end_with_codes(t, IPC_ABORTED, IPC_ABORTED);
-    return true;
 }

@@ -4,6 +4,7 @@
 #include "l4core/ipc.h"
 #include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
+#include "l4core/partner.h"
 #include "l4core/string.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
@@ -55,15 +56,20 @@ static void copy_words(struct thread *from, struct thread *to, unsigned words)
         *thread_mr(to, (int)i) = *thread_mr(from, (int)i);
 }
 
-/* The map item at the sender's current one, of a message that ends before word `end`. A page fault
- * accepts all of the space. */
+static bool is_page_item(word_t header)
+{
+    return (ITEM_KIND(header) & ~(ITEM_MAP ^ ITEM_GRANT)) == (ITEM_MAP & ITEM_GRANT);
+}
+
+/* The map or grant item at the sender's current one, of a message that ends before word `end`. A
+ * page fault accepts all of the space. */
 static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
 {
     word_t window = to->ipc_kernel ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
     unsigned i = from->transfer.item;
     word_t header = ipc_message_word(from, i);
 
-    if (i + 1 == end || ITEM_KIND(header) != ITEM_MAP)
+    if (i + 1 == end || !is_page_item(header))
         return IPC_OVERFLOW;
     if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
         return IPC_OVERFLOW;
@@ -99,6 +105,21 @@ word_t ipc_transfer_items(struct thread *from, struct thread *to)
     return error && error != IPC_LEFT ? IPC_WITH_OFFSET(error, from->transfer.copied) : error;
 }
 
+/* What the kernel tells with a message that `to` gets. */
+static word_t kernel_flags(struct thread *from, struct thread *to)
+{
+    word_t flags = from->cpu == to->cpu ? 0 : TAG_CROSS;
+
+    if (from->ipc_intended) {
+        *thread_mr(to, TCR_INTENDED) = from->ipc_intended;
+        flags |= TAG_REDIRECTED;
+    }
+    if (from->ipc_virtual == 0 || ipc_originator(from) == from)
+        return flags;
+    *thread_mr(to, TCR_ACTUAL_SENDER) = ipc_name_for(to, from);
+    return flags | TAG_PROPAGATED;
+}
+
 word_t ipc_transfer(struct thread *from, struct thread *to)
 {
     word_t tag = ipc_message_word(from, 0);
@@ -110,7 +131,7 @@ word_t ipc_transfer(struct thread *from, struct thread *to)
         kernel_message_take(to, from, untyped);
     } else {
         copy_words(from, to, untyped + typed);
-        thread_regs(to)->r9 = tag & ~TAG_FLAGS;
+        thread_regs(to)->r9 = (tag & ~TAG_FLAGS) | kernel_flags(from, to);
     }
     if (!typed)
         return 0;

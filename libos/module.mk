@@ -84,6 +84,7 @@ libos_sched-sources := tests/qemu/libos_sched.c tests/qemu/guest.c tests/qemu/$(
 libos_sched-boot := icount=1
 libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_pages-boot := disk=16M
+libos_sigma0-sources := tests/qemu/libos_sigma0.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_rpc-sources := tests/qemu/libos_rpc.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 
 GUEST_TESTS         += libos_share

@@ -73,6 +73,7 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
 #define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
 #define NODE_AT_BOUND  16u   /* FRAME_THREAD: the notification bound to it                   */
+#define NODE_AT_ORIGIN 32u   /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
 #define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
 #define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
 #define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */

@@ -5,7 +5,7 @@
  * for an environment or an object that of its record, for frames `frame_sequence`. Counters,
  * frames' bindings among them, change without. libos/book.h reads so.
  *
- * With `hide=1` on the kernel's command line only the kernel interface page, the stubs and struct
+ * With `hide=1` on the kernel's command line only the kernel interface page, the links and struct
  * kinfo are mapped. Records are then read by info_read, which leaves out what is others'.
  */
 #pragma once
@@ -14,7 +14,7 @@
 
 #define WINDOW_BASE    ((vaddr_t)0xffffff0000000000)
 #define WINDOW_KIP     (WINDOW_BASE + 0x0000)     /* the L4 kernel interface page               */
-#define WINDOW_STUBS   (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
+#define WINDOW_LINKS   (WINDOW_BASE + 0x1000)     /* the call links that the KIP names          */
 #define WINDOW_KINFO   (WINDOW_BASE + 0x2000)     /* struct kinfo                               */
 #define WINDOW_ENVS    (WINDOW_BASE + 0x100000)   /* [ENV_MAX] struct env_info              */
 #define WINDOW_CPUS    (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
@@ -61,6 +61,7 @@ enum frame_type {
     FRAME_DEVICE,
     FRAME_IO_TABLE,    /* walked by the IOMMU                                                   */
     FRAME_IO_NODES,    /* nodes of the I/O page table in front                                  */
+    FRAME_UTCB,        /* of the L4 thread in front                                              */
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 
@@ -174,8 +175,8 @@ struct kinfo {
     uint32_t hidden;         /* 1: hide=1 on the command line                                   */
     uint32_t numa_count;     /* ranges below; 1 where the firmware tells nothing                */
     struct numa_range numa[NUMA_RANGES];
-    uint32_t device_count;   /* records at WINDOW_DEVICES (device.h)                            */
-    uint32_t iommu;          /* enum iommu_state                                                */
+    uint32_t device_count; /* records at WINDOW_DEVICES (device.h)                            */
+    uint32_t iommu;        /* enum iommu_state                                                */
 };
 
 /* What keeps dedicated devices where they belong. */

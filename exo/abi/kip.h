@@ -9,7 +9,7 @@
 #define KIP_API_FLAGS   4u          /* 64 bits, little endian */
 #define KIP_KERNEL_ID   0x65340000u /* id 'e', sub-id '4' */
 
-/* Order of the links in the page of stubs. */
+/* Order of the links in the page of links. */
 enum kip_link {
     LINK_THREAD_SWITCH,
     LINK_SYSTEM_CLOCK,
@@ -24,7 +24,7 @@ enum kip_link {
     LINK_LIPC,
     LINK_COUNT
 };
-#define LINK_STRIDE 16u /* bytes from one stub to the next */
+#define LINK_STRIDE 16u /* bytes from one to the next in that page */
 
 struct kip {
     uint64_t magic;

@@ -14,6 +14,9 @@
 #define TAG_TYPED(tag)        ((unsigned)((tag) >> 6) & 63)
 #define TAG_FLAGS             ((word_t)0xf000)
 #define TAG_ERROR             ((word_t)1 << 15)
+#define TAG_CROSS             ((word_t)1 << 14) /* from another CPU */
+#define TAG_REDIRECTED        ((word_t)1 << 13) /* another was to get it */
+#define TAG_PROPAGATED        ((word_t)1 << 12) /* in another's name */
 #define TAG_MAKE(label, u, t) ((word_t)(label) << 16 | (word_t)(t) << 6 | (word_t)(u))
 
 #define IPC_TIMEOUT            1u
@@ -32,6 +35,13 @@
 
 #define TIME_NEVER 0u
 #define TIME_ZERO  0x400u
+
+/* Period: exponent 14..10, mantissa 9..0. Point: exponent 14..11, parity 10, mantissa 9..0. */
+#define TIME_POINT             0x8000u
+#define TIME_MANTISSA(t)       ((t)&0x3ff)
+#define TIME_EXPONENT(t)       ((t) >> 10 & 31)
+#define TIME_POINT_EXPONENT(t) ((t) >> 11 & 15)
+#define TIME_POINT_PARITY(t)   ((t) >> 10 & 1)
 
 #define ITEM_KIND(header) ((unsigned)(header)&0xe)
 #define ITEM_MAP          0x8u
@@ -62,3 +72,33 @@
 
 #define CALL_ERROR_NO_PRIVILEGE 1u /* ErrorCode of calls other than Ipc */
 #define CALL_ERROR_THREAD       2u
+#define CALL_ERROR_SPACE        3u
+#define CALL_ERROR_SCHEDULER    4u
+#define CALL_ERROR_PARAMETER    5u
+#define CALL_ERROR_UTCB_AREA    6u
+#define CALL_ERROR_KIP_AREA     7u
+#define CALL_ERROR_NO_MEMORY    8u
+
+/* Results of Schedule. */
+enum {
+    SCHEDULE_ERROR,
+    SCHEDULE_DEAD,
+    SCHEDULE_INACTIVE,
+    SCHEDULE_RUNNING,
+    SCHEDULE_PENDING_SEND,
+    SCHEDULE_SENDING,
+    SCHEDULE_WAITING,
+    SCHEDULE_RECEIVING
+};
+#define SCHEDULE_UNCHANGED (~(word_t)0)
+
+/* ExchangeRegisters: what its control asks for; of these, the lowest three are what it tells. */
+#define EXREGS_HALTED   (1u << 0)
+#define EXREGS_RECEIVE  (1u << 1)
+#define EXREGS_SEND     (1u << 2)
+#define EXREGS_SP       (1u << 3)
+#define EXREGS_IP       (1u << 4)
+#define EXREGS_FLAGS    (1u << 5)
+#define EXREGS_HANDLE   (1u << 6)
+#define EXREGS_PAGER    (1u << 7)
+#define EXREGS_SET_HALT (1u << 8)

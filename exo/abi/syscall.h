@@ -37,6 +37,7 @@ enum sysno {
 #define FRAME_RANGE_ALL       FRAME_RANGE(0, PFN_ANY)
 #define ENV_FRAMES            5u /* the env, its capability table, its root table with two of nodes */
 #define TABLE_FRAMES          3u  /* the table, then its nodes                      */
+#define L4_THREAD_FRAMES      2u  /* of a thread made by ThreadControl: itself, its UTCB     */
 #define THREAD_FIRST          64u /* lower numbers name interrupts and the kernel's */
 #define THREAD_MAX            8192u
 #define FOREVER               (~(word_t)0)

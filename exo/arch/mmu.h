@@ -78,6 +78,9 @@ static inline rights_t arch_pte_rights(pte_t e);
 /* Rights used through the entry since the last look, as far as the CPU tells; forgets them. */
 static inline rights_t arch_pte_used(pte_t *e);
 
+/* As if `used` had been used through the entry. */
+static inline void arch_pte_use(pte_t *e, rights_t used);
+
 /* Fills the kernel's part of a zeroed root table. */
 void arch_mmu_root_init(pte_t *root);
 
@@ -93,8 +96,8 @@ static inline void arch_tlb_all(void);
  */
 void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights);
 
-/* Where the stubs of the L4 calls lie. */
-paddr_t arch_stub_page(void);
+/* Where the links of the L4 calls lie. */
+paddr_t arch_link_page(void);
 
 /* The root that maps no user memory. */
 paddr_t arch_mmu_kernel(void);

@@ -45,7 +45,7 @@ ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
 /* The same two, and interrupts, with all registers saved in the thread; and a call by the page of
- * L4 stubs. Then arch_resume. */
+ * L4 links. Then arch_resume. */
 void trap_user(void);
 void trap_reflect(void);
 void trap_link(void);

@@ -43,7 +43,7 @@ void trap_link(void)
 {
     struct cpu *c = cpu_this();
 
-    hook_l4_call(c->current, (unsigned)(thread_regs(c->current)->rip - WINDOW_STUBS) / LINK_STRIDE);
+    hook_l4_call(c->current, (unsigned)(thread_regs(c->current)->rip - WINDOW_LINKS) / LINK_STRIDE);
     check();
     c->info->entries++;
     if (c->choose)

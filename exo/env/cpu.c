@@ -41,7 +41,7 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
 
 #define READINESS_BYTE(field) (offsetof(struct thread, field) - offsetof(struct thread, readiness))
 
-static uint64_t readiness(const struct cpu *c, enum thread_state state, bool no_fpu)
+static uint64_t readiness(const struct cpu *c, enum thread_state state, uint8_t kind)
 {
     union {
         uint16_t cpu;
@@ -51,14 +51,16 @@ static uint64_t readiness(const struct cpu *c, enum thread_state state, bool no_
 
     r.cpu = (uint16_t)c->number;
     r.bytes[READINESS_BYTE(state)] = (uint8_t)state;
-    r.bytes[READINESS_BYTE(no_fpu)] = no_fpu;
+    r.bytes[READINESS_BYTE(kind)] = kind;
     return r.word;
 }
 
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
-    c->awaits_message = readiness(c, THREAD_IPC_RECEIVE, t->no_fpu);
-    c->awaits_transfer = readiness(c, THREAD_PCT_IDLE, t->no_fpu);
+    /* Nobody who receives is dead: messages of the redirected take the general path. */
+    bool redirected = t->kind & THREAD_REDIRECTED;
+    c->awaits_message = readiness(c, redirected ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
+    c->awaits_transfer = readiness(c, THREAD_PCT_IDLE, t->kind);
 }
 
 struct arch_cpu *arch_cpu_number(unsigned number)

@@ -43,9 +43,10 @@ struct guarantee {
 };
 
 struct env {
-    struct node watch; /* child of the notification capability to raise at its end     */
-    struct node kmem;  /* child of the region that page tables for maps come from      */
-    struct node spare[2];
+    struct node watch;  /* child of the notification capability to raise at its end     */
+    struct node kmem;   /* child of the region that page tables for maps come from      */
+    struct node memory; /* made by ThreadControl: child of the region that it lies in    */
+    struct node spare;
     uint16_t number; /* index into env_table                                         */
     bool ended;      /* no thread of it runs again                                   */
     pfn_t frame;     /* of this structure                                            */
@@ -61,7 +62,14 @@ struct env {
     pte_t *leaf;          /* that table                                                   */
     uint32_t lends;   /* entries of any space that lead to tables of this one as shares        */
     uint32_t borrows; /* entries of this space that lead to tables as shares                   */
-    uint8_t pad[168];
+    vaddr_t kip_area; /* where the interface page was put; 0: nowhere                          */
+    struct {
+        vaddr_t base;
+        uint64_t bytes;  /* 0: none yet                                                        */
+    } utcb_area;         /* where its L4 threads have their UTCBs                              */
+    uint64_t redirector; /* a thread ID, or nil                                               */
+    bool privileged;     /* may make L4's privileged calls                                    */
+    uint8_t pad[135];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

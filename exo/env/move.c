@@ -4,7 +4,6 @@
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
 #include "exo/env/cpu.h"
-#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 
@@ -24,10 +23,10 @@ static bool runs(const struct thread *t)
 }
 
 /* One that runs and is not interrupted is in a call of its own: it waits for the forest lock, which
- * the mover holds, and its registers may not be saved. */
+ * the mover holds, and its registers may not be saved. Those of the sides of a transfer are. */
 static bool is_in_call(const struct thread *t)
 {
-    return t->state == THREAD_RUNNING && t->arch.regs.vector == VECTOR_CALL;
+    return t->state == THREAD_RUNNING && t->arch.regs.vector == VECTOR_CALL && !t->transfer_with;
 }
 
 /* Takes the thread out of all that is this CPU's. */
@@ -41,15 +40,12 @@ static void depart_here(void *argument)
                                                 : ERR_OK;
     if (m->error)
         return;
-    if (m->by_itself)
-        thread_reply(t, ERR_OK, 0);
-    if (m->cpu != t->cpu)
-        hook_thread_moving(t);
     m->deadline = list_is_empty(&t->sleep_link) ? FOREVER : t->deadline;
     sched_clear_deadline(t);
     m->timer = sched_set_timer(t, FOREVER, 0);
     m->state = runs(t) ? THREAD_READY : t->state;
     sched_release(t);
+    t->cpu = CPU_NONE;
 }
 
 static void arrive_here(void *argument)

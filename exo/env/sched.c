@@ -273,7 +273,7 @@ static struct thread *choose(struct cpu *c)
 static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
     sched_enter(c, t);
-    if (previous && previous->no_fpu == t->no_fpu) {
+    if (previous && previous->kind == t->kind) {
         arch_thread_switch_like(&previous->arch, &t->arch);
         return;
     }
@@ -359,19 +359,30 @@ void sched_leave_preempted(void)
     switch_from(c, previous, t);
 }
 
-/* Who has a suspended transfer goes on with it, with interrupts between its steps. */
+/* What `t`, the current thread, has to do before it leaves to the user: a step of a suspended
+ * transfer, and then interrupts, or to halt. False: nothing. */
+static bool goes_on_in_kernel(struct thread *t)
+{
+    if (t->transfer_with) {
+        hook_transfer_continue(t);
+        arch_interrupts_take();
+        return true;
+    }
+    if (!t->halted)
+        return false;
+    t->halted = false;
+    sched_block(t, THREAD_STOPPED);
+    return true;
+}
+
 void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    for (;;) {
+    do {
         if (c->choose || !c->current)
             leave_to_best(c);
-        if (!c->current->events || !c->current->transfer_with)
-            break;
-        hook_transfer_continue(c->current);
-        arch_interrupts_take();
-    }
+    } while (c->current->events && goes_on_in_kernel(c->current));
     if (c->current->events)
         upcall_deliver_events(c->current);
     c->choose = false;

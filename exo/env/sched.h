@@ -46,7 +46,7 @@ static inline bool sched_enter(struct cpu *c, struct thread *t)
 }
 
 /* Makes `to` run on `c`, this CPU, in place of `from`, which has been given a waiting state; both
- * are in no queue, without pending events, and alike in `no_fpu`. Nothing else is considered; this
+ * are in no queue, without pending events, and of the same kind. Nothing else is considered; this
  * is an entry of the kernel. False: they share their space. Inline for those that must keep all
  * registers (upward.h). */
 static inline bool sched_direct(struct cpu *c, struct thread *from, struct thread *to)

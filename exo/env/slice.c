@@ -142,6 +142,16 @@ void slice_check_epilogue(struct cpu *c, uint64_t now)
         slice_end_epilogue(c, now, true);
 }
 
+bool slice_is_had(const struct thread *t)
+{
+    const struct cpu *c = cpu_number(t->cpu);
+
+    for (unsigned i = 0; i < SLICE_COUNT; i++)
+        if (c->slices[i] == t)
+            return true;
+    return false;
+}
+
 void slice_publish(struct cpu *c, unsigned position, const struct thread *t)
 {
     const struct slice_info info = {t ? t->number : 0, t ? t->env->number : 0};

@@ -30,6 +30,9 @@ bool slice_end_epilogue(struct cpu *c, uint64_t now, bool overrun);
 /* The same when its time is over or its thread waits. */
 void slice_check_epilogue(struct cpu *c, uint64_t now);
 
+/* Has `t` slices? They belong to the CPU that it lives on: with them it cannot move. */
+bool slice_is_had(const struct thread *t);
+
 /* Says in the public vector that a position is `t`'s, or nobody's when that is NULL. */
 void slice_publish(struct cpu *c, unsigned position, const struct thread *t);
 

@@ -62,6 +62,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->global_id = (uint64_t)number << 32 | next_version(number);
     t->cpu = (uint16_t)cpu_this()->number;
     t->priority = 100;
+    t->kind = e->redirector ? THREAD_REDIRECTED : 0;
     list_init(&t->queue);
     list_init(&t->sleep_link);
     list_init(&t->timer_link);
@@ -83,15 +84,42 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     return t;
 }
 
+static void set_kind(struct thread *t, enum thread_kind bit, bool on)
+{
+    t->kind = (uint8_t)(on ? t->kind | bit : t->kind & ~(unsigned)bit);
+}
+
 void thread_set_fpu(struct thread *t, bool on)
 {
     struct cpu *c = cpu_this();
     bool runs = c->current == t;
 
-    t->no_fpu = !on;
+    set_kind(t, THREAD_NO_FPU, !on);
     arch_thread_fpu(&t->arch, on, runs);
     if (runs)
         cpu_expect(c, t);
+}
+
+struct redirected {
+    struct thread *thread;
+    bool on;
+};
+
+static void set_redirected_here(void *argument)
+{
+    const struct redirected *r = argument;
+    struct cpu *c = cpu_this();
+
+    set_kind(r->thread, THREAD_REDIRECTED, r->on);
+    if (c->current == r->thread)
+        cpu_expect(c, r->thread);
+}
+
+void thread_set_redirected(struct thread *t, bool on)
+{
+    struct redirected r = {t, on};
+
+    cpu_call(t->cpu, set_redirected_here, &r);
 }
 
 void thread_reply(struct thread *t, word_t error, word_t result)

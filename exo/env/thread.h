@@ -25,6 +25,14 @@ enum thread_state {
     THREAD_DEAD          /* its UTCB is gone                                                 */
 };
 
+/* The home of a thread that moves just now: whoever finds it so waits for the forest lock. */
+#define CPU_NONE 0xffffu
+
+enum thread_kind {
+    THREAD_NO_FPU = 1,    /* it has no extended state                                       */
+    THREAD_REDIRECTED = 2 /* its env has a redirector: no message of its own goes by itself */
+};
+
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
 enum ipc_kernel {
     IPC_OWN,
@@ -32,6 +40,8 @@ enum ipc_kernel {
     IPC_EXCEPTION,  /* to its exception handler                                         */
     IPC_START       /* from its pager: where it shall start                             */
 };
+
+#define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
 
 /* How far the typed items of a message have got, as its sender keeps it. */
 struct transfer {
@@ -46,7 +56,8 @@ struct transfer {
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
     struct node notify_node; /* child of the capability of the notification bound to it  */
-    struct node spare[2];
+    struct node memory_node; /* made by ThreadControl: child of the region that it lies in  */
+    struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
@@ -63,7 +74,7 @@ struct thread {
             bool timed;         /* in the CPU's sleepers                                    */
             uint8_t ipc_kernel; /* enum ipc_kernel                                       */
             bool pct_closed;    /* THREAD_PCT_IDLE: without an entry for transfers          */
-            bool no_fpu;        /* it has no extended state                                 */
+            uint8_t kind;       /* enum thread_kind: threads of a kind change places fast   */
         };
         uint64_t readiness;
     };
@@ -94,16 +105,21 @@ struct thread {
     uint64_t ipc_timeouts;    /* as given                                                  */
     uint64_t ipc_kernel_tag;  /* of the kernel's message                                */
     uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
+    uint64_t ipc_intended;    /* to whom it would send but for its redirector; or 0     */
+    uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
+    uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
+    bool halted;              /* stops before it leaves to the user; `events` is set too    */
 
     struct transfer transfer;     /* of its message                                         */
     struct thread *transfer_with; /* the other side of a suspended transfer, or NULL         */
     bool transfer_sends;          /* this is the sender                                      */
     uint64_t transfer_from;       /* ipc_from and ipc_timeouts of that IPC, while those are   */
-    uint64_t transfer_timeouts;   /* the page fault's                                        */
+    uint64_t transfer_timeouts;   /* the page fault's; and so is its virtual sender          */
+    uint64_t transfer_virtual;
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
-                   offsetof(struct thread, no_fpu) == offsetof(struct thread, readiness) + 7,
+                   offsetof(struct thread, kind) == offsetof(struct thread, readiness) + 7,
                "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
 
@@ -156,6 +172,9 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);
 
+/* Whether messages of `t` are redirected, of any CPU. Under the forest lock. */
+void thread_set_redirected(struct thread *t, bool on);
+
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
  * nothing of the kernel's afterwards. */
 void thread_reply(struct thread *t, word_t error, word_t result);
@@ -165,9 +184,9 @@ void thread_start(struct thread *t);
 void thread_stop(struct thread *t);
 
 /* Makes `cpu`, which runs, the home of `t`, which lives and has no slices elsewhere, and sets its
- * priority; `by_itself`: by a call of `t`, whose registers are saved. Else nothing has changed:
- * BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it waits for the forest
- * lock to make a call. Under that lock. */
+ * priority; `by_itself`: by a call of `t`, whose registers are saved and have its results. Else
+ * nothing has changed: BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it
+ * waits for the forest lock to make a call. Under that lock. */
 int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */

@@ -136,6 +136,7 @@ static void put_frames(struct http_text *t)
         [FRAME_CPU] = "processors",
         [FRAME_STALE] = "tables kept for a reader",
         [FRAME_DISK_RING] = "disk rings",
+        [FRAME_UTCB] = "UTCBs of L4 threads",
     };
     uint32_t counts[sizeof names / sizeof names[0]] = {0}, others = 0;
     struct frame_info part[PART];

@@ -100,7 +100,8 @@ const char *graph_type_name(uint32_t type)
                                         [FRAME_DISK_RING] = "disk rings",
                                         [FRAME_DEVICE] = "devices",
                                         [FRAME_IO_TABLE] = "I/O tables",
-                                        [FRAME_IO_NODES] = "their I/O nodes"};
+                                        [FRAME_IO_NODES] = "their I/O nodes",
+                                        [FRAME_UTCB] = "UTCBs of L4"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }

@@ -66,11 +66,12 @@ static void held_text(char *what, char *which, const struct graph_row *row)
 
     switch (book_frame(frame)->type) {
     case FRAME_THREAD:
-        name = "used as UTCB";
+        name = offset == NODE_AT_ORIGIN ? "thread of an L4 task" : "used as UTCB";
         break;
     case FRAME_ENV:
         name = offset == NODE_AT_WATCH    ? "told of its end"
-               : offset == NODE_AT_KMEM   ? "memory for page tables of mapped pages"
+               : offset == NODE_AT_KMEM   ? "kernel memory"
+               : offset == NODE_AT_ORIGIN ? "space of an L4 task"
                : offset >= NODE_AT_TABLES ? "capability table"
                                           : name;
         break;

@@ -5,7 +5,7 @@
 #include "libos/book.h"
 #include "libos/print.h"
 
-#define TYPES       (FRAME_IO_NODES + 1u)
+#define TYPES       (FRAME_UTCB + 1u)
 #define TEXT_BYTES  200u
 #define HEIGHT_UNIT 3u /* points that a run is higher for each doubling of its length */
 

@@ -1,7 +1,7 @@
 /*
  * The smallest complete library operating system: it pages itself, has a heap, prints, and ends.
  *
- * Read it from the bottom up. All that it takes from libos are the call stubs (libos/call.h), the
+ * Read it from the bottom up. All that it takes from libos are the calls (libos/call.h), the
  * first instruction (crt0.S), and the assembly around the fault handler (upcall.S); with that
  * assembly and its layout it has fewer than 500 lines, which tests/host/test_libos_hello.c checks.
  */

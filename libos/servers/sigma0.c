@@ -1,7 +1,9 @@
 /*
  * sigma0: the first program. It starts root with most of the memory and all devices, and then gives
  * pages of what it kept to whoever asks by the X.2 sigma0 protocol: by IPC with a request, or by a
- * page fault. It maps each page at its physical address, and gives each away once.
+ * page fault. It maps each page at its physical address, and gives each away once; what could not
+ * be mapped, because the asker took none, can be asked for again. The boot archive it gives to
+ * everybody, to read. What is no request gets no answer.
  */
 #include <l4/ipc.h>
 
@@ -17,19 +19,41 @@
 #include "libos/thread.h"
 #include "libos/vm.h"
 
-#define STATUS_BOOT   65
-#define KEEP_FRACTION 8u /* sigma0 keeps one part of so many of the memory, for L4 tasks */
-#define LABEL_RPC     (-6l * 16)
-#define LABEL_FAULT   (-2l * 16)
-#define LABEL_MASK    (((L4_Word_t)1 << 48) - 1)
-#define ANY_BASE      (~(L4_Word_t)0x3ff)
-#define LOG2_MAX      30u /* a request for more than 1 GiB is refused */
+#define STATUS_BOOT        65
+#define KEEP_FRACTION      8u /* sigma0 keeps one part of so many of the memory, for L4 tasks */
+#define LABEL_RPC          (-6l * 16)
+#define LABEL_FAULT        (-2l * 16)
+#define LABEL_MASK         (((L4_Word_t)1 << 48) - 1)
+#define ATTRIBUTES_DEFAULT 0
+#define ANY_BASE           (~(L4_Word_t)0x3ff)
+#define ERROR_IN_RECEIVE   1u  /* bit of ErrorCode: the answer had arrived */
+#define LOG2_MAX           30u /* a request for more than 1 GiB is refused */
 
 _Static_assert(L4_KIP_WINDOW == WINDOW_KIP, "the kernel's window shows the interface page");
 
 static struct archive archive;
 static struct spawn_child root;
 static struct thread watcher;
+
+/* Pages of memory in an answer that is not yet known to have arrived. */
+static struct {
+    slot_t slot;
+    pfn_t pfn;
+    uint32_t count; /* 0: none */
+} given;
+
+static pfn_t archive_first;
+static uint32_t archive_count; /* frames of it that are shown at their physical address */
+
+/* Pages that nobody has got are free again. */
+static void take_back(void)
+{
+    if (!given.count)
+        return;
+    vm_unmap((vaddr_t)given.pfn << PAGE_BITS, given.count * PAGE_SIZE);
+    region_give_frames(given.slot, given.pfn, given.count);
+    given.count = 0;
+}
 
 /* Maps frames [pfn, pfn + count) where they are in physical memory. */
 static bool take_pages(pfn_t pfn, uint32_t count)
@@ -47,20 +71,30 @@ static bool take_pages(pfn_t pfn, uint32_t count)
     e = vm_map_frames(slot, pfn, count, &va, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
     if (e == ERR_OK)
         e = vm_populate(va, count * PAGE_SIZE);
-    if (e) {
-        vm_unmap((vaddr_t)pfn << PAGE_BITS, count * PAGE_SIZE);
-        region_give_frames(slot, pfn, count);
-    }
+    given.slot = slot;
+    given.pfn = pfn;
+    given.count = count;
+    if (e)
+        take_back();
     return e == ERR_OK;
 }
 
+/* Are the frames the archive's, and here to be mapped? */
+static bool show_archive(pfn_t pfn, uint32_t count)
+{
+    return pfn >= archive_first && pfn - archive_first < archive_count &&
+           count <= archive_count - (pfn - archive_first) &&
+           vm_populate((vaddr_t)pfn << PAGE_BITS, count * PAGE_SIZE) == ERR_OK;
+}
+
 /* The fpage to give for a request, or nil. */
-static L4_Fpage_t serve(L4_Fpage_t wanted)
+static L4_Fpage_t serve(L4_Fpage_t wanted, L4_Word_t attributes)
 {
     unsigned log2 = (unsigned)L4_SizeLog2(wanted);
+    L4_Word_t rights = L4_FullyAccessible;
     pfn_t pfn;
 
-    if (log2 < PAGE_BITS || log2 > LOG2_MAX)
+    if (log2 < PAGE_BITS || log2 > LOG2_MAX || attributes != ATTRIBUTES_DEFAULT)
         return L4_Nilpage;
     uint32_t count = 1u << (log2 - PAGE_BITS);
     if ((wanted.raw & ANY_BASE) == ANY_BASE) {
@@ -72,9 +106,11 @@ static L4_Fpage_t serve(L4_Fpage_t wanted)
             return L4_Nilpage;
         pfn = (pfn_t)first;
     }
-    if (!take_pages(pfn, count))
+    if (show_archive(pfn, count))
+        rights = L4_Readable;
+    else if (!take_pages(pfn, count))
         return L4_Nilpage;
-    return L4_FpageAddRights(L4_FpageLog2((L4_Word_t)pfn << PAGE_BITS, log2), L4_FullyAccessible);
+    return L4_FpageAddRights(L4_FpageLog2((L4_Word_t)pfn << PAGE_BITS, log2), rights);
 }
 
 /* Puts the answer to the message in the message registers. False: it gets none. */
@@ -88,9 +124,9 @@ static bool answer(L4_MsgTag_t tag)
         return false;
     L4_StoreMRs(1, 2, words);
     if (L4_Label(tag) == ((L4_Word_t)LABEL_RPC & LABEL_MASK))
-        page = serve(L4_FpageOf(words[0]));
+        page = serve(L4_FpageOf(words[0]), words[1]);
     else if ((L4_Label(tag) & ~(L4_Word_t)7) == ((L4_Word_t)LABEL_FAULT & LABEL_MASK))
-        page = serve(L4_FpageLog2(words[0] & ~(PAGE_SIZE - 1), PAGE_BITS));
+        page = serve(L4_FpageLog2(words[0] & ~(PAGE_SIZE - 1), PAGE_BITS), ATTRIBUTES_DEFAULT);
     else
         return false;
     if (L4_IsNilFpage(page) && L4_Label(tag) != ((L4_Word_t)LABEL_RPC & LABEL_MASK)) {
@@ -109,11 +145,26 @@ static _Noreturn void serve_pages(void)
     L4_MsgTag_t tag = L4_Wait(&client);
 
     for (;;) {
+        if (L4_IpcFailed(tag) && !(L4_ErrorCode() & ERROR_IN_RECEIVE))
+            take_back();
+        given.count = 0;
         if (L4_IpcFailed(tag) || !answer(tag))
             tag = L4_Wait(&client);
         else
             tag = L4_ReplyWait(client, &client);
     }
+}
+
+/* Shows the boot archive at its physical address, if there is room; it is bound when asked for. */
+static void show_archive_begin(void)
+{
+    const volatile struct cap *cap = slot_cap(SLOT_ARCHIVE);
+    vaddr_t va = cap ? (vaddr_t)cap->base << PAGE_BITS : 0;
+
+    if (!va || vm_map_frames(SLOT_ARCHIVE, cap->base, cap->count, &va, RIGHT_READ))
+        return;
+    archive_first = cap->base;
+    archive_count = cap->count;
 }
 
 /* root's end is the machine's. */
@@ -139,8 +190,11 @@ int main(void)
                               .cpu = THREAD_CPU_HERE};
     e = program_start(&archive, "root", &args, &root);
     if (e == ERR_OK)
+        e = exo_env_privilege(root.env, SLOT_MACHINE);
+    if (e == ERR_OK)
         e = thread_run(&watcher, watch_root, NULL, THREAD_CPU_HERE, THREAD_PRIORITY);
     if (e)
         program_fail(STATUS_BOOT, "root", error_text(e));
+    show_archive_begin();
     serve_pages();
 }

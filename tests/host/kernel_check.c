@@ -33,11 +33,13 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread is queued and not ready, or ready and not queued";
     if (t->state == THREAD_RUNNING && !current)
         return "W3: a thread runs that is not current";
-    if (t->state != THREAD_DEAD && !t->utcb_node.parent)
+    if (t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED)
+        return "W3: an inactive thread does something";
+    bool has_utcb = t->state != THREAD_DEAD && t->utcb_va != UTCB_NONE;
+    if (has_utcb && !t->utcb_node.parent)
         return "W3: a thread lives without UTCB";
-    if (t->state != THREAD_DEAD &&
-        arch_pte_address(*node_entry(node_at(t->utcb_node.parent), &(pfn_t){0})) !=
-            arch_phys_of(t->utcb))
+    if (has_utcb && arch_pte_address(*node_entry(node_at(t->utcb_node.parent), &(pfn_t){0})) !=
+                        arch_phys_of(t->utcb))
         return "W3: a UTCB lies elsewhere";
     if (t->state == THREAD_IPC_SEND && list_is_empty(&t->send_link))
         return "W3: a sender is in no queue";

@@ -35,7 +35,7 @@ void l4_enter(struct thread *t, enum kip_link link)
 
     world_run(t);
     r->vector = VECTOR_CALL;
-    r->rip = WINDOW_STUBS + (unsigned)link * LINK_STRIDE + 2;
+    r->rip = WINDOW_LINKS + (unsigned)link * LINK_STRIDE + 2;
     host.slow = ipc_always_slow;
     host_call(r);
     host.slow = false;

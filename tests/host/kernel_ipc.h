@@ -8,7 +8,7 @@
 #define TIMEOUTS(send, receive) ((word_t)(send) << 16 | (word_t)(receive))
 #define TIME_1MS                0x3e8u /* 1000 * 2^0 microseconds */
 #define TICKS_1MS               1000000u
-#define IPC_IP                  (WINDOW_STUBS + LINK_IPC * LINK_STRIDE + 2)
+#define IPC_IP                  (WINDOW_LINKS + LINK_IPC * LINK_STRIDE + 2)
 
 /* Message register i of `t`, wherever the convention keeps it. */
 word_t get_mr(struct thread *t, unsigned i);

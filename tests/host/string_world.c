@@ -2,6 +2,7 @@
 #include "tests/host/string_world.h"
 
 #include "exo/env/sched.h"
+#include "l4core/suspend.h"
 
 #include <string.h>
 
@@ -119,4 +120,10 @@ void assert_untouched(size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
         assert_int_equal(target[i], UNTOUCHED);
+}
+
+void abort_transfer(struct thread *t)
+{
+    assert_non_null(t->transfer_with);
+    transfer_abort(t);
 }

@@ -48,3 +48,6 @@ void go_on(struct thread *t);
 /* The transfer has failed with these for p and q after so many bytes; or it has succeeded. */
 void assert_cut(unsigned send_code, unsigned receive_code, word_t bytes);
 void assert_done(void);
+
+/* Aborts the suspended transfer that `t` has. */
+void abort_transfer(struct thread *t);

@@ -153,9 +153,9 @@ static void a_partner_with_an_event_or_without_extended_state_is_left_alone(void
     assert_left(id, id, NEVER);
     q.t->events = false;
     thread_exo(q.t)->pending = 0;
-    q.t->no_fpu = true;
+    q.t->kind = THREAD_NO_FPU;
     assert_left(id, id, NEVER);
-    q.t->no_fpu = false;
+    q.t->kind = 0;
     assert_true(fast(id, id, NEVER));
 }
 

@@ -2,6 +2,7 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "l4core/ipc.h"
+#include "l4core/partner.h"
 
 #include <string.h>
 
@@ -409,16 +410,6 @@ static void a_message_that_is_too_long_is_an_error_for_both(void **state)
     assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
 }
 
-static void threads_of_other_cpus_are_not_partners(void **state)
-{
-    (void)state;
-    OK(BOSS(thread_stop, s.thread));
-    s.t->cpu = 1; /* as thread_place does it where there are two */
-    ipc_words(p.t, s.t->global_id, L4_NIL, NEVER, 1, 0, 0);
-    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    s.t->cpu = 0;
-}
-
 static void the_check_names_each_broken_invariant(void **state)
 {
     (void)state;
@@ -476,7 +467,6 @@ int main(void)
         TEST(a_partner_that_goes_between_the_phases_is_found_missing),
         TEST(a_stopped_thread_gives_its_ipc_up_and_keeps_its_senders),
         TEST(a_message_that_is_too_long_is_an_error_for_both),
-        TEST(threads_of_other_cpus_are_not_partners),
         TEST(the_check_names_each_broken_invariant),
     };
     return cmocka_run_group_tests_name("l4core/ipc", tests, NULL, NULL);

@@ -203,11 +203,43 @@ static void windows_that_take_nothing_overflow_and_nil_fpages_map_nothing(void *
     assert_false(map(0, fpage(SOURCE, 12, RIGHTS), fpage((vaddr_t)1 << 47, 12, 0)));
     assert_true(map(0, 0, COMPLETE));
     assert_true(map(0, fpage((vaddr_t)1 << 48, 12, RIGHTS), COMPLETE));
-    assert_false(map(0, COMPLETE | FPAGE_ALL, COMPLETE)); /* more pages than one item may have */
-    assert_false(map(0, fpage(FAR, 23, RIGHTS), fpage(TARGET, 23, 0)));
-    assert_true(map(0, fpage(FAR, 22, RIGHTS), fpage(TARGET, 22, 0)));
+    assert_true(map(0, fpage(FAR, 39, RIGHTS), fpage(0, 39, 0))); /* nothing is there */
     assert_true(map(USER_TOP, fpage(SOURCE, 12, RIGHTS), COMPLETE));
     assert_int_equal(frame_of(pfn)->bindings, 1);
+}
+
+/* From a space with pages at both its ends into one that has memory for tables. */
+static void the_complete_space_is_one_fpage(void **state)
+{
+    (void)state;
+    static const vaddr_t far[] = {PAGE_SIZE, FAR, 3 * FAR + 0x40200000, USER_TOP - PAGE_SIZE};
+
+    OK(BOSS(env_kmem, q.env, REGION));
+    for (unsigned i = 0; i < 4; i++) {
+        make_tables(p.env, far[i]);
+        bind_page(p.env, FRAMES, pfn + i, far[i], RW);
+    }
+    assert_true(map(0, COMPLETE | RIGHTS, COMPLETE));
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(run_at(far[i], i), 1);
+    assert_int_equal(run_at(SOURCE, 0), PAGES);
+    assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_UTCB)) >> PAGE_BITS, q.pfn);
+    assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_MEMORY)) >> PAGE_BITS, p.pfn + 1);
+    assert_int_equal(frame_of(p.pfn)->bindings, 1); /* p's UTCB went nowhere */
+    assert_true(map_item(p.t, p.t, ITEM_MAP, COMPLETE | RIGHTS, COMPLETE)); /* onto itself */
+    world_check();
+    assert_int_equal(frame_of(pfn)->bindings, 4);
+}
+
+/* The Unmap call of p for one fpage; returns the status word. */
+static word_t unmap(word_t page, bool flush)
+{
+    thread_regs(p.t)->rdx = flush ? 64 : 0;
+    set_mr(p.t, 0, page);
+    world_run(p.t);
+    thread_regs(p.t)->rdx = flush ? 64 : 0;
+    l4_enter(p.t, LINK_UNMAP);
+    return get_mr(p.t, 0);
 }
 
 static void an_ipc_maps_every_item_of_its_message(void **state)
@@ -234,7 +266,7 @@ static void an_ipc_maps_every_item_of_its_message(void **state)
 static void items_that_are_not_taken_are_an_overflow_for_both(void **state)
 {
     (void)state;
-    static const word_t headers[] = {ITEM_GRANT, 0 /* a string */, 0xc, 0xe};
+    static const word_t headers[] = {0x6 /* a string, in part */, 0 /* a string */, 0xc, 0xe};
 
     *thread_mr(q.t, TCR_BR0) = COMPLETE;
     for (unsigned i = 0; i < 4; i++) {
@@ -252,17 +284,6 @@ static void items_that_are_not_taken_are_an_overflow_for_both(void **state)
     set_mr(p.t, 1, ITEM_MAP);
     ipc(p.t, q.t->global_id, L4_ANY, NEVER);
     assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
-}
-
-/* The Unmap call of p for one fpage; returns the status word. */
-static word_t unmap(word_t page, bool flush)
-{
-    thread_regs(p.t)->rdx = flush ? 64 : 0;
-    set_mr(p.t, 0, page);
-    world_run(p.t);
-    thread_regs(p.t)->rdx = flush ? 64 : 0;
-    l4_enter(p.t, LINK_UNMAP);
-    return get_mr(p.t, 0);
 }
 
 static void unmap_takes_from_the_derived_and_flush_from_oneself_too(void **state)
@@ -294,6 +315,33 @@ static void unmap_tells_the_rights_used_and_forgets_them(void **state)
     assert_int_equal(unmap(fpage(SOURCE, 13, 0), false), fpage(SOURCE, 13, 0));
     assert_int_equal(unmap(fpage(SOURCE, 11, FPAGE_ALL), true), fpage(SOURCE, 11, 0));
     assert_true(arch_pte_present(*entry_of(p.e, SOURCE)));
+}
+
+static pte_t *q_entry(vaddr_t va)
+{
+    return entry_of(q.e, va);
+}
+
+/* p's page is mapped to q, and from there to a further page of q. */
+static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
+{
+    (void)state;
+    vaddr_t below = TARGET + 8 * PAGE_SIZE;
+
+    assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+    assert_true(map_item(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+    *q_entry(below) |= PTE_WRITTEN;
+    *q_entry(TARGET) |= PTE_READ_TO;
+    assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, RIGHTS));
+    assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, 0));
+    assert_false(*q_entry(below) & PTE_WRITTEN);
+    /* Who looks nearer to the leaf forgets for itself, not for who mapped it the page. */
+    *q_entry(below) |= PTE_WRITTEN;
+    assert_int_equal(map_unmap(q.t, fpage(below, 12, 0), false), fpage(below, 12, FPAGE_WRITE));
+    assert_int_equal(map_unmap(q.t, fpage(below, 12, 0), false), fpage(below, 12, 0));
+    assert_int_equal(map_unmap(q.t, fpage(below, 12, FPAGE_ALL), true), fpage(below, 12, 0));
+    assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, FPAGE_WRITE));
+    world_check();
 }
 
 static void unmap_of_the_complete_space_leaves_the_utcb(void **state)
@@ -348,10 +396,12 @@ int main(void)
         TEST(holes_are_skipped_and_utcbs_neither_given_nor_covered),
         TEST(tables_come_from_the_memory_that_the_receiver_named_or_it_overflows),
         TEST(windows_that_take_nothing_overflow_and_nil_fpages_map_nothing),
+        TEST(the_complete_space_is_one_fpage),
         TEST(an_ipc_maps_every_item_of_its_message),
         TEST(items_that_are_not_taken_are_an_overflow_for_both),
         TEST(unmap_takes_from_the_derived_and_flush_from_oneself_too),
         TEST(unmap_tells_the_rights_used_and_forgets_them),
+        TEST(status_is_that_of_all_that_was_mapped_from_a_page),
         TEST(unmap_of_the_complete_space_leaves_the_utcb),
         TEST(unmap_takes_as_many_fpages_as_its_control_word_says),
     };

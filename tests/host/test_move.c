@@ -192,32 +192,50 @@ static void an_event_reaches_who_moved(void **state)
     assert_int_equal(thread_regs(p.t)->rip, ENTRY);
 }
 
-static void who_receives_from_anybody_waits_on(void **state)
+/* On either side of the move its messages come from the other CPU, and the tag says so. */
+static void who_receives_waits_on(void **state)
 {
     (void)state;
-    ipc(p.t, L4_NIL, L4_ANY, NEVER);
-    OK(place(&p, 1, 100));
-    assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
-    ipc_words(q.t, p.t->global_id, L4_NIL, TIMEOUTS(TIME_ZERO, 0), 3, 1, 9);
-    assert_failed(q.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    OK(place(&q, 1, 100));
-    ipc_words(q.t, p.t->global_id, L4_NIL, TIMEOUTS(TIME_ZERO, 0), 3, 1, 9);
-    assert_received(p.t, q.t->global_id);
-    assert_int_equal(get_mr(p.t, 1), 9);
+    for (unsigned i = 0; i < 2; i++) {
+        ipc(p.t, L4_NIL, i ? q.t->global_id : L4_ANY, NEVER);
+        OK(place(&p, 1, 100));
+        assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
+        ipc_words(q.t, p.t->global_id, L4_NIL, TIMEOUTS(TIME_ZERO, 0), 3, 1, 9);
+        assert_received(p.t, q.t->global_id);
+        assert_int_equal(get_mr(p.t, 0), TAG_CROSS | TAG_MAKE(3, 1, 0));
+        assert_int_equal(get_mr(p.t, 1), 9);
+        thread_regs(p.t)->vector = VECTOR_MAILBOX;
+        OK(place(&p, 0, 100));
+    }
 }
 
-static void who_has_a_partner_is_told_that_it_stays(void **state)
+static void who_sends_waits_on_with_its_timeout(void **state)
 {
     (void)state;
-    ipc(p.t, L4_NIL, q.t->global_id, NEVER);
+    ipc_words(p.t, q.t->global_id, L4_NIL, TIMEOUTS(TIME_1MS, 0), 1, 0, 0);
     OK(place(&p, 1, 100));
-    assert_failed(p.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
-    OK(place(&p, 0, 100));
-    ipc_words(p.t, q.t->global_id, L4_NIL, NEVER, 1, 0, 0);
     assert_int_equal(p.t->state, THREAD_IPC_SEND);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    assert_received(q.t, p.t->global_id);
+    OK(place(&p, 0, 100));
+    ipc_words(p.t, q.t->global_id, L4_NIL, TIMEOUTS(TIME_1MS, 0), 1, 0, 0);
     OK(place(&p, 1, 100));
-    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    host.ticks += TICKS_1MS;
+    on_cpu(1, cpu_timer);
+    assert_failed(p.t, IPC_TIMEOUT, IPC_SEND_PHASE);
     assert_true(list_is_empty(&q.t->senders));
+}
+
+static void a_queue_of_senders_goes_with_its_thread(void **state)
+{
+    (void)state;
+    ipc_words(p.t, q.t->global_id, L4_NIL, NEVER, 1, 1, 7);
+    OK(place(&q, 1, 100));
+    assert_int_equal(p.t->state, THREAD_IPC_SEND);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    assert_received(q.t, p.t->global_id);
+    assert_int_equal(get_mr(q.t, 1), 7);
+    assert_received(p.t, thread_regs(p.t)->rsi);
 }
 
 static void a_control_transfer_holds_both_sides(void **state)
@@ -288,8 +306,9 @@ int main(void)
         TEST(a_waiter_is_woken_where_it_came),
         TEST(deadlines_and_timers_go_with_a_sleeper),
         TEST(an_event_reaches_who_moved),
-        TEST(who_receives_from_anybody_waits_on),
-        TEST(who_has_a_partner_is_told_that_it_stays),
+        TEST(who_receives_waits_on),
+        TEST(who_sends_waits_on_with_its_timeout),
+        TEST(a_queue_of_senders_goes_with_its_thread),
         TEST(a_control_transfer_holds_both_sides),
         TEST(slices_hold_their_thread),
         TEST(an_epilogue_ends_with_the_move_and_is_charged),

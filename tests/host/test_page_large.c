@@ -197,8 +197,10 @@ static void a_map_item_replaces_it_as_a_whole(void **state)
     const word_t rw = FPAGE_READ | FPAGE_WRITE;
 
     make_receiver();
-    assert_false(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* a part */
+    assert_true(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* is skipped */
     assert_true(can(VA, RW));
+    assert_true(can(VA + PAGE_SIZE, RW));
+    assert_int_equal(frame_of(q.pfn + 1)->bindings, 1);
     assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | FPAGE_READ, END | FULL));
     assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | rw, END | FULL)); /* again, for more */
     assert_true(shows(END, pfn, RW));
@@ -207,6 +209,26 @@ static void a_map_item_replaces_it_as_a_whole(void **state)
     put(END, pfn, LARGE_RW);
     OK(BOSS(page_bind, p.env, 50, SCRATCH, 1)); /* another page of p that shows the same */
     assert_true(map_item(p.t, q.t, ITEM_MAP, END | FULL | rw, END | FULL));
+    world_check();
+}
+
+static void a_grant_moves_it_whole_and_never_a_part(void **state)
+{
+    (void)state;
+    make_receiver();
+    assert_true(map_item(p.t, q.t, ITEM_GRANT, (VA + PAGE_SIZE) | ONE | ALL, PARTY_MEMORY | ONE));
+    assert_true(can(VA + PAGE_SIZE, RW)); /* stays */
+    assert_int_equal(frame_of(pfn + 1)->bindings, 1);
+    assert_true(map_item(p.t, q.t, ITEM_MAP, (VA + 2 * PAGE_SIZE) | ONE | ALL, VA | ONE));
+    world_check();
+    assert_true(map_item(p.t, q.t, ITEM_GRANT, VA | FULL | ALL, END | FULL));
+    world_check();
+    assert_false(can(VA, RIGHT_READ));
+    assert_true(shows(END + 7 * PAGE_SIZE, pfn + 7, RW));
+    assert_true(shows(VA, pfn + 2, RW)); /* derived from it before, and still is */
+    map_unmap(q.t, END | FULL | ALL, false);
+    assert_false(shows(VA, pfn + 2, RIGHT_READ));
+    assert_int_equal(frame_of(pfn + 2)->bindings, 1);
     world_check();
 }
 
@@ -247,10 +269,15 @@ static void a_batch_may_lie_in_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_large_page_is_its_frames_in_order),  TEST(it_is_protected_and_unbound_as_one),
-        TEST(a_refused_bind_changes_nothing),       TEST(it_goes_with_its_frames),
-        TEST(a_map_item_maps_it_whole_or_in_pages), TEST(a_map_item_replaces_it_as_a_whole),
-        TEST(unmap_of_a_part_takes_all_of_it),      TEST(a_batch_may_lie_in_one),
+        TEST(a_large_page_is_its_frames_in_order),
+        TEST(it_is_protected_and_unbound_as_one),
+        TEST(a_refused_bind_changes_nothing),
+        TEST(it_goes_with_its_frames),
+        TEST(a_map_item_maps_it_whole_or_in_pages),
+        TEST(a_map_item_replaces_it_as_a_whole),
+        TEST(a_grant_moves_it_whole_and_never_a_part),
+        TEST(unmap_of_a_part_takes_all_of_it),
+        TEST(a_batch_may_lie_in_one),
     };
     return cmocka_run_group_tests_name("bindings/page_large", tests, NULL, NULL);
 }

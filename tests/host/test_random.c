@@ -5,6 +5,7 @@
  * its seed and step.
  */
 #include "tests/host/kernel_ipc.h"
+#include "tests/host/random.h"
 
 #include "bindings/cap.h"
 #include "exo/abi/device.h"
@@ -16,48 +17,11 @@
 #define STEPS    1200u
 #define PARTIES  5u
 #define FIRST    20u /* the boss's slots for parties, 4 each */
-#define SLOTS    48u /* slots that random calls name          */
 #define PAGES    12u
 #define NOTE     17u /* the boss's, and with IN_PARTY everybody's */
 #define IN_PARTY 12u
 #define PCI      13u /* in a party */
 #define FAR      ((vaddr_t)0x40000000000)
-
-static uint64_t seed;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 20) % below;
-}
-
-/* True once in `n` times. */
-static bool rarely(uint32_t n)
-{
-    return rnd(n) == 0;
-}
-
-static slot_t any_slot(void)
-{
-    return rarely(50) ? rnd(300) : rnd(SLOTS);
-}
-
-/* A slot of `t`'s that holds `kind`, if a few tries find one. */
-static slot_t slot_of(const struct thread *t, enum cap_kind kind)
-{
-    slot_t s = any_slot();
-
-    for (unsigned i = 0; i < SLOTS && !cap_find(t->env, s, kind); i++)
-        s = s + 1 < SLOTS ? s + 1 : 1;
-    return rarely(20) ? any_slot() : s;
-}
-
-static slot_t empty_slot(const struct thread *t)
-{
-    return rarely(10) ? any_slot() : slot_of(t, CAP_NONE);
-}
 
 /* Mostly pages that may be bound; the first two are what a party cannot do without. */
 static vaddr_t any_page(void)

@@ -3,6 +3,7 @@
 
 #include "l4core/ipc.h"
 #include "l4core/string.h"
+#include "l4core/suspend.h"
 
 #include <string.h>
 
@@ -171,7 +172,7 @@ static void a_transfer_timeout_of_zero_fails_at_the_first_fault(void **state)
     wait_for_p();
     send_simple(SOURCE, 10);
     assert_non_null(q.t->transfer_with);
-    assert_true(string_abort(q.t));
+    abort_transfer(q.t);
 }
 
 static void a_transfer_timeout_ends_a_fault_that_takes_too_long(void **state)
@@ -247,15 +248,15 @@ static void an_abort_tells_both_sides(void **state)
     (void)state;
     for (unsigned n = 0; n < 4; n++) {
         suspended(n & 1);
-        assert_true(string_abort(n & 2 ? p.t : q.t));
+        abort_transfer(n & 2 ? p.t : q.t);
         world_check();
         assert_cut(IPC_ABORTED, IPC_ABORTED, 8);
         assert_true(list_is_empty(&s.t->senders));
-        assert_false(string_abort(p.t));
+        assert_null(p.t->transfer_with);
     }
     suspended(true); /* the pager has the message already */
     assert_fault(q.t, TARGET + BYTES, FPAGE_WRITE);
-    assert_true(string_abort(p.t));
+    abort_transfer(p.t);
     assert_cut(IPC_ABORTED, IPC_ABORTED, 8);
 }
 
@@ -364,7 +365,7 @@ static void a_description_that_changes_meanwhile_is_checked_again(void **state)
                 *br(q.t, i) = other[n];
             serve(q.t, Q_HOLE, 0);
             world_check();
-            string_abort(p.t);
+            transfer_abort(p.t);
             world_check();
             if (space_user(q.e->root, Q_HOLE, RIGHT_READ))
                 unbind_page(q.env, Q_HOLE);
@@ -382,7 +383,7 @@ static void the_check_names_a_broken_pair(void **state)
     p.t->transfer_sends = false;
     assert_non_null(strstr(ipc_check(q.t), "I3"));
     p.t->transfer_sends = true;
-    string_abort(p.t);
+    transfer_abort(p.t);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, string_set_up, world_end)

@@ -148,7 +148,7 @@ static void random_call(void)
 static void random_l4_call(void)
 {
     uint32_t number = below(LINK_COUNT + 1);
-    uint64_t link = WINDOW_STUBS + number * LINK_STRIDE, to = random_word();
+    uint64_t link = WINDOW_LINKS + number * LINK_STRIDE, to = random_word();
     uint64_t from = random_word(), tag = random64() >> below(64);
 
     if (number == LINK_UNMAP && below(30))

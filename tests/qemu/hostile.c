@@ -137,7 +137,7 @@ static void kernel_memory(void)
     tap_ok(window >= 3 && window < 16, "of all the upper half only the window can be read");
     tap_ok(!probe_read(WINDOW_KINFO) && probe_write(WINDOW_KINFO), "the window is read-only");
     tap_ok(probe_write(WINDOW_FRAMES) && probe_write(WINDOW_ENVS) && probe_write(WINDOW_CPUS) &&
-               probe_write(WINDOW_KIP) && probe_write(WINDOW_STUBS),
+               probe_write(WINDOW_KIP) && probe_write(WINDOW_LINKS),
            "every part of it");
     tap_ok(probe_jump(WINDOW_KINFO) && probe_jump(WINDOW_KIP), "and does not run");
     ends(BLOB(load), PHYS_WINDOW, PAGE_FAULT, "reading it ends a program without handler");

@@ -20,6 +20,7 @@
 #define WORDS_MAX    63u
 #define CHILD_FRAMES 256u
 #define TEN_MS       (L4_TimePeriod(10000))
+#define SECOND       (L4_TimePeriod(1000000)) /* a checked kernel takes its time */
 
 /* Answers each message with every word plus one, and with who sent it as the label. */
 static void echo(void *unused)
@@ -54,8 +55,8 @@ static void kernel_interface(void)
     tap_is(k->magic, KIP_MAGIC, "the page begins with its magic");
     tap_ok(k->api_version == version && k->api_flags == flags, "and says the same");
     for (unsigned i = 0; i < LINK_COUNT; i++)
-        good &= links[i] >= WINDOW_STUBS && links[i] < WINDOW_STUBS + PAGE_SIZE;
-    tap_ok(good, "every link leads to the page of stubs");
+        good &= links[i] >= WINDOW_LINKS && links[i] < WINDOW_LINKS + PAGE_SIZE;
+    tap_ok(good, "every link leads to the page of links");
     tap_ok(k->page_info >> 10 & 4, "pages of 4 KiB");
     tap_is(k->utcb_info >> 10 & 63, 12, "a UTCB is one page");
     tap_is(L4_ThreadIdUserBase((void *)L4_KIP_WINDOW), THREAD_FIRST,
@@ -238,6 +239,61 @@ static void any_local(L4_ThreadId_t remote)
     thread_join(&s.thread);
 }
 
+/* Calls, through the main thread, a partner that it does not know. */
+struct caller {
+    struct thread thread;
+    L4_ThreadId_t to;
+    volatile L4_Word_t from, tag, word;
+    volatile bool back;
+};
+
+static void call_through(void *argument)
+{
+    struct caller *c = argument;
+    L4_ThreadId_t from;
+
+    L4_LoadMR(1, 30);
+    L4_Set_MsgTag(L4_MsgTagMake(5, 1, 0));
+    c->tag = L4_Ipc(c->to, c->to, L4_Timeouts(L4_Never, L4_Never), &from).raw;
+    c->from = from.raw;
+    c->word = L4_Utcb()[1];
+    c->back = true;
+}
+
+static void propagation(L4_ThreadId_t remote)
+{
+    static struct caller c;
+    L4_ThreadId_t from;
+
+    c = (struct caller){.to = L4_MyGlobalId()};
+    thread_run(&c.thread, call_through, &c, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+    L4_MsgTag_t tag = L4_Wait(&from);
+    L4_Set_VirtualSender(from);
+    L4_Set_Propagation(&tag);
+    L4_Set_MsgTag(tag);
+    tap_ok(L4_IpcSucceeded(L4_Send(remote)), "a message is handed on in its sender's name");
+    guest_sleep(5000);
+    tap_ok(c.back && c.word == 31 && !(c.tag & TAG_ERROR), "the answer reaches who called first");
+    tap_is(c.from, remote.raw, "from whom the message was handed on to");
+    thread_join(&c.thread);
+}
+
+static void points_of_time(L4_ThreadId_t idle)
+{
+    L4_ThreadId_t from;
+    L4_Clock_t at = {L4_SystemClock().raw + 500000};
+
+    L4_Set_MsgTag(L4_Niltag);
+    failed(L4_Wait_Timeout(L4_TimePoint(at), &from), IPC_TIMEOUT, IPC_RECEIVE_PHASE,
+           "a receive phase ends at a point of time");
+    L4_Word_t now = L4_SystemClock().raw; /* points that far ahead are of 512 microseconds */
+    tap_ok(now + 512 >= at.raw && now < at.raw + 500000, "and then");
+    at.raw = now + 500000;
+    failed(L4_Send_Timeout(idle, L4_TimePoint(at)), IPC_TIMEOUT, IPC_SEND_PHASE,
+           "a send phase, too");
+    tap_ok(L4_SystemClock().raw + 512 >= at.raw, "not earlier");
+}
+
 static volatile uint32_t switched;
 
 static void note(void *unused)
@@ -291,7 +347,7 @@ static void exceptions(void)
     L4_ThreadId_t from;
 
     thread_run(&t, meets_exceptions, &me, THREAD_CPU_HERE, THREAD_PRIORITY);
-    L4_MsgTag_t tag = L4_Wait_Timeout(TEN_MS, &from);
+    L4_MsgTag_t tag = L4_Wait_Timeout(SECOND, &from);
     tap_is(L4_Label(tag), label, "an exception is a message to the exception handler");
     tap_is(L4_UntypedWords(tag), EXCEPTION_LAST, "with all registers");
     tap_ok(L4_Utcb()[EXCEPTION_VECTOR] == 6 && L4_Utcb()[EXCEPTION_RAX] == 5 &&
@@ -300,11 +356,11 @@ static void exceptions(void)
     L4_Utcb()[EXCEPTION_IP] += 2;
     L4_Utcb()[EXCEPTION_RAX] = 55;
     L4_Set_MsgTag(L4_MsgTagMake(0, EXCEPTION_LAST, 0));
-    tag = L4_Call_Timeouts(from, L4_ZeroTime, TEN_MS);
+    tag = L4_Call_Timeouts(from, L4_ZeroTime, SECOND);
     tap_ok(L4_Label(tag) == 1 && L4_Utcb()[1] == 55 && L4_Utcb()[2] == 6,
            "it goes on with the reply's registers");
     tap_is(L4_Utcb()[3], 0x1234, "and its message registers are as they were");
-    tag = L4_Wait_Timeout(TEN_MS, &from);
+    tag = L4_Wait_Timeout(SECOND, &from);
     tap_ok(L4_Label(tag) == label && L4_Utcb()[EXCEPTION_VECTOR] == 0, "a division by 0 likewise");
     thread_destroy(&t);
 }
@@ -329,6 +385,7 @@ int main(int argc, char **argv)
     raw_make(&idle, BLOB(pct_serve));
     raw_start(&idle, 0);
     timeouts(L4_ThreadIdOf(idle.id));
+    points_of_time(L4_ThreadIdOf(idle.id));
     raw_destroy(&idle);
     no_partner(L4_ThreadIdOf(partner.id));
     malformed(L4_ThreadIdOf(partner.id));
@@ -336,6 +393,7 @@ int main(int argc, char **argv)
     waiting_senders();
     partner_ends();
     any_local(L4_ThreadIdOf(child.thread_id));
+    propagation(L4_ThreadIdOf(child.thread_id));
     clock_and_switch();
     exceptions();
     L4_ThreadId_t gone = L4_ThreadIdOf(child.thread_id);

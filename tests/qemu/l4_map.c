@@ -285,7 +285,7 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "mapper"))
         mapper();
     tap_is(
-        guest_spawn(&child, "l4_map", "mapper", CHILD_FRAMES, THREAD_CPU_HERE, THREAD_PRIORITY + 1),
+        guest_spawn(&child, argv[0], "mapper", CHILD_FRAMES, THREAD_CPU_HERE, THREAD_PRIORITY + 1),
         ERR_OK, "a mapper in another space");
     guest_sleep(20000);
     L4_ThreadId_t to = L4_ThreadIdOf(child.thread_id);

@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_string move cores smp
+GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -19,7 +19,9 @@ fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M disk2=1M iommu=1 edu=1
 
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += events_smp timers_smp move_smp cores_smp
+GUEST_TESTS        += events_smp timers_smp move_smp cores_smp l4_tasks_smp
+l4_tasks_smp-sources := $(l4_tasks-sources)
+l4_tasks_smp-boot    := smp=2
 events_smp-sources := $(events-sources)
 events_smp-boot    := smp=2
 timers_smp-sources := $(timers-sources)
@@ -33,10 +35,20 @@ cores_smp-boot     := smp=2
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
 
-# Strings and page faults under the forest lock, with another CPU there to take it.
-GUEST_TESTS           += l4_string_smp
+# Mappings taken back while another CPU may have loaded them; strings with another CPU there to take
+# the forest lock.
+GUEST_TESTS           += l4_grant_smp l4_map_smp l4_string_smp
 l4_string_smp-sources := $(l4_string-sources)
 l4_string_smp-boot    := smp=2
+l4_grant_smp-sources := $(l4_grant-sources)
+l4_grant_smp-boot    := smp=2
+l4_map_smp-sources   := $(l4_map-sources)
+l4_map_smp-boot      := smp=2
+
+# L4 IPC between CPUs.
+GUEST_TESTS    += l4_smp
+l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+l4_smp-boot    := smp=2
 
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
@@ -104,7 +116,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := cores events hostile large libos_events libos_revoke libos_sched processor revoke_policy slices smp timers torn
+UNCHECKED := cores device events hostile l4 large libos_events libos_revoke libos_sched processor revoke_policy slices smp timers torn
 
 # What starts several programs beside itself wants more memory.
 revoke-checked := mem=160M

@@ -61,10 +61,10 @@ static void errors(slot_t server)
     raw_start(&r, 0);
     guest_sleep(5000);
     tap_is(pct_call(r.thread, &w), ERR_BAD_STATE, "call a thread that waits without an entry");
-    raw_exo(&r)->entry[UPCALL_PCT] = WINDOW_STUBS;
+    raw_exo(&r)->entry[UPCALL_PCT] = WINDOW_LINKS;
     tap_is(pct_call(r.thread, &w), ERR_BAD_STATE, "call a thread with an entry in the kernel");
     raw_exo(&r)->entry[UPCALL_PCT] = RAW_CODE;
-    raw_exo(&r)->pct_stack = WINDOW_STUBS;
+    raw_exo(&r)->pct_stack = WINDOW_LINKS;
     tap_is(pct_call(r.thread, &w), ERR_BAD_STATE, "call a thread with a stack in the kernel");
     raw_destroy(&r);
     slot_delete(weak);

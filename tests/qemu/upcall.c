@@ -184,7 +184,7 @@ static void bad_handlers(void)
     end(BLOB(load), 0, top, 0, nowhere, RAW_CODE, "a fault without a handler ends there");
     end(BLOB(load), RAW_CODE, top, 0, nowhere, RAW_CODE, "a fault inside the handler ends it");
     end(BLOB(load), RAW_CODE, top, 1, nowhere, RAW_CODE, "a fault while masked ends it");
-    end(BLOB(load), WINDOW_STUBS, top, 0, nowhere, RAW_CODE, "an entry in the kernel is not taken");
+    end(BLOB(load), WINDOW_LINKS, top, 0, nowhere, RAW_CODE, "an entry in the kernel is not taken");
     end(BLOB(load), USER_TOP, top, 0, nowhere, RAW_CODE, "an entry at the end is not taken");
     end(BLOB(load), ~(vaddr_t)0, top, 0, nowhere, RAW_CODE, "an entry of all ones is not taken");
     end(BLOB(load), (vaddr_t)1 << 47, top, 0, nowhere, RAW_CODE,

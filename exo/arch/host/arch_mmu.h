@@ -145,10 +145,16 @@ static inline rights_t arch_pte_rights(pte_t e)
 
 static inline rights_t arch_pte_used(pte_t *e)
 {
-    rights_t used = (*e & PTE_READ_TO ? RIGHT_READ : 0) | (*e & PTE_WRITTEN ? RIGHT_WRITE : 0);
+    pte_t was = __atomic_fetch_and(e, ~(PTE_READ_TO | PTE_WRITTEN), __ATOMIC_RELAXED);
 
-    *e &= ~(PTE_READ_TO | PTE_WRITTEN);
-    return used;
+    return (was & PTE_READ_TO ? RIGHT_READ : 0) | (was & PTE_WRITTEN ? RIGHT_WRITE : 0);
+}
+
+static inline void arch_pte_use(pte_t *e, rights_t used)
+{
+    pte_t set = (used & RIGHT_READ ? PTE_READ_TO : 0) | (used & RIGHT_WRITE ? PTE_WRITTEN : 0);
+
+    __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
 }
 
 static inline void arch_mmu_switch(paddr_t root)

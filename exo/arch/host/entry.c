@@ -99,7 +99,7 @@ static void plain_call(struct regs *r, word_t number)
 
 void host_call(struct regs *r)
 {
-    word_t link = r->rip - WINDOW_STUBS, number = r->rax - SYS_BASE;
+    word_t link = r->rip - WINDOW_LINKS, number = r->rax - SYS_BASE;
     bool transfer = number == SYS_pct_call || number == SYS_pct_return;
 
     if (setjmp(leaving))

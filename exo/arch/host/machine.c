@@ -18,7 +18,7 @@
 #define TICK_KHZ     1000000u /* a tick is a nanosecond  */
 #define SPINS_MAX    100000u
 #define KERNEL_ROOT  PAGE_SIZE /* frame 1, which boot leaves alone */
-#define STUB_PAGE    (2 * PAGE_SIZE)
+#define LINK_PAGE    (2 * PAGE_SIZE)
 #define USER_ENTRIES (MMU_ENTRIES / 2)
 #define REALTIME     1000000000u
 
@@ -53,13 +53,13 @@ void arch_boot_info(paddr_t start_info, struct boot_info *info,
 {
     (void)start_info;
     *info = (struct boot_info){.cmdline = ""};
-    add(STUB_PAGE + PAGE_SIZE, host.bytes - STUB_PAGE - PAGE_SIZE);
+    add(LINK_PAGE + PAGE_SIZE, host.bytes - LINK_PAGE - PAGE_SIZE);
 }
 
 void arch_kernel_image(paddr_t *base, paddr_t *bytes)
 {
     *base = 0;
-    *bytes = STUB_PAGE + PAGE_SIZE;
+    *bytes = LINK_PAGE + PAGE_SIZE;
 }
 
 const uint8_t *arch_initial_program(size_t *bytes)
@@ -250,9 +250,9 @@ void arch_window_map(vaddr_t va, paddr_t pa, size_t bytes, rights_t rights)
     ASSERT(!(rights & RIGHT_WRITE));
 }
 
-paddr_t arch_stub_page(void)
+paddr_t arch_link_page(void)
 {
-    return STUB_PAGE;
+    return LINK_PAGE;
 }
 
 paddr_t arch_mmu_kernel(void)

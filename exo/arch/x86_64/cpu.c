@@ -23,7 +23,7 @@ _Static_assert(CALL_NO_REPLY == 1000 && CALL_LOST == 1002 && VECTOR_CALL == 0x10
                    FLAGS_DEFAULT == 0x202,
                "entry.S knows these");
 _Static_assert(LINK_IPC *LINK_STRIDE + 2 == 0x92, "entry.S knows where IPC returns to");
-_Static_assert(SYS_BASE == 0x65786f00 && WINDOW_STUBS == 0xffffff0000001000, "entry.S knows these");
+_Static_assert(SYS_BASE == 0x65786f00 && WINDOW_LINKS == 0xffffff0000001000, "entry.S knows these");
 
 #define FATAL_STACK 2048u
 #define CR0_TS      ((uint64_t)8)

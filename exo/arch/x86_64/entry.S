@@ -271,9 +271,9 @@ call_foreign:
         call trap_reflect
         jmp arch_resume
 
-/* Exceptions: to the thread's own handler if that needs nothing else. The CPU has pushed an error
- * code, or the stub a 0, and but for page faults the stub the vector. An interrupt keeps the user's AC
- * flag, and with it SMAP off. */
+/* Exceptions: to the thread's own handler if that needs nothing else. On the stack are the vector's
+ * number and an error code, the CPU's or a 0; only page faults push their number late. An interrupt
+ * keeps the user's AC flag, and with it SMAP off. */
         .balign 64
 trap_page_fault:
         testb $3, 16(%rsp)

@@ -19,11 +19,11 @@ void arch_mmu_root_init(pte_t *root)
         root[i] = boot_tables[i];
 }
 
-paddr_t arch_stub_page(void)
+paddr_t arch_link_page(void)
 {
-    extern char stubs_start[];
+    extern char links_start[];
 
-    return arch_phys_of(stubs_start);
+    return arch_phys_of(links_start);
 }
 
 paddr_t arch_mmu_kernel(void)

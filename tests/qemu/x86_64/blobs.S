@@ -365,8 +365,9 @@ blob_\name\()_end:
         jmp     2b
         end     align_check
 
-/* Links begin at the window's second page, 16 bytes each, IPC first. */
-#define IPC_LINK 0xffffff0000001000
+/* Links begin at the window's second page, 16 bytes each, in the order of enum kip_link. */
+#define UNMAP_LINK 0xffffff0000001020
+#define IPC_LINK   0xffffff0000001090
 
         blob    wait_ipc
 2:      xor     %esi, %esi
@@ -408,7 +409,7 @@ blob_\name\()_end:
         mov     %rax, %r14
         mov     %rax, %r15
         mov     $63, %edx
-        movabs  $(IPC_LINK + 4 * 16), %rcx
+        movabs  $UNMAP_LINK, %rcx
         call    *%rcx
         movq    $1, DATA
         end     unmap_all

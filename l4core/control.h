@@ -1,0 +1,30 @@
+/*
+ * The control calls of L4: threads, spaces, registers, scheduling. Each takes its arguments from
+ * the registers of the calling thread and puts its results there.
+ *
+ * Locking: each takes the forest lock for its caller.
+ */
+#pragma once
+
+#include "exo/abi/types.h"
+#include "exo/arch/cpu.h"
+
+struct thread;
+
+void exregs_do(struct thread *caller, struct regs *r);
+void thread_control_do(struct thread *caller, struct regs *r);
+void space_control_do(struct thread *caller, struct regs *r);
+void schedule_do(struct thread *caller, struct regs *r);
+
+/* The active thread of `e` that lives and has that ID, global or local; or NULL. */
+struct thread *control_find_own(const struct env *e, word_t id);
+
+/* Result and ErrorCode of `caller`, 0 for none; false: it went with what the call took away. Under
+ * the forest lock. */
+bool control_answer(struct thread *caller, unsigned error);
+
+/* The frame of the kernel interface page. */
+pfn_t kip_frame(void);
+
+/* The thread of any CPU whose global ID that is, and which lives; or NULL. */
+struct thread *control_find(word_t id);

@@ -1,0 +1,133 @@
+/* Whom an ID names, how threads are told of each other, and whom they wait for. */
+#include "l4core/partner.h"
+
+#include "exo/abi/l4.h"
+#include "exo/abi/syscall.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/thread.h"
+#include "exo/mem/space.h"
+
+bool ipc_find_walks(word_t id)
+{
+    return L4_IS_LOCAL(id) && id != L4_NIL && id != L4_ANY_LOCAL;
+}
+
+bool ipc_find_locks(const struct thread *t, word_t id)
+{
+    if (L4_IS_LOCAL(id))
+        return ipc_find_walks(id);
+    const struct thread *p = thread_or_nobody(id >> 32);
+    return p->global_id == id && p->cpu != t->cpu;
+}
+
+struct thread *ipc_find(const struct thread *t, word_t id)
+{
+    if (L4_IS_LOCAL(id)) { /* the UTCB that it points to holds the global ID, as a claim */
+        word_t claim = 0;
+        space_copy_in(t->env->root, &claim, id + (vaddr_t)(TCR_GLOBAL_ID * 8), sizeof claim);
+        struct thread *local = thread_by_number((uint32_t)(claim >> 32));
+        bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
+        return good && local->state != THREAD_DEAD ? local : NULL;
+    }
+    struct thread *p = thread_by_number((uint32_t)(id >> 32));
+    return p && p->global_id == id && p->state != THREAD_DEAD ? p : NULL;
+}
+
+word_t ipc_name_for(const struct thread *t, const struct thread *other)
+{
+    return t->env == other->env ? other->utcb_va + UTCB_MR : other->global_id;
+}
+
+static struct thread *thread_of(word_t global_id)
+{
+    struct thread *v = thread_or_nobody(global_id >> 32);
+
+    return v->global_id == global_id && v->state != THREAD_DEAD ? v : NULL;
+}
+
+const struct thread *ipc_originator(const struct thread *sender)
+{
+    const struct thread *v = sender->ipc_virtual ? thread_of(sender->ipc_virtual) : NULL;
+
+    return v ? v : sender;
+}
+
+/* Is the redirector of `e` in the space of `t`? */
+static bool is_redirector(const struct thread *t, const struct env *e)
+{
+    const struct thread *r = e->redirector ? thread_of(e->redirector) : NULL;
+
+    return r && r->env == t->env;
+}
+
+static bool may_name(const struct thread *t, const struct thread *v, const struct thread *p)
+{
+    return v->env == t->env || p->env == t->env || is_redirector(t, v->env) ||
+           is_redirector(t, p->env);
+}
+
+word_t ipc_find_virtual(const struct thread *t, const struct thread *p)
+{
+    word_t id = *thread_mr(t, TCR_ACTUAL_SENDER);
+    const struct thread *v = id == L4_NIL ? NULL : ipc_find(t, id);
+
+    return v && v != t && may_name(t, v, p) ? v->global_id : 0;
+}
+
+/* Is `other` what `t` calls `id`? */
+static bool is_named(const struct thread *t, word_t id, const struct thread *other)
+{
+    return id == other->global_id || (t->env == other->env && id == other->utcb_va + UTCB_MR);
+}
+
+struct answer {
+    const struct thread *sender, *to;
+};
+
+static void await_answer(void *argument)
+{
+    const struct answer *a = argument;
+    struct thread *v = thread_by_number((uint32_t)(a->sender->ipc_virtual >> 32));
+
+    if (v->state == THREAD_IPC_RECEIVE && is_named(v, v->ipc_from, a->sender))
+        v->ipc_from = a->to->global_id;
+}
+
+void ipc_propagated(const struct thread *sender, const struct thread *to)
+{
+    const struct thread *v = ipc_originator(sender);
+    struct answer a = {sender, to};
+
+    if (v != sender)
+        cpu_call(v->cpu, await_answer, &a);
+}
+
+bool ipc_accepts(const struct thread *t, const struct thread *sender)
+{
+    word_t from = t->ipc_from;
+
+    if (sender->ipc_virtual)
+        sender = ipc_originator(sender);
+    return from == L4_ANY || is_named(t, from, sender) ||
+           (from == L4_ANY_LOCAL && t->env == sender->env);
+}
+
+void ipc_set_redirector(struct env *e, word_t redirector)
+{
+    e->redirector = redirector;
+    for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
+        thread_set_redirected(LIST_ITEM(l, struct thread, env_link), redirector != 0);
+}
+
+struct thread *ipc_redirect(struct thread *t, struct thread *p)
+{
+    t->ipc_intended = 0;
+    if (!(t->kind & THREAD_REDIRECTED) || p->env == t->env)
+        return p;
+    struct thread *r = thread_of(t->env->redirector);
+    if (!r || r->env == t->env || r->env == p->env)
+        return r ? p : NULL;
+    t->ipc_intended = p->global_id;
+    return r;
+}

@@ -1,0 +1,126 @@
+/* Spaces, threads and UTCBs made from kernel memory. */
+#include "l4core/task.h"
+
+#include "bindings/cap.h"
+#include "bindings/env_make.h"
+#include "bindings/node.h"
+#include "bindings/page.h"
+#include "bindings/revoke.h"
+#include "exo/abi/syscall.h"
+#include "exo/base/assert.h"
+#include "exo/base/sequence.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/thread.h"
+#include "exo/mem/frame.h"
+#include "exo/mem/space.h"
+#include "l4core/ipc.h"
+#include "l4core/map.h"
+
+struct cap *task_memory(const struct env *e)
+{
+    return (struct cap *)(void *)node_at(e->kmem.parent);
+}
+
+struct env *task_make_space(struct cap *region, pfn_t base, uint16_t maker)
+{
+    const uint16_t number = env_number_free();
+    const struct object_place place = {region, NULL, base, ENV_FRAMES};
+    struct env *e = frame_memory(base);
+
+    ASSERT(number);
+    frame_take(base, ENV_FRAMES, FRAME_ENV, number, node_name(&e->memory));
+    env_make(&place, number, maker);
+    node_link(&region->node, &e->memory);
+    node_link(&region->node, &e->kmem);
+    return e;
+}
+
+/* Its frames are `e`'s from now on. */
+static void count_frames(struct thread *t, struct env *e)
+{
+    const pfn_t base = frame_number(t);
+
+    sequence_begin(frame_sequence);
+    for (pfn_t n = base; n < base + L4_THREAD_FRAMES; n++) {
+        frame_of(n)->owner = e->number;
+        frame_of(n)->type = n == base ? FRAME_THREAD : FRAME_UTCB;
+    }
+    sequence_end(frame_sequence);
+    e->info->frames += L4_THREAD_FRAMES;
+}
+
+struct thread *task_make_thread(struct cap *region, pfn_t base, struct env *e, word_t id)
+{
+    struct thread *t = frame_memory(base);
+
+    frame_take(base, L4_THREAD_FRAMES, FRAME_THREAD, e->number, node_name(&t->memory_node));
+    count_frames(t, e);
+    thread_init(base, (uint32_t)(id >> 32), e, frame_memory(base + 1), UTCB_NONE);
+    t->global_id = id;
+    *thread_mr(t, TCR_GLOBAL_ID) = id;
+    node_link(&region->node, &t->memory_node);
+    return t;
+}
+
+void task_move(struct thread *t, struct env *to)
+{
+    ASSERT(t->utcb_va == UTCB_NONE);
+    t->env->info->frames -= L4_THREAD_FRAMES;
+    t->env->info->threads--;
+    list_remove(&t->env_link);
+    t->env = to;
+    thread_set_redirected(t, to->redirector != 0);
+    list_insert(&to->threads, &t->env_link);
+    to->info->threads++;
+    count_frames(t, to);
+    thread_exo(t)->env = to->number;
+}
+
+pte_t *task_entry(struct env *e, vaddr_t va)
+{
+    unsigned level;
+    pte_t *last = space_last(e->root, va, &level);
+    const bool lacks = level > 1 && !arch_pte_present(*last);
+    pte_t *at = e->kmem.parent || !lacks ? map_make_entry(e, va, 1) : NULL;
+
+    if (!at && lacks && arch_pte_present(*last))
+        revoke_all(entry_node(last), true); /* the tables that there was memory for */
+    if (at && arch_pte_present(*at)) {
+        page_take(at);
+        cpu_tlb_flush(e, va);
+    }
+    return at;
+}
+
+struct activation {
+    struct thread *thread;
+    word_t pager;
+};
+
+static void activate_here(void *argument)
+{
+    const struct activation *a = argument;
+
+    ipc_await_start(a->thread, a->pager);
+}
+
+void task_activate(struct thread *t, pte_t *utcb, vaddr_t va, word_t pager)
+{
+    struct activation a = {t, pager};
+
+    page_show(utcb, &t->memory_node, frame_number(t) + 1, RIGHT_READ | RIGHT_WRITE,
+              RIGHT_READ | RIGHT_WRITE);
+    node_link(entry_node(utcb), &t->utcb_node);
+    t->utcb_va = va;
+    arch_thread_init(&t->arch, va + UTCB_GS);
+    *thread_mr(t, TCR_SELF) = va + UTCB_MR;
+    *thread_mr(t, TCR_PAGER) = pager;
+    cpu_call(t->cpu, activate_here, &a);
+}
+
+void task_space_left(struct env *e)
+{
+    if (e->memory.parent && list_is_empty(&e->threads))
+        revoke_all(&e->memory, true);
+}

@@ -1,0 +1,218 @@
+/* ThreadControl: making, changing and ending threads, and address spaces with their first and last
+ * ones. L4 X.2 reference manual. Threads of the interrupts are not there. */
+#include "bindings/revoke.h"
+#include "exo/abi/l4.h"
+#include "exo/abi/syscall.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/thread.h"
+#include "exo/mem/frame.h"
+#include "l4core/control.h"
+#include "l4core/ipc.h"
+#include "l4core/task.h"
+
+#define NO_LOCATION (~(word_t)0)
+
+/* The arguments, and what was found for them. */
+struct thread_control {
+    const struct thread *caller;
+    word_t dest, space, scheduler, pager, utcb;
+    struct thread *thread; /* NULL: it is to be made             */
+    struct env *env;       /* NULL: a new one                    */
+};
+
+struct thread *control_find(word_t id)
+{
+    struct thread *t = thread_by_number((uint32_t)(id >> 32));
+
+    return t && t->global_id == id && t->state != THREAD_DEAD ? t : NULL;
+}
+
+bool control_answer(struct thread *caller, unsigned error)
+{
+    if (cpu_this()->current != caller || caller->state == THREAD_DEAD)
+        return false;
+    if (error)
+        *thread_mr(caller, TCR_ERROR) = error;
+    thread_regs(caller)->rax = !error;
+    return true;
+}
+
+static bool is_made_by_l4(const struct thread *t)
+{
+    return t->memory_node.parent != 0;
+}
+
+static bool is_active(const struct thread *t)
+{
+    return t->utcb_va != UTCB_NONE;
+}
+
+/* Does the call make `c->thread` active? */
+static bool activates(const struct thread_control *c)
+{
+    return c->pager != L4_NIL && !(c->thread && is_active(c->thread));
+}
+
+static unsigned check_dest(struct thread_control *c)
+{
+    const uint64_t number = c->dest >> 32;
+
+    if (L4_IS_LOCAL(c->dest) || number < THREAD_FIRST || number >= THREAD_MAX)
+        return CALL_ERROR_THREAD;
+    c->thread = thread_by_number((uint32_t)number);
+    if (c->space != L4_NIL)
+        return c->thread && c->thread->state == THREAD_DEAD ? CALL_ERROR_THREAD : 0;
+    bool ends = c->thread && c->thread != c->caller && is_made_by_l4(c->thread);
+    return ends ? 0 : CALL_ERROR_THREAD;
+}
+
+static unsigned check_space(struct thread_control *c)
+{
+    if (c->thread && c->space >> 32 == c->dest >> 32) {
+        c->env = c->thread->env;
+    } else if (!c->thread && c->space == c->dest) {
+        c->env = NULL;
+    } else {
+        const struct thread *other = control_find(c->space);
+        if (!other)
+            return CALL_ERROR_SPACE;
+        c->env = other->env;
+    }
+    if (c->env && c->env->ended)
+        return CALL_ERROR_SPACE;
+    if (c->thread && c->env != c->thread->env && is_active(c->thread))
+        return CALL_ERROR_THREAD; /* only who has no UTCB yet moves */
+    bool has_area = c->env && c->env->utcb_area.bytes;
+    return activates(c) && !has_area ? CALL_ERROR_SPACE : 0;
+}
+
+static unsigned check_scheduler(const struct thread_control *c)
+{
+    if (c->scheduler == L4_NIL)
+        return c->thread ? 0 : CALL_ERROR_SCHEDULER;
+    return c->scheduler == c->dest || control_find(c->scheduler) ? 0 : CALL_ERROR_SCHEDULER;
+}
+
+static bool is_free_location(const struct env *e, vaddr_t va)
+{
+    if (va % UTCB_BYTES || va < e->utcb_area.base || va - e->utcb_area.base >= e->utcb_area.bytes)
+        return false;
+    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next)
+        if (LIST_ITEM(l, struct thread, env_link)->utcb_va == va)
+            return false;
+    return true;
+}
+
+/* A location is given with the activation, and then only. */
+static unsigned check_utcb(const struct thread_control *c)
+{
+    if (!activates(c))
+        return c->utcb == NO_LOCATION ? 0 : CALL_ERROR_UTCB_AREA;
+    return is_free_location(c->env, c->utcb) ? 0 : CALL_ERROR_UTCB_AREA;
+}
+
+/* Makes the thread, and with it the space, inactive. Both at once, so that nothing is left when
+ * there is memory for one of them only. */
+static unsigned make(struct thread_control *c)
+{
+    struct cap *region = task_memory(c->caller->env);
+    const uint32_t count = (c->env ? 0 : ENV_FRAMES) + L4_THREAD_FRAMES;
+
+    if (!region || (!c->env && !env_number_free()))
+        return CALL_ERROR_NO_MEMORY;
+    pfn_t base = frame_find(region->base, region->base + region->count, count);
+    if (base == PFN_ANY)
+        return CALL_ERROR_NO_MEMORY;
+    if (!c->env)
+        c->env = task_make_space(region, base, c->caller->env->number);
+    c->thread = task_make_thread(region, base + count - L4_THREAD_FRAMES, c->env, c->dest);
+    return 0;
+}
+
+static void forget_here(void *thread)
+{
+    ipc_forget(thread);
+}
+
+static void change(const struct thread_control *c)
+{
+    struct thread *t = c->thread;
+
+    if (t->global_id != c->dest) {
+        cpu_call(t->cpu, forget_here, t);
+        t->global_id = c->dest;
+        *thread_mr(t, TCR_GLOBAL_ID) = c->dest;
+    }
+    if (c->scheduler != L4_NIL)
+        t->scheduler = c->scheduler;
+    if (t->env != c->env) {
+        struct env *left = t->env;
+        task_move(t, c->env);
+        task_space_left(left);
+    }
+}
+
+/* What can fail is done first: memory for a thread, then for the tables of its UTCB. */
+static unsigned perform(struct thread_control *c)
+{
+    const bool makes = !c->thread, active = activates(c);
+    unsigned error = makes ? make(c) : 0;
+    pte_t *utcb = active && !error ? task_entry(c->env, c->utcb) : NULL;
+
+    if (error)
+        return error;
+    if (active && !utcb) {
+        if (makes)
+            revoke_all(&c->thread->memory_node, true);
+        return CALL_ERROR_NO_MEMORY;
+    }
+    change(c);
+    if (active)
+        task_activate(c->thread, utcb, c->utcb, c->pager);
+    else if (c->pager != L4_NIL)
+        *thread_mr(c->thread, TCR_PAGER) = c->pager;
+    return 0;
+}
+
+static unsigned end(const struct thread_control *c)
+{
+    struct env *e = c->thread->env;
+
+    revoke_all(&c->thread->memory_node, true);
+    task_space_left(e);
+    return 0;
+}
+
+static unsigned control(struct thread_control *c)
+{
+    if (!c->caller->env->privileged)
+        return CALL_ERROR_NO_PRIVILEGE;
+    unsigned error = check_dest(c);
+    if (error)
+        return error;
+    if (c->space == L4_NIL)
+        return end(c);
+    error = check_space(c);
+    if (!error)
+        error = check_scheduler(c);
+    if (!error)
+        error = check_utcb(c);
+    return error ? error : perform(c);
+}
+
+void thread_control_do(struct thread *caller, struct regs *r)
+{
+    struct thread_control c = {.caller = caller,
+                               .dest = r->rdi,
+                               .pager = r->rsi,
+                               .scheduler = r->rdx,
+                               .space = r->r8,
+                               .utcb = r->r9};
+
+    if (!forest_lock_for(caller))
+        return;
+    unsigned error = control(&c);
+    control_answer(caller, error);
+    forest_unlock();
+}

@@ -1,0 +1,11 @@
+/* Times of L4 X.2: the system clock in microseconds, periods, and points of that clock. */
+#pragma once
+
+#include "exo/abi/types.h"
+
+/* Microseconds since boot. */
+uint64_t l4_clock(void);
+
+/* What a Time (16 bits) asks for, by the time-stamp counter: FOREVER for never, 0 when it is over
+ * already. */
+uint64_t l4_deadline(unsigned time);

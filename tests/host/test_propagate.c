@@ -1,0 +1,183 @@
+/* L4 IPC in another's name: who may, what the receiver is told, and who waits for the answer. */
+#include "tests/host/kernel_ipc.h"
+
+#include "bindings/cap.h"
+
+#define NEVER   TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_ZERO)
+#define MATE    40u
+#define IDLER   41u
+
+static struct party p, q, s;
+static struct thread *mate; /* of p's space */
+
+static int set_up(void **state)
+{
+    world_begin(state);
+    party_make(&p, 20);
+    party_make(&q, 24);
+    party_make(&s, 28);
+    mate = party_thread(&p, MATE, 1);
+    return 0;
+}
+
+static int set_up_two(void **state)
+{
+    set_up(state);
+    cpu_count = 2;
+    cap_slot(world.root, SLOT_CPU)->count = 2;
+    OK(BOSS(thread_place, q.thread, SLOT_CPU, 1, 100));
+    OK(BOSS(thread_place, MATE, SLOT_CPU, 1, 100));
+    party_thread(&s, IDLER, 1); /* runs there when both wait */
+    OK(BOSS(thread_place, IDLER, SLOT_CPU, 1, 1));
+    return 0;
+}
+
+static int end(void **state)
+{
+    cap_slot(world.root, SLOT_CPU)->count = 1;
+    return world_end(state);
+}
+
+/* `t` sends in the name of `id`. */
+static void propagate(struct thread *t, word_t to, word_t id, word_t from, word_t timeouts)
+{
+    *thread_mr(t, TCR_ACTUAL_SENDER) = id;
+    set_mr(t, 0, TAG_PROPAGATED | TAG_MAKE(3, 1, 0));
+    set_mr(t, 1, 17);
+    ipc(t, to, from, timeouts);
+}
+
+static void assert_propagated(struct thread *t, word_t from, word_t actual)
+{
+    assert_received(t, from);
+    assert_true(get_mr(t, 0) & TAG_PROPAGATED);
+    assert_int_equal(get_mr(t, 0) & ~(TAG_PROPAGATED | TAG_CROSS), TAG_MAKE(3, 1, 0));
+    assert_int_equal(get_mr(t, 1), 17);
+    assert_int_equal(*thread_mr(t, TCR_ACTUAL_SENDER), actual);
+}
+
+static void a_message_comes_in_the_name_of_a_thread_of_the_senders_space(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        ipc(q.t, L4_NIL, i ? mate->global_id : L4_ANY, NEVER);
+        propagate(p.t, q.t->global_id, i ? local_id(mate) : mate->global_id, L4_NIL, NO_WAIT);
+        assert_propagated(q.t, mate->global_id, p.t->global_id);
+    }
+}
+
+static void a_queued_message_comes_in_that_name_too(void **state)
+{
+    (void)state;
+    propagate(p.t, q.t->global_id, mate->global_id, L4_NIL, NEVER);
+    ipc(q.t, L4_NIL, p.t->global_id, NO_WAIT); /* it is not p's */
+    assert_failed(q.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+    ipc(q.t, L4_NIL, mate->global_id, NO_WAIT);
+    assert_propagated(q.t, mate->global_id, p.t->global_id);
+}
+
+static void inside_one_space_any_thread_can_be_named(void **state)
+{
+    (void)state;
+    ipc(mate, L4_NIL, s.t->global_id, NEVER);
+    propagate(p.t, mate->global_id, s.t->global_id, L4_NIL, NO_WAIT);
+    assert_propagated(mate, s.t->global_id, local_id(p.t));
+}
+
+/* Others' names, nobody's, and the own: as if the flag were not there. */
+static void who_may_not_sends_in_the_own_name(void **state)
+{
+    (void)state;
+    const word_t names[] = {s.t->global_id,
+                            L4_NIL,
+                            L4_ANY,
+                            L4_ANY_LOCAL,
+                            mate->global_id + 1,
+                            (word_t)5000 << 32 | 1,
+                            PARTY_MEMORY + UTCB_MR + 64,
+                            p.t->global_id};
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ipc(q.t, L4_NIL, p.t->global_id, NEVER);
+        *thread_mr(q.t, TCR_ACTUAL_SENDER) = 99;
+        propagate(p.t, q.t->global_id, names[i], L4_NIL, NO_WAIT);
+        assert_received(q.t, p.t->global_id);
+        assert_int_equal(get_mr(q.t, 0) & ~TAG_CROSS, TAG_MAKE(3, 1, 0));
+        assert_int_equal(*thread_mr(q.t, TCR_ACTUAL_SENDER), 99);
+    }
+}
+
+/* mate calls p, which hands the call on to q; q answers mate. */
+static void the_virtual_sender_gets_the_answer_of_the_receiver(void **state)
+{
+    (void)state;
+    ipc(p.t, L4_NIL, L4_ANY, NEVER);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    ipc_words(mate, p.t->global_id, p.t->global_id, NEVER, 1, 0, 0);
+    assert_received(p.t, local_id(mate));
+    propagate(p.t, q.t->global_id, mate->global_id, L4_ANY, NEVER);
+    assert_propagated(q.t, mate->global_id, p.t->global_id);
+    assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
+    assert_int_equal(mate->ipc_from, q.t->global_id);
+    ipc_words(q.t, mate->global_id, L4_NIL, NO_WAIT, 4, 0, 0);
+    assert_received(mate, q.t->global_id);
+}
+
+static void a_virtual_sender_that_waits_for_others_waits_on(void **state)
+{
+    (void)state;
+    static const word_t open[] = {L4_ANY, L4_ANY_LOCAL};
+
+    for (unsigned i = 0; i < 3; i++) {
+        word_t from = i < 2 ? open[i] : s.t->global_id;
+        ipc(q.t, L4_NIL, L4_ANY, NEVER);
+        ipc(mate, L4_NIL, from, NEVER);
+        propagate(p.t, q.t->global_id, mate->global_id, L4_NIL, NO_WAIT);
+        assert_propagated(q.t, mate->global_id, p.t->global_id);
+        assert_int_equal(mate->ipc_from, from);
+        ipc_words(i == 1 ? p.t : s.t, mate->global_id, L4_NIL, NO_WAIT, 1, 0, 0);
+        assert_received(mate, i == 1 ? local_id(p.t) : s.t->global_id);
+    }
+}
+
+static void a_name_that_dies_in_the_queue_is_not_told(void **state)
+{
+    (void)state;
+    propagate(p.t, q.t->global_id, mate->global_id, L4_NIL, NEVER);
+    OK(BOSS(cap_delete, MATE));
+    ipc(q.t, L4_NIL, L4_ANY, NO_WAIT);
+    assert_received(q.t, p.t->global_id);
+    assert_int_equal(get_mr(q.t, 0) & ~TAG_CROSS, TAG_MAKE(3, 1, 0));
+}
+
+static void the_next_message_is_in_the_own_name(void **state)
+{
+    (void)state;
+    propagate(p.t, q.t->global_id, mate->global_id, L4_NIL, TIMEOUTS(TIME_ZERO, 0));
+    assert_failed(p.t, IPC_TIMEOUT, IPC_SEND_PHASE);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    ipc_words(p.t, q.t->global_id, L4_NIL, NO_WAIT, 3, 0, 0);
+    assert_received(q.t, p.t->global_id);
+}
+
+#define TEST(f)                                                                                    \
+    cmocka_unit_test_setup_teardown(f, set_up, end),                                               \
+    {                                                                                              \
+        .name = #f "_on_two_cpus", .test_func = f, .setup_func = set_up_two, .teardown_func = end  \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_message_comes_in_the_name_of_a_thread_of_the_senders_space),
+        TEST(a_queued_message_comes_in_that_name_too),
+        TEST(inside_one_space_any_thread_can_be_named),
+        TEST(who_may_not_sends_in_the_own_name),
+        TEST(the_virtual_sender_gets_the_answer_of_the_receiver),
+        TEST(a_virtual_sender_that_waits_for_others_waits_on),
+        TEST(a_name_that_dies_in_the_queue_is_not_told),
+        TEST(the_next_message_is_in_the_own_name),
+    };
+    return cmocka_run_group_tests_name("l4core/partner", tests, NULL, NULL);
+}

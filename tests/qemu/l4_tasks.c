@@ -1,0 +1,240 @@
+/* L4 tasks: made in four steps by a pager that gives them their pages, started by a message, and
+ * ended; threads of one's own space, and what ExchangeRegisters does to them. */
+#include <l4/ipc.h>
+#include <l4/kip.h>
+#include <l4/schedule.h>
+#include <l4/thread.h>
+
+#include "exo/abi/kip.h"
+#include "exo/abi/l4.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/region.h"
+#include "libos/string.h"
+#include "libos/vm.h"
+#include "tests/qemu/guest.h"
+#include "tests/qemu/tap.h"
+
+#define KMEM_FRAMES 64u
+#define LIVES       50u
+#define AREA_BITS   16u
+#define TASK_UTCBS  ((L4_Word_t)0x10000000)
+#define TASK_KIP    ((L4_Word_t)0x20000000)
+#define OWN_UTCBS   ((L4_Word_t)GUEST_FREE)
+#define OWN_KIP     ((L4_Word_t)GUEST_FREE + 0x100000)
+#define PATIENCE    (L4_TimePeriod(1000000))
+#define NO_UTCB     ((void *)~(L4_Word_t)0)
+
+static slot_t kmem;
+static pfn_t kmem_first;
+static vaddr_t code, data; /* pages of the task, as seen here */
+
+static L4_ThreadId_t task_id(unsigned n)
+{
+    return L4_GlobalId(4000 + n, 1);
+}
+
+/* `made` is the result of a control call that shall fail. */
+static void refused(L4_Word_t made, L4_Word_t error, const char *what)
+{
+    L4_Word_t code_now = L4_ErrorCode();
+
+    if (!tap_ok(!made && code_now == error, what))
+        tap_note("result %lu, error %lu", made, code_now);
+}
+
+/* Frames of the kernel memory that are tasks' or in UTCBs: the library takes some for itself. */
+static uint32_t task_frames(void)
+{
+    uint32_t count = 0, me = (uint32_t)book_utcb()->env;
+
+    for (pfn_t n = kmem_first; n < kmem_first + KMEM_FRAMES; n++) {
+        const volatile struct frame_info *f = book_frame(n);
+        count += f->type != FRAME_FREE && (f->owner != me || f->type == FRAME_UTCB);
+    }
+    return count;
+}
+
+static void privilege(void)
+{
+    L4_Word_t old;
+    L4_ThreadId_t me = L4_Myself();
+
+    refused(L4_ThreadControl(task_id(0), task_id(0), me, L4_nilthread, NO_UTCB),
+            CALL_ERROR_NO_PRIVILEGE, "ThreadControl without privilege");
+    refused(L4_SpaceControl(me, 0, L4_Nilpage, L4_Nilpage, L4_nilthread, &old),
+            CALL_ERROR_NO_PRIVILEGE, "SpaceControl without privilege");
+    tap_is(exo_env_privilege(SLOT_ENV, SLOT_CPU), ERR_BAD_CAP, "privilege by no machine");
+    tap_is(exo_env_privilege(SLOT_ENV, SLOT_MACHINE), ERR_OK, "privilege by the machine");
+    refused(L4_ThreadControl(task_id(0), task_id(0), me, L4_nilthread, NO_UTCB),
+            CALL_ERROR_NO_MEMORY, "without kernel memory no task is made");
+    kmem = guest_slot();
+    region_find(KMEM_FRAMES, &kmem_first);
+    exo_cap_copy(SLOT_ENV, kmem, SLOT_MEMORY, RIGHT_ALL, kmem_first, KMEM_FRAMES);
+    tap_is(exo_env_kmem(SLOT_ENV, kmem), ERR_OK, "kernel memory is named");
+}
+
+/* The four steps, but for the message. False: one of them failed. */
+static bool make_task(L4_ThreadId_t t)
+{
+    L4_ThreadId_t me = L4_Myself();
+    L4_Word_t old;
+
+    return L4_ThreadControl(t, t, me, L4_nilthread, NO_UTCB) &&
+           L4_SpaceControl(t, 0, L4_FpageLog2(TASK_KIP, 12), L4_FpageLog2(TASK_UTCBS, AREA_BITS),
+                           L4_nilthread, &old) &&
+           L4_ThreadControl(t, t, L4_nilthread, me, (void *)TASK_UTCBS);
+}
+
+static L4_MsgTag_t start(L4_ThreadId_t t, L4_Word_t ip, L4_Word_t sp)
+{
+    L4_LoadMR(1, ip);
+    L4_LoadMR(2, sp);
+    L4_Set_MsgTag(L4_MsgTagMake(0, 2, 0));
+    return L4_Send_Timeout(t, L4_ZeroTime);
+}
+
+/* Receives a page fault of `t` at `at`, which asks for some of `rwx`, and maps `page` there. */
+static bool serve_fault(L4_ThreadId_t t, L4_Word_t at, L4_Word_t rwx, vaddr_t page,
+                        L4_Word_t rights)
+{
+    L4_MsgTag_t tag = L4_Receive_Timeout(t, PATIENCE);
+    L4_Word_t w[2];
+    L4_Msg_t reply;
+
+    L4_StoreMRs(1, 2, w);
+    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == 2 && w[0] == at &&
+                (L4_Label(tag) & ~(L4_Word_t)7) == LABEL_PAGE_FAULT << 16 >> 16 &&
+                (L4_Label(tag) & rwx);
+    if (!good)
+        tap_note("tag %lx, fault at %lx, error %lx", tag.raw, w[0], L4_ErrorCode());
+    L4_MsgClear(&reply);
+    L4_MsgAppendMapItem(&reply, L4_MapItem(L4_FpageAddRights(L4_FpageLog2(page, 12), rights), at));
+    L4_MsgLoad(&reply);
+    return L4_IpcSucceeded(L4_Send_Timeout(t, L4_ZeroTime)) && good;
+}
+
+static void send_empty(L4_ThreadId_t t)
+{
+    L4_Set_MsgTag(L4_Niltag);
+    L4_Send_Timeout(t, PATIENCE);
+}
+
+static void a_task(void)
+{
+    L4_ThreadId_t t = task_id(0);
+    volatile uint64_t *counted = (volatile uint64_t *)data;
+
+    *counted = 0;
+    tap_ok(make_task(t), "a task: inactive thread, areas, active thread");
+    tap_ok(L4_IpcSucceeded(start(t, RAW_CODE, RAW_STACK_TOP)), "it takes its pager's message");
+    tap_ok(serve_fault(t, RAW_CODE, FPAGE_EXEC, code, L4_Readable | L4_eXecutable),
+           "it starts where that says: its first instruction is a page fault");
+    tap_ok(serve_fault(t, RAW_STACK_TOP - 8, FPAGE_WRITE, data, L4_ReadWriteOnly),
+           "and has the stack that it says");
+    for (unsigned i = 0; i < 3; i++)
+        send_empty(t);
+    tap_ok(serve_fault(t, RAW_DATA, FPAGE_READ | FPAGE_WRITE, data, L4_ReadWriteOnly),
+           "it got a message: its data is a page fault");
+    for (unsigned i = 0; i < 3; i++)
+        send_empty(t);
+    guest_sleep(20000);
+    tap_is(*counted, 4, "it receives messages");
+    refused(L4_ThreadControl(t, L4_Myself(), L4_nilthread, L4_nilthread, NO_UTCB),
+            CALL_ERROR_THREAD, "an active thread does not move");
+    tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
+    send_empty(t);
+    tap_is(L4_ErrorCode(), IPC_ERROR(IPC_NO_PARTNER, IPC_SEND_PHASE), "and is nobody's partner");
+    tap_is(task_frames(), 0, "its memory came back, the space's too");
+}
+
+static void many_lives(void)
+{
+    bool good = true;
+
+    for (unsigned i = 0; i < LIVES; i++) {
+        good &= make_task(task_id(1)) &&
+                L4_IpcSucceeded(start(task_id(1), RAW_CODE, RAW_STACK_TOP)) &&
+                serve_fault(task_id(1), RAW_CODE, FPAGE_EXEC, code, L4_Readable | L4_eXecutable);
+        good &= L4_ThreadControl(task_id(1), L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB);
+    }
+    tap_ok(good, "fifty tasks, one after the other, ended in a page fault");
+    tap_is(task_frames(), 0, "nothing of them stays");
+}
+
+static volatile uint64_t rounds;
+
+static void count(void)
+{
+    for (;;) {
+        rounds++;
+        L4_Sleep(L4_TimePeriod(1000));
+    }
+}
+
+static bool is_counting(void)
+{
+    uint64_t before = rounds;
+
+    guest_sleep(50000);
+    return rounds > before;
+}
+
+static void own_threads(void)
+{
+    L4_ThreadId_t me = L4_Myself(), t = task_id(2);
+    vaddr_t stack = 0;
+    L4_Word_t old;
+
+    vm_map(&stack, PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
+    vm_populate(stack, PAGE_SIZE);
+    guest_tables(SLOT_ENV, OWN_UTCBS);
+    tap_is(L4_SpaceControl(me, 0, L4_FpageLog2(OWN_KIP, 12), L4_FpageLog2(OWN_UTCBS, AREA_BITS),
+                           L4_nilthread, &old),
+           1, "a program's own space gets areas");
+    tap_is(((volatile struct kip *)OWN_KIP)->magic, KIP_MAGIC, "the interface page is there");
+    tap_is((vaddr_t)L4_GetKernelInterface(), OWN_KIP, "and `lock; nop` says so");
+    tap_is(L4_ThreadControl(t, me, me, me, (void *)OWN_UTCBS), 1, "and an L4 thread");
+    tap_is(L4_LocalIdOf(t).raw, OWN_UTCBS + UTCB_MR, "its local ID");
+    tap_is(L4_GlobalIdOf(L4_LocalIdOf(t)).raw, t.raw, "and back");
+    tap_ok(!is_counting(), "it waits for its start");
+    L4_Start_SpIp(t, stack + PAGE_SIZE - 8, (L4_Word_t)count);
+    tap_ok(is_counting(), "ExchangeRegisters starts it without a message");
+    L4_Stop(t);
+    tap_ok(!is_counting(), "and halts it");
+    L4_Start(t);
+    tap_ok(is_counting(), "and lets it go on");
+    L4_Set_UserDefinedHandleOf(t, 4711);
+    tap_is(L4_UserDefinedHandleOf(t), 4711, "and changes its words");
+    tap_is(L4_LocalIdOf(task_id(9)).raw, L4_nilthread.raw, "a thread that is none");
+    tap_is(L4_ErrorCode(), CALL_ERROR_THREAD, "is unavailable");
+    refused(L4_ThreadControl(me, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB),
+            CALL_ERROR_THREAD, "nobody ends itself");
+    tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1,
+           "another may");
+    tap_ok(!is_counting(), "and it runs no more");
+}
+
+static void revoked(void)
+{
+    tap_ok(make_task(task_id(3)), "one more task");
+    tap_is(exo_cap_delete(kmem), ERR_OK, "its kernel memory is taken back");
+    send_empty(task_id(3));
+    tap_is(L4_ErrorCode(), IPC_ERROR(IPC_NO_PARTNER, IPC_SEND_PHASE), "and the task with it");
+    tap_is(task_frames(), 0, "all of it");
+}
+
+int main(void)
+{
+    guest_begin();
+    vm_map(&code, PAGE_SIZE, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
+    vm_map(&data, PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
+    memcpy((void *)code, blob_wait_ipc, (size_t)(blob_wait_ipc_end - blob_wait_ipc));
+    ((volatile uint64_t *)data)[0] = 0;
+    privilege();
+    a_task();
+    many_lives();
+    own_threads();
+    revoked();
+    return tap_done();
+}
