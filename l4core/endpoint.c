@@ -79,7 +79,7 @@ static void raise_by(struct thread *t, const struct cap *c)
     uint64_t bits = c->kind == CAP_SIGNAL ? c->badge : given ? ipc_message_word(t, 1) : 0;
 
     notification_raise(frame_memory(c->base), bits);
-    ipc_receive(t);
+    ipc_receive_phase(t);
 }
 
 static void reply(struct thread *t)

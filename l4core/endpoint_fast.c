@@ -59,13 +59,14 @@ static inline word_t reply_wait(struct cpu *c, struct thread *t, word_t to, word
     return p->ipc_via;
 }
 
-word_t endpoint_fast(word_t to, word_t from, word_t tag)
+word_t endpoint_fast(struct thread *t)
 {
+    const struct regs *r = thread_regs(t);
     struct cpu *c = cpu_this();
 
-    if (cpu_count != 1)
+    if (cpu_count != 1 || TIMEOUT_RECEIVE(r->r8) != TIME_NEVER || (r->r9 & TAG_UNUSUAL))
         return 0;
-    if (to == from)
-        return call(c, c->current, to, tag);
-    return L4_IS_REPLY(to) ? reply_wait(c, c->current, to, from, tag) : 0;
+    if (r->rsi == r->rdx)
+        return call(c, t, r->rsi, r->r9);
+    return L4_IS_REPLY(r->rsi) ? reply_wait(c, t, r->rsi, r->rdx, r->r9) : 0;
 }

@@ -9,9 +9,6 @@
 #include "exo/env/thread.h"
 #include "l4core/fast.h"
 
-#define TAG_UNUSUAL        (TAG_FLAGS | 0xfc0) /* flags, or typed items */
-#define TIMEOUT_RECEIVE(t) ((uint16_t)(t))
-
 /* Does `p`, which may be nobody, wait for `t`, the current thread of `c`, and need nothing else? No
  * ID that names no thread is a thread's: their low bits are never all 0. */
 static inline bool is_ready(const struct cpu *c, const struct thread *t, const struct thread *p,
@@ -21,25 +18,19 @@ static inline bool is_ready(const struct cpu *c, const struct thread *t, const s
            (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 
-/* Its arguments stand where the hook's do (noipa; `unused` is for that). An IPC by capability; else,
- * or when that declines, what the hook was given of the registers is for the general path. */
-static __attribute__((noipa)) word_t no_thread(word_t rdi, word_t to, word_t from,
-                                               word_t unused, word_t timeouts, word_t tag)
+/* What the hook was given of the registers is for the general path, but for an IPC by capability that
+ * is done at once. */
+static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word_t timeouts,
+                      word_t tag)
 {
-    struct thread *t = cpu_this()->current;
     struct regs *r = thread_regs(t);
-    bool plain = TIMEOUT_RECEIVE(timeouts) == TIME_NEVER && !(tag & TAG_UNUSUAL);
-    word_t name = plain && L4_IS_NAMED(to) ? endpoint_fast(to, from, tag) : 0;
 
-    (void)unused;
-    if (name)
-        return name;
     r->rdi = rdi;
     r->rsi = to;
     r->rdx = from;
     r->r8 = timeouts;
     r->r9 = tag;
-    return 0;
+    return to >> 63 ? endpoint_fast(t) : 0; /* no thread's ID has that bit */
 }
 
 word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag)
@@ -51,7 +42,7 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
     (void)ip;
     if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
         !is_ready(c, t, p, to))
-        return no_thread(rdi, to, from, 0, timeouts, tag);
+        return decline(t, rdi, to, from, timeouts, tag);
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
     ipc_copy_fast(t, p, tag);

@@ -11,12 +11,14 @@
 #include "l4core/endpoint.h"
 #include "l4core/ipc.h"
 #include "l4core/partner.h"
+#include "l4core/suspend.h"
 
 void ipc_leave(struct thread *t)
 {
     sched_clear_deadline(t);
     t->ipc_to = NULL;
-    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE)
+    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE ||
+        t->state == THREAD_IPC_TRANSFER)
         sched_wake(t);
 }
 
@@ -61,7 +63,8 @@ static void leave_queue(struct thread *t)
 
 struct failure {
     struct thread *thread;
-    unsigned code, phase;
+    word_t code;
+    unsigned phase;
 };
 
 /* Who died in its IPC (a map took its UTCB away) is not told. */
@@ -83,7 +86,7 @@ static void fail_here(void *argument)
     ipc_leave(t);
 }
 
-void ipc_fail(struct thread *t, unsigned code, unsigned phase)
+void ipc_fail(struct thread *t, word_t code, unsigned phase)
 {
     struct failure f = {t, code, phase};
 
@@ -117,6 +120,11 @@ static void cancel_here(void *argument)
     bool sends = c->send && t->state == THREAD_IPC_SEND;
     bool receives = c->receive && t->state == THREAD_IPC_RECEIVE;
 
+    if (t->transfer_with) {
+        if (t->transfer_sends ? c->send : c->receive)
+            transfer_abort(t);
+        return;
+    }
     if (!sends && !receives)
         return;
     if (!t->ipc_kernel) {
@@ -137,6 +145,10 @@ void ipc_cancel(struct thread *t, bool send, bool receive)
 
 void hook_ipc_timeout(struct thread *t)
 {
+    if (t->state == THREAD_IPC_TRANSFER) {
+        transfer_timeout(t);
+        return;
+    }
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
@@ -173,6 +185,7 @@ void ipc_forget(struct thread *t)
 
 void hook_thread_stopping(struct thread *t, bool dies)
 {
+    transfer_abort(t);
     leave_queue(t);
     t->ipc_kernel = IPC_OWN;
     t->ipc_to = NULL;
