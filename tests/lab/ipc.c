@@ -1,6 +1,7 @@
 /* Experiments: L4 IPC, between two spaces and in one, and page faults served by L4 IPC. */
 #include <l4/ipc.h>
 
+#include "libos/endpoint.h"
 #include "libos/tables.h"
 #include "libos/thread.h"
 #include "tests/lab/lab.h"
@@ -107,6 +108,26 @@ static void strings(const struct archive *a, uint64_t empty)
     spawn_destroy(&child);
 }
 
+/* By an endpoint: the server waits for all who may send there. */
+static void endpoint(const struct archive *a, uint64_t empty)
+{
+    struct spawn_child child;
+    slot_t point;
+    enum err e = endpoint_new(&point);
+
+    if (e == ERR_OK) {
+        lab_partner(a, "endpoint", &child);
+        e = exo_cap_copy(child.env, LAB_SLOT_IN, point, RIGHT_READ, 0, 0);
+    }
+    if (e)
+        lab_fail("ipc.ep.0", e);
+    L4_Set_MsgTag(L4_Niltag);
+    L4_Send(L4_ThreadIdOf(child.thread_id));
+    one_way("ipc.ep.0", L4_SLOT(point), 0, empty);
+    spawn_destroy(&child);
+    slot_delete(point);
+}
+
 static void touch(void *argument, uint32_t round)
 {
     (void)argument;
@@ -141,5 +162,6 @@ void lab_ipc(const struct archive *a)
     in_one_space(empty);
     server(a, empty);
     strings(a, empty);
+    endpoint(a, empty);
     pager(a, empty);
 }

@@ -2,6 +2,7 @@
  * the loops that also run as threads beside the experiment. */
 #include <l4/ipc.h>
 
+#include "libos/endpoint.h"
 #include "libos/log.h"
 #include "libos/rpc.h"
 #include "libos/shm_pipe.h"
@@ -66,6 +67,17 @@ _Noreturn void lab_echo_server(void)
     L4_Wait(&client);
     for (;;)
         L4_ReplyWait(client, &client);
+}
+
+/* The same at an endpoint, when it is told that it has one. */
+static _Noreturn void serve_endpoint(void)
+{
+    L4_ThreadId_t client;
+
+    L4_Wait(&client);
+    client = L4_nilthread;
+    for (;;)
+        endpoint_reply_wait(LAB_SLOT_IN, &client);
 }
 
 /* Answers each page fault with the next page of its own. */
@@ -135,6 +147,8 @@ void lab_play(const char *role)
         lab_echo_server();
     if (!strcmp(role, "string"))
         echo_strings();
+    if (!strcmp(role, "endpoint"))
+        serve_endpoint();
     if (!strcmp(role, "pager"))
         serve_pages();
     if (!strcmp(role, "transfer"))

@@ -50,6 +50,13 @@ GUEST_TESTS    += l4_smp
 l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_smp-boot    := smp=2
 
+# Endpoints: on one CPU, and between two.
+GUEST_TESTS       += l4_ep l4_ep_smp
+l4_ep-sources     := tests/qemu/l4_ep.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+l4_ep-boot        := icount=1
+l4_ep_smp-sources := $(l4_ep-sources)
+l4_ep_smp-boot    := smp=2
+
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
