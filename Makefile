@@ -20,6 +20,7 @@ FLAGS := -std=c11 $(WARN) -Wvla -Wpedantic -g -I.
 
 # Everything below is filled by the module.mk of each folder.
 KERNEL :=# sources of the kernel, .c and .S
+VARIANTS :=# kernels to compare it with: NAME-without, NAME-with
 LIBOS :=# sources of libos.a
 LIBOS_NET :=# sources of libos-net.a
 LIBOS_POSIX :=# sources of libos-posix.a

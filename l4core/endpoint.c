@@ -204,6 +204,7 @@ static void queue_to_receive(struct thread *t)
     } else {
         struct notification *n = frame_memory(t->ipc_cap->base);
         t->awaited_bits = 0;
+        list_remove(&t->queue); /* a lazy ready queue */
         list_insert(&n->waiters, &t->queue);
     }
 }

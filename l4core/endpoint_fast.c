@@ -7,6 +7,7 @@
 #include "exo/env/sched.h"
 #include "exo/mem/frame.h"
 #include "l4core/fast.h"
+#include "l4core/lock.h"
 
 /* The capability with that right for an endpoint that `id` names for `t`, or NULL. */
 static inline struct cap *find(const struct thread *t, word_t id, rights_t right)
@@ -64,9 +65,12 @@ word_t endpoint_fast(struct thread *t)
     const struct regs *r = thread_regs(t);
     struct cpu *c = cpu_this();
 
-    if (cpu_count != 1 || TIMEOUT_RECEIVE(r->r8) != TIME_NEVER || (r->r9 & TAG_UNUSUAL))
+    if (cpu_count != 1 || TIMEOUT_RECEIVE(r->r8) != TIME_NEVER || (r->r9 & TAG_UNUSUAL) ||
+        !lock_try())
         return 0;
-    if (r->rsi == r->rdx)
-        return call(c, t, r->rsi, r->r9);
-    return L4_IS_REPLY(r->rsi) ? reply_wait(c, t, r->rsi, r->rdx, r->r9) : 0;
+    word_t name = r->rsi == r->rdx       ? call(c, t, r->rsi, r->r9)
+                  : L4_IS_REPLY(r->rsi) ? reply_wait(c, t, r->rsi, r->rdx, r->r9)
+                                        : 0;
+    lock_leave();
+    return name;
 }

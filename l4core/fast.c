@@ -8,6 +8,7 @@
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "l4core/fast.h"
+#include "l4core/lock.h"
 
 /* Does `p`, which may be nobody, wait for `t`, the current thread of `c`, and need nothing else? No
  * ID that names no thread is a thread's: their low bits are never all 0. */
@@ -41,10 +42,12 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
 
     (void)ip;
     if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
-        !is_ready(c, t, p, to))
+        !is_ready(c, t, p, to) || !lock_try())
         return decline(t, rdi, to, from, timeouts, tag);
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
     ipc_copy_fast(t, p, tag);
-    return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
+    word_t name = sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
+    lock_leave();
+    return name;
 }

@@ -9,6 +9,7 @@
 #include "exo/env/thread.h"
 #include "l4core/endpoint.h"
 #include "l4core/leave.h"
+#include "l4core/lock.h"
 #include "l4core/partner.h"
 #include "l4core/remote.h"
 #include "l4core/time.h"
@@ -220,11 +221,10 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
                    (t->kind & (THREAD_REDIRECTED | THREAD_TOLD));
     bool locks = unusual || ipc_find_locks(t, to) || ipc_find_locks(t, from);
 
-    if (locks && !forest_lock_for(t))
+    if (!lock_ipc(t, locks))
         return;
     ipc_phases(t, to, from, timeouts);
-    if (locks)
-        forest_unlock();
+    lock_ipc_leave(locks);
 }
 
 bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)

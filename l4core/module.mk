@@ -1,4 +1,5 @@
 KERNEL += l4core/calls.c
+KERNEL += l4core/deadline.c
 KERNEL += l4core/endpoint.c
 KERNEL += l4core/endpoint_fast.c
 KERNEL += l4core/exregs.c
@@ -7,6 +8,7 @@ KERNEL += l4core/ipc.c
 KERNEL += l4core/kernel_ipc.c
 KERNEL += l4core/kip.c
 KERNEL += l4core/leave.c
+KERNEL += l4core/lock_home.c
 KERNEL += l4core/map.c
 KERNEL += l4core/partner.c
 KERNEL += l4core/remote.c
@@ -20,3 +22,10 @@ KERNEL += l4core/unmap.c
 
 # STRINGS=0: a kernel to which every string item is a message overflow.
 KERNEL += $(if $(filter 0,$(STRINGS)),l4core/no_string.c,l4core/string.c l4core/suspend.c)
+
+# Variants: NAME, the file that it lacks, the one that it has in its place (decision 31).
+VARIANTS      += big untimed
+big-without   := l4core/lock_home.c
+big-with      := l4core/lock_big.c
+untimed-without := l4core/deadline.c
+untimed-with  := l4core/deadline_none.c

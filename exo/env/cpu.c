@@ -143,6 +143,11 @@ bool forest_lock_slow_for(const struct thread *t)
     return false;
 }
 
+bool forest_try(void)
+{
+    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
+}
+
 void forest_unlock_slow(void)
 {
     __atomic_store_n(&forest, 0, __ATOMIC_RELEASE);

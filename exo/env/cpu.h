@@ -79,6 +79,7 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument);
 void forest_lock_slow(void);
 bool forest_lock_slow_for(const struct thread *t);
 void forest_unlock_slow(void);
+bool forest_try(void); /* false: it is taken; this CPU's mailbox is not looked at */
 
 static inline void forest_lock(void)
 {

@@ -1,4 +1,4 @@
-/* Who runs on this CPU. Benno scheduling: only threads that can run are queued. */
+/* Who runs on this CPU. */
 #include "exo/env/sched.h"
 
 #include "exo/abi/error.h"
@@ -9,45 +9,17 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/ready.h"
 #include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
-
-#define QUEUED(link) LIST_ITEM(link, struct thread, queue)
-
-static void queue_put(struct cpu *c, struct thread *t, bool first)
-{
-    struct list *q = &c->ready[t->priority];
-
-    t->state = THREAD_READY;
-    list_insert(first ? q->next : q, &t->queue);
-    c->ready_map[t->priority / 64] |= (uint64_t)1 << t->priority % 64;
-}
-
-static void queue_take(struct cpu *c, struct thread *t)
-{
-    list_remove(&t->queue);
-    if (list_is_empty(&c->ready[t->priority]))
-        c->ready_map[t->priority / 64] &= ~((uint64_t)1 << t->priority % 64);
-}
-
-/* The first thread of the highest priority, or NULL. */
-static struct thread *queue_best(struct cpu *c)
-{
-    for (unsigned i = PRIORITIES / 64; i-- > 0;)
-        if (c->ready_map[i]) {
-            unsigned p = i * 64 + 63 - (unsigned)__builtin_clzll(c->ready_map[i]);
-            return QUEUED(c->ready[p].next);
-        }
-    return NULL;
-}
 
 void sched_wake(struct thread *t)
 {
     struct cpu *c = cpu_this();
 
     ASSERT(t->cpu == c->number && t->state != THREAD_READY && t->state != THREAD_RUNNING);
-    queue_put(c, t, false);
+    ready_put(c, t, false);
     if (!c->current || c->current->state != THREAD_RUNNING || t->priority > c->current->priority ||
         slice_owner(c) == t)
         c->choose = true;
@@ -57,13 +29,9 @@ void sched_block(struct thread *t, unsigned state)
 {
     struct cpu *c = cpu_this();
 
-    if (t->state == THREAD_READY)
-        queue_take(c, t);
-    else
-        list_remove(&t->queue);
+    ready_leave(c, t, state);
     if (c->current == t)
         c->choose = true;
-    t->state = (uint8_t)state;
 }
 
 void sched_release(struct thread *t)
@@ -74,9 +42,7 @@ void sched_release(struct thread *t)
         slice_end_epilogue(c, arch_ticks(), false);
     if (c->chosen == t)
         c->chosen = NULL;
-    if (t->state == THREAD_READY)
-        queue_take(c, t);
-    t->state = THREAD_STOPPED;
+    ready_release(c, t);
     if (c->current != t)
         return;
     arch_thread_switch(&t->arch, NULL);
@@ -98,7 +64,7 @@ void sched_yield(void)
     struct cpu *c = cpu_this();
 
     if (c->current && c->current->state == THREAD_RUNNING)
-        queue_put(c, c->current, false);
+        ready_put(c, c->current, false);
     c->choose = true;
 }
 
@@ -263,7 +229,7 @@ static struct thread *choose(struct cpu *c)
         return chosen;
     if (owner && can_run(owner))
         return owner;
-    struct thread *best = queue_best(c);
+    struct thread *best = ready_best(c);
     if (current && current->state == THREAD_RUNNING &&
         (!best || best->priority <= current->priority))
         return current;
@@ -286,8 +252,8 @@ static void switch_to(struct cpu *c, struct thread *t)
     struct thread *previous = c->current;
 
     if (previous && previous->state == THREAD_RUNNING)
-        queue_put(c, previous, true);
-    queue_take(c, t);
+        ready_put(c, previous, true);
+    ready_take(c, t);
     switch_from(c, previous, t);
 }
 
@@ -331,7 +297,7 @@ static void leave_to_best(struct cpu *c)
     if (t != c->current)
         switch_to(c, t);
     else if (t->state == THREAD_READY) {
-        queue_take(c, t);
+        ready_take(c, t);
         t->state = THREAD_RUNNING;
     }
 }
@@ -355,7 +321,7 @@ void sched_leave_preempted(void)
     struct thread *previous = c->current, *t = c->chosen;
 
     c->chosen = NULL;
-    queue_put(c, previous, true);
+    ready_put(c, previous, true);
     switch_from(c, previous, t);
 }
 
@@ -427,14 +393,10 @@ const char *sched_check(void)
 {
     struct cpu *c = cpu_this();
 
-    for (unsigned p = 0; p < PRIORITIES; p++) {
-        struct list *q = &c->ready[p];
-        if (list_is_empty(q) == (c->ready_map[p / 64] >> p % 64 & 1))
-            return "S2: ready_map disagrees with a queue";
-        for (struct list *l = q->next; l != q; l = l->next)
-            if (QUEUED(l)->state != THREAD_READY)
-                return "S1: a queued thread is not ready";
-    }
+    const char *broken = ready_check(c);
+
+    if (broken)
+        return broken;
     if (c->ending && c->ending != thread_by_number(c->ending->number))
         return "S4: a thread that is gone runs its epilogue";
     if (has_lost_thread(c))

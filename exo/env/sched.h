@@ -2,9 +2,7 @@
  * Who runs on this CPU: a slice's owner if it can, else the highest priority. All functions act on
  * threads whose home is this CPU.
  *
- * Invariants. sched_check() tests them all and names the broken one.
- *   S1  exactly the threads in THREAD_READY are in a ready queue
- *   S2  bit p of ready_map says whether queue p has a thread
+ * Invariants. sched_check() tests them all, and S1 and S2 of ready.h, and names the broken one.
  *   S3  sleepers are sorted by deadline, and timers by time
  *   S4  whoever runs the epilogue of its slice exists
  *   S5  the current thread, the sleepers and those with timers are at home here

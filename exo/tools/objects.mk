@@ -62,6 +62,18 @@ endef
 $(eval $(call kernel_rule,kernel,kernel,$(KERNEL_FLAGS)))
 $(eval $(call kernel_rule,kernel-checked,checked,$(CHECKED_FLAGS)))
 
+# Variants of the kernel: the same objects but one. kernel_rule takes the sources from KERNEL when it is
+# called; the rule for the image it holds is there already.
+define variant_rule
+$(BUILD)/kernel-$(1).elf: $(call objects,kernel,$(filter-out $($(1)-without),$(KERNEL)) $($(1)-with)) \
+        $(KERNEL_SCRIPT) $(OBJ)/kernel-sources.flags
+	@echo "  LINK    $$@"
+	@$(CC) $(KERNEL_FLAGS) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=0x1000 -Wl,-T,$(KERNEL_SCRIPT) $$(filter %.o,$$^) -o $$@
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
+VARIANT_IMAGES := $(VARIANTS:%=$(BUILD)/kernel-%.elf)
+
 # archive_rule: library, its objects.
 define archive_rule
 $(LIB)/$(1).a: $(2)
@@ -114,7 +126,7 @@ $(call graft_object,$(1)): $(1) $(OBJ)/graft.flags | $(SETUP)
 endef
 $(foreach g,$(GRAFTS),$(eval $(call graft_rule,$(g))))
 
--include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL)) $(call objects,checked,$(KERNEL)) $(call objects,user,$(LIBOS)) \
+-include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL) $(foreach v,$(VARIANTS),$($(v)-with))) $(call objects,checked,$(KERNEL)) $(call objects,user,$(LIBOS)) \
     $(call objects,net,$(LIBOS_NET) $(LIBOS_POSIX)) $(LWIP_OBJECTS) \
     $(foreach g,$(GRAFTS),$(call graft_object,$(g))))
 

@@ -57,6 +57,15 @@ l4_ep-boot        := icount=1
 l4_ep_smp-sources := $(l4_ep-sources)
 l4_ep_smp-boot    := smp=2
 
+# Variants of the kernel pass the tests of IPC; without sleeping, those without time.
+define variant_test
+GUEST_TESTS       += $(1)_$(2)
+$(1)_$(2)-sources := $($(1)-sources)
+$(1)_$(2)-boot    := $($(1)-boot) kernel=$(2)
+endef
+$(foreach v,lazy big,$(foreach t,l4 l4_map l4_smp l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),$(v)))))
+$(foreach t,l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),untimed))$(eval $(t)_untimed-boot += append=untimed))
+
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
@@ -123,7 +132,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := cores device events hostile l4 large libos_events libos_revoke libos_sched processor revoke_policy slices smp timers torn
+UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 large libos_events libos_revoke libos_sched processor revoke_policy slices smp timers torn
 
 # What starts several programs beside itself wants more memory.
 revoke-checked := mem=160M

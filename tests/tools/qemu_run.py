@@ -4,8 +4,7 @@
 usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk iommu net2 fwd2
                                                          disk2 edu numa timeout append kernel
 
-kernel=checked boots the kernel that looks at all its invariants after each call.
-
+kernel=checked boots the kernel that looks at all its invariants after each call; other names are variants.
 
 Passes when all of this holds; anything else is a failure, with the reason on stderr:
   * one plan, and as many results as it says, numbered 1, 2, 3, ...
@@ -34,8 +33,8 @@ def options_for(name, words):
             raise qemu.Misuse(f"{name}: boot option '{word}' is not OPTION=VALUE")
         given[option] = value
     further = given.pop("append", "")
-    if given.get("kernel") == "checked":
-        given["kernel"] = str(qemu.CHECKED)
+    if "kernel" in given:
+        given["kernel"] = str(qemu.KERNEL.with_name(f"kernel-{given['kernel']}.elf"))
     given["smp"] = qemu.whole(given.get("smp", ""))
     given["timeout"] = qemu.seconds(given["timeout"])
     known = qemu.Options.__dataclass_fields__
