@@ -11,9 +11,10 @@
 struct thread;
 
 struct notification {
-    uint64_t raised;     /* bits nobody has taken yet                        */
-    struct list waiters; /* threads in THREAD_IN_NOTIFY, or in an IPC with awaited_bits 0, by queue */
-    struct list bound;   /* threads that get UPCALL_NOTIFY or an IPC, by bound_link */
+    uint64_t raised; /* bits nobody has taken yet                        */
+    struct list
+        waiters;       /* threads in THREAD_IN_NOTIFY, or in an IPC with awaited_bits 0, by queue */
+    struct list bound; /* threads that get UPCALL_NOTIFY or an IPC, by bound_link */
 };
 
 /* Raises bits: those that somebody waits for wake him; what is then left of them goes to the first

@@ -1,5 +1,5 @@
-/* The common IPC by endpoint: a call to a server that waits there, and its answer, with which it waits
- * there again. On one CPU, where capability tables need no lock. */
+/* The common IPC by endpoint: a call to a server that waits there, and its answer, with which it
+ * waits there again. On one CPU, where capability tables need no lock. */
 #include "bindings/cap.h"
 #include "bindings/endpoint.h"
 #include "exo/env/cpu.h"
@@ -41,8 +41,7 @@ static inline word_t call(struct cpu *c, struct thread *t, word_t to, word_t tag
     return t->ipc_from;
 }
 
-static inline word_t reply_wait(struct cpu *c, struct thread *t, word_t to, word_t from,
-                                word_t tag)
+static inline word_t reply_wait(struct cpu *c, struct thread *t, word_t to, word_t from, word_t tag)
 {
     struct thread *p = thread_or_nobody(to >> 32);
     struct cap *cap = find(t, from, RIGHT_READ);
@@ -68,7 +67,7 @@ word_t endpoint_fast(struct thread *t)
     if (cpu_count != 1 || TIMEOUT_RECEIVE(r->r8) != TIME_NEVER || (r->r9 & TAG_UNUSUAL) ||
         !lock_try())
         return 0;
-    word_t name = r->rsi == r->rdx       ? call(c, t, r->rsi, r->r9)
+    word_t name = r->rsi == r->rdx      ? call(c, t, r->rsi, r->r9)
                   : L4_IS_REPLY(r->rsi) ? reply_wait(c, t, r->rsi, r->rdx, r->r9)
                                         : 0;
     lock_leave();

@@ -19,8 +19,8 @@ static inline bool is_ready(const struct cpu *c, const struct thread *t, const s
            (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 
-/* What the hook was given of the registers is for the general path, but for an IPC by capability that
- * is done at once. */
+/* What the hook was given of the registers is for the general path, but for an IPC by capability
+ * that is done at once. */
 static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word_t timeouts,
                       word_t tag)
 {

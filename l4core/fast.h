@@ -16,6 +16,6 @@ static inline void ipc_copy_fast(const struct thread *from, const struct thread 
                         TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
 }
 
-/* As hook_ipc_fast, for an IPC by capability of `t`, the current thread, whose registers have what the
- * hook was given. Changes nothing when it returns 0. */
+/* As hook_ipc_fast, for an IPC by capability of `t`, the current thread, whose registers have what
+ * the hook was given. Changes nothing when it returns 0. */
 __attribute__((noinline)) word_t endpoint_fast(struct thread *t);

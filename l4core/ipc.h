@@ -52,8 +52,8 @@ void ipc_forget(struct thread *t);
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 
-/* What IPC by capability (endpoint.h) shares: the send phase to `p`, and the wait of a thread of this
- * CPU in either. */
+/* What IPC by capability (endpoint.h) shares: the send phase to `p`, and the wait of a thread of
+ * this CPU in either. */
 void ipc_send(struct thread *t, struct thread *p);
 void ipc_wait_until(struct thread *t, unsigned state, uint64_t deadline);
 

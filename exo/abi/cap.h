@@ -55,10 +55,10 @@ enum cap_kind {
 
 struct cap {
     struct node node;
-    uint8_t kind;    /* enum cap_kind                                                          */
-    uint8_t rights;  /* set of RIGHT_*                                                         */
-    uint16_t flags;  /* set of CAP_ORIGIN, CAP_COUNTED, CAP_NAMED, CAP_BADGED                  */
-    uint32_t base;   /* frame, CPU, block, port or line number; meaning by kind                */
+    uint8_t kind;   /* enum cap_kind                                                          */
+    uint8_t rights; /* set of RIGHT_*                                                         */
+    uint16_t flags; /* set of CAP_ORIGIN, CAP_COUNTED, CAP_NAMED, CAP_BADGED                  */
+    uint32_t base;  /* frame, CPU, block, port or line number; meaning by kind                */
     union {
         struct {
             uint32_t count;  /* of those; 1 where a kind has no range                          */

@@ -59,9 +59,9 @@ enum frame_type {
     FRAME_STALE, /* was a table; kept until the last reader unbinds it                      */
     FRAME_DISK_RING,
     FRAME_DEVICE,
-    FRAME_IO_TABLE,    /* walked by the IOMMU                                                   */
-    FRAME_IO_NODES,    /* nodes of the I/O page table in front                                  */
-    FRAME_UTCB,        /* of the L4 thread in front                                              */
+    FRAME_IO_TABLE, /* walked by the IOMMU                                                   */
+    FRAME_IO_NODES, /* nodes of the I/O page table in front                                  */
+    FRAME_UTCB,     /* of the L4 thread in front                                              */
     FRAME_ENDPOINT,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };

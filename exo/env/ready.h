@@ -1,6 +1,6 @@
 /*
- * The ready queues of a CPU, one for each priority. ready.c: only threads that can run are queued (Benno
- * scheduling). ready_lazy.c stands for it in a variant of the kernel (decision 31).
+ * The ready queues of a CPU, one for each priority. ready.c: only threads that can run are queued
+ * (Benno scheduling). ready_lazy.c stands for it in a variant of the kernel (decision 31).
  *
  * Invariants. ready_check() tests them for one CPU and names the broken one; for ready.c:
  *   S1  exactly the threads in THREAD_READY are in a ready queue

@@ -1,11 +1,11 @@
 /*
- * Ready queues that threads stay in while they run, and when they begin to wait in an IPC: who waits is
- * taken out when the scheduler meets it (Liedtke's lazy scheduling). For one variant of the kernel.
+ * Ready queues that threads stay in while they run, and when they begin to wait in an IPC: who
+ * waits is taken out when the scheduler meets it (Liedtke's lazy scheduling). For one variant of
+ * the kernel.
  *
  * Invariants:
- *   S1  each thread in THREAD_READY is in a ready queue; of the others only such that run or wait in
- *       an IPC
- *   S2  bit p of ready_map is set when queue p has a thread
+ *   S1  each thread in THREAD_READY is in a ready queue; of the others only such that run or wait
+ * in an IPC S2  bit p of ready_map is set when queue p has a thread
  */
 #include "exo/env/ready.h"
 

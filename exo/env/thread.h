@@ -29,7 +29,7 @@ enum thread_state {
 #define CPU_NONE 0xffffu
 
 enum thread_kind {
-    THREAD_NO_FPU = 1,    /* it has no extended state                                       */
+    THREAD_NO_FPU = 1,     /* it has no extended state                                       */
     THREAD_REDIRECTED = 2, /* its env has a redirector: no message of its own goes by itself */
     THREAD_TOLD = 4 /* bits of the notification bound to it wait for its next open IPC      */
 };
@@ -99,25 +99,25 @@ struct thread {
     struct thread *pct_target; /* and its thread,                                           */
     uint64_t pct_epoch;        /* as long as this is thread_epoch                           */
 
-    struct list senders;      /* threads in THREAD_IPC_SEND to this one                    */
-    struct list send_link;    /* the partner's `senders`                                   */
-    struct thread *ipc_to;    /* THREAD_IPC_SEND                                           */
-    uint64_t ipc_from;        /* whom it receives from next: an ID, any, or nil            */
-    uint64_t ipc_timeouts;    /* as given                                                  */
-    uint64_t ipc_kernel_tag;  /* of the kernel's message                                */
-    uint64_t ipc_kernel_word; /* and its MR1: the address of a page fault               */
-    uint64_t ipc_intended;    /* to whom it would send but for its redirector; or 0     */
-    uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
-    uint64_t ipc_via;         /* the slot's or reply's ID by which it sends; 0: a thread's    */
-    uint64_t ipc_badge;       /* what the receiver is told then                              */
-    struct cap *ipc_cap;      /* by this it is queued at an endpoint or a notification; or NULL */
+    struct list senders;       /* threads in THREAD_IPC_SEND to this one                    */
+    struct list send_link;     /* the partner's `senders`                                   */
+    struct thread *ipc_to;     /* THREAD_IPC_SEND                                           */
+    uint64_t ipc_from;         /* whom it receives from next: an ID, any, or nil            */
+    uint64_t ipc_timeouts;     /* as given                                                  */
+    uint64_t ipc_kernel_tag;   /* of the kernel's message                                */
+    uint64_t ipc_kernel_word;  /* and its MR1: the address of a page fault               */
+    uint64_t ipc_intended;     /* to whom it would send but for its redirector; or 0     */
+    uint64_t ipc_virtual;      /* in whose name it sends (a global ID); 0: its own       */
+    uint64_t ipc_via;          /* the slot's or reply's ID by which it sends; 0: a thread's    */
+    uint64_t ipc_badge;        /* what the receiver is told then                              */
+    struct cap *ipc_cap;       /* by this it is queued at an endpoint or a notification; or NULL */
     struct thread *ipc_server; /* whom its ipc_from waits for, if that is its ipc_reply        */
     union {
-        uint64_t ipc_reply;  /* ID by which its last call by endpoint is answered             */
+        uint64_t ipc_reply;   /* ID by which its last call by endpoint is answered             */
         uint32_t ipc_replies; /* its lower half, which each such call moves by L4_REPLY_STEP  */
     };
-    uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
-    bool halted;              /* stops before it leaves to the user; `events` is set too    */
+    uint64_t scheduler; /* ID of who may schedule it; nil: those of its own space     */
+    bool halted;        /* stops before it leaves to the user; `events` is set too    */
 
     struct transfer transfer;     /* of its message                                         */
     struct thread *transfer_with; /* the other side of a suspended transfer, or NULL         */
@@ -182,8 +182,8 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);
 
-/* Whether `t`, of any CPU, has THREAD_REDIRECTED or THREAD_TOLD: then its IPC takes the general path.
- * Under the forest lock. */
+/* Whether `t`, of any CPU, has THREAD_REDIRECTED or THREAD_TOLD: then its IPC takes the general
+ * path. Under the forest lock. */
 void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold

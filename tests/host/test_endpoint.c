@@ -12,8 +12,8 @@
 #define POINT   40u /* the boss's: an endpoint                                    */
 #define MATE    41u /* and a second thread of p's                                 */
 #define SPARE   42u
-#define HERE    5u  /* in each party's table: the endpoint                        */
-#define OTHER   6u  /* p: the same with other rights; q: the same with a badge    */
+#define HERE    5u /* in each party's table: the endpoint                        */
+#define OTHER   6u /* p: the same with other rights; q: the same with a badge    */
 #define ENTRY   L4_SLOT(HERE)
 #define BADGE   0x1234567890abcdefu
 
@@ -196,9 +196,9 @@ static void each_side_needs_its_right(void **state)
     assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
     ipc_words(q.t, ENTRY, L4_SLOT(OTHER), NEVER, 1, 0, 0);
     assert_failed(q.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    const word_t none[] = {L4_SLOT(0),    L4_SLOT(99),     L4_SLOT(SLOT_ENV), L4_SLOT(CAP_SLOTS),
-                           ENTRY + 1,     L4_BOUND,        L4_REPLY(9),       L4_REPLY(0),
-                           (word_t)11 << 60 | 1, L4_SLOT(0xfffffff)};
+    const word_t none[] = {
+        L4_SLOT(0), L4_SLOT(99), L4_SLOT(SLOT_ENV), L4_SLOT(CAP_SLOTS),   ENTRY + 1,
+        L4_BOUND,   L4_REPLY(9), L4_REPLY(0),       (word_t)11 << 60 | 1, L4_SLOT(0xfffffff)};
     for (unsigned i = 0; i < sizeof none / sizeof none[0]; i++) {
         ipc_words(q.t, none[i], none[i], NEVER, 1, 0, 0);
         assert_failed(q.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
@@ -347,10 +347,12 @@ static void refused_calls_change_nothing(void **state)
     REFUSED(ERR_IN_USE, b, cap_badge, SLOT_ENV, 46, POINT, RIGHT_READ, 1);
 }
 
-#define TEST(f)     cmocka_unit_test_setup_teardown(f, set_up, end)
-#define TEST_TWO(f) {#f ", on two CPUs", f, set_up_two, end, NULL}
-#define TEST_ALL(f)                                                                                \
-    TEST(f), {#f ", the general way", f, set_up_slow, end, NULL}, TEST_TWO(f)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, end)
+#define TEST_TWO(f)                                                                                \
+    {                                                                                              \
+#f ", on two CPUs", f, set_up_two, end, NULL                                               \
+    }
+#define TEST_ALL(f) TEST(f), {#f ", the general way", f, set_up_slow, end, NULL}, TEST_TWO(f)
 
 int main(void)
 {

@@ -190,7 +190,10 @@ static void an_upcall_comes_first(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, end)
 #define TEST_BOTH(f)                                                                               \
-    TEST(f), {#f ", on two CPUs", f, set_up_two, end, NULL}
+    TEST(f),                                                                                       \
+    {                                                                                              \
+#f ", on two CPUs", f, set_up_two, end, NULL                                               \
+    }
 
 int main(void)
 {

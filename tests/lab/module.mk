@@ -1,9 +1,11 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_getppid lab_echo
+PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c vm.c rpc.c \
                partner.c $(ARCH)/probe.S)
 lab-libs    := libos
+lab_lines-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/lines.c
+lab_lines-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
 lab_echo-sources := $(addprefix tests/lab/,echo.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \

@@ -200,8 +200,8 @@ static void rights(slot_t to_receive)
     L4_Set_MsgTag(L4_Niltag);
     failed(L4_Send_Timeout(endpoint_id(to_receive), SECOND), IPC_NO_PARTNER, IPC_SEND_PHASE,
            "no right to send");
-    failed(L4_Receive_Timeout(endpoint_id(guest_slot()), SECOND), IPC_NO_PARTNER,
-           IPC_RECEIVE_PHASE, "an empty slot");
+    failed(L4_Receive_Timeout(endpoint_id(guest_slot()), SECOND), IPC_NO_PARTNER, IPC_RECEIVE_PHASE,
+           "an empty slot");
 }
 
 static void times(slot_t point)
@@ -265,7 +265,8 @@ static void what_goes(slot_t point)
            "the other is still there, without a badge");
     L4_Set_MsgTag(L4_Niltag);
     L4_Set_MsgTag(L4_MsgTagMake(0, 0, 0));
-    tap_ok(L4_IpcSucceeded(L4_Reply(client)), "it is answered by a thread that does not know its ID");
+    tap_ok(L4_IpcSucceeded(L4_Reply(client)),
+           "it is answered by a thread that does not know its ID");
     ended(&second, 0, "and goes on");
     failed(L4_Reply(client), IPC_NO_PARTNER, IPC_SEND_PHASE, "it cannot be answered twice");
     called(&first, point);

@@ -1,58 +1,16 @@
 #!/usr/bin/env python3
 """The checked kernel can fail: one word of its structures is changed while it runs, from outside and
 through QEMU's debugger port; the run must end as a panic that names the invariant."""
-import socket
 import struct
 
 import qemu
+from debugger import attached
 from tap_print import check, done, equal
 
 FRAMES = 0xffffff0040000000  # the exported frame table (exo/abi/kinfo.h)
 RECORD, ROOM = 16, 64 << 20 >> 12
 FREE, MEMORY, TABLE, CAPTABLE = 0, 3, 4, 6
 NODE, CAP = 16, 32           # bytes
-
-
-class Debugger:
-    """What of GDB's remote protocol is needed to read and write the memory of a stopped machine."""
-
-    def __init__(self, port):
-        self.port = port
-
-    def reply(self):
-        while (byte := self.port.recv(1)) != b"$":
-            if not byte:
-                raise EOFError("QEMU is gone")
-        text = b""
-        while (byte := self.port.recv(1)) != b"#":
-            text += byte
-        self.port.recv(2)
-        self.port.sendall(b"+")
-        return text
-
-    def send(self, text):
-        self.port.sendall(b"$" + text + b"#%02x" % (sum(text) & 0xff))
-
-    def ask(self, text):
-        self.send(text)
-        return self.reply()
-
-    def stop(self):
-        self.port.sendall(b"\x03")
-        self.reply()
-
-    def physical(self, on):
-        equal(self.ask(b"Qqemu.PhyMemMode:%d" % on), b"OK", "the debugger reaches the machine's memory")
-
-    def read(self, address, count):
-        data = b""
-        while len(data) < count:
-            part = min(count - len(data), 1024)
-            data += bytes.fromhex(self.ask(b"m%x,%x" % (address + len(data), part)).decode())
-        return data
-
-    def write(self, address, data):
-        return self.ask(b"M%x,%x:%s" % (address, len(data), data.hex().encode())) == b"OK"
 
 
 def frames_of(table, kind):
@@ -93,23 +51,13 @@ def entry(debugger, table):
 
 def damaged(damage, smp):
     """Boots, damages the running kernel, and returns how the run ended."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(30)
-    options = qemu.Options(
-        append="run=fuzz", mem="64M", smp=smp, kernel=str(qemu.CHECKED), timeout=60,
-        further=("-chardev", f"socket,id=gdb0,fd={theirs.fileno()}", "-gdb", "chardev:gdb0"),
-        pass_fds=(theirs.fileno(),))
-    with qemu.Machine(options) as machine:
-        debugger = Debugger(ours)
-        debugger.ask(b"?")  # with a debugger connected the machine waits ...
-        debugger.send(b"c")  # ... for this
+    options = qemu.Options(append="run=fuzz", mem="64M", smp=smp, kernel=str(qemu.CHECKED), timeout=60)
+    with attached(options) as (machine, debugger):
         begun = machine.wait_for(lambda: any("starting" in line for line in machine.log), 30)
         debugger.stop()
         damage(debugger, debugger.read(FRAMES, ROOM * RECORD))
         debugger.send(b"c")
         status, why = machine.run()
-    ours.close()
-    theirs.close()
     return begun, status, why
 
 
