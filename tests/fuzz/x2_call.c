@@ -43,7 +43,7 @@ static word_t new_id(const struct x2_world *w)
 
 static word_t any_global(const struct x2_world *w)
 {
-    return rarely(3) ? new_id(w) : w->global[rnd(X2_PLAYERS)];
+    return rarely(5) ? new_id(w) : w->global[rnd(X2_PLAYERS)];
 }
 
 static word_t any_local(const struct x2_world *w)
@@ -207,23 +207,30 @@ static void choose_exregs(struct x2_call *c, const struct x2_world *w)
     c->reg.rdi = any_thread(w);
 }
 
-/* Threads are made, made active, changed, moved and ended. */
+/* A thread is made with or in a space, made active, changed, or ended; or anything. */
 static void choose_thread_control(struct x2_call *c, const struct x2_world *w)
 {
+    const word_t id = rarely(12) ? any_thread(w) : new_id(w);
+    const word_t utcb = rarely(20) ? rnd_word() : w->utcbs + rnd(5) * UTCB_BYTES;
+    const uint32_t kind = rnd(8);
+
     c->link = LINK_THREAD_CONTROL;
-    c->reg.rdi = rarely(12) ? any_thread(w) : new_id(w);
-    c->reg.r8 = rarely(6) ? L4_NIL : rarely(4) ? c->reg.rdi : any_global(w);
-    c->reg.rdx = rarely(3) ? L4_NIL : any_global(w);
+    c->reg.rdi = id;
+    c->reg.r8 = kind == 7 ? L4_NIL : kind < 4 ? id : any_global(w);
+    c->reg.rdx = kind < 3 || rarely(2) ? w->global[rnd(X2_PLAYERS)] : L4_NIL;
+    c->reg.rsi = kind < 2 ? L4_NIL : w->global[rnd(X2_PLAYERS)];
+    c->reg.r9 = kind < 2 ? NO_UTCB : utcb;
+    if (!rarely(8))
+        return;
+    c->reg.rdx = any_thread(w);
     c->reg.rsi = rarely(2) ? L4_NIL : any_thread(w);
-    c->reg.r9 = rarely(2) ? NO_UTCB : w->utcbs + rnd(5) * UTCB_BYTES;
-    if (rarely(20))
-        c->reg.r9 = rarely(2) ? rnd_word() : w->pages;
+    c->reg.r9 = rarely(2) ? NO_UTCB : utcb;
 }
 
 static void choose_space_control(struct x2_call *c, const struct x2_world *w)
 {
     c->link = LINK_SPACE_CONTROL;
-    c->reg.rdi = any_global(w);
+    c->reg.rdi = rarely(2) ? new_id(w) : any_global(w);
     c->reg.rsi = rarely(4) ? rnd_word() : 0;
     c->reg.rdx = (rarely(8) ? x2_page(w) : w->kip + rnd(2) * PAGE_SIZE) | PAGE_BITS << 4;
     c->reg.r8 = (rarely(8) ? w->pages : w->utcbs) | (rarely(8) ? rnd(64) : AREA_BITS) << 4;
