@@ -14,10 +14,11 @@ HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_ord
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
 HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fakes/ring.c tests/host/fakes/panic.c
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c) tests/host/string_world.c
+HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console device device_window disk dispatch env_thread events exception fast fault forest \
-                forest_steps frame grant guarantee info ipc ipc_end irq l4_control l4_tasks map map_model move \
+                forest_steps frame fuzz_l4 grant guarantee info ipc ipc_end irq l4_control l4_tasks map map_model move \
                 note notify page page_large page_run pct propagate random redirect remote revoke sched share \
                 slice smp string string_fault upcall
 HOST_TESTS   += $(KERNEL_TESTS)
