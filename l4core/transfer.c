@@ -5,6 +5,7 @@
 #include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
 #include "l4core/partner.h"
+#include "l4core/port_map.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
 {
@@ -70,7 +71,8 @@ static unsigned map_items(struct thread *from, struct thread *to, unsigned first
         word_t header = ipc_message_word(from, i);
         if (i + 1 == first + count || !is_page_item(header))
             return IPC_OVERFLOW;
-        if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
+        word_t fpage = ipc_message_word(from, i + 1);
+        if (!(FPAGE_IS_PORTS(fpage) ? port_item : map_item)(from, to, header, fpage, window))
             return IPC_OVERFLOW;
     }
     return 0;
