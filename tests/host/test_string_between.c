@@ -251,8 +251,7 @@ static void a_timeout_spares_who_waits_for_no_page(void **state)
     assert_cut(IPC_PARTNER_XFER, IPC_XFER_TIMEOUT, 8);
 }
 
-#define TWO_TEST(f, of)                                                                            \
-    cmocka_unit_test_setup_teardown(f, string_set_up_##of, string_end)
+#define TWO_TEST(f, of) cmocka_unit_test_setup_teardown(f, string_set_up_##of, string_end)
 
 int main(void)
 {
