@@ -25,13 +25,6 @@ static struct cap *find(const struct thread *t, word_t id, rights_t right)
     return serves && c->rights & right ? c : NULL;
 }
 
-bool endpoint_may_await(const struct thread *t, word_t id)
-{
-    const struct cap *called = id == t->ipc_via ? find(t, id, RIGHT_WRITE) : NULL;
-
-    return (called && called->kind == CAP_ENDPOINT) || find(t, id, RIGHT_READ);
-}
-
 void endpoint_leave(struct thread *t)
 {
     list_remove(t->ipc_cap->kind == CAP_ENDPOINT ? &t->send_link : &t->queue);
@@ -191,7 +184,7 @@ struct thread *endpoint_sender(const struct thread *t)
 static bool is_gone(const struct thread *t)
 {
     if (L4_IS_REPLY(t->ipc_from))
-        return t->ipc_server->state == THREAD_DEAD;
+        return !t->ipc_server || t->ipc_server->state == THREAD_DEAD;
     return !find(t, t->ipc_from, RIGHT_READ);
 }
 

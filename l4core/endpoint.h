@@ -13,9 +13,6 @@ struct thread;
 /* Not inlined: they would crowd the registers of what IPC between threads goes through. */
 #define ASIDE __attribute__((noinline))
 
-/* May `t` wait for `id`, an L4_IS_NAMED, after it has sent to its ipc_via? */
-ASIDE bool endpoint_may_await(const struct thread *t, word_t id);
-
 /* The send phase of `t`, to its ipc_via; the receive phase follows when it ends at once. */
 ASIDE void endpoint_send(struct thread *t);
 

@@ -42,17 +42,17 @@ static bool is_open(word_t from)
     return from == L4_ANY || from == L4_ANY_LOCAL;
 }
 
-/* May the partner that `t` waits for have gone while `t` was queued to send? */
-static bool partner_is_gone(const struct thread *t)
+/* Is the partner that `t` is to wait for not there: never, or gone while `t` was queued to send? */
+static bool awaits_nobody(const struct thread *t)
 {
-    return t->state == THREAD_IPC_SEND && !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
+    return !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
 }
 
 static void wait_to_receive(struct thread *t)
 {
     uint64_t deadline = deadline_of(t->ipc_timeouts & 0xffff);
 
-    if (partner_is_gone(t))
+    if (awaits_nobody(t))
         ipc_fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
     else if (deadline == 0)
         ipc_fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
@@ -96,19 +96,10 @@ static struct thread *receive_step(struct thread *t)
     return s;
 }
 
-static void receive(struct thread *t)
+void ipc_receive_phase(struct thread *t)
 {
     while (t)
         t = ipc_at_home(t, receive_step);
-}
-
-void ipc_receive_phase(struct thread *t)
-{
-    if (t->ipc_from != L4_NIL && !is_open(t->ipc_from) && !L4_IS_NAMED(t->ipc_from) &&
-        !ipc_find(t, t->ipc_from))
-        ipc_fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
-    else
-        receive(t);
 }
 
 /* `t`, which runs and has sent to `p`, waits for a message that is not there yet, and `p` runs at
@@ -119,6 +110,7 @@ static bool hand_over(struct thread *t, struct thread *p)
     bool waits = t->ipc_from != L4_NIL && (t->ipc_timeouts & 0xffff) == TIME_NEVER &&
                  list_is_empty(&t->senders) && !L4_IS_SLOT(t->ipc_from);
 
+    waits = waits && (t->ipc_from == p->global_id || L4_IS_REPLY(t->ipc_from) || !awaits_nobody(t));
     if (!waits || p->readiness != c->awaits_message || c->choose || c->current != t ||
         t->state != THREAD_RUNNING)
         return false;
@@ -176,20 +168,13 @@ void ipc_send(struct thread *t, struct thread *p)
         ipc_fail(t, result, IPC_SEND_PHASE);
         return;
     }
-    receive(t);
+    ipc_receive_phase(t);
     ipc_hand_on(t, p);
-}
-
-static bool may_await(const struct thread *t, word_t id)
-{
-    if (id == L4_NIL || is_open(id))
-        return true;
-    return L4_IS_NAMED(id) ? endpoint_may_await(t, id) : ipc_find(t, id) != NULL;
 }
 
 static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
-    t->ipc_from = from;
+    t->ipc_from = L4_IS_REPLY(from) ? L4_SLOT(SLOT_NONE) : from; /* only calls wait for those */
     t->ipc_timeouts = timeouts;
     t->ipc_via = L4_IS_NAMED(to) ? to : 0;
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
@@ -200,14 +185,12 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
 
     if (to != L4_NIL && !p && !t->ipc_via)
         ipc_fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    else if ((from != to || t->ipc_via) && !may_await(t, from))
-        ipc_fail(t, IPC_NO_PARTNER, to == L4_NIL ? IPC_RECEIVE_PHASE : IPC_SEND_PHASE);
     else if (t->ipc_via)
         endpoint_send(t);
     else if (p)
         ipc_send(t, p);
     else
-        receive(t);
+        ipc_receive_phase(t);
 }
 
 /* Map items, propagation, redirection, local IDs and partners of other CPUs need the forest lock,
@@ -261,7 +244,7 @@ void ipc_await_start(struct thread *t, word_t pager)
     t->ipc_kernel = IPC_START;
     t->ipc_from = pager;
     t->ipc_timeouts = 0;
-    receive(t);
+    ipc_receive_phase(t);
 }
 
 static bool transfer_is_broken(const struct thread *t)

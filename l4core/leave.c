@@ -36,7 +36,7 @@ static void fail_kernel(struct thread *t)
     unsigned kind = t->ipc_kernel;
 
     t->ipc_kernel = IPC_OWN;
-    if (kind == IPC_PAGE_FAULT) {
+    if (kind == IPC_PAGE_FAULT || kind == IPC_PORT_FAULT) {
         ipc_leave(t);
         return;
     }
@@ -152,23 +152,29 @@ void hook_ipc_timeout(struct thread *t)
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
+/* Does `w` wait for the dead thread alone? */
 static bool waits_for(const struct thread *w, const struct thread *dead)
 {
-    return w->ipc_from == dead->global_id ||
-           (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR) ||
-           (L4_IS_REPLY(w->ipc_from) && w->ipc_server == dead);
+    return w->state == THREAD_IPC_RECEIVE &&
+           (w->ipc_from == dead->global_id ||
+            (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR) ||
+            (L4_IS_REPLY(w->ipc_from) && w->ipc_server == dead));
 }
 
-/* Nobody will ever send to those of this CPU that wait for the dead thread alone. */
-static void fail_receivers_here(void *argument)
+/* Those of this CPU to whom nobody will ever send, and those who wait to send in the name of the
+ * dead: in their own they may be whom their receiver waits for. */
+static void fail_waiting_here(void *argument)
 {
     const struct thread *dead = argument;
 
     for (uint32_t n = 1; n < THREAD_MAX; n++) {
         struct thread *w = thread_by_number(n);
-        bool waits = w && w != dead && w->cpu == cpu_this()->number;
-        if (waits && w->state == THREAD_IPC_RECEIVE && waits_for(w, dead))
+        if (!w || w == dead || w->cpu != cpu_this()->number)
+            continue;
+        if (waits_for(w, dead))
             ipc_fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+        else if (w->state == THREAD_IPC_SEND && w->ipc_virtual == dead->global_id)
+            ipc_fail(w, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
 }
 
@@ -180,7 +186,7 @@ void ipc_forget(struct thread *t)
         ipc_fail(s, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
     for (unsigned i = 0; i < cpu_count; i++)
-        cpu_call(i, fail_receivers_here, t);
+        cpu_call(i, fail_waiting_here, t);
 }
 
 void hook_thread_stopping(struct thread *t, bool dies)

@@ -120,7 +120,7 @@ def measure(kernel, initrd):
     code, entry = disassembly(kernel), symbol(kernel, "arch_call_entry")
     options = qemu.Options(append="run=lab_lines", icount=True, timeout=120, kernel=kernel, initrd=initrd)
     with attached(options) as (machine, debugger):
-        if not machine.wait_for(lambda: any("stepping" in line for line in machine.log), 60):
+        if not machine.wait_for(lambda: b"stepping" in bytes(machine.out), 60):
             raise Failed("lab_lines did not begin")
         debugger.stop()
         ways = []
