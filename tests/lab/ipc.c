@@ -2,10 +2,12 @@
 #include <l4/ipc.h>
 
 #include "libos/endpoint.h"
+#include "libos/print.h"
 #include "libos/tables.h"
 #include "libos/thread.h"
 #include "tests/lab/lab.h"
 
+#define WORDS_MAX 63u
 #define FAULTS ((vaddr_t)0x330000000000) /* where pages from a pager arrive */
 
 static struct lab_series series;
@@ -43,6 +45,16 @@ static void one_way(const char *key, uint64_t partner, uint32_t words, uint64_t 
     lab_report(key, &series, empty, 2, 2);
 }
 
+static void by_length(uint64_t partner, uint64_t empty)
+{
+    char key[16];
+
+    for (uint32_t words = 0; words <= WORDS_MAX; words++) {
+        print_format(key, sizeof key, "ipc.words.%u", words);
+        one_way(key, partner, words, empty);
+    }
+}
+
 static void between_spaces(const struct archive *a, uint64_t empty)
 {
     struct spawn_child child;
@@ -52,6 +64,7 @@ static void between_spaces(const struct archive *a, uint64_t empty)
     one_way("ipc.inter.7", child.thread_id, 7, empty);
     one_way("ipc.inter.10", child.thread_id, 10, empty);
     one_way("ipc.inter.63", child.thread_id, 63, empty);
+    by_length(child.thread_id, empty);
     spawn_destroy(&child);
 }
 

@@ -1,9 +1,11 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines
+PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines lab_cross
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c vm.c rpc.c \
                partner.c $(ARCH)/probe.S)
 lab-libs    := libos
+lab_cross-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/cross.c
+lab_cross-libs    := libos
 lab_lines-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/lines.c
 lab_lines-libs    := libos
 lab_hello-sources := tests/lab/hello.c
@@ -20,8 +22,8 @@ build/lab/root/getppid: tests/lab/getppid.c | $(SETUP)
 	@echo "  CC      $< (Linux)"
 	@$(CC) $(FLAGS) -O2 -static $< -o $@
 
-lab: $(IMAGE) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
-	@python3 tests/lab/run_lab.py
+lab: $(IMAGE) $(VARIANT_IMAGES) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
+	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'
 
 graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
 	@python3 tests/lab/run_graph.py

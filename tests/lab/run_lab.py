@@ -18,14 +18,19 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
-import qemu  # noqa: E402
+import qemu       # noqa: E402
+import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
-PROGRAMS = ("run=lab", "run=lab_hello", "run=lab_getppid posix.getppid.libos", "run=lab_echo")
-MACHINES = {"run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
+PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_getppid posix.getppid.libos",
+            "run=lab_echo")
+MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
 FOREIGN = "/getppid posix.getppid.trampoline"
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang
+WORDS = 64                       # lengths of a message: 0 to 63 words
+COMPARED = ("call.null", "ipc.inter.0", "ipc.inter.7", "ipc.inter.63", "ipc.intra.0", "ipc.server.roundtrip",
+            "ipc.ep.0", "ipc.string.4096", "fault.pager.map", "notify.switch", "pct.oneway", "pipe.shm")
 COUNTS = ("entries", "space_switches", "tlb_flushes")
 
 
@@ -124,6 +129,45 @@ def measure(args):
     return figures
 
 
+def measure_lines(args, about):
+    """The cache lines of an IPC; of the two ways, which are the same, the one with more."""
+    print("lab: stepping through an IPC", file=sys.stderr)
+    ways = run_lines.measure(args.kernel, args.initrd)
+    for name, place in (("code", 1), ("data", 2)):
+        value = max(len(way[place]) for way in ways)
+        yield {"key": f"ipc.lines.{name}", "value": value, "unit": "cache lines", "exact": True,
+               "rounds": len(ways), "min": min(len(way[place]) for way in ways), "max": value} | about
+
+
+def measure_variants(args, figures):
+    """What the variants of the kernel (decision 31) count for the same program: a figure each."""
+    about = {name: figures[0][name] for name in ("commit", "compiler", "qemu", "options")}
+    for variant in args.variants.split():
+        print(f"lab: booting the variant {variant}", file=sys.stderr)
+        kernel = pathlib.Path(args.kernel).with_name(f"kernel-{variant}.elf")
+        results, _ = parse(boot("run=lab", argparse.Namespace(kernel=str(kernel), initrd=args.initrd)))
+        for key in COMPARED:
+            result = results[key]
+            yield {"key": key, "variant": variant, "value": ratio(result["total"], result["per"]),
+                   "unit": "instructions"} | about
+
+
+def variant_table(figures, compared):
+    """Operation by variant: a head and rows of text."""
+    names = list(dict.fromkeys(figure["variant"] for figure in compared))
+    counts = {(figure["key"], figure.get("variant")): figure["value"] for figure in [*figures, *compared]}
+    return ("operation", "kernel", *names), [
+        (key, *(text_of(counts[key, name]) for name in (None, *names))) for key in COMPARED]
+
+
+def length_table(figures):
+    """One-way IPC by the length of the message, eight to a row."""
+    counts = {figure["key"]: figure["value"] for figure in figures}
+    return ("words", *(f"+{n}" for n in range(8))), [
+        (str(first), *(text_of(counts[f"ipc.words.{first + n}"]) for n in range(8)))
+        for first in range(0, WORDS, 8)]
+
+
 def text_of(number):
     if number is None:
         return ""
@@ -196,6 +240,7 @@ machine, and no times. Green: within the aim; orange: above it.</p>
 <th>TLB flushes</tr>
 {rows}
 </table>
+<h2>Lengths and variants</h2>{more}
 <h2>Aegis tables</h2>
 <p>Ours in instructions, theirs in microseconds of another CPU.</p>{aegis}
 <h2>Where the other figures come from</h2><dl>{sources}</dl>
@@ -226,19 +271,31 @@ def html_table(title, head, rows):
             "".join(f"<tr>{line}</tr>" for line in lines) + "</table>")
 
 
-def write(args, figures, aims, data):
+def single(figures):
+    """Those that have a row of their own."""
+    return [figure for figure in figures if not figure["key"].startswith("ipc.words.")]
+
+
+def comparisons(figures, compared):
+    yield "L4 IPC one way by words of the message, other space", length_table(figures)
+    if compared:
+        yield "variants of the kernel: exo/doc/decisions/0031-variants.md", variant_table(figures, compared)
+
+
+def write(args, figures, compared, aims, data):
     sources = data["sources"]
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(figure) + "\n" for figure in figures)
+    lines = "".join(json.dumps(figure) + "\n" for figure in [*figures, *compared])
     (out / "results.jsonl").write_text(lines, encoding="utf-8")
     about = {name: html.escape(str(figures[0][name]))
              for name in ("options", "commit", "compiler", "qemu")}
-    rows = "\n".join(html_row(figure, aims[figure["key"]]) for figure in figures)
+    rows = "\n".join(html_row(figure, aims[figure["key"]]) for figure in single(figures))
     terms = "".join(f"<dt>{html.escape(name)}<dd>{html.escape(text)}"
                     for name, text in sources.items())
     aegis = "".join(html_table(*table) for table in aegis_tables(figures, data))
-    (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, aegis=aegis, **about),
+    more = "".join(html_table(title, *table) for title, table in comparisons(figures, compared))
+    (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, more=more, aegis=aegis, **about),
                                      encoding="utf-8")
 
 
@@ -247,20 +304,29 @@ def main():
     parser.add_argument("--kernel", default=str(qemu.KERNEL))
     parser.add_argument("--initrd", default=str(qemu.SYSTEM))
     parser.add_argument("--out", default=str(TOP / "build/lab"))
+    parser.add_argument("--variants", default="", help="kernels to compare with, kernel-NAME.elf beside it")
     args = parser.parse_args()
     data = json.loads((HERE / "aims.json").read_text(encoding="utf-8"))
+    data["rows"] += [{"key": f"ipc.words.{n}", "operation": f"L4 IPC one way, other space, {n} words"}
+                     for n in range(WORDS)]
     order = {row["key"]: i for i, row in enumerate(data["rows"])}
     aims = {row["key"]: row for row in data["rows"]}
     try:
         figures = measure(args)
-    except (Failed, qemu.Misuse) as problem:
+        figures += measure_lines(args, {name: figures[0][name]
+                                        for name in ("commit", "compiler", "qemu", "options")})
+        compared = list(measure_variants(args, figures))
+    except (Failed, run_lines.Failed, qemu.Misuse) as problem:
         sys.exit(f"lab: {problem}")
     if unknown := [f["key"] for f in figures if f["key"] not in aims]:
         sys.exit(f"lab: aims.json does not know {', '.join(unknown)}")
     figures.sort(key=lambda figure: order[figure["key"]])
-    write(args, figures, aims, data)
+    write(args, figures, compared, aims, data)
     print("Guest instructions per operation; `of` names the source in tests/lab/aims.json.\n")
-    print_table(table(figures, aims))
+    print_table(table(single(figures), aims))
+    for title, (head, rows) in comparisons(figures, compared):
+        print(f"\n{title}\n")
+        print_table(rows, head, left=(0,))
     print(f"\nAegis tables: ours in instructions; beside them {data['sources']['published']}.")
     for title, head, rows in aegis_tables(figures, data):
         print(f"\n{title}\n")
