@@ -25,6 +25,13 @@ static struct cap *find(const struct thread *t, word_t id, rights_t right)
     return serves && c->rights & right ? c : NULL;
 }
 
+void endpoint_begin(struct thread *t, word_t to)
+{
+    t->ipc_via = L4_IS_NAMED(to) ? to : 0;
+    if (L4_IS_REPLY(t->ipc_from)) /* only calls wait for those */
+        t->ipc_from = L4_SLOT(SLOT_NONE);
+}
+
 void endpoint_leave(struct thread *t)
 {
     list_remove(t->ipc_cap->kind == CAP_ENDPOINT ? &t->send_link : &t->queue);

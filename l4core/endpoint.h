@@ -13,6 +13,9 @@ struct thread;
 /* Not inlined: they would crowd the registers of what IPC between threads goes through. */
 #define ASIDE __attribute__((noinline))
 
+/* `t` sends to `to` or receives from its ipc_from, of which one at least is named. */
+ASIDE void endpoint_begin(struct thread *t, word_t to);
+
 /* The send phase of `t`, to its ipc_via; the receive phase follows when it ends at once. */
 ASIDE void endpoint_send(struct thread *t);
 

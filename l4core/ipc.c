@@ -131,7 +131,8 @@ void ipc_hand_on(const struct thread *t, struct thread *p)
  * capability was led here by it. */
 static word_t meet(struct thread *t, struct thread *p, bool waits)
 {
-    if (p->state == THREAD_IPC_RECEIVE && (t->ipc_via || ipc_accepts(p, t))) {
+    if (p->state == THREAD_IPC_RECEIVE &&
+        (t->ipc_via || p->ipc_from == L4_ANY || ipc_accepts(p, t))) {
         word_t error = ipc_transfer(t, p);
         if (error == IPC_LEFT)
             return MEET_OVER;
@@ -172,41 +173,44 @@ void ipc_send(struct thread *t, struct thread *p)
     ipc_hand_on(t, p);
 }
 
-static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts)
+static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts, bool named)
 {
-    t->ipc_from = L4_IS_REPLY(from) ? L4_SLOT(SLOT_NONE) : from; /* only calls wait for those */
+    t->ipc_from = from;
     t->ipc_timeouts = timeouts;
-    t->ipc_via = L4_IS_NAMED(to) ? to : 0;
+    t->ipc_via = 0;
+    if (named)
+        endpoint_begin(t, to);
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
     if (p)
         p = ipc_redirect(t, p);
     bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
     t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
 
-    if (to != L4_NIL && !p && !t->ipc_via)
-        ipc_fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    if (p)
+        ipc_send(t, p);
+    else if (to == L4_NIL)
+        ipc_receive_phase(t);
     else if (t->ipc_via)
         endpoint_send(t);
-    else if (p)
-        ipc_send(t, p);
     else
-        ipc_receive_phase(t);
+        ipc_fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
 }
 
 /* Map items, propagation, redirection, local IDs and partners of other CPUs need the forest lock,
  * and who waits for it may lose its partner or its own life. So it is taken before anything is
- * looked at: when `t` sends items, or has senders queued, which may bring some or be of another
- * CPU. */
+ * looked at: when `t` sends items, names a capability, or has senders queued, which may bring some
+ * or be of another CPU. */
 void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
 {
     word_t tag = thread_regs(t)->r9;
+    bool named = L4_IS_NAMED(to) || L4_IS_NAMED(from);
     bool unusual = TAG_TYPED(tag) || (tag & TAG_PROPAGATED) || !list_is_empty(&t->senders) ||
-                   (t->kind & (THREAD_REDIRECTED | THREAD_TOLD));
+                   (t->kind & (THREAD_REDIRECTED | THREAD_TOLD)) || named;
     bool locks = unusual || ipc_find_locks(t, to) || ipc_find_locks(t, from);
 
     if (!lock_ipc(t, locks))
         return;
-    ipc_phases(t, to, from, timeouts);
+    ipc_phases(t, to, from, timeouts, named);
     lock_ipc_leave(locks);
 }
 

@@ -18,7 +18,7 @@ bool ipc_find_locks(const struct thread *t, word_t id)
     if (L4_IS_LOCAL(id))
         return ipc_find_walks(id);
     const struct thread *p = thread_or_nobody(id >> 32);
-    return p->global_id == id ? p->cpu != t->cpu : L4_IS_NAMED(id);
+    return p->global_id == id && p->cpu != t->cpu;
 }
 
 struct thread *ipc_find(const struct thread *t, word_t id)

@@ -10,7 +10,7 @@ struct thread;
 bool ipc_find_walks(word_t id);
 
 /* Is the forest lock to be held while `t` looks for `id`, and until it is done with what it found:
- * a walk of page tables, a thread of another CPU, or a capability? */
+ * a walk of page tables, or a thread of another CPU? */
 bool ipc_find_locks(const struct thread *t, word_t id);
 
 /* The living thread that `id`, global or local, names for `t`; NULL when there is none. Pre: the
