@@ -8,7 +8,7 @@
 #include "tests/lab/lab.h"
 
 #define WORDS_MAX 63u
-#define FAULTS ((vaddr_t)0x330000000000) /* where pages from a pager arrive */
+#define FAULTS    ((vaddr_t)0x330000000000) /* where pages from a pager arrive */
 
 static struct lab_series series;
 
