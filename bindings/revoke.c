@@ -403,6 +403,7 @@ enum taken revoke_some(struct taking *t)
     for (visits = 0; done == TAKEN_SOME && visits < VISITS;)
         done = take_leaf(t, find_leaf(t, &visits));
     flush();
+    t->visits = visits;
     return done;
 }
 
