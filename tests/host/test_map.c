@@ -343,6 +343,36 @@ static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
     world_check();
 }
 
+/* What goes by any way, and was used, is told of by what it was mapped from. */
+static void status_of_what_is_gone_is_told_by_where_it_came_from(void **state)
+{
+    (void)state;
+    vaddr_t below = TARGET + 8 * PAGE_SIZE;
+
+    for (unsigned way = 0; way < 4; way++) {
+        assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+        assert_true(map_item(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+        *q_entry(below) |= PTE_WRITTEN;
+        *q_entry(TARGET) |= PTE_READ_TO;
+        if (way == 0) { /* its owner unbinds it, and what is below it goes */
+            const struct page_entry entry = {TARGET, 0, 0};
+            put_entries(world.boss, SCRATCH, &entry, 1);
+            OK(BOSS(page_unbind, q.env, SCRATCH, 1));
+        } else if (way == 1) { /* the leaf first */
+            const struct page_entry entries[] = {{below, 0, 0}, {TARGET, 0, 0}};
+            put_entries(world.boss, SCRATCH, entries, 2);
+            OK(BOSS(page_unbind, q.env, SCRATCH, 2));
+        } else if (way == 2) { /* it flushes all */
+            map_unmap(q.t, fpage(TARGET, 18, FPAGE_ALL), true);
+        } else { /* with its page table */
+            OK(BOSS(cap_delete, q.env));
+        }
+        assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, RIGHTS));
+        assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, 0));
+        world_check();
+    }
+}
+
 static void unmap_of_the_complete_space_leaves_the_utcb(void **state)
 {
     (void)state;
@@ -401,6 +431,7 @@ int main(void)
         TEST(unmap_takes_from_the_derived_and_flush_from_oneself_too),
         TEST(unmap_tells_the_rights_used_and_forgets_them),
         TEST(status_is_that_of_all_that_was_mapped_from_a_page),
+        TEST(status_of_what_is_gone_is_told_by_where_it_came_from),
         TEST(unmap_of_the_complete_space_leaves_the_utcb),
         TEST(unmap_takes_as_many_fpages_as_its_control_word_says),
     };

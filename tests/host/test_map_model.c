@@ -55,12 +55,17 @@ static bool is_below(int i, int top)
     return i == top;
 }
 
+/* What was used through what goes is told by the page that it was mapped from. */
 static void model_remove(int top)
 {
+    const int parent = model[top].parent;
     bool gone[SLOTS];
 
-    for (int i = 0; i < (int)SLOTS; i++)
+    for (int i = 0; i < (int)SLOTS; i++) {
         gone[i] = model[i].parent != FREE && is_below(i, top);
+        if (gone[i] && parent >= 0)
+            model[parent].used |= model[i].used;
+    }
     for (int i = 0; i < (int)SLOTS; i++)
         if (gone[i])
             model[i].parent = FREE;
