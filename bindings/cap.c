@@ -12,6 +12,14 @@
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 
+struct node *cap_table_contents(struct cap *caps)
+{
+    for (unsigned i = 0; i < CAPS_PER_FRAME; i++)
+        if (caps[i].kind != CAP_NONE)
+            return &caps[i].node;
+    return NULL;
+}
+
 enum err cap_free_slot(const struct env *e, slot_t slot, struct cap **out)
 {
     *out = cap_slot(e, slot);

@@ -39,6 +39,9 @@ static inline struct cap *cap_find(const struct env *e, slot_t slot, enum cap_ki
     return c && c->kind == kind ? c : NULL; /* the slot SLOT_NONE is empty */
 }
 
+/* The first capability in a table, or NULL. */
+struct node *cap_table_contents(struct cap *caps);
+
 /* BAD_ARG or IN_USE when `slot` cannot receive a capability; else it is `*out`. */
 enum err cap_free_slot(const struct env *e, slot_t slot, struct cap **out);
 

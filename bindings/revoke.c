@@ -59,14 +59,6 @@ static struct node *table_contents(pfn_t table)
     return NULL;
 }
 
-static struct node *captable_contents(struct cap *caps)
-{
-    for (unsigned i = 0; i < CAPS_PER_FRAME; i++)
-        if (caps[i].kind != CAP_NONE)
-            return &caps[i].node;
-    return NULL;
-}
-
 /* Something that lives in `e`: threads first, so that nothing runs while the rest goes. */
 static struct node *env_contents(struct env *e)
 {
@@ -78,7 +70,7 @@ static struct node *env_contents(struct env *e)
     }
     n = table_contents(e->root);
     if (!n)
-        n = captable_contents(e->captables[0]);
+        n = cap_table_contents(e->captables[0]);
     for (unsigned i = 1; !n && i < e->captable_count; i++)
         if (e->captable_nodes[i].parent)
             n = &e->captable_nodes[i];
@@ -118,8 +110,8 @@ static struct node *contents(struct node *n)
         if (n == &e->memory)
             return env_contents(e);
         if (n == &e->ports_node)
-            return captable_contents(e->ports);
-        return i > 0 ? captable_contents(e->captables[i]) : NULL;
+            return cap_table_contents(e->ports);
+        return i > 0 ? cap_table_contents(e->captables[i]) : NULL;
     }
     default:
         return NULL;
