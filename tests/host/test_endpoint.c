@@ -168,6 +168,39 @@ static void an_answer_is_given_once_and_by_the_servers_space_alone(void **state)
     assert_int_equal(s.t->state, THREAD_IPC_RECEIVE);
 }
 
+/* What is not the common case is done the general way, with the same result. */
+static void what_is_unusual_is_done_all_the_same(void **state)
+{
+    (void)state;
+    ipc(p.t, L4_NIL, ENTRY, TIMEOUTS(TIME_ZERO, TIME_1MS)); /* a receiver that sleeps */
+    ipc_words(s.t, ENTRY, ENTRY, NEVER, 1, 0, 0);
+    word_t reply = told(p.t);
+    assert_false(p.t->timed);
+    give(q.env, 9, POINT, RIGHT_READ);
+    ipc_words(q.t, reply, L4_SLOT(9), NEVER, 2, 0, 0); /* a stranger */
+    assert_failed(q.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    ipc_words(p.t, reply - L4_REPLY_STEP, ENTRY, SERVE, 2, 0, 0); /* an old call */
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    ipc_words(q.t, ENTRY, L4_NIL, NEVER, 3, 0, 0); /* the next waits already */
+    ipc_words(p.t, reply, ENTRY, SERVE, 2, 0, 0);
+    assert_received(s.t, ENTRY);
+    assert_received(p.t, L4_NIL);
+    assert_int_equal(get_mr(p.t, 0) & ~TAG_CROSS, TAG_MAKE(3, 0, 0));
+    serve(p.t);
+    ipc_words(s.t, ENTRY, ENTRY, TIMEOUTS(TIME_NEVER, TIME_1MS), 1, 0,
+              0); /* a caller that sleeps */
+    assert_true(s.t->timed);
+    ipc_words(p.t, told(p.t), L4_SLOT(99), SERVE, 2, 0, 0); /* and a wait for nothing */
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+    assert_received(s.t, ENTRY);
+    assert_false(s.t->timed);
+    serve(p.t);
+    set_mr(s.t, 0, TAG_MAKE(1, 0, 2));
+    ipc(s.t, ENTRY, ENTRY, NEVER); /* items without the right to grant */
+    assert_failed(s.t, IPC_OVERFLOW, IPC_SEND_PHASE);
+    assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
+}
+
 static void several_callers_are_answered_in_any_order(void **state)
 {
     (void)state;
@@ -346,6 +379,9 @@ static void refused_calls_change_nothing(void **state)
     REFUSED(ERR_BAD_CAP, b, cap_badge, SLOT_ENV, 50, 45, RIGHT_READ, 2);
     REFUSED(ERR_NO_RIGHT, b, cap_badge, SLOT_ENV, 50, 46, RIGHT_READ, 1);
     REFUSED(ERR_NO_RIGHT, b, cap_badge, 47, 50, POINT, RIGHT_READ, 1);
+    OK(BOSS(cap_copy, SLOT_ENV, 48, POINT, RIGHT_READ | RIGHT_GRANT, 0, 0));
+    REFUSED(ERR_NO_RIGHT, b, cap_badge, SLOT_ENV, 50, 48, RIGHT_WRITE, 1);
+    REFUSED(ERR_BAD_ARG, b, cap_badge, SLOT_ENV, CAP_SLOTS, POINT, RIGHT_READ, 1);
     REFUSED(ERR_IN_USE, b, cap_badge, SLOT_ENV, 46, POINT, RIGHT_READ, 1);
 }
 
@@ -363,6 +399,7 @@ int main(void)
         TEST_ALL(badges_tell_who_sends),
         TEST_ALL(senders_are_served_in_their_order_by_all_who_receive),
         TEST_ALL(an_answer_is_given_once_and_by_the_servers_space_alone),
+        TEST_ALL(what_is_unusual_is_done_all_the_same),
         TEST_ALL(several_callers_are_answered_in_any_order),
         TEST_ALL(each_side_needs_its_right),
         TEST_ALL(typed_items_need_the_right_to_grant),
