@@ -75,10 +75,13 @@ static unsigned fill_memory(void)
     const struct boot_info *boot = boot_info_get();
     const struct boot_range *r;
     unsigned ranges = boot_mem_rest(&r), n = 0;
+    paddr_t device, device_bytes = arch_display_memory(&device);
 
     n = put_memory(n, 0, (uint64_t)boot_mem_top() << PAGE_BITS, KIP_MEMORY_RESERVED);
     for (unsigned i = 0; i < ranges && n < MEMORY_MAX - 1; i++)
         n = put_memory(n, r[i].base, r[i].end, KIP_MEMORY_CONVENTIONAL);
+    if (device_bytes)
+        n = put_memory(n, device, device + device_bytes, KIP_MEMORY_DEDICATED);
     if (boot->archive_bytes)
         n = put_memory(n, boot->archive_base & ~(paddr_t)(PAGE_SIZE - 1),
                        boot->archive_base + boot->archive_bytes, KIP_MEMORY_LOADER);

@@ -6,73 +6,28 @@
 #include "exo/abi/kip.h"
 #include "libos/call.h"
 #include "libos/elf.h"
-#include "libos/heap.h"
 #include "libos/print.h"
 #include "libos/region.h"
-#include "libos/slots.h"
+#include "libos/servers/kept.h"
 #include "libos/string.h"
-#include "libos/vm.h"
 
-#define PIECES_MAX 64u /* modules, and the information */
-#define NAME_MAX   32u
-
-/* Frames that lie at the same addresses here as in physical memory. */
-static struct piece {
-    pfn_t first;
-    uint32_t count;
-    bool *given; /* [count] */
-} pieces[PIECES_MAX];
-static uint32_t piece_count;
-
-static struct piece *piece_of(pfn_t pfn, uint32_t count)
-{
-    for (struct piece *p = pieces; p < pieces + piece_count; p++)
-        if (pfn >= p->first && pfn - p->first < p->count && count <= p->count - (pfn - p->first))
-            return p;
-    return NULL;
-}
-
-bool boot_modules_take(pfn_t pfn, uint32_t count)
-{
-    const struct piece *p = piece_of(pfn, count);
-
-    for (uint32_t i = 0; p && i < count; i++)
-        if (p->given[pfn - p->first + i])
-            return false;
-    if (p)
-        memset(p->given + (pfn - p->first), true, count);
-    return p;
-}
-
-void boot_modules_give_back(pfn_t pfn, uint32_t count)
-{
-    const struct piece *p = piece_of(pfn, count);
-
-    if (p)
-        memset(p->given + (pfn - p->first), false, count);
-}
+#define NAME_MAX 32u
 
 /* Cleared memory for `bytes` that will be given by its address. */
 static enum err keep(size_t bytes, void **memory)
 {
-    const uint32_t count = (uint32_t)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
-    struct piece p = {.count = count ? count : 1};
+    const uint32_t count = bytes ? (uint32_t)((bytes + PAGE_SIZE - 1) / PAGE_SIZE) : 1;
     slot_t slot;
+    pfn_t first;
+    enum err e = region_frames(count, &slot, &first);
 
-    p.given = heap_alloc_zero(p.count, sizeof *p.given);
-    if (piece_count == PIECES_MAX || !p.given)
-        return ERR_NO_MEM;
-    enum err e = region_frames(p.count, &slot, &p.first);
-    vaddr_t va = (vaddr_t)p.first << PAGE_BITS;
     if (e == ERR_OK)
-        e = vm_map_frames(slot, p.first, p.count, &va, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
-    if (e == ERR_OK)
-        e = vm_populate(va, p.count * PAGE_SIZE);
+        e = kept_add(slot, first, count, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC);
     if (e)
         return e;
-    memset((void *)va, 0, p.count * PAGE_SIZE);
-    exo_kip_memory(SLOT_MACHINE, va, va + p.count * PAGE_SIZE, KIP_MEMORY_LOADER);
-    pieces[piece_count++] = p;
+    vaddr_t va = (vaddr_t)first << PAGE_BITS;
+    memset((void *)va, 0, count * PAGE_SIZE);
+    exo_kip_memory(SLOT_MACHINE, va, va + count * PAGE_SIZE, KIP_MEMORY_LOADER);
     *memory = (void *)va;
     return ERR_OK;
 }

@@ -1,7 +1,6 @@
 /*
  * Boot modules as L4 boot loaders leave them: each in pages of its own, at a physical address that
- * the generic boot information names. They and that information are sigma0's to give, by address,
- * once.
+ * the generic boot information names. They and that information are kept (libos/servers/kept.h).
  */
 #pragma once
 
@@ -16,9 +15,3 @@
 /* Copies the modules, describes them in the kernel interface page, and writes the boot information.
  * `*boot_info` is its physical address. NO_MEM; BAD_ARG: the archive is damaged. */
 enum err boot_modules_load(const struct archive *a, uint64_t *boot_info);
-
-/* Are these frames of the modules or of the information, and not given yet? They are then. */
-bool boot_modules_take(pfn_t pfn, uint32_t count);
-
-/* Frames that were taken and not given after all. */
-void boot_modules_give_back(pfn_t pfn, uint32_t count);

@@ -18,7 +18,7 @@
 #include "libos/libos.h"
 #include "libos/log.h"
 #include "libos/region.h"
-#include "libos/servers/boot_modules.h"
+#include "libos/servers/kept.h"
 #include "libos/servers/l4_root.h"
 #include "libos/servers/ports.h"
 #include "libos/servers/program.h"
@@ -49,7 +49,7 @@ static struct thread watcher, sigma1;
 
 /* Pages of memory in an answer that is not yet known to have arrived. */
 static struct {
-    slot_t slot; /* SLOT_NONE: a boot module's */
+    slot_t slot; /* SLOT_NONE: they were kept */
     pfn_t pfn;
     uint32_t count; /* 0: none */
 } given;
@@ -61,7 +61,7 @@ static uint32_t archive_count; /* frames of it that are shown at their physical 
 static void take_back(void)
 {
     if (given.count && given.slot == SLOT_NONE)
-        boot_modules_give_back(given.pfn, given.count);
+        kept_give_back(given.pfn, given.count);
     if (!given.count || given.slot == SLOT_NONE)
         return;
     vm_unmap((vaddr_t)given.pfn << PAGE_BITS, given.count * PAGE_SIZE);
@@ -93,10 +93,13 @@ static bool take_pages(pfn_t pfn, uint32_t count)
     return e == ERR_OK;
 }
 
-static bool take_module(pfn_t pfn, uint32_t count)
+static bool take_kept(pfn_t pfn, uint32_t count, L4_Word_t *rights)
 {
-    if (!boot_modules_take(pfn, count))
+    rights_t had;
+
+    if (!kept_take(pfn, count, &had))
         return false;
+    *rights = had & RIGHT_EXEC ? L4_FullyAccessible : L4_ReadWriteOnly;
     given.slot = SLOT_NONE;
     given.pfn = pfn;
     given.count = count;
@@ -132,7 +135,7 @@ static L4_Fpage_t serve(L4_Fpage_t wanted, L4_Word_t attributes)
     }
     if (show_archive(pfn, count))
         rights = L4_Readable;
-    else if (!take_module(pfn, count) && !take_pages(pfn, count))
+    else if (!take_kept(pfn, count, &rights) && !take_pages(pfn, count))
         return L4_Nilpage;
     return L4_FpageAddRights(L4_FpageLog2((L4_Word_t)pfn << PAGE_BITS, log2), rights);
 }
@@ -263,6 +266,16 @@ static void show_archive_begin(void)
     archive_count = cap->count;
 }
 
+/* Device memory that the kernel gave: a display's. */
+static void show_devices(void)
+{
+    for (slot_t slot = SLOT_FREE; slot < CAPS_PER_FRAME; slot++) {
+        const volatile struct cap *c = slot_cap(slot);
+        if (c && c->kind == CAP_WINDOW)
+            kept_add(slot, c->base, c->count, RIGHT_READ | RIGHT_WRITE);
+    }
+}
+
 /* root's end is the machine's. */
 static void watch_root(void *unused)
 {
@@ -301,6 +314,7 @@ int main(void)
     if (e)
         program_fail(STATUS_BOOT, "sigma0", error_text(e));
     show_archive_begin();
+    show_devices();
     if (l4_root_is_wanted()) {
         const char *why = l4_root_start(&archive, &l4_root);
         if (why)

@@ -77,10 +77,10 @@ def test_ends(folder):
 
 
 def test_refused(folder):
-    whole = make_small(folder, "whole", "nop")
+    whole = make_small(folder, "whole", "nop\n.data\n.fill 5000, 1, 1\n.text")
     (folder / "text").write_text("no program\n")
     (folder / "short").write_bytes(whole.read_bytes()[:100])
-    (folder / "cut").write_bytes(whole.read_bytes()[:-1][:200])
+    (folder / "cut").write_bytes(whole.read_bytes()[:3000])
     high = folder / "high"
     subprocess.run([*BUILD[:-2], "-Wl,-Ttext=0xbf100000", "-o", high, folder / "whole.S"], check=True)
     for task, wanted in (("", "TASK is missing"), (folder / "none", "No such file"),

@@ -267,12 +267,25 @@ static void display(void)
     ok(1, "can be written to");
 }
 
-/* Another thread, and another task ---------------------------------------------------------- */
-
 static word id(word number)
 {
     return (user_base + number) << 32 | 1;
 }
+
+static void ports(void)
+{
+    struct message m = {{TAG(LABEL(-6), 2, 0), IO_FPAGE(0x3f8, 3), 0}};
+
+    utcb()[TCR_BR0] = IO_FPAGE(0, 16);
+    equal(ipc(id(1), id(1), NEVER << 16 | NEVER, &m), id(1), "sigma1 answers");
+    ok(TAG_T(m.mr[0]) == 2 && m.mr[2] >> 4 == IO_FPAGE(0x3f8, 3) >> 4, "with the ports asked for");
+    out8(0x3ff, 0x5a);
+    equal(in8(0x3ff), 0x5a, "a register among them keeps what is written to it");
+    ask(IO_FPAGE(0xcf8, 3), 0, IO_FPAGE(0, 16), &m);
+    equal(m.mr[2], 0, "by sigma0 ports are given, too, but for the kernel's");
+}
+
+/* Another thread, and another task ---------------------------------------------------------- */
 
 void second_main(void)
 {
@@ -388,6 +401,7 @@ void root_main(void)
     pages(conventional);
     boot_information();
     display();
+    ports();
     second_thread();
     other_task();
     print("1..");
