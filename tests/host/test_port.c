@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define NEVER    TIMEOUTS(TIME_NEVER, TIME_NEVER)
-#define PORTS    50u    /* p's slot of the first table: ports [FIRST, FIRST + 64) */
+#define PORTS    50u /* p's slot of the first table: ports [FIRST, FIRST + 64) */
 #define FIRST    0x200u
 #define ALL      FPAGE_PORTS(0, 16)
 #define COMPLETE FPAGE_COMPLETE

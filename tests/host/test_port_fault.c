@@ -1,4 +1,5 @@
-/* Instructions that access I/O ports: decoded, done for who holds the ports, else told to the pager. */
+/* Instructions that access I/O ports: decoded, done for who holds the ports, else told to the
+ * pager. */
 #include "tests/host/kernel_ipc.h"
 
 #include <string.h>
@@ -7,8 +8,8 @@
 
 #define NEVER TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define PORTS 50u
-#define FIRST 0x200u                     /* p holds [FIRST, FIRST + 8), to read and write   */
-#define CODE  PARTY_MEMORY               /* three pages; behind the fourth nothing is bound */
+#define FIRST 0x200u       /* p holds [FIRST, FIRST + 8), to read and write   */
+#define CODE  PARTY_MEMORY /* three pages; behind the fourth nothing is bound */
 #define DATA  (PARTY_MEMORY + 2 * PAGE_SIZE)
 #define END   (PARTY_MEMORY + PARTY_PAGES * PAGE_SIZE)
 

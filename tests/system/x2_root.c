@@ -1,7 +1,8 @@
 /*
- * An L4 root task as one built for L4Ka::Pistachio on amd64 is: it knows the binary interface by the
- * reference's sections 2 and 7 to 9, brings its own first instructions and stack, is linked low, and prints by
- * port 0x3f8. It tests what it finds, prints TAP, and ends the machine by port 0xf4.
+ * An L4 root task as one built for L4Ka::Pistachio on amd64 is: it knows the binary interface by
+ * the reference's sections 2 and 7 to 9, brings its own first instructions and stack, is linked
+ * low, and prints by port 0x3f8. It tests what it finds, prints TAP, and ends the machine by port
+ * 0xf4.
  */
 #include "x2_root.h"
 
@@ -246,7 +247,8 @@ static void boot_information(void)
         record = (const word *)((word)record + record[2]);
     }
     ok(modules == 2 && tasks == 1, "boot information: two modules and the root task");
-    ok((start & 0xfff) == 0 && size == 9 && same((const char *)start, "a module\n"), "a module's text");
+    ok((start & 0xfff) == 0 && size == 9 && same((const char *)start, "a module\n"),
+       "a module's text");
     while (*line && *line != ' ')
         line++;
     ok(same(line, " with words"), "its command line");
@@ -326,7 +328,8 @@ static void second_thread(void)
     ok(m.mr[0] & TAG_ERROR && utcb()[TCR_ERROR] == 2 << 1, "and there is nobody any more");
 }
 
-/* The other task: it asks its pager for all that it touches, ports too. Stack, text and KIP as here. */
+/* The other task: it asks its pager for all that it touches, ports too. Stack, text and KIP as
+ * here. */
 void task_main(void)
 {
     struct message m = {{TAG(0x77, 2, 0), utcb()[TCR_ID], 42}};
@@ -369,7 +372,8 @@ static void other_task(void)
     struct seen s = {0};
     word rdx = self;
 
-    equal(call(KIP_THREAD_CONTROL, id(11), NIL, &rdx, id(11), ~0ul), 1, "a task: its inactive thread");
+    equal(call(KIP_THREAD_CONTROL, id(11), NIL, &rdx, id(11), ~0ul), 1,
+          "a task: its inactive thread");
     rdx = kip_area;
     equal(call(KIP_SPACE_CONTROL, id(11), 0, &rdx, utcb_area, NIL), 1, "its areas");
     rdx = self;

@@ -1,5 +1,5 @@
-/* What x2_root.c knows of the binary interface, from the reference alone: nothing of this tree's headers is
- * used, so that both cannot be wrong in the same way. */
+/* What x2_root.c knows of the binary interface, from the reference alone: nothing of this tree's
+ * headers is used, so that both cannot be wrong in the same way. */
 #pragma once
 
 typedef unsigned long word;
@@ -13,19 +13,19 @@ typedef unsigned char byte;
 #define MILLISECOND 0x3e8ul
 
 /* Kernel interface page: offsets. */
-#define KIP_API_VERSION 0x08
-#define KIP_API_FLAGS   0x10
-#define KIP_KERNEL      0x18
-#define KIP_ROOT        0x80
-#define KIP_MEMORY      0xa8
-#define KIP_UTCB        0x150
-#define KIP_AREA        0x158
-#define KIP_BOOT        0x170
-#define KIP_PROC        0x178
-#define KIP_CLOCK       0x180
-#define KIP_THREADS     0x188
-#define KIP_PAGES       0x190
-#define KIP_PROCESSORS  0x198
+#define KIP_API_VERSION    0x08
+#define KIP_API_FLAGS      0x10
+#define KIP_KERNEL         0x18
+#define KIP_ROOT           0x80
+#define KIP_MEMORY         0xa8
+#define KIP_UTCB           0x150
+#define KIP_AREA           0x158
+#define KIP_BOOT           0x170
+#define KIP_PROC           0x178
+#define KIP_CLOCK          0x180
+#define KIP_THREADS        0x188
+#define KIP_PAGES          0x190
+#define KIP_PROCESSORS     0x198
 #define KIP_SPACE_CONTROL  0x1a0
 #define KIP_THREAD_CONTROL 0x1a8
 #define KIP_IPC            0x1c0
@@ -45,18 +45,18 @@ typedef unsigned char byte;
 #define TCR_ID             -15
 #define TCR_BR0            -16
 
-#define TAG(label, u, t)  (((word)(label) << 16) | (t) << 6 | (u))
-#define TAG_LABEL(tag)    ((tag) >> 16)
-#define TAG_U(tag)        ((tag) & 63)
-#define TAG_T(tag)        ((tag) >> 6 & 63)
-#define TAG_ERROR         0x8000ul
-#define LABEL(protocol)   (((word)(protocol) << 4) & 0xffffffffffff)
-#define FPAGE(base, log2) ((base) | (word)(log2) << 4)
-#define RWX               7ul
-#define RW                6ul
+#define TAG(label, u, t)     (((word)(label) << 16) | (t) << 6 | (u))
+#define TAG_LABEL(tag)       ((tag) >> 16)
+#define TAG_U(tag)           ((tag)&63)
+#define TAG_T(tag)           ((tag) >> 6 & 63)
+#define TAG_ERROR            0x8000ul
+#define LABEL(protocol)      (((word)(protocol) << 4) & 0xffffffffffff)
+#define FPAGE(base, log2)    ((base) | (word)(log2) << 4)
+#define RWX                  7ul
+#define RW                   6ul
 #define IO_FPAGE(port, log2) ((word)(port) << 16 | (word)(log2) << 10 | 2ul << 4)
-#define MAP_ITEM          8ul
-#define COMPLETE          0x10ul
+#define MAP_ITEM             8ul
+#define COMPLETE             0x10ul
 
 struct message {
     word mr[8]; /* MR0 to MR7; the others are in the UTCB */

@@ -49,7 +49,8 @@ L4_INLINE L4_Fpage_t L4_Sigma0_GetAny(L4_ThreadId_t sigma0, L4_Word_t log2, L4_F
     return L4_Sigma0_GetPage_RcvWindow(sigma0, L4_FpageLog2(~(L4_Word_t)0, (unsigned)log2), window);
 }
 
-/* Not of X.2: the root task ends the machine, with a status from 0 to 255. Comes back for others. */
+/* Not of X.2: the root task ends the machine, with a status from 0 to 255. Comes back for others.
+ */
 L4_INLINE void L4_Sigma0_PowerOff(L4_Word_t status)
 {
     L4_LoadMR(1, L4_SIGMA0_EXT_POWER_OFF);
