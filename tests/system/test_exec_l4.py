@@ -34,17 +34,17 @@ def run(task, *options):
                            "60", *map(str, options)], input=b"", capture_output=True, check=False)
 
 
-def test_interface(folder):
+def test_interface(folder, how, rounds, *options):
     (folder / "one").write_bytes(b"x" * 5000)
     (folder / "two").write_bytes(b"a module\n")
-    root = make(folder, "x2_root", HERE / "x2_root.c", HERE / "x2_entry.S")
-    out = run(f"{root} one two", "--modules", f"{folder}/one; {folder}/two with words")
-    lines = [line for line in out.stdout.decode(errors="replace").splitlines()]
+    root = make(folder, "x2_root", f"-DROUNDS={rounds}", HERE / "x2_root.c", HERE / "x2_entry.S")
+    out = run(f"{root} one two", "--modules", f"{folder}/one; {folder}/two with words", *options)
+    lines = out.stdout.decode(errors="replace").splitlines()
     results = [line for line in lines if line.startswith(("ok ", "not ok "))]
     for line in results:
-        check(line.startswith("ok "), line.split(" - ", 1)[1])
-    equal(lines[-1:], [f"1..{len(results)}"], "the root task came to its end")
-    equal((out.returncode, out.stderr), (0, b""), "and its status is the command's")
+        check(line.startswith("ok "), f'{line.split(" - ", 1)[1]}, {how}')
+    equal(lines[-1:], [f"1..{len(results)}"], f"the root task came to its end, {how}")
+    equal((out.returncode, out.stderr), (0, b""), f"and its status is the command's, {how}")
 
 
 def test_ends(folder):
@@ -96,7 +96,9 @@ def test_refused(folder):
 
 
 with tempfile.TemporaryDirectory() as name:
-    test_interface(pathlib.Path(name))
+    test_interface(pathlib.Path(name), "one CPU", 10000)
+    test_interface(pathlib.Path(name), "two CPUs, all checks", 20, "--smp", "2", "--mem", "64M",
+                   "--kernel", "build/x86_64/kernel-checked.elf")
     test_ends(pathlib.Path(name))
     test_refused(pathlib.Path(name))
 done()
