@@ -132,24 +132,30 @@ static unsigned meet(struct thread *t, struct thread *p, bool waits)
     return MEET_WAITS;
 }
 
-/* The send phase of `t` to `p`; the receive phase follows when it ends at once. */
-static void send(struct thread *t, struct thread *p)
+/* The send phase of `t` to `p`; the receive phase follows when it ends at once, which is told,
+ * unless `p` already runs. */
+static bool send_phase(struct thread *t, struct thread *p)
 {
     uint64_t deadline = deadline_of(t->ipc_timeouts >> 16 & 0xffff);
     unsigned result = ipc_meet_at_home(t, p, deadline != 0, meet);
 
     if (result == MEET_OVER)
-        return;
+        return false;
     if (result == MEET_WAITS) {
         wait_until(t, THREAD_IPC_SEND, deadline);
-        return;
+        return false;
     }
     if (result != MEET_DONE) {
         ipc_fail(t, result, IPC_SEND_PHASE);
-        return;
+        return false;
     }
     receive(t);
-    if (t->state != THREAD_RUNNING && ipc_is_here(p))
+    return true;
+}
+
+static void send(struct thread *t, struct thread *p)
+{
+    if (send_phase(t, p) && t->state != THREAD_RUNNING && ipc_is_here(p))
         sched_handoff(p);
 }
 
@@ -192,20 +198,33 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
         forest_unlock();
 }
 
-static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
+/* The kernel's message of `t` to `p`, who is to answer it. */
+static void prepare_call(struct thread *t, const struct thread *p, unsigned kind, word_t tag,
+                         word_t word)
 {
-    struct thread *p = partner == L4_NIL ? NULL : ipc_find(t, partner);
-
-    if (!p || p == t)
-        return false;
     t->ipc_kernel = (uint8_t)kind;
     t->ipc_kernel_tag = tag;
     t->ipc_kernel_word = word;
     t->ipc_from = p->global_id;
     t->ipc_virtual = t->ipc_intended = 0;
     t->ipc_timeouts = 0;
+}
+
+static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
+{
+    struct thread *p = partner == L4_NIL ? NULL : ipc_find(t, partner);
+
+    if (!p || p == t)
+        return false;
+    prepare_call(t, p, kind, tag, word);
     send(t, p);
     return true;
+}
+
+void ipc_interrupt(struct thread *line, struct thread *handler)
+{
+    prepare_call(line, handler, IPC_INTERRUPT, TAG_MAKE(LABEL_INTERRUPT, 0, 0), 0);
+    send_phase(line, handler);
 }
 
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
@@ -220,11 +239,11 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     return called;
 }
 
-void ipc_await_start(struct thread *t, word_t pager)
+void ipc_await(struct thread *t, unsigned kind, word_t from)
 {
     sched_block(t, THREAD_IPC_RECEIVE);
-    t->ipc_kernel = IPC_START;
-    t->ipc_from = pager;
+    t->ipc_kernel = (uint8_t)kind;
+    t->ipc_from = from;
     t->ipc_timeouts = 0;
     receive(t);
 }

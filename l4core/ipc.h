@@ -29,9 +29,13 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
  * where its registers say. Under the forest lock. */
 void ipc_cancel(struct thread *t, bool send, bool receive);
 
-/* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
- * lock. */
-void ipc_await_start(struct thread *t, word_t pager);
+/* `t`, of this CPU, which is stopped, waits on behalf of the kernel (`kind`: enum ipc_kernel) for a
+ * message from `from`. Under the forest lock. */
+void ipc_await(struct thread *t, unsigned kind, word_t from);
+
+/* `line`, of this CPU, calls its handler, which is not preferred to others for that. Under the
+ * forest lock. */
+void ipc_interrupt(struct thread *line, struct thread *handler);
 
 /* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. Under
  * the forest lock. */

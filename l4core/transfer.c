@@ -64,6 +64,8 @@ static bool is_page_item(word_t header)
  */
 static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
 {
+    if (to->kind & THREAD_LINE)
+        return IPC_OVERFLOW;
     word_t window = to->ipc_kernel ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
 
     for (unsigned i = first; i < first + count; i += 2) {

@@ -50,6 +50,7 @@
 #define FPAGE_ALL      7u
 #define FPAGE_COMPLETE ((word_t)0x10) /* without rights */
 
+#define LABEL_INTERRUPT  ((word_t)-1 << 4)
 #define LABEL_PAGE_FAULT ((word_t)-2 << 4)
 #define LABEL_EXCEPTION  ((word_t)-5 << 4) /* of the architecture's kind */
 #define LABEL_SIGMA0     ((word_t)-6 << 4)

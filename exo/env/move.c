@@ -55,7 +55,8 @@ static void arrive_here(void *argument)
 
     t->cpu = m->cpu;
     t->priority = m->priority;
-    *thread_mr(t, TCR_PROCESSOR) = m->cpu;
+    if (t->utcb)
+        *thread_mr(t, TCR_PROCESSOR) = m->cpu;
     if (m->timer != FOREVER)
         sched_set_timer(t, m->timer, t->timer_bits);
     if (m->deadline != FOREVER)

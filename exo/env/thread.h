@@ -29,7 +29,8 @@ enum thread_state {
 
 enum thread_kind {
     THREAD_NO_FPU = 1,    /* it has no extended state                                       */
-    THREAD_REDIRECTED = 2 /* its env has a redirector: no message of its own goes by itself */
+    THREAD_REDIRECTED = 2, /* its env has a redirector: no message of its own goes by itself */
+    THREAD_LINE = 4        /* it is an interrupt line, without env and UTCB, and never runs   */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -37,7 +38,8 @@ enum ipc_kernel {
     IPC_OWN,
     IPC_PAGE_FAULT, /* the kernel's on its behalf, as the others: to its pager          */
     IPC_EXCEPTION,  /* to its exception handler                                         */
-    IPC_START       /* from its pager: where it shall start                             */
+    IPC_START,      /* from its pager: where it shall start                             */
+    IPC_INTERRUPT   /* a line's, to its handler; and the handler's acknowledgement      */
 };
 
 #define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
@@ -49,8 +51,8 @@ struct thread {
     struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
-    struct env *env;
-    uint8_t *utcb;      /* the UTCB page in the kernel's map                         */
+    struct env *env;    /* NULL: a line                                              */
+    uint8_t *utcb;      /* the UTCB page in the kernel's map; NULL: a line           */
     vaddr_t utcb_va;    /* and in the env's space                                    */
     uint64_t global_id; /* number << 32 | version                                    */
     uint32_t number;
@@ -150,6 +152,9 @@ uint32_t thread_number_free(void);
  * `utcb` is the kernel's address of the page at `utcb_va`. */
 struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
                            vaddr_t utcb_va);
+
+/* The same for interrupt line `number`: a thread without environment, UTCB and registers. */
+struct thread *thread_init_line(pfn_t frame, uint32_t number);
 
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);

@@ -10,7 +10,6 @@
 #define NEVER             TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define KMEM              41u
 #define FRAMES            42u
-#define NO_UTCB           (~(word_t)0)
 #define ID(n)             ((word_t)(200 + (n)) << 32 | 1)
 #define AREA              ((vaddr_t)0x80000000) /* of UTCBs: 16 pages */
 #define KIP               ((vaddr_t)0x80100000)
@@ -33,22 +32,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static word_t thread_control(struct thread *t, word_t dest, word_t space, word_t scheduler,
-                             word_t pager, word_t utcb)
-{
-    struct regs *r = thread_regs(t);
-
-    world_run(t);
-    r->rdi = dest;
-    r->rsi = pager;
-    r->rdx = scheduler;
-    r->r8 = space;
-    r->r9 = utcb;
-    *thread_mr(t, TCR_ERROR) = 0;
-    l4_enter(t, LINK_THREAD_CONTROL);
-    return r->rax;
-}
-
 static word_t space_control(struct thread *t, word_t space, word_t kip, word_t utcbs,
                             word_t redirector)
 {
@@ -63,11 +46,6 @@ static word_t space_control(struct thread *t, word_t space, word_t kip, word_t u
     *thread_mr(t, TCR_ERROR) = 0;
     l4_enter(t, LINK_SPACE_CONTROL);
     return r->rax;
-}
-
-static word_t last_error(const struct thread *t)
-{
-    return *thread_mr(t, TCR_ERROR);
 }
 
 /* The call of p fails with `error`, and nothing was made. */
