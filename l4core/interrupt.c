@@ -16,6 +16,7 @@
 #include "exo/mem/frame.h"
 #include "l4core/control.h"
 #include "l4core/ipc.h"
+#include "l4core/leave.h"
 #include "l4core/remote.h"
 #include "l4core/task.h"
 
@@ -32,12 +33,25 @@ bool interrupt_is_line(word_t id)
     return id >> 32 < IRQ_LINES && (uint32_t)id == LINE_VERSION;
 }
 
+/* The common case: the handler is at home here and waits for it. The line, whose answer comes from
+ * there, waits already. */
+static bool tell_at_once(const struct thread *line, struct thread *handler)
+{
+    if (!ipc_is_here(handler) || handler->state != THREAD_IPC_RECEIVE || handler->ipc_kernel ||
+        (handler->ipc_from != L4_ANY && handler->ipc_from != line->global_id))
+        return false;
+    thread_regs(handler)->r9 = TAG_MAKE(LABEL_INTERRUPT, 0, 0);
+    ipc_received(handler, line);
+    ipc_leave(handler);
+    return true;
+}
+
 static void tell(struct thread *line)
 {
     struct thread *handler = control_find(line->ipc_from);
 
     lines[line->number].masked = true;
-    if (handler)
+    if (handler && !tell_at_once(line, handler))
         ipc_interrupt(line, handler);
 }
 
@@ -55,6 +69,11 @@ static struct thread *fire(struct thread *line)
 void hook_line_fired(struct thread *line)
 {
     ipc_at_home(line, fire);
+}
+
+bool interrupt_is_for(const struct thread *line, const struct thread *handler)
+{
+    return (line->kind & THREAD_LINE) && line->state == THREAD_IPC_SEND && line->ipc_to == handler;
 }
 
 void interrupt_acknowledged(struct thread *line)

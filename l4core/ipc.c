@@ -7,6 +7,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/interrupt.h"
 #include "l4core/leave.h"
 #include "l4core/partner.h"
 #include "l4core/remote.h"
@@ -125,6 +126,8 @@ static unsigned meet(struct thread *t, struct thread *p, bool waits)
         ipc_leave(p);
         return MEET_DONE;
     }
+    if (interrupt_is_for(p, t)) /* an acknowledgement that is not due */
+        return MEET_DONE;
     if (!waits)
         return IPC_TIMEOUT;
     t->ipc_to = p;

@@ -28,7 +28,7 @@ enum thread_state {
 #define CPU_NONE 0xffffu
 
 enum thread_kind {
-    THREAD_NO_FPU = 1,    /* it has no extended state                                       */
+    THREAD_NO_FPU = 1,     /* it has no extended state                                       */
     THREAD_REDIRECTED = 2, /* its env has a redirector: no message of its own goes by itself */
     THREAD_LINE = 4        /* it is an interrupt line, without env and UTCB, and never runs   */
 };

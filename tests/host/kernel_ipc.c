@@ -113,8 +113,8 @@ void page_fault(struct thread *t, vaddr_t address, uint64_t error)
     world_check();
 }
 
-word_t thread_control(struct thread *t, word_t dest, word_t space, word_t scheduler,
-                             word_t pager, word_t utcb)
+word_t thread_control(struct thread *t, word_t dest, word_t space, word_t scheduler, word_t pager,
+                      word_t utcb)
 {
     struct regs *r = thread_regs(t);
 

@@ -1,5 +1,5 @@
-/* Interrupt lines as threads: association and its errors, messages to the handler, acknowledgements,
- * and what ends them. Each test ends with every invariant. */
+/* Interrupt lines as threads: association and its errors, messages to the handler,
+ * acknowledgements, and what ends them. Each test ends with every invariant. */
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
@@ -148,6 +148,12 @@ static void an_acknowledgement_that_is_not_due_does_nothing(void **state)
     assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
     fire(LINE);
     assert_told(p.t, LINE);
+    WORKS(associate(LINE, q.t->global_id));
+    fire(LINE);
+    reply_wait(q.t, IRQ(LINE)); /* it is being told: that stays */
+    assert_told(q.t, LINE);
+    reply_wait(q.t, IRQ(LINE));
+    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
 }
 
 static void only_the_handler_acknowledges_and_without_items(void **state)
@@ -174,8 +180,7 @@ static void only_the_handler_acknowledges_and_without_items(void **state)
 static void errors_in_the_order_of_the_arguments(void **state)
 {
     (void)state;
-    assert_int_equal(
-        thread_control(q.t, IRQ(LINE), IRQ(LINE), L4_NIL, q.t->global_id, NO_UTCB), 0);
+    assert_int_equal(thread_control(q.t, IRQ(LINE), IRQ(LINE), L4_NIL, q.t->global_id, NO_UTCB), 0);
     assert_int_equal(last_error(q.t), CALL_ERROR_NO_PRIVILEGE);
     FAILS(2, associate(IRQ_LINES, me));
     FAILS(2, thread_control(p.t, IRQ(LINE) + 1, IRQ(LINE) + 1, L4_NIL, me, NO_UTCB));

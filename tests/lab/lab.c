@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     lab_ipc(&archive);
     lab_transfer(&archive);
     lab_rpc(&archive);
+    lab_line(); /* last: it names another region as kernel memory */
     log_line("end");
     return 0;
 }

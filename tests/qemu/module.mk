@@ -53,6 +53,13 @@ irq-sources     := tests/qemu/irq.c
 irq_smp-sources := $(irq-sources)
 irq_smp-boot    := smp=2
 
+# The same as messages of its line, handled on the same CPU and on another.
+GUEST_TESTS        += l4_irq l4_irq_smp
+l4_irq-sources     := tests/qemu/l4_irq.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+l4_irq-boot        := icount=1
+l4_irq_smp-sources := $(l4_irq-sources)
+l4_irq_smp-boot    := smp=2
+
 # Revocation: three library OSes beside the test on one CPU, then on the other of two.
 GUEST_TESTS        += revoke revoke_smp
 revoke-sources     := $(addprefix tests/qemu/,revoke.c revoke_child.c guest.c $(ARCH)/blobs.S)
