@@ -52,7 +52,7 @@ static void tell(struct thread *line)
 
     lines[line->number].masked = true;
     if (handler && !tell_at_once(line, handler))
-        ipc_interrupt(line, handler);
+        ipc_call_locked(line, line->ipc_from, IPC_INTERRUPT, TAG_MAKE(LABEL_INTERRUPT, 0, 0), 0);
 }
 
 static struct thread *fire(struct thread *line)

@@ -11,6 +11,7 @@
 #include "l4core/interrupt.h"
 #include "l4core/ipc.h"
 #include "l4core/partner.h"
+#include "l4core/suspend.h"
 
 void ipc_leave(struct thread *t)
 {
@@ -18,7 +19,8 @@ void ipc_leave(struct thread *t)
     t->ipc_to = NULL;
     if (t->kind & THREAD_LINE)
         interrupt_acknowledged(t);
-    else if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE)
+    else if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE ||
+             t->state == THREAD_IPC_TRANSFER)
         sched_wake(t);
 }
 
@@ -32,7 +34,7 @@ static void answer(struct thread *t, word_t from)
 /* The kernel's IPC on behalf of `t` has no end. Who waits for a pager faults again, and then finds
  * that nobody serves it; a line waits on unless its handler is gone; nothing else can be done over
  * again, so that `t` is halted. */
-static void fail_kernel(struct thread *t, unsigned code)
+static void fail_kernel(struct thread *t, word_t code)
 {
     unsigned kind = t->ipc_kernel;
 
@@ -64,7 +66,8 @@ static void leave_queue(struct thread *t)
 
 struct failure {
     struct thread *thread;
-    unsigned code, phase;
+    word_t code;
+    unsigned phase;
 };
 
 /* Who died in its IPC (a map took its UTCB away) is not told. */
@@ -86,7 +89,7 @@ static void fail_here(void *argument)
     ipc_leave(t);
 }
 
-void ipc_fail(struct thread *t, unsigned code, unsigned phase)
+void ipc_fail(struct thread *t, word_t code, unsigned phase)
 {
     struct failure f = {t, code, phase};
 
@@ -118,6 +121,11 @@ static void cancel_here(void *argument)
     bool sends = c->send && t->state == THREAD_IPC_SEND;
     bool receives = c->receive && t->state == THREAD_IPC_RECEIVE;
 
+    if (t->transfer_with) {
+        if (t->transfer_sends ? c->send : c->receive)
+            transfer_abort(t);
+        return;
+    }
     if (!sends && !receives)
         return;
     if (!t->ipc_kernel) {
@@ -138,6 +146,10 @@ void ipc_cancel(struct thread *t, bool send, bool receive)
 
 void hook_ipc_timeout(struct thread *t)
 {
+    if (t->state == THREAD_IPC_TRANSFER) {
+        transfer_timeout(t);
+        return;
+    }
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
@@ -169,6 +181,7 @@ void ipc_forget(struct thread *t)
 
 void hook_thread_stopping(struct thread *t, bool dies)
 {
+    transfer_abort(t);
     leave_queue(t);
     t->ipc_kernel = IPC_OWN;
     t->ipc_to = NULL;

@@ -23,9 +23,15 @@
 #define IPC_NO_PARTNER         2u
 #define IPC_CANCELLED          3u
 #define IPC_OVERFLOW           4u
+#define IPC_XFER_TIMEOUT       5u /* during a page fault of one's own, or of the partner's */
+#define IPC_PARTNER_XFER       6u
+#define IPC_ABORTED            7u
 #define IPC_SEND_PHASE         0u
 #define IPC_RECEIVE_PHASE      1u
 #define IPC_ERROR(code, phase) ((word_t)(code) << 1 | (word_t)(phase))
+
+/* An error code with the number of bytes copied, for IPC_ERROR. */
+#define IPC_WITH_OFFSET(code, bytes) ((word_t)(bytes) << 3 | (word_t)(code))
 
 #define TIME_NEVER 0u
 #define TIME_ZERO  0x400u
@@ -40,6 +46,16 @@
 #define ITEM_KIND(header) ((unsigned)(header)&0xe)
 #define ITEM_MAP          0x8u
 #define ITEM_GRANT        0xau
+
+/* String items: length in bytes 63..10, another group follows c 9, substrings - 1 8..4, cache hints
+ * 2..1; then an address for each substring. In a buffer register, bit 0: another buffer follows. */
+#define ITEM_IS_STRING(header)    (((header)&8) == 0)
+#define STRING_LENGTH(header)     ((header) >> 10)
+#define STRING_IS_COMPOUND(h)     ((h) >> 9 & 1)
+#define STRING_SUBSTRINGS(header) (((unsigned)((header) >> 4) & 31) + 1)
+#define STRING_MORE_FOLLOWS       ((word_t)1)
+#define ACCEPT_STRINGS            ((word_t)1)
+#define BUFFER_REGISTERS          33u
 
 /* Fpage: base 63..10, log2 of the size 9..4, r w x 2..0. */
 #define FPAGE_BASE(f)  ((f) & ~(word_t)0x3ff)

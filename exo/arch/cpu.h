@@ -33,6 +33,9 @@ static inline uint64_t arch_ticks(void);
 /* Waits for an interrupt and handles it. */
 static inline void arch_idle(void);
 
+/* Handles the interrupts that wait, if any. */
+static inline void arch_interrupts_take(void);
+
 /* Copies `count` words; the areas do not overlap. */
 static inline void arch_copy_words(void *to, const void *from, size_t count);
 

@@ -14,14 +14,15 @@
 
 enum thread_state {
     THREAD_STOPPED,
-    THREAD_READY,       /* in a ready queue, or about to be switched to                     */
-    THREAD_RUNNING,     /* current on its CPU                                               */
-    THREAD_IN_NOTIFY,   /* waits for a notification                                         */
-    THREAD_PCT_IDLE,    /* waits for a protected control transfer                           */
-    THREAD_PCT_CALLING, /* waits for one to return                                          */
-    THREAD_IPC_SEND,    /* waits for its partner to receive                                 */
-    THREAD_IPC_RECEIVE, /* waits for a partner to send                                      */
-    THREAD_DEAD         /* its UTCB is gone                                                 */
+    THREAD_READY,        /* in a ready queue, or about to be switched to                     */
+    THREAD_RUNNING,      /* current on its CPU                                               */
+    THREAD_IN_NOTIFY,    /* waits for a notification                                         */
+    THREAD_PCT_IDLE,     /* waits for a protected control transfer                           */
+    THREAD_PCT_CALLING,  /* waits for one to return                                          */
+    THREAD_IPC_SEND,     /* waits for its partner to receive                                 */
+    THREAD_IPC_RECEIVE,  /* waits for a partner to send                                      */
+    THREAD_IPC_TRANSFER, /* waits for its partner to go on with their transfer */
+    THREAD_DEAD          /* its UTCB is gone                                                 */
 };
 
 /* The home of a thread that moves just now: whoever finds it so waits for the forest lock. */
@@ -43,6 +44,16 @@ enum ipc_kernel {
 };
 
 #define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
+
+/* How far the typed items of a message have got, as its sender keeps it. */
+struct transfer {
+    uint64_t copied;   /* bytes of all its strings so far                               */
+    uint64_t done;     /* and of the current item                                       */
+    uint64_t deadline; /* for page faults; 0: none has been met                         */
+    uint32_t budget;   /* bytes until interrupts are taken                              */
+    uint8_t item;      /* the message register in which the current item begins         */
+    uint8_t buffer;    /* the buffer register of the next string's buffer; 0: none is left */
+};
 
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
@@ -100,6 +111,13 @@ struct thread {
     uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
     uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
     bool halted;              /* stops before it leaves to the user; `events` is set too    */
+
+    struct transfer transfer;     /* of its message                                         */
+    struct thread *transfer_with; /* the other side of a suspended transfer, or NULL         */
+    bool transfer_sends;          /* this is the sender                                      */
+    uint64_t transfer_from;       /* ipc_from and ipc_timeouts of that IPC, while those are   */
+    uint64_t transfer_timeouts;   /* the page fault's; and so is its virtual sender          */
+    uint64_t transfer_virtual;
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&

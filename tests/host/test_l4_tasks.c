@@ -117,7 +117,7 @@ static void a_dest_that_is_none_is_error_2(void **state)
     (void)state;
     make_task();
     FAILS(2, thread_control(p.t, local_id(p.t), me, me, L4_NIL, NO_UTCB));
-    FAILS(2, thread_control(p.t, (word_t)3 << 32 | 1, me, me, L4_NIL, NO_UTCB));
+    FAILS(2, thread_control(p.t, (word_t)20 << 32 | 1, me, me, L4_NIL, NO_UTCB));
     FAILS(2, thread_control(p.t, (word_t)THREAD_MAX << 32 | 1, me, me, L4_NIL, NO_UTCB));
     FAILS(2, thread_control(p.t, ID(7), L4_NIL, L4_NIL, L4_NIL, NO_UTCB)); /* not there */
     FAILS(2, thread_control(p.t, me, L4_NIL, L4_NIL, L4_NIL, NO_UTCB));    /* itself    */

@@ -25,6 +25,10 @@
 #define AGAIN_MOST   20000u    /* rounds that are not counted */
 #define PATIENCE     10000000u /* looks at a counter */
 
+/* What is waited for. */
+#define SENT    "udp.echo: packets from the ring"
+#define ARRIVED "udp.echo: packets to the ring"
+
 static struct card card;
 static struct rig rig;
 static struct answer_host card_host = {.port = 7, .address = CARD_ADDRESS};
@@ -54,22 +58,25 @@ static void make_packet(uint8_t *p, const struct answer_host *from, const struct
     p[25] = (uint8_t)sum;
 }
 
-/* Waits for a counter of the kernel's card or its ring; returns the price of the waiting. */
-static uint64_t wait_for(const volatile uint32_t *counter, uint32_t want)
+/* Waits for a counter of the ring, which `what` names; returns the price of the waiting. */
+static uint64_t wait_for(const volatile uint32_t *counter, uint32_t want, const char *what)
 {
     uint64_t loops = wait_loops(counter, want, card.pci.common + VIRTIO_AT_STATUS, PATIENCE);
 
     if (loops > PATIENCE)
-        lab_fail("udp.echo", ERR_TIMEOUT);
+        lab_fail(what, ERR_TIMEOUT);
     return loops * WAIT_LOOP;
 }
 
 /* Waits until the device has finished with all but `left` of what a queue of the card was given. */
 static void wait_for_queue(const struct virtqueue *q, uint16_t left)
 {
+    const char *what =
+        q == &card.rx ? "udp.echo: packets for the card" : "udp.echo: packets from it";
+
     for (uint64_t i = 0; (uint16_t)(q->offered - q->used->index) > left; i++)
         if (virtio_pci_is_broken(&card.pci) || i > PATIENCE)
-            lab_fail("udp.echo", ERR_TIMEOUT);
+            lab_fail(what, ERR_TIMEOUT);
 }
 
 /* The ring's packets so far are sent, and `count` more have come to it; they are dropped. */
@@ -78,8 +85,8 @@ static void settle_ring(uint32_t count)
     const volatile struct ring_header *h = rig.ring.header;
     uint32_t buffer, length;
 
-    wait_for(&h->tx_done, h->tx_posted);
-    wait_for(&h->rx_done, rig.ring.rx_taken + count);
+    wait_for(&h->tx_done, h->tx_posted, SENT);
+    wait_for(&h->rx_done, rig.ring.rx_taken + count, ARRIVED);
     while (ring_receive(&rig.ring, &buffer, &length))
         ring_rx_free(&rig.ring, buffer);
 }
@@ -181,9 +188,9 @@ static void measure_ring(void)
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp(), waited = 0;
         virtqueue_push(&card.tx);
-        waited += wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT);
+        waited += wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
         ring_answers();
-        waited += wait_for(&h->tx_done, h->tx_posted);
+        waited += wait_for(&h->tx_done, h->tx_posted, SENT);
         lab_keep(&series, i, lab_stamp() - begin - waited, before);
     }
 }

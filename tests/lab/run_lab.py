@@ -55,7 +55,8 @@ def boot(program, args):
         lines = bytes(machine.out).decode(errors="replace").splitlines()
         log = "".join(f"\n| {line}" for line in list(machine.log)[-10:])
     if why or status != 0 or "end" not in lines:
-        raise Failed(f"{program}: {why or f'status {status}'}{log}")
+        last = f"after `{lines[-1]}`" if lines else "before the first result"
+        raise Failed(f"{program}: {why or f'status {status}'}, {last}{log}")
     return lines
 
 

@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_tasks move cores smp
+GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -35,8 +35,11 @@ cores_smp-boot     := smp=2
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
 
-# Mappings taken back while another CPU may have loaded them.
-GUEST_TESTS          += l4_grant_smp l4_map_smp
+# Mappings taken back while another CPU may have loaded them; strings with another CPU there to take
+# the forest lock.
+GUEST_TESTS           += l4_grant_smp l4_map_smp l4_string_smp
+l4_string_smp-sources := $(l4_string-sources)
+l4_string_smp-boot    := smp=2
 l4_grant_smp-sources := $(l4_grant-sources)
 l4_grant_smp-boot    := smp=2
 l4_map_smp-sources   := $(l4_map-sources)

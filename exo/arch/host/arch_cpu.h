@@ -38,6 +38,11 @@ static inline void arch_idle(void)
     host_idle();
 }
 
+static inline void arch_interrupts_take(void)
+{
+    host_interrupts_take();
+}
+
 static inline void arch_copy_words(void *to, const void *from, size_t count)
 {
     __builtin_memcpy(to, from, count * sizeof(uint64_t));

@@ -44,6 +44,11 @@ static inline void arch_idle(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+static inline void arch_interrupts_take(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
 static inline void arch_copy_words(void *to, const void *from, size_t count)
 {
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
