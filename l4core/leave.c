@@ -41,7 +41,7 @@ static void fail_kernel(struct thread *t, word_t code)
     if (kind == IPC_INTERRUPT && code != IPC_NO_PARTNER)
         return;
     t->ipc_kernel = IPC_OWN;
-    if (kind == IPC_PAGE_FAULT) {
+    if (kind == IPC_PAGE_FAULT || kind == IPC_PORT_FAULT) {
         ipc_leave(t);
         return;
     }
@@ -153,18 +153,28 @@ void hook_ipc_timeout(struct thread *t)
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
-/* Nobody will ever send to those of this CPU that wait for the dead thread alone. */
-static void fail_receivers_here(void *argument)
+/* Does `w` wait for the dead thread alone? */
+static bool waits_for(const struct thread *w, const struct thread *dead)
+{
+    return w->state == THREAD_IPC_RECEIVE &&
+           (w->ipc_from == dead->global_id ||
+            (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR));
+}
+
+/* Those of this CPU to whom nobody will ever send, and those who wait to send in the name of the
+ * dead: in their own they may be whom their receiver waits for. */
+static void fail_waiting_here(void *argument)
 {
     const struct thread *dead = argument;
 
     for (uint32_t n = 1; n < THREAD_MAX; n++) {
         struct thread *w = thread_by_number(n);
-        bool waits = w && w != dead && w->cpu == cpu_this()->number;
-        if (waits && w->state == THREAD_IPC_RECEIVE &&
-            (w->ipc_from == dead->global_id ||
-             (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR)))
+        if (!w || w == dead || w->cpu != cpu_this()->number)
+            continue;
+        if (waits_for(w, dead))
             ipc_fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+        else if (w->state == THREAD_IPC_SEND && w->ipc_virtual == dead->global_id)
+            ipc_fail(w, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
 }
 
@@ -176,7 +186,7 @@ void ipc_forget(struct thread *t)
         ipc_fail(s, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
     for (unsigned i = 0; i < cpu_count; i++)
-        cpu_call(i, fail_receivers_here, t);
+        cpu_call(i, fail_waiting_here, t);
 }
 
 void hook_thread_stopping(struct thread *t, bool dies)

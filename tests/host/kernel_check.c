@@ -35,7 +35,7 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread runs that is not current";
     if (!t->env && (t->state == THREAD_READY || t->state == THREAD_RUNNING))
         return "W3: an interrupt line runs";
-    if (t->env && t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED)
+    if (t->env && t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED && t->state != THREAD_DEAD)
         return "W3: an inactive thread does something";
     bool has_utcb = t->state != THREAD_DEAD && t->utcb_va != UTCB_NONE;
     if (has_utcb && !t->utcb_node.parent)
