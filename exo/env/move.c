@@ -4,6 +4,7 @@
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
 #include "exo/env/cpu.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 
@@ -55,6 +56,7 @@ static void arrive_here(void *argument)
 
     t->cpu = m->cpu;
     t->priority = m->priority;
+    meter_set_guard(t);
     if (t->utcb)
         *thread_mr(t, TCR_PROCESSOR) = m->cpu;
     if (m->timer != FOREVER)

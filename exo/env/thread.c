@@ -7,6 +7,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/mem/frame.h"
@@ -61,6 +62,7 @@ static struct thread *enter(pfn_t frame, uint32_t number, uint32_t v, vaddr_t ut
     t->global_id = (uint64_t)number << 32 | v;
     t->cpu = (uint16_t)cpu_this()->number;
     t->priority = 100;
+    meter_init(t);
     list_init(&t->queue);
     list_init(&t->sleep_link);
     list_init(&t->timer_link);
@@ -115,6 +117,13 @@ void thread_set_fpu(struct thread *t, bool on)
     arch_thread_fpu(&t->arch, on, runs);
     if (runs)
         cpu_expect(c, t);
+}
+
+void thread_set_metered(struct thread *t, bool on)
+{
+    set_kind(t, THREAD_METERED, on);
+    if (cpu_this()->current == t)
+        cpu_expect(cpu_this(), t);
 }
 
 struct redirected {

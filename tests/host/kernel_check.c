@@ -10,6 +10,7 @@
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 #include "exo/arch/host/devices.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "l4core/ipc.h"
 
@@ -51,7 +52,8 @@ static const char *check_thread(struct thread *t)
         return "W3: a callee does not know its caller";
     if (!t->notify_node.parent != list_is_empty(&t->bound_link))
         return "D3: a bound notification and its node disagree";
-    return ipc_check(t);
+    const char *broken = meter_check(t);
+    return broken ? broken : ipc_check(t);
 }
 
 static const char *check_cpu(struct cpu *c)
