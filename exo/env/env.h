@@ -43,14 +43,14 @@ struct guarantee {
 };
 
 struct env {
-    struct node watch;  /* child of the notification capability to raise at its end     */
-    struct node kmem;   /* child of the region that page tables for maps come from      */
-    struct node memory; /* made by ThreadControl: child of the region that it lies in    */
+    struct node watch;      /* child of the notification capability to raise at its end     */
+    struct node kmem;       /* child of the region that page tables for maps come from      */
+    struct node memory;     /* made by ThreadControl: child of the region that it lies in    */
     struct node ports_node; /* its port table: child of the region that it came from     */
-    uint16_t number; /* index into env_table                                         */
-    bool ended;      /* no thread of it runs again                                   */
-    pfn_t frame;     /* of this structure                                            */
-    pfn_t root;      /* frame of the top page table                                  */
+    uint16_t number;        /* index into env_table                                         */
+    bool ended;             /* no thread of it runs again                                   */
+    pfn_t frame;            /* of this structure                                            */
+    pfn_t root;             /* frame of the top page table                                  */
     uint32_t captable_count;
     struct cap *captables[CAPTABLE_FRAMES]; /* NULL: none                                   */
     struct list threads;   /* of struct thread, by env_link                                */

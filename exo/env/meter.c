@@ -114,9 +114,13 @@ bool meter_delays(struct cpu *c, struct thread *t, uint64_t now)
     return true;
 }
 
-static bool delays_equals(struct cpu *c, struct thread *t, uint64_t now)
+/* The turn of `t` is over; does it delay that others run, if any would? */
+static bool delays_turn(struct cpu *c, struct thread *t, uint64_t now)
 {
-    return t->meter.delay && t->meter.sensitive >= t->priority && meter_delays(c, t, now);
+    const struct thread *next = t->meter.delay ? sched_first_ready() : NULL;
+
+    return next && next->priority >= t->priority && next->priority <= t->meter.sensitive &&
+           meter_delays(c, t, now);
 }
 
 bool meter_keeps(struct cpu *c, uint64_t now)
@@ -125,7 +129,7 @@ bool meter_keeps(struct cpu *c, uint64_t now)
 
     if (!t || t->state != THREAD_RUNNING)
         return false;
-    return t->meter.own_slice || delays_equals(c, t, now);
+    return t->meter.own_slice || delays_turn(c, t, now);
 }
 
 /* Who is to tell something does so at once, so that it is told before others run. */
@@ -138,7 +142,7 @@ void meter_tick(struct cpu *c, uint64_t now)
         return;
     charge(t, now);
     bool turn = end_delay(t, now);
-    if (t->slice_left == 0 && (turn || !delays_equals(c, t, now))) {
+    if (t->slice_left == 0 && (turn || !delays_turn(c, t, now))) {
         t->slice_left = t->meter.slice;
         turn = true;
     }

@@ -43,6 +43,11 @@ static struct thread *queue_best(struct cpu *c)
     return NULL;
 }
 
+struct thread *sched_first_ready(void)
+{
+    return queue_best(cpu_this());
+}
+
 void sched_wake(struct thread *t)
 {
     struct cpu *c = cpu_this();

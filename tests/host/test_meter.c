@@ -5,12 +5,13 @@
 #include "bindings/cap.h"
 #include "exo/env/sched.h"
 
-#define NEVER                 TIMEOUTS(TIME_NEVER, TIME_NEVER)
-#define THIRD                 30u
-#define US                    (TICKS_1MS / 1000)
-#define UNCHANGED             SCHEDULE_UNCHANGED
-#define TIMES(slice, quantum) ((word_t)(slice) << 16 | (quantum)) /* below 1024 microseconds each  \
-                                                                   */
+#define NEVER     TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define THIRD     30u
+#define US        (TICKS_1MS / 1000)
+#define UNCHANGED SCHEDULE_UNCHANGED
+#define TIMES(slice, quantum)                                                                      \
+    ((word_t)(slice) << 16 | (quantum)) /* below 1024 microseconds each                            \
+                                         */
 
 static struct party p, q; /* p is metered */
 static struct thread *h;  /* of a higher priority; it waits */
@@ -304,6 +305,21 @@ static void an_overrun_without_handler_is_a_preemption(void **state)
     assert_int_equal(p.t->state, THREAD_READY);
 }
 
+static void nobody_is_delayed_where_nobody_waits(void **state)
+{
+    (void)state;
+    h_comes(TIME_NEVER);
+    world_run(q.t);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    world_run(p.t);
+    schedule(p.t, p.t, TIMES(300, 0), UNCHANGED);
+    set_flags(PREEMPT_DELAY);
+    run_for(300);
+    run_for(1000);
+    assert_ptr_equal(running(), p.t);
+    assert_int_equal(flags(), PREEMPT_DELAY);
+}
+
 static void equals_wait_for_a_delay_too(void **state)
 {
     (void)state;
@@ -376,6 +392,7 @@ int main(void)
         DELAY(yielding_ends_a_delay),
         DELAY(an_overrun_is_told_to_the_exception_handler),
         DELAY(an_overrun_without_handler_is_a_preemption),
+        DELAY(nobody_is_delayed_where_nobody_waits),
         DELAY(equals_wait_for_a_delay_too),
         TEST(calls_of_the_metered_are_charged),
         TEST(what_is_left_moves_along),

@@ -1,5 +1,5 @@
-/* Time of L4 threads: slices among equals, quanta whose end the scheduler is told, and preemption that is
- * delayed; in threads of this space, on one CPU and on the second of two. */
+/* Time of L4 threads: slices among equals, quanta whose end the scheduler is told, and preemption
+ * that is delayed; in threads of this space, on one CPU and on the second of two. */
 #include <l4/ipc.h>
 #include <l4/kip.h>
 #include <l4/schedule.h>
@@ -11,12 +11,12 @@
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
-#define LOW     (THREAD_PRIORITY - 20)
-#define HIGH    (THREAD_PRIORITY - 10)
-#define SECOND  (L4_TimePeriod(1000000))
-#define SHORT   1000u  /* microseconds */
-#define LONG    3000u
-#define DELAY   20000u
+#define LOW    (THREAD_PRIORITY - 20)
+#define HIGH   (THREAD_PRIORITY - 10)
+#define SECOND (L4_TimePeriod(1000000))
+#define SHORT  1000u /* microseconds */
+#define LONG   3000u
+#define DELAY  20000u
 
 static uint32_t cpu = THREAD_CPU_HERE;
 
@@ -182,7 +182,7 @@ static uint64_t waits(L4_Word8_t flags, L4_Word_t handler, L4_Word8_t *found)
         tap_ok(quantum_ends(t, &at), "the exception handler is told");
         answer(t);
     }
-    guest_sleep(3 * DELAY);
+    L4_Sleep(L4_TimePeriod(3 * DELAY));
     *found = c.flags;
     stop(&c);
     thread_join(&urgent.thread);
