@@ -147,7 +147,7 @@ void meter_tick(struct cpu *c, uint64_t now)
         turn = true;
     }
     arm(c, t);
-    if (t->due && t->state == THREAD_RUNNING && !t->transfer_with)
+    if (t->due && t->state == THREAD_RUNNING && !thread_goes_on(t))
         hook_preempted(t);
     if (turn && c->current == t)
         sched_yield();

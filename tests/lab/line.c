@@ -93,12 +93,13 @@ static void associate(L4_ThreadId_t line)
         lab_fail(KEY, e);
 }
 
-void lab_line(void)
+void lab_line(const struct archive *a)
 {
     L4_ThreadId_t line = L4_GlobalId(LINE, 1);
     uint64_t own = L4_MyGlobalId().raw;
     struct thread thread;
 
+    (void)a;
     associate(line);
     enum err e = thread_run(&thread, interrupted, &own, THREAD_CPU_HERE, THREAD_PRIORITY - 1);
     if (e)
