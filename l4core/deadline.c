@@ -6,14 +6,6 @@
 #include "exo/entry/main.h"
 #include "l4core/time.h"
 
-/* Not less: the clock has reached `micros` after so many. */
-static uint64_t ticks_of(uint64_t micros)
-{
-    uint64_t khz = kinfo_get()->tsc_khz;
-
-    return micros / 1000 * khz + (micros % 1000 * khz + 999) / 1000;
-}
-
 /* The clock's bits above the ten of the mantissa are the present ones, or those one higher, if the
  * lowest of them is not the parity that the point gives. */
 static uint64_t clock_at(unsigned point, uint64_t now)
@@ -32,9 +24,9 @@ uint64_t l4_deadline(unsigned time)
         return FOREVER;
     if (time & TIME_POINT) {
         uint64_t now = l4_clock(), at = clock_at(time, now);
-        return at > now ? kinfo_get()->tsc_boot + ticks_of(at) : 0;
+        return at > now ? kinfo_get()->tsc_boot + l4_ticks(at) : 0;
     }
     if (TIME_MANTISSA(time) == 0)
         return 0;
-    return arch_ticks() + ticks_of((uint64_t)TIME_MANTISSA(time) << TIME_EXPONENT(time));
+    return arch_ticks() + l4_ticks((uint64_t)TIME_MANTISSA(time) << TIME_EXPONENT(time));
 }

@@ -1,8 +1,8 @@
 # The lab: programs that count and draw, and the goals that run them.
 PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines lab_cross
 
-lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c vm.c rpc.c \
-               partner.c $(ARCH)/probe.S)
+lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c \
+               partner.c $(ARCH)/port.S $(ARCH)/probe.S)
 lab-libs    := libos
 lab_cross-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/cross.c
 lab_cross-libs    := libos
