@@ -36,8 +36,7 @@ static enum frame_type type_at(const struct node *n)
     return frame_of(frame_number(n))->type;
 }
 
-/* The first entry in use of a table; a table only empties while this runs, so the search goes on
- * where the last one in the same table ended. */
+/* The first entry in use of a table, which only empties: from where the last search in it ended. */
 static struct node *table_contents(pfn_t table)
 {
     static pfn_t last;
@@ -125,8 +124,7 @@ static struct node *contents(struct node *n)
     }
 }
 
-/* The first of these siblings that may go. What is contained in something that goes is guaranteed
- * to nobody. */
+/* The first of these siblings that may go. What is in something that goes is nobody's guarantee. */
 static struct node *first_open(const struct taking *t, struct node *n, uint32_t *visits)
 {
     for (; n; n = node_at(n->next)) {
