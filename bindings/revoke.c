@@ -36,8 +36,7 @@ static enum frame_type type_at(const struct node *n)
     return frame_of(frame_number(n))->type;
 }
 
-/* The first entry in use of a table; a table only empties while this runs, so the search goes on
- * where the last one in the same table ended. */
+/* The first entry in use of a table, which only empties: from where the last search in it ended. */
 static struct node *table_contents(pfn_t table)
 {
     static pfn_t last;

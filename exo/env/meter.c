@@ -138,7 +138,7 @@ void meter_tick(struct cpu *c, uint64_t now)
     struct thread *t = c->current;
 
     c->meter_end = FOREVER;
-    if (!is_metered(t) || t->state == THREAD_DEAD)
+    if (!t || !is_metered(t) || t->state == THREAD_DEAD)
         return;
     charge(t, now);
     bool turn = end_delay(t, now);
