@@ -45,7 +45,7 @@ static int set_up(void **state)
 static bool send(const struct party *from, const struct party *to, unsigned kind, word_t fpage,
                  word_t window)
 {
-    bool good = port_item(from->t, to->t, kind, fpage, window);
+    bool good = port_item(from->t, to->t, kind, fpage, window) == 0;
 
     world_check();
     return good;
