@@ -80,9 +80,7 @@ static struct node *env_contents(struct env *e)
     for (unsigned i = 1; !n && i < e->captable_count; i++)
         if (e->captable_nodes[i].parent)
             n = &e->captable_nodes[i];
-    if (!n && e->ports_node.parent)
-        n = &e->ports_node;
-    return n;
+    return !n && e->ports_node.parent ? &e->ports_node : n;
 }
 
 static struct node *contents(struct node *n)
