@@ -205,6 +205,7 @@ void hook_transfer_continue(struct thread *t)
             fail_side(from, error);
         }
     }
+    ipc_look_again();
     forest_unlock();
 }
 
@@ -212,9 +213,8 @@ void transfer_timeout(struct thread *t)
 {
     uint64_t copied = bytes_copied(t);
     struct thread *p = t->transfer_with;
-    struct end e = {.thread = p,
-                    .error = IPC_WITH_OFFSET(IPC_XFER_TIMEOUT, copied),
-                    .only_at_fault = true};
+    struct end e = {
+        .thread = p, .error = IPC_WITH_OFFSET(IPC_XFER_TIMEOUT, copied), .only_at_fault = true};
 
     cpu_call(p->cpu, fail_here, &e);
     if (e.done)

@@ -4,9 +4,8 @@
 #include "exo/abi/l4.h"
 #include "tests/fuzz/chance.h"
 
-#define NO_UTCB    (~(word_t)0)
-#define AREA_BITS  16u
-#define MAP_WINDOW 3u /* of an item's kind: what it is told by */
+#define NO_UTCB   (~(word_t)0)
+#define AREA_BITS 16u
 
 /* One word more of the UTCB. */
 static void put(struct x2_call *c, int at, word_t value)
@@ -84,6 +83,8 @@ static word_t any_fpage(const struct x2_world *w)
 
     if (rarely(24))
         return rights | (rarely(2) || !w->whole ? 0 : FPAGE_COMPLETE);
+    if (rarely(40)) /* of ports */
+        return rights | 2 << 4 | rnd(17) << 10 | (word_t)rnd(1 << 16) << 16;
     if (w->whole && rarely(12))
         bits = rnd(48);
     return (x2_page(w) >> bits << bits & ~(word_t)0x3ff) | bits << 4 | rights;
@@ -124,7 +125,7 @@ static unsigned put_item(struct x2_call *c, const struct x2_world *w, unsigned a
 static word_t any_label(void)
 {
     static const word_t known[] = {LABEL_PAGE_FAULT | 2, LABEL_EXCEPTION, LABEL_SIGMA0,
-                                   (word_t)-1 << 4, (word_t)-3 << 4, 0};
+                                   (word_t)-1 << 4,      (word_t)-3 << 4, 0};
 
     return rarely(2) ? rnd(1000) : known[rnd(sizeof known / sizeof known[0])];
 }
