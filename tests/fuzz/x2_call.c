@@ -244,7 +244,7 @@ static void choose_schedule(struct x2_call *c, const struct x2_world *w)
 
     c->link = LINK_SCHEDULE;
     c->reg.rdi = any_thread(w);
-    c->reg.rsi = rarely(2) ? same : rarely(8) ? rnd_word() : 1 + rnd(100);
+    c->reg.rsi = rarely(2) ? same : rarely(8) ? 256 + rnd(1000) : rnd(w->priorities);
     c->reg.rdx = rarely(4) ? any_time() << 16 | any_time() : same;
     c->reg.r8 = rarely(2) ? rnd(w->cpus + rarely(10)) : same;
     c->reg.r9 = rarely(4) ? rnd(1 << 24) : same;

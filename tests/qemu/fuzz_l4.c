@@ -44,6 +44,7 @@ _Noreturn void play(void);
 #pragma GCC visibility pop
 
 static struct x2_world fuzz;
+static L4_ThreadId_t server; /* the program's first thread */
 
 static L4_ThreadId_t player_id(unsigned i)
 {
@@ -53,6 +54,7 @@ static L4_ThreadId_t player_id(unsigned i)
 static void describe(void)
 {
     fuzz = (struct x2_world){.cpus = KINFO->cpu_count,
+                             .priorities = 50,
                              .first_new = NUMBER + 100,
                              .pages = PAGES,
                              .kip = KIP + PAGE_SIZE,
@@ -77,6 +79,10 @@ _Noreturn void play(void)
         x2_choose(&c, &fuzz);
         for (unsigned i = 0; i < c.count; i++)
             L4_Utcb()[c.words[i].at] = c.words[i].value;
+        if (!rarely(200)) { /* without one of them the first fault ends the program */
+            L4_Set_Pager(server);
+            L4_Set_ExceptionHandler(server);
+        }
         play_enter(&c.reg, WINDOW_LINKS + c.link * LINK_STRIDE);
         ++*counter;
         if (rarely(12))
@@ -120,6 +126,7 @@ static _Noreturn void serve(unsigned program, const char *text)
     bool replies = false;
 
     describe();
+    server = L4_Myself();
     for (rnd_state = 88172645463325252u + program; *text; text++)
         rnd_state = rnd_state * 31 + (uint8_t)*text;
     show_pages();
@@ -127,9 +134,9 @@ static _Noreturn void serve(unsigned program, const char *text)
         L4_MsgTag_t tag = replies ? L4_ReplyWait_Timeout(from, PATIENCE, &from)
                                   : L4_Wait_Timeout(PATIENCE, &from);
         replies = !L4_IpcFailed(tag) && answer(tag);
-        if (!L4_IpcFailed(tag))
-            continue;
-        for (unsigned i = 0; i < 2; i++)
+        if (!L4_IpcFailed(tag) && !replies)
+            L4_Start_SpIp(from, 0, (L4_Word_t)play_entry);
+        for (unsigned i = 0; L4_IpcFailed(tag) && i < 2; i++)
             L4_Start_SpIp(player_id(2 * program + i), 0, (L4_Word_t)play_entry);
     }
 }
@@ -154,11 +161,9 @@ static bool make_players(const struct spawn_child *c, unsigned program)
     return good;
 }
 
-static enum err start(const char *name, const char *text, unsigned program, slot_t kmem,
-                      struct spawn_child *c)
+static enum err start(const char *name, const char *text, unsigned program, struct spawn_child *c)
 {
     char role[32];
-    enum err e;
 
     print_format(role, sizeof role, "%u %s", program, text);
     const char *arguments[] = {name, role, NULL};
@@ -166,12 +171,19 @@ static enum err start(const char *name, const char *text, unsigned program, slot
                               .memory_frames = MEMORY_PAGES,
                               .cpu = program % KINFO->cpu_count,
                               .priority = 50};
-    e = program_start(guest_archive(), name, &args, c);
-    if (e == ERR_OK)
-        e = exo_env_kmem(c->env, kmem);
-    if (e == ERR_OK && program == 0)
-        e = exo_env_privilege(c->env, SLOT_MACHINE);
-    return e;
+    return program_start(guest_archive(), name, &args, c);
+}
+
+/* Both programs' kernel memory and the test's own; frames of it that the library takes are few. */
+static bool give_kernel_memory(const struct spawn_child *c, slot_t kmem)
+{
+    pfn_t first;
+
+    return region_find(KMEM_FRAMES, &first) == ERR_OK &&
+           exo_cap_copy(SLOT_ENV, kmem, SLOT_MEMORY, RIGHT_ALL, first, KMEM_FRAMES) == ERR_OK &&
+           exo_env_kmem(SLOT_ENV, kmem) == ERR_OK && exo_env_kmem(c[0].env, kmem) == ERR_OK &&
+           exo_env_kmem(c[1].env, kmem) == ERR_OK &&
+           exo_env_privilege(c[0].env, SLOT_MACHINE) == ERR_OK;
 }
 
 static uint64_t calls_of(const struct spawn_child *c)
@@ -186,14 +198,12 @@ static uint64_t round(const char *name, uint32_t number)
     slot_t kmem = guest_slot();
     uint64_t calls = 0, before = ~(uint64_t)0;
     char text[16];
-    pfn_t first;
     bool good = true;
 
     print_format(text, sizeof text, "seed %u", number);
-    region_find(KMEM_FRAMES, &first);
-    exo_cap_copy(SLOT_ENV, kmem, SLOT_MEMORY, RIGHT_ALL, first, KMEM_FRAMES);
     for (unsigned i = 0; i < PROGRAMS; i++)
-        good &= start(name, text, i, kmem, &c[i]) == ERR_OK && make_players(&c[i], i);
+        good &= start(name, text, i, &c[i]) == ERR_OK;
+    good = good && give_kernel_memory(c, kmem) && make_players(&c[0], 0) && make_players(&c[1], 1);
     for (unsigned i = 0; good && i < TICKS && calls != before; i++) {
         guest_sleep(10000);
         before = calls;
