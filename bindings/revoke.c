@@ -81,6 +81,8 @@ static struct node *env_contents(struct env *e)
     for (unsigned i = 1; !n && i < e->captable_count; i++)
         if (e->captable_nodes[i].parent)
             n = &e->captable_nodes[i];
+    if (!n && e->ports_node.parent)
+        n = &e->ports_node;
     return n;
 }
 
@@ -114,6 +116,8 @@ static struct node *contents(struct node *n)
         long i = n - e->captable_nodes;
         if (n == &e->memory)
             return env_contents(e);
+        if (n == &e->ports_node)
+            return captable_contents(e->ports);
         return i > 0 ? captable_contents(e->captables[i]) : NULL;
     }
     default:
@@ -313,6 +317,9 @@ static void drop_in_env(struct env *e, struct node *n)
     if (n == &e->memory) {
         destroy_env(e);
         frames_give(e->frame, ENV_FRAMES);
+    } else if (n == &e->ports_node) {
+        frames_give(frame_number(e->ports), 1);
+        e->ports = NULL;
     } else if (i > 0) {
         frames_give(frame_number(e->captables[i]), 1);
         e->captables[i] = NULL;

@@ -29,17 +29,17 @@ static bool is_open(word_t from)
     return from == L4_ANY || from == L4_ANY_LOCAL;
 }
 
-/* May the partner that `t` waits for have gone while `t` was queued to send? */
-static bool partner_is_gone(const struct thread *t)
+/* Is the partner that `t` is to wait for not there: never, or gone while `t` was queued to send? */
+static bool awaits_nobody(const struct thread *t)
 {
-    return t->state == THREAD_IPC_SEND && !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
+    return !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
 }
 
 static void wait_to_receive(struct thread *t)
 {
     uint64_t deadline = deadline_of(t->ipc_timeouts & 0xffff);
 
-    if (partner_is_gone(t))
+    if (awaits_nobody(t))
         ipc_fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
     else if (deadline == 0)
         ipc_fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
@@ -77,7 +77,7 @@ static struct thread *receive_step(struct thread *t)
     return s;
 }
 
-static void receive(struct thread *t)
+void ipc_receive_phase(struct thread *t)
 {
     while (t)
         t = ipc_at_home(t, receive_step);
@@ -94,15 +94,7 @@ void ipc_look_again(void)
     struct thread *t;
 
     while ((t = ipc_waits_anew()))
-        receive(ipc_at_home(t, look_again_step));
-}
-
-void ipc_receive_phase(struct thread *t)
-{
-    if (t->ipc_from != L4_NIL && !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from))
-        ipc_fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
-    else
-        receive(t);
+        ipc_receive_phase(ipc_at_home(t, look_again_step));
 }
 
 /* `t`, which runs and has sent to `p`, waits for a message that is not there yet, and `p` runs at
@@ -113,6 +105,7 @@ static bool hand_over(struct thread *t, struct thread *p)
     bool waits = t->ipc_from != L4_NIL && (t->ipc_timeouts & 0xffff) == TIME_NEVER &&
                  list_is_empty(&t->senders);
 
+    waits = waits && (t->ipc_from == p->global_id || !awaits_nobody(t));
     if (!waits || p->readiness != c->awaits_message || c->choose || c->current != t ||
         t->state != THREAD_RUNNING)
         return false;
@@ -169,7 +162,7 @@ static void send(struct thread *t, struct thread *p)
         ipc_fail(t, result, IPC_SEND_PHASE);
         return;
     }
-    receive(t);
+    ipc_receive_phase(t);
     ipc_hand_on(t, p);
 }
 
@@ -182,16 +175,13 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
         p = ipc_redirect(t, p);
     bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
     t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
-    bool open = from == L4_NIL || is_open(from);
 
     if (to != L4_NIL && !p)
         ipc_fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    else if (!open && from != to && !ipc_find(t, from))
-        ipc_fail(t, IPC_NO_PARTNER, p ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
     else if (p)
         send(t, p);
     else
-        receive(t);
+        ipc_receive_phase(t);
 }
 
 /* Map items, propagation, redirection, local IDs and partners of other CPUs need the forest lock,
@@ -250,7 +240,7 @@ void ipc_await_start(struct thread *t, word_t pager)
     t->ipc_kernel = IPC_START;
     t->ipc_from = pager;
     t->ipc_timeouts = 0;
-    receive(t);
+    ipc_receive_phase(t);
     ipc_look_again();
 }
 

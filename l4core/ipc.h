@@ -40,8 +40,9 @@ void ipc_look_again(void);
 void ipc_hand_on(const struct thread *t, struct thread *p);
 
 /* Ends what `t`, a living thread of any CPU, waits for in its send phase (`send`) or its receive
- * phase (`receive`), with error 3, and a transfer in that phase with error 7; an IPC of the kernel's
- * on its behalf without one, so that `t` goes on where its registers say. Under the forest lock. */
+ * phase (`receive`), with error 3, and a transfer in that phase with error 7; an IPC of the
+ * kernel's on its behalf without one, so that `t` goes on where its registers say. Under the forest
+ * lock. */
 void ipc_cancel(struct thread *t, bool send, bool receive);
 
 /* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
@@ -61,7 +62,8 @@ word_t ipc_message_word(struct thread *t, unsigned i);
  * offset, that both are to be told; or IPC_LEFT, and both were dealt with. */
 word_t ipc_transfer(struct thread *from, struct thread *to);
 
-/* The same for the items that `from`'s progress says are left, on any CPU, under the forest lock. */
+/* The same for the items that `from`'s progress says are left, on any CPU, under the forest lock.
+ */
 word_t ipc_transfer_items(struct thread *from, struct thread *to);
 
 const char *ipc_check(const struct thread *t);

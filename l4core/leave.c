@@ -35,7 +35,7 @@ static void fail_kernel(struct thread *t)
     unsigned kind = t->ipc_kernel;
 
     t->ipc_kernel = IPC_OWN;
-    if (kind == IPC_PAGE_FAULT) {
+    if (kind == IPC_PAGE_FAULT || kind == IPC_PORT_FAULT) {
         ipc_leave(t);
         return;
     }

@@ -1,6 +1,7 @@
 /*
- * Transfers that cannot be ended at once: suspended at missing pages and after long copies (decision
- * 23). The two sides may be at home on different CPUs, and either may go on with the copy.
+ * Transfers that cannot be ended at once: suspended at missing pages and after long copies
+ * (decision 23). The two sides may be at home on different CPUs, and either may go on with the
+ * copy.
  *
  * Locking: the forest lock, for everything here; each thread's state is changed at its home.
  */

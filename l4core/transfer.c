@@ -5,6 +5,7 @@
 #include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
 #include "l4core/partner.h"
+#include "l4core/port_map.h"
 #include "l4core/string.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
@@ -71,7 +72,8 @@ static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
 
     if (i + 1 == end || !is_page_item(header))
         return IPC_OVERFLOW;
-    if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
+    word_t fpage = ipc_message_word(from, i + 1);
+    if (!(FPAGE_IS_PORTS(fpage) ? port_item : map_item)(from, to, header, fpage, window))
         return IPC_OVERFLOW;
     from->transfer.item = (uint8_t)(i + 2);
     return 0;

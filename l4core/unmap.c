@@ -9,6 +9,7 @@
 #include "exo/mem/space.h"
 #include "l4core/fpage.h"
 #include "l4core/map.h"
+#include "l4core/port_map.h"
 
 static rights_t unmap_page(pte_t *e, rights_t taken, bool flush)
 {
@@ -64,7 +65,9 @@ word_t map_unmap(struct thread *t, word_t fpage, bool flush)
     vaddr_t base;
     unsigned bits;
 
-    if (fpage_range(fpage, &base, &bits))
+    if (FPAGE_IS_PORTS(fpage))
+        port_unmap(t->env, fpage, flush);
+    else if (fpage_range(fpage, &base, &bits))
         used = unmap_range(t->env, base, base + ((vaddr_t)1 << bits), fpage_rights(fpage), flush);
     return (fpage & ~(word_t)FPAGE_ALL) | fpage_rights_word(used);
 }

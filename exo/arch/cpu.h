@@ -59,6 +59,9 @@ void arch_thread_init(struct arch_thread *t, vaddr_t gs_base);
 /* The address of the page fault that has just been taken. */
 static inline vaddr_t arch_fault_address(void);
 
+/* The C library's thread pointer of the thread that runs. */
+static inline vaddr_t arch_thread_pointer(void);
+
 /* Leaves to the user with the registers of the thread switched to last. */
 _Noreturn void arch_resume(void);
 

@@ -38,7 +38,8 @@ enum ipc_kernel {
     IPC_OWN,
     IPC_PAGE_FAULT, /* the kernel's on its behalf, as the others: to its pager          */
     IPC_EXCEPTION,  /* to its exception handler                                         */
-    IPC_START       /* from its pager: where it shall start                             */
+    IPC_START,      /* from its pager: where it shall start                             */
+    IPC_PORT_FAULT  /* to its pager: I/O ports that it lacks                            */
 };
 
 #define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */

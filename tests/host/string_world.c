@@ -1,6 +1,8 @@
 /* What tests of string items share. */
 #include "tests/host/string_world.h"
 
+#include "bindings/cap.h"
+#include "exo/arch/irq.h"
 #include "exo/env/sched.h"
 #include "l4core/suspend.h"
 
@@ -43,6 +45,50 @@ int string_set_up(void **state)
     *thread_mr(p.t, TCR_PAGER) = *thread_mr(q.t, TCR_PAGER) = s.t->global_id;
     *thread_mr(p.t, TCR_XFER_TIMEOUTS) = *thread_mr(q.t, TCR_XFER_TIMEOUTS) = 0;
     return 0;
+}
+
+/* `who` is on a second CPU, and somebody who can always run there. */
+static int elsewhere(const struct party *who)
+{
+    struct party idle;
+
+    party_make(&idle, 32);
+    cpu_count = 2;
+    cap_slot(world.root, SLOT_CPU)->count = 2;
+    OK(BOSS(thread_place, who->thread, SLOT_CPU, 1, 100));
+    OK(BOSS(thread_place, idle.thread, SLOT_CPU, 1, 1));
+    return 0;
+}
+
+int string_set_up_receiver(void **state)
+{
+    string_set_up(state);
+    return elsewhere(&q);
+}
+
+int string_set_up_sender(void **state)
+{
+    string_set_up(state);
+    return elsewhere(&p);
+}
+
+int string_end(void **state)
+{
+    cap_slot(world.root, SLOT_CPU)->count = 1;
+    return world_end(state);
+}
+
+void string_pass_time(uint64_t ticks)
+{
+    struct arch_cpu *before = host.cpu;
+
+    pass_time(ticks);
+    if (cpu_count == 1)
+        return;
+    host.cpu = arch_cpu_number(1);
+    cpu_timer();
+    host.cpu = before;
+    world_check();
 }
 
 word_t header(word_t length, unsigned substrings, bool compound)
@@ -94,6 +140,7 @@ void send_simple(vaddr_t va, word_t bytes)
 void go_on(struct thread *t)
 {
     assert_true(t->state == THREAD_READY || t->state == THREAD_RUNNING);
+    host.cpu = arch_cpu_number(t->cpu);
     sched_yield();
     sched_handoff(t);
     sched_leave();
@@ -122,8 +169,51 @@ void assert_untouched(size_t from, size_t to)
         assert_int_equal(target[i], UNTOUCHED);
 }
 
+word_t cross(const struct thread *t, const struct thread *other)
+{
+    return t->cpu == other->cpu ? 0 : TAG_CROSS;
+}
+
 void abort_transfer(struct thread *t)
 {
     assert_non_null(t->transfer_with);
     transfer_abort(t);
+}
+
+void assert_fault(struct thread *t, vaddr_t va, word_t rwx)
+{
+    *br(s.t, 0) = 0;
+    ipc(s.t, L4_NIL, L4_ANY, NEVER);
+    assert_received(s.t, t->global_id);
+    assert_int_equal(get_mr(s.t, 0), cross(s.t, t) | TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0));
+    assert_int_equal(get_mr(s.t, 1), va);
+    assert_int_equal(get_mr(s.t, 2), ~(word_t)0);
+}
+
+void map_page(struct thread *t, vaddr_t va, unsigned page)
+{
+    set_mr(s.t, 0, TAG_MAKE(0, 0, 2));
+    set_mr(s.t, 1, (va & ~(word_t)0xfff) | ITEM_MAP);
+    set_mr(s.t, 2, (PARTY_MEMORY + page * PAGE_SIZE) | 12 << 4 | FPAGE_READ | FPAGE_WRITE);
+    ipc(s.t, t->global_id, L4_NIL, NEVER);
+}
+
+void serve(struct thread *t, vaddr_t va, unsigned page)
+{
+    map_page(t, va, page);
+    if (t->transfer_with && t->state == THREAD_READY)
+        go_on(t);
+}
+
+uint8_t *pagers(unsigned page)
+{
+    return memory_of(s.t, PARTY_MEMORY + page * PAGE_SIZE);
+}
+
+void suspended(bool of_q)
+{
+    accept_simple(q.t, of_q ? TARGET + BYTES - 8 : TARGET, 20);
+    wait_for_p();
+    send_simple(of_q ? SOURCE : SOURCE + BYTES - 8, 20);
+    assert_ptr_equal(p.t->transfer_with, q.t);
 }

@@ -18,7 +18,21 @@
 extern struct party p, q, s;
 extern uint8_t *source, *target; /* SOURCE and TARGET as the test sees them */
 
+/* All on one CPU; or the receiver, or the sender, on another. */
 int string_set_up(void **state);
+int string_set_up_receiver(void **state);
+int string_set_up_sender(void **state);
+int string_end(void **state);
+
+#define STRING_TEST(f)                                                                             \
+    cmocka_unit_test_setup_teardown(f, string_set_up, string_end),                                 \
+        {#f ", the receiver elsewhere", f, string_set_up_receiver, string_end, NULL},              \
+    {                                                                                              \
+#f ", the sender elsewhere", f, string_set_up_sender, string_end, NULL                     \
+    }
+
+/* The timer interrupts all CPUs, `ticks` from now. */
+void string_pass_time(uint64_t ticks);
 
 /* A pattern at `source`, UNTOUCHED at `target`. */
 void fill(void);
@@ -49,5 +63,19 @@ void go_on(struct thread *t);
 void assert_cut(unsigned send_code, unsigned receive_code, word_t bytes);
 void assert_done(void);
 
+/* What the tag of a message from `other` to `t` says of their CPUs. */
+word_t cross(const struct thread *t, const struct thread *other);
+
 /* Aborts the suspended transfer that `t` has. */
 void abort_transfer(struct thread *t);
+
+/* s hears of a fault of `t` at `va`. */
+void assert_fault(struct thread *t, vaddr_t va, word_t rwx);
+
+/* s maps its page `page` for `t` at `va`, whom that makes ready; and `t` goes on. What is there. */
+void map_page(struct thread *t, vaddr_t va, unsigned page);
+void serve(struct thread *t, vaddr_t va, unsigned page);
+uint8_t *pagers(unsigned page);
+
+/* Suspends a transfer with 8 bytes of 20 copied, at a page fault of q or of p. */
+void suspended(bool of_q);

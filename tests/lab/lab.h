@@ -103,7 +103,8 @@ void lab_play(const char *role);
 _Noreturn void lab_echo_closed(uint64_t client);
 _Noreturn void lab_echo_server(void);
 
-/* A message of one string of LAB_STRING bytes, and a buffer for one, all of whose pages are there. */
+/* A message of one string of LAB_STRING bytes, and a buffer for one, all of whose pages are there.
+ */
 #define LAB_STRING 4096u
 void lab_load_string(void);
 void lab_accept_string(void);

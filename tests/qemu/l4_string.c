@@ -18,9 +18,16 @@
 #define LARGE        (1u << 20)
 #define ROOM         (LARGE + PAGE_SIZE)
 #define PAGES        16u
+#define ROUNDS       40u
 #define HOLE         GUEST_FREE /* what no page is at */
 #define SHORT_TIME   (L4_TimePeriod(10000))
 #define MARK(i)      (0x1000u + (i))
+
+/* Where partners run: on another CPU, if there is one. */
+static uint32_t there(void)
+{
+    return KINFO->cpu_count > 1 ? 1 : THREAD_CPU_HERE;
+}
 
 static uint8_t *make_room(size_t bytes)
 {
@@ -130,13 +137,14 @@ static void lengths(L4_ThreadId_t to, uint8_t *out, uint8_t *in)
 {
     static const L4_Word_t bytes[] = {0, 1, 7, 8, 100, 4095, 4096, 4097, 65536, LARGE};
     bool good = true;
+    L4_Word_t cross = KINFO->cpu_count > 1 ? TAG_CROSS : 0;
 
     for (unsigned i = 0; i < LARGE; i++)
         out[i] = (uint8_t)(i * 7 + i / 300);
     for (unsigned n = 0; n < sizeof bytes / sizeof bytes[0]; n++) {
         memset(in, 0xee, bytes[n] + 1);
         L4_MsgTag_t tag = call(to, out, bytes[n], in, LARGE);
-        good &= L4_IpcSucceeded(tag) && L4_TypedWords(tag) == 2 &&
+        good &= (tag.raw & TAG_FLAGS) == cross && L4_TypedWords(tag) == 2 &&
                 STRING_LENGTH(L4_Utcb()[1]) == bytes[n] && !memcmp(in, out, bytes[n]) &&
                 in[bytes[n]] == 0xee;
     }
@@ -256,7 +264,7 @@ static void receivers_timeout(uint8_t *in)
     raw_start(&silent, 0);
     struct sender s = {L4_MyGlobalId(), L4_ThreadIdOf(silent.id)};
     accept(in, 100);
-    thread_run(&t, send_from_nowhere, &s, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+    thread_run(&t, send_from_nowhere, &s, there(), THREAD_PRIORITY + 1);
     L4_Set_XferTimeouts(L4_Timeouts(L4_Never, SHORT_TIME));
     cut(L4_Receive(L4_ThreadIdOf(t.id)), IPC_PARTNER_XFER, IPC_RECEIVE_PHASE, 0,
         "the receiver's part of the transfer timeouts counts for the sender's faults");
@@ -266,6 +274,7 @@ static void receivers_timeout(uint8_t *in)
 }
 
 static volatile L4_Word_t victim_error;
+static volatile bool victim_back;
 
 static void receive_for_ever(void *argument)
 {
@@ -274,6 +283,7 @@ static void receive_for_ever(void *argument)
     accept(argument, 100);
     if (L4_IpcFailed(L4_Wait(&from)))
         victim_error = L4_ErrorCode();
+    victim_back = true;
 }
 
 static void stopped_in_the_midst(uint8_t *in)
@@ -285,7 +295,7 @@ static void stopped_in_the_midst(uint8_t *in)
     raw_start(&silent, 0);
     thread_run(&receiver, receive_for_ever, in, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
     struct sender s = {L4_ThreadIdOf(receiver.id), L4_ThreadIdOf(silent.id)};
-    thread_run(&sender, send_from_nowhere, &s, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+    thread_run(&sender, send_from_nowhere, &s, there(), THREAD_PRIORITY + 1);
     guest_sleep(2000);
     tap_is(victim_error, 0, "a transfer waits for a page");
     thread_destroy(&sender);
@@ -294,6 +304,76 @@ static void stopped_in_the_midst(uint8_t *in)
            "when the sender goes, the receiver is told that it was aborted");
     thread_join(&receiver);
     raw_destroy(&silent);
+}
+
+/* ExchangeRegisters: the phase that it names is the one in which the thread takes part. */
+static void aborted(uint8_t *in)
+{
+    struct raw silent;
+    struct thread sender, receiver;
+
+    raw_make(&silent, BLOB(pct_serve));
+    raw_start(&silent, 0);
+    victim_error = 0;
+    victim_back = false;
+    thread_run(&receiver, receive_for_ever, in, there(), THREAD_PRIORITY + 1);
+    struct sender s = {L4_ThreadIdOf(receiver.id), L4_ThreadIdOf(silent.id)};
+    thread_run(&sender, send_from_nowhere, &s, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+    guest_sleep(20000);
+    L4_ThreadState_t state = L4_AbortSend_and_stop(L4_ThreadIdOf(receiver.id));
+    tap_ok(L4_ThreadWasReceiving(state) && !L4_ThreadWasSending(state),
+           "a receiver of a string is told to be receiving");
+    state = L4_AbortReceive_and_stop(L4_ThreadIdOf(receiver.id));
+    tap_ok(L4_ThreadWasReceiving(state) && L4_ThreadWasHalted(state),
+           "aborting its sends leaves it alone, but for that it is halted");
+    guest_sleep(2000);
+    tap_ok(!victim_back, "who is aborted and halted does not run");
+    L4_Start(L4_ThreadIdOf(receiver.id));
+    for (unsigned i = 0; i < 1000 && !victim_back; i++)
+        guest_sleep(1000);
+    tap_is(victim_error, IPC_ERROR(IPC_ABORTED, IPC_RECEIVE_PHASE), "and is told when it goes on");
+    thread_join(&receiver);
+    thread_destroy(&sender);
+    raw_destroy(&silent);
+}
+
+struct caller {
+    L4_ThreadId_t to;
+    uint8_t *out, *in;
+    volatile unsigned good;
+    volatile bool back;
+};
+
+static void call_often(void *argument)
+{
+    struct caller *c = argument;
+
+    L4_Set_XferTimeouts(0);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        c->in[LARGE - 1] = (uint8_t)~c->out[LARGE - 1];
+        L4_MsgTag_t tag = call(c->to, c->out, LARGE, c->in, LARGE);
+        if (L4_IpcSucceeded(tag) && !memcmp(c->in, c->out, LARGE))
+            c->good++;
+    }
+    c->back = true;
+}
+
+/* Between CPUs, if there are two, and else between priorities. */
+static void moved(L4_ThreadId_t to, uint8_t *out, uint8_t *in)
+{
+    static struct caller c;
+    struct thread t;
+    uint32_t n = 0;
+
+    c = (struct caller){.to = to, .out = out, .in = in};
+    thread_run(&t, call_often, &c, there(), THREAD_PRIORITY);
+    while (!c.back) {
+        guest_sleep(500);
+        n++;
+        exo_thread_place(t.slot, SLOT_CPU, n % KINFO->cpu_count, THREAD_PRIORITY + n % 3);
+    }
+    tap_is(c.good, ROUNDS, "who is moved in the midst of strings gets each whole");
+    thread_join(&t);
 }
 
 int main(int argc, char **argv)
@@ -305,8 +385,7 @@ int main(int argc, char **argv)
         echo();
     if (argc > 1 && !strcmp(argv[1], "pager"))
         pager();
-    tap_is(guest_spawn(&partner, "l4_string", "echo", CHILD_FRAMES, THREAD_CPU_HERE,
-                       THREAD_PRIORITY + 1),
+    tap_is(guest_spawn(&partner, "l4_string", "echo", CHILD_FRAMES, there(), THREAD_PRIORITY + 1),
            ERR_OK, "a partner in another space");
     tap_is(guest_spawn(&mapper, "l4_string", "pager", CHILD_FRAMES, THREAD_CPU_HERE,
                        THREAD_PRIORITY + 1),
@@ -323,6 +402,8 @@ int main(int argc, char **argv)
     timeouts(to, out, in);
     receivers_timeout(in);
     stopped_in_the_midst(in);
+    aborted(in);
+    moved(to, out, in);
     spawn_destroy(&mapper);
     spawn_destroy(&partner);
     return tap_done();

@@ -44,8 +44,7 @@ cores_smp-boot     := smp=2
 # end does to a test it always does.
 $(foreach t,$(filter-out smp,$(GUEST_HERE)),$(eval $(t)-boot += icount=1))
 
-# Mappings taken back while another CPU may have loaded them; strings with another CPU there to take
-# the forest lock.
+# Mappings taken back while another CPU may have loaded them; strings between CPUs.
 GUEST_TESTS           += l4_grant_smp l4_map_smp l4_string_smp
 l4_string_smp-sources := $(l4_string-sources)
 l4_string_smp-boot    := smp=2

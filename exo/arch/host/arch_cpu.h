@@ -33,6 +33,11 @@ static inline vaddr_t arch_fault_address(void)
     return host.fault_address;
 }
 
+static inline vaddr_t arch_thread_pointer(void)
+{
+    return host.thread_pointer;
+}
+
 static inline void arch_idle(void)
 {
     host_idle();

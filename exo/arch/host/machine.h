@@ -33,7 +33,7 @@ struct host_machine {
     paddr_t bytes;
     struct arch_cpu *cpu; /* the CPU that runs                                 */
     uint64_t ticks;       /* what arch_ticks reads; moved by arch_idle too     */
-    vaddr_t fault_address;
+    vaddr_t fault_address, thread_pointer;
     struct host_mmu mmu[CPU_MAX];
     uint64_t timer[CPU_MAX]; /* ticks when it interrupts; 0: off                  */
     unsigned long kicks;     /* interrupts sent to other CPUs                     */
