@@ -22,11 +22,11 @@
 #include "tests/qemu/tap.h"
 
 #define PROGRAMS     2u
-#define CALLS_WANTED 3000u
+#define CALLS_WANTED 2000u
 #define CALLS_FEW    200u /* on request, for a kernel that takes long for each */
 #define ROUNDS_MAX   400u
 #define ROUND_CALLS  300u
-#define TICKS        12u /* of 10 ms, that a round has at most */
+#define TICKS        60u /* of 10 ms, that a round has at most */
 #define MEMORY_PAGES 384u
 #define KMEM_FRAMES  192u
 #define COUNTER      0xe00u /* where in its UTCB page a program counts its calls */
