@@ -37,8 +37,10 @@ L4_ThreadId_t new_thread_id(void);
 /* A thread of the root space, with a stack, which runs at once. */
 L4_ThreadId_t start_thread(entry_fn run);
 
-/* A task: a space of its own with one thread, in the four steps of the reference, whose faults
- * `pager` serves. */
+/* A task: a space of its own with one thread, whose faults `pager` serves, in the first three steps
+ * of the reference; the fourth, which the same thread takes; and both. */
+L4_ThreadId_t make_task(L4_ThreadId_t pager);
+void begin_task(L4_ThreadId_t t, entry_fn run);
 L4_ThreadId_t start_task(entry_fn run, L4_ThreadId_t pager);
 
 /* Ends a thread, and its space if it was the last there. */

@@ -35,7 +35,7 @@ L4_ThreadId_t start_thread(entry_fn run)
     return t;
 }
 
-L4_ThreadId_t start_task(entry_fn run, L4_ThreadId_t pager)
+L4_ThreadId_t make_task(L4_ThreadId_t pager)
 {
     L4_ThreadId_t t = new_thread_id(), me = L4_Myself();
     L4_Word_t control;
@@ -52,12 +52,24 @@ L4_ThreadId_t start_task(entry_fn run, L4_ThreadId_t pager)
         fail("step 3 of a task, an active thread");
     if (!L4_ThreadControl(t, t, L4_nilthread, pager, NO_UTCB))
         fail("the pager of a task");
+    return t;
+}
+
+void begin_task(L4_ThreadId_t t, entry_fn run)
+{
     /* 4: the message says where it starts. */
     L4_Set_MsgTag(L4_MsgTagMake(0, 2, 0));
     L4_LoadMR(1, (L4_Word_t)run);
     L4_LoadMR(2, new_stack());
     if (L4_IpcFailed(L4_Send(t)))
         fail("step 4 of a task, its start");
+}
+
+L4_ThreadId_t start_task(entry_fn run, L4_ThreadId_t pager)
+{
+    L4_ThreadId_t t = make_task(pager);
+
+    begin_task(t, run);
     return t;
 }
 
