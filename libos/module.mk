@@ -50,7 +50,7 @@ paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
 # Examples of L4: to X.2's headers alone, but for how they begin.
-L4_EXAMPLES := task pingpong pager chief
+L4_EXAMPLES := task pingpong pager chief pipes colour
 PROGRAMS    += $(L4_EXAMPLES:%=l4_ex_%)
 $(foreach p,$(L4_EXAMPLES),$(eval l4_ex_$(p)-sources := $(addprefix libos/examples/l4/,$(p).c start.c threads.c)) \
     $(eval l4_ex_$(p)-libs := libos))

@@ -22,11 +22,12 @@
 #include "tests/qemu/tap.h"
 
 #define PROGRAMS     2u
-#define CALLS_WANTED 2000u
-#define CALLS_FEW    200u /* on request, for a kernel that takes long for each */
+#define CALLS_WANTED 1000u
+#define CALLS_FEW    50u /* on request, for a kernel that takes long for each */
 #define ROUNDS_MAX   400u
 #define ROUND_CALLS  300u
-#define TICKS        60u /* of 10 ms, that a round has at most */
+#define ROUND_FEW    25u
+#define TICKS        60u /* of 10 ms, that a round has at most; ten times as long on request */
 #define MEMORY_PAGES 384u
 #define KMEM_FRAMES  192u
 #define COUNTER      0xe00u /* where in its UTCB page a program counts its calls */
@@ -36,7 +37,7 @@
 #define KIP          (GUEST_FREE + 0x20000000)
 #define UTCBS_BITS   16u
 #define NO_UTCB      ((void *)~(L4_Word_t)0)
-#define PATIENCE     (L4_TimePeriod(1000))
+#define PATIENCE     1000u /* microseconds */
 
 #pragma GCC visibility push(hidden)
 void play_entry(void);                                      /* play.S */
@@ -45,6 +46,7 @@ _Noreturn void play(void);
 #pragma GCC visibility pop
 
 static struct x2_world fuzz;
+static bool few;             /* calls: the kernel takes long for each */
 static L4_ThreadId_t server; /* the program's first thread */
 
 static L4_ThreadId_t player_id(unsigned i)
@@ -121,10 +123,17 @@ static bool answer(L4_MsgTag_t tag)
     return true;
 }
 
+/* Without the flag that stops it after each instruction, if it has that. */
+static void restart(L4_ThreadId_t t)
+{
+    L4_Start_SpIpFlags(t, 0, (L4_Word_t)play_entry, 0);
+}
+
 static _Noreturn void serve(unsigned program, const char *text)
 {
     L4_ThreadId_t from;
     bool replies = false;
+    L4_Time_t patience = L4_TimePeriod(few ? 50 * PATIENCE : PATIENCE);
 
     describe();
     server = L4_Myself();
@@ -132,13 +141,13 @@ static _Noreturn void serve(unsigned program, const char *text)
         rnd_state = rnd_state * 31 + (uint8_t)*text;
     show_pages();
     for (;;) {
-        L4_MsgTag_t tag = replies ? L4_ReplyWait_Timeout(from, PATIENCE, &from)
-                                  : L4_Wait_Timeout(PATIENCE, &from);
+        L4_MsgTag_t tag = replies ? L4_ReplyWait_Timeout(from, patience, &from)
+                                  : L4_Wait_Timeout(patience, &from);
         replies = !L4_IpcFailed(tag) && answer(tag);
         if (!L4_IpcFailed(tag) && !replies)
-            L4_Start_SpIp(from, 0, (L4_Word_t)play_entry);
+            restart(from);
         for (unsigned i = 0; L4_IpcFailed(tag) && i < 2; i++)
-            L4_Start_SpIp(player_id(2 * program + i), 0, (L4_Word_t)play_entry);
+            restart(player_id(2 * program + i));
     }
 }
 
@@ -201,12 +210,12 @@ static uint64_t round(const char *name, uint32_t number)
     char text[16];
     bool good = true;
 
-    print_format(text, sizeof text, "seed %u", number);
+    print_format(text, sizeof text, few ? "few %u" : "seed %u", number);
     for (unsigned i = 0; i < PROGRAMS; i++)
         good &= start(name, text, i, &c[i]) == ERR_OK;
     good = good && give_kernel_memory(c, kmem) && make_players(&c[0], 0) && make_players(&c[1], 1);
-    for (unsigned i = 0; good && i < TICKS && calls < ROUND_CALLS; i++) {
-        guest_sleep(10000);
+    for (unsigned i = 0; good && i < TICKS && calls < (few ? ROUND_FEW : ROUND_CALLS); i++) {
+        guest_sleep(few ? 100000 : 10000);
         calls = calls_of(&c[0]) + calls_of(&c[1]);
     }
     for (unsigned i = 0; i < PROGRAMS; i++)
@@ -227,12 +236,12 @@ static uint32_t environments(void)
 
 int main(int argc, char **argv)
 {
-    bool few = argc > 1 && strcmp(argv[1], "few") == 0;
+    few = argc > 1 && strchr(argv[1], 'f');
     uint64_t calls = 0, wanted = few ? CALLS_FEW : CALLS_WANTED;
     uint32_t rounds;
 
     guest_begin();
-    if (argc > 1 && !few)
+    if (argc > 1 && strcmp(argv[1], "few"))
         serve(argv[1][0] == '1', argv[1]);
     tap_is(exo_env_privilege(SLOT_ENV, SLOT_MACHINE), ERR_OK, "the test may make L4 threads");
     round(argv[0], 0); /* libos makes what it keeps */
