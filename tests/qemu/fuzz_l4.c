@@ -22,10 +22,10 @@
 #include "tests/qemu/tap.h"
 
 #define PROGRAMS     2u
-#define CALLS_WANTED 1000u
+#define CALLS_WANTED 500u
 #define CALLS_FEW    50u /* on request, for a kernel that takes long for each */
 #define ROUNDS_MAX   400u
-#define ROUND_CALLS  300u
+#define ROUND_CALLS  150u
 #define ROUND_FEW    25u
 #define TICKS        60u /* of 10 ms, that a round has at most; ten times as long on request */
 #define MEMORY_PAGES 384u
