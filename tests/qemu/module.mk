@@ -10,6 +10,7 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
+fuzz-sources += tests/fuzz/chance.c
 fuzz-boot := disk=1M disk2=1M iommu=1 edu=1
 fuzz-checked := append=few
 
