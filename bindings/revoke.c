@@ -305,7 +305,7 @@ static void drop_in_thread(struct thread *t, struct node *n)
     } else if (n == &t->memory_node) {
         node_unlink(n);
         thread_destroy(t);
-        frames_give(frame_number(t), L4_THREAD_FRAMES);
+        frames_give(frame_number(t), t->env ? L4_THREAD_FRAMES : L4_LINE_FRAMES);
     } else {
         drop_utcb(t);
     }

@@ -60,6 +60,12 @@ static inline bool sched_direct(struct cpu *c, struct thread *from, struct threa
  * UPCALL_NOTIFY is posted. FOREVER: never. Returns what it was set to. */
 uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits);
 
+/* Sets the timer of this CPU for what comes next: the current thread's time has changed. */
+void sched_arm(void);
+
+/* The first of the most urgent threads that are ready on this CPU, or NULL. */
+struct thread *sched_first_ready(void);
+
 /* Has hook_alarm run on this CPU at `at`, or before. */
 void sched_alarm(uint64_t at);
 
