@@ -25,17 +25,6 @@ static void wait_until(struct thread *t, unsigned state, uint64_t deadline)
         sched_set_deadline(t, deadline);
 }
 
-/* The first queued sender that `t` accepts, or NULL. */
-static struct thread *find_sender(const struct thread *t)
-{
-    for (struct list *l = t->senders.next; l != &t->senders; l = l->next) {
-        struct thread *s = LIST_ITEM(l, struct thread, send_link);
-        if (ipc_accepts(t, s))
-            return s;
-    }
-    return NULL;
-}
-
 static bool is_open(word_t from)
 {
     return from == L4_ANY || from == L4_ANY_LOCAL;
@@ -70,7 +59,7 @@ static struct thread *receive_step(struct thread *t)
         ipc_leave(t);
         return NULL;
     }
-    struct thread *s = find_sender(t);
+    struct thread *s = ipc_find_sender(t);
     if (!s) {
         wait_to_receive(t);
         return NULL;
@@ -93,6 +82,20 @@ void ipc_receive_phase(struct thread *t)
 {
     while (t)
         t = ipc_at_home(t, receive_step);
+}
+
+/* `t`, which waits, takes what a queued sender has that it accepts now. */
+static struct thread *look_again_step(struct thread *t)
+{
+    return t->state == THREAD_IPC_RECEIVE && ipc_find_sender(t) ? receive_step(t) : NULL;
+}
+
+void ipc_look_again(void)
+{
+    struct thread *t;
+
+    while ((t = ipc_waits_anew()))
+        ipc_receive_phase(ipc_at_home(t, look_again_step));
 }
 
 /* `t`, which runs and has sent to `p`, waits for a message that is not there yet, and `p` runs at
@@ -198,8 +201,10 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
     if (locks && !forest_lock_for(t))
         return;
     ipc_phases(t, to, from, timeouts);
-    if (locks)
-        forest_unlock();
+    if (!locks)
+        return;
+    ipc_look_again();
+    forest_unlock();
 }
 
 bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
@@ -225,8 +230,10 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     if (locks && !forest_lock_for(t))
         return true; /* it does not run any more */
     bool called = ipc_call_locked(t, partner, kind, tag, word);
-    if (locks)
-        forest_unlock();
+    if (!locks)
+        return called;
+    ipc_look_again();
+    forest_unlock();
     return called;
 }
 
@@ -237,6 +244,7 @@ void ipc_await(struct thread *t, unsigned kind, word_t from)
     t->ipc_from = from;
     t->ipc_timeouts = 0;
     ipc_receive_phase(t);
+    ipc_look_again();
 }
 
 static bool transfer_is_broken(const struct thread *t)

@@ -10,6 +10,7 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
+fuzz-sources += tests/fuzz/chance.c
 fuzz-boot := disk=1M disk2=1M iommu=1 edu=1
 fuzz-checked := append=few
 
@@ -17,6 +18,15 @@ fuzz-checked := append=few
 GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M disk2=1M iommu=1 edu=1
+
+# Random L4 calls: of one CPU, of two.
+GUEST_TESTS        += fuzz_l4 fuzz_l4_smp
+fuzz_l4-sources    := $(addprefix tests/qemu/,fuzz_l4.c guest.c $(ARCH)/blobs.S $(ARCH)/play.S) \
+                      $(addprefix tests/fuzz/,chance.c x2_call.c)
+fuzz_l4-boot       := icount=1
+fuzz_l4-checked    := append=few
+fuzz_l4_smp-sources := $(fuzz_l4-sources)
+fuzz_l4_smp-boot   := smp=2
 
 # Events, epilogues and timers across CPUs.
 GUEST_TESTS        += events_smp timers_smp move_smp cores_smp l4_tasks_smp
