@@ -62,9 +62,10 @@ struct thread {
     struct arch_thread arch; /* its registers and extended state                          */
 
     struct env *env;
-    uint8_t *utcb;      /* the UTCB page in the kernel's map                         */
-    vaddr_t utcb_va;    /* and in the env's space                                    */
-    uint64_t global_id; /* number << 32 | version                                    */
+    struct env_counts *counts; /* of its environment on its CPU                            */
+    uint8_t *utcb;             /* the UTCB page in the kernel's map                         */
+    vaddr_t utcb_va;           /* and in the env's space                                    */
+    uint64_t global_id;        /* number << 32 | version                                    */
     uint32_t number;
     uint8_t priority;
     union { /* one word, so that a fast path asks all of it at once (struct cpu)         */
