@@ -70,6 +70,7 @@ void task_move(struct thread *t, struct env *to)
     t->env->info->threads--;
     list_remove(&t->env_link);
     t->env = to;
+    t->counts = counts_at(to->number, t->cpu);
     thread_set_redirected(t, to->redirector != 0);
     list_insert(&to->threads, &t->env_link);
     to->info->threads++;

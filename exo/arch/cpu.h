@@ -20,7 +20,7 @@ static inline struct arch_cpu *arch_cpu_this(void);
 void arch_cpu_bind(struct arch_cpu *c);
 
 /* What a fast entry (upward.h) found of the thread that it interrupted. */
-static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c);
+static inline struct trap_frame *arch_trap_frame(void);
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c);
 
 /* The two bytes of code at `va`, which the current thread has just executed, as a little-endian

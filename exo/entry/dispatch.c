@@ -2,6 +2,7 @@
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
@@ -25,7 +26,7 @@ bool trap_lock(void)
 
     if (forest_lock_for(c->current))
         return true;
-    c->info->entries++;
+    __atomic_fetch_add(&counts_at(0, c->number)->calls, 1, __ATOMIC_RELAXED);
     return false;
 }
 
@@ -48,7 +49,6 @@ static __attribute__((noinline, cold)) struct reply leave(struct thread *caller,
 static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
 {
     INVARIANT(hook_check());
-    c->info->entries++;
     if (!c->choose && RETURNS_STRAIGHT(reply.error))
         return reply;
     return leave(caller, reply);
@@ -69,6 +69,7 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         struct thread *caller = c->current;                                                        \
         struct reply reply = {0, 0};                                                               \
         unsigned n = 0;                                                                            \
+        caller->counts->calls++; /* it may go with what it takes */                                \
         (void)reg;                                                                                 \
         (void)n;                                                                                   \
         args int e = sys_##name(caller, &a, &reply.result);                                        \
@@ -92,6 +93,7 @@ static struct reply call_nothing(word_t r0, word_t r1, word_t r2, word_t r3, wor
     struct cpu *c = cpu_this();
 
     (void)r0, (void)r1, (void)r2, (void)r3, (void)r4, (void)r5;
+    c->current->counts->calls++;
     return finish(c, c->current, (struct reply){ERR_BAD_CALL, 0});
 }
 

@@ -11,6 +11,7 @@
 #include "exo/base/print.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -171,6 +172,9 @@ void init_cpus(void)
 {
     cpu_count = arch_cpus_start(boot.rsdp);
     kinfo->cpu_count = cpu_count;
+    paddr_t counts = boot_frames(frames_of(COUNTS_BYTES(cpu_count)));
+    counts_init(arch_phys(counts), cpu_count);
+    window_show(WINDOW_COUNTS, counts, COUNTS_BYTES(cpu_count));
     arch_mmu_seal();
 }
 

@@ -171,7 +171,7 @@ static void flush_here(void *argument)
 
     if (!is_concerned(f->env, c->space))
         return;
-    c->info->tlb_flushes++;
+    f->env->counts[c->number].tlb_flushes++;
     if (f->va == TLB_ALL || f->env->lends) /* shares lie elsewhere */
         arch_tlb_all();
     else
@@ -187,8 +187,10 @@ __attribute__((noinline)) void cpu_tlb_flush_slow(struct env *e, vaddr_t va)
     if (cpu_count > 1)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count; i++)
-        if (is_concerned(e, __atomic_load_n(&cpu_number(i)->space, __ATOMIC_RELAXED)))
+        if (is_concerned(e, __atomic_load_n(&cpu_number(i)->space, __ATOMIC_RELAXED))) {
+            e->counts[cpu_this()->number].shootdowns += i != cpu_this()->number;
             cpu_call(i, flush_here, &f);
+        }
 }
 
 static void drop_here(void *argument)

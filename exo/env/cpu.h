@@ -10,6 +10,7 @@
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/list.h"
+#include "exo/env/counts.h"
 #include "exo/env/env.h"
 
 #define PRIORITIES    256u
@@ -113,7 +114,7 @@ static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
     if (cpu_count > 1 || e->lends) {
         cpu_tlb_flush_slow(e, va);
     } else if (c->space == e) {
-        c->info->tlb_flushes++;
+        e->counts->tlb_flushes++;
         if (va == TLB_ALL)
             arch_tlb_all();
         else

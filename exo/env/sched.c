@@ -300,7 +300,7 @@ static struct thread *choose(struct cpu *c)
 
 static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
-    sched_enter(c, t);
+    sched_enter(c, t, 0);
     if (previous && c->like == t->kind) {
         arch_thread_switch_like(&previous->arch, &t->arch);
         return;

@@ -14,6 +14,7 @@
 #include "exo/abi/types.h"
 
 #include "exo/arch/mmu.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -30,18 +31,21 @@ void sched_block(struct thread *t, unsigned state);
 /* Lets `t`, which must be ready, run next, before any priority. */
 void sched_handoff(struct thread *t);
 
-/* `t`, which is in no queue, is the current thread of `c`, this CPU, in its own space. False: that
- * was loaded. */
-static inline bool sched_enter(struct cpu *c, struct thread *t)
+/* `t`, which is in no queue, is the current thread of `c`, this CPU, in its own space; that is
+ * counted as so many transfers. False: the space was loaded. */
+static inline bool sched_enter(struct cpu *c, struct thread *t, uint64_t transfers)
 {
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
-    if (c->space == t->env)
+    struct env *e = t->env;
+    struct env_counts *counts = t->counts; /* the last that is needed of `t` */
+    counts->transfers += transfers;
+    if (c->space == e)
         return false;
-    c->space = t->env;
-    c->info->space_switches++;
-    arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    c->space = e;
+    counts->space_switches++;
+    arch_mmu_switch((paddr_t)e->root << PAGE_BITS);
     return true;
 }
 
@@ -52,8 +56,7 @@ static inline bool sched_enter(struct cpu *c, struct thread *t)
 static inline bool sched_direct(struct cpu *c, struct thread *from, struct thread *to)
 {
     arch_thread_switch_like(&from->arch, &to->arch);
-    c->info->entries++;
-    return sched_enter(c, to);
+    return sched_enter(c, to, 1);
 }
 
 /* Sets the timer of `t` in place of what it was: at `at` its `notified` gets `bits`, and

@@ -4,6 +4,7 @@
 #include "exo/abi/syscall.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -61,6 +62,7 @@ static struct thread *enter(pfn_t frame, uint32_t number, uint32_t v, vaddr_t ut
     t->number = number;
     t->global_id = (uint64_t)number << 32 | v;
     t->cpu = (uint16_t)cpu_this()->number;
+    t->counts = counts_at(e->number, t->cpu);
     t->priority = 100;
     meter_init(t);
     list_init(&t->queue);

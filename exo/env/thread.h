@@ -83,10 +83,11 @@ struct thread {
     struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
-    struct env *env;    /* NULL: a line                                              */
-    uint8_t *utcb;      /* the UTCB page in the kernel's map; NULL: a line           */
-    vaddr_t utcb_va;    /* and in the env's space                                    */
-    uint64_t global_id; /* number << 32 | version                                    */
+    struct env *env;           /* NULL: a line                                              */
+    struct env_counts *counts; /* of its environment on its CPU                             */
+    uint8_t *utcb;             /* the UTCB page in the kernel's map; NULL: a line           */
+    vaddr_t utcb_va;           /* and in the env's space                                    */
+    uint64_t global_id;        /* number << 32 | version                                    */
     uint32_t number;
     uint8_t priority;
     uint8_t guard; /* no priority below or at this one preempts it without more (meter.h) */

@@ -1,7 +1,7 @@
 # The kernel for the third "CPU", host: its C as a library that tests link. Free frames are poisoned
 # (kernel_poison.c), which wants the calls of the frame table.
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
-HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c meter.c move.c sched.c slice.c thread.c upcall.c)
+HOST_KERNEL += $(addprefix exo/env/,counts.c cpu.c env.c meter.c move.c sched.c slice.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c $(addprefix exo/arch/host/,devices.c entry.c machine.c) exo/arch/x86_64/port_insn.c
 HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c guarantee.c holding.c io_table.c node.c page.c page_run.c port.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c env.c graft.c irq.c notification.c page.c)

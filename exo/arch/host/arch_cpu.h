@@ -8,9 +8,9 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return host.cpu;
 }
 
-static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c)
+static inline struct trap_frame *arch_trap_frame(void)
 {
-    return &c->trap_frame;
+    return &arch_cpu_this()->trap_frame;
 }
 
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c)

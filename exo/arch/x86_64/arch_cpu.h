@@ -8,9 +8,11 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return c;
 }
 
-static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c)
+static inline struct trap_frame *arch_trap_frame(void)
 {
-    return (struct trap_frame *)c->stack - 1;
+    void *top;
+    __asm__("mov %%gs:%c1, %0" : "=r"(top) : "i"(offsetof(struct arch_cpu, stack)));
+    return (struct trap_frame *)top - 1;
 }
 
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
