@@ -7,19 +7,9 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
-#include "l4core/ipc.h"
+#include "l4core/fast.h"
 
-#define TAG_UNUSUAL        (TAG_FLAGS | 0xfc0) /* flags, or typed items */
-#define TIMEOUT_RECEIVE(t) ((uint16_t)(t))
-
-/* Does `p`, which may be nobody, wait for `t`, the current thread of `c`, and need nothing else? No
- * ID that names no thread is a thread's: their low bits are never all 0. */
-static inline bool is_ready(const struct cpu *c, const struct thread *t, const struct thread *p,
-                            word_t id)
-{
-    return p->global_id == id && p->readiness == c->awaits_message &&
-           (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
-}
+#define TAG_UNUSUAL (TAG_FLAGS | 0xfc0) /* flags, or typed items */
 
 /* What the hook was given of the registers, for the general path. */
 static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word_t timeouts,
@@ -39,11 +29,11 @@ word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeo
 {
     struct cpu *c = cpu_this();
     struct thread *t = c->current, *p = thread_or_nobody(to >> 32);
-    bool waits = from == to || (from == L4_ANY && list_is_empty(&t->senders));
+    bool waits = fast_waits(t, to, from);
 
     (void)ip;
     if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
-        !is_ready(c, t, p, to))
+        !fast_is_ready(c, t, p, to))
         return decline(t, rdi, to, from, timeouts, tag);
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;

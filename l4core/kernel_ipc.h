@@ -2,9 +2,18 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/abi/cap.h"
+#include "exo/abi/l4.h"
 
 struct thread;
+
+/* The tag of a page fault's message. */
+static inline word_t kernel_fault_tag(rights_t access)
+{
+    word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
+
+    return TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);
+}
 
 /* Message register i of `t`, whose IPC is the kernel's (ipc_kernel); 0 is the tag. */
 word_t kernel_message_word(struct thread *t, unsigned i);

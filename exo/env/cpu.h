@@ -93,6 +93,14 @@ static inline bool forest_lock_for(const struct thread *t)
     return cpu_count == 1 || forest_lock_slow_for(t);
 }
 
+/* The same without waiting, so that what is known about threads still holds. False: somebody has
+ * it. */
+bool forest_try_lock_slow(void);
+static inline bool forest_try_lock(void)
+{
+    return cpu_count == 1 || forest_try_lock_slow();
+}
+
 static inline void forest_unlock(void)
 {
     if (cpu_count > 1)

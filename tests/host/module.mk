@@ -7,7 +7,7 @@ HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c guarante
 HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
-HOST_KERNEL += $(addprefix l4core/,calls.c exregs.c fast.c ipc.c kernel_ipc.c kip.c leave.c map.c partner.c) \
+HOST_KERNEL += $(addprefix l4core/,calls.c exregs.c fast.c fast_fault.c ipc.c kernel_ipc.c kip.c leave.c map.c partner.c) \
     $(addprefix l4core/,port_fault.c port_map.c remote.c schedule.c space_control.c string.c suspend.c) \
     $(addprefix l4core/,task.c thread_control.c time.c transfer.c unmap.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)

@@ -105,8 +105,10 @@ void host_call(struct regs *r)
     if (setjmp(leaving))
         return;
     if (link < PAGE_SIZE) {
-        if (link < FIRST_IPC || host.slow || !ipc_fast(r))
+        if (link < FIRST_IPC || host.slow)
             trap_link();
+        else if (!ipc_fast(r))
+            trap_ipc();
     } else if (number < 256) {
         if (!transfer || host.slow || !pct_fast(r, number))
             plain_call(r, number);
@@ -128,5 +130,8 @@ void host_trap(struct regs *r)
         r->rsp = f->rsp;
         return;
     }
-    trap_user();
+    if (!host.slow && fault)
+        trap_fault();
+    else
+        trap_user();
 }

@@ -230,7 +230,9 @@ call_ipc:
         pop RAX(%rdi)
         mov %r10, R10(%rdi)
         save_kept %rdi
-        jmp call_linked
+        mov %gs:CPU_STACK, %rsp
+        call trap_ipc
+        jmp arch_resume
 
 /* Another call by a link. */
 call_link:
@@ -243,7 +245,6 @@ call_link:
         pop RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
         mov %rax, RSP(%rcx)
-call_linked:
         mov %gs:CPU_STACK, %rsp
         call trap_link
         jmp arch_resume
@@ -271,6 +272,30 @@ call_foreign:
         call trap_reflect
         jmp arch_resume
 
+        /* An exception or interrupt, its number and error code on the stack: all registers into the
+         * thread. */
+        .macro save_interrupted
+        push %rdi
+        mov %gs:CPU_CURRENT, %rdi
+        save_kept %rdi
+        mov %r11, R11(%rdi)
+        mov %rcx, RCX(%rdi)
+        mov %r10, R10(%rdi)
+        mov %r9, R9(%rdi)
+        mov %r8, R8(%rdi)
+        mov %rsi, RSI(%rdi)
+        mov %rdx, RDX(%rdi)
+        mov %rax, RAX(%rdi)
+        pop RDI(%rdi)
+        pop VECTOR(%rdi)
+        pop ERROR(%rdi)
+        pop RIP(%rdi)
+        pop %rax                        /* cs */
+        pop RFLAGS(%rdi)
+        pop RSP(%rdi)
+        pop %rax                        /* ss */
+        .endm
+
 /* Exceptions: to the thread's own handler if that needs nothing else. On the stack are the vector's
  * number and an error code, the CPU's or a 0; only page faults push their number late. An interrupt
  * keeps the user's AC flag, and with it SMAP off. */
@@ -297,7 +322,9 @@ trap_page_fault:
         add $8, %rsp
         iretq
 2:      push $VECTOR_PAGE_FAULT
-        jmp trap_save
+        save_interrupted
+        call trap_fault
+        jmp arch_resume
 
 /* eax = the two bytes at rdi, or 0: the one place where the kernel reads at a user's address. */
         .globl user_code
@@ -336,25 +363,7 @@ trap_interrupt:
         cld
         clac
 trap_save:
-        push %rdi
-        mov %gs:CPU_CURRENT, %rdi
-        save_kept %rdi
-        mov %r11, R11(%rdi)
-        mov %rcx, RCX(%rdi)
-        mov %r10, R10(%rdi)
-        mov %r9, R9(%rdi)
-        mov %r8, R8(%rdi)
-        mov %rsi, RSI(%rdi)
-        mov %rdx, RDX(%rdi)
-        mov %rax, RAX(%rdi)
-        pop RDI(%rdi)
-        pop VECTOR(%rdi)
-        pop ERROR(%rdi)
-        pop RIP(%rdi)
-        pop %rax                        /* cs */
-        pop RFLAGS(%rdi)
-        pop RSP(%rdi)
-        pop %rax                        /* ss */
+        save_interrupted
         call trap_user
         /* falls through */
 
