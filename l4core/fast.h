@@ -11,12 +11,11 @@
 
 #define TIMEOUT_RECEIVE(timeouts) ((uint16_t)(timeouts))
 
-/* Does `p`, which may be nobody, wait for `t`, the current thread of `c`, and need nothing else? No
+/* Does `p`, which may be nobody, wait for `t`, the current thread, and need nothing else? No
  * ID that names no thread is a thread's: their low bits are never all 0. */
-static inline bool fast_is_ready(const struct cpu *c, const struct thread *t,
-                                 const struct thread *p, word_t id)
+static inline bool fast_is_ready(const struct thread *t, const struct thread *p, word_t id)
 {
-    return p->global_id == id && p->readiness == c->awaits_message &&
+    return p->global_id == id && p->readiness == cpu_this()->awaits_message &&
            (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 

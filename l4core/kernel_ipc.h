@@ -7,12 +7,15 @@
 
 struct thread;
 
-/* The tag of a page fault's message. */
+/* The tag of the message of a page fault that lacked one right: the bits of fpages stand the other
+ * way round. */
+_Static_assert(FPAGE_READ >> RIGHT_READ / 2 == FPAGE_READ &&
+                   FPAGE_READ >> RIGHT_WRITE / 2 == FPAGE_WRITE &&
+                   FPAGE_READ >> RIGHT_EXEC / 2 == FPAGE_EXEC,
+               "the one from the other by a shift");
 static inline word_t kernel_fault_tag(rights_t access)
 {
-    word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
-
-    return TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);
+    return TAG_MAKE(LABEL_PAGE_FAULT | FPAGE_READ >> access / 2, 2, 0);
 }
 
 /* Message register i of `t`, whose IPC is the kernel's (ipc_kernel); 0 is the tag. */

@@ -25,24 +25,42 @@ static bool meets_area(const struct env *e, vaddr_t va, vaddr_t bytes)
     return kip || (page < utcbs + e->utcb_area.bytes && utcbs < page + bytes);
 }
 
-/* Maps a page that is bound and no UTCB to where there is a table and nothing bound: the common
- * case. False: it is another, and nothing was done. */
+/* page_is_utcb, in line. */
+INLINE bool plain_is_utcb(const struct node *n)
+{
+    return n->child && frame_at((paddr_t)n->child * sizeof(struct node))->type == FRAME_THREAD;
+}
+
+/* Maps the page that `s` shows at `source` through `t`, if it is bound and no UTCB, and nothing is
+ * bound at `target`: the common case. False: it is another, and nothing was done. */
+INLINE bool map_plain_entry(const struct env *from, vaddr_t source, pte_t *s, const struct env *to,
+                            vaddr_t target, pte_t *t, rights_t rights)
+{
+    const pte_t shown = *s;
+    struct node *parent = plain_node_of(s);
+
+    if (!arch_pte_is_memory(shown) || arch_pte_present(*t))
+        return false;
+    if ((has_areas(from) && meets_area(from, source, PAGE_SIZE)) ||
+        (has_areas(to) && meets_area(to, target, PAGE_SIZE)))
+        return false;
+    rights &= arch_pte_rights(shown);
+    if (!rights || plain_is_utcb(parent))
+        return false;
+    arch_pte_change(s, 0, arch_pte_plain());
+    plain_show(t, parent, frame_at(arch_pte_address(shown)),
+               arch_pte_page(arch_pte_address(shown), rights, rights));
+    return true;
+}
+
+/* The same, with the entries still to be found. */
 INLINE bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
                       rights_t rights)
 {
     pte_t *s = env_leaf(from, source), *t = env_leaf(to, target);
 
-    if (!s || !t || !arch_pte_is_memory(*s) || arch_pte_present(*t))
+    if (!s || !t || !map_plain_entry(from, source, s, to, target, t, rights))
         return false;
-    if ((has_areas(from) && meets_area(from, source, PAGE_SIZE)) ||
-        (has_areas(to) && meets_area(to, target, PAGE_SIZE)))
-        return false;
-    rights &= arch_pte_rights(*s);
-    if (!rights || (plain_node_of(s)->child && page_is_utcb(s)))
-        return false;
-    page_derive(s);
-    plain_show(t, plain_node_of(s), frame_at(arch_pte_address(*s)),
-               arch_pte_page(arch_pte_address(*s), rights, rights));
     env_leaf_found(from, source, s);
     env_leaf_found(to, target, t);
     return true;

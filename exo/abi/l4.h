@@ -67,10 +67,10 @@
 #define FPAGE_COMPLETE ((word_t)0x10) /* without rights */
 
 /* IO fpage: port 31..16, log2 of how many 15..10, and 2 where another has its size. */
-#define FPAGE_IS_PORTS(f)        (FPAGE_BITS(f) == 2)
-#define FPAGE_PORT(f)            ((uint32_t)((f) >> 16) & 0xffff)
-#define FPAGE_PORT_BITS(f)       ((unsigned)((f) >> 10) & 63)
-#define FPAGE_PORTS(port, bits)  ((word_t)(port) << 16 | (word_t)(bits) << 10 | 2u << 4)
+#define FPAGE_IS_PORTS(f)       (FPAGE_BITS(f) == 2)
+#define FPAGE_PORT(f)           ((uint32_t)((f) >> 16) & 0xffff)
+#define FPAGE_PORT_BITS(f)      ((unsigned)((f) >> 10) & 63)
+#define FPAGE_PORTS(port, bits) ((word_t)(port) << 16 | (word_t)(bits) << 10 | 2u << 4)
 
 #define LABEL_PAGE_FAULT ((word_t)-2 << 4)
 #define LABEL_EXCEPTION  ((word_t)-5 << 4) /* of the architecture's kind */

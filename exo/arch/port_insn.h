@@ -8,18 +8,18 @@
 
 struct port_access {
     uint32_t port;
-    uint8_t width;     /* bytes of an element: 1, 2 or 4                              */
-    uint8_t length;    /* of the instruction                                          */
-    bool in;           /* from the port; else to it                                   */
-    bool string;       /* to or from memory; else rax                                 */
-    bool repeats;      /* a counter says how many elements                            */
-    bool narrow;       /* addresses and counter have 32 bits                          */
-    vaddr_t base;      /* of the segment that is read                                 */
+    uint8_t width;  /* bytes of an element: 1, 2 or 4                              */
+    uint8_t length; /* of the instruction                                          */
+    bool in;        /* from the port; else to it                                   */
+    bool string;    /* to or from memory; else rax                                 */
+    bool repeats;   /* a counter says how many elements                            */
+    bool narrow;    /* addresses and counter have 32 bits                          */
+    vaddr_t base;   /* of the segment that is read                                 */
 };
 
 enum port_decode {
-    PORT_OTHER,    /* no access to a port                               */
-    PORT_CUT_OFF,  /* it has more than these bytes                      */
+    PORT_OTHER,   /* no access to a port                               */
+    PORT_CUT_OFF, /* it has more than these bytes                      */
     PORT_ACCESS
 };
 

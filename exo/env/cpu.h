@@ -64,6 +64,12 @@ static inline struct cpu *cpu_this(void)
     return (struct cpu *)arch_cpu_this();
 }
 
+/* The same, looked up where it stands: for those to whom a register is dearer. */
+static inline struct cpu *cpu_this_again(void)
+{
+    return (struct cpu *)arch_cpu_this_again();
+}
+
 /* The CPU with that number; below CPU_MAX all exist, running or not. */
 struct cpu *cpu_number(unsigned number);
 

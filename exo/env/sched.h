@@ -41,7 +41,7 @@ static inline bool sched_enter(struct cpu *c, struct thread *t)
         return false;
     c->space = t->env;
     c->info->space_switches++;
-    arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    arch_mmu_switch(t->env->tables);
     return true;
 }
 

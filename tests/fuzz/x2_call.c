@@ -124,7 +124,7 @@ static unsigned put_item(struct x2_call *c, const struct x2_world *w, unsigned a
 static word_t any_label(void)
 {
     static const word_t known[] = {LABEL_PAGE_FAULT | 2, LABEL_EXCEPTION, LABEL_SIGMA0,
-                                   (word_t)-1 << 4, (word_t)-3 << 4, 0};
+                                   (word_t)-1 << 4,      (word_t)-3 << 4, 0};
 
     return rarely(2) ? rnd(1000) : known[rnd(sizeof known / sizeof known[0])];
 }

@@ -65,7 +65,8 @@ static struct x2_world fuzz = {.cpus = 2,
                                .code_end = 0x401000,
                                .stack = 0x500000};
 
-/* The sanitizer's look for leaks at the end would call the kernel's sched_yield for the C library's. */
+/* The sanitizer's look for leaks at the end would call the kernel's sched_yield for the C
+ * library's. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -83,15 +84,17 @@ static struct event *note(enum what what, const struct thread *t)
 
 static void print_call(const struct event *e)
 {
-    static const char *const names[LINK_COUNT] = {
-        "ThreadSwitch",      "SystemClock", "Unmap",            "ThreadControl", "SpaceControl",
-        "ExchangeRegisters", "Schedule",    "ProcessorControl", "MemoryControl", "Ipc",
-        "Lipc"};
+    static const char *const names[LINK_COUNT] = {"ThreadSwitch",  "SystemClock",
+                                                  "Unmap",         "ThreadControl",
+                                                  "SpaceControl",  "ExchangeRegisters",
+                                                  "Schedule",      "ProcessorControl",
+                                                  "MemoryControl", "Ipc",
+                                                  "Lipc"};
     const struct x2_regs *r = &e->call.reg;
 
     printf("%s%s rdi %lx rsi %lx rdx %lx r8 %lx r9 %lx rax %lx rbx %lx r10 %lx r12 %lx r13 %lx\n",
-           names[e->call.link], e->what == CALL_SLOW ? " (slow)" : "", r->rdi, r->rsi, r->rdx, r->r8,
-           r->r9, r->rax, r->rbx, r->r10, r->r12, r->r13);
+           names[e->call.link], e->what == CALL_SLOW ? " (slow)" : "", r->rdi, r->rsi, r->rdx,
+           r->r8, r->r9, r->rax, r->rbx, r->r10, r->r12, r->r13);
     printf("#     ");
     for (unsigned i = 0; i < e->call.count && i < 10; i++)
         printf(" [%d] %lx", e->call.words[i].at, e->call.words[i].value);

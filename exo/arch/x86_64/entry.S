@@ -83,9 +83,9 @@ ipc_return:
         .balign 64
 arch_call_entry:
         swapgs
-        mov %rsp, %gs:CPU_USER_RSP
         cmp ipc_return(%rip), %rcx
         jae call_ipc
+        mov %rsp, %gs:CPU_USER_RSP
         test %rcx, %rcx
         js call_link
         cmp $(SYS_BASE + SYS_PCT_CALL), %rax
@@ -197,23 +197,19 @@ call_pct_return:
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
         jmp call_plain
 
-/* An IPC: the message stays in the registers, but for MR0, MR1 and MR3 around the C function, whose
- * arguments stand where the links' convention has them. By that convention the sender's other
- * registers are lost; but rbp is kept, and rdi is the address of MR0 afterwards. */
+/* An IPC: the message stays in the registers, but for MR1 around the C function, which keeps r9 and r10
+ * too (MR0 and MR3). Its arguments but one stand where the links' convention has them. By that convention the
+ * sender's other registers are lost; but rbp is kept, and rdi is the address of MR0 before and
+ * afterwards. */
 call_ipc:
-        mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, RIP(%rsp)
-        mov %r11, RFLAGS(%rsp)
-        mov %rbp, RBP(%rsp)
-        mov %gs:CPU_USER_RSP, %r11
-        mov %r11, RSP(%rsp)
+        mov %gs:CPU_CURRENT, %rdi
+        mov %rsp, RSP(%rdi)
+        mov %rcx, RIP(%rdi)
+        mov %r11, RFLAGS(%rdi)
+        mov %rbp, RBP(%rdi)
         mov %gs:CPU_STACK, %rsp
         push %rax
-        push %r10
-        push %r9
         call hook_ipc_fast
-        pop %r9
-        pop %r10
         test %rax, %rax
         jz 1f
         mov %rax, %rsi
