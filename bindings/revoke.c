@@ -252,16 +252,18 @@ static void drop_entry(struct node *n)
 {
     pfn_t table;
     pte_t *e = node_entry(n, &table);
-    const pte_t was = *e;
+    const pte_t was = arch_pte_take(e);
     const unsigned level = frame_of(table)->level;
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
         flush();
     unflushed = owner;
-    *e = 0;
+    const bool shows = level == 1 || arch_pte_is_large(was);
+    if (shows)
+        page_tell_parent(n, was);
     node_unlink(n);
-    if (level == 1 || arch_pte_is_large(was))
+    if (shows)
         page_frames_unbound(was, level);
     else if (arch_pte_is_share(was))
         share_count(owner, was, -1);
@@ -403,6 +405,7 @@ enum taken revoke_some(struct taking *t)
     for (visits = 0; done == TAKEN_SOME && visits < VISITS;)
         done = take_leaf(t, find_leaf(t, &visits));
     flush();
+    t->visits = visits;
     return done;
 }
 

@@ -77,7 +77,7 @@ static void exchange_here(void *argument)
     const struct regs *r = thread_regs(t);
     const struct exchange wanted = *x;
 
-    x->busy = t->state == THREAD_RUNNING && r->vector == VECTOR_CALL && !t->transfer_with &&
+    x->busy = t->state == THREAD_RUNNING && r->vector == VECTOR_CALL && !thread_goes_on(t) &&
               !x->by_itself;
     if (x->busy)
         return;

@@ -14,10 +14,11 @@ KERNEL += l4core/remote.c
 KERNEL += l4core/time.c
 KERNEL += l4core/schedule.c
 KERNEL += l4core/space_control.c
+KERNEL += l4core/suspend.c
 KERNEL += l4core/task.c
 KERNEL += l4core/thread_control.c
 KERNEL += l4core/transfer.c
 KERNEL += l4core/unmap.c
 
 # STRINGS=0: a kernel to which every string item is a message overflow.
-KERNEL += $(if $(filter 0,$(STRINGS)),l4core/no_string.c,l4core/string.c l4core/suspend.c)
+KERNEL += $(if $(filter 0,$(STRINGS)),l4core/no_string.c,l4core/string.c)

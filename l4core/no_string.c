@@ -1,8 +1,6 @@
-/* A kernel without string items: each is a message overflow, and no transfer is ever suspended. */
+/* A kernel without string items: each is a message overflow. */
 #include "exo/abi/l4.h"
-#include "exo/env/hooks.h"
 #include "l4core/string.h"
-#include "l4core/suspend.h"
 
 word_t string_item(struct thread *from, struct thread *to, unsigned end)
 {
@@ -10,19 +8,4 @@ word_t string_item(struct thread *from, struct thread *to, unsigned end)
     (void)to;
     (void)end;
     return IPC_OVERFLOW;
-}
-
-void transfer_timeout(struct thread *t)
-{
-    (void)t;
-}
-
-void transfer_abort(struct thread *t)
-{
-    (void)t;
-}
-
-void hook_transfer_continue(struct thread *t)
-{
-    (void)t;
 }

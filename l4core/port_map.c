@@ -43,14 +43,14 @@ static bool limit(word_t window, struct ports *p)
     return true;
 }
 
-bool port_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
+word_t port_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
 {
     const bool grant = ITEM_KIND(header) == ITEM_GRANT;
     const struct ports all = ports_of(fpage);
     struct ports p = all;
 
     if (!limit(window, &p))
-        return false;
+        return IPC_OVERFLOW;
     const struct ports taken = p;
     for (struct cap *c; p.base < p.end && (c = port_next(from->env, p.base, 0));) {
         const uint32_t base = higher(c->base, p.base), end = lower(c->base + c->count, p.end);
@@ -59,13 +59,13 @@ bool port_item(struct thread *from, struct thread *to, word_t header, word_t fpa
         p.base = end;
         const bool moves = grant && port_is_mapped(c);
         if (!(moves ? port_grant : port_map)(c, to->env, base, end))
-            return false;
+            return IPC_OVERFLOW;
     }
     if (grant && taken.base < taken.end) { /* the rest is flushed */
         port_take(from->env, all.base, taken.base, true);
         port_take(from->env, taken.end, all.end, true);
     }
-    return true;
+    return 0;
 }
 
 void port_unmap(struct env *e, word_t fpage, bool flush)

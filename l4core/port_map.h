@@ -13,7 +13,8 @@ struct thread;
 
 /* As map_item (map.h), for an IO fpage. A window that is the complete space, or an IO fpage, takes
  * it. */
-bool port_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window);
+word_t port_item(struct thread *from, struct thread *to, word_t header, word_t fpage,
+                 word_t window);
 
 /* Takes the ports of an IO fpage from what was mapped from `e`; with `flush` also those that were
  * mapped to it. */

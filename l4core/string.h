@@ -1,5 +1,5 @@
 /*
- * String items (decision 23). no_string.c stands for them and suspend.c in a kernel without.
+ * String items (decision 23). no_string.c stands for them in a kernel without.
  *
  * Locking: the forest lock.
  */
@@ -8,8 +8,6 @@
 #include "exo/abi/types.h"
 
 struct thread;
-
-#define TRANSFER_STEP 65536u /* bytes copied until interrupts are taken */
 
 /* Copies what is left of the string item that the progress of `from` says is the current one, in a
  * message that ends before word `end`. 0, and the progress is at the next item; IPC_OVERFLOW; or

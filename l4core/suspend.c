@@ -10,6 +10,7 @@
 #include "l4core/ipc.h"
 #include "l4core/kernel_ipc.h"
 #include "l4core/leave.h"
+#include "l4core/map.h"
 #include "l4core/time.h"
 
 /* What one side of a suspended transfer does next. */
@@ -38,6 +39,7 @@ static void suspend_here(void *argument)
         t->transfer_from = t->ipc_from;
         t->transfer_timeouts = t->ipc_timeouts;
         t->transfer_virtual = t->ipc_virtual;
+        t->transfer_kernel = t->ipc_kernel;
     }
     cpu_this()->choose = true;
     if (s->part == WAITS) {
@@ -61,6 +63,11 @@ static void suspend(struct thread *from, struct thread *to, const struct thread 
     cpu_call(to->cpu, suspend_here, &receiver);
 }
 
+bool transfer_may_pause(const struct thread *from, const struct thread *to)
+{
+    return !to->transfer_with || to->transfer_with == from;
+}
+
 word_t transfer_pause(struct thread *from, struct thread *to)
 {
     suspend(from, to, from->state == THREAD_RUNNING ? from : to, COPIES);
@@ -71,7 +78,7 @@ word_t transfer_pause(struct thread *from, struct thread *to)
 static void resume(struct thread *t)
 {
     t->transfer_with = NULL;
-    t->ipc_kernel = IPC_OWN; /* who waited for a pager does so no more */
+    t->ipc_kernel = t->transfer_kernel; /* who waited for a pager for it does so no more */
     t->ipc_from = t->transfer_from;
     t->ipc_timeouts = t->transfer_timeouts;
     t->ipc_virtual = t->transfer_virtual;
@@ -190,21 +197,28 @@ word_t transfer_fault(struct thread *from, struct thread *to, struct thread *t, 
     return IPC_LEFT;
 }
 
-void hook_transfer_continue(struct thread *t)
+static void go_on(struct thread *t)
+{
+    struct thread *p = t->transfer_with;
+    struct thread *from = t->transfer_sends ? t : p, *to = t->transfer_sends ? p : t;
+    word_t error = ipc_transfer_items(from, to);
+
+    if (error == 0)
+        deliver(from, to);
+    else if (error != IPC_LEFT) {
+        fail_side(to, error);
+        fail_side(from, error);
+    }
+}
+
+void hook_go_on(struct thread *t)
 {
     if (!forest_lock_for(t))
         return;
-    struct thread *p = t->transfer_with; /* NULL: it ended while `t` waited for the lock */
-    if (p) {
-        struct thread *from = t->transfer_sends ? t : p, *to = t->transfer_sends ? p : t;
-        word_t error = ipc_transfer_items(from, to);
-        if (error == 0)
-            deliver(from, to);
-        else if (error != IPC_LEFT) {
-            fail_side(to, error);
-            fail_side(from, error);
-        }
-    }
+    if (t->transfer_with) /* else it ended while `t` waited for the lock */
+        go_on(t);
+    else if (t->unmap.count)
+        unmap_go_on(t);
     forest_unlock();
 }
 

@@ -7,6 +7,7 @@
 #include "l4core/partner.h"
 #include "l4core/port_map.h"
 #include "l4core/string.h"
+#include "l4core/suspend.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
 {
@@ -73,8 +74,10 @@ static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
     if (i + 1 == end || !is_page_item(header))
         return IPC_OVERFLOW;
     word_t fpage = ipc_message_word(from, i + 1);
-    if (!(FPAGE_IS_PORTS(fpage) ? port_item : map_item)(from, to, header, fpage, window))
-        return IPC_OVERFLOW;
+    word_t error = FPAGE_IS_PORTS(fpage) ? port_item(from, to, header, fpage, window)
+                                         : map_item(from, to, header, fpage, window);
+    if (error)
+        return error;
     from->transfer.item = (uint8_t)(i + 2);
     return 0;
 }

@@ -359,12 +359,12 @@ void sched_leave_preempted(void)
     switch_from(c, previous, t);
 }
 
-/* What `t`, the current thread, has to do before it leaves to the user: a step of a suspended
- * transfer, and then interrupts, or to halt. False: nothing. */
+/* What `t`, the current thread, has to do before it leaves to the user: a step of what was
+ * interrupted, and then interrupts, or to halt. False: nothing. */
 static bool goes_on_in_kernel(struct thread *t)
 {
-    if (t->transfer_with) {
-        hook_transfer_continue(t);
+    if (thread_goes_on(t)) {
+        hook_go_on(t);
         arch_interrupts_take();
         return true;
     }

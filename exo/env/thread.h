@@ -54,6 +54,16 @@ struct transfer {
     uint8_t buffer;    /* the buffer register of the next string's buffer; 0: none is left */
 };
 
+/* How far an Unmap that was interrupted has got. */
+struct unmap {
+    uint64_t va, end;  /* what is left of the current fpage                               */
+    rights_t taken;    /* from what was mapped from it, or with `flush` from itself, too  */
+    rights_t used;     /* so far                                                          */
+    bool flush, asked; /* it is known what was used of the page at `va`                   */
+    uint8_t item;      /* the message register of the current fpage                       */
+    uint8_t count;     /* of fpages; 0: there is no such Unmap                            */
+};
+
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
     struct node notify_node; /* child of the capability of the notification bound to it  */
@@ -117,6 +127,9 @@ struct thread {
     uint64_t transfer_from;       /* ipc_from and ipc_timeouts of that IPC, while those are   */
     uint64_t transfer_timeouts;   /* the page fault's; and so is its virtual sender          */
     uint64_t transfer_virtual;
+    uint8_t transfer_kernel; /* and its ipc_kernel                                       */
+
+    struct unmap unmap;
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
@@ -128,6 +141,12 @@ _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
 #define READINESS_KERNEL(whose)                                                                    \
     ((uint64_t)(whose) << 8 * (offsetof(struct thread, ipc_kernel) -                               \
                                offsetof(struct thread, readiness)))
+
+/* Has `t` something left to do in the kernel before it leaves to the user (hook_go_on)? */
+static inline bool thread_goes_on(const struct thread *t)
+{
+    return t->transfer_with || t->unmap.count;
+}
 
 /* The user's registers. */
 static inline struct regs *thread_regs(struct thread *t)

@@ -3,7 +3,7 @@
 #include "tests/host/string_world.h"
 
 #include "exo/env/sched.h"
-#include "l4core/string.h"
+#include "l4core/suspend.h"
 
 #include <string.h>
 

@@ -2,7 +2,6 @@
 #include "tests/host/string_world.h"
 
 #include "l4core/ipc.h"
-#include "l4core/string.h"
 #include "l4core/suspend.h"
 
 #include <string.h>

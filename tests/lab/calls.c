@@ -45,8 +45,9 @@ static void notify_switch(uint64_t empty)
     lab_report("notify.switch", &series, empty, 1, 1);
 }
 
-void lab_calls(void)
+void lab_calls(const struct archive *a)
 {
+    (void)a;
     uint64_t empty = lab_empty();
 
     lab_measure(&series, NULL, call_null, NULL);

@@ -114,10 +114,10 @@ void lab_accept_string(void);
 #define LAB_SLOT_OUT (SLOT_FREE + 3)
 
 /* The experiments, by file. */
-void lab_calls(void);                       /* calls.c */
-void lab_pages(void);                       /* pages.c */
-void lab_upcalls(void);                     /* upcalls.c */
+void lab_calls(const struct archive *a);    /* calls.c */
+void lab_pages(const struct archive *a);    /* pages.c */
+void lab_upcalls(const struct archive *a);  /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
 void lab_transfer(const struct archive *a); /* transfer.c */
-void lab_vm(void);                          /* vm.c */
+void lab_vm(const struct archive *a);       /* vm.c */
 void lab_rpc(const struct archive *a);      /* rpc.c */

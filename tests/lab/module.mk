@@ -21,10 +21,13 @@ build/lab/root/getppid: tests/lab/getppid.c | $(SETUP)
 lab: $(IMAGE) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py
 
+lab-trace: $(IMAGE)                         ## Print the instructions of KEY=, an operation of the lab, by function.
+	@python3 tests/lab/run_trace.py $(if $(ASM),--asm) "$${KEY:?}"
+
 graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
 	@python3 tests/lab/run_graph.py
 
 GUEST_TESTS += book
 book-boot   := icount=1
 
-.PHONY: lab graph
+.PHONY: lab lab-trace graph

@@ -133,8 +133,9 @@ static void runs(uint64_t empty)
     lab_report("unbind.run512", &series, empty, BATCH_MAX, BATCH_MAX);
 }
 
-void lab_pages(void)
+void lab_pages(const struct archive *a)
 {
+    (void)a;
     uint64_t empty = lab_empty();
     enum err e = region_frames(BATCH_MAX, &pages.slot, &pages.first);
 

@@ -150,7 +150,7 @@ void lab_play(const char *role)
 
 void lab_partner(const struct archive *a, const char *role, struct spawn_child *child)
 {
-    const char *arguments[] = {"lab", role, NULL};
+    const char *arguments[] = {"lab", "as", role, NULL};
     struct spawn_args args = {.arguments = arguments,
                               .give = SPAWN_GIVE(SLOT_CONSOLE),
                               .memory_frames = PARTNER_FRAMES,

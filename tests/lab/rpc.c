@@ -58,7 +58,7 @@ static void measure_calls(const struct archive *a, const char *role, const char 
 
 static void measure_pipe(const struct archive *a, uint64_t empty)
 {
-    const char *arguments[] = {"lab", "pipe", NULL};
+    const char *arguments[] = {"lab", "as", "pipe", NULL};
     struct archive_entry image;
     struct spawn_child child;
     enum err e = program_find(a, "lab", &image);

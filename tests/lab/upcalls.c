@@ -84,8 +84,9 @@ static void through_libos(uint64_t empty)
     probe_calls("syscall.reflect.libos", 0);
 }
 
-void lab_upcalls(void)
+void lab_upcalls(const struct archive *a)
 {
+    (void)a;
     struct utcb_exo *utcb = book_utcb();
     uint64_t fault = utcb->entry[UPCALL_FAULT], exception = utcb->entry[UPCALL_EXCEPTION];
     uint64_t empty = lab_empty_probe();

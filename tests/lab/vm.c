@@ -168,8 +168,9 @@ static void run_set(uint64_t empty, const struct keys *key, bool inverted)
         lab_fail(broken, ERR_BAD_STATE);
 }
 
-void lab_vm(void)
+void lab_vm(const struct archive *a)
 {
+    (void)a;
     static const struct keys linear = {"vm.dirty",   "vm.fault",     "vm.trap",   "vm.prot1",
                                        "vm.prot100", "vm.unprot100", "vm.appel1", "vm.appel2"};
     static const struct keys inverted = {

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""make lab-trace KEY=...: the instructions of one operation of the lab, grouped by function.
+
+usage: run_trace.py KEY [--kernel ELF] [--initrd ARCHIVE] [--asm]
+
+Boots the experiments that KEY belongs to with QEMU writing down each instruction, and prints what ran
+in one of the last rounds: how many instructions each function had, in the order in which they ran;
+with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's.
+"""
+import argparse
+import bisect
+import collections
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+sys.path.insert(0, str(TOP / "exo/tools"))
+import qemu  # noqa: E402
+
+PROGRAM = TOP / "build/x86_64/user/lab.elf"
+KERNEL_HALF = 1 << 63
+ROUNDS_BACK = 4          # of 64, so that all is warm
+BLOCK, KEPT = 1 << 20, 64 << 20  # bytes of what QEMU writes: to read at once, and to look at
+TIMEOUT = 300
+LINE = re.compile(rb"\[[0-9a-f]+/([0-9a-f]+)/")
+
+
+class Failed(Exception):
+    """No trace; the text says why."""
+
+
+class Symbols:
+    """Functions by address, and the text of instructions, of one ELF file."""
+
+    def __init__(self, elf):
+        names = subprocess.run(["nm", "-n", elf], capture_output=True, text=True, check=True)
+        rows = [row.split() for row in names.stdout.splitlines()]
+        functions = [(int(row[0], 16), row[2]) for row in rows if row[1] in "tTwW"]
+        self.starts = [start for start, _ in functions]
+        self.names = [name for _, name in functions]
+        code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], capture_output=True,
+                              text=True, check=True)
+        self.code = {int(address, 16): " ".join(text.split()) for address, text in
+                     re.findall(r"^ *([0-9a-f]+):\t(.*)$", code.stdout, re.MULTILINE)}
+
+    def name(self, address):
+        at = bisect.bisect_right(self.starts, address) - 1
+        return self.names[at] if at >= 0 else f"{address:#x}"
+
+    def address(self, name):
+        return self.starts[self.names.index(name)]
+
+
+def results(args, group):
+    """The keys that the lab reports, in order, by the group that is run; all when it is empty."""
+    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
+                           kernel=args.kernel, initrd=args.initrd)
+    with qemu.Machine(options) as machine:
+        machine.run()
+        words = [line.split() for line in bytes(machine.out).decode().splitlines()]
+    groups, name = {}, ""
+    for line in words:
+        if line[0] == "group":
+            name = line[1]
+        elif line[0] == "result":
+            groups.setdefault(name, []).append(line[1])
+    return groups
+
+
+class Reader(threading.Thread):
+    """Takes what QEMU writes, and keeps the last of it up to a report."""
+
+    def __init__(self, path, report, ordinal):
+        super().__init__(daemon=True)
+        self.path, self.left = path, ordinal
+        # The entry of lab_report with what follows: other programs have other code there.
+        self.marks = [b"/%016x/" % at for at in report]
+        self.blocks, self.bytes, self.done = collections.deque(), 0, threading.Event()
+
+    def run(self):
+        with open(self.path, "rb", buffering=0) as stream:
+            tail = b""
+            while data := stream.read(BLOCK):
+                if not self.done.is_set():
+                    tail = self._look(tail + data)
+
+    def _look(self, data):
+        """Counts the reports in `data`; returns what of it is to be looked at again."""
+        at, end = 0, data.rfind(b"\n", 0, max(len(data) - 1000, 0)) + 1
+        while (at := data.find(self.marks[0], at, end)) >= 0:
+            if all(data.find(mark, at, at + 120 * (n + 1)) >= 0
+                   for n, mark in enumerate(self.marks)):
+                self.left -= 1
+                if self.left == 0:
+                    self._keep(data[:at])
+                    self.done.set()
+                    return b""
+            at += 1
+        self._keep(data[:end])
+        return data[end:]
+
+    def _keep(self, data):
+        self.blocks.append(data)
+        self.bytes += len(data)
+        while self.bytes > KEPT:
+            self.bytes -= len(self.blocks.popleft())
+
+    def addresses(self):
+        """What ran, first to last. Who reads the counter is written twice, as QEMU tries twice."""
+        ran = [int(found, 16) for found in LINE.findall(b"".join(self.blocks))]
+        return [at for at, before in zip(ran, [0, *ran]) if at != before]
+
+
+def written(args, group, reader, work):
+    """Boots, and lets QEMU write from the lab's start to the reader's end."""
+    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
+                           kernel=args.kernel, initrd=args.initrd,
+                           further=("-singlestep", "-D", reader.path, "-chardev",
+                                    f"socket,id=mon,path={work}/mon,server=on,wait=off",
+                                    "-mon", "chardev=mon"))
+    lines = []
+    reader.start()
+    with qemu.Machine(options, on_line=lines.append) as machine:
+        machine.wait_for(lambda: any("starting lab" in line for line in lines), TIMEOUT)
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(f"{work}/mon")
+            monitor.sendall(b"log exec,nochain\n")
+            machine.wait_for(reader.done.is_set, TIMEOUT)
+
+
+def one_round(ran, program):
+    """A late round, from its first stamp up to the next round's."""
+    stamps = [i for i, at in enumerate(ran) if program.code.get(at) == "rdtsc"]
+    where = [ran[i] for i in stamps]
+    per_round = next(n for n in range(1, 9) if where[-n:] == where[-2 * n:-n])
+    first = len(stamps) - (ROUNDS_BACK + 1) * per_round
+    return ran[stamps[first]:stamps[first + per_round]]
+
+
+def trace(args, program):
+    groups = results(args, "")
+    group = next((name for name, keys in groups.items() if args.key in keys), None)
+    if group is None:
+        raise Failed(f"{args.key} is not reported by {PROGRAM.name}")
+    begin = program.address("lab_report")
+    report = [at for at in sorted(program.code) if at >= begin][:3]
+    with tempfile.TemporaryDirectory() as work:
+        os.mkfifo(f"{work}/trace")
+        reader = Reader(f"{work}/trace", report, results(args, group)[group].index(args.key) + 1)
+        written(args, group, reader, work)
+        if not reader.done.is_set():
+            raise Failed(f"{args.key} was not seen")
+        return one_round(reader.addresses(), program)
+
+
+def show(ran, program, kernel, asm):
+    """One line for each stretch in a function; a line at each stamp says how many ran before it."""
+    group, total = [], 0
+
+    def flush():
+        if group:
+            print(f"{len(group):6}  {group[0][0]}")
+            for _, address, text in group if asm else ():
+                print(f"          {address:x}  {text}")
+        group.clear()
+
+    for address in ran:
+        symbols = kernel if address & KERNEL_HALF else program
+        name, text = symbols.name(address), symbols.code.get(address, "?")
+        if text == "rdtsc" and symbols is program:
+            flush()
+            print(f"------  stamp, {total} instructions after the last one")
+            total = 0
+        if group and group[0][0] != name:
+            flush()
+        group.append((name, address, text))
+        total += 1
+    flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Prints the instructions of an operation.")
+    parser.add_argument("key")
+    parser.add_argument("--kernel", default=str(qemu.KERNEL))
+    parser.add_argument("--initrd", default=str(qemu.SYSTEM))
+    parser.add_argument("--asm", action="store_true")
+    args = parser.parse_args()
+    program, kernel = Symbols(PROGRAM), Symbols(args.kernel)
+    try:
+        ran = trace(args, program)
+    except (Failed, qemu.Misuse) as problem:
+        sys.exit(f"lab-trace: {problem}")
+    show(ran, program, kernel, args.asm)
+    by_function = collections.Counter((kernel if address & KERNEL_HALF else program).name(address)
+                                      for address in ran)
+    print(f"\n{len(ran)} instructions in the round, with its stamps and what is between rounds:")
+    for name, count in by_function.most_common():
+        print(f"{count:6}  {name}")
+
+
+if __name__ == "__main__":
+    main()
