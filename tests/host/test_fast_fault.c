@@ -1,5 +1,5 @@
-/* The fast path of page faults by IPC: taken when nothing is unusual, and otherwise as if it were not
- * there. */
+/* The fast path of page faults by IPC: taken when nothing is unusual, and otherwise as if it were
+ * not there. */
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/page.h"
@@ -106,7 +106,8 @@ static void a_fault_is_told_and_answered_with_a_page(void **state)
         assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
         const pte_t e = *entry_of(p.e, ADDRESS + (1 + i) * PAGE_SIZE);
         assert_int_equal(arch_pte_rights(e), RW);
-        assert_ptr_equal(memory_of(p.t, ADDRESS + (1 + i) * PAGE_SIZE), memory_of(q.t, PAGE(1 + i)));
+        assert_ptr_equal(memory_of(p.t, ADDRESS + (1 + i) * PAGE_SIZE),
+                         memory_of(q.t, PAGE(1 + i)));
     }
 }
 
