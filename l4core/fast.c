@@ -7,27 +7,16 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
-#include "l4core/ipc.h"
+#include "l4core/fast.h"
 
-#define TAG_UNUSUAL        (TAG_FLAGS | 0xfc0) /* flags, or typed items */
-#define TIMEOUT_RECEIVE(t) ((uint16_t)(t))
-
-/* Does `p`, which may be nobody, wait for `t`, the current thread of `c`, and need nothing else? No
- * ID that names no thread is a thread's: their low bits are never all 0. */
-static inline bool is_ready(const struct cpu *c, const struct thread *t, const struct thread *p,
-                            word_t id)
-{
-    return p->global_id == id && p->readiness == c->awaits_message &&
-           (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
-}
+#define TAG_UNUSUAL (TAG_FLAGS | 0xfc0) /* flags, or typed items */
 
 /* What the hook was given of the registers, for the general path. */
-static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word_t timeouts,
-                      word_t tag)
+static word_t decline(struct thread *t, word_t to, word_t from, word_t timeouts, word_t tag)
 {
     struct regs *r = thread_regs(t);
 
-    r->rdi = rdi;
+    r->rdi = t->utcb_va + UTCB_MR;
     r->rsi = to;
     r->rdx = from;
     r->r8 = timeouts;
@@ -35,21 +24,20 @@ static word_t decline(struct thread *t, word_t rdi, word_t to, word_t from, word
     return 0;
 }
 
-word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag)
+word_t hook_ipc_fast(struct thread *t, word_t to, word_t from, word_t ip, word_t timeouts,
+                     word_t tag)
 {
-    struct cpu *c = cpu_this();
-    struct thread *t = c->current, *p = thread_or_nobody(to >> 32);
-    bool waits = from == to || (from == L4_ANY && list_is_empty(&t->senders));
+    struct thread *p = thread_or_nobody(to >> 32);
 
     (void)ip;
-    if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) || !waits ||
-        !is_ready(c, t, p, to))
-        return decline(t, rdi, to, from, timeouts, tag);
+    if (TIMEOUT_RECEIVE(timeouts) != TIME_NEVER || (tag & TAG_UNUSUAL) ||
+        !fast_waits(t, to, from) || !fast_is_ready(t, p, to))
+        return decline(t, to, from, timeouts, tag);
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
     if (TAG_UNTYPED(tag) >= MR_IN_REGISTERS)
-        arch_copy_words(p->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
-                        t->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
-                        TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
-    return sched_direct(c, t, p) ? t->global_id : t->utcb_va + UTCB_MR;
+        arch_copy_words_aside(p->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
+                              t->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
+                              TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
+    return sched_direct(cpu_this_again(), t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }

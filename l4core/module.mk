@@ -1,6 +1,7 @@
 KERNEL += l4core/calls.c
 KERNEL += l4core/exregs.c
 KERNEL += l4core/fast.c
+KERNEL += l4core/fast_fault.c
 KERNEL += l4core/interrupt.c
 KERNEL += l4core/ipc.c
 KERNEL += l4core/kernel_ipc.c

@@ -9,6 +9,7 @@
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
 #include "exo/base/sequence.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"

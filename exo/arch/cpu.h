@@ -16,6 +16,9 @@
 /* The structure of the CPU that runs this. */
 static inline struct arch_cpu *arch_cpu_this(void);
 
+/* The same, looked up where it stands: for those to whom a register is dearer. */
+static inline struct arch_cpu *arch_cpu_this_again(void);
+
 /* Sets this CPU up, with `c` as what arch_cpu_this() returns on it. Boot only. */
 void arch_cpu_bind(struct arch_cpu *c);
 

@@ -44,11 +44,13 @@ ARCH_KEEPS_REGISTERS word_t trap_exception_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
-/* The same two, and interrupts, with all registers saved in the thread; and a call by the page of
- * L4 links. Then arch_resume. */
+/* The same three, and interrupts, with all registers saved in the thread; a call by the page of L4
+ * links, and one by those of IPC. Then arch_resume. */
 void trap_user(void);
+void trap_fault(void);
 void trap_reflect(void);
 void trap_link(void);
+void trap_ipc(void);
 
 /* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it
  * was. */

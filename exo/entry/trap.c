@@ -40,6 +40,14 @@ void trap_leave(word_t error)
         sched_leave();
 }
 
+void trap_ipc(void)
+{
+    if (hook_ipc_map(cpu_this()->current))
+        check();
+    else
+        trap_link();
+}
+
 void trap_link(void)
 {
     struct cpu *c = cpu_this();
@@ -128,11 +136,14 @@ static void unhandled(struct thread *t, uint64_t address)
     forest_unlock();
 }
 
+static rights_t access_of(const struct regs *r)
+{
+    return r->error & FAULT_FETCH ? RIGHT_EXEC : r->error & FAULT_WRITE ? RIGHT_WRITE : RIGHT_READ;
+}
+
 static void page_fault(struct thread *t, struct regs *r, vaddr_t address)
 {
-    rights_t access = r->error & FAULT_FETCH   ? RIGHT_EXEC
-                      : r->error & FAULT_WRITE ? RIGHT_WRITE
-                                               : RIGHT_READ;
+    rights_t access = access_of(r);
 
     if (upcall_deliver(t, UPCALL_FAULT, r->vector, r->error, address)) {
         t->counts->fault_upcalls++;
@@ -180,16 +191,27 @@ static void exception(struct thread *t, struct regs *r)
 
 void trap_user(void)
 {
-    struct regs *r = thread_regs(cpu_this()->current);
+    struct thread *t = cpu_this()->current;
+    struct regs *r = thread_regs(t);
 
     if (r->vector < VECTOR_IRQ) {
-        exception(cpu_this()->current, r);
+        exception(t, r);
         check();
     } else {
         cpu_this()->current->counts->interrupts++;
         arch_interrupt((unsigned)r->vector);
     }
     sched_leave();
+}
+
+void trap_fault(void)
+{
+    struct thread *t = cpu_this()->current;
+
+    if (hook_page_fault_fast(t, arch_fault_address(), access_of(thread_regs(t))))
+        check();
+    else
+        trap_user();
 }
 
 static _Noreturn void dead(const struct regs *r)

@@ -138,6 +138,11 @@ void forest_lock_slow(void)
     }
 }
 
+bool forest_try_lock_slow(void)
+{
+    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
+}
+
 bool forest_lock_slow_for(const struct thread *t)
 {
     forest_lock_slow();

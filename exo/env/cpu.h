@@ -68,6 +68,12 @@ static inline struct cpu *cpu_this(void)
     return (struct cpu *)arch_cpu_this();
 }
 
+/* The same, looked up where it stands: for those to whom a register is dearer. */
+static inline struct cpu *cpu_this_again(void)
+{
+    return (struct cpu *)arch_cpu_this_again();
+}
+
 /* The CPU with that number; below CPU_MAX all exist, running or not. */
 struct cpu *cpu_number(unsigned number);
 
@@ -95,6 +101,14 @@ static inline void forest_lock(void)
 static inline bool forest_lock_for(const struct thread *t)
 {
     return cpu_count == 1 || forest_lock_slow_for(t);
+}
+
+/* The same without waiting, so that what is known about threads still holds. False: somebody has
+ * it. */
+bool forest_try_lock_slow(void);
+static inline bool forest_try_lock(void)
+{
+    return cpu_count == 1 || forest_try_lock_slow();
 }
 
 static inline void forest_unlock(void)

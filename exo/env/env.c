@@ -29,6 +29,7 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
     e->number = number;
     e->frame = frame;
     e->root = frame + 2;
+    e->tables = (paddr_t)e->root << PAGE_BITS;
     e->captable_count = 1;
     e->leaf_number = LEAF_NONE;
     e->captables[0] = frame_memory(frame + 1);

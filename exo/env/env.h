@@ -70,8 +70,9 @@ struct env {
     } utcb_area;         /* where its L4 threads have their UTCBs                              */
     uint64_t redirector; /* a thread ID, or nil                                               */
     struct cap *ports;   /* [CAPS_PER_FRAME] I/O ports that were mapped to it; NULL: none     */
+    paddr_t tables;      /* where `root` lies, as a switch of spaces wants it                 */
     bool privileged;     /* may make L4's privileged calls                                    */
-    uint8_t pad[119];
+    uint8_t pad[111];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -45,7 +45,7 @@ static inline bool sched_enter(struct cpu *c, struct thread *t, uint64_t transfe
         return false;
     c->space = e;
     counts->space_switches++;
-    arch_mmu_switch((paddr_t)e->root << PAGE_BITS);
+    arch_mmu_switch(e->tables);
     return true;
 }
 

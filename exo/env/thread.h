@@ -157,6 +157,11 @@ _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness
                "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
 
+/* The part of `readiness` that says whose its message is. */
+#define READINESS_KERNEL(whose)                                                                    \
+    ((uint64_t)(whose) << 8 * (offsetof(struct thread, ipc_kernel) -                               \
+                               offsetof(struct thread, readiness)))
+
 /* Has `t` something left to do in the kernel before it leaves to the user (hook_go_on)? */
 static inline bool thread_goes_on(const struct thread *t)
 {

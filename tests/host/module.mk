@@ -7,8 +7,9 @@ HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c guarante
 HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
-HOST_KERNEL += $(addprefix l4core/,calls.c exregs.c fast.c interrupt.c ipc.c kernel_ipc.c kip.c leave.c map.c) \
-    $(addprefix l4core/,partner.c port_fault.c port_map.c preempt.c remote.c schedule.c space_control.c string.c suspend.c) \
+HOST_KERNEL += $(addprefix l4core/,calls.c exregs.c fast.c fast_fault.c interrupt.c ipc.c kernel_ipc.c kip.c leave.c) \
+    $(addprefix l4core/,map.c partner.c port_fault.c port_map.c preempt.c remote.c schedule.c space_control.c) \
+    $(addprefix l4core/,string.c suspend.c) \
     $(addprefix l4core/,task.c thread_control.c time.c transfer.c unmap.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
@@ -17,10 +18,10 @@ HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ip
 HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := check console device device_window disk dispatch env_thread events exception fast fault forest \
-                forest_steps frame fuzz_l4 grant guarantee info interrupt ipc ipc_end irq kip l4_control l4_tasks map \
-                map_model meter move note notify page page_large page_run pct port port_fault preempt propagate random \
-                redirect remote revoke sched share slice smp string string_between string_fault upcall
+KERNEL_TESTS := check console device device_window disk dispatch env_thread events exception fast fast_fault fault \
+                forest forest_steps frame fuzz_l4 grant guarantee info interrupt ipc ipc_end irq kip l4_control l4_tasks \
+                map map_model meter move note notify page page_large page_run pct port port_fault preempt propagate \
+                random redirect remote revoke sched share slice smp string string_between string_fault upcall
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.

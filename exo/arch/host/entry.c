@@ -11,7 +11,9 @@
 #define FIRST_IPC (LINK_IPC * LINK_STRIDE)
 
 /* exo/entry/hooks.def; entry.S calls them by name, too. */
-word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag);
+struct thread;
+word_t hook_ipc_fast(struct thread *t, word_t to, word_t from, word_t ip, word_t timeouts,
+                     word_t tag);
 word_t hook_pct_call(word_t slot);
 word_t hook_pct_return(void);
 
@@ -26,7 +28,8 @@ _Noreturn void arch_resume(void)
 static bool ipc_fast(const struct regs *r)
 {
     const struct regs m = *r;
-    word_t name = hook_ipc_fast(m.rdi, m.rsi, m.rdx, m.rcx, m.r8, m.r9);
+    char *current = (char *)arch_cpu_this()->current - ARCH_THREAD_IN_FULL;
+    word_t name = hook_ipc_fast((struct thread *)(void *)current, m.rsi, m.rdx, m.rcx, m.r8, m.r9);
 
     if (!name)
         return false;
@@ -105,8 +108,10 @@ void host_call(struct regs *r)
     if (setjmp(leaving))
         return;
     if (link < PAGE_SIZE) {
-        if (link < FIRST_IPC || host.slow || !ipc_fast(r))
+        if (link < FIRST_IPC || host.slow)
             trap_link();
+        else if (!ipc_fast(r))
+            trap_ipc();
     } else if (number < 256) {
         if (!transfer || host.slow || !pct_fast(r, number))
             plain_call(r, number);
@@ -128,5 +133,8 @@ void host_trap(struct regs *r)
         r->rsp = f->rsp;
         return;
     }
-    trap_user();
+    if (!host.slow && fault)
+        trap_fault();
+    else
+        trap_user();
 }

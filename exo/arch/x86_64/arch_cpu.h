@@ -8,6 +8,13 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return c;
 }
 
+static inline struct arch_cpu *arch_cpu_this_again(void)
+{
+    struct arch_cpu *c;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(c));
+    return c;
+}
+
 static inline struct trap_frame *arch_trap_frame(void)
 {
     void *top;
@@ -56,6 +63,17 @@ static inline void arch_idle(void)
 static inline void arch_interrupts_take(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+/* arch_copy_words, but the compiler may go on using the register for the target otherwise. */
+static inline void arch_copy_words_aside(void *to, const void *from, size_t count)
+{
+    uint64_t saved;
+
+    __asm__ volatile("mov %%rdi, %[saved]; mov %[to], %%rdi; rep movsq; mov %[saved], %%rdi"
+                     : [saved] "=&r"(saved), "+S"(from), "+c"(count)
+                     : [to] "r"(to)
+                     : "memory");
 }
 
 static inline void arch_copy_words(void *to, const void *from, size_t count)

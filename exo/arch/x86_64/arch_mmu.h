@@ -84,7 +84,8 @@ static inline pte_t arch_pte_need(rights_t rights)
 
 static inline void arch_pte_change(pte_t *e, pte_t set, pte_t clear)
 {
-    __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
+    if (!__builtin_constant_p(set) || set)
+        __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
     __atomic_and_fetch(e, ~clear, __ATOMIC_RELAXED);
 }
 

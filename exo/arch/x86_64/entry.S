@@ -83,9 +83,9 @@ ipc_return:
         .balign 64
 arch_call_entry:
         swapgs
-        mov %rsp, %gs:CPU_USER_RSP
         cmp ipc_return(%rip), %rcx
         jae call_ipc
+        mov %rsp, %gs:CPU_USER_RSP
         test %rcx, %rcx
         js call_link
         cmp $(SYS_BASE + SYS_PCT_CALL), %rax
@@ -197,23 +197,19 @@ call_pct_return:
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
         jmp call_plain
 
-/* An IPC: the message stays in the registers, but for MR0, MR1 and MR3 around the C function, whose
- * arguments stand where the links' convention has them. By that convention the sender's other
- * registers are lost; but rbp is kept, and rdi is the address of MR0 afterwards. */
+/* An IPC: the message stays in the registers, but for MR1 around the C function, which keeps r9 and r10
+ * too (MR0 and MR3). Its arguments but one stand where the links' convention has them. By that convention the
+ * sender's other registers are lost; but rbp is kept, and rdi is the address of MR0 before and
+ * afterwards. */
 call_ipc:
-        mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, RIP(%rsp)
-        mov %r11, RFLAGS(%rsp)
-        mov %rbp, RBP(%rsp)
-        mov %gs:CPU_USER_RSP, %r11
-        mov %r11, RSP(%rsp)
+        mov %gs:CPU_CURRENT, %rdi
+        mov %rsp, RSP(%rdi)
+        mov %rcx, RIP(%rdi)
+        mov %r11, RFLAGS(%rdi)
+        mov %rbp, RBP(%rdi)
         mov %gs:CPU_STACK, %rsp
         push %rax
-        push %r10
-        push %r9
         call hook_ipc_fast
-        pop %r9
-        pop %r10
         test %rax, %rax
         jz 1f
         mov %rax, %rsi
@@ -230,7 +226,9 @@ call_ipc:
         pop RAX(%rdi)
         mov %r10, R10(%rdi)
         save_kept %rdi
-        jmp call_linked
+        mov %gs:CPU_STACK, %rsp
+        call trap_ipc
+        jmp arch_resume
 
 /* Another call by a link. */
 call_link:
@@ -243,7 +241,6 @@ call_link:
         pop RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
         mov %rax, RSP(%rcx)
-call_linked:
         mov %gs:CPU_STACK, %rsp
         call trap_link
         jmp arch_resume
@@ -271,6 +268,30 @@ call_foreign:
         call trap_reflect
         jmp arch_resume
 
+        /* An exception or interrupt, its number and error code on the stack: all registers into the
+         * thread. */
+        .macro save_interrupted
+        push %rdi
+        mov %gs:CPU_CURRENT, %rdi
+        save_kept %rdi
+        mov %r11, R11(%rdi)
+        mov %rcx, RCX(%rdi)
+        mov %r10, R10(%rdi)
+        mov %r9, R9(%rdi)
+        mov %r8, R8(%rdi)
+        mov %rsi, RSI(%rdi)
+        mov %rdx, RDX(%rdi)
+        mov %rax, RAX(%rdi)
+        pop RDI(%rdi)
+        pop VECTOR(%rdi)
+        pop ERROR(%rdi)
+        pop RIP(%rdi)
+        pop %rax                        /* cs */
+        pop RFLAGS(%rdi)
+        pop RSP(%rdi)
+        pop %rax                        /* ss */
+        .endm
+
 /* Exceptions: to the thread's own handler if that needs nothing else. On the stack are the vector's
  * number and an error code, the CPU's or a 0; only page faults push their number late. An interrupt
  * keeps the user's AC flag, and with it SMAP off. */
@@ -297,7 +318,9 @@ trap_page_fault:
         add $8, %rsp
         iretq
 2:      push $VECTOR_PAGE_FAULT
-        jmp trap_save
+        save_interrupted
+        call trap_fault
+        jmp arch_resume
 
 /* eax = the two bytes at rdi, or 0: the one place where the kernel reads at a user's address. */
         .globl user_code
@@ -336,25 +359,7 @@ trap_interrupt:
         cld
         clac
 trap_save:
-        push %rdi
-        mov %gs:CPU_CURRENT, %rdi
-        save_kept %rdi
-        mov %r11, R11(%rdi)
-        mov %rcx, RCX(%rdi)
-        mov %r10, R10(%rdi)
-        mov %r9, R9(%rdi)
-        mov %r8, R8(%rdi)
-        mov %rsi, RSI(%rdi)
-        mov %rdx, RDX(%rdi)
-        mov %rax, RAX(%rdi)
-        pop RDI(%rdi)
-        pop VECTOR(%rdi)
-        pop ERROR(%rdi)
-        pop RIP(%rdi)
-        pop %rax                        /* cs */
-        pop RFLAGS(%rdi)
-        pop RSP(%rdi)
-        pop %rax                        /* ss */
+        save_interrupted
         call trap_user
         /* falls through */
 
