@@ -51,7 +51,7 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
     c->info->entries++;
     if (!c->choose && RETURNS_STRAIGHT(reply.error))
         return reply;
-    return leave(caller, reply);
+    return reply.error == CALL_PREEMPTED ? reply : leave(caller, reply);
 }
 
 /* Decode. A register that does not fit its field is an error, never a truncation. */

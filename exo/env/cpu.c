@@ -61,6 +61,7 @@ void cpu_expect(struct cpu *c, const struct thread *t)
     bool redirected = t->kind & THREAD_REDIRECTED;
     c->awaits_message = readiness(c, redirected ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
     c->awaits_transfer = readiness(c, THREAD_PCT_IDLE, t->kind);
+    c->awaits_notice = readiness(c, THREAD_IN_NOTIFY, t->kind);
 }
 
 struct arch_cpu *arch_cpu_number(unsigned number)
