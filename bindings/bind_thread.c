@@ -31,6 +31,14 @@ static enum err check_number(uint32_t wanted, uint32_t *number)
     return thread_by_number(*number) ? ERR_IN_USE : ERR_OK;
 }
 
+/* Two threads with one UTCB would each write over what the kernel left there for the other. */
+static bool is_utcb(const struct env *e, vaddr_t va)
+{
+    const pte_t *at = space_entry(e->root, va, 1);
+
+    return at && arch_pte_present(*at) && page_is_utcb(at);
+}
+
 static enum err check_create(const struct env *caller, const struct sys_thread_create_args *a,
                              struct create_plan *p)
 {
@@ -46,6 +54,8 @@ static enum err check_create(const struct env *caller, const struct sys_thread_c
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
+    if ((e == ERR_OK || e == ERR_NO_MEM) && is_utcb(p->env, a->utcb))
+        return ERR_IN_USE;
     if (e == ERR_OK)
         e = check_number(a->number, &p->number);
     if (e != ERR_OK)

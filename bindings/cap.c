@@ -4,6 +4,7 @@
 #include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/port.h"
 #include "bindings/revoke.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -179,19 +180,24 @@ static const char *check_derived(const struct cap *c)
     return in_range(p, c->base, c->count) ? NULL : "C2: a derived capability reaches further";
 }
 
-const char *cap_check(const struct env *e)
+static const char *check_slot(const struct cap *c)
 {
     static const struct cap empty;
 
-    for (slot_t s = 1; s < e->captable_count * CAPS_PER_FRAME; s++) {
+    if (c->kind == CAP_NONE && __builtin_memcmp(c, &empty, sizeof empty) != 0)
+        return "C1: an empty slot is not empty";
+    return c->kind ? check_derived(c) : NULL;
+}
+
+const char *cap_check(const struct env *e)
+{
+    const char *broken = port_check(e);
+
+    for (slot_t s = 1; !broken && s < e->captable_count * CAPS_PER_FRAME; s++) {
         const struct cap *c = cap_slot(e, s);
-        if (!c)
-            continue;
-        if (c->kind == CAP_NONE && __builtin_memcmp(c, &empty, sizeof empty) != 0)
-            return "C1: an empty slot is not empty";
-        const char *broken = c->kind ? check_derived(c) : NULL;
-        if (broken)
-            return broken;
+        broken = c ? check_slot(c) : NULL;
     }
-    return NULL;
+    for (unsigned i = 0; !broken && e->ports && i < CAPS_PER_FRAME; i++)
+        broken = check_slot(&e->ports[i]);
+    return broken;
 }

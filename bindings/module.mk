@@ -6,6 +6,7 @@ KERNEL += bindings/holding.c
 KERNEL += bindings/node.c
 KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c
+KERNEL += bindings/port.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_device.c

@@ -160,6 +160,16 @@ rights_t page_used(pte_t *e)
     return used;
 }
 
+void page_tell_parent(const struct node *n, pte_t was)
+{
+    const struct node *parent = node_at(n->parent);
+    rights_t used = arch_pte_used(&was);
+    pfn_t table;
+
+    if (used && is_entry(parent))
+        arch_pte_use(node_entry(parent, &table), used);
+}
+
 void page_move(pte_t *e, pte_t *to, rights_t rights, unsigned level)
 {
     struct node *n = entry_node(e), *m = entry_node(to), *parent = node_at(n->parent);
@@ -211,7 +221,8 @@ void page_take(pte_t *e)
         revoke_all(n, true);
         return;
     }
-    page_frames_unbound(*e, arch_pte_is_large(*e) ? frame_of(frame_number(e))->level : 1);
-    *e = 0;
+    const pte_t was = arch_pte_take(e);
+    page_frames_unbound(was, arch_pte_is_large(was) ? frame_of(frame_number(e))->level : 1);
+    page_tell_parent(n, was);
     node_unlink(n);
 }

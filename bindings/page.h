@@ -57,6 +57,10 @@ void page_extend(pte_t *e, rights_t rights);
  * them, but not for the page that it was derived from. Translations of its own space stay. */
 rights_t page_used(pte_t *e);
 
+/* A binding, whose entry was `was`, goes: what was used through it is told by the page that it was
+ * derived from, at the next look there. Pre: `n`, its node, is still linked. */
+void page_tell_parent(const struct node *n, pte_t was);
+
 /* Moves a binding to the entry `to` of the same level, with `rights` (a part of its own): it stays
  * derived from what it was, and what was derived from it is so from the new one. `to` is empty, or
  * shows the same derived from it, and gets the rights besides its own. Translations of the old

@@ -81,6 +81,8 @@ static struct node *env_contents(struct env *e)
     for (unsigned i = 1; !n && i < e->captable_count; i++)
         if (e->captable_nodes[i].parent)
             n = &e->captable_nodes[i];
+    if (!n && e->ports_node.parent)
+        n = &e->ports_node;
     return n;
 }
 
@@ -114,6 +116,8 @@ static struct node *contents(struct node *n)
         long i = n - e->captable_nodes;
         if (n == &e->memory)
             return env_contents(e);
+        if (n == &e->ports_node)
+            return captable_contents(e->ports);
         return i > 0 ? captable_contents(e->captables[i]) : NULL;
     }
     default:
@@ -248,16 +252,18 @@ static void drop_entry(struct node *n)
 {
     pfn_t table;
     pte_t *e = node_entry(n, &table);
-    const pte_t was = *e;
+    const pte_t was = arch_pte_take(e);
     const unsigned level = frame_of(table)->level;
     struct env *owner = env_by_number[frame_of(table)->owner];
 
     if (unflushed != owner)
         flush();
     unflushed = owner;
-    *e = 0;
+    const bool shows = level == 1 || arch_pte_is_large(was);
+    if (shows)
+        page_tell_parent(n, was);
     node_unlink(n);
-    if (level == 1 || arch_pte_is_large(was))
+    if (shows)
         page_frames_unbound(was, level);
     else if (arch_pte_is_share(was))
         share_count(owner, was, -1);
@@ -313,6 +319,9 @@ static void drop_in_env(struct env *e, struct node *n)
     if (n == &e->memory) {
         destroy_env(e);
         frames_give(e->frame, ENV_FRAMES);
+    } else if (n == &e->ports_node) {
+        frames_give(frame_number(e->ports), 1);
+        e->ports = NULL;
     } else if (i > 0) {
         frames_give(frame_number(e->captables[i]), 1);
         e->captables[i] = NULL;
@@ -396,6 +405,7 @@ enum taken revoke_some(struct taking *t)
     for (visits = 0; done == TAKEN_SOME && visits < VISITS;)
         done = take_leaf(t, find_leaf(t, &visits));
     flush();
+    t->visits = visits;
     return done;
 }
 

@@ -17,6 +17,7 @@ struct taking {
     const struct node *by;   /* what this capability guaranteed stays; NULL: nothing does   */
     const struct env *actor; /* NULL, or who wants it: may give up what was guaranteed to it */
     struct node *base, *at;  /* 0 at first; good until interrupts are let in                 */
+    uint32_t visits;         /* how many nodes the last revoke_some has looked at            */
 };
 
 enum taken {

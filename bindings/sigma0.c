@@ -20,7 +20,22 @@
 #include "exo/mem/space.h"
 
 #define SIGMA0_THREAD THREAD_FIRST
-#define CLOCK_PORTS   0x70u /* of the battery clock, which the kernel only reads at boot */
+
+/* Ports of ISA devices that the kernel does not need and by which nobody reaches memory that is not
+ * his: neither interrupt controllers, DMA controllers and PCI configuration, nor the third serial
+ * port, which is the kernel's log. */
+static const struct {
+    uint16_t base, count;
+} port_ranges[] = {
+    {0x70, 2},      /* battery clock, which the kernel only reads at boot: SLOT_PORTS          */
+    {0x40, 4},      /* interval timer, which it only reads at boot                             */
+    {0x60, 5},      /* keyboard, speaker                                                       */
+    {0x80, 1},      /* the one that nobody listens to, written to for a delay                  */
+    {0xe9, 1},      /* debug console of emulators                                              */
+    {0xf4, 4},      /* QEMU's way out                                                          */
+    {0x100, 0x2e8}, /* disks, parallel ports, serial ports, displays                           */
+    {0x3f0, 0x10},
+};
 
 static struct env *env;
 static struct cap *memory; /* the largest region: everything below is made from it */
@@ -133,6 +148,16 @@ static void give_regions(const struct boot_range *r, unsigned count, unsigned la
     kinfo_get()->region_count = count;
 }
 
+/* The first range in SLOT_PORTS, the others at the end of the first table. */
+static void give_ports(void)
+{
+    const rights_t rwg = RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT;
+
+    for (unsigned i = 0; i < sizeof port_ranges / sizeof port_ranges[0]; i++)
+        give(i ? CAPS_PER_FRAME - i : SLOT_PORTS, CAP_PORTS, rwg, port_ranges[i].base,
+             port_ranges[i].count);
+}
+
 static void give_devices(void)
 {
     const struct boot_info *boot = boot_info_get();
@@ -143,7 +168,6 @@ static void give_devices(void)
     give(SLOT_MACHINE, CAP_MACHINE, rwg, 0, 1);
     give(SLOT_INSPECT, CAP_INSPECT, rwg, 0, 1);
     give(SLOT_NIC, CAP_NIC, rwg, 0, 1); /* without a card its use is NO_DEVICE */
-    give(SLOT_PORTS, CAP_PORTS, rwg, CLOCK_PORTS, 2);
     give(SLOT_IRQ, CAP_IRQ, rwg, 0, IRQ_LINES);
     const struct kinfo *k = kinfo_get();
     give(SLOT_PCI, CAP_PCI, rwg, 0, k->device_count);
@@ -178,6 +202,7 @@ static void make_env(void)
     frame_take(p.base, ENV_FRAMES, FRAME_ENV, SIGMA0, 0);
     env = env_make(&p, SIGMA0, 0);
     give_regions(r, count, largest);
+    give_ports();
     cap_make(cap_slot(env, SLOT_ENV), memory, CAP_ENV, RIGHT_ALL, p.base, ENV_FRAMES, 0);
     give_devices();
     memcpy(env->info->name, "sigma0", 7);

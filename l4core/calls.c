@@ -38,27 +38,6 @@ static void call_system_clock(struct thread *t, struct regs *r)
     r->rax = l4_clock();
 }
 
-/* Message registers hold fpages; those that the convention keeps in registers stay there. */
-static void call_unmap(struct thread *t, struct regs *r)
-{
-    uint64_t *const low[] = {&r->r9, &r->rax, &r->rbx, &r->r10, &r->r12, &r->r13, &r->r14, &r->r15};
-    unsigned count = (r->rdx & 63) + 1;
-    bool flush = r->rdx >> 6 & 1;
-
-    if (!forest_lock_for(t))
-        return;
-    for (unsigned i = 0; i < count; i++) {
-        bool in_register = i < sizeof low / sizeof low[0];
-        word_t fpage = in_register ? *low[i] : *thread_mr(t, (int)i);
-        word_t status = map_unmap(t, fpage, flush);
-        if (in_register)
-            *low[i] = status;
-        else
-            *thread_mr(t, (int)i) = status;
-    }
-    forest_unlock();
-}
-
 /* Frequencies and voltages are the firmware's: whatever is asked for must be so already. */
 static void call_processor_control(struct thread *t, struct regs *r)
 {
@@ -83,7 +62,7 @@ static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
     [LINK_LIPC] = call_ipc,
     [LINK_THREAD_SWITCH] = call_thread_switch,
     [LINK_SYSTEM_CLOCK] = call_system_clock,
-    [LINK_UNMAP] = call_unmap,
+    [LINK_UNMAP] = unmap_do,
     [LINK_THREAD_CONTROL] = thread_control_do,
     [LINK_SPACE_CONTROL] = space_control_do,
     [LINK_EXCHANGE_REGISTERS] = exregs_do,

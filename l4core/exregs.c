@@ -28,15 +28,18 @@ struct thread *control_find_own(const struct env *e, word_t id)
 
 static word_t tell_state(const struct thread *t)
 {
-    return (t->state == THREAD_STOPPED || t->halted ? EXREGS_HALTED : 0) |
-           (t->state == THREAD_IPC_RECEIVE ? EXREGS_RECEIVE : 0) |
+    word_t halted = t->state == THREAD_STOPPED || t->halted ? EXREGS_HALTED : 0;
+
+    if (t->transfer_with)
+        return halted | (t->transfer_sends ? EXREGS_SEND : EXREGS_RECEIVE);
+    return halted | (t->state == THREAD_IPC_RECEIVE ? EXREGS_RECEIVE : 0) |
            (t->state == THREAD_IPC_SEND ? EXREGS_SEND : 0);
 }
 
-/* Who waits is halted when its wait is over. */
+/* Who waits or has a suspended transfer is halted when that is over. */
 static void set_halt(struct thread *t, bool halt)
 {
-    bool runs = t->state == THREAD_READY || t->state == THREAD_RUNNING;
+    bool runs = !t->transfer_with && (t->state == THREAD_READY || t->state == THREAD_RUNNING);
 
     if (!halt) {
         t->halted = false;
@@ -74,7 +77,8 @@ static void exchange_here(void *argument)
     const struct regs *r = thread_regs(t);
     const struct exchange wanted = *x;
 
-    x->busy = t->state == THREAD_RUNNING && r->vector == VECTOR_CALL && !x->by_itself;
+    x->busy = t->state == THREAD_RUNNING && r->vector == VECTOR_CALL && !thread_goes_on(t) &&
+              !x->by_itself;
     if (x->busy)
         return;
     x->control = tell_state(t);

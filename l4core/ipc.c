@@ -40,17 +40,17 @@ static bool is_open(word_t from)
     return from == L4_ANY || from == L4_ANY_LOCAL;
 }
 
-/* May the partner that `t` waits for have gone while `t` was queued to send? */
-static bool partner_is_gone(const struct thread *t)
+/* Is the partner that `t` is to wait for not there: never, or gone while `t` was queued to send? */
+static bool awaits_nobody(const struct thread *t)
 {
-    return t->state == THREAD_IPC_SEND && !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
+    return !is_open(t->ipc_from) && !ipc_find(t, t->ipc_from);
 }
 
 static void wait_to_receive(struct thread *t)
 {
     uint64_t deadline = deadline_of(t->ipc_timeouts & 0xffff);
 
-    if (partner_is_gone(t))
+    if (awaits_nobody(t))
         ipc_fail(t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
     else if (deadline == 0)
         ipc_fail(t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
@@ -75,7 +75,9 @@ static struct thread *receive_step(struct thread *t)
         return NULL;
     }
     list_remove(&s->send_link);
-    unsigned error = ipc_transfer(s, t);
+    word_t error = ipc_transfer(s, t);
+    if (error == IPC_LEFT)
+        return NULL;
     if (error) {
         ipc_fail(t, error, IPC_RECEIVE_PHASE);
         ipc_fail(s, error, IPC_SEND_PHASE);
@@ -86,7 +88,7 @@ static struct thread *receive_step(struct thread *t)
     return s;
 }
 
-static void receive(struct thread *t)
+void ipc_receive_phase(struct thread *t)
 {
     while (t)
         t = ipc_at_home(t, receive_step);
@@ -100,6 +102,7 @@ static bool hand_over(struct thread *t, struct thread *p)
     bool waits = t->ipc_from != L4_NIL && (t->ipc_timeouts & 0xffff) == TIME_NEVER &&
                  list_is_empty(&t->senders);
 
+    waits = waits && (t->ipc_from == p->global_id || !awaits_nobody(t));
     if (!waits || p->readiness != c->awaits_message || c->choose || c->current != t ||
         t->state != THREAD_RUNNING)
         return false;
@@ -110,11 +113,19 @@ static bool hand_over(struct thread *t, struct thread *p)
     return true;
 }
 
+void ipc_hand_on(const struct thread *t, struct thread *p)
+{
+    if (cpu_this()->current == t && t->state != THREAD_RUNNING && ipc_is_here(p))
+        sched_handoff(p);
+}
+
 /* On the home CPU of `p`: `t` gives it its message, or is queued if it `waits`. */
-static unsigned meet(struct thread *t, struct thread *p, bool waits)
+static word_t meet(struct thread *t, struct thread *p, bool waits)
 {
     if (p->state == THREAD_IPC_RECEIVE && ipc_accepts(p, t)) {
-        unsigned error = ipc_transfer(t, p);
+        word_t error = ipc_transfer(t, p);
+        if (error == IPC_LEFT)
+            return MEET_OVER;
         if (error) {
             ipc_fail(p, error, IPC_RECEIVE_PHASE);
             return error;
@@ -136,7 +147,7 @@ static unsigned meet(struct thread *t, struct thread *p, bool waits)
 static void send(struct thread *t, struct thread *p)
 {
     uint64_t deadline = deadline_of(t->ipc_timeouts >> 16 & 0xffff);
-    unsigned result = ipc_meet_at_home(t, p, deadline != 0, meet);
+    word_t result = ipc_meet_at_home(t, p, deadline != 0, meet);
 
     if (result == MEET_OVER)
         return;
@@ -148,9 +159,8 @@ static void send(struct thread *t, struct thread *p)
         ipc_fail(t, result, IPC_SEND_PHASE);
         return;
     }
-    receive(t);
-    if (t->state != THREAD_RUNNING && ipc_is_here(p))
-        sched_handoff(p);
+    ipc_receive_phase(t);
+    ipc_hand_on(t, p);
 }
 
 static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts)
@@ -162,16 +172,13 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
         p = ipc_redirect(t, p);
     bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
     t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
-    bool open = from == L4_NIL || is_open(from);
 
     if (to != L4_NIL && !p)
         ipc_fail(t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    else if (!open && from != to && !ipc_find(t, from))
-        ipc_fail(t, IPC_NO_PARTNER, p ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
     else if (p)
         send(t, p);
     else
-        receive(t);
+        ipc_receive_phase(t);
 }
 
 /* Map items, propagation, redirection, local IDs and partners of other CPUs need the forest lock,
@@ -192,7 +199,7 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
         forest_unlock();
 }
 
-static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
+bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
 {
     struct thread *p = partner == L4_NIL ? NULL : ipc_find(t, partner);
 
@@ -210,11 +217,11 @@ static bool call_for(struct thread *t, word_t partner, unsigned kind, word_t tag
 
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word)
 {
-    bool locks = ipc_find_locks(t, partner);
+    bool locks = ipc_find_locks(t, partner) || !list_is_empty(&t->senders);
 
     if (locks && !forest_lock_for(t))
         return true; /* it does not run any more */
-    bool called = call_for(t, partner, kind, tag, word);
+    bool called = ipc_call_locked(t, partner, kind, tag, word);
     if (locks)
         forest_unlock();
     return called;
@@ -226,11 +233,23 @@ void ipc_await_start(struct thread *t, word_t pager)
     t->ipc_kernel = IPC_START;
     t->ipc_from = pager;
     t->ipc_timeouts = 0;
-    receive(t);
+    ipc_receive_phase(t);
+}
+
+static bool transfer_is_broken(const struct thread *t)
+{
+    const struct thread *p = t->transfer_with;
+
+    if (!p)
+        return t->state == THREAD_IPC_TRANSFER;
+    return p->transfer_with != t || p->transfer_sends == t->transfer_sends ||
+           (t->state == THREAD_IPC_TRANSFER) == (p->state == THREAD_IPC_TRANSFER);
 }
 
 const char *ipc_check(const struct thread *t)
 {
+    if (transfer_is_broken(t))
+        return "I3: the sides of a suspended transfer disagree";
     for (const struct list *l = t->senders.next; l != &t->senders; l = l->next) {
         const struct thread *s = LIST_ITEM(l, struct thread, send_link);
         if (s->state != THREAD_IPC_SEND || s->ipc_to != t)

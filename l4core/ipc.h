@@ -7,6 +7,8 @@
  * Invariants. ipc_check() tests them for one thread and names the broken one.
  *   I1  a thread in THREAD_IPC_SEND is in the senders of its ipc_to, and only such threads are
  *   I2  a thread that waits to receive has no sender queued that it would accept
+ *   I3  the sides of a suspended transfer name each other; one sends, and one waits for the other;
+ * and only such threads are in THREAD_IPC_TRANSFER
  */
 #pragma once
 
@@ -23,10 +25,20 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts);
  * no other thread. */
 bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
 
+/* The same under the forest lock, for a `t` of this CPU that need not be the current thread. */
+bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag, word_t word);
+
+/* The receive phase of `t`, whose send phase has ended after a suspended transfer. Under the forest
+ * lock. */
+void ipc_receive_phase(struct thread *t);
+
+/* If `t`, the thread that ran here, waits now, its time goes to `p`, its partner. */
+void ipc_hand_on(const struct thread *t, struct thread *p);
+
 /* Ends what `t`, a living thread of any CPU, waits for in its send phase (`send`) or its receive
- * phase
- * (`receive`), with error 3; an IPC of the kernel's on its behalf without one, so that `t` goes on
- * where its registers say. Under the forest lock. */
+ * phase (`receive`), with error 3, and a transfer in that phase with error 7; an IPC of the
+ * kernel's on its behalf without one, so that `t` goes on where its registers say. Under the forest
+ * lock. */
 void ipc_cancel(struct thread *t, bool send, bool receive);
 
 /* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
@@ -40,7 +52,14 @@ void ipc_forget(struct thread *t);
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);
 
-/* Copies the message of `from` to `to`, typed items too. 0, or IPC_OVERFLOW for both. */
-unsigned ipc_transfer(struct thread *from, struct thread *to);
+#define IPC_LEFT (~(word_t)0) /* the transfer is suspended, or was, and has ended */
+
+/* Copies the message of `from` to `to`, typed items too, on the home CPU of `to`. 0; an error, with
+ * offset, that both are to be told; or IPC_LEFT, and both were dealt with. */
+word_t ipc_transfer(struct thread *from, struct thread *to);
+
+/* The same for the items that `from`'s progress says are left, on any CPU, under the forest lock.
+ */
+word_t ipc_transfer_items(struct thread *from, struct thread *to);
 
 const char *ipc_check(const struct thread *t);

@@ -27,7 +27,9 @@ word_t kernel_message_word(struct thread *t, unsigned i)
         return t->ipc_kernel_tag;
     if (t->ipc_kernel == IPC_EXCEPTION)
         return i <= EXCEPTION_LAST ? *exception_word(r, i) : 0;
-    return i == 1 ? t->ipc_kernel_word : i == 2 ? r->rip : 0;
+    if (i == 2)
+        return t->transfer_with ? ~(word_t)0 : r->rip;
+    return i == 1 ? t->ipc_kernel_word : 0;
 }
 
 /* What a user may not have in its registers becomes what faults, or what is allowed. */
@@ -55,12 +57,23 @@ void kernel_message_take(struct thread *t, struct thread *from, unsigned words)
         set_place(r, ipc_message_word(from, 1), ipc_message_word(from, 2));
 }
 
-bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
+static word_t page_fault_tag(rights_t access)
 {
     word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
 
-    return ipc_call_for(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT,
-                        TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0), address);
+    return TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);
+}
+
+bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
+{
+    return ipc_call_for(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT, page_fault_tag(access),
+                        address);
+}
+
+bool kernel_transfer_fault(struct thread *t, vaddr_t address, rights_t access)
+{
+    return ipc_call_locked(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT, page_fault_tag(access),
+                           address);
 }
 
 bool hook_exception(struct thread *t)

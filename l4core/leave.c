@@ -10,12 +10,14 @@
 #include "exo/env/thread.h"
 #include "l4core/ipc.h"
 #include "l4core/partner.h"
+#include "l4core/suspend.h"
 
 void ipc_leave(struct thread *t)
 {
     sched_clear_deadline(t);
     t->ipc_to = NULL;
-    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE)
+    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE ||
+        t->state == THREAD_IPC_TRANSFER)
         sched_wake(t);
 }
 
@@ -33,7 +35,7 @@ static void fail_kernel(struct thread *t)
     unsigned kind = t->ipc_kernel;
 
     t->ipc_kernel = IPC_OWN;
-    if (kind == IPC_PAGE_FAULT) {
+    if (kind == IPC_PAGE_FAULT || kind == IPC_PORT_FAULT) {
         ipc_leave(t);
         return;
     }
@@ -58,7 +60,8 @@ static void leave_queue(struct thread *t)
 
 struct failure {
     struct thread *thread;
-    unsigned code, phase;
+    word_t code;
+    unsigned phase;
 };
 
 /* Who died in its IPC (a map took its UTCB away) is not told. */
@@ -80,7 +83,7 @@ static void fail_here(void *argument)
     ipc_leave(t);
 }
 
-void ipc_fail(struct thread *t, unsigned code, unsigned phase)
+void ipc_fail(struct thread *t, word_t code, unsigned phase)
 {
     struct failure f = {t, code, phase};
 
@@ -112,6 +115,11 @@ static void cancel_here(void *argument)
     bool sends = c->send && t->state == THREAD_IPC_SEND;
     bool receives = c->receive && t->state == THREAD_IPC_RECEIVE;
 
+    if (t->transfer_with) {
+        if (t->transfer_sends ? c->send : c->receive)
+            transfer_abort(t);
+        return;
+    }
     if (!sends && !receives)
         return;
     if (!t->ipc_kernel) {
@@ -132,21 +140,35 @@ void ipc_cancel(struct thread *t, bool send, bool receive)
 
 void hook_ipc_timeout(struct thread *t)
 {
+    if (t->state == THREAD_IPC_TRANSFER) {
+        transfer_timeout(t);
+        return;
+    }
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
-/* Nobody will ever send to those of this CPU that wait for the dead thread alone. */
-static void fail_receivers_here(void *argument)
+/* Does `w` wait for the dead thread alone? */
+static bool waits_for(const struct thread *w, const struct thread *dead)
+{
+    return w->state == THREAD_IPC_RECEIVE &&
+           (w->ipc_from == dead->global_id ||
+            (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR));
+}
+
+/* Those of this CPU to whom nobody will ever send, and those who wait to send in the name of the
+ * dead: in their own they may be whom their receiver waits for. */
+static void fail_waiting_here(void *argument)
 {
     const struct thread *dead = argument;
 
     for (uint32_t n = 1; n < THREAD_MAX; n++) {
         struct thread *w = thread_by_number(n);
-        bool waits = w && w != dead && w->cpu == cpu_this()->number;
-        if (waits && w->state == THREAD_IPC_RECEIVE &&
-            (w->ipc_from == dead->global_id ||
-             (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR)))
+        if (!w || w == dead || w->cpu != cpu_this()->number)
+            continue;
+        if (waits_for(w, dead))
             ipc_fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+        else if (w->state == THREAD_IPC_SEND && w->ipc_virtual == dead->global_id)
+            ipc_fail(w, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
 }
 
@@ -158,11 +180,12 @@ void ipc_forget(struct thread *t)
         ipc_fail(s, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
     for (unsigned i = 0; i < cpu_count; i++)
-        cpu_call(i, fail_receivers_here, t);
+        cpu_call(i, fail_waiting_here, t);
 }
 
 void hook_thread_stopping(struct thread *t, bool dies)
 {
+    transfer_abort(t);
     leave_queue(t);
     t->ipc_kernel = IPC_OWN;
     t->ipc_to = NULL;

@@ -16,5 +16,6 @@ void ipc_leave(struct thread *t);
  */
 void ipc_received(struct thread *to, const struct thread *from);
 
-/* Ends the IPC of `t`, at home anywhere, with an error: it leaves the queue that it is in. */
-void ipc_fail(struct thread *t, unsigned code, unsigned phase);
+/* Ends the IPC of `t`, at home anywhere, with an error (which may have an
+ * offset): it leaves the queue that it is in. */
+void ipc_fail(struct thread *t, word_t code, unsigned phase);

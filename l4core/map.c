@@ -14,6 +14,8 @@
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
 #include "l4core/fpage.h"
+#include "l4core/ipc.h"
+#include "l4core/suspend.h"
 
 /* What an item comes to: `bytes` from `source` to `target`; of a grant, the rest of an fpage of
  * `send` bits from `base` on is flushed. */
@@ -136,17 +138,26 @@ INLINE bool map_plain(struct env *from, vaddr_t source, struct env *to, vaddr_t 
     return true;
 }
 
-/* May `t`, of the same level, take what `s` shows? What it showed goes, unless it is the same and
- * came from `s`. False: it does so already, or `s` was derived from it, and went. */
-static bool make_room(const pte_t *s, paddr_t pa, pte_t *t, bool grant)
+enum room {
+    ROOM,    /* `t` may take what `s` shows                            */
+    NO_ROOM, /* it does so already, or `s` was derived from it, and went */
+    NOT_YET  /* part of what `t` showed is gone; the same again goes on  */
+};
+
+/* What `t`, of the same level, showed goes, unless it is the same and came from `s`. */
+static enum room make_room(const pte_t *s, paddr_t pa, pte_t *t, bool grant, uint32_t *budget)
 {
     if (!arch_pte_present(*t))
-        return true;
+        return ROOM;
     bool same = arch_pte_address(*t) == pa;
     if (same && (!grant || entry_node(t)->parent == node_name(entry_node(s))))
-        return true;
-    revoke_all(entry_node(t), true);
-    return arch_pte_present(*s);
+        return ROOM;
+    struct taking old = {.root = entry_node(t), .itself = true};
+    bool all = revoke_some(&old) != TAKEN_SOME;
+    transfer_charge(budget, old.visits * TRANSFER_NODE);
+    if (!all)
+        return NOT_YET;
+    return arch_pte_present(*s) ? ROOM : NO_ROOM;
 }
 
 /* Maps `pa`, which is in what `s` shows, through `t`. */
@@ -166,10 +177,12 @@ static void map_entry(pte_t *s, paddr_t pa, struct env *to, pte_t *t, vaddr_t ta
     }
 }
 
+#define NO_MEMORY (~(vaddr_t)0)
+
 /* Maps or grants what lies at `source`, up to `bytes`. Returns how much that is, with what was
- * skipped; 0: there is no memory. */
+ * skipped; 0: the same again goes on; or NO_MEMORY. */
 static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr_t target,
-                         vaddr_t bytes, rights_t rights, bool grant)
+                         vaddr_t bytes, rights_t rights, bool grant, uint32_t *budget)
 {
     unsigned from_level, level, there;
 
@@ -186,10 +199,11 @@ static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr
         return MMU_SPAN(level);
     pte_t *t = make_entry(to, target, &there);
     if (!t)
-        return 0;
+        return NO_MEMORY;
     bool fits = there == level && t != s && !(level > 1 && arch_pte_is_share(*t));
-    if (!fits || !make_room(s, pa, t, grant))
-        return MMU_SPAN(level);
+    enum room room = fits ? make_room(s, pa, t, grant, budget) : NO_ROOM;
+    if (room != ROOM)
+        return room == NOT_YET ? 0 : MMU_SPAN(level);
     if (!grant) {
         map_entry(s, pa, to, t, target, rights, level);
         return MMU_SPAN(level);
@@ -208,34 +222,75 @@ static vaddr_t user_bytes(const struct map_plan *p)
     return higher >= USER_TOP ? 0 : p->bytes < USER_TOP - higher ? p->bytes : USER_TOP - higher;
 }
 
-/* Maps or grants all of the item. False: there is no memory. */
-static __attribute__((noinline)) bool map_range(struct env *from, struct env *to,
-                                                const struct map_plan *p)
+/* Of a grant, what lies beside the part that was moved: flushes on from where `x->done` says, which
+ * counts on from the bytes moved. True: all is done. */
+static bool flush_rest(struct env *from, const struct map_plan *p, struct transfer *x)
 {
-    for (vaddr_t at = 0, step, bytes = user_bytes(p); at < bytes; at += step) {
-        vaddr_t source = p->source + at, target = p->target + at;
-        step = PAGE_SIZE;
-        if (p->grant || !map_plain(from, source, to, target, p->rights))
-            step = map_piece(from, source, to, target, bytes - at, p->rights, p->grant);
-        if (!step)
-            return false;
+    const vaddr_t below = p->source - p->base, above = p->source + p->bytes;
+    const vaddr_t end = p->base + ((vaddr_t)1 << p->send), all = end - p->base;
+
+    while (x->done < all && x->budget) {
+        const vaddr_t at = x->done - p->bytes; /* in those two pieces, one behind the other */
+        const bool first = at < below;
+        struct unmap rest = {.va = first ? p->base + at : above + at - below,
+                             .end = first ? p->source : end,
+                             .taken = RIGHT_READ,
+                             .flush = true};
+        const vaddr_t begin = rest.va;
+        unmap_some(from, &rest, &x->budget);
+        x->done += rest.va - begin;
     }
-    if (p->grant) {
-        unmap_range(from, p->base, p->source, RIGHT_READ, true);
-        unmap_range(from, p->source + p->bytes, p->base + ((vaddr_t)1 << p->send), RIGHT_READ,
-                    true);
-    }
-    return true;
+    return x->done >= all;
 }
 
-bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
+/* Does what the budget allows of the item. 0: all of it; IPC_OVERFLOW: there is no memory;
+ * IPC_LEFT: more is to do. */
+static word_t map_some(struct env *from, struct env *to, const struct map_plan *p,
+                       struct transfer *x)
+{
+    const vaddr_t bytes = user_bytes(p);
+
+    while (x->done < bytes) {
+        const vaddr_t source = p->source + x->done, target = p->target + x->done;
+        vaddr_t step = PAGE_SIZE;
+        if (!x->budget)
+            return IPC_LEFT;
+        transfer_charge(&x->budget, TRANSFER_PAGE);
+        if (p->grant || !map_plain(from, source, to, target, p->rights))
+            step = map_piece(from, source, to, target, bytes - x->done, p->rights, p->grant,
+                             &x->budget);
+        if (step == NO_MEMORY)
+            return IPC_OVERFLOW;
+        x->done += step;
+    }
+    if (x->done < p->bytes)
+        x->done = p->bytes;
+    return !p->grant || flush_rest(from, p, x) ? 0 : IPC_LEFT;
+}
+
+static __attribute__((noinline)) word_t map_range(struct thread *from, struct thread *to,
+                                                  const struct map_plan *p)
+{
+    struct transfer *x = &from->transfer;
+    word_t error;
+
+    while ((error = map_some(from->env, to->env, p, x)) == IPC_LEFT) {
+        if (transfer_may_pause(from, to))
+            return transfer_pause(from, to);
+        x->budget = TRANSFER_STEP;
+    }
+    x->done = 0;
+    return error;
+}
+
+word_t map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
 {
     struct map_plan p;
 
     if (!plan_item(header, fpage, window, &p))
-        return false;
-    if (p.bytes == PAGE_SIZE && !p.grant &&
+        return IPC_OVERFLOW;
+    if (p.bytes == PAGE_SIZE && !p.grant && !from->transfer.done &&
         map_plain(from->env, p.source, to->env, p.target, p.rights))
-        return true;
-    return p.bytes == 0 || map_range(from->env, to->env, &p);
+        return 0;
+    return p.bytes == 0 ? 0 : map_range(from, to, &p);
 }

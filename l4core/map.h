@@ -10,22 +10,28 @@
 #include "exo/arch/mmu.h"
 
 struct env;
+struct regs;
 struct thread;
+struct unmap;
 
 /* The entry of level `bottom` for `va` of `e`, with tables from its kernel memory on the way. NULL:
  * none left, or a large page or a share is in the way. */
 pte_t *map_make_entry(struct env *e, vaddr_t va, unsigned bottom);
 
-/* Performs one map or grant item (`header`, `fpage`) of `from` for `to`, whose acceptor is
- * `window`. False: it accepts none, or memory for page tables is lacking: message overflow. */
-bool map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window);
+/* Performs what is left of one map or grant item (`header`, `fpage`) of `from` for `to`, whose
+ * acceptor is `window`. 0; IPC_OVERFLOW: it accepts none, or memory for page tables is lacking; or
+ * IPC_LEFT: the transfer is suspended when its budget is spent. */
+word_t map_item(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window);
 
-/* The Unmap call for one fpage of `t`'s space: takes the fpage's rights from what was mapped from
- * it, with `flush` from `t` itself too. Returns the fpage with the rights that were used since. */
-word_t map_unmap(struct thread *t, word_t fpage, bool flush);
+/* The Unmap call of `t`, with the control word and fpages of its message registers, which have the
+ * rights used since in the end. When its budget is spent, `t` goes on with it before it next leaves
+ * to the user (unmap_go_on, under the forest lock). */
+void unmap_do(struct thread *t, struct regs *r);
+void unmap_go_on(struct thread *t);
 
-/* The same for the addresses [base, end) of a space; returns the rights that were used. */
-rights_t unmap_range(struct env *e, vaddr_t base, vaddr_t end, rights_t taken, bool flush);
+/* Takes rights from what was mapped from the pages [u->va, u->end) of `e`, and so on (struct
+ * unmap), until that is done or the budget (suspend.h) is spent; u->va says how far it got. */
+void unmap_some(struct env *e, struct unmap *u, uint32_t *budget);
 
 /* Is the page of `bytes` that `va` lies in one that is not mapped, granted, unmapped or mapped
  * over? */

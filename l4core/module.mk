@@ -7,11 +7,17 @@ KERNEL += l4core/kip.c
 KERNEL += l4core/leave.c
 KERNEL += l4core/map.c
 KERNEL += l4core/partner.c
+KERNEL += l4core/port_fault.c
+KERNEL += l4core/port_map.c
 KERNEL += l4core/remote.c
 KERNEL += l4core/time.c
 KERNEL += l4core/schedule.c
 KERNEL += l4core/space_control.c
+KERNEL += l4core/suspend.c
 KERNEL += l4core/task.c
 KERNEL += l4core/thread_control.c
 KERNEL += l4core/transfer.c
 KERNEL += l4core/unmap.c
+
+# STRINGS=0: a kernel to which every string item is a message overflow.
+KERNEL += $(if $(filter 0,$(STRINGS)),l4core/no_string.c,l4core/string.c)

@@ -7,10 +7,10 @@ struct step {
 };
 
 struct meeting {
-    unsigned (*run)(struct thread *sender, struct thread *receiver, bool waits);
+    word_t (*run)(struct thread *sender, struct thread *receiver, bool waits);
     struct thread *sender, *receiver;
     bool waits;
-    unsigned result;
+    word_t result;
 };
 
 static void step_here(void *argument)
@@ -37,9 +37,8 @@ static void meet_here(void *argument)
     m->result = m->run(m->sender, m->receiver, m->waits);
 }
 
-unsigned ipc_meet_at_home(struct thread *sender, struct thread *receiver, bool waits,
-                          unsigned (*meet)(struct thread *sender, struct thread *receiver,
-                                           bool waits))
+word_t ipc_meet_at_home(struct thread *sender, struct thread *receiver, bool waits,
+                        word_t (*meet)(struct thread *sender, struct thread *receiver, bool waits))
 {
     struct meeting m = {.run = meet, .sender = sender, .receiver = receiver, .waits = waits};
 

@@ -16,13 +16,12 @@ static inline bool ipc_is_here(const struct thread *t)
 /* Runs `step` for `t` on its home CPU; returns what it returned. */
 struct thread *ipc_at_home(struct thread *t, struct thread *(*step)(struct thread *t));
 
-/* How a sender met its receiver: MEET_DONE, MEET_OVER (and its receive phase has begun),
- * MEET_WAITS, or an error of IPC for its send phase. */
-#define MEET_DONE  0u
-#define MEET_WAITS 0x100u
-#define MEET_OVER  0x101u
+/* How a sender met its receiver: MEET_DONE, MEET_OVER (its receive phase has begun, or the transfer
+ * is suspended), MEET_WAITS, or an error of IPC for its send phase. */
+#define MEET_DONE  ((word_t)0)
+#define MEET_WAITS (~(word_t)1) /* no error with an offset */
+#define MEET_OVER  (~(word_t)0)
 
 /* `meet` for `sender` and `receiver` on the home CPU of the receiver. */
-unsigned ipc_meet_at_home(struct thread *sender, struct thread *receiver, bool waits,
-                          unsigned (*meet)(struct thread *sender, struct thread *receiver,
-                                           bool waits));
+word_t ipc_meet_at_home(struct thread *sender, struct thread *receiver, bool waits,
+                        word_t (*meet)(struct thread *sender, struct thread *receiver, bool waits));

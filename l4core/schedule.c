@@ -27,6 +27,8 @@ static bool may_schedule(const struct env *e, const struct thread *t)
 
 static word_t state_of(const struct thread *t)
 {
+    if (t->transfer_with)
+        return t->transfer_sends ? SCHEDULE_SENDING : SCHEDULE_RECEIVING;
     switch (t->state) {
     case THREAD_DEAD:
         return SCHEDULE_DEAD;

@@ -5,6 +5,9 @@
 #include "l4core/kernel_ipc.h"
 #include "l4core/map.h"
 #include "l4core/partner.h"
+#include "l4core/port_map.h"
+#include "l4core/string.h"
+#include "l4core/suspend.h"
 
 word_t ipc_message_word(struct thread *t, unsigned i)
 {
@@ -60,20 +63,51 @@ static bool is_page_item(word_t header)
     return (ITEM_KIND(header) & ~(ITEM_MAP ^ ITEM_GRANT)) == (ITEM_MAP & ITEM_GRANT);
 }
 
-/* Typed items, words [first, first + count) of the message. A page fault accepts all of the space.
- */
-static unsigned map_items(struct thread *from, struct thread *to, unsigned first, unsigned count)
+/* The map or grant item at the sender's current one, of a message that ends before word `end`. A
+ * page fault accepts all of the space. */
+static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
 {
     word_t window = to->ipc_kernel ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
+    unsigned i = from->transfer.item;
+    word_t header = ipc_message_word(from, i);
 
-    for (unsigned i = first; i < first + count; i += 2) {
-        word_t header = ipc_message_word(from, i);
-        if (i + 1 == first + count || !is_page_item(header))
-            return IPC_OVERFLOW;
-        if (!map_item(from, to, header, ipc_message_word(from, i + 1), window))
-            return IPC_OVERFLOW;
-    }
+    if (i + 1 == end || !is_page_item(header))
+        return IPC_OVERFLOW;
+    word_t fpage = ipc_message_word(from, i + 1);
+    word_t error = FPAGE_IS_PORTS(fpage) ? port_item(from, to, header, fpage, window)
+                                         : map_item(from, to, header, fpage, window);
+    if (error)
+        return error;
+    from->transfer.item = (uint8_t)(i + 2);
     return 0;
+}
+
+/* A map may take the UTCB of either away. */
+static bool is_over(const struct thread *from, const struct thread *to)
+{
+    return from->state == THREAD_DEAD || to->state == THREAD_DEAD;
+}
+
+word_t ipc_transfer_items(struct thread *from, struct thread *to)
+{
+    word_t tag = ipc_message_word(from, 0), error = 0;
+    unsigned end = 1 + TAG_UNTYPED(tag) + TAG_TYPED(tag);
+    bool suspended = from->transfer_with;
+
+    from->transfer.budget = TRANSFER_STEP;
+    while (!error && from->transfer.item < end) {
+        if (is_over(from, to)) {
+            error = IPC_OVERFLOW;
+            break;
+        }
+        if (ITEM_IS_STRING(ipc_message_word(from, from->transfer.item)))
+            error = string_item(from, to, end);
+        else
+            error = move_mapping(from, to, end);
+    }
+    if (!from->transfer_with && suspended)
+        return IPC_LEFT; /* the end of one has ended it */
+    return error && error != IPC_LEFT ? IPC_WITH_OFFSET(error, from->transfer.copied) : error;
 }
 
 /* What the kernel tells with a message that `to` gets. */
@@ -91,7 +125,7 @@ static word_t kernel_flags(struct thread *from, struct thread *to)
     return flags | TAG_PROPAGATED;
 }
 
-unsigned ipc_transfer(struct thread *from, struct thread *to)
+word_t ipc_transfer(struct thread *from, struct thread *to)
 {
     word_t tag = ipc_message_word(from, 0);
     unsigned untyped = TAG_UNTYPED(tag), typed = TAG_TYPED(tag);
@@ -104,5 +138,8 @@ unsigned ipc_transfer(struct thread *from, struct thread *to)
         copy_words(from, to, untyped + typed);
         thread_regs(to)->r9 = (tag & ~TAG_FLAGS) | kernel_flags(from, to);
     }
-    return typed ? map_items(from, to, untyped + 1, typed) : 0;
+    if (!typed)
+        return 0;
+    from->transfer = (struct transfer){.item = (uint8_t)(untyped + 1), .buffer = 1};
+    return ipc_transfer_items(from, to);
 }

@@ -9,20 +9,31 @@
 #include "exo/mem/space.h"
 #include "l4core/fpage.h"
 #include "l4core/map.h"
+#include "l4core/port_map.h"
+#include "l4core/suspend.h"
 
-static rights_t unmap_page(pte_t *e, rights_t taken, bool flush)
+/* Does the page at u->va. False: part of what was mapped from it is gone; the same again goes on.
+ */
+static bool unmap_page(pte_t *e, struct unmap *u, uint32_t *budget)
 {
-    rights_t used = page_used(e), kept = arch_pte_rights(*e) & ~taken;
+    const rights_t kept = arch_pte_rights(*e) & ~u->taken;
 
-    if (taken & RIGHT_READ) {
-        revoke_all(entry_node(e), flush);
-    } else if (taken && flush) {
+    if (!u->asked)
+        u->used |= page_used(e);
+    u->asked = true;
+    if (u->taken & RIGHT_READ) {
+        struct taking t = {.root = entry_node(e), .itself = u->flush};
+        bool all = revoke_some(&t) != TAKEN_SOME;
+        transfer_charge(budget, t.visits * TRANSFER_NODE);
+        return all;
+    }
+    if (u->taken && u->flush) {
         page_restrict(e, kept);
-        *e = arch_pte_limit(*e, arch_pte_most(*e) & ~taken);
-    } else if (taken) {
+        *e = arch_pte_limit(*e, arch_pte_most(*e) & ~u->taken);
+    } else if (u->taken) {
         page_restrict_derived(e, kept);
     }
-    return used;
+    return true;
 }
 
 /* Takes shares of tables as a whole: what [va, end) covers of them, from `va` on. */
@@ -39,32 +50,107 @@ static void unmap_shares(const struct env *e, vaddr_t va, vaddr_t end, bool flus
     }
 }
 
-rights_t unmap_range(struct env *e, vaddr_t base, vaddr_t end, rights_t taken, bool flush)
+static void unmap_step(struct env *e, struct unmap *u, uint32_t *budget)
 {
-    rights_t used = 0;
     unsigned level;
-    vaddr_t next;
 
-    for (vaddr_t va = base; va < end && va < USER_TOP; va = next) {
-        if (taken && (e->lends || e->borrows) && va % MMU_SPAN(2) == 0)
-            unmap_shares(e, va, end, flush);
-        pte_t *at = space_last(e->root, va, &level);
-        next = (va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
-        bool shown = arch_pte_present(*at) && !(level > 1 && arch_pte_is_share(*at));
-        if (shown && !map_is_reserved(e, va, MMU_SPAN(level)))
-            used |= unmap_page(at, taken, flush);
-    }
-    cpu_tlb_flush(e, TLB_ALL);
-    return used;
+    if (u->taken && (e->lends || e->borrows) && u->va % MMU_SPAN(2) == 0)
+        unmap_shares(e, u->va, u->end, u->flush);
+    pte_t *at = space_last(e->root, u->va, &level);
+    bool shown = arch_pte_present(*at) && !(level > 1 && arch_pte_is_share(*at));
+    if (shown && !map_is_reserved(e, u->va, MMU_SPAN(level)) && !unmap_page(at, u, budget))
+        return;
+    u->asked = false;
+    u->va = (u->va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
+    if (u->va > u->end)
+        u->va = u->end;
 }
 
-word_t map_unmap(struct thread *t, word_t fpage, bool flush)
+void unmap_some(struct env *e, struct unmap *u, uint32_t *budget)
 {
-    rights_t used = 0;
-    vaddr_t base;
+    while (u->va < u->end && u->va < USER_TOP && *budget) {
+        transfer_charge(budget, TRANSFER_PAGE);
+        unmap_step(e, u, budget);
+    }
+    if (u->va >= USER_TOP)
+        u->va = u->end;
+    cpu_tlb_flush(e, TLB_ALL);
+}
+
+/* Message register `i` of the caller if the convention keeps it in a register, or NULL. */
+static uint64_t *low_register(struct thread *t, unsigned i)
+{
+    struct regs *r = thread_regs(t);
+    uint64_t *const low[] = {&r->r9, &r->rax, &r->rbx, &r->r10, &r->r12, &r->r13, &r->r14, &r->r15};
+
+    return i < sizeof low / sizeof low[0] ? low[i] : NULL;
+}
+
+static word_t get_fpage(struct thread *t)
+{
+    const uint64_t *low = low_register(t, t->unmap.item);
+
+    return low ? *low : *thread_mr(t, t->unmap.item);
+}
+
+static void set_fpage(struct thread *t, word_t fpage)
+{
+    uint64_t *low = low_register(t, t->unmap.item);
+
+    if (low)
+        *low = fpage;
+    else
+        *thread_mr(t, t->unmap.item) = fpage;
+}
+
+/* Begins with the fpage in the message register u->item. */
+static void begin(struct thread *t)
+{
+    struct unmap *u = &t->unmap;
+    const word_t fpage = get_fpage(t);
     unsigned bits;
 
-    if (fpage_range(fpage, &base, &bits))
-        used = unmap_range(t->env, base, base + ((vaddr_t)1 << bits), fpage_rights(fpage), flush);
-    return (fpage & ~(word_t)FPAGE_ALL) | fpage_rights_word(used);
+    u->va = u->end = 0;
+    u->used = 0;
+    u->asked = false;
+    u->taken = fpage_rights(fpage);
+    if (FPAGE_IS_PORTS(fpage))
+        port_unmap(t->env, fpage, u->flush);
+    else if (fpage_range(fpage, &u->va, &bits))
+        u->end = u->va + ((vaddr_t)1 << bits);
+}
+
+static void end(struct thread *t)
+{
+    set_fpage(t, (get_fpage(t) & ~(word_t)FPAGE_ALL) | fpage_rights_word(t->unmap.used));
+}
+
+void unmap_go_on(struct thread *t)
+{
+    struct unmap *u = &t->unmap;
+    uint32_t budget = TRANSFER_STEP;
+
+    for (;;) {
+        unmap_some(t->env, u, &budget);
+        if (u->va < u->end) {
+            t->events = true;
+            cpu_this()->choose = true;
+            return;
+        }
+        end(t);
+        if (++u->item == u->count)
+            break;
+        begin(t);
+    }
+    u->count = 0;
+}
+
+void unmap_do(struct thread *t, struct regs *r)
+{
+    if (!forest_lock_for(t))
+        return;
+    t->unmap = (struct unmap){.flush = r->rdx >> 6 & 1, .count = (uint8_t)((r->rdx & 63) + 1)};
+    begin(t);
+    unmap_go_on(t);
+    forest_unlock();
 }

@@ -94,7 +94,7 @@ bool frame_pool_cut(struct frame_pool *pool, slot_t slot, uint32_t keep)
 
     while (i < pool->chunk_count && pool->chunks[i].slot != slot)
         i++;
-    if (i == pool->chunk_count || keep > pool->chunks[i].count)
+    if (i == pool->chunk_count || keep >= pool->chunks[i].count)
         return false;
     struct frame_chunk *chunk = &pool->chunks[i];
     if (keep) {

@@ -50,7 +50,7 @@ bool frame_pool_give(struct frame_pool *pool, pfn_t frame);
 const struct frame_chunk *frame_pool_idle(const struct frame_pool *pool);
 
 /* The chunk of `slot` has only its first `keep` frames from now on, and none of them is used,
- * whatever they hold; 0: it is gone. False: there is no such chunk, or it has fewer. */
+ * whatever they hold; 0: it is gone. False: there is no such chunk, or it has no more. */
 bool frame_pool_cut(struct frame_pool *pool, slot_t slot, uint32_t keep);
 
 /* The slot of the chunk that holds `frame`, or 0. */

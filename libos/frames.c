@@ -9,6 +9,7 @@
 static struct frame_pool pool;
 static uint32_t chunk_size = FIRST_CHUNK;
 static frames_source_fn source;
+static frames_spare_fn spare_hook;
 
 void frames_set_source(frames_source_fn fn)
 {
@@ -52,14 +53,35 @@ static enum err add_chunk(void)
     return ERR_NO_MEM;
 }
 
+void frames_set_spare(frames_spare_fn spare)
+{
+    spare_hook = spare;
+}
+
+bool frames_spare(vaddr_t va)
+{
+    return spare_hook && spare_hook(va);
+}
+
+/* What is kept may have been taken by the kernel, and the program not have looked at that yet. */
+static bool take_kept(uint32_t want, struct frame_run *run)
+{
+    while (frame_pool_take(&pool, want, run)) {
+        if (!slot_lost_frames(run->slot, run->first, run->count))
+            return true;
+        frames_lost(run->slot);
+    }
+    return false;
+}
+
 enum err frames_take(uint32_t want, struct frame_run *run)
 {
-    if (frame_pool_take(&pool, want, run))
-        return ERR_OK;
-    enum err e = add_chunk();
-    if (e)
-        return e;
-    return frame_pool_take(&pool, want, run) ? ERR_OK : ERR_NO_MEM;
+    while (!take_kept(want, run)) {
+        enum err e = add_chunk();
+        if (e)
+            return e;
+    }
+    return ERR_OK;
 }
 
 void frames_give(pfn_t first, uint32_t count)

@@ -94,6 +94,9 @@ GUEST_TESTS += libos_revoke
 libos_revoke-sources := tests/qemu/libos_revoke.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_revoke-boot := disk=16M icount=1
 
+GUEST_TESTS += libos_spare
+libos_spare-sources := tests/qemu/libos_spare.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+
 # The same on a machine whose second CPU stands by.
 GUEST_TESTS += libos_pages_smp libos_rpc_smp libos_events_smp
 libos_events_smp-sources := $(libos_events-sources)

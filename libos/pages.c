@@ -6,6 +6,7 @@
 #include "libos/fault_light.h"
 #include "libos/frames.h"
 #include "libos/pages.h"
+#include "libos/slots.h"
 #include "libos/tables.h"
 #include "libos/upcall.h"
 
@@ -105,9 +106,8 @@ static enum err fill(struct pages *p, const struct page_record *record, slot_t s
         return e;
     if (copied)
         e = p->backing->read(p->backing, (uint32_t)((record->va - p->low) >> PAGE_BITS), words);
-    else
-        for (uint32_t i = 0; i < PAGE_SIZE / sizeof *words; i++)
-            words[i] = 0;
+    else if (!upcall_clear(words, PAGE_SIZE / sizeof *words))
+        e = ERR_NOT_BOUND;
     exo_page_unbind(SLOT_ENV, (vaddr_t)&scratch, 1);
     return e;
 }
@@ -125,7 +125,8 @@ static bool forget_lost(struct pages *p, struct page_record *record)
 void pages_lost(slot_t slot)
 {
     for (struct pages *p = ranges; p; p = p->next) {
-        if (p->reserve.slot == slot)
+        if (p->reserve.slot == slot &&
+            slot_lost_frames(p->reserve.slot, p->reserve.first, p->reserve.count))
             p->reserve.count = 0;
         for (vaddr_t va = p->low; va < p->high && p->resident; va += PAGE_SIZE) {
             struct page_record *record = p->table->find(p->table, va);
@@ -135,32 +136,41 @@ void pages_lost(slot_t slot)
     }
 }
 
-/* A page without a frame gets one, with what it held. */
+/* Binds a page to a frame that holds what the page held. */
+static enum err fill_and_bind(struct pages *p, const struct page_record *record, slot_t slot,
+                              pfn_t pfn, bool zero)
+{
+    struct page_entry entry = {record->va, pfn, record->rights | RIGHTS_LATER(RW)};
+    enum err e = fill(p, record, slot, pfn, zero);
+
+    if (e == ERR_OK)
+        e = tables_make(record->va);
+    return e ? e : exo_page_bind(SLOT_ENV, slot, (vaddr_t)&entry, 1);
+}
+
+/* A page without a frame gets one; another one if that is taken meanwhile. */
 static bool bring_in(struct pages *p, vaddr_t va)
 {
     struct page_record *record = p->table->find(p->table, va);
     pfn_t pfn;
     slot_t slot;
-    bool zero;
+    bool zero, had;
+    enum err e;
 
     if (!record)
         record = p->table->add(p->table, va);
     if (!record || (record->state & PAGES_RESIDENT && !forget_lost(p, record)))
         return record != NULL;
-    if (!pages_take_frame(p, &pfn, &slot, &zero))
-        return false;
     if (!record->rights)
         record->rights = RW;
-    enum err e = fill(p, record, slot, pfn, zero);
-    struct page_entry entry = {va, pfn, record->rights | RIGHTS_LATER(RW)};
-    if (e == ERR_OK)
-        e = tables_make(va);
-    if (e == ERR_OK)
-        e = exo_page_bind(SLOT_ENV, slot, (vaddr_t)&entry, 1);
-    if (e) {
-        frames_give(pfn, 1);
+    do {
+        had = pages_take_frame(p, &pfn, &slot, &zero);
+        e = had ? fill_and_bind(p, record, slot, pfn, zero) : ERR_NO_MEM;
+        if (e && had)
+            frames_give(pfn, 1);
+    } while (e && (had ? e == ERR_NOT_BOUND || slot_lost_frames(slot, pfn, 1) : frames_spare(va)));
+    if (e)
         return false;
-    }
     p->ins += (record->state & PAGES_COPIED) != 0;
     record->pfn = pfn;
     record->state |= PAGES_RESIDENT;

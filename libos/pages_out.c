@@ -3,6 +3,7 @@
 #include "libos/call.h"
 #include "libos/frames.h"
 #include "libos/pages.h"
+#include "libos/slots.h"
 #include "libos/tables.h"
 
 #define RESERVE_MAX 64u
@@ -79,6 +80,8 @@ bool pages_take_frame(struct pages *p, pfn_t *pfn, slot_t *slot, bool *zero)
         *slot = frames_slot(*pfn);
         return *slot != SLOT_NONE;
     }
+    if (p->reserve.count && slot_lost_frames(p->reserve.slot, p->reserve.first, p->reserve.count))
+        p->reserve.count = 0;
     if (!p->reserve.count) {
         uint32_t want = p->budget - p->resident;
         take_lent_back(p);

@@ -106,3 +106,12 @@ const volatile struct cap *slot_cap(slot_t slot)
         return NULL;
     return &caps[slot];
 }
+
+bool slot_lost_frames(slot_t slot, pfn_t first, uint32_t count)
+{
+    const volatile struct cap *c = slot_cap(slot);
+
+    if (slot >= shown * CAPS_PER_FRAME)
+        return false;
+    return !c || c->kind != CAP_FRAMES || first < c->base || first + count > c->base + c->count;
+}

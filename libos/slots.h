@@ -19,3 +19,7 @@ void slot_delete(slot_t slot);
 /* What a slot holds, read from the kernel's table in place; NULL when it is empty or beyond the
  * tables that the book-keeping names (the first four frames: 512 slots). */
 const volatile struct cap *slot_cap(slot_t slot);
+
+/* Have the frames [first, first + count), which `slot` named, been taken from it? Never said of a
+ * slot that slot_cap() does not see. */
+bool slot_lost_frames(slot_t slot, pfn_t first, uint32_t count);

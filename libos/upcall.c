@@ -7,6 +7,7 @@
 
 #define FAULT_STACK_BYTES 16384u
 #define EVENT_STACK_BYTES 16384u
+#define FAULT_LEVEL       12288u /* of it, for the handler; below that one of a fault inside it */
 #define STATUS_SEGV       (128 + 11)
 
 /* Where in a thread's UTCB page its hooks of events are, in bytes; before them lie the words that
@@ -25,6 +26,9 @@ void libos_upcall_slice_begin(void);
 void libos_upcall_slice_end(void);
 void libos_upcall_revoke(void);
 void libos_upcall_reclaimed(void);
+
+bool libos_clear(void *at, uint64_t words);
+extern char libos_clear_at[], libos_clear_end[];
 
 /* Called by upcall.S, which knows no event of number 0: it means those that are pending. */
 void libos_fault(struct libos_regs *regs, enum upcall kind);
@@ -128,8 +132,30 @@ void upcall_print_regs(const struct libos_regs *r)
     log_kernel_line("  r13 %016lx r14 %016lx r15 %016lx", r->r13, r->r14, r->r15);
 }
 
+bool upcall_clear(void *at, uint64_t words)
+{
+    volatile struct utcb_exo *u = book_utcb();
+    const vaddr_t stack = u->stack[UPCALL_CLASS_FAULT];
+    const bool inside = u->mask & 1u << UPCALL_CLASS_FAULT;
+
+    if (inside) { /* the handler's frame is on its stack by now, so the class can be used again */
+        u->stack[UPCALL_CLASS_FAULT] = stack - FAULT_LEVEL;
+        u->mask &= ~(1u << UPCALL_CLASS_FAULT);
+    }
+    bool done = libos_clear(at, words);
+    if (inside) {
+        u->mask |= 1u << UPCALL_CLASS_FAULT;
+        u->stack[UPCALL_CLASS_FAULT] = stack;
+    }
+    return done;
+}
+
 void libos_fault(struct libos_regs *regs, enum upcall kind)
 {
+    if (kind == UPCALL_FAULT && regs->frame.ip == (vaddr_t)libos_clear_at) {
+        regs->frame.ip = (vaddr_t)libos_clear_end;
+        return;
+    }
     if (kind == UPCALL_FAULT && libos_fault_hook && libos_fault_hook(regs))
         return;
     if (libos_segv_hook && libos_segv_hook(regs))

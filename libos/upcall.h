@@ -22,7 +22,7 @@ typedef void (*upcall_syscall_fn)(struct libos_regs *regs);
 void upcall_init(void);
 
 /* The same with stacks that the caller brings: of another thread. Each is named by its end; a
- * stack of events of 0 leaves events off. Fault stacks need 8 KiB of bound memory. */
+ * stack of events of 0 leaves events off. Fault stacks need 16 KiB of bound memory. */
 void upcall_init_stacks(vaddr_t fault_stack, vaddr_t event_stack);
 
 /* Who repairs faults (virtual memory); NULL: nobody. */
@@ -42,6 +42,11 @@ void upcall_set_event(enum upcall kind, upcall_event_fn hook);
  * `stack`. Each system call made inside another takes the next 32 KiB below. */
 void upcall_set_syscall(upcall_syscall_fn hook, vaddr_t stack);
 extern upcall_syscall_fn libos_syscall_hook;
+
+/* Clears words of memory that the kernel may take meanwhile: wherever this is called, in a fault
+ * handler too, a fault there ends it and no more. False: not all are cleared. Needs 4 KiB of the
+ * fault stack beside the handler's own. */
+bool upcall_clear(void *at, uint64_t words);
 
 /* Prints the registers on port 3. */
 void upcall_print_regs(const struct libos_regs *regs);

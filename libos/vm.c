@@ -11,6 +11,7 @@
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/frames.h"
+#include "libos/slots.h"
 #include "libos/string.h"
 #include "libos/tables.h"
 #include "libos/upcall.h"
@@ -56,30 +57,47 @@ static enum err bind(slot_t slot, const struct page_entry *entries, uint32_t cou
     return ERR_OK;
 }
 
-/* Fills pages [va, va + pages) of an area of zeroes with up to that many adjacent frames. */
+/* Zeroes for pages just bound to frames that hold something. False: the kernel has taken frames of
+ * the run, and so unbinds all of it. */
+static bool clear(vaddr_t va, const struct frame_run *run, uint32_t pages)
+{
+    if (run->zero || upcall_clear((void *)va, pages * PAGE_SIZE / sizeof(uint64_t)))
+        return true;
+    for (uint32_t i = 0; i < pages; i++) {
+        struct page_entry entry = {va + i * PAGE_SIZE, 0, 0};
+        exo_page_unbind(SLOT_ENV, (vaddr_t)&entry, 1);
+        frames_give(run->first + i, 1);
+    }
+    return false;
+}
+
+/* Fills pages [va, va + pages) of an area of zeroes with up to that many adjacent frames. They may
+ * be taken as soon as they are had: then others are. */
 static enum err bind_zero(const struct area *area, vaddr_t va, uint32_t pages, uint32_t *done)
 {
     struct page_entry entries[POPULATE_RUN];
+    const uint32_t want = pages < POPULATE_RUN ? pages : POPULATE_RUN;
     struct frame_run run;
-    enum err e = frames_take(pages < POPULATE_RUN ? pages : POPULATE_RUN, &run);
+    enum err e;
 
-    *done = 0;
-    if (e)
-        return e;
-    for (uint32_t i = 0; i < run.count; i++)
-        entries[i] = (struct page_entry){va + i * PAGE_SIZE, run.first + i,
-                                         (run.zero ? area->rights : RIGHT_READ | RIGHT_WRITE) |
-                                             RIGHTS_LATER(PAGE_RIGHTS)};
-    e = bind(run.slot, entries, run.count, done);
-    frames_give(run.first + *done, run.count - *done);
-    if (run.zero || !*done)
-        return e;
-    memset((void *)va, 0, *done * PAGE_SIZE);
-    if (area->rights != (RIGHT_READ | RIGHT_WRITE)) {
-        for (uint32_t i = 0; i < *done; i++)
-            entries[i].rights = area->rights;
-        exo_page_protect(SLOT_ENV, (vaddr_t)entries, *done);
+    for (bool good = false; !good;) {
+        *done = 0;
+        e = frames_take(want, &run);
+        if (e)
+            return e;
+        for (uint32_t i = 0; i < run.count; i++)
+            entries[i] = (struct page_entry){va + i * PAGE_SIZE, run.first + i,
+                                             (run.zero ? area->rights : RIGHT_READ | RIGHT_WRITE) |
+                                                 RIGHTS_LATER(PAGE_RIGHTS)};
+        e = bind(run.slot, entries, run.count, done);
+        frames_give(run.first + *done, run.count - *done);
+        good = *done ? clear(va, &run, *done) : !slot_lost_frames(run.slot, run.first, run.count);
     }
+    if (run.zero || !*done || area->rights == (RIGHT_READ | RIGHT_WRITE))
+        return e;
+    for (uint32_t i = 0; i < *done; i++)
+        entries[i].rights = area->rights;
+    exo_page_protect(SLOT_ENV, (vaddr_t)entries, *done);
     return e;
 }
 
@@ -101,30 +119,41 @@ static enum err bind_some(const struct area *area, vaddr_t va, uint32_t pages, u
                                      : bind_zero(area, va, pages, done);
 }
 
-bool vm_repair(vaddr_t va, rights_t need)
+/* Binds `va` and pages around it. */
+static enum err bind_around(const struct area *area, vaddr_t va)
 {
-    const struct area *area = areas_find(&areas, va);
     const vaddr_t block = FAULT_AROUND * PAGE_SIZE;
+    vaddr_t low = va, high = va + PAGE_SIZE;
     uint32_t done;
 
-    if (!area || area->kind == AREA_FIXED || (need & ~area->rights))
-        return false;
-    va &= ~(PAGE_SIZE - 1);
-    if (is_bound(va))
-        return true; /* by another thread, meanwhile */
-
-    vaddr_t low = va, high = va + PAGE_SIZE;
     while (high % block && high < area->high && !is_bound(high))
         high += PAGE_SIZE;
     while (low % block && low > area->low && !is_bound(low - PAGE_SIZE))
         low -= PAGE_SIZE;
     /* Fewer frames than pages may come: those at the fault first, then those before it. */
-    bind_some(area, va, (uint32_t)((high - va) / PAGE_SIZE), &done);
+    enum err e = bind_some(area, va, (uint32_t)((high - va) / PAGE_SIZE), &done);
     if (!done)
-        return false;
+        return e;
     if (low < va)
         bind_some(area, low, (uint32_t)((va - low) / PAGE_SIZE), &done);
-    return true;
+    return ERR_OK;
+}
+
+bool vm_repair(vaddr_t va, rights_t need)
+{
+    const struct area *area;
+    enum err e;
+
+    va &= ~(PAGE_SIZE - 1);
+    do {
+        area = areas_find(&areas, va);
+        if (!area || area->kind == AREA_FIXED || (need & ~area->rights))
+            return false;
+        if (is_bound(va))
+            return true; /* by another thread, meanwhile */
+        e = bind_around(area, va);
+    } while (e == ERR_NO_MEM && area->kind == AREA_ZERO && frames_spare(va));
+    return e == ERR_OK;
 }
 
 static bool handle_fault(struct libos_regs *regs)
@@ -389,7 +418,8 @@ void vm_lost(slot_t slot)
 {
     for (uint32_t i = 0; i < areas.count;) {
         const struct area *area = &areas.at[i];
-        if (area->kind == AREA_FRAMES && area->slot == slot)
+        if (area->kind == AREA_FRAMES && area->slot == slot &&
+            slot_lost_frames(slot, area->pfn, (uint32_t)((area->high - area->low) / PAGE_SIZE)))
             areas_remove(&areas, area->low, area->high);
         else
             i++;

@@ -85,6 +85,7 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_VECTOR 32u   /* FRAME_DEVICE: node i is message i, child of a notification   */
 #define NODE_AT_WATCH  0u    /* FRAME_ENV: whom to tell of its death                         */
 #define NODE_AT_KMEM   16u   /* FRAME_ENV: where page tables for mapped pages come from      */
+#define NODE_AT_PORTS  48u   /* FRAME_ENV: its table of mapped ports, child of a region       */
 #define NODE_AT_TABLES 1024u /* FRAME_ENV: node i is capability table i, child of a region     */
 #define NODE_AT_SLICES 0u    /* FRAME_CPU: node i is slice i                                 */
 

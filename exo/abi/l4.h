@@ -23,9 +23,15 @@
 #define IPC_NO_PARTNER         2u
 #define IPC_CANCELLED          3u
 #define IPC_OVERFLOW           4u
+#define IPC_XFER_TIMEOUT       5u /* during a page fault of one's own, or of the partner's */
+#define IPC_PARTNER_XFER       6u
+#define IPC_ABORTED            7u
 #define IPC_SEND_PHASE         0u
 #define IPC_RECEIVE_PHASE      1u
 #define IPC_ERROR(code, phase) ((word_t)(code) << 1 | (word_t)(phase))
+
+/* An error code with the number of bytes copied, for IPC_ERROR. */
+#define IPC_WITH_OFFSET(code, bytes) ((word_t)(bytes) << 3 | (word_t)(code))
 
 #define TIME_NEVER 0u
 #define TIME_ZERO  0x400u
@@ -41,6 +47,16 @@
 #define ITEM_MAP          0x8u
 #define ITEM_GRANT        0xau
 
+/* String items: length in bytes 63..10, another group follows c 9, substrings - 1 8..4, cache hints
+ * 2..1; then an address for each substring. In a buffer register, bit 0: another buffer follows. */
+#define ITEM_IS_STRING(header)    (((header)&8) == 0)
+#define STRING_LENGTH(header)     ((header) >> 10)
+#define STRING_IS_COMPOUND(h)     ((h) >> 9 & 1)
+#define STRING_SUBSTRINGS(header) (((unsigned)((header) >> 4) & 31) + 1)
+#define STRING_MORE_FOLLOWS       ((word_t)1)
+#define ACCEPT_STRINGS            ((word_t)1)
+#define BUFFER_REGISTERS          33u
+
 /* Fpage: base 63..10, log2 of the size 9..4, r w x 2..0. */
 #define FPAGE_BASE(f)  ((f) & ~(word_t)0x3ff)
 #define FPAGE_BITS(f)  ((unsigned)((f) >> 4) & 63)
@@ -50,9 +66,16 @@
 #define FPAGE_ALL      7u
 #define FPAGE_COMPLETE ((word_t)0x10) /* without rights */
 
+/* IO fpage: port 31..16, log2 of how many 15..10, and 2 where another has its size. */
+#define FPAGE_IS_PORTS(f)       (FPAGE_BITS(f) == 2)
+#define FPAGE_PORT(f)           ((uint32_t)((f) >> 16) & 0xffff)
+#define FPAGE_PORT_BITS(f)      ((unsigned)((f) >> 10) & 63)
+#define FPAGE_PORTS(port, bits) ((word_t)(port) << 16 | (word_t)(bits) << 10 | 2u << 4)
+
 #define LABEL_PAGE_FAULT ((word_t)-2 << 4)
 #define LABEL_EXCEPTION  ((word_t)-5 << 4) /* of the architecture's kind */
 #define LABEL_SIGMA0     ((word_t)-6 << 4)
+#define LABEL_PORT_FAULT ((word_t)-8 << 4)
 
 #define CALL_ERROR_NO_PRIVILEGE 1u /* ErrorCode of calls other than Ipc */
 #define CALL_ERROR_THREAD       2u

@@ -33,6 +33,9 @@ static inline uint64_t arch_ticks(void);
 /* Waits for an interrupt and handles it. */
 static inline void arch_idle(void);
 
+/* Handles the interrupts that wait, if any. */
+static inline void arch_interrupts_take(void);
+
 /* Copies `count` words; the areas do not overlap. */
 static inline void arch_copy_words(void *to, const void *from, size_t count);
 
@@ -55,6 +58,9 @@ void arch_thread_init(struct arch_thread *t, vaddr_t gs_base);
 
 /* The address of the page fault that has just been taken. */
 static inline vaddr_t arch_fault_address(void);
+
+/* The C library's thread pointer of the thread that runs. */
+static inline vaddr_t arch_thread_pointer(void);
 
 /* Leaves to the user with the registers of the thread switched to last. */
 _Noreturn void arch_resume(void);

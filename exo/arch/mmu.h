@@ -81,6 +81,9 @@ static inline rights_t arch_pte_rights(pte_t e);
 /* Rights used through the entry since the last look, as far as the CPU tells; forgets them. */
 static inline rights_t arch_pte_used(pte_t *e);
 
+/* Empties an entry; what it was, with all that was used through it until then. */
+static inline pte_t arch_pte_take(pte_t *e);
+
 /* As if `used` had been used through the entry. */
 static inline void arch_pte_use(pte_t *e, rights_t used);
 

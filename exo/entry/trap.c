@@ -126,9 +126,8 @@ static void unhandled(struct thread *t, uint64_t address)
     forest_unlock();
 }
 
-static void page_fault(struct thread *t, struct regs *r)
+static void page_fault(struct thread *t, struct regs *r, vaddr_t address)
 {
-    vaddr_t address = arch_fault_address();
     rights_t access = r->error & FAULT_FETCH   ? RIGHT_EXEC
                       : r->error & FAULT_WRITE ? RIGHT_WRITE
                                                : RIGHT_READ;
@@ -138,13 +137,31 @@ static void page_fault(struct thread *t, struct regs *r)
         unhandled(t, address);
 }
 
+/* A string instruction's page fault is known by the kernel, and not by the CPU. */
+static void protection(struct thread *t, struct regs *r)
+{
+    vaddr_t address = 0;
+    enum port_outcome outcome = r->error ? PORT_REFUSED : hook_port_access(t, &address);
+
+    if (outcome == PORT_MEMORY) {
+        r->vector = VECTOR_PAGE_FAULT;
+        page_fault(t, r, address);
+    } else if (outcome == PORT_REFUSED && !hook_exception(t)) {
+        unhandled(t, 0);
+    }
+}
+
 static void exception(struct thread *t, struct regs *r)
 {
     if (r->vector == VECTOR_PAGE_FAULT)
-        page_fault(t, r);
+        page_fault(t, r, arch_fault_address());
     else if (r->vector == VECTOR_UNDEFINED && hook_kernel_interface(t))
         return;
-    else if (!upcall_deliver(t, UPCALL_EXCEPTION, r->vector, r->error, 0) && !hook_exception(t))
+    else if (upcall_deliver(t, UPCALL_EXCEPTION, r->vector, r->error, 0))
+        return;
+    else if (r->vector == VECTOR_PROTECTION)
+        protection(t, r);
+    else if (!hook_exception(t))
         unhandled(t, 0);
 }
 

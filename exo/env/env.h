@@ -43,14 +43,14 @@ struct guarantee {
 };
 
 struct env {
-    struct node watch;  /* child of the notification capability to raise at its end     */
-    struct node kmem;   /* child of the region that page tables for maps come from      */
-    struct node memory; /* made by ThreadControl: child of the region that it lies in    */
-    struct node spare;
-    uint16_t number; /* index into env_table                                         */
-    bool ended;      /* no thread of it runs again                                   */
-    pfn_t frame;     /* of this structure                                            */
-    pfn_t root;      /* frame of the top page table                                  */
+    struct node watch;      /* child of the notification capability to raise at its end     */
+    struct node kmem;       /* child of the region that page tables for maps come from      */
+    struct node memory;     /* made by ThreadControl: child of the region that it lies in    */
+    struct node ports_node; /* its port table: child of the region that it came from     */
+    uint16_t number;        /* index into env_table                                         */
+    bool ended;             /* no thread of it runs again                                   */
+    pfn_t frame;            /* of this structure                                            */
+    pfn_t root;             /* frame of the top page table                                  */
     uint32_t captable_count;
     struct cap *captables[CAPTABLE_FRAMES]; /* NULL: none                                   */
     struct list threads;   /* of struct thread, by env_link                                */
@@ -68,8 +68,9 @@ struct env {
         uint64_t bytes;  /* 0: none yet                                                        */
     } utcb_area;         /* where its L4 threads have their UTCBs                              */
     uint64_t redirector; /* a thread ID, or nil                                               */
+    struct cap *ports;   /* [CAPS_PER_FRAME] I/O ports that were mapped to it; NULL: none     */
     bool privileged;     /* may make L4's privileged calls                                    */
-    uint8_t pad[135];
+    uint8_t pad[127];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

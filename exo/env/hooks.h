@@ -7,6 +7,14 @@
 struct env;
 struct thread;
 
+/* How an instruction that may not be a user's went. */
+enum port_outcome {
+    PORT_OVER,   /* it is done, or the thread waits, or it is entered again       */
+    PORT_MEMORY, /* its memory cannot be reached: it is a page fault              */
+    PORT_LACKS,  /* the thread lacks the ports (for the hook's own use)           */
+    PORT_REFUSED /* it is an exception                                            */
+};
+
 #define HOOK(result, name, arguments) result name arguments;
 #include "exo/entry/hooks.def"
 #undef HOOK

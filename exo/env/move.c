@@ -23,10 +23,10 @@ static bool runs(const struct thread *t)
 }
 
 /* One that runs and is not interrupted is in a call of its own: it waits for the forest lock, which
- * the mover holds, and its registers may not be saved. */
+ * the mover holds, and its registers may not be saved. Those of who was interrupted there are. */
 static bool is_in_call(const struct thread *t)
 {
-    return t->state == THREAD_RUNNING && t->arch.regs.vector == VECTOR_CALL;
+    return t->state == THREAD_RUNNING && t->arch.regs.vector == VECTOR_CALL && !thread_goes_on(t);
 }
 
 /* Takes the thread out of all that is this CPU's. */

@@ -363,17 +363,30 @@ void sched_preempt(struct cpu *c, struct thread *t)
     sched_enter(c, t);
 }
 
+/* What `t`, the current thread, has to do before it leaves to the user: a step of what was
+ * interrupted, and then interrupts, or to halt. False: nothing. */
+static bool goes_on_in_kernel(struct thread *t)
+{
+    if (thread_goes_on(t)) {
+        hook_go_on(t);
+        arch_interrupts_take();
+        return true;
+    }
+    if (!t->halted)
+        return false;
+    t->halted = false;
+    sched_block(t, THREAD_STOPPED);
+    return true;
+}
+
 void sched_leave(void)
 {
     struct cpu *c = cpu_this();
 
-    if (c->choose || !c->current)
-        leave_to_best(c);
-    while (c->current->events && c->current->halted) {
-        c->current->halted = false;
-        sched_block(c->current, THREAD_STOPPED);
-        leave_to_best(c);
-    }
+    do {
+        if (c->choose || !c->current)
+            leave_to_best(c);
+    } while (c->current->events && goes_on_in_kernel(c->current));
     if (c->current->events)
         upcall_deliver_events(c->current);
     c->choose = false;

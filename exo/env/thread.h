@@ -14,14 +14,15 @@
 
 enum thread_state {
     THREAD_STOPPED,
-    THREAD_READY,       /* in a ready queue, or about to be switched to                     */
-    THREAD_RUNNING,     /* current on its CPU                                               */
-    THREAD_IN_NOTIFY,   /* waits for a notification                                         */
-    THREAD_PCT_IDLE,    /* waits for a protected control transfer                           */
-    THREAD_PCT_CALLING, /* waits for one to return                                          */
-    THREAD_IPC_SEND,    /* waits for its partner to receive                                 */
-    THREAD_IPC_RECEIVE, /* waits for a partner to send                                      */
-    THREAD_DEAD         /* its UTCB is gone                                                 */
+    THREAD_READY,        /* in a ready queue, or about to be switched to                     */
+    THREAD_RUNNING,      /* current on its CPU                                               */
+    THREAD_IN_NOTIFY,    /* waits for a notification                                         */
+    THREAD_PCT_IDLE,     /* waits for a protected control transfer                           */
+    THREAD_PCT_CALLING,  /* waits for one to return                                          */
+    THREAD_IPC_SEND,     /* waits for its partner to receive                                 */
+    THREAD_IPC_RECEIVE,  /* waits for a partner to send                                      */
+    THREAD_IPC_TRANSFER, /* waits for its partner to go on with their transfer */
+    THREAD_DEAD          /* its UTCB is gone                                                 */
 };
 
 /* The home of a thread that moves just now: whoever finds it so waits for the forest lock. */
@@ -37,10 +38,31 @@ enum ipc_kernel {
     IPC_OWN,
     IPC_PAGE_FAULT, /* the kernel's on its behalf, as the others: to its pager          */
     IPC_EXCEPTION,  /* to its exception handler                                         */
-    IPC_START       /* from its pager: where it shall start                             */
+    IPC_START,      /* from its pager: where it shall start                             */
+    IPC_PORT_FAULT  /* to its pager: I/O ports that it lacks                            */
 };
 
 #define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
+
+/* How far the typed items of a message have got, as its sender keeps it. */
+struct transfer {
+    uint64_t copied;   /* bytes of all its strings so far                               */
+    uint64_t done;     /* and of the current item                                       */
+    uint64_t deadline; /* for page faults; 0: none has been met                         */
+    uint32_t budget;   /* bytes until interrupts are taken                              */
+    uint8_t item;      /* the message register in which the current item begins         */
+    uint8_t buffer;    /* the buffer register of the next string's buffer; 0: none is left */
+};
+
+/* How far an Unmap that was interrupted has got. */
+struct unmap {
+    uint64_t va, end;  /* what is left of the current fpage                               */
+    rights_t taken;    /* from what was mapped from it, or with `flush` from itself, too  */
+    rights_t used;     /* so far                                                          */
+    bool flush, asked; /* it is known what was used of the page at `va`                   */
+    uint8_t item;      /* the message register of the current fpage                       */
+    uint8_t count;     /* of fpages; 0: there is no such Unmap                            */
+};
 
 struct thread {
     struct node utcb_node;   /* child of the page binding that is the UTCB                */
@@ -98,12 +120,28 @@ struct thread {
     uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
     uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
     bool halted;              /* stops before it leaves to the user; `events` is set too    */
+
+    struct transfer transfer;     /* of its message                                         */
+    struct thread *transfer_with; /* the other side of a suspended transfer, or NULL         */
+    bool transfer_sends;          /* this is the sender                                      */
+    uint64_t transfer_from;       /* ipc_from and ipc_timeouts of that IPC, while those are   */
+    uint64_t transfer_timeouts;   /* the page fault's; and so is its virtual sender          */
+    uint64_t transfer_virtual;
+    uint8_t transfer_kernel; /* and its ipc_kernel                                       */
+
+    struct unmap unmap;
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
                    offsetof(struct thread, kind) == offsetof(struct thread, readiness) + 7,
                "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
+
+/* Has `t` something left to do in the kernel before it leaves to the user (hook_go_on)? */
+static inline bool thread_goes_on(const struct thread *t)
+{
+    return t->transfer_with || t->unmap.count;
+}
 
 /* The user's registers. */
 static inline struct regs *thread_regs(struct thread *t)

@@ -14,7 +14,8 @@ GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror
 # One partition: which registers a function may keep over a call does not hang on how many files there are.
 KERNEL_FLAGS += -flto-partition=one
 
-# A flag that changes (ARCH, WARN) rebuilds what it touches, and nothing else.
+# A flag that changes (ARCH, WARN) rebuilds what it touches, and nothing else; so does what the kernel is
+# made of (STRINGS).
 define flags_file
 $(OBJ)/$(1).flags: FORCE | $(SETUP)
 	@mkdir -p $$(@D)
@@ -22,6 +23,7 @@ $(OBJ)/$(1).flags: FORCE | $(SETUP)
 endef
 $(eval $(call flags_file,kernel,$(CC) $(KERNEL_FLAGS)))
 $(eval $(call flags_file,checked,$(CC) $(CHECKED_FLAGS)))
+$(eval $(call flags_file,kernel-sources,$(KERNEL)))
 $(eval $(call flags_file,user,$(CC) $(USER_FLAGS)))
 $(eval $(call flags_file,net,$(CC) $(NET_FLAGS)))
 $(eval $(call flags_file,graft,$(CLANG) $(GRAFT_FLAGS)))
@@ -52,7 +54,7 @@ define kernel_rule
 $(OBJ)/$(2)/exo/arch/$(ARCH)/image.o: ASM_DEFINES := -DSIGMA0_PATH='"$(SIGMA0)"'
 $(OBJ)/$(2)/exo/arch/$(ARCH)/image.o: $(SIGMA0)
 
-$(BUILD)/$(1).elf: $(call objects,$(2),$(KERNEL)) $(KERNEL_SCRIPT)
+$(BUILD)/$(1).elf: $(call objects,$(2),$(KERNEL)) $(KERNEL_SCRIPT) $(OBJ)/kernel-sources.flags
 	@echo "  LINK    $$@"
 	@$(CC) $(3) -nostdlib -static -no-pie -Wl,-z,noexecstack -Wl,--build-id=none \
 	    -Wl,-z,max-page-size=0x1000 -Wl,-T,$(KERNEL_SCRIPT) $$(filter %.o,$$^) -o $$@

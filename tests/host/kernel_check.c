@@ -33,7 +33,7 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread is queued and not ready, or ready and not queued";
     if (t->state == THREAD_RUNNING && !current)
         return "W3: a thread runs that is not current";
-    if (t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED)
+    if (t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED && t->state != THREAD_DEAD)
         return "W3: an inactive thread does something";
     bool has_utcb = t->state != THREAD_DEAD && t->utcb_va != UTCB_NONE;
     if (has_utcb && !t->utcb_node.parent)

@@ -2,6 +2,8 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "exo/arch/upward.h"
+#include "l4core/fpage.h"
+#include "l4core/map.h"
 
 #define IN_REGISTERS 8u
 
@@ -111,4 +113,23 @@ void page_fault(struct thread *t, vaddr_t address, uint64_t error)
     host.fault_address = address;
     host_trap(r);
     world_check();
+}
+
+bool map_all(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
+{
+    from->transfer = (struct transfer){.budget = UINT32_MAX};
+    return map_item(from, to, header, fpage, window) == 0;
+}
+
+word_t unmap_all(struct thread *t, word_t fpage, bool flush)
+{
+    struct unmap u = {.taken = fpage_rights(fpage), .flush = flush};
+    uint32_t budget = UINT32_MAX;
+    unsigned bits;
+
+    if (fpage_range(fpage, &u.va, &bits)) {
+        u.end = u.va + ((vaddr_t)1 << bits);
+        unmap_some(t->env, &u, &budget);
+    }
+    return (fpage & ~(word_t)FPAGE_ALL) | fpage_rights_word(u.used);
 }

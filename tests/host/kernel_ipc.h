@@ -40,3 +40,7 @@ void pass_time(uint64_t ticks);
 
 /* `t` runs into a page fault. */
 void page_fault(struct thread *t, vaddr_t address, uint64_t error);
+
+/* A map or grant item, and Unmap of one fpage, without interrupts. */
+bool map_all(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window);
+word_t unmap_all(struct thread *t, word_t fpage, bool flush);

@@ -1,26 +1,11 @@
-/* Chance, and slots chosen by it, for tests that play users who do anything. */
+/* Slots by chance, for tests that play users who do anything. */
 #pragma once
 
 #include "bindings/cap.h"
+#include "tests/fuzz/chance.h"
 #include "tests/host/kernel_world.h"
 
 #define SLOTS 48u /* slots that random calls name          */
-
-static uint64_t seed;
-
-static uint32_t rnd(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 20) % below;
-}
-
-/* True once in `n` times. */
-static bool rarely(uint32_t n)
-{
-    return rnd(n) == 0;
-}
 
 static slot_t any_slot(void)
 {

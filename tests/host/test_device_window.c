@@ -1,10 +1,9 @@
 /* Windows on a device's registers: shown like memory, and no memory to anybody else. */
-#include "tests/host/kernel_world.h"
+#include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
 #include "exo/abi/device.h"
 #include "exo/abi/l4.h"
-#include "l4core/map.h"
 #include "tests/host/fakes/function.h"
 
 #define DEVICE  41u
@@ -63,11 +62,11 @@ static void map_items_skip_windows(void **state)
     make_tables(SLOT_ENV, VA);
     bind_page(SLOT_ENV, WINDOW, FUNCTION_BASE >> PAGE_BITS, VA, RW);
     bind_page(SLOT_ENV, FRAMES, frames, VA + PAGE_SIZE, RW);
-    assert_true(map_item(world.boss, p.t, ITEM_MAP, VA | page | everything, target | page));
+    assert_true(map_all(world.boss, p.t, ITEM_MAP, VA | page | everything, target | page));
     world_check();
     assert_false(arch_pte_present(*entry_of(p.e, target)));
     assert_true(
-        map_item(world.boss, p.t, ITEM_MAP, (VA + PAGE_SIZE) | page | everything, target | page));
+        map_all(world.boss, p.t, ITEM_MAP, (VA + PAGE_SIZE) | page | everything, target | page));
     assert_true(arch_pte_present(*entry_of(p.e, target)));
 }
 

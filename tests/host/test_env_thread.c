@@ -162,6 +162,8 @@ static void a_refused_thread_create_changes_nothing(void **state)
     REFUSED(ERR_IN_USE, t, thread_create, p.env, REGION, PFN_ANY, utcb, 0, p.env);
     REFUSED(ERR_IN_USE, t, thread_create, p.env, REGION, p.e->frame, utcb, 0, DST);
     REFUSED(ERR_IN_USE, t, thread_create, p.env, REGION, PFN_ANY, utcb, q.t->number, DST);
+    REFUSED(ERR_IN_USE, t, thread_create, p.env, REGION, PFN_ANY, PARTY_UTCB, 0, DST);
+    REFUSED(ERR_IN_USE, t, thread_create, p.env, SHORT, PFN_ANY, PARTY_UTCB, 0, DST);
     REFUSED(ERR_NO_MEM, t, thread_create, p.env, SHORT, PFN_ANY, utcb, 0, DST);
     REFUSED(ERR_NOT_BOUND, t, thread_create, p.env, REGION, PFN_ANY, less.va, 0, DST);
     REFUSED(ERR_NOT_BOUND, t, thread_create, p.env, REGION, PFN_ANY, utcb + (8 << 12), 0, DST);

@@ -4,7 +4,6 @@
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
-#include "l4core/map.h"
 
 #define FRAMES   40u
 #define PAGES    64u
@@ -49,7 +48,7 @@ static unsigned run_at(vaddr_t va, uint32_t first)
 
 static bool map(word_t place, word_t page, word_t window)
 {
-    bool good = map_item(p.t, q.t, place | ITEM_MAP, page, window);
+    bool good = map_all(p.t, q.t, place | ITEM_MAP, page, window);
 
     world_check();
     return good;
@@ -57,7 +56,7 @@ static bool map(word_t place, word_t page, word_t window)
 
 static bool grant(word_t place, word_t page, word_t window)
 {
-    bool good = map_item(p.t, q.t, place | ITEM_GRANT, page, window);
+    bool good = map_all(p.t, q.t, place | ITEM_GRANT, page, window);
 
     world_check();
     return good;
@@ -103,7 +102,7 @@ static void what_was_derived_from_a_granted_page_is_so_from_its_new_place(void *
     assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
     assert_int_equal(arch_pte_rights(*entry_of(q.e, first)), RIGHT_READ); /* no more than it has */
     assert_int_equal(frame_of(pfn)->bindings, 3);
-    map_unmap(q.t, fpage(TARGET, 12, FPAGE_ALL), false);
+    unmap_all(q.t, fpage(TARGET, 12, FPAGE_ALL), false);
     world_check();
     assert_int_equal(frame_of(pfn)->bindings, 1);
     assert_int_equal(run_at(TARGET, 0), 1);
@@ -115,7 +114,7 @@ static void a_grant_onto_a_mapping_of_the_same_page_takes_its_place(void **state
     vaddr_t below = SOURCE + PAGES * PAGE_SIZE;
 
     assert_true(map(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
-    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
     assert_true(grant(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_false(p_has(0));
     assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
@@ -140,14 +139,14 @@ static void a_grant_replaces_another_page_and_its_children(void **state)
     assert_int_equal(frame_of(pfn)->bindings, 2);
     assert_int_equal(frame_of(pfn + 1)->bindings, 1);
     /* q grants over what its own page came from: both go. */
-    assert_true(map_item(q.t, p.t, ITEM_GRANT, fpage(TARGET + PAGE_SIZE, 12, RIGHTS),
-                         fpage(SOURCE, 12, 0)));
+    assert_true(
+        map_all(q.t, p.t, ITEM_GRANT, fpage(TARGET + PAGE_SIZE, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
     assert_false(arch_pte_present(*entry_of(q.e, TARGET + PAGE_SIZE)));
     /* And within one space. */
-    assert_true(map_item(p.t, p.t, ITEM_GRANT, fpage(SOURCE + 2 * PAGE_SIZE, 12, RIGHTS),
-                         fpage(SOURCE, 12, 0)));
-    assert_true(map_item(p.t, p.t, ITEM_GRANT, fpage(SOURCE, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    assert_true(map_all(p.t, p.t, ITEM_GRANT, fpage(SOURCE + 2 * PAGE_SIZE, 12, RIGHTS),
+                        fpage(SOURCE, 12, 0)));
+    assert_true(map_all(p.t, p.t, ITEM_GRANT, fpage(SOURCE, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
     assert_true(p_has(0) && !p_has(2));
 }
@@ -187,7 +186,7 @@ static void the_status_of_a_page_goes_with_it(void **state)
     (void)state;
     *entry_of(p.e, SOURCE) |= PTE_READ_TO;
     assert_true(grant(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_int_equal(map_unmap(q.t, fpage(TARGET, 12, 0), false), fpage(TARGET, 12, FPAGE_READ));
+    assert_int_equal(unmap_all(q.t, fpage(TARGET, 12, 0), false), fpage(TARGET, 12, FPAGE_READ));
 }
 
 /* In the entry of a small page the bit of shares is the application's note. */
@@ -201,7 +200,7 @@ static void notes_of_a_page_do_not_matter(void **state)
     assert_true(grant(0, fpage(SOURCE + PAGE_SIZE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_int_equal(run_at(TARGET, 1), 1);
     *entry_of(q.e, TARGET) |= PTE_SHARE;
-    map_unmap(q.t, fpage(TARGET, 12, FPAGE_ALL), true);
+    unmap_all(q.t, fpage(TARGET, 12, FPAGE_ALL), true);
     assert_int_equal(run_at(TARGET, 1), 0);
 }
 

@@ -318,8 +318,12 @@ static void partners_that_are_not_there_are_told_so(void **state)
     }
     ipc(q.t, L4_NIL, L4_ANY, NEVER);
     ipc_words(p.t, q.t->global_id, stale, NEVER, 1, 0, 0);
-    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE); /* found before anything is sent */
-    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE); /* the message went all the same */
+    assert_received(q.t, p.t->global_id);
+    ipc_words(p.t, q.t->global_id, stale, NEVER, 1, 0, 0);
+    assert_int_equal(p.t->state, THREAD_IPC_SEND);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE); /* also when it was queued */
 }
 
 static void a_reused_number_is_another_thread(void **state)

@@ -125,6 +125,8 @@ static void a_chunk_that_was_lost_is_free_as_far_as_it_stayed(void **state)
     assert_null(frame_pool_check(&pool));
     assert_true(frame_pool_take(&pool, 100, &run));
     assert_int_equal(run.count, 50);
+    assert_false(frame_pool_cut(&pool, 18, 50)); /* the same loss, told of twice */
+    assert_int_equal(frame_pool_idle(&pool)->first, FIRST);
     assert_false(run.zero);
     assert_true(frame_pool_cut(&pool, 18, 0));
     assert_int_equal(frame_pool_slot(&pool, 9000), 0);

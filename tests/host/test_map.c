@@ -4,7 +4,6 @@
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
-#include "l4core/map.h"
 
 #define NEVER    TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define FRAMES   40u
@@ -51,7 +50,7 @@ static unsigned run_at(vaddr_t va, uint32_t first)
 
 static bool map(word_t place, word_t page, word_t window)
 {
-    bool good = map_item(p.t, q.t, place | ITEM_MAP, page, window);
+    bool good = map_all(p.t, q.t, place | ITEM_MAP, page, window);
 
     world_check();
     return good;
@@ -135,8 +134,8 @@ static void another_page_takes_the_place_of_the_old_one_and_its_children(void **
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS),
-                         fpage(SOURCE + PAGES * PAGE_SIZE, 12, 0)));
+    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS),
+                        fpage(SOURCE + PAGES * PAGE_SIZE, 12, 0)));
     world_run(q.t);
     assert_true(map(0, fpage(SOURCE + PAGE_SIZE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_int_equal(run_at(TARGET, 1), 1);
@@ -149,13 +148,12 @@ static void mapping_over_an_ancestor_of_the_source_leaves_neither(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(
-        map_item(q.t, p.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
     assert_false(arch_pte_present(*entry_of(q.e, TARGET)));
     assert_int_equal(arch_pte_address(*entry_of(p.e, SOURCE)) >> PAGE_BITS, q.pfn + 1);
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_item(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
 }
 
@@ -226,7 +224,7 @@ static void the_complete_space_is_one_fpage(void **state)
     assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_UTCB)) >> PAGE_BITS, q.pfn);
     assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_MEMORY)) >> PAGE_BITS, p.pfn + 1);
     assert_int_equal(frame_of(p.pfn)->bindings, 1); /* p's UTCB went nowhere */
-    assert_true(map_item(p.t, p.t, ITEM_MAP, COMPLETE | RIGHTS, COMPLETE)); /* onto itself */
+    assert_true(map_all(p.t, p.t, ITEM_MAP, COMPLETE | RIGHTS, COMPLETE)); /* onto itself */
     world_check();
     assert_int_equal(frame_of(pfn)->bindings, 4);
 }
@@ -239,6 +237,7 @@ static word_t unmap(word_t page, bool flush)
     world_run(p.t);
     thread_regs(p.t)->rdx = flush ? 64 : 0;
     l4_enter(p.t, LINK_UNMAP);
+    world_run(p.t); /* to its end */
     return get_mr(p.t, 0);
 }
 
@@ -329,7 +328,7 @@ static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
     vaddr_t below = TARGET + 8 * PAGE_SIZE;
 
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_item(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+    assert_true(map_all(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
     *q_entry(below) |= PTE_WRITTEN;
     *q_entry(TARGET) |= PTE_READ_TO;
     assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, RIGHTS));
@@ -337,11 +336,41 @@ static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
     assert_false(*q_entry(below) & PTE_WRITTEN);
     /* Who looks nearer to the leaf forgets for itself, not for who mapped it the page. */
     *q_entry(below) |= PTE_WRITTEN;
-    assert_int_equal(map_unmap(q.t, fpage(below, 12, 0), false), fpage(below, 12, FPAGE_WRITE));
-    assert_int_equal(map_unmap(q.t, fpage(below, 12, 0), false), fpage(below, 12, 0));
-    assert_int_equal(map_unmap(q.t, fpage(below, 12, FPAGE_ALL), true), fpage(below, 12, 0));
+    assert_int_equal(unmap_all(q.t, fpage(below, 12, 0), false), fpage(below, 12, FPAGE_WRITE));
+    assert_int_equal(unmap_all(q.t, fpage(below, 12, 0), false), fpage(below, 12, 0));
+    assert_int_equal(unmap_all(q.t, fpage(below, 12, FPAGE_ALL), true), fpage(below, 12, 0));
     assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, FPAGE_WRITE));
     world_check();
+}
+
+/* What goes by any way, and was used, is told of by what it was mapped from. */
+static void status_of_what_is_gone_is_told_by_where_it_came_from(void **state)
+{
+    (void)state;
+    vaddr_t below = TARGET + 8 * PAGE_SIZE;
+
+    for (unsigned way = 0; way < 4; way++) {
+        assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
+        assert_true(map_item(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+        *q_entry(below) |= PTE_WRITTEN;
+        *q_entry(TARGET) |= PTE_READ_TO;
+        if (way == 0) { /* its owner unbinds it, and what is below it goes */
+            const struct page_entry entry = {TARGET, 0, 0};
+            put_entries(world.boss, SCRATCH, &entry, 1);
+            OK(BOSS(page_unbind, q.env, SCRATCH, 1));
+        } else if (way == 1) { /* the leaf first */
+            const struct page_entry entries[] = {{below, 0, 0}, {TARGET, 0, 0}};
+            put_entries(world.boss, SCRATCH, entries, 2);
+            OK(BOSS(page_unbind, q.env, SCRATCH, 2));
+        } else if (way == 2) { /* it flushes all */
+            map_unmap(q.t, fpage(TARGET, 18, FPAGE_ALL), true);
+        } else { /* with its page table */
+            OK(BOSS(cap_delete, q.env));
+        }
+        assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, RIGHTS));
+        assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, 0));
+        world_check();
+    }
 }
 
 static void unmap_of_the_complete_space_leaves_the_utcb(void **state)
@@ -402,6 +431,7 @@ int main(void)
         TEST(unmap_takes_from_the_derived_and_flush_from_oneself_too),
         TEST(unmap_tells_the_rights_used_and_forgets_them),
         TEST(status_is_that_of_all_that_was_mapped_from_a_page),
+        TEST(status_of_what_is_gone_is_told_by_where_it_came_from),
         TEST(unmap_of_the_complete_space_leaves_the_utcb),
         TEST(unmap_takes_as_many_fpages_as_its_control_word_says),
     };

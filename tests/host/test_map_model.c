@@ -4,7 +4,6 @@
 #include "bindings/node.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
-#include "l4core/map.h"
 
 #define FRAMES 40u
 #define SPACES 4u
@@ -56,12 +55,17 @@ static bool is_below(int i, int top)
     return i == top;
 }
 
+/* What was used through what goes is told by the page that it was mapped from. */
 static void model_remove(int top)
 {
+    const int parent = model[top].parent;
     bool gone[SLOTS];
 
-    for (int i = 0; i < (int)SLOTS; i++)
+    for (int i = 0; i < (int)SLOTS; i++) {
         gone[i] = model[i].parent != FREE && is_below(i, top);
+        if (gone[i] && parent >= 0)
+            model[parent].used |= model[i].used;
+    }
     for (int i = 0; i < (int)SLOTS; i++)
         if (gone[i])
             model[i].parent = FREE;
@@ -161,8 +165,8 @@ static void step_item(void)
     word_t rwx = FPAGE_READ | (draw(2) ? FPAGE_WRITE : 0);
     bool grant = draw(3) == 0;
 
-    assert_true(map_item(space_of(from)->t, space_of(to)->t, grant ? ITEM_GRANT : ITEM_MAP,
-                         fpage(from, bits, rwx), fpage(to, bits, 0)));
+    assert_true(map_all(space_of(from)->t, space_of(to)->t, grant ? ITEM_GRANT : ITEM_MAP,
+                        fpage(from, bits, rwx), fpage(to, bits, 0)));
     for (int i = 0; i < count; i++)
         model_item(from + i, to + i, RIGHT_READ | (rwx & FPAGE_WRITE ? RIGHT_WRITE : 0), grant);
 }
@@ -174,7 +178,7 @@ static void step_unmap(void)
     bool flush = draw(2);
     rights_t taken = (rwx & FPAGE_READ ? RIGHT_READ : 0) | (rwx & FPAGE_WRITE ? RIGHT_WRITE : 0);
     rights_t used = model_unmap(page, taken, flush);
-    word_t word = map_unmap(space_of(page)->t, fpage(page, PAGE_BITS, rwx), flush);
+    word_t word = unmap_all(space_of(page)->t, fpage(page, PAGE_BITS, rwx), flush);
 
     assert_int_equal(word & FPAGE_ALL,
                      (used & RIGHT_READ ? FPAGE_READ : 0) | (used & RIGHT_WRITE ? FPAGE_WRITE : 0));
@@ -205,7 +209,7 @@ static void what_is_where_is_what_the_model_says(void **state)
     for (seed = 1; seed <= 3; seed++) {
         const uint64_t first = seed;
         for (int i = 0; i < (int)SLOTS; i++) {
-            map_unmap(space_of(i)->t, fpage(i, PAGE_BITS, FPAGE_ALL), true);
+            unmap_all(space_of(i)->t, fpage(i, PAGE_BITS, FPAGE_ALL), true);
             model[i].parent = FREE;
         }
         for (world.step = 0; world.step < STEPS; world.step++) {

@@ -1,8 +1,7 @@
 /* Notes in page-table entries: what is kept, what goes, and that nobody takes them for pages. */
-#include "tests/host/kernel_world.h"
+#include "tests/host/kernel_ipc.h"
 
 #include "exo/abi/l4.h"
-#include "l4core/map.h"
 
 #define WEAK   60u /* the party's env without RIGHT_WRITE */
 #define FRAMES 61u
@@ -72,14 +71,14 @@ static void an_empty_entry_with_a_note_is_empty(void **state)
     REFUSED(ERR_NOT_BOUND, world.boss, page_protect, p.env, SCRATCH, 1);
     REFUSED(ERR_NOT_BOUND, world.boss, page_unbind, p.env, SCRATCH, 1);
     REFUSED(ERR_NOT_BOUND, world.boss, thread_create, p.env, REGION, PFN_ANY, EMPTY, 0, 50);
-    map_unmap(p.t, EMPTY | one | rw, true);
+    unmap_all(p.t, EMPTY | one | rw, true);
     world_check();
     assert_int_equal(*entry_of(p.e, EMPTY), ANY);
     OK(BOSS(page_bind, p.env, p.frames, SCRATCH, 1)); /* as if there were none */
     assert_int_equal(noted(EMPTY), 0);
     OK(BOSS(page_unbind, p.env, SCRATCH, 1));
     note(EMPTY, ANY);
-    assert_true(map_item(p.t, p.t, ITEM_MAP, PARTY_MEMORY | one | rw, EMPTY | one));
+    assert_true(map_all(p.t, p.t, ITEM_MAP, PARTY_MEMORY | one | rw, EMPTY | one));
     world_check();
     assert_non_null(space_user(p.e->root, EMPTY, RW));
     note(EMPTY + PAGE_SIZE, ANY);

@@ -1,12 +1,11 @@
 /* Page bindings: batches, what each error leaves behind, rights along the forest, readers of
  * tables. */
-#include "tests/host/kernel_world.h"
+#include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/abi/l4.h"
-#include "l4core/map.h"
 
 #include <string.h>
 
@@ -225,7 +224,7 @@ static void a_batch_may_jump_between_tables(void **state)
 /* Maps one page from one party's space to the other's, as an IPC would. */
 static bool map_page(struct party *from, vaddr_t va, struct party *to, vaddr_t target, word_t rwx)
 {
-    return map_item(from->t, to->t, ITEM_MAP, va | PAGE_BITS << 4 | rwx, target | PAGE_BITS << 4);
+    return map_all(from->t, to->t, ITEM_MAP, va | PAGE_BITS << 4 | rwx, target | PAGE_BITS << 4);
 }
 
 static rights_t rights_at(const struct party *o, vaddr_t va)

@@ -1,9 +1,8 @@
 /* Large pages: bound, protected, unbound, revoked, and what each refusal leaves behind. */
-#include "tests/host/kernel_world.h"
+#include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
 #include "exo/abi/l4.h"
-#include "l4core/map.h"
 
 #include <string.h>
 
@@ -166,18 +165,18 @@ static void a_map_item_maps_it_whole_or_in_pages(void **state)
     unsigned level;
 
     make_receiver();
-    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | ALL, END | FULL));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, VA | FULL | ALL, END | FULL));
     assert_non_null(space_large(q.e->root, END, &level));
     assert_int_equal(level, 2);
     assert_true(shows(END + 7 * PAGE_SIZE, pfn + 7, RW));
     assert_int_equal(frame_of(pfn + 511)->bindings, 2);
     world_check();
-    assert_true(map_item(p.t, q.t, ITEM_MAP, (VA + 3 * PAGE_SIZE) | ONE | FPAGE_READ,
-                         (VA + 5 * PAGE_SIZE) | ONE)); /* a part */
+    assert_true(map_all(p.t, q.t, ITEM_MAP, (VA + 3 * PAGE_SIZE) | ONE | FPAGE_READ,
+                        (VA + 5 * PAGE_SIZE) | ONE)); /* a part */
     assert_true(shows(VA + 5 * PAGE_SIZE, pfn + 3, RIGHT_READ));
     assert_false(shows(VA + 5 * PAGE_SIZE, pfn + 3, RIGHT_WRITE));
     assert_int_equal(frame_of(pfn + 3)->bindings, 3);
-    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | ALL, VA | FULL)); /* pages are there */
+    assert_true(map_all(p.t, q.t, ITEM_MAP, VA | FULL | ALL, VA | FULL)); /* pages are there */
     assert_null(space_large(q.e->root, VA, &level));
     assert_true(shows(VA + 5 * PAGE_SIZE, pfn + 5, RW));
     assert_true(shows(VA + 511 * PAGE_SIZE, pfn + 511, RW));
@@ -197,18 +196,18 @@ static void a_map_item_replaces_it_as_a_whole(void **state)
     const word_t rw = FPAGE_READ | FPAGE_WRITE;
 
     make_receiver();
-    assert_true(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* is skipped */
+    assert_true(map_all(q.t, p.t, ITEM_MAP, PARTY_MEMORY | ONE | rw, VA | ONE)); /* is skipped */
     assert_true(can(VA, RW));
     assert_true(can(VA + PAGE_SIZE, RW));
     assert_int_equal(frame_of(q.pfn + 1)->bindings, 1);
-    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | FPAGE_READ, END | FULL));
-    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | rw, END | FULL)); /* again, for more */
+    assert_true(map_all(p.t, q.t, ITEM_MAP, VA | FULL | FPAGE_READ, END | FULL));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, VA | FULL | rw, END | FULL)); /* again, for more */
     assert_true(shows(END, pfn, RW));
     assert_int_equal(frame_of(pfn)->bindings, 2);
     OK(BOSS(cap_copy, SLOT_ENV, 50, FRAMES, RIGHT_ALL, 0, 0));
     put(END, pfn, LARGE_RW);
     OK(BOSS(page_bind, p.env, 50, SCRATCH, 1)); /* another page of p that shows the same */
-    assert_true(map_item(p.t, q.t, ITEM_MAP, END | FULL | rw, END | FULL));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, END | FULL | rw, END | FULL));
     world_check();
 }
 
@@ -216,17 +215,17 @@ static void a_grant_moves_it_whole_and_never_a_part(void **state)
 {
     (void)state;
     make_receiver();
-    assert_true(map_item(p.t, q.t, ITEM_GRANT, (VA + PAGE_SIZE) | ONE | ALL, PARTY_MEMORY | ONE));
+    assert_true(map_all(p.t, q.t, ITEM_GRANT, (VA + PAGE_SIZE) | ONE | ALL, PARTY_MEMORY | ONE));
     assert_true(can(VA + PAGE_SIZE, RW)); /* stays */
     assert_int_equal(frame_of(pfn + 1)->bindings, 1);
-    assert_true(map_item(p.t, q.t, ITEM_MAP, (VA + 2 * PAGE_SIZE) | ONE | ALL, VA | ONE));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, (VA + 2 * PAGE_SIZE) | ONE | ALL, VA | ONE));
     world_check();
-    assert_true(map_item(p.t, q.t, ITEM_GRANT, VA | FULL | ALL, END | FULL));
+    assert_true(map_all(p.t, q.t, ITEM_GRANT, VA | FULL | ALL, END | FULL));
     world_check();
     assert_false(can(VA, RIGHT_READ));
     assert_true(shows(END + 7 * PAGE_SIZE, pfn + 7, RW));
     assert_true(shows(VA, pfn + 2, RW)); /* derived from it before, and still is */
-    map_unmap(q.t, END | FULL | ALL, false);
+    unmap_all(q.t, END | FULL | ALL, false);
     assert_false(shows(VA, pfn + 2, RIGHT_READ));
     assert_int_equal(frame_of(pfn + 2)->bindings, 1);
     world_check();
@@ -236,17 +235,17 @@ static void unmap_of_a_part_takes_all_of_it(void **state)
 {
     (void)state;
     make_receiver();
-    assert_true(map_item(p.t, q.t, ITEM_MAP, (VA + PAGE_SIZE) | ONE | ALL, VA | ONE));
-    assert_true(map_item(p.t, q.t, ITEM_MAP, VA | FULL | ALL, END | FULL));
-    map_unmap(p.t, (VA + 9 * PAGE_SIZE) | ONE | FPAGE_WRITE, false);
+    assert_true(map_all(p.t, q.t, ITEM_MAP, (VA + PAGE_SIZE) | ONE | ALL, VA | ONE));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, VA | FULL | ALL, END | FULL));
+    unmap_all(p.t, (VA + 9 * PAGE_SIZE) | ONE | FPAGE_WRITE, false);
     assert_false(shows(END, pfn, RIGHT_WRITE));
     assert_true(shows(END, pfn, RIGHT_READ) && can(VA, RW));
-    map_unmap(p.t, (VA + 9 * PAGE_SIZE) | ONE | ALL, false);
+    unmap_all(p.t, (VA + 9 * PAGE_SIZE) | ONE | ALL, false);
     assert_false(shows(VA, pfn + 1, RIGHT_READ));
     assert_false(shows(END, pfn, RIGHT_READ));
     assert_true(can(VA, RW));
     world_check();
-    map_unmap(p.t, (VA + 9 * PAGE_SIZE) | ONE | ALL, true);
+    unmap_all(p.t, (VA + 9 * PAGE_SIZE) | ONE | ALL, true);
     assert_false(can(VA, RIGHT_READ));
     assert_int_equal(frame_of(pfn)->bindings, 0);
     world_check();

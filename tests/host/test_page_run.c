@@ -1,12 +1,11 @@
 /* Runs of pages: what each error leaves behind, runs against batches page by page, what is plain.
  */
-#include "tests/host/kernel_world.h"
+#include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 #include "exo/abi/l4.h"
-#include "l4core/map.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -215,8 +214,8 @@ static void a_page_is_plain_until_something_is_derived_from_it(void **state)
     (void)state;
     OK(bind(FREE_VA, 20, pfn, RW));
     assert_true(is_plain(3) && is_plain(4));
-    assert_true(map_item(p.t, q.t, ITEM_MAP, (FREE_VA + 4 * PAGE_SIZE) | PAGE_BITS << 4 | 7,
-                         (PARTY_MEMORY + 8 * PAGE_SIZE) | PAGE_BITS << 4));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, (FREE_VA + 4 * PAGE_SIZE) | PAGE_BITS << 4 | 7,
+                        (PARTY_MEMORY + 8 * PAGE_SIZE) | PAGE_BITS << 4));
     assert_true(is_plain(3) && !is_plain(4));
     pte_t *mapped = entry_of(q.e, PARTY_MEMORY + 8 * PAGE_SIZE);
     assert_false(*mapped & arch_pte_plain());

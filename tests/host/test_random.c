@@ -452,7 +452,7 @@ static void step(void)
 static void nothing_that_users_do_breaks_an_invariant_or_leaks(void **state)
 {
     for (uint64_t i = 1; i <= SEEDS; i++) {
-        seed = i * 0x9e3779b97f4a7c15;
+        rnd_state = i * 0x9e3779b97f4a7c15;
         world_begin(state);
         OK(BOSS(notification_create, REGION, PFN_ANY, NOTE));
         for (slot_t s = FIRST; s < FIRST + 4 * PARTIES; s += 4)

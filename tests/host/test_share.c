@@ -1,10 +1,9 @@
 /* Tables shared between spaces: what is seen through a share, who may change it, and every way in
  * which it ends. */
-#include "tests/host/kernel_world.h"
+#include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
 #include "exo/abi/l4.h"
-#include "l4core/map.h"
 
 #define WEAK  60u                               /* p's env without RIGHT_GRANT */
 #define PLAIN 61u                               /* q's env without RIGHT_WRITE */
@@ -115,9 +114,9 @@ static void only_the_owner_changes_it(void **state)
     REFUSED(ERR_NOT_BOUND, b, thread_create, q.env, REGION, PFN_ANY, VA + PAGE, 0, 50);
     /* Neither from it nor into it. */
     const word_t one = PAGE_BITS << 4, rw = FPAGE_READ | FPAGE_WRITE;
-    assert_true(map_item(q.t, p.t, ITEM_MAP, (VA + PAGE) | one | rw, PARTY_MEMORY | one));
+    assert_true(map_all(q.t, p.t, ITEM_MAP, (VA + PAGE) | one | rw, PARTY_MEMORY | one));
     assert_int_equal(arch_pte_address(*entry_of(p.e, PARTY_MEMORY)) >> PAGE_BITS, p.pfn + 1);
-    assert_true(map_item(p.t, q.t, ITEM_MAP, PARTY_MEMORY | one | rw, (VA + PAGE) | one));
+    assert_true(map_all(p.t, q.t, ITEM_MAP, PARTY_MEMORY | one | rw, (VA + PAGE) | one));
     assert_int_equal(frame_of(p.pfn + 1)->bindings, 1); /* it was skipped */
     world_check();
 }
@@ -137,9 +136,9 @@ static void shares_nest(void **state)
     REFUSED(ERR_NO_TABLE, world.boss, table_share, p.env, BASE, p.env, inner, 1, RW);
     REFUSED(ERR_NO_TABLE, world.boss, table_unshare, p.env, giga, 1);
     const word_t one = PAGE_BITS << 4, rw = FPAGE_READ | FPAGE_WRITE;
-    assert_true(map_item(q.t, p.t, ITEM_MAP, PARTY_MEMORY | one | rw, inner | one));
+    assert_true(map_all(q.t, p.t, ITEM_MAP, PARTY_MEMORY | one | rw, inner | one));
     assert_int_equal(frame_of(q.pfn + 1)->bindings, 1); /* it was skipped */
-    map_unmap(p.t, inner | 30u << 4 | rw, false);       /* passes over */
+    unmap_all(p.t, inner | 30u << 4 | rw, false);       /* passes over */
     assert_true(sees(&p, giga + PAGE, RIGHT_READ));
     OK(BOSS(table_unshare, q.env, VA, 1));
     assert_false(sees(&p, giga + PAGE, RIGHT_READ));
@@ -262,24 +261,24 @@ static void unmap_takes_it_as_a_whole(void **state)
     const word_t all = FPAGE_READ | FPAGE_WRITE | FPAGE_EXEC, bits = 21u << 4;
 
     share(RW);
-    map_unmap(q.t, (VA + PAGE) | 12u << 4 | all, true);
+    unmap_all(q.t, (VA + PAGE) | 12u << 4 | all, true);
     assert_true(sees(&q, VA + PAGE, RW));
-    map_unmap(q.t, VA | bits | all, false); /* what was made from it: nothing */
+    unmap_all(q.t, VA | bits | all, false); /* what was made from it: nothing */
     assert_true(sees(&q, VA + PAGE, RW));
-    map_unmap(q.t, VA | bits, true); /* no right is named */
+    unmap_all(q.t, VA | bits, true); /* no right is named */
     assert_true(sees(&q, VA + PAGE, RW));
-    map_unmap(q.t, VA | bits | all, true);
+    unmap_all(q.t, VA | bits | all, true);
     assert_false(sees(&q, VA + PAGE, RIGHT_READ));
     world_check();
     share(RW);
-    map_unmap(p.t, PARTY_MEMORY | 12u << 4 | FPAGE_WRITE, false); /* a part: nothing */
+    unmap_all(p.t, PARTY_MEMORY | 12u << 4 | FPAGE_WRITE, false); /* a part: nothing */
     assert_true(sees(&q, VA + PAGE, RW));
-    map_unmap(p.t, BASE | bits | FPAGE_WRITE, false);
+    unmap_all(p.t, BASE | bits | FPAGE_WRITE, false);
     assert_false(sees(&q, VA + PAGE, RIGHT_READ));
     assert_true(sees(&p, PARTY_MEMORY, RW));
     world_check();
     share(RW);
-    map_unmap(p.t, PARTY_MEMORY | 12u << 4 | all, true); /* an entry of the table goes for all */
+    unmap_all(p.t, PARTY_MEMORY | 12u << 4 | all, true); /* an entry of the table goes for all */
     assert_false(sees(&q, VA + PAGE, RIGHT_READ));
     assert_true(sees(&q, VA + PAGE + PAGE_SIZE, RW));
 }
@@ -304,7 +303,7 @@ static void no_cpu_keeps_what_a_share_showed(void **state)
     share(RW);
     OK(BOSS(table_unshare, q.env, VA, 1));
     share(RW);
-    map_unmap(p.t, (PARTY_MEMORY + PAGE_SIZE) | 12u << 4 | FPAGE_WRITE, true);
+    unmap_all(p.t, (PARTY_MEMORY + PAGE_SIZE) | 12u << 4 | FPAGE_WRITE, true);
     world_check();
     OK(BOSS(cap_delete, p.frames)); /* p ends, and its pages go */
     assert_false(sees(&q, VA + PAGE + 2 * PAGE_SIZE, RIGHT_READ));

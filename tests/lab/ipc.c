@@ -85,6 +85,28 @@ static void server(const struct archive *a, uint64_t empty)
     spawn_destroy(&child);
 }
 
+static void load_string(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    lab_load_string();
+}
+
+/* A string there and another back. */
+static void strings(const struct archive *a, uint64_t empty)
+{
+    struct spawn_child child;
+    struct call call = {.words = 0};
+
+    lab_partner(a, "string", &child);
+    call.to = L4_ThreadIdOf(child.thread_id);
+    lab_accept_string();
+    lab_measure(&series, load_string, call_once, &call);
+    if (L4_IpcFailed(L4_MsgTag()))
+        lab_fail("ipc.string.4096", ERR_BAD_STATE);
+    lab_report("ipc.string.4096", &series, empty, 1, 1);
+    spawn_destroy(&child);
+}
+
 static void touch(void *argument, uint32_t round)
 {
     (void)argument;
@@ -118,5 +140,6 @@ void lab_ipc(const struct archive *a)
     between_spaces(a, empty);
     in_one_space(empty);
     server(a, empty);
+    strings(a, empty);
     pager(a, empty);
 }

@@ -103,6 +103,12 @@ void lab_play(const char *role);
 _Noreturn void lab_echo_closed(uint64_t client);
 _Noreturn void lab_echo_server(void);
 
+/* A message of one string of LAB_STRING bytes, and a buffer for one, all of whose pages are there.
+ */
+#define LAB_STRING 4096u
+void lab_load_string(void);
+void lab_accept_string(void);
+
 /* Where a partner finds its pipes. */
 #define LAB_SLOT_IN  SLOT_FREE
 #define LAB_SLOT_OUT (SLOT_FREE + 3)

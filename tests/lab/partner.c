@@ -26,6 +26,39 @@ _Noreturn void lab_echo_closed(uint64_t client)
         L4_Call(L4_ThreadIdOf(client));
 }
 
+static uint8_t string_out[LAB_STRING] __attribute__((aligned(PAGE_SIZE)));
+static uint8_t string_in[LAB_STRING] __attribute__((aligned(PAGE_SIZE)));
+
+void lab_load_string(void)
+{
+    L4_Set_MsgTag(L4_MsgTagMake(0, 0, 2));
+    L4_LoadMRs(1, 2, L4_StringItem(LAB_STRING, string_out).raw);
+}
+
+void lab_accept_string(void)
+{
+    L4_MsgBuffer_t buffer;
+
+    L4_MsgBufferClear(&buffer);
+    L4_MsgBufferAppendSimpleRcvString(&buffer, L4_StringItem(LAB_STRING, string_in));
+    L4_AcceptStrings(L4_StringItemsAcceptor, &buffer);
+    memset(string_in, 1, LAB_STRING); /* both have their pages */
+    memset(string_out, 2, LAB_STRING);
+}
+
+/* Answers a string with a string. */
+static _Noreturn void echo_strings(void)
+{
+    L4_ThreadId_t client;
+
+    lab_accept_string();
+    L4_Wait(&client);
+    for (;;) {
+        lab_load_string();
+        L4_ReplyWait(client, &client);
+    }
+}
+
 _Noreturn void lab_echo_server(void)
 {
     L4_ThreadId_t client;
@@ -100,6 +133,8 @@ void lab_play(const char *role)
         lab_echo_closed(starter);
     if (!strcmp(role, "server"))
         lab_echo_server();
+    if (!strcmp(role, "string"))
+        echo_strings();
     if (!strcmp(role, "pager"))
         serve_pages();
     if (!strcmp(role, "transfer"))

@@ -224,6 +224,9 @@ static void thread_errors(vaddr_t utcb)
     tap_is(
         exo_thread_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, utcb, (uint32_t)book_utcb()->thread, dst),
         ERR_IN_USE, "with a number that is taken");
+    tap_is(
+        exo_thread_create(SLOT_ENV, SLOT_MEMORY, PFN_ANY, (vaddr_t)book_utcb() - UTCB_EXO, 0, dst),
+        ERR_IN_USE, "with another thread's UTCB");
     slot_t full = guest_slot();
     exo_frames_alloc(tiny, PFN_ANY, 1, full);
     tap_is(exo_thread_create(SLOT_ENV, tiny, tiny_first, utcb, 0, dst), ERR_IN_USE,

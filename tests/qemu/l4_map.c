@@ -224,6 +224,7 @@ static void paging(const char *code, const char *end, L4_Word_t rwx, vaddr_t pag
 
     raw_make(&r, code, end);
     raw_mr(&r)[TCR_PAGER] = L4_MyGlobalId().raw;
+    unmap(L4_FpageLog2(page, 12).raw, false); /* what was used until now */
     raw_start(&r, ARRIVED + 8);
     bool came = fault_from(&r, rwx, &address);
     tap_ok(came && address == ARRIVED + 8, what);
@@ -236,6 +237,8 @@ static void paging(const char *code, const char *end, L4_Word_t rwx, vaddr_t pag
     L4_ThreadId_t from;
     tap_ok(L4_IpcFailed(L4_Wait_Timeout(L4_ZeroTime, &from)), "it does not fault again");
     raw_destroy(&r);
+    tap_ok((unmap(L4_FpageLog2(page, 12).raw, false) & rwx) == rwx,
+           "what it used of the page is told when it has gone");
 }
 
 /* A fault with both a handler and a pager goes to the handler; to the pager while masked. */

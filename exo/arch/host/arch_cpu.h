@@ -33,9 +33,19 @@ static inline vaddr_t arch_fault_address(void)
     return host.fault_address;
 }
 
+static inline vaddr_t arch_thread_pointer(void)
+{
+    return host.thread_pointer;
+}
+
 static inline void arch_idle(void)
 {
     host_idle();
+}
+
+static inline void arch_interrupts_take(void)
+{
+    host_interrupts_take();
 }
 
 static inline void arch_copy_words(void *to, const void *from, size_t count)

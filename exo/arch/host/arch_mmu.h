@@ -155,6 +155,11 @@ static inline rights_t arch_pte_used(pte_t *e)
     return (was & PTE_READ_TO ? RIGHT_READ : 0) | (was & PTE_WRITTEN ? RIGHT_WRITE : 0);
 }
 
+static inline pte_t arch_pte_take(pte_t *e)
+{
+    return __atomic_exchange_n(e, 0, __ATOMIC_RELAXED);
+}
+
 static inline void arch_pte_use(pte_t *e, rights_t used)
 {
     pte_t set = (used & RIGHT_READ ? PTE_READ_TO : 0) | (used & RIGHT_WRITE ? PTE_WRITTEN : 0);

@@ -125,6 +125,20 @@ void host_relax(void)
         panic(__FILE__, __LINE__, "a CPU waits for itself");
 }
 
+void host_interrupts_take(void)
+{
+    uint64_t *timer = &host.timer[host.cpu->number];
+    void (*act)(void) = host.interrupt;
+
+    host.interrupt = NULL;
+    if (act)
+        act();
+    if (*timer == 0 || *timer > host.ticks)
+        return;
+    *timer = 0;
+    cpu_timer();
+}
+
 void arch_irq_enable(void)
 {
 }

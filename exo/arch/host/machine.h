@@ -33,13 +33,14 @@ struct host_machine {
     paddr_t bytes;
     struct arch_cpu *cpu; /* the CPU that runs                                 */
     uint64_t ticks;       /* what arch_ticks reads; moved by arch_idle too     */
-    vaddr_t fault_address;
+    vaddr_t fault_address, thread_pointer;
     struct host_mmu mmu[CPU_MAX];
     uint64_t timer[CPU_MAX]; /* ticks when it interrupts; 0: off                  */
     unsigned long kicks;     /* interrupts sent to other CPUs                     */
     unsigned long idles;     /* times that a CPU waited for its timer             */
     unsigned long spins;     /* waits for another CPU since the last progress     */
     void (*relax)(void);     /* what another CPU does while this one waits, once  */
+    void (*interrupt)(void); /* what happens before interrupts are taken, once    */
     bool slow;               /* entries go the general way, as if it were the only    */
     bool off;                /* power                                             */
     void (*console)(void);   /* handler of port 1                                 */
@@ -64,6 +65,9 @@ paddr_t host_memory_address(const void *p);
 
 /* Waits for this CPU's timer, by moving `ticks` to it. Panics when it is off: for ever. */
 void host_idle(void);
+
+/* Runs `interrupt`, then this CPU's timer if it is due. */
+void host_interrupts_take(void);
 
 /* Panics after so many turns that no other CPU can be meant. */
 void host_relax(void);

@@ -39,9 +39,21 @@ static inline vaddr_t arch_fault_address(void)
     return va;
 }
 
+static inline vaddr_t arch_thread_pointer(void)
+{
+    vaddr_t base;
+    __asm__ volatile("rdfsbase %0" : "=r"(base));
+    return base;
+}
+
 static inline void arch_idle(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+static inline void arch_interrupts_take(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
 }
 
 static inline void arch_copy_words(void *to, const void *from, size_t count)

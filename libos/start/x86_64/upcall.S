@@ -170,4 +170,19 @@ libos_upcall_syscall:
         restore CLASS_SYSCALL
         leave   CLASS_SYSCALL
         .size   libos_upcall_syscall, . - libos_upcall_syscall
+
+/* bool libos_clear(void *at, uint64_t words): a fault at libos_clear_at goes on at libos_clear_end, with
+ * what is left in rcx. */
+        .globl  libos_clear, libos_clear_at, libos_clear_end
+        .type   libos_clear, @function
+libos_clear:
+        mov     %rsi, %rcx
+        xor     %eax, %eax
+libos_clear_at:
+        rep     stosq
+libos_clear_end:
+        test    %rcx, %rcx
+        sete    %al
+        ret
+        .size   libos_clear, . - libos_clear
         .section .note.GNU-stack, "", @progbits
