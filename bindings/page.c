@@ -181,6 +181,8 @@ void page_move(pte_t *e, pte_t *to, rights_t rights, unsigned level)
         ASSERT(m->parent == node_name(n));
         node_move(m, parent);
         page_extend(to, rights);
+    } else if (arch_pte_is_device(*e)) {
+        page_show_device(to, parent, pfn, rights, rights);
     } else if (level == 1) {
         page_show(to, parent, pfn, rights, rights);
     } else {

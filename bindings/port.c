@@ -24,7 +24,9 @@ static struct cap *next_in(struct cap *table, struct cap *best, uint32_t port, r
     for (struct cap *c = table; table && c < table + CAPS_PER_FRAME; c++) {
         if (c->kind != CAP_PORTS || end_of(c) <= port || (need & ~(rights_t)c->rights))
             continue;
-        if (!best || (best->base > port && c->base < best->base))
+        if (c->base <= port)
+            return c;
+        if (!best || c->base < best->base)
             best = c;
     }
     return best;

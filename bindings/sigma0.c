@@ -20,6 +20,7 @@
 #include "exo/mem/space.h"
 
 #define SIGMA0_THREAD THREAD_FIRST
+#define SLOT_DISPLAY  (CAPS_PER_FRAME - 16) /* slots of the first table behind those of others */
 
 /* Ports of ISA devices that the kernel does not need and by which nobody reaches memory that is not
  * his: neither interrupt controllers, DMA controllers and PCI configuration, nor the third serial
@@ -169,6 +170,10 @@ static void give_devices(void)
     give(SLOT_INSPECT, CAP_INSPECT, rwg, 0, 1);
     give(SLOT_NIC, CAP_NIC, rwg, 0, 1); /* without a card its use is NO_DEVICE */
     give(SLOT_IRQ, CAP_IRQ, rwg, 0, IRQ_LINES);
+    paddr_t display, bytes = arch_display_memory(&display);
+    if (bytes)
+        give(SLOT_DISPLAY, CAP_WINDOW, rwg, (pfn_t)(display >> PAGE_BITS),
+             (uint32_t)(bytes >> PAGE_BITS));
     const struct kinfo *k = kinfo_get();
     give(SLOT_PCI, CAP_PCI, rwg, 0, k->device_count);
     give(SLOT_DISK, CAP_EXTENT, k->disk_read_only ? RIGHT_READ | RIGHT_GRANT : rwg, 0,

@@ -166,7 +166,9 @@ static void map_entry(pte_t *s, paddr_t pa, struct env *to, pte_t *t, vaddr_t ta
 {
     if (!arch_pte_present(*t)) {
         page_derive(s);
-        if (level == 1)
+        if (arch_pte_is_device(*s))
+            page_show_device(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
+        else if (level == 1)
             page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
         else
             page_show_large(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights, level);
@@ -189,7 +191,7 @@ static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr
     pte_t *s = space_last(from->root, source, &from_level);
     vaddr_t rest = MMU_SPAN(from_level) - source % MMU_SPAN(from_level);
     rights &= arch_pte_rights(*s);
-    if (!arch_pte_is_memory(*s) || (from_level > 1 && arch_pte_is_share(*s)) || !rights)
+    if (!arch_pte_present(*s) || (from_level > 1 && arch_pte_is_share(*s)) || !rights)
         return rest;
     level = there = target_level(to, source, target, bytes, from_level);
     paddr_t pa = arch_pte_address(*s) + source % MMU_SPAN(from_level);

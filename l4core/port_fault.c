@@ -105,7 +105,7 @@ static enum port_outcome do_string(struct thread *t, const struct port_access *a
         if (!can_reach(t, a, at))
             return memory_fault(t, a, at, fault);
         if (!can_reach(t, a, last))
-            return memory_fault(t, a, last, fault);
+            return memory_fault(t, a, last & ~(PAGE_SIZE - 1), fault);
         move_element(t, a, at);
         arch_port_done(r, a, 0);
         if (!a->repeats)

@@ -16,7 +16,7 @@ LIBOS += libos/servers/program.c
 # The kernel carries sigma0 and starts it. It maps memory where it is physically, so its own image
 # is far above.
 PROGRAMS       += sigma0
-sigma0-sources := libos/servers/sigma0.c
+sigma0-sources := $(addprefix libos/servers/,sigma0.c boot_modules.c kept.c l4_root.c ports.c)
 sigma0-libs    := libos
 sigma0-base    := 0x7d0000000000
 

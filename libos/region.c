@@ -197,26 +197,32 @@ bool region_is_clean(pfn_t first, uint32_t count)
     return first >= dirty_high || first + count <= dirty_low;
 }
 
+enum err region_withhold(pfn_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < REGION_PROMISES_MAX; i++) {
+        if (promises[i].count)
+            continue;
+        promises[i] = (struct promise){first, count};
+        if (promise_end <= i)
+            promise_end = i + 1;
+        return ERR_OK;
+    }
+    return ERR_NO_MEM;
+}
+
 enum err region_promise(uint32_t count, pfn_t *first)
 {
-    struct promise *unused = NULL;
     struct run last = {0, 0};
 
-    for (uint32_t i = 0; i < REGION_PROMISES_MAX && !unused; i++)
-        if (!promises[i].count)
-            unused = &promises[i];
-    if (!unused || !count)
+    if (!count)
         return ERR_NO_MEM;
     for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
         if (r.end - r.first >= count)
             last = r;
     if (!last.end)
         return ERR_NO_MEM;
-    *unused = (struct promise){last.end - count, count};
-    if (promise_end <= unused - promises)
-        promise_end = (uint32_t)(unused - promises) + 1;
-    *first = unused->first;
-    return ERR_OK;
+    *first = last.end - count;
+    return region_withhold(*first, count);
 }
 
 void region_release(pfn_t first)

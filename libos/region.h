@@ -38,6 +38,9 @@ uint32_t region_longest_run(void);
 /* Sets the highest `count` adjacent free frames aside for somebody else. NO_MEM. */
 enum err region_promise(uint32_t count, pfn_t *first);
 
+/* Sets these frames aside, wherever they are. NO_MEM. */
+enum err region_withhold(pfn_t first, uint32_t count);
+
 /* Takes the promise that began at `first` back. */
 void region_release(pfn_t first);
 

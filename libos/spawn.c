@@ -98,8 +98,8 @@ static enum err make_table(slot_t env, vaddr_t va, uint32_t level)
     return e == ERR_IN_USE ? ERR_OK : e;
 }
 
-/* Page tables for [low, high) of the child, from the top down. */
-static enum err make_tables(slot_t env, vaddr_t low, vaddr_t high)
+/* From the top down. */
+enum err spawn_tables(slot_t env, vaddr_t low, vaddr_t high)
 {
     enum err e = ERR_OK;
 
@@ -111,9 +111,8 @@ static enum err make_tables(slot_t env, vaddr_t low, vaddr_t high)
     return e;
 }
 
-/* Binds `count` frames from `pfn` on at `va` of the child. */
-static enum err show(const struct spawn_child *child, vaddr_t va, pfn_t pfn, uint32_t count,
-                     rights_t rights)
+enum err spawn_bind(slot_t env, slot_t frames, vaddr_t va, pfn_t pfn, uint32_t count,
+                    rights_t rights)
 {
     struct page_entry entries[64];
 
@@ -121,7 +120,7 @@ static enum err show(const struct spawn_child *child, vaddr_t va, pfn_t pfn, uin
         uint32_t part = count < 64 ? count : 64;
         for (uint32_t i = 0; i < part; i++)
             entries[i] = (struct page_entry){va + i * PAGE_SIZE, pfn + i, rights};
-        enum err e = exo_page_bind(child->env, child->image, (vaddr_t)entries, part);
+        enum err e = exo_page_bind(env, frames, (vaddr_t)entries, part);
         if (e)
             return e;
         va += part * PAGE_SIZE;
@@ -140,15 +139,17 @@ static enum err show_image(const struct spawn_plan *plan, const struct spawn_chi
         vaddr_t va = elf->low + i * PAGE_SIZE;
         rights_t rights = elf_page_rights(elf, va);
         if (rights) /* else a hole between segments */
-            e = show(child, va, child->image_first + i, 1, rights | RIGHT_READ);
+            e = spawn_bind(child->env, child->image, va, child->image_first + i, 1,
+                           rights | RIGHT_READ);
     }
     pfn_t tail = child->image_first + plan->pages;
     if (e == ERR_OK)
-        e = show(child, START_INFO, tail, 1, RIGHT_READ);
+        e = spawn_bind(child->env, child->image, START_INFO, tail, 1, RIGHT_READ);
     if (e == ERR_OK)
-        e = show(child, START_UTCB, tail + 1, 1, RIGHT_READ | RIGHT_WRITE);
+        e = spawn_bind(child->env, child->image, START_UTCB, tail + 1, 1, RIGHT_READ | RIGHT_WRITE);
     if (e == ERR_OK)
-        e = show(child, START_STACK, tail + 2, START_STACK_PAGES, RIGHT_READ | RIGHT_WRITE);
+        e = spawn_bind(child->env, child->image, START_STACK, tail + 2, START_STACK_PAGES,
+                       RIGHT_READ | RIGHT_WRITE);
     return e;
 }
 
@@ -171,9 +172,9 @@ static enum err make_env(const struct spawn_plan *plan, struct spawn_child *chil
     child->env = slot;
     child->number = (uint32_t)number;
     child->entry = plan->elf.entry;
-    e = make_tables(slot, plan->elf.low, plan->elf.high);
+    e = spawn_tables(slot, plan->elf.low, plan->elf.high);
     if (e == ERR_OK)
-        e = make_tables(slot, START_INFO, START_STACK_TOP);
+        e = spawn_tables(slot, START_INFO, START_STACK_TOP);
     return e == ERR_OK ? show_image(plan, child) : e;
 }
 
@@ -190,7 +191,8 @@ static enum err make_thread(const struct spawn_plan *plan, struct spawn_child *c
         e = region_find(1, &frame);
     if (e)
         return e;
-    e = exo_thread_create_get(child->env, SLOT_MEMORY, frame, START_UTCB, 0, slot, &id);
+    e = exo_thread_create_get(child->env, SLOT_MEMORY, frame, START_UTCB, plan->args->number, slot,
+                              &id);
     if (e) {
         slot_give(slot);
         return e;

@@ -25,6 +25,7 @@ struct spawn_args {
     uint32_t memory_frames;         /* of its SLOT_MEMORY; 0: none                    */
     uint32_t cpu;                   /* home CPU, THREAD_CPU_HERE for the starter's    */
     uint32_t priority;              /* 0: THREAD_PRIORITY                             */
+    uint32_t number;                /* of its first thread; 0: any                    */
 };
 
 /* A program that was started. */
@@ -62,6 +63,13 @@ enum err spawn_start(struct spawn_child *child, const struct spawn_args *args);
 /* Waits for the end. The environment stays for inspection until spawn_destroy(). BAD_STATE: the
  * end could not be observed. */
 enum err spawn_wait(struct spawn_child *child, struct spawn_end *end);
+
+/* For who starts programs in another way. Page tables for [low, high) of an environment, from
+ * SLOT_MEMORY; `count` frames from `pfn` on, which are in `frames`, bound there at `va`. Errors of
+ * table_create and page_bind; NO_MEM. */
+enum err spawn_tables(slot_t env, vaddr_t low, vaddr_t high);
+enum err spawn_bind(slot_t env, slot_t frames, vaddr_t va, pfn_t pfn, uint32_t count,
+                    rights_t rights);
 
 /* Takes back all that the program had, whether it runs or not. */
 void spawn_destroy(struct spawn_child *child);

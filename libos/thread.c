@@ -23,21 +23,21 @@ static _Noreturn void thread_main(struct thread *t)
         exo_thread_stop(t->slot);
 }
 
-static enum err create(struct thread *t)
+static enum err create(struct thread *t, uint32_t number)
 {
     pfn_t frame;
     word_t id;
     enum err e = region_find(1, &frame);
 
     if (e == ERR_OK)
-        e = exo_thread_create_get(SLOT_ENV, SLOT_MEMORY, frame, t->memory, 0, t->slot, &id);
+        e = exo_thread_create_get(SLOT_ENV, SLOT_MEMORY, frame, t->memory, number, t->slot, &id);
     if (e)
         return e;
     t->id = id;
     return exit_add_utcb(t->memory) ? ERR_OK : ERR_NO_MEM;
 }
 
-static enum err prepare(struct thread *t)
+static enum err prepare(struct thread *t, uint32_t number)
 {
     enum err e = vm_map(&t->memory, t->bytes, RIGHT_READ | RIGHT_WRITE);
 
@@ -47,15 +47,21 @@ static enum err prepare(struct thread *t)
         e = notify_new(&t->done);
     if (e == ERR_OK)
         e = slot_take(&t->slot);
-    return e == ERR_OK ? create(t) : e;
+    return e == ERR_OK ? create(t, number) : e;
 }
 
 enum err thread_run(struct thread *t, thread_fn run, void *argument, uint32_t cpu,
                     uint32_t priority)
 {
+    return thread_run_number(t, run, argument, cpu, priority, 0);
+}
+
+enum err thread_run_number(struct thread *t, thread_fn run, void *argument, uint32_t cpu,
+                           uint32_t priority, uint32_t number)
+{
     *t = (struct thread){.run = run, .argument = argument};
     t->bytes = BYTES;
-    enum err e = prepare(t);
+    enum err e = prepare(t, number);
     if (cpu == THREAD_CPU_HERE)
         cpu = (uint32_t)*book_tcr(TCR_PROCESSOR);
     if (e == ERR_OK && slot_cap(SLOT_CPU))

@@ -26,6 +26,10 @@ struct thread {
 enum err thread_run(struct thread *t, thread_fn run, void *argument, uint32_t cpu,
                     uint32_t priority);
 
+/* The same under a thread number; 0: any. IN_USE: it is taken. */
+enum err thread_run_number(struct thread *t, thread_fn run, void *argument, uint32_t cpu,
+                           uint32_t priority, uint32_t number);
+
 /* Waits until it has returned from `run`, and frees all that it had. */
 void thread_join(struct thread *t);
 

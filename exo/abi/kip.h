@@ -26,12 +26,21 @@ enum kip_link {
 };
 #define LINK_STRIDE 16u /* bytes from one to the next in that page */
 
+/* Words that say where an initial server begins, and its memory. */
+enum { KIP_SERVER_SP, KIP_SERVER_IP, KIP_SERVER_LOW, KIP_SERVER_HIGH, KIP_SERVER_WORDS };
+
+#define KIP_MEMORY_CONVENTIONAL 1u
+#define KIP_MEMORY_RESERVED     2u /* the kernel's, or nobody's           */
+#define KIP_MEMORY_DEDICATED    3u /* a device's                          */
+#define KIP_MEMORY_SHARED       4u
+#define KIP_MEMORY_LOADER       0xeu /* the boot loader's: archive, modules */
+
 struct kip {
     uint64_t magic;
     uint64_t api_version, api_flags;
     uint64_t kernel_desc; /* offset in the page */
     uint64_t kdebug[4];
-    uint64_t sigma0[4], sigma1[4], root[4];
+    uint64_t sigma0[KIP_SERVER_WORDS], sigma1[KIP_SERVER_WORDS], root[KIP_SERVER_WORDS];
     uint64_t unused0;
     uint64_t memory_info; /* offset << 32 | count */
     uint64_t unused1[20];

@@ -18,6 +18,10 @@ void arch_boot_info(paddr_t start_info, struct boot_info *info,
 /* Physical memory that the kernel's image occupies: [*base, *base + *bytes). */
 void arch_kernel_image(paddr_t *base, paddr_t *bytes);
 
+/* Device memory that is there without being told of by a device table, [*base, *base + bytes), and
+ * by which nobody reaches other memory: a display's. Returns `bytes`; 0: none. */
+paddr_t arch_display_memory(paddr_t *base);
+
 struct numa_range;
 
 /* Writes at most `most` ranges of memory with the domain that the firmware's tables give each;

@@ -7,7 +7,7 @@ setup: $(SETUP) $(MUSL_STAMP) $(LWIP_STAMP) ## Install packages and fetch source
 
 # The options of a boot are read from the command line of make: SMP=2 MEM=1G ICOUNT=1 NET=user
 # FWD=8080:80 DISK=file ACCEL=kvm TIMEOUT=60 LOG=file. They reach Python unexpanded, so that `$` is safe.
-BOOT_OPTIONS := ROOT CMD VIA SMP MEM ICOUNT NET FWD DISK IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG
+BOOT_OPTIONS := ROOT CMD VIA TASK MODULES SMP MEM ICOUNT NET FWD DISK IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG
 $(foreach v,$(BOOT_OPTIONS),$(eval override $(v) := $$(value $(v))))
 export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT" \
@@ -23,7 +23,7 @@ run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot; the web page is on port 808
 # and the recipe of GOAL, which make reads only then, ends make with it. The last line of
 # end_with_status is for a make that cannot load extensions.
 STATUS := build/.status.
-ifneq ($(and $(filter exec test test-%,$(MAKECMDGOALS)),$(filter load,$(.FEATURES))),)
+ifneq ($(and $(filter exec exec-l4 test test-%,$(MAKECMDGOALS)),$(filter load,$(.FEATURES))),)
 -load build/host/make_exit.so
 endif
 build/host/make_exit.so: exo/tools/make_exit.c | $(SETUP)
@@ -45,6 +45,13 @@ exec-run: exec-image
 	    $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
 
 exec: exec-run                              ## Run CMD='/bin/prog args' with the folder ROOT=dir as /.
+	$(end_with_status)
+
+exec-l4-run: exec-image
+	@$(call recorded,python3 exo/tools/exec_l4.py --task "$$TASK" --modules "$$MODULES" \
+	    $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
+
+exec-l4: exec-l4-run                        ## Boot TASK='file args', an ELF, as the L4 root task; MODULES='file args; ...'.
 	$(end_with_status)
 
 # T=name chooses among the tests by a part of their names.
@@ -93,5 +100,5 @@ distclean:                                  ## Remove build/ whole.
 help:                                       ## Print this list.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
-.PHONY: all image setup run exec exec-image exec-run test test-run test-host test-host-run test-qemu \
+.PHONY: all image setup run exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
         test-qemu-run test-system test-system-run check format clean distclean help

@@ -24,6 +24,7 @@
 #define TRIES     1000u
 
 struct world world;
+static bool of_boot[CAPS_PER_FRAME]; /* slots that the kernel filled */
 
 static struct boot_info boot;
 static struct kinfo *kinfo;
@@ -130,6 +131,8 @@ static void power_on(void)
     sched_leave();
     world.boss = cpu_this()->current;
     world.root = world.boss->env;
+    for (slot_t s = SLOT_FREE; s < CAPS_PER_FRAME; s++)
+        of_boot[s] = cap_slot(world.root, s)->kind != CAP_NONE;
 }
 
 uint32_t world_free(void)
@@ -167,7 +170,9 @@ int world_end(void **state)
         thread_start(world.boss);
     }
     for (slot_t s = SLOT_FREE; s < CAPS_PER_FRAME; s++)
-        if (cap_slot(world.root, s)->kind)
+        if (of_boot[s])
+            OK(BOSS(cap_revoke, s));
+        else if (cap_slot(world.root, s)->kind)
             OK(BOSS(cap_delete, s));
     assert_int_equal(world_free(), world.count);
     assert_int_equal(world.root->info->threads, 1);

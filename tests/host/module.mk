@@ -19,8 +19,8 @@ HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console device device_window disk dispatch env_thread events exception fast fault forest \
                 forest_steps frame fuzz_l4 grant guarantee info ipc ipc_end irq l4_control l4_tasks map map_model move \
-                note notify page page_large page_run pct propagate random redirect remote revoke sched share \
-                slice smp string string_between string_fault upcall preempt
+                kip note notify page page_large page_run pct port port_fault preempt propagate random redirect remote \
+                revoke sched share slice smp string string_between string_fault upcall
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.

@@ -50,10 +50,10 @@ static void a_window_shows_registers(void **state)
     assert_false(arch_pte_present(*entry_of(world.root, VA)));
 }
 
-static void map_items_skip_windows(void **state)
+static void map_items_map_windows(void **state)
 {
     struct party p;
-    const vaddr_t target = PARTY_MEMORY + 8 * PAGE_SIZE;
+    const vaddr_t target = PARTY_MEMORY + 8 * PAGE_SIZE, further = target + PAGE_SIZE;
     const word_t page = 12 << 4, everything = 7;
 
     (void)state;
@@ -64,9 +64,19 @@ static void map_items_skip_windows(void **state)
     bind_page(SLOT_ENV, FRAMES, frames, VA + PAGE_SIZE, RW);
     assert_true(map_all(world.boss, p.t, ITEM_MAP, VA | page | everything, target | page));
     world_check();
+    assert_true(arch_pte_is_device(*entry_of(p.e, target)));
+    assert_int_equal(arch_pte_rights(*entry_of(p.e, target)), RW);
+    assert_null(space_user(p.e->root, target, RIGHT_READ));
+    assert_true(map_all(p.t, p.t, ITEM_GRANT, target | page | everything, further | page));
+    world_check();
     assert_false(arch_pte_present(*entry_of(p.e, target)));
+    assert_true(arch_pte_is_device(*entry_of(p.e, further)));
     assert_true(
         map_all(world.boss, p.t, ITEM_MAP, (VA + PAGE_SIZE) | page | everything, target | page));
+    assert_true(arch_pte_is_memory(*entry_of(p.e, target)));
+    OK(BOSS(cap_delete, DEVICE)); /* registers go with the device, memory does not */
+    world_check();
+    assert_false(arch_pte_present(*entry_of(p.e, further)));
     assert_true(arch_pte_present(*entry_of(p.e, target)));
 }
 
@@ -75,7 +85,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, world_end)
     const struct CMUnitTest tests[] = {
         T(a_window_shows_registers),
-        T(map_items_skip_windows),
+        T(map_items_map_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -420,10 +420,10 @@ static void the_table_of_rings_is_finite(void **state)
 {
     (void)state;
     for (unsigned i = 2; i < DISK_RINGS_MAX; i++)
-        OK(BOSS(disk_ring_create, EXTENT, REGION, PFN_ANY, FRAMES, NOTE, 60 + i));
-    REFUSED(ERR_NO_MEM, world.boss, disk_ring_create, EXTENT, REGION, PFN_ANY, FRAMES, NOTE, 59);
-    OK(BOSS(cap_delete, 65));
-    OK(BOSS(disk_ring_create, EXTENT, REGION, PFN_ANY, FRAMES, NOTE, 65));
+        OK(BOSS(disk_ring_create, EXTENT, REGION, PFN_ANY, FRAMES, NOTE, 50 + i));
+    REFUSED(ERR_NO_MEM, world.boss, disk_ring_create, EXTENT, REGION, PFN_ANY, FRAMES, NOTE, 49);
+    OK(BOSS(cap_delete, 55));
+    OK(BOSS(disk_ring_create, EXTENT, REGION, PFN_ANY, FRAMES, NOTE, 55));
 }
 
 static void check_names_the_broken_invariant(void **state)

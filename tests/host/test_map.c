@@ -351,7 +351,7 @@ static void status_of_what_is_gone_is_told_by_where_it_came_from(void **state)
 
     for (unsigned way = 0; way < 4; way++) {
         assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-        assert_true(map_item(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+        assert_true(map_all(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
         *q_entry(below) |= PTE_WRITTEN;
         *q_entry(TARGET) |= PTE_READ_TO;
         if (way == 0) { /* its owner unbinds it, and what is below it goes */
@@ -363,7 +363,7 @@ static void status_of_what_is_gone_is_told_by_where_it_came_from(void **state)
             put_entries(world.boss, SCRATCH, entries, 2);
             OK(BOSS(page_unbind, q.env, SCRATCH, 2));
         } else if (way == 2) { /* it flushes all */
-            map_unmap(q.t, fpage(TARGET, 18, FPAGE_ALL), true);
+            unmap_all(q.t, fpage(TARGET, 18, FPAGE_ALL), true);
         } else { /* with its page table */
             OK(BOSS(cap_delete, q.env));
         }

@@ -3,6 +3,9 @@
 #include "libos/notify.h"
 #include "libos/thread.h"
 #include "tests/lab/lab.h"
+#include "tests/lab/port.h"
+
+#define CLOCK_PORT 0x71u /* in SLOT_PORTS */
 
 static struct lab_series series;
 
@@ -45,6 +48,33 @@ static void notify_switch(uint64_t empty)
     lab_report("notify.switch", &series, empty, 1, 1);
 }
 
+static void port_call(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    exo_port_read(SLOT_PORTS, CLOCK_PORT, 1);
+}
+
+static void port_instruction(void *argument, uint32_t round)
+{
+    (void)argument, (void)round;
+    lab_port_in(CLOCK_PORT);
+}
+
+/* Both ways to a port that is held; the instruction is the kernel's to do only without an upcall.
+ */
+static void ports(uint64_t empty)
+{
+    volatile struct utcb_exo *x = book_utcb();
+    const uint64_t entry = x->entry[UPCALL_EXCEPTION];
+
+    lab_measure(&series, NULL, port_call, NULL);
+    lab_report("port.call", &series, empty, 1, 1);
+    x->entry[UPCALL_EXCEPTION] = 0;
+    lab_measure(&series, NULL, port_instruction, NULL);
+    x->entry[UPCALL_EXCEPTION] = entry;
+    lab_report("port.instruction", &series, empty, 1, 1);
+}
+
 void lab_calls(const struct archive *a)
 {
     (void)a;
@@ -53,4 +83,5 @@ void lab_calls(const struct archive *a)
     lab_measure(&series, NULL, call_null, NULL);
     lab_report("call.null", &series, empty, 1, 1);
     notify_switch(empty);
+    ports(empty);
 }

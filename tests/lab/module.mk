@@ -2,7 +2,7 @@
 PROGRAMS += lab lab_hello lab_getppid lab_echo
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c transfer.c vm.c rpc.c \
-               partner.c $(ARCH)/probe.S)
+               partner.c $(ARCH)/port.S $(ARCH)/probe.S)
 lab-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos

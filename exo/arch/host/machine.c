@@ -62,6 +62,12 @@ void arch_kernel_image(paddr_t *base, paddr_t *bytes)
     *bytes = LINK_PAGE + PAGE_SIZE;
 }
 
+paddr_t arch_display_memory(paddr_t *base)
+{
+    *base = 0;
+    return 0;
+}
+
 const uint8_t *arch_initial_program(size_t *bytes)
 {
     *bytes = host.program_bytes;

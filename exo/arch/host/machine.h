@@ -45,8 +45,11 @@ struct host_machine {
     bool off;                /* power                                             */
     void (*console)(void);   /* handler of port 1                                 */
     void (*isa[16])(void);   /* handlers of interrupt lines; the console's is 4    */
-    const char *input;       /* bytes that port 1 has yet to give; NULL: none     */
-    char log[HOST_LOG_MAX];  /* what port 3 was sent; the rest is dropped         */
+    /* A device that answers at its ports; NULL: reads give ones, writes are lost. */
+    uint32_t (*port_in)(uint16_t port, unsigned bytes);
+    void (*port_out)(uint16_t port, unsigned bytes, uint32_t value);
+    const char *input;      /* bytes that port 1 has yet to give; NULL: none     */
+    char log[HOST_LOG_MAX]; /* what port 3 was sent; the rest is dropped         */
     uint32_t logged;
     char output[HOST_LOG_MAX]; /* what ports 1 and 2 were sent                      */
     uint32_t put;

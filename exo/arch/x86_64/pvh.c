@@ -52,6 +52,12 @@ void arch_kernel_image(paddr_t *base, paddr_t *bytes)
     *bytes = arch_phys_of(kernel_end) - LOW_MEMORY_END;
 }
 
+paddr_t arch_display_memory(paddr_t *base)
+{
+    *base = 0xa0000;
+    return 0x20000;
+}
+
 const uint8_t *arch_initial_program(size_t *bytes)
 {
     *bytes = (size_t)(sigma0_end - sigma0_begin);

@@ -7,6 +7,10 @@
 
 #define L4_SIGMA0_LABEL ((L4_Word_t)-6 << 4)
 
+/* L4Ka::Pistachio's extended protocol: MR1 says what is wanted. */
+#define L4_SIGMA0_EXT_LABEL     ((L4_Word_t)-1001 << 4)
+#define L4_SIGMA0_EXT_POWER_OFF 3u /* exo4's: the root task ends the machine; MR2: its status */
+
 /* sigma0's ID, by convention. */
 L4_INLINE L4_ThreadId_t L4_Sigma0Id(void)
 {
@@ -43,6 +47,16 @@ L4_INLINE L4_Fpage_t L4_Sigma0_GetPage(L4_ThreadId_t sigma0, L4_Fpage_t f)
 L4_INLINE L4_Fpage_t L4_Sigma0_GetAny(L4_ThreadId_t sigma0, L4_Word_t log2, L4_Fpage_t window)
 {
     return L4_Sigma0_GetPage_RcvWindow(sigma0, L4_FpageLog2(~(L4_Word_t)0, (unsigned)log2), window);
+}
+
+/* Not of X.2: the root task ends the machine, with a status from 0 to 255. Comes back for others.
+ */
+L4_INLINE void L4_Sigma0_PowerOff(L4_Word_t status)
+{
+    L4_LoadMR(1, L4_SIGMA0_EXT_POWER_OFF);
+    L4_LoadMR(2, status);
+    L4_Set_MsgTag(L4_MsgTagMake(L4_SIGMA0_EXT_LABEL, 2, 0));
+    L4_Send(L4_Sigma0Id());
 }
 
 #ifdef __cplusplus
