@@ -1,5 +1,7 @@
 /* Calls: what a driver in an environment needs beside memory: port ranges, and interrupt lines as
  * notifications. */
+#include "bindings/irq.h"
+
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
@@ -10,6 +12,7 @@
 #include "exo/entry/handlers.h"
 #include "exo/entry/init.h"
 #include "exo/env/cpu.h"
+#include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/boot_mem.h"
 #include "exo/mem/frame.h"
@@ -40,7 +43,10 @@ static bool is_bound(uint32_t number)
 static void fired(uint32_t number)
 {
     forest_lock();
-    if (is_bound(number)) {
+    struct thread *t = thread_by_number(number);
+    if (t)
+        hook_line_fired(t);
+    else if (is_bound(number)) {
         const struct cap *c =
             (const struct cap *)(const void *)node_at(lines[number].target.parent);
         notification_raise(frame_memory(c->base), line_bits[number]);
@@ -68,6 +74,27 @@ static void unbind(uint32_t number)
         node_unlink(&lines[number].target);
 }
 
+/* Is the line the kernel's own? */
+static bool is_kernels(uint32_t number)
+{
+    return !routed[number] && arch_isa_routed(number);
+}
+
+static void route(uint32_t number)
+{
+    if (!routed[number])
+        arch_isa_route(number, handlers[number]);
+    routed[number] = true;
+}
+
+bool irq_listen(uint32_t number)
+{
+    if (is_kernels(number) || is_bound(number))
+        return false;
+    route(number);
+    return true;
+}
+
 struct irq_plan {
     struct cap *irq, *target; /* no target: unbind */
 };
@@ -87,9 +114,10 @@ static enum err check_irq(const struct env *e, const struct sys_irq_bind_args *a
         return ERR_BAD_CAP;
     if (!(p->irq->rights & RIGHT_WRITE) || (binds && !(p->target->rights & RIGHT_WRITE)))
         return ERR_NO_RIGHT;
-    if (!routed[a->line] && arch_isa_routed(a->line))
+    if (is_kernels(a->line))
         return ERR_IN_USE;
-    return binds && is_bound(a->line) ? ERR_IN_USE : ERR_OK;
+    bool in_use = is_bound(a->line) || thread_by_number(a->line);
+    return binds && in_use ? ERR_IN_USE : ERR_OK;
 }
 
 int sys_irq_bind(struct thread *caller, const struct sys_irq_bind_args *a, word_t *result)
@@ -106,9 +134,7 @@ int sys_irq_bind(struct thread *caller, const struct sys_irq_bind_args *a, word_
     line_bits[a->line] = a->bits;
     node_link(&p.irq->node, &lines[a->line].authority);
     node_link(&p.target->node, &lines[a->line].target);
-    if (!routed[a->line])
-        arch_isa_route(a->line, handlers[a->line]);
-    routed[a->line] = true;
+    route(a->line);
     return ERR_OK;
 }
 

@@ -36,8 +36,7 @@ static enum frame_type type_at(const struct node *n)
     return frame_of(frame_number(n))->type;
 }
 
-/* The first entry in use of a table; a table only empties while this runs, so the search goes on
- * where the last one in the same table ended. */
+/* The first entry in use of a table, which only empties: searched from the last one on. */
 static struct node *table_contents(pfn_t table)
 {
     static pfn_t last;
@@ -125,8 +124,7 @@ static struct node *contents(struct node *n)
     }
 }
 
-/* The first of these siblings that may go. What is contained in something that goes is guaranteed
- * to nobody. */
+/* The first of these siblings that may go; nothing is guaranteed in what goes whole. */
 static struct node *first_open(const struct taking *t, struct node *n, uint32_t *visits)
 {
     for (; n; n = node_at(n->next)) {
@@ -305,7 +303,7 @@ static void drop_in_thread(struct thread *t, struct node *n)
     } else if (n == &t->memory_node) {
         node_unlink(n);
         thread_destroy(t);
-        frames_give(frame_number(t), L4_THREAD_FRAMES);
+        frames_give(frame_number(t), t->env ? L4_THREAD_FRAMES : L4_LINE_FRAMES);
     } else {
         drop_utcb(t);
     }

@@ -250,6 +250,6 @@ void sigma0_init(void)
     thread_regs(t)->rip = entry;
     thread_regs(t)->rsp = START_STACK_TOP;
     thread_regs(t)->rdi = START_INFO;
-    t->priority = 255;
+    t->priority = t->guard = 255;
     thread_start(t);
 }

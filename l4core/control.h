@@ -9,7 +9,17 @@
 #include "exo/abi/types.h"
 #include "exo/arch/cpu.h"
 
+struct env;
 struct thread;
+
+/* ThreadControl: its arguments, and what was found for them. */
+struct thread_control {
+    const struct thread *caller;
+    word_t dest, space, scheduler, pager, utcb;
+    struct thread *thread; /* NULL: it is to be made             */
+    struct env *env;       /* NULL: a new one                    */
+};
+#define NO_LOCATION (~(word_t)0) /* `utcb`: none is given */
 
 void exregs_do(struct thread *caller, struct regs *r);
 void thread_control_do(struct thread *caller, struct regs *r);
@@ -26,5 +36,5 @@ bool control_answer(struct thread *caller, unsigned error);
 /* The frame of the kernel interface page. */
 pfn_t kip_frame(void);
 
-/* The thread of any CPU whose global ID that is, and which lives; or NULL. */
+/* The thread of any CPU whose global ID that is, which lives, and is no interrupt line; or NULL. */
 struct thread *control_find(word_t id);

@@ -7,6 +7,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/interrupt.h"
 #include "l4core/leave.h"
 #include "l4core/partner.h"
 #include "l4core/remote.h"
@@ -136,6 +137,8 @@ static word_t meet(struct thread *t, struct thread *p, bool waits)
         ipc_leave(p);
         return MEET_DONE;
     }
+    if (interrupt_is_for(p, t)) /* an acknowledgement that is not due */
+        return MEET_DONE;
     if (!waits)
         return IPC_TIMEOUT;
     t->ipc_to = p;
@@ -227,11 +230,11 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     return called;
 }
 
-void ipc_await_start(struct thread *t, word_t pager)
+void ipc_await(struct thread *t, unsigned kind, word_t from)
 {
     sched_block(t, THREAD_IPC_RECEIVE);
-    t->ipc_kernel = IPC_START;
-    t->ipc_from = pager;
+    t->ipc_kernel = (uint8_t)kind;
+    t->ipc_from = from;
     t->ipc_timeouts = 0;
     ipc_receive_phase(t);
 }

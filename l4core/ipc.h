@@ -41,9 +41,9 @@ void ipc_hand_on(const struct thread *t, struct thread *p);
  * lock. */
 void ipc_cancel(struct thread *t, bool send, bool receive);
 
-/* `t`, of this CPU, which is stopped, waits for `pager` to say where it starts. Under the forest
- * lock. */
-void ipc_await_start(struct thread *t, word_t pager);
+/* `t`, of this CPU, which is stopped, waits on behalf of the kernel (`kind`: enum ipc_kernel) for a
+ * message from `from`. Under the forest lock. */
+void ipc_await(struct thread *t, unsigned kind, word_t from);
 
 /* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. Under
  * the forest lock. */

@@ -25,6 +25,8 @@ word_t kernel_message_word(struct thread *t, unsigned i)
 
     if (i == 0)
         return t->ipc_kernel_tag;
+    if (t->ipc_kernel == IPC_PREEMPTION)
+        return i == 1 ? t->ipc_kernel_word : 0;
     if (t->ipc_kernel == IPC_EXCEPTION)
         return i <= EXCEPTION_LAST ? *exception_word(r, i) : 0;
     if (i == 2)

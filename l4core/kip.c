@@ -21,7 +21,6 @@
 #include "exo/mem/space.h"
 #include "l4core/control.h"
 
-#define SYSTEM_BASE 32u
 #define THREAD_BITS 13u
 #define UTCB_INFO   (1u | 12u << 10 | 12u << 16) /* one UTCB is 1 * 2^12 bytes, aligned so */
 #define PAGE_INFO   (1u << 12 | 1u << 21 | 1u << 30 | 7u) /* sizes; r, w and x */
@@ -119,7 +118,7 @@ void kip_init(void)
     k->kip_area_info = PAGE_BITS;
     k->processor_desc = DESC_AT;
     k->clock_info = 1 | 1 << 16; /* a microsecond each */
-    k->thread_info = THREAD_BITS | SYSTEM_BASE << 8 | THREAD_FIRST << 20;
+    k->thread_info = THREAD_BITS | IRQ_LINES << 8 | THREAD_FIRST << 20;
     k->page_info = PAGE_INFO;
     k->processor_info = (cpu_count - 1) | (uint64_t)5 << 60;
     fill_links(k);

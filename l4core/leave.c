@@ -8,6 +8,7 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "l4core/interrupt.h"
 #include "l4core/ipc.h"
 #include "l4core/partner.h"
 #include "l4core/suspend.h"
@@ -16,8 +17,10 @@ void ipc_leave(struct thread *t)
 {
     sched_clear_deadline(t);
     t->ipc_to = NULL;
-    if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE ||
-        t->state == THREAD_IPC_TRANSFER)
+    if (t->kind & THREAD_LINE)
+        interrupt_acknowledged(t);
+    else if (t->state == THREAD_IPC_SEND || t->state == THREAD_IPC_RECEIVE ||
+             t->state == THREAD_IPC_TRANSFER)
         sched_wake(t);
 }
 
@@ -29,11 +32,14 @@ static void answer(struct thread *t, word_t from)
 }
 
 /* The kernel's IPC on behalf of `t` has no end. Who waits for a pager faults again, and then finds
- * that nobody serves it; nothing else can be done over again, so that `t` is halted. */
-static void fail_kernel(struct thread *t)
+ * that nobody serves it; a line waits on unless its handler is gone; nothing else can be done over
+ * again, so that `t` is halted. */
+static void fail_kernel(struct thread *t, word_t code)
 {
     unsigned kind = t->ipc_kernel;
 
+    if (kind == IPC_INTERRUPT && code != IPC_NO_PARTNER)
+        return;
     t->ipc_kernel = IPC_OWN;
     if (kind == IPC_PAGE_FAULT || kind == IPC_PORT_FAULT) {
         ipc_leave(t);
@@ -74,7 +80,7 @@ static void fail_here(void *argument)
         return;
     leave_queue(t);
     if (t->ipc_kernel) {
-        fail_kernel(t);
+        fail_kernel(t, f->code);
         return;
     }
     *thread_mr(t, TCR_ERROR) = IPC_ERROR(f->code, f->phase);

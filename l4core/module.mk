@@ -1,6 +1,7 @@
 KERNEL += l4core/calls.c
 KERNEL += l4core/exregs.c
 KERNEL += l4core/fast.c
+KERNEL += l4core/interrupt.c
 KERNEL += l4core/ipc.c
 KERNEL += l4core/kernel_ipc.c
 KERNEL += l4core/kip.c
@@ -9,6 +10,7 @@ KERNEL += l4core/map.c
 KERNEL += l4core/partner.c
 KERNEL += l4core/port_fault.c
 KERNEL += l4core/port_map.c
+KERNEL += l4core/preempt.c
 KERNEL += l4core/remote.c
 KERNEL += l4core/time.c
 KERNEL += l4core/schedule.c

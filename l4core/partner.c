@@ -53,10 +53,10 @@ const struct thread *ipc_originator(const struct thread *sender)
     return v ? v : sender;
 }
 
-/* Is the redirector of `e` in the space of `t`? */
+/* Is the redirector of `e` (NULL: of a line) in the space of `t`? */
 static bool is_redirector(const struct thread *t, const struct env *e)
 {
-    const struct thread *r = e->redirector ? thread_of(e->redirector) : NULL;
+    const struct thread *r = e && e->redirector ? thread_of(e->redirector) : NULL;
 
     return r && r->env == t->env;
 }
@@ -90,7 +90,7 @@ static void await_answer(void *argument)
     const struct answer *a = argument;
     struct thread *v = thread_by_number((uint32_t)(a->sender->ipc_virtual >> 32));
 
-    if (v->state == THREAD_IPC_RECEIVE && is_named(v, v->ipc_from, a->sender))
+    if (v->state == THREAD_IPC_RECEIVE && v->env && is_named(v, v->ipc_from, a->sender))
         v->ipc_from = a->to->global_id;
 }
 

@@ -1,20 +1,25 @@
-/* Schedule: priority and processor of a thread, by its scheduler. L4 X.2 reference manual. Time is
- * given out by the slice vectors: a thread's own slice and quantum are endless. */
+/* Schedule: priority, processor, times and preemption of a thread, by its scheduler. L4 X.2
+ * reference manual. */
 #include "exo/abi/error.h"
 #include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "l4core/control.h"
+#include "l4core/time.h"
 
-#define TIME_ENDLESS 0u /* slice and quantum: never */
+#define SENSITIVE(preemption) ((preemption) >> 16)
+#define MAX_DELAY(preemption) ((preemption)&0xffff) /* microseconds */
 
 struct schedule {
     struct thread *caller, *thread;
     word_t time, processor, priority, preemption;
+    struct meter meter; /* what `time` and `preemption` ask for */
+    word_t left;        /* of slice and quantum, before         */
 };
 
 /* A scheduler that is gone, or was never named: whoever is in the thread's own space. */
@@ -51,9 +56,29 @@ static struct thread *find(const struct env *e, word_t id)
     return L4_IS_LOCAL(id) ? control_find_own(e, id) : t && t->global_id == id ? t : NULL;
 }
 
-static bool is_unchanged(word_t word, word_t what_it_is)
+/* Is a priority that `word` asks for above the caller's own? Who may not give it is told so first.
+ */
+static bool is_too_high(const struct schedule *s, word_t priority)
 {
-    return word == SCHEDULE_UNCHANGED || word == what_it_is;
+    return priority < PRIORITIES && priority > s->caller->priority && !s->caller->env->privileged;
+}
+
+static bool decode_times(struct schedule *s)
+{
+    if (s->time == SCHEDULE_UNCHANGED)
+        return true;
+    return s->thread->env && !(s->time >> 32) &&
+           l4_period((unsigned)(s->time >> 16), &s->meter.slice) &&
+           l4_period((unsigned)(s->time & 0xffff), &s->meter.quantum);
+}
+
+static bool decode_preemption(struct schedule *s)
+{
+    if (s->preemption == SCHEDULE_UNCHANGED)
+        return true;
+    s->meter.sensitive = (uint8_t)SENSITIVE(s->preemption);
+    s->meter.delay = l4_ticks(MAX_DELAY(s->preemption));
+    return s->thread->env && SENSITIVE(s->preemption) < PRIORITIES;
 }
 
 static unsigned check(struct schedule *s, word_t dest)
@@ -66,32 +91,57 @@ static unsigned check(struct schedule *s, word_t dest)
         return CALL_ERROR_NO_PRIVILEGE;
     if (s->priority == SCHEDULE_UNCHANGED)
         s->priority = t->priority;
-    else if (s->priority < PRIORITIES && s->priority > s->caller->priority &&
-             !s->caller->env->privileged)
+    else if (is_too_high(s, s->priority))
+        return CALL_ERROR_NO_PRIVILEGE;
+    if (s->preemption != SCHEDULE_UNCHANGED && is_too_high(s, SENSITIVE(s->preemption)))
         return CALL_ERROR_NO_PRIVILEGE;
     if (s->processor == SCHEDULE_UNCHANGED)
         s->processor = t->cpu;
-    bool good = s->priority < PRIORITIES && s->processor < cpu_count &&
-                is_unchanged(s->time, TIME_ENDLESS) && is_unchanged(s->preemption, 0) &&
-                (s->processor == t->cpu || !slice_is_had(t));
+    bool good = s->priority < PRIORITIES && s->processor < cpu_count && decode_times(s) &&
+                decode_preemption(s) && (s->processor == t->cpu || !slice_is_had(t));
     return good ? 0 : CALL_ERROR_PARAMETER;
 }
 
-static void answer(struct regs *r, word_t result)
+static void answer(struct regs *r, word_t result, word_t left)
 {
     r->rax = result;
-    r->rdx = TIME_ENDLESS;
+    r->rdx = left;
 }
 
-/* Who moves himself has his answer before, for he may run elsewhere at once. */
-static int perform(const struct schedule *s)
+/* At the thread's home. */
+static void set_meter(void *argument)
+{
+    const struct schedule *s = argument;
+
+    meter_set(s->thread, &s->meter, s->time != SCHEDULE_UNCHANGED,
+              s->preemption != SCHEDULE_UNCHANGED);
+}
+
+static void look_at_meter(void *argument)
+{
+    struct schedule *s = argument;
+
+    s->left =
+        (word_t)l4_time(meter_slice_left(s->thread)) << 16 | l4_time(meter_quantum_left(s->thread));
+}
+
+/* Who moves himself has his answer before, for he may run elsewhere at once. What may have to be
+ * tried again comes first, what cannot fail last. */
+static int perform(struct schedule *s)
 {
     struct thread *t = s->thread;
+    bool dead = t->state == THREAD_DEAD;
+    bool moves = s->processor != t->cpu || s->priority != t->priority;
+    bool metered = s->time != SCHEDULE_UNCHANGED || s->preemption != SCHEDULE_UNCHANGED;
 
-    answer(thread_regs(s->caller), state_of(t));
-    if (t->state == THREAD_DEAD || (s->processor == t->cpu && s->priority == t->priority))
-        return ERR_OK;
-    return thread_move(t, (uint32_t)s->processor, (uint8_t)s->priority, t == s->caller);
+    cpu_call(t->cpu, look_at_meter, s);
+    answer(thread_regs(s->caller), state_of(t), s->left);
+    int moved = dead || !moves
+                    ? ERR_OK
+                    : thread_move(t, (uint32_t)s->processor, (uint8_t)s->priority, t == s->caller);
+    if (!dead && moved == ERR_OK && metered)
+        cpu_call(t->cpu, set_meter, s);
+    return moved;
 }
 
 /* One attempt. CALL_AGAIN: the thread waits for the lock, and gets it before the next. */
@@ -106,7 +156,7 @@ static int attempt(struct thread *caller, struct schedule s, word_t dest)
         error = CALL_ERROR_PARAMETER;
     if (error) {
         *thread_mr(caller, TCR_ERROR) = error;
-        answer(thread_regs(caller), SCHEDULE_ERROR);
+        answer(thread_regs(caller), SCHEDULE_ERROR, 0);
     }
     forest_unlock();
     return moved;

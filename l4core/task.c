@@ -102,7 +102,7 @@ static void activate_here(void *argument)
 {
     const struct activation *a = argument;
 
-    ipc_await_start(a->thread, a->pager);
+    ipc_await(a->thread, IPC_START, a->pager);
 }
 
 void task_activate(struct thread *t, pte_t *utcb, vaddr_t va, word_t pager)

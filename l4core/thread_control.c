@@ -1,5 +1,5 @@
 /* ThreadControl: making, changing and ending threads, and address spaces with their first and last
- * ones. L4 X.2 reference manual. Threads of the interrupts are not there. */
+ * ones. L4 X.2 reference manual. */
 #include "bindings/revoke.h"
 #include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
@@ -8,24 +8,15 @@
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 #include "l4core/control.h"
+#include "l4core/interrupt.h"
 #include "l4core/ipc.h"
 #include "l4core/task.h"
-
-#define NO_LOCATION (~(word_t)0)
-
-/* The arguments, and what was found for them. */
-struct thread_control {
-    const struct thread *caller;
-    word_t dest, space, scheduler, pager, utcb;
-    struct thread *thread; /* NULL: it is to be made             */
-    struct env *env;       /* NULL: a new one                    */
-};
 
 struct thread *control_find(word_t id)
 {
     struct thread *t = thread_by_number((uint32_t)(id >> 32));
 
-    return t && t->global_id == id && t->state != THREAD_DEAD ? t : NULL;
+    return t && t->global_id == id && t->state != THREAD_DEAD && t->env ? t : NULL;
 }
 
 bool control_answer(struct thread *caller, unsigned error)
@@ -188,6 +179,8 @@ static unsigned control(struct thread_control *c)
 {
     if (!c->caller->env->privileged)
         return CALL_ERROR_NO_PRIVILEGE;
+    if (interrupt_is_line(c->dest))
+        return interrupt_control(c);
     unsigned error = check_dest(c);
     if (error)
         return error;

@@ -16,7 +16,7 @@ uint64_t l4_clock(void)
 }
 
 /* Not less: the clock has reached `micros` after so many. */
-static uint64_t ticks_of(uint64_t micros)
+uint64_t l4_ticks(uint64_t micros)
 {
     uint64_t khz = kinfo_get()->tsc_khz;
 
@@ -41,9 +41,31 @@ uint64_t l4_deadline(unsigned time)
         return FOREVER;
     if (time & TIME_POINT) {
         uint64_t now = l4_clock(), at = clock_at(time, now);
-        return at > now ? kinfo_get()->tsc_boot + ticks_of(at) : 0;
+        return at > now ? kinfo_get()->tsc_boot + l4_ticks(at) : 0;
     }
     if (TIME_MANTISSA(time) == 0)
         return 0;
-    return arch_ticks() + ticks_of((uint64_t)TIME_MANTISSA(time) << TIME_EXPONENT(time));
+    return arch_ticks() + l4_ticks((uint64_t)TIME_MANTISSA(time) << TIME_EXPONENT(time));
+}
+
+bool l4_period(unsigned time, uint64_t *ticks)
+{
+    if ((time & TIME_POINT) || (time != TIME_NEVER && TIME_MANTISSA(time) == 0))
+        return false;
+    *ticks = time == TIME_NEVER ? FOREVER
+                                : l4_ticks((uint64_t)TIME_MANTISSA(time) << TIME_EXPONENT(time));
+    return true;
+}
+
+unsigned l4_time(uint64_t ticks)
+{
+    uint64_t khz = kinfo_get()->tsc_khz;
+    unsigned exponent = 0;
+
+    if (ticks == FOREVER)
+        return TIME_NEVER;
+    uint64_t micros = ticks / khz * 1000 + ticks % khz * 1000 / khz;
+    while (micros >> exponent > TIME_MANTISSA(~0u))
+        exponent++;
+    return micros ? exponent << 10 | (unsigned)(micros >> exponent) : TIME_ZERO;
 }

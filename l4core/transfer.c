@@ -140,6 +140,8 @@ word_t ipc_transfer(struct thread *from, struct thread *to)
     }
     if (!typed)
         return 0;
+    if (to->kind & THREAD_LINE)
+        return IPC_OVERFLOW;
     from->transfer = (struct transfer){.item = (uint8_t)(untyped + 1), .buffer = 1};
     return ipc_transfer_items(from, to);
 }

@@ -72,10 +72,17 @@
 #define FPAGE_PORT_BITS(f)      ((unsigned)((f) >> 10) & 63)
 #define FPAGE_PORTS(port, bits) ((word_t)(port) << 16 | (word_t)(bits) << 10 | 2u << 4)
 
+#define LABEL_INTERRUPT  ((word_t)-1 << 4)
 #define LABEL_PAGE_FAULT ((word_t)-2 << 4)
+#define LABEL_PREEMPTION ((word_t)-3 << 4)
 #define LABEL_EXCEPTION  ((word_t)-5 << 4) /* of the architecture's kind */
 #define LABEL_SIGMA0     ((word_t)-6 << 4)
 #define LABEL_PORT_FAULT ((word_t)-8 << 4)
+
+/* Flags in the lowest byte of TCR_FLAGS. */
+#define PREEMPT_SIGNAL  0x20u /* s: tell the exception handler when the delay was too long */
+#define PREEMPT_DELAY   0x40u /* d: delay preemption                                       */
+#define PREEMPT_PENDING 0x80u /* I: it was delayed; the kernel sets it                     */
 
 #define CALL_ERROR_NO_PRIVILEGE 1u /* ErrorCode of calls other than Ipc */
 #define CALL_ERROR_THREAD       2u

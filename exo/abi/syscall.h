@@ -39,6 +39,7 @@ enum sysno {
 #define TABLE_FRAMES          3u  /* the table, then its nodes                      */
 #define L4_THREAD_FRAMES      2u  /* of a thread made by ThreadControl: itself, its UTCB     */
 #define THREAD_FIRST          64u /* lower numbers name interrupts and the kernel's */
+#define L4_LINE_FRAMES        1u  /* of an interrupt line that ThreadControl associates     */
 #define THREAD_MAX            8192u
 #define FOREVER               (~(word_t)0)
 

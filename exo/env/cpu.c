@@ -30,7 +30,7 @@ void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct no
     c->info = info;
     c->slice_nodes = nodes;
     c->choose = true;
-    c->alarm = FOREVER;
+    c->alarm = c->meter_end = FOREVER;
     info->number = number;
     info->slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
     list_init(&c->sleepers);
@@ -57,11 +57,15 @@ static uint64_t readiness(const struct cpu *c, enum thread_state state, uint8_t 
 
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
-    /* Nobody who receives is dead: messages of the redirected take the general path. */
-    bool redirected = t->kind & THREAD_REDIRECTED;
-    c->awaits_message = readiness(c, redirected ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
-    c->awaits_transfer = readiness(c, THREAD_PCT_IDLE, t->kind);
-    c->awaits_notice = readiness(c, THREAD_IN_NOTIFY, t->kind);
+    /* Nobody who waits is dead: messages of the redirected take the general path, and whatever
+     * switches from the metered. */
+    const unsigned limited = t->kind & (THREAD_REDIRECTED | THREAD_METERED);
+    const bool metered = t->kind & THREAD_METERED;
+
+    c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
+    c->awaits_transfer = readiness(c, metered ? THREAD_DEAD : THREAD_PCT_IDLE, t->kind);
+    c->awaits_notice = readiness(c, metered ? THREAD_DEAD : THREAD_IN_NOTIFY, t->kind);
+    c->like = metered ? KIND_NONE : t->kind;
 }
 
 struct arch_cpu *arch_cpu_number(unsigned number)

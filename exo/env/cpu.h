@@ -14,6 +14,7 @@
 
 #define PRIORITIES    256u
 #define MAILBOX_SLOTS 32u
+#define KIND_NONE     0xffu /* no thread is of this kind */
 
 struct thread;
 
@@ -30,6 +31,7 @@ struct cpu {
     uint64_t awaits_message;  /* readiness of a thread that runs as soon as it gets an IPC,     */
     uint64_t awaits_transfer; /* or a protected control transfer, from the current one         */
     uint64_t awaits_notice;   /* and of one that waits for a notification, and could run then    */
+    uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */
     bool choose;              /* the current thread may not be the right one any more         */
@@ -44,6 +46,7 @@ struct cpu {
     struct list ready[PRIORITIES];
     struct list sleepers;     /* threads by deadline, earliest first                          */
     struct list timers;       /* threads by timer, earliest first                             */
+    uint64_t meter_end;       /* the current thread's slice, quantum or delay ends            */
     uint64_t alarm;           /* when hook_alarm runs                                         */
     struct cpu_info *info;    /* public record                                                */
     struct node *slice_nodes; /* [SLICE_COUNT] children of CPU capabilities                   */

@@ -1,5 +1,6 @@
 KERNEL += exo/env/cpu.c
 KERNEL += exo/env/env.c
+KERNEL += exo/env/meter.c
 KERNEL += exo/env/move.c
 KERNEL += exo/env/sched.c
 KERNEL += exo/env/slice.c

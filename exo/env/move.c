@@ -4,6 +4,7 @@
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
 #include "exo/env/cpu.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 
@@ -55,7 +56,9 @@ static void arrive_here(void *argument)
 
     t->cpu = m->cpu;
     t->priority = m->priority;
-    *thread_mr(t, TCR_PROCESSOR) = m->cpu;
+    meter_set_guard(t);
+    if (t->utcb)
+        *thread_mr(t, TCR_PROCESSOR) = m->cpu;
     if (m->timer != FOREVER)
         sched_set_timer(t, m->timer, t->timer_bits);
     if (m->deadline != FOREVER)

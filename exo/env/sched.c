@@ -9,6 +9,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/meter.h"
 #include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
@@ -40,6 +41,11 @@ static struct thread *queue_best(struct cpu *c)
             return QUEUED(c->ready[p].next);
         }
     return NULL;
+}
+
+struct thread *sched_first_ready(void)
+{
+    return queue_best(cpu_this());
 }
 
 void sched_wake(struct thread *t)
@@ -79,6 +85,7 @@ void sched_release(struct thread *t)
     t->state = THREAD_STOPPED;
     if (c->current != t)
         return;
+    meter_switch(c, t, NULL);
     arch_thread_switch(&t->arch, NULL);
     c->current = NULL;
     c->info->thread = 0;
@@ -123,7 +130,7 @@ static void timer_arm(struct cpu *c)
     uint64_t now = arch_ticks(), at = c->ticking ? c->slice_end : FOREVER;
     const struct thread *sleeper = first_sleeper(c), *timer = first_timer(c);
 
-    at = earlier(at, c->alarm);
+    at = earlier(at, earlier(c->alarm, c->meter_end));
     if (sleeper)
         at = earlier(at, sleeper->deadline);
     if (timer)
@@ -134,6 +141,11 @@ static void timer_arm(struct cpu *c)
         arch_timer_stop();
     else
         arch_timer_set(at > now ? at - now : 1);
+}
+
+void sched_arm(void)
+{
+    timer_arm(cpu_this());
 }
 
 void sched_set_deadline(struct thread *t, uint64_t deadline)
@@ -239,14 +251,29 @@ void cpu_timer(void)
     if (c->alarm <= now)
         c->alarm = hook_alarm();
     slice_check_epilogue(c, now);
-    if (c->ticking && slice_advance(c, now))
-        sched_yield();
+    if (c->meter_end <= now)
+        meter_tick(c, now);
+    if (c->ticking && slice_advance(c, now)) {
+        if (meter_keeps(c, now))
+            c->choose = true;
+        else
+            sched_yield();
+    }
     timer_arm(c);
 }
 
 static bool can_run(const struct thread *t)
 {
     return t->state == THREAD_READY || t->state == THREAD_RUNNING;
+}
+
+/* Is the preemption of `t`, the current thread, by `best` delayed? */
+static bool is_delayed(struct cpu *c, struct thread *t, const struct thread *best)
+{
+    if (best->priority > t->guard || !meter_delays(c, t, arch_ticks()))
+        return false;
+    timer_arm(c);
+    return true;
 }
 
 /* Who should run: who ends its slice, the hand-off, the slice's owner, the running thread, the best
@@ -264,8 +291,9 @@ static struct thread *choose(struct cpu *c)
     if (owner && can_run(owner))
         return owner;
     struct thread *best = queue_best(c);
-    if (current && current->state == THREAD_RUNNING &&
-        (!best || best->priority <= current->priority))
+    if (!current || current->state != THREAD_RUNNING)
+        return best;
+    if (!best || best->priority <= current->priority || is_delayed(c, current, best))
         return current;
     return best;
 }
@@ -273,12 +301,15 @@ static struct thread *choose(struct cpu *c)
 static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
     sched_enter(c, t);
-    if (previous && previous->kind == t->kind) {
+    if (previous && c->like == t->kind) {
         arch_thread_switch_like(&previous->arch, &t->arch);
         return;
     }
     arch_thread_switch(previous ? &previous->arch : NULL, &t->arch);
     cpu_expect(c, t);
+    meter_switch(c, previous, t);
+    if (c->meter_end != FOREVER)
+        timer_arm(c);
 }
 
 static void switch_to(struct cpu *c, struct thread *t)
@@ -303,8 +334,10 @@ void sched_begin(void)
 /* Waits until some thread can run. No slice ticks meanwhile. */
 static struct thread *idle(struct cpu *c)
 {
-    if (c->current)
+    if (c->current) {
+        meter_switch(c, c->current, NULL);
         arch_thread_switch(&c->current->arch, NULL);
+    }
     c->current = NULL;
     c->info->thread = 0;
     c->ticking = false;
@@ -351,7 +384,7 @@ static bool is_ready_from(const struct cpu *c, unsigned priority)
 bool sched_would_run(const struct cpu *c, const struct thread *t)
 {
     return t->readiness == c->awaits_notice && !c->ending && !c->chosen && !c->choose &&
-           !slice_owner(c) && t->priority > c->current->priority && !is_ready_from(c, t->priority);
+           !slice_owner(c) && t->priority > c->current->guard && !is_ready_from(c, t->priority);
 }
 
 void sched_preempt(struct cpu *c, struct thread *t)
@@ -364,12 +397,16 @@ void sched_preempt(struct cpu *c, struct thread *t)
 }
 
 /* What `t`, the current thread, has to do before it leaves to the user: a step of what was
- * interrupted, and then interrupts, or to halt. False: nothing. */
+ * interrupted, and then interrupts; to tell that its time is over; to halt. False: nothing. */
 static bool goes_on_in_kernel(struct thread *t)
 {
     if (thread_goes_on(t)) {
         hook_go_on(t);
         arch_interrupts_take();
+        return true;
+    }
+    if (t->due) {
+        hook_preempted(t);
         return true;
     }
     if (!t->halted)

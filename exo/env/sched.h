@@ -60,6 +60,12 @@ static inline bool sched_direct(struct cpu *c, struct thread *from, struct threa
  * UPCALL_NOTIFY is posted. FOREVER: never. Returns what it was set to. */
 uint64_t sched_set_timer(struct thread *t, uint64_t at, uint64_t bits);
 
+/* Sets the timer of this CPU for what comes next: the current thread's time has changed. */
+void sched_arm(void);
+
+/* The first of the most urgent threads that are ready on this CPU, or NULL. */
+struct thread *sched_first_ready(void);
+
 /* Has hook_alarm run on this CPU at `at`, or before. */
 void sched_alarm(uint64_t at);
 
@@ -68,7 +74,8 @@ void sched_end_wait(struct thread *t, word_t error, word_t bits);
 
 /* Would `t`, which waits for a notification, be chosen if it became ready now? For sure: that a
  * slice is in play, or somebody was handed the processor, that `t` has a deadline or is of another
- * kind than the current thread, is left to sched_wake and sched_leave. */
+ * kind than the current thread, or one of them is metered, is left to sched_wake and sched_leave.
+ */
 bool sched_would_run(const struct cpu *c, const struct thread *t);
 
 /* In place of sched_wake, then, with `t` in no queue any more: it is the current thread, and the

@@ -7,6 +7,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
 #include "exo/mem/frame.h"
@@ -50,25 +51,36 @@ static uint32_t next_version(uint32_t number)
     return v;
 }
 
-struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb, vaddr_t utcb_va)
+/* Fills and enters what a line has, too. */
+static struct thread *enter(pfn_t frame, uint32_t number, uint32_t v, vaddr_t utcb_va)
 {
     struct thread *t = frame_memory(frame);
 
     ASSERT(number < THREAD_MAX && !thread_by_number(number));
-    t->env = e;
-    t->utcb = utcb;
     t->utcb_va = utcb_va;
     t->number = number;
-    t->global_id = (uint64_t)number << 32 | next_version(number);
+    t->global_id = (uint64_t)number << 32 | v;
     t->cpu = (uint16_t)cpu_this()->number;
     t->priority = 100;
-    t->kind = e->redirector ? THREAD_REDIRECTED : 0;
+    meter_init(t);
     list_init(&t->queue);
     list_init(&t->sleep_link);
     list_init(&t->timer_link);
     list_init(&t->senders);
     list_init(&t->send_link);
     list_init(&t->bound_link);
+    list_init(&t->env_link);
+    thread_table[number] = t;
+    return t;
+}
+
+struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb, vaddr_t utcb_va)
+{
+    struct thread *t = enter(frame, number, next_version(number), utcb_va);
+
+    t->env = e;
+    t->utcb = utcb;
+    t->kind = e->redirector ? THREAD_REDIRECTED : 0;
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
@@ -80,7 +92,14 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     thread_exo(t)->env = e->number;
     thread_exo(t)->thread = number;
     e->info->threads++;
-    thread_table[number] = t;
+    return t;
+}
+
+struct thread *thread_init_line(pfn_t frame, uint32_t number)
+{
+    struct thread *t = enter(frame, number, 1, UTCB_NONE);
+
+    t->kind = THREAD_LINE;
     return t;
 }
 
@@ -98,6 +117,13 @@ void thread_set_fpu(struct thread *t, bool on)
     arch_thread_fpu(&t->arch, on, runs);
     if (runs)
         cpu_expect(c, t);
+}
+
+void thread_set_metered(struct thread *t, bool on)
+{
+    set_kind(t, THREAD_METERED, on);
+    if (cpu_this()->current == t)
+        cpu_expect(cpu_this(), t);
 }
 
 struct redirected {
@@ -224,5 +250,6 @@ void thread_forget(struct thread *t)
     for (unsigned i = 0; i < cpu_count; i++)
         cpu_call(i, forget_here, t);
     list_remove(&t->env_link);
-    t->env->info->threads--;
+    if (t->env)
+        t->env->info->threads--;
 }

@@ -29,8 +29,10 @@ enum thread_state {
 #define CPU_NONE 0xffffu
 
 enum thread_kind {
-    THREAD_NO_FPU = 1,    /* it has no extended state                                       */
-    THREAD_REDIRECTED = 2 /* its env has a redirector: no message of its own goes by itself */
+    THREAD_NO_FPU = 1,     /* it has no extended state                                       */
+    THREAD_REDIRECTED = 2, /* its env has a redirector: no message of its own goes by itself */
+    THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
+    THREAD_METERED = 8     /* its time is limited, or it may delay its preemption             */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -39,7 +41,17 @@ enum ipc_kernel {
     IPC_PAGE_FAULT, /* the kernel's on its behalf, as the others: to its pager          */
     IPC_EXCEPTION,  /* to its exception handler                                         */
     IPC_START,      /* from its pager: where it shall start                             */
+    IPC_INTERRUPT,  /* a line's, to its handler; and the handler's acknowledgement      */
+    IPC_PREEMPTION, /* to its scheduler or exception handler                            */
     IPC_PORT_FAULT  /* to its pager: I/O ports that it lacks                            */
+};
+
+/* Limits of its time (meter.h). */
+struct meter {
+    uint64_t slice, quantum; /* ticks; FOREVER: endless                                  */
+    uint64_t delay;          /* of its preemption; 0: none                               */
+    uint8_t sensitive;       /* up to which priority                                     */
+    bool own_slice;          /* somebody has said what its slice is                      */
 };
 
 #define UTCB_NONE (~(vaddr_t)0) /* utcb_va of an inactive L4 thread: it has none yet */
@@ -71,13 +83,14 @@ struct thread {
     struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
-    struct env *env;
-    uint8_t *utcb;      /* the UTCB page in the kernel's map                         */
+    struct env *env;    /* NULL: a line                                              */
+    uint8_t *utcb;      /* the UTCB page in the kernel's map; NULL: a line           */
     vaddr_t utcb_va;    /* and in the env's space                                    */
     uint64_t global_id; /* number << 32 | version                                    */
     uint32_t number;
     uint8_t priority;
-    union { /* one word, so that a fast path asks all of it at once (struct cpu)         */
+    uint8_t guard; /* no priority below or at this one preempts it without more (meter.h) */
+    union {        /* one word, so that a fast path asks all of it at once (struct cpu)         */
         struct {
             uint16_t cpu;       /* home                                                     */
             uint8_t state;      /* enum thread_state                                        */
@@ -120,6 +133,12 @@ struct thread {
     uint64_t ipc_virtual;     /* in whose name it sends (a global ID); 0: its own       */
     uint64_t scheduler;       /* ID of who may schedule it; nil: those of its own space     */
     bool halted;              /* stops before it leaves to the user; `events` is set too    */
+    struct meter meter;
+    uint64_t slice_left; /* ticks; FOREVER: endless                                   */
+    uint64_t quantum_left;
+    uint64_t run_from;    /* metered and current: since then it is not charged         */
+    uint64_t delay_until; /* its preemption is delayed; 0: it is not                   */
+    uint8_t due;          /* what it tells before it leaves to the user; `events` too  */
 
     struct transfer transfer;     /* of its message                                         */
     struct thread *transfer_with; /* the other side of a suspended transfer, or NULL         */
@@ -189,8 +208,14 @@ uint32_t thread_number_free(void);
 struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *utcb,
                            vaddr_t utcb_va);
 
+/* The same for interrupt line `number`: a thread without environment, UTCB and registers. */
+struct thread *thread_init_line(pfn_t frame, uint32_t number);
+
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);
+
+/* Whether `t`, of this CPU, is metered (meter.h). */
+void thread_set_metered(struct thread *t, bool on);
 
 /* Whether messages of `t` are redirected, of any CPU. Under the forest lock. */
 void thread_set_redirected(struct thread *t, bool on);

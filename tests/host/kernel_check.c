@@ -10,6 +10,7 @@
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 #include "exo/arch/host/devices.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 #include "l4core/ipc.h"
 
@@ -33,7 +34,9 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread is queued and not ready, or ready and not queued";
     if (t->state == THREAD_RUNNING && !current)
         return "W3: a thread runs that is not current";
-    if (t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED && t->state != THREAD_DEAD)
+    if (!t->env && (t->state == THREAD_READY || t->state == THREAD_RUNNING))
+        return "W3: an interrupt line runs";
+    if (t->env && t->utcb_va == UTCB_NONE && t->state != THREAD_STOPPED && t->state != THREAD_DEAD)
         return "W3: an inactive thread does something";
     bool has_utcb = t->state != THREAD_DEAD && t->utcb_va != UTCB_NONE;
     if (has_utcb && !t->utcb_node.parent)
@@ -49,7 +52,8 @@ static const char *check_thread(struct thread *t)
         return "W3: a callee does not know its caller";
     if (!t->notify_node.parent != list_is_empty(&t->bound_link))
         return "D3: a bound notification and its node disagree";
-    return ipc_check(t);
+    const char *broken = meter_check(t);
+    return broken ? broken : ipc_check(t);
 }
 
 static const char *check_cpu(struct cpu *c)

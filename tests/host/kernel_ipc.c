@@ -115,6 +115,27 @@ void page_fault(struct thread *t, vaddr_t address, uint64_t error)
     world_check();
 }
 
+word_t thread_control(struct thread *t, word_t dest, word_t space, word_t scheduler, word_t pager,
+                      word_t utcb)
+{
+    struct regs *r = thread_regs(t);
+
+    world_run(t);
+    r->rdi = dest;
+    r->rsi = pager;
+    r->rdx = scheduler;
+    r->r8 = space;
+    r->r9 = utcb;
+    *thread_mr(t, TCR_ERROR) = 0;
+    l4_enter(t, LINK_THREAD_CONTROL);
+    return r->rax;
+}
+
+word_t last_error(const struct thread *t)
+{
+    return *thread_mr(t, TCR_ERROR);
+}
+
 bool map_all(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
 {
     from->transfer = (struct transfer){.budget = UINT32_MAX};

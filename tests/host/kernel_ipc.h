@@ -23,6 +23,12 @@ void l4_enter(struct thread *t, enum kip_link link);
 /* The Ipc call. Returns at once; whether it has ended is seen by `t`'s state. */
 void ipc(struct thread *t, word_t to, word_t from, word_t timeouts);
 
+/* The ThreadControl call; its result, and its error. */
+#define NO_UTCB (~(word_t)0)
+word_t thread_control(struct thread *t, word_t dest, word_t space, word_t scheduler, word_t pager,
+                      word_t utcb);
+word_t last_error(const struct thread *t);
+
 /* As ipc, with a message of label `label` and `count` untyped words, which are `seed` and on. */
 void ipc_words(struct thread *t, word_t to, word_t from, word_t timeouts, word_t label,
                unsigned count, word_t seed);

@@ -315,10 +315,15 @@ static void schedule_refuses_strangers_and_what_is_out_of_range(void **state)
     s.processor = 1;
     assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
     s.processor = UNCHANGED;
-    s.time = 0x3e803e8;
-    assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    static const word_t no_times[] = {(word_t)TIME_ZERO << 16, TIME_ZERO, 0x83e8, (word_t)1 << 32};
+    for (unsigned i = 0; i < 4; i++) {
+        s.time = no_times[i];
+        assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
+    }
     s.time = UNCHANGED;
-    s.preemption = 1;
+    s.preemption = 101 << 16 | 1; /* a sensitive priority above the own */
+    assert_not_scheduled(p.t, s, CALL_ERROR_NO_PRIVILEGE);
+    s.preemption = 256 << 16 | 1;
     assert_not_scheduled(p.t, s, CALL_ERROR_PARAMETER);
     assert_int_equal(q.t->priority, 100);
     OK(BOSS(env_privilege, p.env, SLOT_MACHINE));

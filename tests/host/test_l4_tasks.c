@@ -10,7 +10,6 @@
 #define NEVER             TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define KMEM              41u
 #define FRAMES            42u
-#define NO_UTCB           (~(word_t)0)
 #define ID(n)             ((word_t)(200 + (n)) << 32 | 1)
 #define AREA              ((vaddr_t)0x80000000) /* of UTCBs: 16 pages */
 #define KIP               ((vaddr_t)0x80100000)
@@ -33,22 +32,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static word_t thread_control(struct thread *t, word_t dest, word_t space, word_t scheduler,
-                             word_t pager, word_t utcb)
-{
-    struct regs *r = thread_regs(t);
-
-    world_run(t);
-    r->rdi = dest;
-    r->rsi = pager;
-    r->rdx = scheduler;
-    r->r8 = space;
-    r->r9 = utcb;
-    *thread_mr(t, TCR_ERROR) = 0;
-    l4_enter(t, LINK_THREAD_CONTROL);
-    return r->rax;
-}
-
 static word_t space_control(struct thread *t, word_t space, word_t kip, word_t utcbs,
                             word_t redirector)
 {
@@ -63,11 +46,6 @@ static word_t space_control(struct thread *t, word_t space, word_t kip, word_t u
     *thread_mr(t, TCR_ERROR) = 0;
     l4_enter(t, LINK_SPACE_CONTROL);
     return r->rax;
-}
-
-static word_t last_error(const struct thread *t)
-{
-    return *thread_mr(t, TCR_ERROR);
 }
 
 /* The call of p fails with `error`, and nothing was made. */
@@ -139,7 +117,7 @@ static void a_dest_that_is_none_is_error_2(void **state)
     (void)state;
     make_task();
     FAILS(2, thread_control(p.t, local_id(p.t), me, me, L4_NIL, NO_UTCB));
-    FAILS(2, thread_control(p.t, (word_t)3 << 32 | 1, me, me, L4_NIL, NO_UTCB));
+    FAILS(2, thread_control(p.t, (word_t)20 << 32 | 1, me, me, L4_NIL, NO_UTCB));
     FAILS(2, thread_control(p.t, (word_t)THREAD_MAX << 32 | 1, me, me, L4_NIL, NO_UTCB));
     FAILS(2, thread_control(p.t, ID(7), L4_NIL, L4_NIL, L4_NIL, NO_UTCB)); /* not there */
     FAILS(2, thread_control(p.t, me, L4_NIL, L4_NIL, L4_NIL, NO_UTCB));    /* itself    */

@@ -66,7 +66,7 @@ static uint8_t set_boss(uint8_t priority)
 {
     world_run(world.boss); /* then it is in no queue */
     uint8_t before = world.boss->priority;
-    world.boss->priority = priority;
+    world.boss->priority = world.boss->guard = priority;
     return before;
 }
 
@@ -76,7 +76,7 @@ static void wait_with(uint8_t priority, uint64_t deadline)
     if (q.t->state == THREAD_RUNNING)
         world_run(p.t);
     assert_int_equal(CALL(q.t, notify_wait, IN_PARTY, 6, deadline), BLOCKED);
-    q.t->priority = priority; /* it is in no queue */
+    q.t->priority = q.t->guard = priority; /* it is in no queue */
 }
 
 static void a_waiter_of_higher_priority_runs_at_once(void **state)
@@ -113,7 +113,7 @@ static void a_waiter_that_is_not_to_run_next_waits_its_turn(void **state)
     struct thread *mate = party_thread(&q, 60, 1);
     wait_with(200, FOREVER);
     world_run(mate);
-    mate->priority = 220; /* it runs, and is then queued as the most urgent */
+    mate->priority = mate->guard = 220; /* it runs, and is then queued as the most urgent */
     world_run(p.t);
     OK(CALL(p.t, notify, IN_PARTY, 2));
     assert_ptr_equal(cpu_this()->current, mate);

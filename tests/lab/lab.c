@@ -10,13 +10,14 @@
 #include "libos/string.h"
 #include "tests/lab/lab.h"
 
-/* Virtual memory first: whoever comes later gets frames that must be cleared. */
+/* Virtual memory first: whoever comes later gets frames that must be cleared; lines last, who name
+ * another region as kernel memory. */
 static const struct group {
     const char *name;
     void (*run)(const struct archive *a);
 } groups[] = {{"vm", lab_vm},           {"calls", lab_calls}, {"pages", lab_pages},
               {"upcalls", lab_upcalls}, {"ipc", lab_ipc},     {"transfer", lab_transfer},
-              {"rpc", lab_rpc}};
+              {"rpc", lab_rpc},         {"line", lab_line}};
 
 /* All groups, or the one with that name. */
 static void run_groups(const struct archive *a, const char *only)

@@ -84,6 +84,9 @@ CPU_INLINE void lab_measure(struct lab_series *s, lab_fn prepare, lab_fn operati
 void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
                 uint32_t counted);
 
+/* The median of a series that is to be taken off from another. */
+uint64_t lab_median(struct lab_series *s);
+
 /* What an empty round counts: the price of the stamps, here and in x86_64/probe.S. */
 uint64_t lab_empty(void);
 uint64_t lab_empty_probe(void);
@@ -118,6 +121,7 @@ void lab_calls(const struct archive *a);    /* calls.c */
 void lab_pages(const struct archive *a);    /* pages.c */
 void lab_upcalls(const struct archive *a);  /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
+void lab_line(const struct archive *a);     /* line.c */
 void lab_transfer(const struct archive *a); /* transfer.c */
 void lab_vm(const struct archive *a);       /* vm.c */
 void lab_rpc(const struct archive *a);      /* rpc.c */

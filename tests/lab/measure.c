@@ -37,6 +37,12 @@ void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t 
              median->space_switches, median->tlb_flushes);
 }
 
+uint64_t lab_median(struct lab_series *s)
+{
+    sort(s->rounds, LAB_ROUNDS);
+    return s->rounds[LAB_ROUNDS / 2].ticks;
+}
+
 static void nothing(void *argument, uint32_t round)
 {
     (void)argument, (void)round;
@@ -45,16 +51,14 @@ static void nothing(void *argument, uint32_t round)
 uint64_t lab_empty(void)
 {
     lab_measure(&series, NULL, nothing, NULL);
-    sort(series.rounds, LAB_ROUNDS);
-    return series.rounds[LAB_ROUNDS / 2].ticks;
+    return lab_median(&series);
 }
 
 uint64_t lab_empty_probe(void)
 {
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++)
         lab_keep(&series, i, probe_empty(), lab_counters());
-    sort(series.rounds, LAB_ROUNDS);
-    return series.rounds[LAB_ROUNDS / 2].ticks;
+    return lab_median(&series);
 }
 
 _Noreturn void lab_fail(const char *key, enum err e)

@@ -55,6 +55,20 @@ irq-sources     := tests/qemu/irq.c
 irq_smp-sources := $(irq-sources)
 irq_smp-boot    := smp=2
 
+# The same as messages of its line, handled on the same CPU and on another.
+GUEST_TESTS        += l4_irq l4_irq_smp
+l4_irq-sources     := tests/qemu/l4_irq.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+l4_irq-boot        := icount=1
+l4_irq_smp-sources := $(l4_irq-sources)
+l4_irq_smp-boot    := smp=2
+
+# Slices, quanta and delays: shares are counted, so time is by instruction count where one CPU runs.
+GUEST_TESTS         += l4_time l4_time_smp
+l4_time-sources     := tests/qemu/l4_time.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+l4_time-boot        := icount=1
+l4_time_smp-sources := $(l4_time-sources)
+l4_time_smp-boot    := smp=2
+
 # Revocation: three library OSes beside the test on one CPU, then on the other of two.
 GUEST_TESTS        += revoke revoke_smp
 revoke-sources     := $(addprefix tests/qemu/,revoke.c revoke_child.c guest.c $(ARCH)/blobs.S)
@@ -117,7 +131,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := cores device events hostile l4 large libos_events libos_revoke libos_sched processor slices smp timers torn
+UNCHECKED := cores device events hostile l4 l4_time large libos_events libos_revoke libos_sched processor slices smp timers torn
 
 # What starts several programs beside itself wants more memory; and shares by time, of a pool, are not
 # what they should be there.
