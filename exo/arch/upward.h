@@ -17,11 +17,14 @@ struct reply {
 
 /* Instead of an error: the caller waits or is no more, so nothing is written to its registers; the
  * call is to be entered again, after interrupts; the registers of the caller are not its own any
- * more, nor to be saved; the caller has its reply, and sched_preempt has said who runs instead. */
+ * more, nor to be saved; the CPU has another current thread, whose call ends with ERR_OK and the
+ * rdx saved in it: the result is the caller (ARCH_THREAD_IN_FULL), where those of its registers
+ * that a call keeps are still to be saved. */
 enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST, CALL_PREEMPTED };
 
 /* Exokernel calls by number: what does them for the current thread, with the call's arguments.
- * CALL_NO_REPLY and above: then trap_leave, and arch_resume; else back to the caller. */
+ * CALL_PREEMPTED: to the thread that is current now; other values from CALL_NO_REPLY on:
+ * trap_leave, and arch_resume; else back to the caller. */
 typedef struct reply (*trap_fn)(word_t, word_t, word_t, word_t, word_t, word_t);
 extern const trap_fn trap_calls[256];
 

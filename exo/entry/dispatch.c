@@ -9,6 +9,7 @@
 
 #define IS_SAVED(number)    (trap_saved_calls[(number) / 64] >> (number) % 64 & 1)
 #define RETURNS_STRAIGHT(e) ((e) < CALL_NO_REPLY)
+#define PREEMPTS(number)    ((number) == SYS_notify) /* may end with another thread running */
 
 /* The transfers look at their caller's registers; those that take back, or move another thread, may
  * be entered again; who moves himself is saved. */
@@ -46,9 +47,15 @@ static __attribute__((noinline, cold)) struct reply leave(struct thread *caller,
     return (struct reply){CALL_NO_REPLY, 0};
 }
 
-static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
+static inline struct reply checked(struct reply reply)
 {
     INVARIANT(hook_check());
+    return reply;
+}
+
+static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
+{
+    checked(reply);
     if (!c->choose && RETURNS_STRAIGHT(reply.error))
         return reply;
     return leave(caller, reply);
@@ -75,7 +82,8 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         args int e = sys_##name(caller, &a, &reply.result);                                        \
         ASSERT(e != CALL_AGAIN || IS_SAVED(number));                                               \
         reply.error = (word_t)e;                                                                   \
-        return finish(c, caller, reply);                                                           \
+        return PREEMPTS(number) && e == CALL_PREEMPTED ? checked(reply)                           \
+                                                       : finish(c, caller, reply);                 \
     }
 #include "exo/abi/syscalls.def"
 #undef SYSCALL

@@ -193,8 +193,9 @@ static void report(void)
 {
     uint32_t free = 0;
 
-    for (pfn_t n = 0; n < frame_count(); n++)
-        free += frame_of(n)->type == FRAME_FREE;
+#pragma GCC unroll 8
+    for (pfn_t n = 0, end = frame_count(); n < end; n++)
+        free += frame_table[n].type == FRAME_FREE;
     print("exo4: %u CPU%s, %lu MHz; %u of %u MiB free; boot archive %lu KiB; %s; disk of %u MiB\n",
           cpu_count, cpu_count == 1 ? "" : "s", kinfo->tsc_khz / 1000, free >> 8,
           frame_count() >> 8, kinfo->archive_bytes >> 10,

@@ -34,10 +34,7 @@ void trap_leave(word_t error)
 {
     if (error == CALL_AGAIN)
         regs_call_again(thread_regs(cpu_this()->current));
-    if (error == CALL_PREEMPTED)
-        sched_leave_preempted();
-    else
-        sched_leave();
+    sched_leave();
 }
 
 void trap_ipc(void)

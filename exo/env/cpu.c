@@ -64,6 +64,7 @@ void cpu_expect(struct cpu *c, const struct thread *t)
 
     c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
     c->awaits_transfer = readiness(c, metered ? THREAD_DEAD : THREAD_PCT_IDLE, t->kind);
+    c->awaits_notice = readiness(c, metered ? THREAD_DEAD : THREAD_IN_NOTIFY, t->kind);
     c->like = metered ? KIND_NONE : t->kind;
 }
 

@@ -31,6 +31,7 @@ struct cpu {
     uint32_t number;
     uint64_t awaits_message;  /* readiness of a thread that runs as soon as it gets an IPC,     */
     uint64_t awaits_transfer; /* or a protected control transfer, from the current one         */
+    uint64_t awaits_notice;   /* and of one that waits for a notification, and could run then    */
     uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */

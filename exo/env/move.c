@@ -56,7 +56,7 @@ static void arrive_here(void *argument)
     struct thread *t = m->thread;
 
     t->cpu = m->cpu;
-    t->counts = counts_at(t->env->number, m->cpu);
+    t->counts = counts_at(t->env ? t->env->number : 0, m->cpu);
     t->priority = m->priority;
     meter_set_guard(t);
     if (t->utcb)

@@ -75,17 +75,15 @@ void sched_alarm(uint64_t at);
 /* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
 void sched_end_wait(struct thread *t, word_t error, word_t bits);
 
-/* Would `t`, which is in no queue, be chosen if it became ready now? For sure: that a slice is in
- * play, or somebody was handed the processor, is left to sched_wake and sched_leave. */
+/* Would `t`, which waits for a notification, be chosen if it became ready now? For sure: that a
+ * slice is in play, or somebody was handed the processor, that `t` has a deadline or is of another
+ * kind than the current thread, or one of them is metered, is left to sched_wake and sched_leave.
+ */
 bool sched_would_run(const struct cpu *c, const struct thread *t);
 
-/* In place of sched_wake, then: the current thread stays ready, before its equals. To be left by
- * sched_leave_preempted alone, with nothing else woken or stopped between. */
-static inline void sched_preempt(struct cpu *c, struct thread *t)
-{
-    c->chosen = t;
-}
-void sched_leave_preempted(void);
+/* In place of sched_wake, then, with `t` in no queue any more: it is the current thread, and the
+ * one before, which has its reply, is ready, before its equals. */
+void sched_preempt(struct cpu *c, struct thread *t);
 
 /* Takes `t`, in any state, off the processor and out of the ready queues; it is stopped then, but
  * its place among the waiters of a notification is kept. */

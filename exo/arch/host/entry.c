@@ -83,6 +83,14 @@ static bool reflect_fast(struct regs *r)
     return true;
 }
 
+/* What a call does not keep holds nothing of the kernel's afterwards. */
+static void end_call(struct regs *r, struct reply reply)
+{
+    r->rax = reply.error;
+    r->rdx = reply.result;
+    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+}
+
 static void plain_call(struct regs *r, word_t number)
 {
     struct reply reply = {CALL_LOST, 0};
@@ -91,13 +99,16 @@ static void plain_call(struct regs *r, word_t number)
         reply = trap_calls[number](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
         trap_unlock();
     }
+    if (reply.error == CALL_PREEMPTED) {
+        struct arch_thread *next = arch_cpu_this()->current;
+        end_call(&next->regs, (struct reply){0, next->regs.rdx});
+        return;
+    }
     if (reply.error >= CALL_NO_REPLY) {
         trap_leave(reply.error);
         return;
     }
-    r->rax = reply.error;
-    r->rdx = reply.result;
-    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+    end_call(r, reply);
 }
 
 void host_call(struct regs *r)

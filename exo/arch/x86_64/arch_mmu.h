@@ -33,6 +33,13 @@ static inline paddr_t arch_phys_of(const void *p)
     return va >= KERNEL_BASE ? va - KERNEL_BASE : va - PHYS_BASE;
 }
 
+static inline void arch_clear(void *to, size_t bytes)
+{
+    size_t words = bytes / 8;
+
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
+}
+
 static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
 {
     return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);

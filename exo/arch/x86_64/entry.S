@@ -37,6 +37,7 @@
 #define IPC_RETURN   0xffffff0000001092 /* where the first link of IPC returns to, the same */
 #define CALL_NO_REPLY  1000             /* exo/arch/upward.h, the same */
 #define CALL_LOST      1002
+#define CALL_PREEMPTED 1003
 
 #define VECTOR_CALL       0x100         /* arch_regs.h, the same */
 #define VECTOR_PAGE_FAULT 14
@@ -64,6 +65,23 @@ ipc_return:
         mov %r12, R12(\to)
         mov %rbp, RBP(\to)
         mov %rbx, RBX(\to)
+        .endm
+
+        .macro restore_kept from
+        mov R15(\from), %r15
+        mov R14(\from), %r14
+        mov R13(\from), %r13
+        mov R12(\from), %r12
+        mov RBP(\from), %rbp
+        mov RBX(\from), %rbx
+        .endm
+
+        .macro clear_lost               /* what a call does not keep, but for its two results */
+        xor %edi, %edi
+        xor %esi, %esi
+        xor %r8d, %r8d
+        xor %r9d, %r9d
+        xor %r10d, %r10d
         .endm
 
         /* Leaves to the thread whose struct thread is at rsp, whose flags are in r11. `free`
@@ -115,11 +133,7 @@ call_done:
         pop %r11
         pop %rcx
         mov %gs:CPU_USER_RSP, %rsp
-        xor %edi, %edi
-        xor %esi, %esi
-        xor %r8d, %r8d
-        xor %r9d, %r9d
-        xor %r10d, %r10d
+        clear_lost
         swapgs
         sysretq
 
@@ -147,6 +161,8 @@ call_locked:
         jmp call_done
 
 call_leave:
+        cmp $CALL_PREEMPTED, %rax
+        je call_preempted
         mov %rax, %rdi
         cmp $CALL_LOST, %rax
         je 1f                           /* the caller is gone, or its registers are another's doing */
@@ -159,6 +175,22 @@ call_leave:
 1:      mov %gs:CPU_STACK, %rsp
         call trap_leave
         jmp arch_resume
+
+/* The caller is in rdx; another runs, whose call ends, too. */
+call_preempted:
+        save_kept %rdx
+        pop RFLAGS(%rdx)
+        pop RIP(%rdx)
+        mov %gs:CPU_USER_RSP, %rax
+        mov %rax, RSP(%rdx)
+        mov %gs:CPU_CURRENT, %rsp
+        restore_kept %rsp
+        xor %eax, %eax
+        mov RDX(%rsp), %rdx
+        clear_lost
+        mov RFLAGS(%rsp), %r11
+        leave_to rcx, RIP, RSP
+        sysretq
 
 /* A protected control transfer: the message stays in the registers. The caller's that calls keep are
  * saved, too, for the case that the callee ends first. */
