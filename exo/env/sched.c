@@ -393,7 +393,7 @@ void sched_preempt(struct cpu *c, struct thread *t)
 
     queue_put(c, previous, true);
     arch_thread_switch_like(&previous->arch, &t->arch);
-    sched_enter(c, t);
+    sched_enter(c, t, 0);
 }
 
 /* What `t`, the current thread, has to do before it leaves to the user: a step of what was
