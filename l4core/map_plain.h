@@ -28,7 +28,9 @@ static bool meets_area(const struct env *e, vaddr_t va, vaddr_t bytes)
 /* page_is_utcb, in line. */
 INLINE bool plain_is_utcb(const struct node *n)
 {
-    return n->child && frame_at((paddr_t)n->child * sizeof(struct node))->type == FRAME_THREAD;
+    const paddr_t child = (paddr_t)n->child * sizeof(struct node);
+
+    return child && frame_at(child & ~(paddr_t)(PAGE_SIZE - 1))->type == FRAME_THREAD;
 }
 
 /* Maps the page that `s` shows at `source` through `t`, if it is bound and no UTCB, and nothing is

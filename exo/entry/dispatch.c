@@ -82,7 +82,7 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         args int e = sys_##name(caller, &a, &reply.result);                                        \
         ASSERT(e != CALL_AGAIN || IS_SAVED(number));                                               \
         reply.error = (word_t)e;                                                                   \
-        return PREEMPTS(number) && e == CALL_PREEMPTED ? checked(reply)                           \
+        return PREEMPTS(number) && e == CALL_PREEMPTED ? checked(reply)                            \
                                                        : finish(c, caller, reply);                 \
     }
 #include "exo/abi/syscalls.def"

@@ -395,13 +395,7 @@ trap_save:
         call trap_user
         /* falls through */
 
-        .globl arch_resume
-arch_resume:
-        mov %gs:CPU_CURRENT, %rsp
-        mov GS_BASE(%rsp), %rax
-        swapgs
-        wrgsbase %rax
-        add $THREAD_REGS, %rsp
+        .macro restore_all
         pop %r15
         pop %r14
         pop %r13
@@ -417,6 +411,16 @@ arch_resume:
         pop %rdx
         pop %rcx
         pop %rax
+        .endm
+
+        .globl arch_resume
+arch_resume:
+        mov %gs:CPU_CURRENT, %rsp
+        mov GS_BASE(%rsp), %rax
+        swapgs
+        wrgsbase %rax
+        add $THREAD_REGS, %rsp
+        restore_all
         cmpl $VECTOR_CALL, (%rsp)
         jne 1f
         mov 16(%rsp), %rcx
@@ -450,21 +454,7 @@ arch_resume:
 trap_in_kernel:
         save_all
         call trap_kernel
-        pop %r15
-        pop %r14
-        pop %r13
-        pop %r12
-        pop %rbp
-        pop %rbx
-        pop %r11
-        pop %r10
-        pop %r9
-        pop %r8
-        pop %rdi
-        pop %rsi
-        pop %rdx
-        pop %rcx
-        pop %rax
+        restore_all
         add $16, %rsp
         iretq
 
