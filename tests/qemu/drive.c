@@ -103,7 +103,7 @@ static void test_many(void)
         right += is_filled(DRIVE_REQUESTS - 1 - i, 500 + i);
     tap_is(good, 2 * DRIVE_REQUESTS, "64 writes and 64 reads at once are done");
     tap_is(right, DRIVE_REQUESTS, "with what was written");
-    tap_is(entries - slices, 0, "and the kernel was not entered once for them");
+    tap_ok(entries <= slices, "and the kernel was not entered once for them");
 }
 
 /* A range of memory four times as large as its frames, the rest of it on the disk. */
