@@ -6,6 +6,7 @@
 #include "exo/entry/handlers.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -27,6 +28,7 @@ union record {
     struct env_info env;
     struct cpu_info cpu;
     struct object_info object;
+    struct env_counts counts;
 };
 
 /* `reader`: env number of who may see its own only; 0: everything. */
@@ -72,6 +74,16 @@ static void read_object(union record *r, uint32_t at, uint16_t reader)
         r->object = (struct object_info){0};
 }
 
+/* Of its own, and those that it made. */
+static void read_counts(union record *r, uint32_t at, uint16_t reader)
+{
+    const uint32_t env = at / counts_cpus;
+
+    r->counts = *counts_at(env, at % counts_cpus);
+    if (reader && env != reader && env_table[env].parent != reader)
+        r->counts = (struct env_counts){0};
+}
+
 struct table {
     read_fn *read;
     uint32_t bytes, count; /* of a record; how many */
@@ -88,6 +100,8 @@ static struct table table_of(uint32_t number)
         return (struct table){read_cpu, sizeof(struct cpu_info), cpu_count};
     case INFO_OBJECTS:
         return (struct table){read_object, sizeof(struct object_info), OBJECT_MAX};
+    case INFO_COUNTS:
+        return (struct table){read_counts, sizeof(struct env_counts), ENV_MAX * counts_cpus};
     default:
         return (struct table){0};
     }

@@ -95,8 +95,7 @@ static bool raise_and_switch(struct thread *caller, struct notification *n, uint
     uint64_t got = n->raised & t->awaited_bits;
     n->raised &= ~got;
     list_remove(&t->queue);
-    sched_clear_deadline(t);
-    thread_reply(t, ERR_OK, got);
+    thread_regs(t)->rdx = got;
     thread_reply(caller, ERR_OK, 0);
     sched_preempt(c, t);
     return true;
@@ -107,15 +106,16 @@ int sys_notify(struct thread *caller, const struct sys_notify_args *a, word_t *r
     struct cap *c;
     struct notification *n = cap_notification(caller->env, a->notification, &c);
 
-    (void)result;
     if (!a->bits)
         return ERR_BAD_ARG;
     if (!n)
         return ERR_BAD_CAP;
     if (!(c->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (raise_and_switch(caller, n, a->bits))
+    if (raise_and_switch(caller, n, a->bits)) {
+        *result = (word_t)caller;
         return CALL_PREEMPTED;
+    }
     notification_raise(n, a->bits);
     return ERR_OK;
 }

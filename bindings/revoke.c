@@ -37,8 +37,7 @@ static enum frame_type type_at(const struct node *n)
     return frame_of(frame_number(n))->type;
 }
 
-/* The first entry in use of a table; a table only empties while this runs, so the search goes on
- * where the last one in the same table ended. */
+/* The first entry in use of a table, which only empties: from where the last search in it ended. */
 static struct node *table_contents(pfn_t table)
 {
     static pfn_t last;
@@ -74,9 +73,7 @@ static struct node *env_contents(struct env *e)
     for (unsigned i = 1; !n && i < e->captable_count; i++)
         if (e->captable_nodes[i].parent)
             n = &e->captable_nodes[i];
-    if (!n && e->ports_node.parent)
-        n = &e->ports_node;
-    return n;
+    return !n && e->ports_node.parent ? &e->ports_node : n;
 }
 
 static struct node *contents(struct node *n)
@@ -120,10 +117,10 @@ static struct node *contents(struct node *n)
 
 /* The first of these siblings that may go. What is contained in something that goes is guaranteed
  * to nobody. */
-static struct node *first_open(const struct taking *t, struct node *n, uint32_t *visits)
+static struct node *first_open(struct taking *t, struct node *n)
 {
     for (; n; n = node_at(n->next)) {
-        ++*visits;
+        t->visits++;
         if (t->base != t->root || !t->by || !guarantee_keeps(n, t->by, t->actor))
             return n;
     }
@@ -131,10 +128,10 @@ static struct node *first_open(const struct taking *t, struct node *n, uint32_t 
 }
 
 /* Where the walk goes on when nothing below `n` may go, or NULL. */
-static struct node *past_kept(const struct taking *t, struct node *n, uint32_t *visits)
+static struct node *past_kept(struct taking *t, struct node *n)
 {
     for (; n != t->root; n = node_at(n->parent)) {
-        struct node *next = first_open(t, node_at(n->next), visits);
+        struct node *next = first_open(t, node_at(n->next));
         if (next)
             return next;
     }
@@ -142,13 +139,13 @@ static struct node *past_kept(const struct taking *t, struct node *n, uint32_t *
 }
 
 /* Walks on to the next leaf: to the root when all is taken, or to NULL when what is left stays. */
-static struct node *find_leaf(struct taking *t, uint32_t *visits)
+static struct node *find_leaf(struct taking *t)
 {
     for (;;) {
-        struct node *n = t->at, *next = first_open(t, node_at(n->child), visits);
-        ++*visits;
+        struct node *n = t->at, *next = first_open(t, node_at(n->child));
+        t->visits++;
         if (!next && n->child) {
-            next = past_kept(t, n, visits);
+            next = past_kept(t, n);
             if (!next)
                 return NULL;
         }
@@ -393,14 +390,11 @@ static enum taken take_leaf(struct taking *t, struct node *leaf)
 /* The way to the first leaf is not counted: else it could be too long for anything to be done. */
 enum taken revoke_some(struct taking *t)
 {
-    uint32_t visits = 0;
-
     t->base = t->at = t->root;
-    enum taken done = take_leaf(t, find_leaf(t, &visits));
-    for (visits = 0; done == TAKEN_SOME && visits < VISITS;)
-        done = take_leaf(t, find_leaf(t, &visits));
+    enum taken done = take_leaf(t, find_leaf(t));
+    for (t->visits = 0; done == TAKEN_SOME && t->visits < VISITS;)
+        done = take_leaf(t, find_leaf(t));
     flush();
-    t->visits = visits;
     return done;
 }
 

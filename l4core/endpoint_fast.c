@@ -36,7 +36,7 @@ static inline word_t call(struct cpu *c, struct thread *t, word_t to, word_t tag
     t->ipc_replies += L4_REPLY_STEP;
     t->ipc_from = t->ipc_reply;
     t->state = THREAD_IPC_RECEIVE;
-    ipc_copy_fast(t, p, tag);
+    fast_copy(t, p, tag);
     sched_direct(c, t, p);
     return t->ipc_from;
 }
@@ -54,7 +54,7 @@ static inline word_t reply_wait(struct cpu *c, struct thread *t, word_t to, word
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
     list_insert(&e->receivers, &t->send_link);
-    ipc_copy_fast(t, p, tag);
+    fast_copy(t, p, tag);
     sched_direct(c, t, p);
     return p->ipc_via;
 }

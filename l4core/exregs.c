@@ -114,23 +114,22 @@ static void answer(struct thread *caller, struct regs *r, word_t dest, const str
 void exregs_do(struct thread *caller, struct regs *r)
 {
     const word_t dest = r->rax;
-    struct exchange x = {.busy = true,
-                         .control = r->rsi,
+    struct exchange x = {.control = r->rsi,
                          .sp = r->rdx,
                          .ip = r->r8,
                          .flags = r->r9,
                          .handle = r->r10,
                          .pager = r->rdi};
 
-    while (x.busy) { /* who waits for the lock gets it in between */
-        if (!forest_lock_for(caller))
-            return;
-        x.busy = false;
-        x.thread = control_find_own(caller->env, dest);
-        x.by_itself = x.thread == caller;
-        if (x.thread)
-            cpu_call(x.thread->cpu, exchange_here, &x);
-        forest_unlock();
-    }
-    answer(caller, r, dest, &x);
+    if (!forest_lock_for(caller))
+        return;
+    x.thread = control_find_own(caller->env, dest);
+    x.by_itself = x.thread == caller;
+    if (x.thread)
+        cpu_call(x.thread->cpu, exchange_here, &x);
+    forest_unlock();
+    if (x.busy) /* from the user's side, where whoever waits for `caller` meets it */
+        regs_call_again(r);
+    else
+        answer(caller, r, dest, &x);
 }

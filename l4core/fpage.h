@@ -7,8 +7,14 @@
 
 static inline rights_t fpage_rights(word_t fpage)
 {
-    return (fpage & FPAGE_READ ? RIGHT_READ : 0) | (fpage & FPAGE_WRITE ? RIGHT_WRITE : 0) |
-           (fpage & FPAGE_EXEC ? RIGHT_EXEC : 0);
+#define RIGHTS(f)                                                                                  \
+    (((f)&FPAGE_READ ? RIGHT_READ : 0) | ((f)&FPAGE_WRITE ? RIGHT_WRITE : 0) |                     \
+     ((f)&FPAGE_EXEC ? RIGHT_EXEC : 0))
+    static const uint8_t rights[] = {RIGHTS(0), RIGHTS(1), RIGHTS(2), RIGHTS(3),
+                                     RIGHTS(4), RIGHTS(5), RIGHTS(6), RIGHTS(7)};
+#undef RIGHTS
+
+    return rights[fpage & FPAGE_ALL];
 }
 
 static inline word_t fpage_rights_word(rights_t r)

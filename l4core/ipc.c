@@ -27,17 +27,6 @@ void ipc_wait_until(struct thread *t, unsigned state, uint64_t deadline)
         sched_set_deadline(t, deadline);
 }
 
-/* The first queued sender that `t` accepts, or NULL. */
-static struct thread *find_sender(const struct thread *t)
-{
-    for (struct list *l = t->senders.next; l != &t->senders; l = l->next) {
-        struct thread *s = LIST_ITEM(l, struct thread, send_link);
-        if (ipc_accepts(t, s))
-            return s;
-    }
-    return NULL;
-}
-
 static bool is_open(word_t from)
 {
     return from == L4_ANY || from == L4_ANY_LOCAL;
@@ -75,7 +64,7 @@ static struct thread *receive_step(struct thread *t)
     bool named = L4_IS_NAMED(t->ipc_from);
     if ((named || (t->kind & THREAD_TOLD)) && endpoint_told(t))
         return NULL;
-    struct thread *s = named ? endpoint_sender(t) : find_sender(t);
+    struct thread *s = named ? endpoint_sender(t) : ipc_find_sender(t);
     if (!s) {
         if (named)
             endpoint_wait(t);
@@ -103,6 +92,20 @@ void ipc_receive_phase(struct thread *t)
         t = ipc_at_home(t, receive_step);
 }
 
+/* `t`, which waits, takes what a queued sender has that it accepts now. */
+static struct thread *look_again_step(struct thread *t)
+{
+    return t->state == THREAD_IPC_RECEIVE && ipc_find_sender(t) ? receive_step(t) : NULL;
+}
+
+void ipc_look_again(void)
+{
+    struct thread *t;
+
+    while ((t = ipc_waits_anew()))
+        ipc_receive_phase(ipc_at_home(t, look_again_step));
+}
+
 /* `t`, which runs and has sent to `p`, waits for a message that is not there yet, and `p` runs at
  * once: what the fast path does. False, and nothing done: something else is to be considered. */
 static bool hand_over(struct thread *t, struct thread *p)
@@ -118,7 +121,7 @@ static bool hand_over(struct thread *t, struct thread *p)
     t->state = THREAD_IPC_RECEIVE;
     p->ipc_to = NULL;
     arch_thread_switch_like(&t->arch, &p->arch);
-    sched_enter(c, p);
+    sched_enter(c, p, 0);
     return true;
 }
 
@@ -214,6 +217,8 @@ void ipc_do(struct thread *t, word_t to, word_t from, word_t timeouts)
     if (!lock_ipc(t, locks))
         return;
     ipc_phases(t, to, from, timeouts, named);
+    if (locks)
+        ipc_look_again();
     lock_ipc_leave(locks);
 }
 
@@ -240,8 +245,10 @@ bool ipc_call_for(struct thread *t, word_t partner, unsigned kind, word_t tag, w
     if (locks && !forest_lock_for(t))
         return true; /* it does not run any more */
     bool called = ipc_call_locked(t, partner, kind, tag, word);
-    if (locks)
-        forest_unlock();
+    if (!locks)
+        return called;
+    ipc_look_again();
+    forest_unlock();
     return called;
 }
 
@@ -252,6 +259,7 @@ void ipc_await(struct thread *t, unsigned kind, word_t from)
     t->ipc_from = from;
     t->ipc_timeouts = 0;
     ipc_receive_phase(t);
+    ipc_look_again();
 }
 
 static bool transfer_is_broken(const struct thread *t)

@@ -32,6 +32,10 @@ bool ipc_call_locked(struct thread *t, word_t partner, unsigned kind, word_t tag
  * lock. */
 void ipc_receive_phase(struct thread *t);
 
+/* At the end of whatever may deliver messages under the forest lock: those who wait for another
+ * partner now (partner.h) are given what that has sent already. */
+void ipc_look_again(void);
+
 /* If `t`, the thread that ran here, waits now, its time goes to `p`, its partner. */
 void ipc_hand_on(const struct thread *t, struct thread *p);
 

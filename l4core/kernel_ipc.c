@@ -59,22 +59,15 @@ void kernel_message_take(struct thread *t, struct thread *from, unsigned words)
         set_place(r, ipc_message_word(from, 1), ipc_message_word(from, 2));
 }
 
-static word_t page_fault_tag(rights_t access)
-{
-    word_t rwx = access & RIGHT_EXEC ? FPAGE_EXEC : access & RIGHT_WRITE ? FPAGE_WRITE : FPAGE_READ;
-
-    return TAG_MAKE(LABEL_PAGE_FAULT | rwx, 2, 0);
-}
-
 bool hook_page_fault(struct thread *t, vaddr_t address, rights_t access)
 {
-    return ipc_call_for(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT, page_fault_tag(access),
+    return ipc_call_for(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT, kernel_fault_tag(access),
                         address);
 }
 
 bool kernel_transfer_fault(struct thread *t, vaddr_t address, rights_t access)
 {
-    return ipc_call_locked(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT, page_fault_tag(access),
+    return ipc_call_locked(t, *thread_mr(t, TCR_PAGER), IPC_PAGE_FAULT, kernel_fault_tag(access),
                            address);
 }
 

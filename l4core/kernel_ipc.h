@@ -2,9 +2,21 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/abi/cap.h"
+#include "exo/abi/l4.h"
 
 struct thread;
+
+/* The tag of the message of a page fault that lacked one right: the bits of fpages stand the other
+ * way round. */
+_Static_assert(FPAGE_READ >> RIGHT_READ / 2 == FPAGE_READ &&
+                   FPAGE_READ >> RIGHT_WRITE / 2 == FPAGE_WRITE &&
+                   FPAGE_READ >> RIGHT_EXEC / 2 == FPAGE_EXEC,
+               "the one from the other by a shift");
+static inline word_t kernel_fault_tag(rights_t access)
+{
+    return TAG_MAKE(LABEL_PAGE_FAULT | FPAGE_READ >> access / 2, 2, 0);
+}
 
 /* Message register i of `t`, whose IPC is the kernel's (ipc_kernel); 0 is the tag. */
 word_t kernel_message_word(struct thread *t, unsigned i);

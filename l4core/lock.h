@@ -9,7 +9,8 @@
 
 struct thread;
 
-/* For the fast path. False: somebody else has the lock; the general path will wait for it. */
+/* For the fast path by endpoint, and in that variant each. False: somebody else has the lock; the
+ * general path will wait for it. */
 bool lock_try(void);
 void lock_leave(void);
 

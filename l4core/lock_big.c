@@ -4,7 +4,7 @@
 
 bool lock_try(void)
 {
-    return forest_try();
+    return forest_try_lock_slow();
 }
 
 void lock_leave(void)

@@ -4,6 +4,7 @@ KERNEL += l4core/endpoint.c
 KERNEL += l4core/endpoint_fast.c
 KERNEL += l4core/exregs.c
 KERNEL += l4core/fast.c
+KERNEL += l4core/fast_fault.c
 KERNEL += l4core/interrupt.c
 KERNEL += l4core/ipc.c
 KERNEL += l4core/kernel_ipc.c
@@ -28,9 +29,9 @@ KERNEL += l4core/unmap.c
 # STRINGS=0: a kernel to which every string item is a message overflow.
 KERNEL += $(if $(filter 0,$(STRINGS)),l4core/no_string.c,l4core/string.c)
 
-# Variants: NAME, the file that it lacks, the one that it has in its place (decision 31).
+# Variants: NAME, the files that it lacks, those that it has in its place (decision 31).
 VARIANTS      += big untimed
-big-without   := l4core/lock_home.c
-big-with      := l4core/lock_big.c
+big-without   := l4core/lock_home.c l4core/fast.c
+big-with      := l4core/lock_big.c l4core/fast_big.c
 untimed-without := l4core/deadline.c
 untimed-with  := l4core/deadline_none.c

@@ -85,13 +85,34 @@ struct answer {
     const struct thread *sender, *to;
 };
 
+/* The ID of a thread that waits anew though its partner's message is there; 0: none. */
+static word_t waits_anew;
+
+/* Its message is delivered when this one's delivery is over, so that chains of them take no stack.
+ * For the same reason only one such thread is remembered; another waits as it did. */
 static void await_answer(void *argument)
 {
     const struct answer *a = argument;
     struct thread *v = thread_by_number((uint32_t)(a->sender->ipc_virtual >> 32));
+    const word_t before = v->ipc_from;
 
-    if (v->state == THREAD_IPC_RECEIVE && v->env && is_named(v, v->ipc_from, a->sender))
-        v->ipc_from = a->to->global_id;
+    if (v->state != THREAD_IPC_RECEIVE || !v->env || !is_named(v, before, a->sender))
+        return;
+    v->ipc_from = a->to->global_id;
+    if (!ipc_find_sender(v))
+        return;
+    if (waits_anew)
+        v->ipc_from = before;
+    else
+        waits_anew = v->global_id;
+}
+
+struct thread *ipc_waits_anew(void)
+{
+    struct thread *t = waits_anew ? thread_of(waits_anew) : NULL;
+
+    waits_anew = 0;
+    return t;
 }
 
 void ipc_propagated(const struct thread *sender, const struct thread *to)
@@ -101,6 +122,16 @@ void ipc_propagated(const struct thread *sender, const struct thread *to)
 
     if (v != sender)
         cpu_call(v->cpu, await_answer, &a);
+}
+
+struct thread *ipc_find_sender(const struct thread *t)
+{
+    for (struct list *l = t->senders.next; l != &t->senders; l = l->next) {
+        struct thread *s = LIST_ITEM(l, struct thread, send_link);
+        if (ipc_accepts(t, s))
+            return s;
+    }
+    return NULL;
 }
 
 bool ipc_accepts(const struct thread *t, const struct thread *sender)

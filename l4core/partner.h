@@ -41,5 +41,12 @@ struct thread *ipc_redirect(struct thread *t, struct thread *p);
  * now waits for `to`, from where the answer will come. Under the forest lock. */
 void ipc_propagated(const struct thread *sender, const struct thread *to);
 
+/* The next thread whose partner that changed, and who has sent to it already; or NULL. Under the
+ * forest lock. */
+struct thread *ipc_waits_anew(void);
+
+/* The first queued sender that `t`, of this CPU, accepts; or NULL. */
+struct thread *ipc_find_sender(const struct thread *t);
+
 /* Would `t` take a message from `sender`? Pre: `t` waits to receive. */
 bool ipc_accepts(const struct thread *t, const struct thread *sender);

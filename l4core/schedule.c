@@ -144,7 +144,7 @@ static int perform(struct schedule *s)
     return moved;
 }
 
-/* One attempt. CALL_AGAIN: the thread waits for the lock, and gets it before the next. */
+/* CALL_AGAIN: the thread waits for the lock, which it gets first. */
 static int attempt(struct thread *caller, struct schedule s, word_t dest)
 {
     if (!forest_lock_for(caller))
@@ -168,6 +168,8 @@ void schedule_do(struct thread *caller, struct regs *r)
         .time = r->rdx, .processor = r->r8, .priority = r->rsi, .preemption = r->r9};
     const word_t dest = r->rdi;
 
-    while (attempt(caller, wanted, dest) == CALL_AGAIN)
-        ;
+    if (attempt(caller, wanted, dest) == CALL_AGAIN) {
+        r->rdx = wanted.time;
+        regs_call_again(r); /* from the user's side, where whoever waits for `caller` meets it */
+    }
 }

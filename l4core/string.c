@@ -115,7 +115,8 @@ static void copy_bytes(void *to, const void *from, size_t bytes)
         return;
     }
     arch_copy_words(to, from, words);
-    memcpy((char *)to + bytes - rest, (const char *)from + bytes - rest, rest);
+    if (rest)
+        memcpy((char *)to + bytes - rest, (const char *)from + bytes - rest, rest);
 }
 
 static size_t least(word_t a, word_t b)
@@ -123,28 +124,89 @@ static size_t least(word_t a, word_t b)
     return a < b ? a : b;
 }
 
+/* space_user; what table served the address is remembered. */
+static void *user_page(struct env *e, vaddr_t va, rights_t need)
+{
+    pte_t *at = env_leaf(e, va);
+
+    if (!at || !arch_pte_is_memory(*at) || (need & ~arch_pte_rights(*at)))
+        return space_user(e->root, va, need);
+    if (!env_leaf_is(e, va))
+        env_leaf_found(e, va, at);
+    return (char *)arch_phys(arch_pte_address(*at)) + va % PAGE_SIZE;
+}
+
+/* How many of `left` bytes lie in one page at both addresses. */
+static size_t in_pages(word_t left, vaddr_t from, vaddr_t to)
+{
+    size_t bytes = least(left, PAGE_SIZE - from % PAGE_SIZE);
+
+    return least(bytes, PAGE_SIZE - to % PAGE_SIZE);
+}
+
+static void count(struct transfer *x, size_t bytes)
+{
+    x->copied += bytes;
+    x->done += bytes;
+    x->budget -= (uint32_t)bytes;
+}
+
 /* Copies up to the end of a page of either. 0, or as string_item. */
 static word_t copy_piece(struct cursor *in, struct cursor *out, struct transfer *x)
 {
-    size_t bytes = least(least(in->left, out->left), x->budget);
-
     if (in->va >= USER_TOP || out->va >= USER_TOP)
         return IPC_OVERFLOW;
-    bytes = least(bytes, PAGE_SIZE - in->va % PAGE_SIZE);
-    bytes = least(bytes, PAGE_SIZE - out->va % PAGE_SIZE);
-    const void *f = space_user(in->thread->env->root, in->va, RIGHT_READ);
+    size_t bytes = in_pages(least(least(in->left, out->left), x->budget), in->va, out->va);
+    const void *f = user_page(in->thread->env, in->va, RIGHT_READ);
     if (!f)
         return transfer_fault(in->thread, out->thread, in->thread, in->va, RIGHT_READ);
-    void *t = space_user(out->thread->env->root, out->va, RIGHT_WRITE);
+    void *t = user_page(out->thread->env, out->va, RIGHT_WRITE);
     if (!t)
         return transfer_fault(in->thread, out->thread, out->thread, out->va, RIGHT_WRITE);
     copy_bytes(t, f, bytes);
     skip(in, bytes);
     skip(out, bytes);
-    x->copied += bytes;
-    x->done += bytes;
-    x->budget -= (uint32_t)bytes;
+    count(x, bytes);
     return 0;
+}
+
+static bool is_simple(word_t header)
+{
+    return STRING_SUBSTRINGS(header) == 1 && !STRING_IS_COMPOUND(header);
+}
+
+/* The common string: of one piece, with a buffer of one piece in which it has room, and all pages
+ * are there. False: it is another, or turned out so after some bytes. */
+static bool copy_simple(struct thread *from, struct thread *to, unsigned end)
+{
+    struct transfer *x = &from->transfer;
+    const unsigned item = x->item, buffer = x->buffer;
+
+    if (x->done || item + 1 >= end || buffer + 1 >= BUFFER_REGISTERS)
+        return false;
+    const word_t header = ipc_message_word(from, item);
+    const word_t room = *thread_mr(to, TCR_BR0 - (int)buffer);
+    if (!is_simple(header) || !ITEM_IS_STRING(room) || !is_simple(room) ||
+        STRING_LENGTH(header) > STRING_LENGTH(room) || STRING_LENGTH(header) > x->budget)
+        return false;
+    vaddr_t source = ipc_message_word(from, item + 1);
+    vaddr_t target = *thread_mr(to, TCR_BR0 - (int)buffer - 1);
+    for (word_t left = STRING_LENGTH(header), bytes; left; left -= bytes) {
+        bytes = in_pages(left, source, target);
+        const void *f = user_page(from->env, source, RIGHT_READ);
+        void *t = f ? user_page(to->env, target, RIGHT_WRITE) : NULL;
+        if (!t)
+            return false;
+        copy_bytes(t, f, bytes);
+        count(x, bytes);
+        source += bytes;
+        target += bytes;
+    }
+    x->item = (uint8_t)(item + 2);
+    x->buffer =
+        (room & STRING_MORE_FOLLOWS) && buffer + 2 < BUFFER_REGISTERS ? (uint8_t)(buffer + 2) : 0;
+    x->done = 0;
+    return true;
 }
 
 static bool takes_strings(const struct thread *t)
@@ -160,6 +222,8 @@ word_t string_item(struct thread *from, struct thread *to, unsigned end_of_messa
 
     if (!takes_strings(to) || !x->buffer)
         return IPC_OVERFLOW;
+    if (copy_simple(from, to, end_of_message))
+        return 0;
     in = begin(from, false, x->item, end_of_message, x->done);
     out = begin(to, true, x->buffer, BUFFER_REGISTERS, x->done);
     while (has_bytes(&in)) {

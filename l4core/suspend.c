@@ -221,6 +221,7 @@ void hook_go_on(struct thread *t)
         go_on(t);
     else if (t->unmap.count)
         unmap_go_on(t);
+    ipc_look_again();
     forest_unlock();
 }
 

@@ -9,6 +9,7 @@
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
 #include "exo/base/sequence.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -70,6 +71,7 @@ void task_move(struct thread *t, struct env *to)
     t->env->info->threads--;
     list_remove(&t->env_link);
     t->env = to;
+    t->counts = counts_at(to->number, t->cpu);
     thread_set_unusual(t, THREAD_REDIRECTED, to->redirector != 0);
     list_insert(&to->threads, &t->env_link);
     to->info->threads++;

@@ -20,6 +20,8 @@ static const struct linux_termios termios_default = {
     .chars = {3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22},
 };
 
+struct process *process_here;
+
 static struct process *process_create(struct arena *a)
 {
     struct process *p = core_heap_alloc(&a->heap, sizeof *p);
@@ -56,7 +58,7 @@ struct arena *arena_create(void)
     a->root = node_create(a, S_IFDIR | 0755);
     if (!a->root)
         return NULL;
-    a->first = process_create(a);
+    a->first = process_here = process_create(a);
     return a->first ? a : NULL;
 }
 

@@ -68,10 +68,11 @@ struct arena {
  * pid 1, no open files and no memory. NULL when the platform gives no memory. */
 struct arena *arena_create(void);
 
-/* The process whose call this is. */
+/* The process whose call this is: that of this address space, once there is an arena. */
+extern struct process *process_here;
 static inline struct process *process_current(void)
 {
-    return ((struct arena *)port_layout()->core_low)->first;
+    return process_here;
 }
 
 /* Marks the moment for mtime and the like. */

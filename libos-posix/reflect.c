@@ -2,6 +2,7 @@
 #include "libos-posix/reflect.h"
 
 #include "libos-posix/fault.h"
+#include "libos-posix/signal.h"
 #include "libos-posix/way_trampoline.h"
 #include "libos/libos.h"
 #include "libos/upcall.h"
@@ -55,12 +56,25 @@ static void load(struct libos_regs *to, const struct posix_regs *r)
     to->frame.flags = r->rflags;
 }
 
+/* Nearly every call changes but three registers; all are handed on when a signal is delivered, or
+ * its handler has returned. */
 static void on_call(struct libos_regs *r)
 {
     struct posix_regs regs;
+    const bool returns = r->rax == POSIX_SIGRETURN;
 
+    if (!returns) {
+        r->rax = (word_t)posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
+                                       (long)r->r10, (long)r->r8, (long)r->r9);
+        r->rcx = r->frame.ip;
+        r->r11 = r->frame.flags;
+        if (!signal_is_due(process_current()))
+            return;
+    }
     save(&regs, r);
-    posix_trampoline(&regs);
+    if (returns)
+        posix_trampoline_return(&regs);
+    posix_trampoline_signal(&regs);
     load(r, &regs);
 }
 

@@ -1,6 +1,6 @@
 /*
  * The trampoline way over libos: the kernel reflects each `syscall` of an unmodified program to
- * this thread's own upcall, which answers it by posix_trampoline.
+ * this thread's own upcall, which answers it by posix_syscall.
  */
 #pragma once
 

@@ -8,6 +8,12 @@ static inline uint64_t signal_bit(unsigned number)
     return (uint64_t)1 << (number - 1);
 }
 
+/* Is a signal pending that is not blocked? */
+static inline bool signal_is_due(const struct process *p)
+{
+    return p->signals.pending & ~p->signals.blocked;
+}
+
 /* Makes a signal pending; one that is ignored is forgotten. Pre: 1 <= number <= SIGNAL_COUNT. */
 void signal_raise(struct process *p, unsigned number);
 

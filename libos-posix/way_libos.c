@@ -7,6 +7,7 @@
 #include "libos-posix/elf.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/signal.h"
 
 #define PT_LOAD       1u
 #define PF_X          1u
@@ -93,15 +94,21 @@ static void run_handler(const struct posix_signal *s)
     posix_signal_done(view.context.mask);
 }
 
-long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+static __attribute__((noinline)) void run_handlers(void)
 {
     struct posix_signal signal;
 
+    while (posix_signal_take(&signal))
+        run_handler(&signal);
+}
+
+long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+{
     if (!started)
         start();
     long result = posix_syscall(number, a1, a2, a3, a4, a5, a6);
-    while (posix_signal_take(&signal))
-        run_handler(&signal);
+    if (signal_is_due(process_current()))
+        run_handlers();
     return result;
 }
 

@@ -5,15 +5,15 @@
 #include "libos-posix/abi_process.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/signal.h"
 #include "libos-posix/user.h"
 
-#define NR_RT_SIGRETURN 15
-#define SA_ONSTACK      0x08000000u
-#define RED_ZONE_BYTES  128u
-#define SI_TKILL        (-6)
-#define RFLAGS_USER     0xcd5u /* carry to direction and overflow: what a program may set */
-#define RFLAGS_ALWAYS   0x202u /* bit 1, and interrupts on */
-#define SEGMENTS        0x002b000000000033u /* user %ss and %cs as programs on Linux see them */
+#define SA_ONSTACK     0x08000000u
+#define RED_ZONE_BYTES 128u
+#define SI_TKILL       (-6)
+#define RFLAGS_USER    0xcd5u /* carry to direction and overflow: what a program may set */
+#define RFLAGS_ALWAYS  0x202u /* bit 1, and interrupts on */
+#define SEGMENTS       0x002b000000000033u /* user %ss and %cs as programs on Linux see them */
 
 /* What Linux puts on a handler's stack (x86-64 struct rt_sigframe). */
 struct signal_frame {
@@ -74,27 +74,31 @@ static void deliver(struct process *p, struct posix_regs *regs, const struct pos
 }
 
 /* The handler's return took the restorer's address, so the rest begins at %rsp. */
-static void sigreturn(struct process *p, struct posix_regs *regs)
+void posix_trampoline_return(struct posix_regs *regs)
 {
     struct signal_frame frame;
 
-    if (USER_GET(p, &frame, regs->rsp - offsetof(struct signal_frame, flags)))
+    if (USER_GET(process_current(), &frame, regs->rsp - offsetof(struct signal_frame, flags)))
         port_exit(128 + (int)SIGSEGV);
     *regs = frame.regs;
     regs->rflags = (regs->rflags & RFLAGS_USER) | RFLAGS_ALWAYS;
     posix_signal_done(frame.mask);
 }
 
-void posix_trampoline(struct posix_regs *r)
+void posix_trampoline_signal(struct posix_regs *regs)
 {
-    struct process *p = process_current();
     struct posix_signal signal;
 
-    if (r->rax == NR_RT_SIGRETURN)
-        sigreturn(p, r);
+    if (posix_signal_take(&signal))
+        deliver(process_current(), regs, &signal);
+}
+
+void posix_trampoline(struct posix_regs *r)
+{
+    if (r->rax == POSIX_SIGRETURN)
+        posix_trampoline_return(r);
     else
         r->rax = (word_t)posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
                                        (long)r->r10, (long)r->r8, (long)r->r9);
-    if (posix_signal_take(&signal))
-        deliver(p, r, &signal);
+    posix_trampoline_signal(r);
 }

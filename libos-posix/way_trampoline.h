@@ -1,6 +1,6 @@
 /*
  * The way of unmodified programs: their `syscall` instruction is reflected to their own thread,
- * whose entry code saves the registers here, calls posix_trampoline and loads them again.
+ * whose entry code saves the registers and calls what is here.
  */
 #pragma once
 
@@ -17,3 +17,12 @@ struct posix_regs {
 /* Performs the call that %rax, %rdi, %rsi, %rdx, %r10, %r8 and %r9 describe and changes the
  * registers to what the program shall see: the result, or the entry of a signal handler. */
 void posix_trampoline(struct posix_regs *regs);
+
+/* Its parts, for a way that hands on all registers only when it must. */
+#define POSIX_SIGRETURN 15u /* rt_sigreturn: the call that a signal's handler ends with */
+
+/* Performs that call: the registers are what they were before the handler. */
+void posix_trampoline_return(struct posix_regs *regs);
+
+/* After any call: if a signal is to be delivered now, the registers are its handler's. */
+void posix_trampoline_signal(struct posix_regs *regs);

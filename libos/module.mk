@@ -49,6 +49,12 @@ PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
+# Examples of L4: to X.2's headers alone, but for how they begin.
+L4_EXAMPLES := task pingpong pager chief pipes colour
+PROGRAMS    += $(L4_EXAMPLES:%=l4_ex_%)
+$(foreach p,$(L4_EXAMPLES),$(eval l4_ex_$(p)-sources := $(addprefix libos/examples/l4/,$(p).c start.c threads.c)) \
+    $(eval l4_ex_$(p)-libs := libos))
+
 # Devices of a program's own: drivers, on a device that a host test describes, and on a disk in a guest
 # test's hands.
 LIBOS += $(addprefix libos/,backing_drive.c device.c drive.c mmio.c virtio_pci.c virtqueue.c)

@@ -20,12 +20,13 @@
 #define WINDOW_CPUS    (WINDOW_BASE + 0x200000)   /* [cpu_count] struct cpu_info            */
 #define WINDOW_DEVICES (WINDOW_BASE + 0x300000)   /* [device_count] struct device_info      */
 #define WINDOW_OBJECTS (WINDOW_BASE + 0x400000)   /* [OBJECT_MAX] struct object_info        */
+#define WINDOW_COUNTS  (WINDOW_BASE + 0x600000)   /* [ENV_MAX][cpu_count] struct env_counts     */
 #define WINDOW_FRAMES  (WINDOW_BASE + 0x40000000) /* [frame_count] struct frame_info        */
 
 #define CPU_STRIDE 0x1000u /* bytes from one struct cpu_info to the next  */
 
 #define KINFO_MAGIC   0x346f7865u /* "exo4" */
-#define KINFO_VERSION 3u
+#define KINFO_VERSION 4u
 #define ENV_MAX       1024u
 #define CPU_MAX       16u
 #define SLICE_COUNT   64u
@@ -136,16 +137,39 @@ struct cpu_info {
     uint32_t number;
     uint32_t apic_id;
     uint32_t online;
-    uint32_t position;       /* slice being run                                         */
-    uint32_t thread;         /* thread running now; 0: idle                             */
-    uint32_t slice_nodes;    /* frame of the nodes of its slices                      */
-    uint64_t entries;        /* times the kernel was entered                            */
-    uint64_t space_switches; /* times the top page table was changed                    */
-    uint64_t tlb_flushes;    /* pages or spaces invalidated beside those                */
+    uint32_t position;    /* slice being run                                         */
+    uint32_t thread;      /* thread running now; 0: idle                             */
+    uint32_t slice_nodes; /* frame of the nodes of its slices                      */
     uint64_t slices_run;
     struct slice_info slices[SLICE_COUNT];
     uint32_t domain; /* whose memory is near (struct numa_range)                            */
 };
+
+/*
+ * What happened on a CPU for an environment, since there is one; of number 0 for those that have
+ * ended. The first ones are entries into the kernel, each in one of them. Written by the CPU alone,
+ * read at any time.
+ */
+struct env_counts {
+    uint64_t calls;             /* of the exokernel                                            */
+    uint64_t links;             /* L4 calls, but for transfers                                 */
+    uint64_t transfers;         /* IPC, or protected control transfers, that led straight to it:
+                                   who made the call is not counted                            */
+    uint64_t foreign;           /* calls of other systems                                      */
+    uint64_t fault_upcalls;     /* page faults taken by an upcall                              */
+    uint64_t faults;            /* by a pager, or the end                                      */
+    uint64_t exception_upcalls; /* other exceptions                                            */
+    uint64_t exceptions;        /* by a handler's thread, the end, or as L4's KernelInterface  */
+    uint64_t interrupts;        /* that came while it ran                                      */
+
+    uint64_t events;         /* upcalls of events                                           */
+    uint64_t space_switches; /* times that its page tables were loaded                      */
+    uint64_t tlb_flushes;    /* pages of it, or all, invalidated besides                    */
+    uint64_t shootdowns;     /* of them those that this CPU asked another one for           */
+    uint64_t slices;         /* of its threads that were begun                              */
+    uint64_t unused[2];
+};
+_Static_assert(sizeof(struct env_counts) == 128, "env_counts layout");
 
 /* Frames that are equally near to the CPUs of a domain (cpu_info.domain), if they exist. */
 struct numa_range {
@@ -194,6 +218,7 @@ enum info_table {
     INFO_ENVS,    /* struct env_info    */
     INFO_CPUS,    /* struct cpu_info    */
     INFO_OBJECTS, /* struct object_info */
+    INFO_COUNTS,  /* struct env_counts  */
     INFO_TABLE_COUNT
 };
 #define INFO_READ_MAX 256u    /* records in one call                                         */

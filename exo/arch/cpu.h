@@ -16,11 +16,14 @@
 /* The structure of the CPU that runs this. */
 static inline struct arch_cpu *arch_cpu_this(void);
 
+/* The same, looked up where it stands: for those to whom a register is dearer. */
+static inline struct arch_cpu *arch_cpu_this_again(void);
+
 /* Sets this CPU up, with `c` as what arch_cpu_this() returns on it. Boot only. */
 void arch_cpu_bind(struct arch_cpu *c);
 
 /* What a fast entry (upward.h) found of the thread that it interrupted. */
-static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c);
+static inline struct trap_frame *arch_trap_frame(void);
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c);
 
 /* The two bytes of code at `va`, which the current thread has just executed, as a little-endian
@@ -38,6 +41,10 @@ static inline void arch_interrupts_take(void);
 
 /* Copies `count` words; the areas do not overlap. */
 static inline void arch_copy_words(void *to, const void *from, size_t count);
+
+/* Before and after a call of a function in a file that is compiled to keep registers which
+ * functions need not keep (exo/tools/objects.mk). */
+static inline void arch_call_apart(void);
 
 /* A hint inside a loop that waits for another CPU. */
 static inline void arch_relax(void);

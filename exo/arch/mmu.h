@@ -18,6 +18,9 @@ typedef uint64_t pte_t; /* an entry as the CPU reads it */
 static inline void *arch_phys(paddr_t pa);
 static inline paddr_t arch_phys_of(const void *p);
 
+/* Fills whole words of memory with zeroes, in the CPU's quickest way for a page or more. */
+static inline void arch_clear(void *to, size_t bytes);
+
 /* Index of `va` in a table of `level` (1 maps pages, 4 is the root). */
 static inline unsigned arch_mmu_index(vaddr_t va, unsigned level);
 

@@ -17,11 +17,14 @@ struct reply {
 
 /* Instead of an error: the caller waits or is no more, so nothing is written to its registers; the
  * call is to be entered again, after interrupts; the registers of the caller are not its own any
- * more, nor to be saved; the caller has its reply, and sched_preempt has said who runs instead. */
+ * more, nor to be saved; the CPU has another current thread, whose call ends with ERR_OK and the
+ * rdx saved in it: the result is the caller (ARCH_THREAD_IN_FULL), where those of its registers
+ * that a call keeps are still to be saved. */
 enum { CALL_NO_REPLY = 1000, CALL_AGAIN, CALL_LOST, CALL_PREEMPTED };
 
 /* Exokernel calls by number: what does them for the current thread, with the call's arguments.
- * CALL_NO_REPLY and above: then trap_leave, and arch_resume; else back to the caller. */
+ * CALL_PREEMPTED: to the thread that is current now; other values from CALL_NO_REPLY on:
+ * trap_leave, and arch_resume; else back to the caller. */
 typedef struct reply (*trap_fn)(word_t, word_t, word_t, word_t, word_t, word_t);
 extern const trap_fn trap_calls[256];
 
@@ -44,11 +47,13 @@ ARCH_KEEPS_REGISTERS word_t trap_exception_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
-/* The same two, and interrupts, with all registers saved in the thread; and a call by the page of
- * L4 links. Then arch_resume. */
+/* The same three, and interrupts, with all registers saved in the thread; a call by the page of L4
+ * links, and one by those of IPC. Then arch_resume. */
 void trap_user(void);
+void trap_fault(void);
 void trap_reflect(void);
 void trap_link(void);
+void trap_ipc(void);
 
 /* An interrupt while idle; or an exception in the kernel, which is a panic. Returns to where it
  * was. */

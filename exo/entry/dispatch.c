@@ -2,12 +2,14 @@
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 
 #define IS_SAVED(number)    (trap_saved_calls[(number) / 64] >> (number) % 64 & 1)
 #define RETURNS_STRAIGHT(e) ((e) < CALL_NO_REPLY)
+#define PREEMPTS(number)    ((number) == SYS_notify) /* may end with another thread running */
 
 /* The transfers look at their caller's registers; those that take back, or move another thread, may
  * be entered again; who moves himself is saved. */
@@ -25,7 +27,7 @@ bool trap_lock(void)
 
     if (forest_lock_for(c->current))
         return true;
-    c->info->entries++;
+    __atomic_fetch_add(&counts_at(0, c->number)->calls, 1, __ATOMIC_RELAXED);
     return false;
 }
 
@@ -45,10 +47,15 @@ static __attribute__((noinline, cold)) struct reply leave(struct thread *caller,
     return (struct reply){CALL_NO_REPLY, 0};
 }
 
-static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
+static inline struct reply checked(struct reply reply)
 {
     INVARIANT(hook_check());
-    c->info->entries++;
+    return reply;
+}
+
+static inline struct reply finish(struct cpu *c, struct thread *caller, struct reply reply)
+{
+    checked(reply);
     if (!c->choose && RETURNS_STRAIGHT(reply.error))
         return reply;
     return leave(caller, reply);
@@ -69,12 +76,14 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         struct thread *caller = c->current;                                                        \
         struct reply reply = {0, 0};                                                               \
         unsigned n = 0;                                                                            \
+        caller->counts->calls++; /* it may go with what it takes */                                \
         (void)reg;                                                                                 \
         (void)n;                                                                                   \
         args int e = sys_##name(caller, &a, &reply.result);                                        \
         ASSERT(e != CALL_AGAIN || IS_SAVED(number));                                               \
         reply.error = (word_t)e;                                                                   \
-        return finish(c, caller, reply);                                                           \
+        return PREEMPTS(number) && e == CALL_PREEMPTED ? checked(reply)                            \
+                                                       : finish(c, caller, reply);                 \
     }
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
@@ -92,6 +101,7 @@ static struct reply call_nothing(word_t r0, word_t r1, word_t r2, word_t r3, wor
     struct cpu *c = cpu_this();
 
     (void)r0, (void)r1, (void)r2, (void)r3, (void)r4, (void)r5;
+    c->current->counts->calls++;
     return finish(c, c->current, (struct reply){ERR_BAD_CALL, 0});
 }
 

@@ -11,6 +11,7 @@
 #include "exo/base/print.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -171,6 +172,9 @@ void init_cpus(void)
 {
     cpu_count = arch_cpus_start(boot.rsdp);
     kinfo->cpu_count = cpu_count;
+    paddr_t counts = boot_frames(frames_of(COUNTS_BYTES(cpu_count)));
+    counts_init(arch_phys(counts), cpu_count);
+    window_show(WINDOW_COUNTS, counts, COUNTS_BYTES(cpu_count));
     arch_mmu_seal();
 }
 
@@ -189,8 +193,9 @@ static void report(void)
 {
     uint32_t free = 0;
 
-    for (pfn_t n = 0; n < frame_count(); n++)
-        free += frame_of(n)->type == FRAME_FREE;
+#pragma GCC unroll 8
+    for (pfn_t n = 0, end = frame_count(); n < end; n++)
+        free += frame_table[n].type == FRAME_FREE;
     print("exo4: %u CPU%s, %lu MHz; %u of %u MiB free; boot archive %lu KiB; %s; disk of %u MiB\n",
           cpu_count, cpu_count == 1 ? "" : "s", kinfo->tsc_khz / 1000, free >> 8,
           frame_count() >> 8, kinfo->archive_bytes >> 10,

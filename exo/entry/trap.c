@@ -6,6 +6,7 @@
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
 #include "exo/entry/handlers.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -33,19 +34,24 @@ void trap_leave(word_t error)
 {
     if (error == CALL_AGAIN)
         regs_call_again(thread_regs(cpu_this()->current));
-    if (error == CALL_PREEMPTED)
-        sched_leave_preempted();
+    sched_leave();
+}
+
+void trap_ipc(void)
+{
+    if (hook_ipc_map(cpu_this()->current))
+        check();
     else
-        sched_leave();
+        trap_link();
 }
 
 void trap_link(void)
 {
     struct cpu *c = cpu_this();
 
+    c->current->counts->links++;
     hook_l4_call(c->current, (unsigned)(thread_regs(c->current)->rip - WINDOW_LINKS) / LINK_STRIDE);
     check();
-    c->info->entries++;
     if (c->choose)
         sched_leave();
 }
@@ -55,7 +61,7 @@ void trap_reflect(void)
     struct cpu *c = cpu_this();
     const struct regs *r = thread_regs(c->current);
 
-    c->info->entries++;
+    c->current->counts->foreign++;
     if (!upcall_deliver(c->current, UPCALL_SYSCALL, r->rax, 0, 0))
         thread_reply(c->current, ERR_BAD_CALL, 0);
 }
@@ -63,14 +69,13 @@ void trap_reflect(void)
 /* The fast entries leave at once whatever is more than the upcall: pending events, too. */
 word_t trap_fault_fast(void)
 {
-    struct cpu *c = cpu_this();
-    const struct thread *t = c->current;
+    const struct thread *t = cpu_this()->current;
     struct upcall_start start;
 
     if (t->events || !upcall_is_taken(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, &start))
         return 0;
-    struct trap_frame *f = arch_trap_frame(&c->arch);
-    c->info->entries++;
+    struct trap_frame *f = arch_trap_frame();
+    t->counts->fault_upcalls++;
     volatile struct upcall_frame *save =
         upcall_begin(t, UPCALL_CLASS_FAULT, VECTOR_PAGE_FAULT, start,
                      (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
@@ -81,16 +86,15 @@ word_t trap_fault_fast(void)
 
 word_t trap_exception_fast(void)
 {
-    struct cpu *c = cpu_this();
-    const struct thread *t = c->current;
-    struct trap_frame *f = arch_trap_frame(&c->arch);
+    const struct thread *t = cpu_this()->current;
+    struct trap_frame *f = arch_trap_frame();
     struct upcall_start start;
 
     if (f->vector == VECTOR_UNDEFINED && arch_user_code(f->rip) == CODE_KERNEL_INTERFACE)
         return 0;
     if (t->events || !upcall_is_taken(t, UPCALL_EXCEPTION, UPCALL_CLASS_FAULT, &start))
         return 0;
-    c->info->entries++;
+    t->counts->exception_upcalls++;
     volatile struct upcall_frame *save =
         upcall_begin(t, UPCALL_CLASS_FAULT, f->vector, start,
                      (struct upcall_place){&f->rip, &f->rflags, &f->rsp});
@@ -108,7 +112,7 @@ word_t trap_reflect_fast(void)
     if (t->events || !upcall_is_taken(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, &start))
         return 0;
     struct call_frame *f = arch_call_frame(&c->arch);
-    c->info->entries++;
+    t->counts->foreign++;
     volatile struct upcall_frame *save =
         upcall_begin(t, UPCALL_CLASS_SYSCALL, f->rax, start,
                      (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp});
@@ -129,14 +133,21 @@ static void unhandled(struct thread *t, uint64_t address)
     forest_unlock();
 }
 
+static rights_t access_of(const struct regs *r)
+{
+    return r->error & FAULT_FETCH ? RIGHT_EXEC : r->error & FAULT_WRITE ? RIGHT_WRITE : RIGHT_READ;
+}
+
 static void page_fault(struct thread *t, struct regs *r, vaddr_t address)
 {
-    rights_t access = r->error & FAULT_FETCH   ? RIGHT_EXEC
-                      : r->error & FAULT_WRITE ? RIGHT_WRITE
-                                               : RIGHT_READ;
+    rights_t access = access_of(r);
 
-    if (!upcall_deliver(t, UPCALL_FAULT, r->vector, r->error, address) &&
-        !hook_page_fault(t, address, access))
+    if (upcall_deliver(t, UPCALL_FAULT, r->vector, r->error, address)) {
+        t->counts->fault_upcalls++;
+        return;
+    }
+    t->counts->faults++;
+    if (!hook_page_fault(t, address, access))
         unhandled(t, address);
 }
 
@@ -147,6 +158,7 @@ static void protection(struct thread *t, struct regs *r)
     enum port_outcome outcome = r->error ? PORT_REFUSED : hook_port_access(t, &address);
 
     if (outcome == PORT_MEMORY) {
+        t->counts->exceptions--; /* it is a fault now */
         r->vector = VECTOR_PAGE_FAULT;
         page_fault(t, r, address);
     } else if (outcome == PORT_REFUSED && !hook_exception(t)) {
@@ -156,13 +168,19 @@ static void protection(struct thread *t, struct regs *r)
 
 static void exception(struct thread *t, struct regs *r)
 {
-    if (r->vector == VECTOR_PAGE_FAULT)
+    if (r->vector == VECTOR_PAGE_FAULT) {
         page_fault(t, r, arch_fault_address());
-    else if (r->vector == VECTOR_UNDEFINED && hook_kernel_interface(t))
         return;
-    else if (upcall_deliver(t, UPCALL_EXCEPTION, r->vector, r->error, 0))
+    }
+    t->counts->exceptions++; /* now, for the thread may be gone afterwards */
+    if (r->vector == VECTOR_UNDEFINED && hook_kernel_interface(t))
         return;
-    else if (r->vector == VECTOR_PROTECTION)
+    if (upcall_deliver(t, UPCALL_EXCEPTION, r->vector, r->error, 0)) {
+        t->counts->exceptions--;
+        t->counts->exception_upcalls++;
+        return;
+    }
+    if (r->vector == VECTOR_PROTECTION)
         protection(t, r);
     else if (!hook_exception(t))
         unhandled(t, 0);
@@ -170,15 +188,27 @@ static void exception(struct thread *t, struct regs *r)
 
 void trap_user(void)
 {
-    struct regs *r = thread_regs(cpu_this()->current);
+    struct thread *t = cpu_this()->current;
+    struct regs *r = thread_regs(t);
 
     if (r->vector < VECTOR_IRQ) {
-        exception(cpu_this()->current, r);
+        exception(t, r);
         check();
-    } else
+    } else {
+        cpu_this()->current->counts->interrupts++;
         arch_interrupt((unsigned)r->vector);
-    cpu_this()->info->entries++;
+    }
     sched_leave();
+}
+
+void trap_fault(void)
+{
+    struct thread *t = cpu_this()->current;
+
+    if (hook_page_fault_fast(t, arch_fault_address(), access_of(thread_regs(t))))
+        check();
+    else
+        trap_user();
 }
 
 static _Noreturn void dead(const struct regs *r)

@@ -64,6 +64,7 @@ void cpu_expect(struct cpu *c, const struct thread *t)
 
     c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
     c->awaits_transfer = readiness(c, metered ? THREAD_DEAD : THREAD_PCT_IDLE, t->kind);
+    c->awaits_notice = readiness(c, metered ? THREAD_DEAD : THREAD_IN_NOTIFY, t->kind);
     c->like = metered ? KIND_NONE : t->kind;
 }
 
@@ -138,6 +139,11 @@ void forest_lock_slow(void)
     }
 }
 
+bool forest_try_lock_slow(void)
+{
+    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
+}
+
 bool forest_lock_slow_for(const struct thread *t)
 {
     forest_lock_slow();
@@ -145,11 +151,6 @@ bool forest_lock_slow_for(const struct thread *t)
         return true;
     forest_unlock_slow();
     return false;
-}
-
-bool forest_try(void)
-{
-    return !__atomic_exchange_n(&forest, 1, __ATOMIC_ACQUIRE);
 }
 
 void forest_unlock_slow(void)
@@ -176,7 +177,7 @@ static void flush_here(void *argument)
 
     if (!is_concerned(f->env, c->space))
         return;
-    c->info->tlb_flushes++;
+    f->env->counts[c->number].tlb_flushes++;
     if (f->va == TLB_ALL || f->env->lends) /* shares lie elsewhere */
         arch_tlb_all();
     else
@@ -192,8 +193,10 @@ __attribute__((noinline)) void cpu_tlb_flush_slow(struct env *e, vaddr_t va)
     if (cpu_count > 1)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count; i++)
-        if (is_concerned(e, __atomic_load_n(&cpu_number(i)->space, __ATOMIC_RELAXED)))
+        if (is_concerned(e, __atomic_load_n(&cpu_number(i)->space, __ATOMIC_RELAXED))) {
+            e->counts[cpu_this()->number].shootdowns += i != cpu_this()->number;
             cpu_call(i, flush_here, &f);
+        }
 }
 
 static void drop_here(void *argument)

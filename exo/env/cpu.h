@@ -10,6 +10,7 @@
 #include "exo/arch/mmu.h"
 #include "exo/arch/upward.h"
 #include "exo/base/list.h"
+#include "exo/env/counts.h"
 #include "exo/env/env.h"
 
 #define PRIORITIES    256u
@@ -30,6 +31,7 @@ struct cpu {
     uint32_t number;
     uint64_t awaits_message;  /* readiness of a thread that runs as soon as it gets an IPC,     */
     uint64_t awaits_transfer; /* or a protected control transfer, from the current one         */
+    uint64_t awaits_notice;   /* and of one that waits for a notification, and could run then    */
     uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */
@@ -67,6 +69,12 @@ static inline struct cpu *cpu_this(void)
     return (struct cpu *)arch_cpu_this();
 }
 
+/* The same, looked up where it stands: for those to whom a register is dearer. */
+static inline struct cpu *cpu_this_again(void)
+{
+    return (struct cpu *)arch_cpu_this_again();
+}
+
 /* The CPU with that number; below CPU_MAX all exist, running or not. */
 struct cpu *cpu_number(unsigned number);
 
@@ -82,7 +90,6 @@ void cpu_call(unsigned number, void (*run)(void *), void *argument);
 void forest_lock_slow(void);
 bool forest_lock_slow_for(const struct thread *t);
 void forest_unlock_slow(void);
-bool forest_try(void); /* false: it is taken; this CPU's mailbox is not looked at */
 
 static inline void forest_lock(void)
 {
@@ -95,6 +102,14 @@ static inline void forest_lock(void)
 static inline bool forest_lock_for(const struct thread *t)
 {
     return cpu_count == 1 || forest_lock_slow_for(t);
+}
+
+/* The same without waiting, so that what is known about threads still holds. False: somebody has
+ * it. */
+bool forest_try_lock_slow(void);
+static inline bool forest_try_lock(void)
+{
+    return cpu_count == 1 || forest_try_lock_slow();
 }
 
 static inline void forest_unlock(void)
@@ -114,7 +129,7 @@ static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
     if (cpu_count > 1 || e->lends) {
         cpu_tlb_flush_slow(e, va);
     } else if (c->space == e) {
-        c->info->tlb_flushes++;
+        e->counts->tlb_flushes++;
         if (va == TLB_ALL)
             arch_tlb_all();
         else

@@ -4,6 +4,7 @@
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
 #include "exo/base/sequence.h"
+#include "exo/env/counts.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
@@ -28,11 +29,13 @@ struct env *env_init(pfn_t frame, uint16_t number, uint16_t parent)
     e->number = number;
     e->frame = frame;
     e->root = frame + 2;
+    e->tables = (paddr_t)e->root << PAGE_BITS;
     e->captable_count = 1;
     e->leaf_number = LEAF_NONE;
     e->captables[0] = frame_memory(frame + 1);
     list_init(&e->threads);
     e->info = &env_table[number];
+    e->counts = counts_at(number, 0);
     sequence_begin(&e->info->sequence);
     *e->info = (struct env_info){.sequence = e->info->sequence,
                                  .frame = frame,
@@ -83,6 +86,7 @@ void env_forget(struct env *e)
 {
     ASSERT(list_is_empty(&e->threads));
     env_by_number[e->number] = NULL;
+    counts_end(e->number);
     sequence_begin(&e->info->sequence);
     *e->info = (struct env_info){.sequence = e->info->sequence};
     sequence_end(&e->info->sequence);

@@ -53,9 +53,10 @@ struct env {
     pfn_t root;             /* frame of the top page table                                  */
     uint32_t captable_count;
     struct cap *captables[CAPTABLE_FRAMES]; /* NULL: none                                   */
-    struct list threads;   /* of struct thread, by env_link                                */
-    uint64_t watch_bits;   /* raised at its end                                            */
-    struct env_info *info; /* its public record                                            */
+    struct list threads;       /* of struct thread, by env_link                                */
+    uint64_t watch_bits;       /* raised at its end                                            */
+    struct env_info *info;     /* its public record                                        */
+    struct env_counts *counts; /* [cpu_count] public, too                                  */
     struct revoke_ask ask;
     struct guarantee guarantee[REVOKE_KIND_COUNT];
     uint64_t leaf_number; /* of the level-1 table found last: its addresses / LEAF_BYTES  */
@@ -69,8 +70,9 @@ struct env {
     } utcb_area;         /* where its L4 threads have their UTCBs                              */
     uint64_t redirector; /* a thread ID, or nil                                               */
     struct cap *ports;   /* [CAPS_PER_FRAME] I/O ports that were mapped to it; NULL: none     */
+    paddr_t tables;      /* where `root` lies, as a switch of spaces wants it                 */
     bool privileged;     /* may make L4's privileged calls                                    */
-    uint8_t pad[127];
+    uint8_t pad[111];
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -10,7 +10,7 @@
 
 static bool is_metered(const struct thread *t)
 {
-    return t && (t->kind & THREAD_METERED);
+    return t->kind & THREAD_METERED;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -89,14 +89,14 @@ void meter_switch(struct cpu *c, struct thread *from, struct thread *to)
     const uint64_t now = arch_ticks();
 
     c->meter_end = FOREVER;
-    if (is_metered(from) && from->state != THREAD_DEAD) {
+    if (from && is_metered(from) && from->state != THREAD_DEAD) {
         charge(from, now);
         end_delay(from, now);
         from->delay_until = 0;
         if (from->slice_left == 0)
             from->slice_left = from->meter.slice;
     }
-    if (is_metered(to)) {
+    if (to && is_metered(to)) {
         to->run_from = now;
         arm(c, to);
     }
@@ -138,7 +138,7 @@ void meter_tick(struct cpu *c, uint64_t now)
     struct thread *t = c->current;
 
     c->meter_end = FOREVER;
-    if (!is_metered(t) || t->state == THREAD_DEAD)
+    if (!t || !is_metered(t) || t->state == THREAD_DEAD)
         return;
     charge(t, now);
     bool turn = end_delay(t, now);

@@ -1,3 +1,4 @@
+KERNEL += exo/env/counts.c
 KERNEL += exo/env/cpu.c
 KERNEL += exo/env/env.c
 KERNEL += exo/env/meter.c

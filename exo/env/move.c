@@ -3,6 +3,7 @@
 #include "exo/abi/syscall.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/meter.h"
 #include "exo/env/sched.h"
@@ -55,6 +56,7 @@ static void arrive_here(void *argument)
     struct thread *t = m->thread;
 
     t->cpu = m->cpu;
+    t->counts = counts_at(t->env ? t->env->number : 0, m->cpu);
     t->priority = m->priority;
     meter_set_guard(t);
     if (t->utcb)

@@ -266,7 +266,7 @@ static struct thread *choose(struct cpu *c)
 
 static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
-    sched_enter(c, t);
+    sched_enter(c, t, 0);
     if (previous && c->like == t->kind) {
         arch_thread_switch_like(&previous->arch, &t->arch);
         return;
@@ -335,27 +335,31 @@ static void leave_to_best(struct cpu *c)
     }
 }
 
-bool sched_would_run(const struct cpu *c, const struct thread *t)
+/* Is a thread ready whose priority is at least that? */
+static bool is_ready_from(const struct cpu *c, unsigned priority)
 {
-    unsigned word = t->priority / 64;
+    const uint64_t *map = c->ready_map;
+    unsigned word = priority / 64;
 
-    if (c->ending || c->chosen || c->choose || slice_owner(c) || t->events || t->cpu != c->number ||
-        t->priority <= c->current->guard || c->ready_map[word] >> t->priority % 64)
-        return false;
-    while (++word < PRIORITIES / 64)
-        if (c->ready_map[word])
-            return false;
-    return true;
+    _Static_assert(PRIORITIES == 4 * 64, "four words, asked one by one");
+    if (map[word] >> priority % 64 || (word < 3 && map[3]) || (word < 2 && map[2]))
+        return true;
+    return word == 0 && map[1];
 }
 
-void sched_leave_preempted(void)
+bool sched_would_run(const struct cpu *c, const struct thread *t)
 {
-    struct cpu *c = cpu_this();
-    struct thread *previous = c->current, *t = c->chosen;
+    return t->readiness == c->awaits_notice && !c->ending && !c->chosen && !c->choose &&
+           !slice_owner(c) && t->priority > c->current->guard && !is_ready_from(c, t->priority);
+}
 
-    c->chosen = NULL;
+void sched_preempt(struct cpu *c, struct thread *t)
+{
+    struct thread *previous = c->current;
+
     ready_put(c, previous, true);
-    switch_from(c, previous, t);
+    arch_thread_switch_like(&previous->arch, &t->arch);
+    sched_enter(c, t, 0);
 }
 
 /* What `t`, the current thread, has to do before it leaves to the user: a step of what was

@@ -12,6 +12,7 @@
 #include "exo/abi/types.h"
 
 #include "exo/arch/mmu.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/thread.h"
@@ -28,18 +29,21 @@ void sched_block(struct thread *t, unsigned state);
 /* Lets `t`, which must be ready, run next, before any priority. */
 void sched_handoff(struct thread *t);
 
-/* `t`, which is in no queue, is the current thread of `c`, this CPU, in its own space. False: that
- * was loaded. */
-static inline bool sched_enter(struct cpu *c, struct thread *t)
+/* `t`, which is in no queue, is the current thread of `c`, this CPU, in its own space; that is
+ * counted as so many transfers. False: the space was loaded. */
+static inline bool sched_enter(struct cpu *c, struct thread *t, uint64_t transfers)
 {
     t->state = THREAD_RUNNING;
     c->current = t;
     c->info->thread = t->number;
-    if (c->space == t->env)
+    struct env *e = t->env;
+    struct env_counts *counts = t->counts; /* the last that is needed of `t` */
+    counts->transfers += transfers;
+    if (c->space == e)
         return false;
-    c->space = t->env;
-    c->info->space_switches++;
-    arch_mmu_switch((paddr_t)t->env->root << PAGE_BITS);
+    c->space = e;
+    counts->space_switches++;
+    arch_mmu_switch(e->tables);
     return true;
 }
 
@@ -50,8 +54,7 @@ static inline bool sched_enter(struct cpu *c, struct thread *t)
 static inline bool sched_direct(struct cpu *c, struct thread *from, struct thread *to)
 {
     arch_thread_switch_like(&from->arch, &to->arch);
-    c->info->entries++;
-    return sched_enter(c, to);
+    return sched_enter(c, to, 1);
 }
 
 /* Sets the timer of `t` in place of what it was: at `at` its `notified` gets `bits`, and
@@ -70,17 +73,15 @@ void sched_alarm(uint64_t at);
 /* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
 void sched_end_wait(struct thread *t, word_t error, word_t bits);
 
-/* Would `t`, which is in no queue, be chosen if it became ready now? For sure: that a slice is in
- * play, or somebody was handed the processor, is left to sched_wake and sched_leave. */
+/* Would `t`, which waits for a notification, be chosen if it became ready now? For sure: that a
+ * slice is in play, or somebody was handed the processor, that `t` has a deadline or is of another
+ * kind than the current thread, or one of them is metered, is left to sched_wake and sched_leave.
+ */
 bool sched_would_run(const struct cpu *c, const struct thread *t);
 
-/* In place of sched_wake, then: the current thread stays ready, before its equals. To be left by
- * sched_leave_preempted alone, with nothing else woken or stopped between. */
-static inline void sched_preempt(struct cpu *c, struct thread *t)
-{
-    c->chosen = t;
-}
-void sched_leave_preempted(void);
+/* In place of sched_wake, then, with `t` in no queue any more: it is the current thread, and the
+ * one before, which has its reply, is ready, before its equals. */
+void sched_preempt(struct cpu *c, struct thread *t);
 
 /* Takes `t`, in any state, off the processor and out of the ready queues; it is stopped then, but
  * its place among the waiters of a notification is kept. */

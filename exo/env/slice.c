@@ -4,6 +4,7 @@
 
 #include "exo/arch/irq.h"
 #include "exo/base/print.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
@@ -47,6 +48,7 @@ void slice_run(struct cpu *c, struct thread *t)
     if (c->begun || c->ending || t != slice_owner(c))
         return;
     c->begun = true;
+    t->counts->slices++;
     post(t, UPCALL_SLICE_BEGIN, UPCALL_SLICE_END);
 }
 

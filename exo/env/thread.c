@@ -5,6 +5,7 @@
 #include "exo/abi/syscall.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -63,6 +64,7 @@ static struct thread *enter(pfn_t frame, uint32_t number, uint32_t v, vaddr_t ut
     t->global_id = (uint64_t)number << 32 | v;
     t->cpu = (uint16_t)cpu_this()->number;
     t->ipc_reply = L4_REPLY(number);
+    t->counts = counts_at(0, t->cpu);
     t->priority = 100;
     meter_init(t);
     list_init(&t->queue);
@@ -81,6 +83,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     struct thread *t = enter(frame, number, next_version(number), utcb_va);
 
     t->env = e;
+    t->counts = counts_at(e->number, t->cpu);
     t->utcb = utcb;
     t->kind = e->redirector ? THREAD_REDIRECTED : 0;
     list_insert(&e->threads, &t->env_link);

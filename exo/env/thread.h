@@ -84,10 +84,11 @@ struct thread {
     struct node spare;
     struct arch_thread arch; /* its registers and extended state                          */
 
-    struct env *env;    /* NULL: a line                                              */
-    uint8_t *utcb;      /* the UTCB page in the kernel's map; NULL: a line           */
-    vaddr_t utcb_va;    /* and in the env's space                                    */
-    uint64_t global_id; /* number << 32 | version                                    */
+    struct env *env;           /* NULL: a line                                              */
+    struct env_counts *counts; /* of its environment on its CPU                             */
+    uint8_t *utcb;             /* the UTCB page in the kernel's map; NULL: a line           */
+    vaddr_t utcb_va;           /* and in the env's space                                    */
+    uint64_t global_id;        /* number << 32 | version                                    */
     uint32_t number;
     uint8_t priority;
     uint8_t guard; /* no priority below or at this one preempts it without more (meter.h) */
@@ -165,6 +166,11 @@ _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness
                    offsetof(struct thread, kind) == offsetof(struct thread, readiness) + 7,
                "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
+
+/* The part of `readiness` that says whose its message is. */
+#define READINESS_KERNEL(whose)                                                                    \
+    ((uint64_t)(whose) << 8 * (offsetof(struct thread, ipc_kernel) -                               \
+                               offsetof(struct thread, readiness)))
 
 /* Has `t` something left to do in the kernel before it leaves to the user (hook_go_on)? */
 static inline bool thread_goes_on(const struct thread *t)

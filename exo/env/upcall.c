@@ -3,6 +3,7 @@
 
 #include "exo/abi/error.h"
 #include "exo/base/assert.h"
+#include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
@@ -50,8 +51,10 @@ void upcall_deliver_events(struct thread *t)
             return;
         enum upcall u = (enum upcall)(63 - __builtin_clzll(pending));
         __atomic_fetch_and(&thread_exo(t)->pending, ~((uint64_t)1 << u), __ATOMIC_RELAXED);
-        if (upcall_deliver(t, u, u, 0, 0))
+        if (upcall_deliver(t, u, u, 0, 0)) {
+            t->counts->events++;
             break;
+        }
     }
     t->events = pending_now(t) != 0;
 }

@@ -54,7 +54,7 @@ paddr_t boot_frames(uint32_t count)
         if (ranges[i].end - ranges[i].base < bytes)
             continue;
         ranges[i].end -= bytes;
-        memset(arch_phys(ranges[i].end), 0, bytes);
+        arch_clear(arch_phys(ranges[i].end), bytes);
         frame_mark((pfn_t)(ranges[i].end >> PAGE_BITS), count, FRAME_KERNEL);
         return ranges[i].end;
     }

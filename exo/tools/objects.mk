@@ -33,7 +33,7 @@ define object_rule
 $(OBJ)/$(1)/%.o: %.c $(OBJ)/$(1).flags | $(SETUP) $(3)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$< ($(1))"
-	@$(CC) $(2) -MMD -MP -c $$< -o $$@
+	@$(CC) $(2) $$(OBJECT_FLAGS) -MMD -MP -c $$< -o $$@
 $(OBJ)/$(1)/%.o: %.S $(OBJ)/$(1).flags | $(SETUP) $(3)
 	@mkdir -p $$(@D)
 	@echo "  AS      $$< ($(1))"
@@ -43,6 +43,13 @@ $(eval $(call object_rule,kernel,$(KERNEL_FLAGS),))
 $(eval $(call object_rule,checked,$(CHECKED_FLAGS),))
 $(eval $(call object_rule,user,$(USER_FLAGS),))
 $(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
+
+# The fast path of IPC leaves messages in registers that C functions need not keep (entry.S): it is compiled
+# alone, to keep them, and by itself calls no function.
+FAST_OBJECTS := $(OBJ)/kernel/l4core/fast.o $(OBJ)/checked/l4core/fast.o $(OBJ)/kernel/l4core/fast_big.o
+$(FAST_OBJECTS): exo/tools/objects.mk
+$(FAST_OBJECTS): \
+    OBJECT_FLAGS := -fno-lto -fcall-saved-r9 -fcall-saved-r10
 
 # The kernel, and the same sources as a kernel that checks itself after each call (kernel-checked.elf,
 # for tests). Each holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
@@ -62,7 +69,7 @@ endef
 $(eval $(call kernel_rule,kernel,kernel,$(KERNEL_FLAGS)))
 $(eval $(call kernel_rule,kernel-checked,checked,$(CHECKED_FLAGS)))
 
-# Variants of the kernel: the same objects but one. kernel_rule takes the sources from KERNEL when it is
+# Variants of the kernel: the same objects but what varies. kernel_rule takes the sources from KERNEL when it is
 # called; the rule for the image it holds is there already.
 define variant_rule
 $(BUILD)/kernel-$(1).elf: $(call objects,kernel,$(filter-out $($(1)-without),$(KERNEL)) $($(1)-with)) \

@@ -104,13 +104,14 @@ static void put_cpus(struct http_text *t)
         const struct cpu_info *c = &info;
         uint32_t bound = 0;
         book_read(INFO_CPUS, i, 1, &info);
+        const struct env_counts counts = book_cpu_counts(i);
         for (unsigned s = 0; s < SLICE_COUNT; s++)
             bound += c->slices[s].thread != 0;
         http_put(t, "<tr>");
         cell(t, c->number);
-        cell(t, c->entries);
-        cell(t, c->space_switches);
-        cell(t, c->tlb_flushes);
+        cell(t, book_entries(&counts));
+        cell(t, counts.space_switches);
+        cell(t, counts.tlb_flushes);
         cell(t, c->slices_run);
         cell(t, bound);
         http_put(t, "</tr>\n");

@@ -4,9 +4,8 @@
 #include "exo/abi/l4.h"
 #include "tests/fuzz/chance.h"
 
-#define NO_UTCB    (~(word_t)0)
-#define AREA_BITS  16u
-#define MAP_WINDOW 3u /* of an item's kind: what it is told by */
+#define NO_UTCB   (~(word_t)0)
+#define AREA_BITS 16u
 
 /* One word more of the UTCB. */
 static void put(struct x2_call *c, int at, word_t value)
@@ -84,6 +83,8 @@ static word_t any_fpage(const struct x2_world *w)
 
     if (rarely(24))
         return rights | (rarely(2) || !w->whole ? 0 : FPAGE_COMPLETE);
+    if (rarely(40)) /* of ports */
+        return rights | 2 << 4 | rnd(17) << 10 | (word_t)rnd(1 << 16) << 16;
     if (w->whole && rarely(12))
         bits = rnd(48);
     return (x2_page(w) >> bits << bits & ~(word_t)0x3ff) | bits << 4 | rights;
@@ -243,7 +244,7 @@ static void choose_schedule(struct x2_call *c, const struct x2_world *w)
 
     c->link = LINK_SCHEDULE;
     c->reg.rdi = any_thread(w);
-    c->reg.rsi = rarely(2) ? same : rarely(8) ? rnd_word() : 1 + rnd(100);
+    c->reg.rsi = rarely(2) ? same : rarely(8) ? 256 + rnd(1000) : rnd(w->priorities);
     c->reg.rdx = rarely(4) ? any_time() << 16 | any_time() : same;
     c->reg.r8 = rarely(2) ? rnd(w->cpus + rarely(10)) : same;
     c->reg.r9 = rarely(4) ? rnd(1 << 24) : same;

@@ -18,6 +18,7 @@
 /* What calls are about. */
 struct x2_world {
     unsigned cpus;
+    uint32_t priorities;       /* threads get less than that                            */
     bool whole;                /* the complete space is an fpage, too                   */
     word_t global[X2_PLAYERS]; /* IDs of the players                                    */
     word_t local[X2_PLAYERS];

@@ -111,6 +111,7 @@ static void power_on(void)
     make_cpus();
     kinfo = arch_phys(boot_frames(1));
     env_table = arch_phys(boot_frames(ENV_MAX * sizeof(struct env_info) / PAGE_SIZE));
+    counts_init(arch_phys(boot_frames(COUNTS_BYTES(CPUS) / PAGE_SIZE)), CPUS);
     object_init();
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
@@ -223,6 +224,17 @@ int world_enter(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
     return caller == t && ready && r->rip == CALL_SITE ? (int)r->rax : BLOCKED;
 }
 
+/* The first counters are kinds of entries. */
+uint64_t world_entries(const struct thread *t)
+{
+    const uint64_t *counts = (const uint64_t *)t->counts;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < offsetof(struct env_counts, events) / sizeof *counts; i++)
+        sum += counts[i];
+    return sum;
+}
+
 int world_call(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 {
     for (world.entries = 1; world.entries < TRIES; world.entries++) {
@@ -239,9 +251,10 @@ int world_call(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS])
 
 struct reply world_dispatch(word_t number, const word_t reg[SYS_MAX_ARGS])
 {
+    struct env_counts *counts = cpu_this()->current->counts;
     struct reply reply = trap_calls[number](reg[0], reg[1], reg[2], reg[3], reg[4], reg[5]);
 
-    cpu_this()->info->entries--; /* it was none */
+    counts->calls--; /* it was none */
     return reply;
 }
 

@@ -52,6 +52,9 @@ int world_end(void **state);
 /* Makes `t`, which can run, the running thread of its CPU; host.cpu is that CPU afterwards. */
 void world_run(struct thread *t);
 
+/* Entries into the kernel for `t`'s environment on its CPU. */
+uint64_t world_entries(const struct thread *t);
+
 /* `t` makes an exokernel call through the trap, and again while the kernel wants it so. Returns the
  * error, or BLOCKED. */
 int world_call(struct thread *t, word_t number, const word_t reg[SYS_MAX_ARGS]);

@@ -1,13 +1,14 @@
 # The kernel for the third "CPU", host: its C as a library that tests link. Free frames are poisoned
 # (kernel_poison.c), which wants the calls of the frame table.
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
-HOST_KERNEL += $(addprefix exo/env/,cpu.c env.c meter.c move.c ready.c sched.c slice.c thread.c upcall.c)
+HOST_KERNEL += $(addprefix exo/env/,counts.c cpu.c env.c meter.c move.c ready.c sched.c slice.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c $(addprefix exo/arch/host/,devices.c entry.c machine.c) exo/arch/x86_64/port_insn.c
 HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c guarantee.c holding.c io_table.c node.c page.c page_run.c port.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c endpoint.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
-HOST_KERNEL += $(addprefix l4core/,calls.c deadline.c endpoint.c endpoint_fast.c exregs.c fast.c interrupt.c ipc.c kernel_ipc.c kip.c leave.c lock_home.c map.c) \
+HOST_KERNEL += $(addprefix l4core/,calls.c deadline.c endpoint.c endpoint_fast.c exregs.c fast.c fast_fault.c interrupt.c ipc.c) \
+    $(addprefix l4core/,kernel_ipc.c kip.c leave.c lock_home.c map.c) \
     $(addprefix l4core/,partner.c port_fault.c port_map.c preempt.c remote.c schedule.c space_control.c string.c suspend.c) \
     $(addprefix l4core/,task.c thread_control.c time.c transfer.c unmap.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
@@ -17,10 +18,11 @@ HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ip
 HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := check console device device_window disk dispatch endpoint env_thread events exception fast fault forest \
-                forest_steps frame fuzz_l4 grant guarantee info interrupt ipc ipc_end ipc_notify irq kip l4_control l4_tasks map \
-                map_model meter move note notify page page_large page_run pct port port_fault preempt propagate random \
-                redirect remote revoke sched share slice smp string string_between string_fault upcall
+KERNEL_TESTS := check console device device_window disk dispatch endpoint env_thread events exception fast fast_fault \
+                fault forest forest_steps frame fuzz_l4 grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
+                l4_control l4_tasks map map_model meter move note notify page page_large page_run pct port port_fault \
+                preempt propagate random redirect remote revoke sched share slice smp string string_between \
+                string_fault upcall
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.

@@ -113,6 +113,7 @@ static void a_link_beyond_the_last_does_nothing(void **state)
     (void)state;
     struct regs *r = set_registers(SYS_BASE + SYS_null);
     r->rip = WINDOW_LINKS + PAGE_SIZE - 1;
+    r->rdi = cpu_this()->current->utcb_va + UTCB_MR; /* the links' convention wants it */
     struct regs before = *r;
 
     host_call(r);

@@ -29,7 +29,7 @@ static int set_up(void **state)
  * CPU's entry afterwards. */
 static word_t fast(word_t to, word_t from, word_t timeouts)
 {
-    word_t name = hook_ipc_fast(1, to, from, 2, timeouts, get_mr(p.t, 0));
+    word_t name = hook_ipc_fast(p.t, to, from, 2, timeouts, get_mr(p.t, 0));
 
     world_check();
     return name;
@@ -40,12 +40,12 @@ static void assert_left(word_t to, word_t from, word_t timeouts)
 {
     struct regs *r = thread_regs(p.t);
 
-    r->rdi = 77;
+    r->rdi = local_id(p.t);
     r->rsi = to;
     r->rdx = from;
     r->r8 = timeouts;
     world_remember();
-    assert_int_equal(hook_ipc_fast(r->rdi, to, from, 2, timeouts, get_mr(p.t, 0)), 0);
+    assert_int_equal(hook_ipc_fast(p.t, to, from, 2, timeouts, get_mr(p.t, 0)), 0);
     assert_true(world_is_same());
 }
 
@@ -71,7 +71,7 @@ static void a_call_and_a_reply_that_waits_are_fast(void **state)
     for (unsigned i = 8; i < 13; i++)
         assert_int_equal(get_mr(q.t, i), i <= 10 ? 100 + i : 0);
     assert_int_equal(p.t->ipc_from, id);
-    assert_int_equal(hook_ipc_fast(1, p.t->global_id, L4_ANY, 2, NO_WAIT, 0), id);
+    assert_int_equal(hook_ipc_fast(q.t, p.t->global_id, L4_ANY, 2, NO_WAIT, 0), id);
     assert_ptr_equal(cpu_this()->current, p.t);
     assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
     assert_int_equal(fast(id, L4_ANY, NEVER), p.t->global_id);

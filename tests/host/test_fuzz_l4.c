@@ -56,6 +56,7 @@ static bool in_round;
 static struct party party[2], idler; /* the first party is privileged */
 static struct thread *player[X2_PLAYERS];
 static struct x2_world fuzz = {.cpus = 2,
+                               .priorities = 255,
                                .whole = true,
                                .first_new = 200,
                                .pages = PLAY,

@@ -41,7 +41,6 @@ static void everything_is_read_as_it_is(void **state)
     assert_memory_equal(e, env_table, 3 * sizeof *e);
     const struct cpu_info *c = reads(INFO_CPUS, 0, 1);
     assert_int_equal(c->thread, p.t->number);
-    assert_true(c->entries > 0);
     object_begin(&object_table[5], CAP_RING, 7, q.e->number);
     const struct object_info *o = reads(INFO_OBJECTS, 5, 1);
     assert_true(o->frame == 7 && o->owner == q.e->number && o->sequence == 2);
@@ -92,10 +91,42 @@ static void hidden_cpus_show_ones_own_slices(void **state)
     OK(BOSS(slice_bind, SLOT_CPU, 0, 4, q.thread));
     kinfo_get()->hidden = 1;
     const struct cpu_info *c = reads(INFO_CPUS, 0, 1);
-    assert_int_equal(c->entries + c->thread + c->space_switches + c->slice_nodes, 0);
+    assert_int_equal(c->slices_run + c->thread + c->slice_nodes, 0);
     assert_true(c->slices[3].thread == p.t->number && c->slices[3].env == p.e->number);
     assert_true(c->slices[4].thread == SLICE_HIDDEN && c->slices[4].env == 0);
     assert_int_equal(c->slices[5].thread, 0);
+}
+
+static void counters_are_those_of_their_environment(void **state)
+{
+    (void)state;
+    static const struct env_counts nothing;
+    const uint64_t before = p.t->counts->calls;
+
+    OK(CALL(p.t, upcall_poll, 0));
+    assert_int_equal(p.t->counts->calls, before + 1);
+    const struct env_counts *c = reads(INFO_COUNTS, q.e->number * counts_cpus, 1);
+    assert_memory_equal(c, q.t->counts, sizeof *c);
+    kinfo_get()->hidden = 1;
+    c = reads(INFO_COUNTS, q.e->number * counts_cpus, 1);
+    assert_memory_equal(c, &nothing, sizeof nothing);
+    c = reads(INFO_COUNTS, p.e->number * counts_cpus, 1);
+    assert_memory_equal(c, p.t->counts, sizeof *c);
+    REFUSED(ERR_BAD_ARG, p.t, info_read, INFO_COUNTS, ENV_MAX * counts_cpus, 1, PARTY_MEMORY,
+            SLOT_NONE);
+}
+
+/* Whose number comes again begins at nothing; what was counted is nobody's, and not lost. */
+static void counters_of_who_ends_are_nobodys(void **state)
+{
+    (void)state;
+    struct env_counts *c = q.t->counts;
+
+    c->calls += 1000;
+    const uint64_t nobody = counts_at(0, 0)->calls, had = c->calls;
+    OK(BOSS(cap_delete, q.env));
+    assert_int_equal(c->calls, 0);
+    assert_int_equal(counts_at(0, 0)->calls, nobody + had);
 }
 
 static void hidden_objects_are_ones_own(void **state)
@@ -164,6 +195,8 @@ int main(void)
         TEST(hidden_frames_are_free_or_somebody_elses),
         TEST(hidden_environments_are_seen_by_their_makers),
         TEST(hidden_cpus_show_ones_own_slices),
+        TEST(counters_are_those_of_their_environment),
+        TEST(counters_of_who_ends_are_nobodys),
         TEST(hidden_objects_are_ones_own),
         TEST(authority_sees_and_errors_do_not_tell),
         TEST(a_refused_read_copies_nothing),

@@ -87,10 +87,10 @@ static void a_waiter_of_higher_priority_runs_at_once(void **state)
 
     wait_with(255, host.ticks + 1000000);
     world_run(p.t);
-    entries = cpu_this()->info->entries;
+    entries = world_entries(p.t);
     OK(CALL(p.t, notify, IN_PARTY, 3));
     assert_ptr_equal(cpu_this()->current, q.t);
-    assert_int_equal(cpu_this()->info->entries, entries + 1);
+    assert_int_equal(world_entries(p.t), entries + 1);
     assert_woken(q.t, ERR_OK, 2);
     assert_woken(p.t, ERR_OK, 0);
     assert_int_equal(p.t->state, THREAD_READY);

@@ -7,6 +7,7 @@
 #define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_ZERO)
 #define MATE    40u
 #define IDLER   41u
+#define THIRD   42u
 
 static struct party p, q, s;
 static struct thread *mate; /* of p's space */
@@ -155,6 +156,22 @@ static void a_name_that_dies_in_the_queue_ends_the_send_phase(void **state)
     assert_int_equal(mate->state, THREAD_IPC_RECEIVE);
 }
 
+/* The mate waits for p's answer, which will come from q; one in the name of q is there already. */
+static void whom_it_waits_for_then_may_have_sent_already(void **state)
+{
+    struct thread *third = party_thread(&p, THIRD, 2);
+
+    (void)state;
+    ipc(mate, L4_NIL, p.t->global_id, NEVER);
+    propagate(third, mate->global_id, q.t->global_id, L4_NIL, NEVER);
+    assert_int_equal(third->state, THREAD_IPC_SEND);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    propagate(p.t, q.t->global_id, mate->global_id, L4_NIL, NO_WAIT);
+    assert_propagated(q.t, mate->global_id, p.t->global_id);
+    assert_propagated(mate, q.t->global_id, local_id(third));
+    assert_false(get_mr(third, 0) & TAG_ERROR);
+}
+
 static void the_next_message_is_in_the_own_name(void **state)
 {
     (void)state;
@@ -181,6 +198,7 @@ int main(void)
         TEST(the_virtual_sender_gets_the_answer_of_the_receiver),
         TEST(a_virtual_sender_that_waits_for_others_waits_on),
         TEST(a_name_that_dies_in_the_queue_ends_the_send_phase),
+        TEST(whom_it_waits_for_then_may_have_sent_already),
         TEST(the_next_message_is_in_the_own_name),
     };
     return cmocka_run_group_tests_name("l4core/partner", tests, NULL, NULL);

@@ -178,7 +178,7 @@ static void a_switch_loads_the_space_once_and_the_thread_each_time(void **state)
     struct thread *mate = party_thread(&p, 50, 1);
     world_run(p.t);
     unsigned long switches = host.mmu[0].switches;
-    uint64_t counted = cpu_this()->info->space_switches, loaded = mate->arch.loaded;
+    uint64_t counted = q.t->counts->space_switches, loaded = mate->arch.loaded;
 
     world_run(mate);
     assert_int_equal(host.mmu[0].switches, switches); /* the same space */
@@ -186,7 +186,7 @@ static void a_switch_loads_the_space_once_and_the_thread_each_time(void **state)
     assert_ptr_equal(host.cpu->current, &mate->arch);
     world_run(q.t);
     assert_int_equal(host.mmu[0].switches, switches + 1);
-    assert_int_equal(cpu_this()->info->space_switches, counted + 1);
+    assert_int_equal(q.t->counts->space_switches, counted + 1);
     assert_int_equal(host.mmu[0].root, (paddr_t)q.e->root << PAGE_BITS);
     assert_int_equal(cpu_this()->info->thread, q.t->number);
 }
@@ -356,7 +356,8 @@ static void unbinding_a_page_reaches_the_translations_of_both_cpus(void **state)
     OK(CALL(p.t, page_unbind, 6, PARTY_MEMORY + 2 * PAGE_SIZE, 1));
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(host.mmu[i].pages, before[i] + 1);
-    assert_true(cpu_number(1)->info->tlb_flushes > 0);
+    assert_int_equal(p.e->counts[1].tlb_flushes, 1);
+    assert_int_equal(p.e->counts[0].shootdowns, 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)

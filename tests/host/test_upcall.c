@@ -201,7 +201,7 @@ struct outcome {
 static void after(struct outcome *o, const struct regs *begin, bool slow)
 {
     struct regs *r = thread_regs(p.t);
-    uint64_t entries = cpu_this()->info->entries;
+    uint64_t entries = world_entries(p.t);
 
     world_run(p.t);
     *r = *begin;
@@ -215,7 +215,7 @@ static void after(struct outcome *o, const struct regs *begin, bool slow)
     world_check();
     o->regs = *r;
     memcpy(&o->utcb, (const void *)thread_exo(p.t), sizeof o->utcb);
-    o->entries = cpu_this()->info->entries - entries;
+    o->entries = world_entries(p.t) - entries;
 }
 
 static void both_ways_do_the_same(void **state)

@@ -41,14 +41,7 @@ CPU_INLINE uint64_t lab_stamp(void)
 }
 
 /* The kernel's counters of the CPU that all of this runs on. */
-CPU_INLINE struct lab_sample lab_counters(void)
-{
-    const volatile struct cpu_info *cpu = book_cpu(0);
-
-    return (struct lab_sample){.entries = cpu->entries,
-                               .space_switches = cpu->space_switches,
-                               .tlb_flushes = cpu->tlb_flushes};
-}
+struct lab_sample lab_counters(void);
 
 CPU_INLINE void lab_keep(struct lab_series *s, uint32_t round, uint64_t ticks,
                          struct lab_sample before)

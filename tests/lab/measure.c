@@ -65,3 +65,12 @@ _Noreturn void lab_fail(const char *key, enum err e)
 {
     program_fail(STATUS_FAILED, key, error_text(e));
 }
+
+struct lab_sample lab_counters(void)
+{
+    const struct env_counts c = book_cpu_counts(0);
+
+    return (struct lab_sample){.entries = book_entries(&c),
+                               .space_switches = c.space_switches,
+                               .tlb_flushes = c.tlb_flushes};
+}

@@ -112,6 +112,8 @@ static void check_page(const struct inspect_item *item)
     const volatile struct cap *parent = cap_of(item->node.parent);
 
     census.pages++;
+    if (parent && parent->kind == CAP_WINDOW)
+        return; /* device memory, which the frame table does not count */
     for (pfn_t pfn = item->pfn; pfn < item->pfn + item->frames; pfn++)
         shown[pfn]++;
     if (!parent) {

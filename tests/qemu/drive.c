@@ -72,11 +72,19 @@ static unsigned poll_all(const uint32_t *tickets, unsigned count)
     return good;
 }
 
+/* Entries of this program into the kernel until now. */
+static uint64_t entries_of(void)
+{
+    const struct env_counts c = book_env_counts((uint32_t)book_utcb()->env);
+
+    return book_entries(&c);
+}
+
 static void test_many(void)
 {
     const volatile struct cpu_info *cpu = book_cpu((uint32_t)*book_tcr(TCR_PROCESSOR));
     uint32_t tickets[DRIVE_REQUESTS];
-    uint64_t slices = cpu->slices_run, entries = cpu->entries;
+    uint64_t slices = cpu->slices_run, entries = entries_of();
     unsigned good = 0, right = 0;
 
     for (unsigned i = 0; i < DRIVE_REQUESTS; i++) {
@@ -89,13 +97,13 @@ static void test_many(void)
         drive_post(&drive, DISK_READ, 1000 + i * 3, 1, DRIVE_REQUESTS - 1 - i, &tickets[i]);
     drive_push(&drive);
     good += poll_all(tickets, DRIVE_REQUESTS);
-    entries = cpu->entries - entries;
+    entries = entries_of() - entries;
     slices = cpu->slices_run - slices;
     for (unsigned i = 0; i < DRIVE_REQUESTS; i++)
         right += is_filled(DRIVE_REQUESTS - 1 - i, 500 + i);
     tap_is(good, 2 * DRIVE_REQUESTS, "64 writes and 64 reads at once are done");
     tap_is(right, DRIVE_REQUESTS, "with what was written");
-    tap_is(entries - slices, 0, "and the kernel was not entered once for them");
+    tap_ok(entries <= slices, "and the kernel was not entered once for them");
 }
 
 /* A range of memory four times as large as its frames, the rest of it on the disk. */

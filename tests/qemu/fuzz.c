@@ -11,6 +11,7 @@
 #include "libos/slots.h"
 #include "libos/string.h"
 #include "libos/thread.h"
+#include "tests/fuzz/chance.h"
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
@@ -22,21 +23,6 @@
 #define COUNTER      0xe00u /* where in its UTCB page the child counts its calls */
 #define ENTRIES      64u
 #define DEVICE       23u /* the slot of the device that is opened */
-
-static uint64_t state;
-
-static uint64_t random64(void)
-{
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return state * 2685821657736338717u;
-}
-
-static uint32_t below(uint32_t limit)
-{
-    return (uint32_t)(random64() >> 33) % limit;
-}
 
 static struct page_entry entries[ENTRIES];
 
@@ -63,40 +49,40 @@ static vaddr_t random_address(void)
                                   ~(vaddr_t)7,
                                   0x7fffffffffff};
 
-    switch (below(4)) {
+    switch (rnd(4)) {
     case 0:
-        return odd[below(sizeof odd / sizeof odd[0])];
+        return odd[rnd(sizeof odd / sizeof odd[0])];
     case 1:
-        return (vaddr_t)&entries[below(ENTRIES)];
+        return (vaddr_t)&entries[rnd(ENTRIES)];
     case 2:
-        return GUEST_FREE + (vaddr_t)below(1024) * PAGE_SIZE;
+        return GUEST_FREE + (vaddr_t)rnd(1024) * PAGE_SIZE;
     default:
-        return random64() >> below(64);
+        return rnd_word() >> rnd(64);
     }
 }
 
 static uint64_t random_word(void)
 {
-    switch (below(6)) {
+    switch (rnd(6)) {
     case 0:
-        return below(24); /* a slot */
+        return rnd(24); /* a slot */
     case 1:
         return random_address();
     case 2:
-        return memory()->base + below(MEMORY_PAGES);
+        return memory()->base + rnd(MEMORY_PAGES);
     case 3:
         return PFN_ANY;
     case 4:
-        return (uint64_t)1 << below(64);
+        return (uint64_t)1 << rnd(64);
     default:
-        return below(4) ? below(8) : random64();
+        return rnd(4) ? rnd(8) : rnd_word();
     }
 }
 
 static void random_entries(void)
 {
     for (uint32_t i = 0; i < ENTRIES; i++)
-        entries[i] = (struct page_entry){random_address(), (pfn_t)random_word(), below(20)};
+        entries[i] = (struct page_entry){random_address(), (pfn_t)random_word(), rnd(20)};
 }
 
 /* Mostly that of a call that there is. */
@@ -108,7 +94,7 @@ static uint64_t random_number(void)
 #undef SYSCALL
     };
 
-    return SYS_BASE + (below(8) ? known[below(sizeof known)] : below(NUMBERS));
+    return SYS_BASE + (rnd(8) ? known[rnd(sizeof known)] : rnd(NUMBERS));
 }
 
 /* A call that would wait for ever is made seldom: then the parent ends the round. */
@@ -121,7 +107,7 @@ static void random_call(void)
                            .r10 = random_word(),
                            .r8 = random_word(),
                            .r9 = random_word()};
-    bool rare = below(50) == 0;
+    bool rare = rnd(50) == 0;
 
     if (r.rax == SYS_BASE + SYS_device_open && !rare) {
         r.rdi = SLOT_PCI;
@@ -138,8 +124,8 @@ static void random_call(void)
         return;
     if (r.rax == SYS_BASE + SYS_cap_delete && r.rdi < SLOT_FREE && !rare)
         return;
-    if (r.rax == SYS_BASE + SYS_console_write || below(100) == 0)
-        r.rax = random64();
+    if (r.rax == SYS_BASE + SYS_console_write || rnd(100) == 0)
+        r.rax = rnd_word();
     guest_syscall(&r);
 }
 
@@ -147,11 +133,11 @@ static void random_call(void)
  * the program's own pages, and so is seldom tried. */
 static void random_l4_call(void)
 {
-    uint32_t number = below(LINK_COUNT + 1);
+    uint32_t number = rnd(LINK_COUNT + 1);
     uint64_t link = WINDOW_LINKS + number * LINK_STRIDE, to = random_word();
-    uint64_t from = random_word(), tag = random64() >> below(64);
+    uint64_t from = random_word(), tag = rnd_word() >> rnd(64);
 
-    if (number == LINK_UNMAP && below(30))
+    if (number == LINK_UNMAP && rnd(30))
         return;
 
     __asm__ volatile("push %%rbp\n\t"
@@ -173,12 +159,12 @@ static _Noreturn void child(const char *seed)
 {
     volatile uint64_t *counter = (volatile uint64_t *)(START_UTCB + COUNTER);
 
-    for (state = 88172645463325252u; *seed; seed++)
-        state = state * 31 + (uint8_t)*seed;
+    for (rnd_state = 88172645463325252u; *seed; seed++)
+        rnd_state = rnd_state * 31 + (uint8_t)*seed;
     for (;;) {
-        if (below(16) == 0)
+        if (rnd(16) == 0)
             random_entries();
-        if (below(8) == 0)
+        if (rnd(8) == 0)
             random_l4_call();
         else
             random_call();

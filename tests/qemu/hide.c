@@ -40,7 +40,7 @@ static struct sight look(void)
     for (uint32_t i = 0; i < KINFO->cpu_count; i++) {
         struct cpu_info cpu;
         book_read(INFO_CPUS, i, 1, &cpu);
-        s.slices += cpu.thread != 0 || cpu.entries != 0;
+        s.slices += cpu.thread != 0 || cpu.slices_run != 0;
         for (uint32_t n = 0; n < SLICE_COUNT; n++)
             s.slices += cpu.slices[n].env != 0 && cpu.slices[n].env != self;
     }

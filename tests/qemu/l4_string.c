@@ -286,6 +286,20 @@ static void receive_for_ever(void *argument)
     victim_back = true;
 }
 
+#define STATE_RECEIVING 7u    /* L4_Schedule's result for a side of a suspended transfer */
+#define PATIENCE        1000u /* of 2 ms: another CPU may be slow                        */
+
+static void await_receiving(L4_ThreadId_t t)
+{
+    L4_Word_t old;
+
+    for (unsigned i = 0; i < PATIENCE; i++) {
+        if (L4_Schedule(t, ~0ul, ~0ul, ~0ul, ~0ul, &old) == STATE_RECEIVING)
+            return;
+        guest_sleep(2000);
+    }
+}
+
 static void stopped_in_the_midst(uint8_t *in)
 {
     struct raw silent;
@@ -296,10 +310,11 @@ static void stopped_in_the_midst(uint8_t *in)
     thread_run(&receiver, receive_for_ever, in, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
     struct sender s = {L4_ThreadIdOf(receiver.id), L4_ThreadIdOf(silent.id)};
     thread_run(&sender, send_from_nowhere, &s, there(), THREAD_PRIORITY + 1);
-    guest_sleep(2000);
+    await_receiving(s.to);
     tap_is(victim_error, 0, "a transfer waits for a page");
     thread_destroy(&sender);
-    guest_sleep(2000);
+    for (unsigned i = 0; !victim_back && i < PATIENCE; i++)
+        guest_sleep(2000);
     tap_is(victim_error, IPC_ERROR(IPC_ABORTED, IPC_RECEIVE_PHASE),
            "when the sender goes, the receiver is told that it was aborted");
     thread_join(&receiver);
@@ -319,7 +334,7 @@ static void aborted(uint8_t *in)
     thread_run(&receiver, receive_for_ever, in, there(), THREAD_PRIORITY + 1);
     struct sender s = {L4_ThreadIdOf(receiver.id), L4_ThreadIdOf(silent.id)};
     thread_run(&sender, send_from_nowhere, &s, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
-    guest_sleep(20000);
+    await_receiving(s.to);
     L4_ThreadState_t state = L4_AbortSend_and_stop(L4_ThreadIdOf(receiver.id));
     tap_ok(L4_ThreadWasReceiving(state) && !L4_ThreadWasSending(state),
            "a receiver of a string is told to be receiving");

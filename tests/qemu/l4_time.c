@@ -17,6 +17,7 @@
 #define SHORT  1000u /* microseconds */
 #define LONG   3000u
 #define DELAY  20000u
+#define TRIES  5u
 
 static uint32_t cpu = THREAD_CPU_HERE;
 
@@ -81,18 +82,30 @@ static uint64_t share(L4_Time_t first, L4_Time_t second)
     return from_a * 100 / (from_a + from_b + 1);
 }
 
+/* Is the share outside these, or between them? A host that takes processors away shifts shares, so
+ * there are several tries. */
+static void shares(L4_Time_t first, L4_Time_t second, uint64_t least, uint64_t most, bool outside,
+                   const char *what)
+{
+    uint64_t percent = 0;
+    bool good = false;
+
+    for (unsigned i = 0; i < TRIES && !good; i++) {
+        percent = share(first, second);
+        good = (percent >= least && percent <= most) != outside;
+    }
+    if (!tap_ok(good, what))
+        tap_note("%lu percent", percent);
+}
+
 static void slices(void)
 {
-    uint64_t equal = share(L4_TimePeriod(SHORT), L4_TimePeriod(SHORT));
-    uint64_t longer = share(L4_TimePeriod(LONG), L4_TimePeriod(SHORT));
-
-    if (!tap_ok(equal >= 40 && equal <= 60, "equal slices are equal shares"))
-        tap_note("%lu percent", equal);
-    if (!tap_ok(longer >= 60 && longer <= 90, "three times the slice is three times the share"))
-        tap_note("%lu percent", longer);
-    uint64_t endless = share(L4_Never, L4_TimePeriod(SHORT));
-    if (!tap_ok(endless >= 95 || endless <= 5, "who has an endless slice keeps the processor"))
-        tap_note("%lu percent", endless);
+    shares(L4_TimePeriod(SHORT), L4_TimePeriod(SHORT), 40, 60, false,
+           "equal slices are equal shares");
+    shares(L4_TimePeriod(LONG), L4_TimePeriod(SHORT), 65, 85, false,
+           "three times the slice is three times the share");
+    shares(L4_Never, L4_TimePeriod(SHORT), 5, 95, true,
+           "who has an endless slice keeps the processor");
 }
 
 /* Answers with an empty message. False: another came. */
@@ -194,6 +207,8 @@ static void delays(void)
     L4_Word8_t found = 0;
     uint64_t at_once = waits(0, 0, &found);
 
+    for (unsigned i = 1; i < TRIES && at_once >= DELAY / 2; i++)
+        at_once = waits(0, 0, &found);
     if (!tap_ok(at_once < DELAY / 2 && !found, "a higher priority preempts at once"))
         tap_note("%lu us, flags %x", at_once, found);
     uint64_t later = waits(L4_PREEMPT_DELAY, 0, &found);

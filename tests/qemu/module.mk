@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
+GUEST_HERE := calls counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -10,6 +10,7 @@ smp-boot := smp=2
 # Shares are counted exactly, whatever else the host does meanwhile.
 slices-boot := icount=1
 
+fuzz-sources += tests/fuzz/chance.c
 fuzz-boot := disk=1M disk2=1M iommu=1 edu=1
 fuzz-checked := append=few
 
@@ -18,10 +19,21 @@ GUEST_TESTS      += fuzz_smp
 fuzz_smp-sources := $(fuzz-sources)
 fuzz_smp-boot    := smp=2 disk=1M disk2=1M iommu=1 edu=1
 
+# Random L4 calls: of one CPU, of two.
+GUEST_TESTS        += fuzz_l4 fuzz_l4_smp
+fuzz_l4-sources    := $(addprefix tests/qemu/,fuzz_l4.c guest.c $(ARCH)/blobs.S $(ARCH)/play.S) \
+                      $(addprefix tests/fuzz/,chance.c x2_call.c)
+fuzz_l4-boot       := icount=1
+fuzz_l4-checked    := append=few
+fuzz_l4_smp-sources := $(fuzz_l4-sources)
+fuzz_l4_smp-boot   := smp=2
+
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += events_smp timers_smp move_smp cores_smp l4_tasks_smp
+GUEST_TESTS        += counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp
 l4_tasks_smp-sources := $(l4_tasks-sources)
 l4_tasks_smp-boot    := smp=2
+counts_smp-sources := $(counts-sources)
+counts_smp-boot    := smp=2
 events_smp-sources := $(events-sources)
 events_smp-boot    := smp=2
 timers_smp-sources := $(timers-sources)

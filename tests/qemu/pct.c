@@ -73,10 +73,10 @@ static void errors(slot_t server)
 static void good(slot_t server, uint64_t id, uint32_t env)
 {
     struct pct_words w = {{1, 2, 3, 4, 5}};
-    uint64_t switches = book_cpu(0)->space_switches;
+    uint64_t switches = book_cpu_counts(0).space_switches;
 
     tap_is(pct_call(server, &w), ERR_OK, "call");
-    tap_ok(book_cpu(0)->space_switches - switches >= 2, "it crossed two address spaces");
+    tap_ok(book_cpu_counts(0).space_switches - switches >= 2, "it crossed two address spaces");
     tap_is((long)w.w[0], 15, "five words went there, and their sum came back");
     tap_is((long)w.w[1], 1, "it was the first call");
     tap_is((long)w.w[2], (long)*book_tcr(TCR_GLOBAL_ID), "the callee was told who called");

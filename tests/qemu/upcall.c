@@ -134,11 +134,13 @@ static void resuming(void)
     exceptions();
     libos_segv_hook = on_exception;
     resume = (uint64_t)undefined_next;
-    entries = book_cpu(0)->entries;
+    struct env_counts counts = book_cpu_counts(0);
+    entries = book_entries(&counts);
     slices = book_cpu(0)->slices_run;
     for (unsigned i = 0; i < 1000; i++)
         raise_undefined();
-    entries = book_cpu(0)->entries - entries;
+    counts = book_cpu_counts(0);
+    entries = book_entries(&counts) - entries;
     slices = book_cpu(0)->slices_run - slices;
     if (!tap_ok(entries >= 1000 && entries <= 1010 + 2 * slices,
                 "1000 upcalls enter the kernel once each"))

@@ -8,9 +8,14 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return host.cpu;
 }
 
-static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c)
+static inline struct arch_cpu *arch_cpu_this_again(void)
 {
-    return &c->trap_frame;
+    return host.cpu;
+}
+
+static inline struct trap_frame *arch_trap_frame(void)
+{
+    return &arch_cpu_this()->trap_frame;
 }
 
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
@@ -46,6 +51,15 @@ static inline void arch_idle(void)
 static inline void arch_interrupts_take(void)
 {
     host_interrupts_take();
+}
+
+static inline void arch_copy_words_aside(void *to, const void *from, size_t count)
+{
+    __builtin_memcpy(to, from, count * sizeof(uint64_t));
+}
+
+static inline void arch_call_apart(void)
+{
 }
 
 static inline void arch_copy_words(void *to, const void *from, size_t count)

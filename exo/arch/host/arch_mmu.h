@@ -30,6 +30,11 @@ static inline paddr_t arch_phys_of(const void *p)
     return host_memory_address(p);
 }
 
+static inline void arch_clear(void *to, size_t bytes)
+{
+    __builtin_memset(to, 0, bytes);
+}
+
 static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
 {
     return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);

@@ -11,7 +11,9 @@
 #define FIRST_IPC (LINK_IPC * LINK_STRIDE)
 
 /* exo/entry/hooks.def; entry.S calls them by name, too. */
-word_t hook_ipc_fast(word_t rdi, word_t to, word_t from, word_t ip, word_t timeouts, word_t tag);
+struct thread;
+word_t hook_ipc_fast(struct thread *t, word_t to, word_t from, word_t ip, word_t timeouts,
+                     word_t tag);
 word_t hook_pct_call(word_t slot);
 word_t hook_pct_return(void);
 
@@ -26,7 +28,8 @@ _Noreturn void arch_resume(void)
 static bool ipc_fast(const struct regs *r)
 {
     const struct regs m = *r;
-    word_t name = hook_ipc_fast(m.rdi, m.rsi, m.rdx, m.rcx, m.r8, m.r9);
+    char *current = (char *)arch_cpu_this()->current - ARCH_THREAD_IN_FULL;
+    word_t name = hook_ipc_fast((struct thread *)(void *)current, m.rsi, m.rdx, m.rcx, m.r8, m.r9);
 
     if (!name)
         return false;
@@ -80,6 +83,14 @@ static bool reflect_fast(struct regs *r)
     return true;
 }
 
+/* What a call does not keep holds nothing of the kernel's afterwards. */
+static void end_call(struct regs *r, struct reply reply)
+{
+    r->rax = reply.error;
+    r->rdx = reply.result;
+    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+}
+
 static void plain_call(struct regs *r, word_t number)
 {
     struct reply reply = {CALL_LOST, 0};
@@ -88,13 +99,16 @@ static void plain_call(struct regs *r, word_t number)
         reply = trap_calls[number](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
         trap_unlock();
     }
+    if (reply.error == CALL_PREEMPTED) {
+        struct arch_thread *next = arch_cpu_this()->current;
+        end_call(&next->regs, (struct reply){0, next->regs.rdx});
+        return;
+    }
     if (reply.error >= CALL_NO_REPLY) {
         trap_leave(reply.error);
         return;
     }
-    r->rax = reply.error;
-    r->rdx = reply.result;
-    r->rdi = r->rsi = r->r8 = r->r9 = r->r10 = 0;
+    end_call(r, reply);
 }
 
 void host_call(struct regs *r)
@@ -105,8 +119,10 @@ void host_call(struct regs *r)
     if (setjmp(leaving))
         return;
     if (link < PAGE_SIZE) {
-        if (link < FIRST_IPC || host.slow || !ipc_fast(r))
+        if (link < FIRST_IPC || host.slow)
             trap_link();
+        else if (!ipc_fast(r))
+            trap_ipc();
     } else if (number < 256) {
         if (!transfer || host.slow || !pct_fast(r, number))
             plain_call(r, number);
@@ -128,5 +144,8 @@ void host_trap(struct regs *r)
         r->rsp = f->rsp;
         return;
     }
-    trap_user();
+    if (!host.slow && fault)
+        trap_fault();
+    else
+        trap_user();
 }

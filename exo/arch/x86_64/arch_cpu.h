@@ -8,9 +8,18 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return c;
 }
 
-static inline struct trap_frame *arch_trap_frame(struct arch_cpu *c)
+static inline struct arch_cpu *arch_cpu_this_again(void)
 {
-    return (struct trap_frame *)c->stack - 1;
+    struct arch_cpu *c;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(c));
+    return c;
+}
+
+static inline struct trap_frame *arch_trap_frame(void)
+{
+    void *top;
+    __asm__("mov %%gs:%c1, %0" : "=r"(top) : "i"(offsetof(struct arch_cpu, stack)));
+    return (struct trap_frame *)top - 1;
 }
 
 static inline struct call_frame *arch_call_frame(struct arch_cpu *c)
@@ -54,6 +63,22 @@ static inline void arch_idle(void)
 static inline void arch_interrupts_take(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+/* arch_copy_words, but the compiler may go on using the register for the target otherwise. */
+static inline void arch_copy_words_aside(void *to, const void *from, size_t count)
+{
+    uint64_t saved;
+
+    __asm__ volatile("mov %%rdi, %[saved]; mov %[to], %%rdi; rep movsq; mov %[saved], %%rdi"
+                     : [saved] "=&r"(saved), "+S"(from), "+c"(count)
+                     : [to] "r"(to)
+                     : "memory");
+}
+
+static inline __attribute__((always_inline)) void arch_call_apart(void)
+{
+    __asm__ volatile("" : : : "r9", "r10");
 }
 
 static inline void arch_copy_words(void *to, const void *from, size_t count)

@@ -33,6 +33,13 @@ static inline paddr_t arch_phys_of(const void *p)
     return va >= KERNEL_BASE ? va - KERNEL_BASE : va - PHYS_BASE;
 }
 
+static inline void arch_clear(void *to, size_t bytes)
+{
+    size_t words = bytes / 8;
+
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
+}
+
 static inline unsigned arch_mmu_index(vaddr_t va, unsigned level)
 {
     return (unsigned)(va >> (3 + 9 * level)) & (MMU_ENTRIES - 1);
@@ -84,7 +91,8 @@ static inline pte_t arch_pte_need(rights_t rights)
 
 static inline void arch_pte_change(pte_t *e, pte_t set, pte_t clear)
 {
-    __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
+    if (!__builtin_constant_p(set) || set)
+        __atomic_or_fetch(e, set, __ATOMIC_RELAXED);
     __atomic_and_fetch(e, ~clear, __ATOMIC_RELAXED);
 }
 

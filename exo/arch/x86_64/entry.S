@@ -37,6 +37,7 @@
 #define IPC_RETURN   0xffffff0000001092 /* where the first link of IPC returns to, the same */
 #define CALL_NO_REPLY  1000             /* exo/arch/upward.h, the same */
 #define CALL_LOST      1002
+#define CALL_PREEMPTED 1003
 
 #define VECTOR_CALL       0x100         /* arch_regs.h, the same */
 #define VECTOR_PAGE_FAULT 14
@@ -66,6 +67,23 @@ ipc_return:
         mov %rbx, RBX(\to)
         .endm
 
+        .macro restore_kept from
+        mov R15(\from), %r15
+        mov R14(\from), %r14
+        mov R13(\from), %r13
+        mov R12(\from), %r12
+        mov RBP(\from), %rbp
+        mov RBX(\from), %rbx
+        .endm
+
+        .macro clear_lost               /* what a call does not keep, but for its two results */
+        xor %edi, %edi
+        xor %esi, %esi
+        xor %r8d, %r8d
+        xor %r9d, %r9d
+        xor %r10d, %r10d
+        .endm
+
         /* Leaves to the thread whose struct thread is at rsp, whose flags are in r11. `free`
          * holds nothing of the message, and its %gs afterwards. */
         .macro leave_to free, rip, stack
@@ -83,9 +101,9 @@ ipc_return:
         .balign 64
 arch_call_entry:
         swapgs
-        mov %rsp, %gs:CPU_USER_RSP
         cmp ipc_return(%rip), %rcx
         jae call_ipc
+        mov %rsp, %gs:CPU_USER_RSP
         test %rcx, %rcx
         js call_link
         cmp $(SYS_BASE + SYS_PCT_CALL), %rax
@@ -115,11 +133,7 @@ call_done:
         pop %r11
         pop %rcx
         mov %gs:CPU_USER_RSP, %rsp
-        xor %edi, %edi
-        xor %esi, %esi
-        xor %r8d, %r8d
-        xor %r9d, %r9d
-        xor %r10d, %r10d
+        clear_lost
         swapgs
         sysretq
 
@@ -147,6 +161,8 @@ call_locked:
         jmp call_done
 
 call_leave:
+        cmp $CALL_PREEMPTED, %rax
+        je call_preempted
         mov %rax, %rdi
         cmp $CALL_LOST, %rax
         je 1f                           /* the caller is gone, or its registers are another's doing */
@@ -159,6 +175,22 @@ call_leave:
 1:      mov %gs:CPU_STACK, %rsp
         call trap_leave
         jmp arch_resume
+
+/* The caller is in rdx; another runs, whose call ends, too. */
+call_preempted:
+        save_kept %rdx
+        pop RFLAGS(%rdx)
+        pop RIP(%rdx)
+        mov %gs:CPU_USER_RSP, %rax
+        mov %rax, RSP(%rdx)
+        mov %gs:CPU_CURRENT, %rsp
+        restore_kept %rsp
+        xor %eax, %eax
+        mov RDX(%rsp), %rdx
+        clear_lost
+        mov RFLAGS(%rsp), %r11
+        leave_to rcx, RIP, RSP
+        sysretq
 
 /* A protected control transfer: the message stays in the registers. The caller's that calls keep are
  * saved, too, for the case that the callee ends first. */
@@ -197,23 +229,19 @@ call_pct_return:
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
         jmp call_plain
 
-/* An IPC: the message stays in the registers, but for MR0, MR1 and MR3 around the C function, whose
- * arguments stand where the links' convention has them. By that convention the sender's other
- * registers are lost; but rbp is kept, and rdi is the address of MR0 afterwards. */
+/* An IPC: the message stays in the registers, but for MR1 around the C function, which keeps r9 and r10
+ * too (MR0 and MR3). Its arguments but one stand where the links' convention has them. By that convention the
+ * sender's other registers are lost; but rbp is kept, and rdi is the address of MR0 before and
+ * afterwards. */
 call_ipc:
-        mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, RIP(%rsp)
-        mov %r11, RFLAGS(%rsp)
-        mov %rbp, RBP(%rsp)
-        mov %gs:CPU_USER_RSP, %r11
-        mov %r11, RSP(%rsp)
+        mov %gs:CPU_CURRENT, %rdi
+        mov %rsp, RSP(%rdi)
+        mov %rcx, RIP(%rdi)
+        mov %r11, RFLAGS(%rdi)
+        mov %rbp, RBP(%rdi)
         mov %gs:CPU_STACK, %rsp
         push %rax
-        push %r10
-        push %r9
         call hook_ipc_fast
-        pop %r9
-        pop %r10
         test %rax, %rax
         jz 1f
         mov %rax, %rsi
@@ -230,7 +258,9 @@ call_ipc:
         pop RAX(%rdi)
         mov %r10, R10(%rdi)
         save_kept %rdi
-        jmp call_linked
+        mov %gs:CPU_STACK, %rsp
+        call trap_ipc
+        jmp arch_resume
 
 /* Another call by a link. */
 call_link:
@@ -243,7 +273,6 @@ call_link:
         pop RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
         mov %rax, RSP(%rcx)
-call_linked:
         mov %gs:CPU_STACK, %rsp
         call trap_link
         jmp arch_resume
@@ -271,6 +300,30 @@ call_foreign:
         call trap_reflect
         jmp arch_resume
 
+        /* An exception or interrupt, its number and error code on the stack: all registers into the
+         * thread. */
+        .macro save_interrupted
+        push %rdi
+        mov %gs:CPU_CURRENT, %rdi
+        save_kept %rdi
+        mov %r11, R11(%rdi)
+        mov %rcx, RCX(%rdi)
+        mov %r10, R10(%rdi)
+        mov %r9, R9(%rdi)
+        mov %r8, R8(%rdi)
+        mov %rsi, RSI(%rdi)
+        mov %rdx, RDX(%rdi)
+        mov %rax, RAX(%rdi)
+        pop RDI(%rdi)
+        pop VECTOR(%rdi)
+        pop ERROR(%rdi)
+        pop RIP(%rdi)
+        pop %rax                        /* cs */
+        pop RFLAGS(%rdi)
+        pop RSP(%rdi)
+        pop %rax                        /* ss */
+        .endm
+
 /* Exceptions: to the thread's own handler if that needs nothing else. On the stack are the vector's
  * number and an error code, the CPU's or a 0; only page faults push their number late. An interrupt
  * keeps the user's AC flag, and with it SMAP off. */
@@ -297,7 +350,9 @@ trap_page_fault:
         add $8, %rsp
         iretq
 2:      push $VECTOR_PAGE_FAULT
-        jmp trap_save
+        save_interrupted
+        call trap_fault
+        jmp arch_resume
 
 /* eax = the two bytes at rdi, or 0: the one place where the kernel reads at a user's address. */
         .globl user_code
@@ -336,35 +391,11 @@ trap_interrupt:
         cld
         clac
 trap_save:
-        push %rdi
-        mov %gs:CPU_CURRENT, %rdi
-        save_kept %rdi
-        mov %r11, R11(%rdi)
-        mov %rcx, RCX(%rdi)
-        mov %r10, R10(%rdi)
-        mov %r9, R9(%rdi)
-        mov %r8, R8(%rdi)
-        mov %rsi, RSI(%rdi)
-        mov %rdx, RDX(%rdi)
-        mov %rax, RAX(%rdi)
-        pop RDI(%rdi)
-        pop VECTOR(%rdi)
-        pop ERROR(%rdi)
-        pop RIP(%rdi)
-        pop %rax                        /* cs */
-        pop RFLAGS(%rdi)
-        pop RSP(%rdi)
-        pop %rax                        /* ss */
+        save_interrupted
         call trap_user
         /* falls through */
 
-        .globl arch_resume
-arch_resume:
-        mov %gs:CPU_CURRENT, %rsp
-        mov GS_BASE(%rsp), %rax
-        swapgs
-        wrgsbase %rax
-        add $THREAD_REGS, %rsp
+        .macro restore_all
         pop %r15
         pop %r14
         pop %r13
@@ -380,6 +411,16 @@ arch_resume:
         pop %rdx
         pop %rcx
         pop %rax
+        .endm
+
+        .globl arch_resume
+arch_resume:
+        mov %gs:CPU_CURRENT, %rsp
+        mov GS_BASE(%rsp), %rax
+        swapgs
+        wrgsbase %rax
+        add $THREAD_REGS, %rsp
+        restore_all
         cmpl $VECTOR_CALL, (%rsp)
         jne 1f
         mov 16(%rsp), %rcx
@@ -413,21 +454,7 @@ arch_resume:
 trap_in_kernel:
         save_all
         call trap_kernel
-        pop %r15
-        pop %r14
-        pop %r13
-        pop %r12
-        pop %rbp
-        pop %rbx
-        pop %r11
-        pop %r10
-        pop %r9
-        pop %r8
-        pop %rdi
-        pop %rsi
-        pop %rdx
-        pop %rcx
-        pop %rax
+        restore_all
         add $16, %rsp
         iretq
 

@@ -46,8 +46,9 @@ L4_INLINE L4_Word_t L4_Timeouts(L4_Time_t send, L4_Time_t receive)
 L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId_t specifier,
                                  L4_Word_t timeouts, L4_ThreadId_t *from)
 {
-    L4_Word_t source = to.raw, destination = specifier.raw, link = L4_KipWord(offset);
+    L4_Word_t source = to.raw, destination = specifier.raw, kip = L4_KIP_WINDOW;
     register L4_Word_t r8 __asm__("r8") = timeouts;
+    register L4_Word_t tag __asm__("r9");
 
     __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
                      "movq %%gs:0, %%rdi\n\t"
@@ -59,7 +60,7 @@ L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId
                      "movq 40(%%rdi), %%r13\n\t"
                      "movq 48(%%rdi), %%r14\n\t"
                      "movq 56(%%rdi), %%r15\n\t"
-                     "call *%%rcx\n\t"
+                     "call *%c[link](%%rcx)\n\t"
                      "movq %%r9, 0(%%rdi)\n\t"
                      "movq %%rax, 8(%%rdi)\n\t"
                      "movq %%rbx, 16(%%rdi)\n\t"
@@ -69,13 +70,13 @@ L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId
                      "movq %%r14, 48(%%rdi)\n\t"
                      "movq %%r15, 56(%%rdi)\n\t"
                      "leaq 128(%%rsp), %%rsp"
-                     : "+S"(source), "+d"(destination), "+c"(link), "+r"(r8)
-                     :
-                     : "rax", "rbx", "rdi", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-                       "memory", "cc");
+                     : "+S"(source), "+d"(destination), "+c"(kip), "+r"(r8), "=r"(tag)
+                     : [link] "i"(offset)
+                     : "rax", "rbx", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "memory",
+                       "cc");
     if (from)
         from->raw = source;
-    return L4_MsgTag();
+    return L4_MsgTagOf(tag);
 }
 
 L4_INLINE L4_MsgTag_t L4_Ipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,
