@@ -34,6 +34,7 @@ $(OBJ)/$(1)/%.o: %.c $(OBJ)/$(1).flags | $(SETUP) $(3)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$< ($(1))"
 	@$(CC) $(2) $$(OBJECT_FLAGS) -MMD -MP -c $$< -o $$@
+	@$$(OBJECT_CHECK)
 $(OBJ)/$(1)/%.o: %.S $(OBJ)/$(1).flags | $(SETUP) $(3)
 	@mkdir -p $$(@D)
 	@echo "  AS      $$< ($(1))"
@@ -45,11 +46,13 @@ $(eval $(call object_rule,user,$(USER_FLAGS),))
 $(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
 
 # The fast path of IPC leaves messages in registers that C functions need not keep (entry.S): it is compiled
-# alone, to keep them, and by itself calls no function.
-FAST_OBJECTS := $(OBJ)/kernel/l4core/fast.o $(OBJ)/checked/l4core/fast.o $(OBJ)/kernel/l4core/fast_big.o
-$(FAST_OBJECTS): exo/tools/objects.mk
-$(FAST_OBJECTS): \
+# alone, to keep them, and calls no function, which would not, but endpoint_fast, around which they are saved.
+FAST_OBJECTS := $(addprefix $(OBJ)/,kernel/l4core/fast.o checked/l4core/fast.o)
+$(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: exo/tools/objects.mk
+$(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: \
     OBJECT_FLAGS := -fno-lto -fcall-saved-r9 -fcall-saved-r10
+$(FAST_OBJECTS): OBJECT_CHECK = if objdump -r $@ | grep PLT32 | grep -vw endpoint_fast; then \
+    rm $@; echo '$<: calls a function' >&2; exit 1; fi
 
 # The kernel, and the same sources as a kernel that checks itself after each call (kernel-checked.elf,
 # for tests). Each holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
