@@ -1,62 +1,13 @@
 /* Grant items: a page leaves its space for another's; what was derived from it follows. */
-#include "tests/host/kernel_ipc.h"
+#include "tests/host/map_world.h"
 
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 
-#define FRAMES   40u
-#define PAGES    64u
-#define SOURCE   ((vaddr_t)0x10040000) /* 64 pages of p's, aligned to their size */
-#define TARGET   ((vaddr_t)0x10080000) /* q has a table there                     */
-#define FAR      ((vaddr_t)0x8000000000)
-#define COMPLETE FPAGE_COMPLETE
-#define RIGHTS   (FPAGE_READ | FPAGE_WRITE)
-
-static struct party p, q;
-static pfn_t pfn;
-
-static int set_up(void **state)
-{
-    world_begin(state);
-    party_make(&p, 20);
-    party_make(&q, 24);
-    pfn = make_frames(FRAMES, PAGES);
-    for (uint32_t i = 0; i < PAGES; i++)
-        bind_page(p.env, FRAMES, pfn + i, SOURCE + i * PAGE_SIZE, RW);
-    return 0;
-}
-
-static word_t fpage(vaddr_t base, unsigned bits, word_t rwx)
-{
-    return base | bits << 4 | rwx;
-}
-
-/* Pages of q from TARGET on that show p's frames in order, beginning with frame `first`. */
-static unsigned run_at(vaddr_t va, uint32_t first)
-{
-    unsigned n = 0;
-
-    while (n < PAGES) {
-        const pte_t *e = space_entry(q.e->root, va + n * PAGE_SIZE, 1);
-        if (!e || !arch_pte_present(*e) || arch_pte_address(*e) >> PAGE_BITS != pfn + first + n)
-            break;
-        n++;
-    }
-    return n;
-}
-
-static bool map(word_t place, word_t page, word_t window)
-{
-    bool good = map_all(p.t, q.t, place | ITEM_MAP, page, window);
-
-    world_check();
-    return good;
-}
-
 static bool grant(word_t place, word_t page, word_t window)
 {
-    bool good = map_all(p.t, q.t, place | ITEM_GRANT, page, window);
+    bool good = map_all(giver.t, taker.t, place | ITEM_GRANT, page, window);
 
     world_check();
     return good;
@@ -64,7 +15,7 @@ static bool grant(word_t place, word_t page, word_t window)
 
 static bool p_has(uint32_t page)
 {
-    return arch_pte_present(*entry_of(p.e, SOURCE + page * PAGE_SIZE));
+    return arch_pte_present(*entry_of(giver.e, SOURCE + page * PAGE_SIZE));
 }
 
 static struct node *parent_of(const struct env *e, vaddr_t va)
@@ -75,16 +26,16 @@ static struct node *parent_of(const struct env *e, vaddr_t va)
 static void a_grant_moves_pages_to_where_they_came_from(void **state)
 {
     (void)state;
-    struct node *from = parent_of(p.e, SOURCE);
+    struct node *from = parent_of(giver.e, SOURCE);
 
     assert_true(grant(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
     assert_int_equal(run_at(TARGET, 0), 4);
     for (unsigned i = 0; i < 4; i++)
         assert_false(p_has(i));
     assert_true(p_has(4));
-    assert_ptr_equal(parent_of(q.e, TARGET), from);
+    assert_ptr_equal(parent_of(taker.e, TARGET), from);
     assert_int_equal(frame_of(pfn)->bindings, 1);
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RW);
     OK(BOSS(cap_revoke, FRAMES)); /* the frames' owner reaches it there */
     assert_int_equal(run_at(TARGET, 0), 0);
 }
@@ -97,12 +48,13 @@ static void what_was_derived_from_a_granted_page_is_so_from_its_new_place(void *
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(first, 12, 0)));
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(second, 12, 0)));
     assert_true(grant(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
-    assert_ptr_equal(parent_of(q.e, first), entry_node(entry_of(q.e, TARGET)));
-    assert_ptr_equal(parent_of(q.e, second), entry_node(entry_of(q.e, TARGET)));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, first)), RIGHT_READ); /* no more than it has */
+    assert_ptr_equal(parent_of(taker.e, first), entry_node(entry_of(taker.e, TARGET)));
+    assert_ptr_equal(parent_of(taker.e, second), entry_node(entry_of(taker.e, TARGET)));
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, first)),
+                     RIGHT_READ); /* no more than it has */
     assert_int_equal(frame_of(pfn)->bindings, 3);
-    unmap_all(q.t, fpage(TARGET, 12, FPAGE_ALL), false);
+    unmap_all(taker.t, fpage(TARGET, 12, FPAGE_ALL), false);
     world_check();
     assert_int_equal(frame_of(pfn)->bindings, 1);
     assert_int_equal(run_at(TARGET, 0), 1);
@@ -114,18 +66,19 @@ static void a_grant_onto_a_mapping_of_the_same_page_takes_its_place(void **state
     vaddr_t below = SOURCE + PAGES * PAGE_SIZE;
 
     assert_true(map(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
-    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+    assert_true(
+        map_all(taker.t, giver.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
     assert_true(grant(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_false(p_has(0));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
-    assert_ptr_equal(parent_of(p.e, below), entry_node(entry_of(q.e, TARGET)));
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RW);
+    assert_ptr_equal(parent_of(giver.e, below), entry_node(entry_of(taker.e, TARGET)));
     assert_int_equal(frame_of(pfn)->bindings, 2);
     /* The same frame, but not from the page that is granted: another's. */
-    bind_page(q.env, FRAMES, pfn + 1, TARGET + PAGE_SIZE, RW);
+    bind_page(taker.env, FRAMES, pfn + 1, TARGET + PAGE_SIZE, RW);
     assert_true(
         grant(0, fpage(SOURCE + PAGE_SIZE, 12, FPAGE_READ), fpage(TARGET + PAGE_SIZE, 12, 0)));
     assert_false(p_has(1));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET + PAGE_SIZE)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET + PAGE_SIZE)), RIGHT_READ);
     assert_int_equal(frame_of(pfn + 1)->bindings, 1);
 }
 
@@ -139,14 +92,15 @@ static void a_grant_replaces_another_page_and_its_children(void **state)
     assert_int_equal(frame_of(pfn)->bindings, 2);
     assert_int_equal(frame_of(pfn + 1)->bindings, 1);
     /* q grants over what its own page came from: both go. */
-    assert_true(
-        map_all(q.t, p.t, ITEM_GRANT, fpage(TARGET + PAGE_SIZE, 12, RIGHTS), fpage(SOURCE, 12, 0)));
-    world_check();
-    assert_false(arch_pte_present(*entry_of(q.e, TARGET + PAGE_SIZE)));
-    /* And within one space. */
-    assert_true(map_all(p.t, p.t, ITEM_GRANT, fpage(SOURCE + 2 * PAGE_SIZE, 12, RIGHTS),
+    assert_true(map_all(taker.t, giver.t, ITEM_GRANT, fpage(TARGET + PAGE_SIZE, 12, RIGHTS),
                         fpage(SOURCE, 12, 0)));
-    assert_true(map_all(p.t, p.t, ITEM_GRANT, fpage(SOURCE, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    world_check();
+    assert_false(arch_pte_present(*entry_of(taker.e, TARGET + PAGE_SIZE)));
+    /* And within one space. */
+    assert_true(map_all(giver.t, giver.t, ITEM_GRANT, fpage(SOURCE + 2 * PAGE_SIZE, 12, RIGHTS),
+                        fpage(SOURCE, 12, 0)));
+    assert_true(
+        map_all(giver.t, giver.t, ITEM_GRANT, fpage(SOURCE, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
     assert_true(p_has(0) && !p_has(2));
 }
@@ -176,35 +130,36 @@ static void a_grant_that_cannot_be_done_leaves_the_page(void **state)
     assert_true(p_has(0));
     assert_int_equal(frame_of(pfn)->bindings, 1);
     assert_int_equal(run_at(TARGET, 0), 0);
-    assert_int_equal(arch_pte_address(*entry_of(p.e, PARTY_UTCB)) >> PAGE_BITS, p.pfn);
-    assert_int_equal(p.t->state, THREAD_READY);
+    assert_int_equal(arch_pte_address(*entry_of(giver.e, PARTY_UTCB)) >> PAGE_BITS, giver.pfn);
+    assert_int_equal(giver.t->state, THREAD_READY);
 }
 
 /* What a page was used for is told of its new place. */
 static void the_status_of_a_page_goes_with_it(void **state)
 {
     (void)state;
-    *entry_of(p.e, SOURCE) |= PTE_READ_TO;
+    *entry_of(giver.e, SOURCE) |= PTE_READ_TO;
     assert_true(grant(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_int_equal(unmap_all(q.t, fpage(TARGET, 12, 0), false), fpage(TARGET, 12, FPAGE_READ));
+    assert_int_equal(unmap_all(taker.t, fpage(TARGET, 12, 0), false),
+                     fpage(TARGET, 12, FPAGE_READ));
 }
 
 /* In the entry of a small page the bit of shares is the application's note. */
 static void notes_of_a_page_do_not_matter(void **state)
 {
     (void)state;
-    *entry_of(p.e, SOURCE) |= PTE_SHARE;
+    *entry_of(giver.e, SOURCE) |= PTE_SHARE;
     assert_true(grant(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_int_equal(run_at(TARGET, 0), 1);
-    *entry_of(q.e, TARGET) |= PTE_SHARE;
+    *entry_of(taker.e, TARGET) |= PTE_SHARE;
     assert_true(grant(0, fpage(SOURCE + PAGE_SIZE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_int_equal(run_at(TARGET, 1), 1);
-    *entry_of(q.e, TARGET) |= PTE_SHARE;
-    unmap_all(q.t, fpage(TARGET, 12, FPAGE_ALL), true);
+    *entry_of(taker.e, TARGET) |= PTE_SHARE;
+    unmap_all(taker.t, fpage(TARGET, 12, FPAGE_ALL), true);
     assert_int_equal(run_at(TARGET, 1), 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, map_set_up, world_end)
 
 int main(void)
 {

@@ -1,69 +1,21 @@
 /* Map items and Unmap: sizes, windows, rights, memory for tables, and what goes with a mapping. */
-#include "tests/host/kernel_ipc.h"
+#include "tests/host/map_world.h"
 
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 
-#define NEVER    TIMEOUTS(TIME_NEVER, TIME_NEVER)
-#define FRAMES   40u
-#define KMEM     41u
-#define PAGES    64u
-#define SOURCE   ((vaddr_t)0x10040000) /* 64 pages of p's, aligned to their size */
-#define TARGET   ((vaddr_t)0x10080000) /* q has a table there                     */
-#define FAR      ((vaddr_t)0x8000000000)
-#define COMPLETE FPAGE_COMPLETE
-#define RIGHTS   (FPAGE_READ | FPAGE_WRITE)
-
-static struct party p, q;
-static pfn_t pfn;
-
-static int set_up(void **state)
-{
-    world_begin(state);
-    party_make(&p, 20);
-    party_make(&q, 24);
-    pfn = make_frames(FRAMES, PAGES);
-    for (uint32_t i = 0; i < PAGES; i++)
-        bind_page(p.env, FRAMES, pfn + i, SOURCE + i * PAGE_SIZE, RW);
-    return 0;
-}
-
-static word_t fpage(vaddr_t base, unsigned bits, word_t rwx)
-{
-    return base | bits << 4 | rwx;
-}
-
-/* Pages of q from TARGET on that show p's frames in order, beginning with frame `first`. */
-static unsigned run_at(vaddr_t va, uint32_t first)
-{
-    unsigned n = 0;
-
-    while (n < PAGES) {
-        const pte_t *e = space_entry(q.e->root, va + n * PAGE_SIZE, 1);
-        if (!e || !arch_pte_present(*e) || arch_pte_address(*e) >> PAGE_BITS != pfn + first + n)
-            break;
-        n++;
-    }
-    return n;
-}
-
-static bool map(word_t place, word_t page, word_t window)
-{
-    bool good = map_all(p.t, q.t, place | ITEM_MAP, page, window);
-
-    world_check();
-    return good;
-}
+#define NEVER TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define KMEM  41u
 
 static void an_fpage_into_a_window_of_its_size_maps_all_of_it(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
     assert_int_equal(run_at(TARGET, 0), 4);
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
-    assert_ptr_equal(node_at(entry_node(entry_of(q.e, TARGET))->parent),
-                     entry_node(entry_of(p.e, SOURCE)));
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RW);
+    assert_ptr_equal(node_at(entry_node(entry_of(taker.e, TARGET))->parent),
+                     entry_node(entry_of(giver.e, SOURCE)));
 }
 
 static void a_small_fpage_lands_in_a_large_window_where_its_base_says(void **state)
@@ -98,10 +50,10 @@ static void rights_are_those_that_both_have(void **state)
     const struct page_entry less = {SOURCE + PAGE_SIZE, 0, RIGHT_READ};
 
     put_entries(world.boss, SCRATCH, &less, 1);
-    OK(BOSS(page_protect, p.env, SCRATCH, 1));
+    OK(BOSS(page_protect, giver.env, SCRATCH, 1));
     assert_true(map(0, fpage(SOURCE, 13, RIGHTS), fpage(TARGET, 13, 0)));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET + PAGE_SIZE)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RW);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET + PAGE_SIZE)), RIGHT_READ);
     assert_true(map(0, fpage(SOURCE + 2 * PAGE_SIZE, 12, FPAGE_EXEC),
                     fpage(TARGET + 2 * PAGE_SIZE, 12, 0)));
     assert_int_equal(run_at(TARGET + 2 * PAGE_SIZE, 2), 0); /* nothing is left of x */
@@ -113,11 +65,11 @@ static void the_same_page_again_extends_rights_and_never_takes(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RIGHT_READ);
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RW);
     assert_true(map(0, fpage(SOURCE, 12, FPAGE_READ), fpage(TARGET, 12, 0)));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RW);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RW);
     assert_int_equal(frame_of(pfn)->bindings, 2);
 }
 
@@ -125,21 +77,21 @@ static void the_same_frame_from_elsewhere_gives_no_rights_that_its_parent_lacks(
 {
     (void)state;
     OK(BOSS(cap_copy, SLOT_ENV, KMEM, FRAMES, RIGHT_READ, 0, 0));
-    bind_page(q.env, KMEM, pfn, TARGET, RIGHT_READ);
+    bind_page(taker.env, KMEM, pfn, TARGET, RIGHT_READ);
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RIGHT_READ);
 }
 
 static void another_page_takes_the_place_of_the_old_one_and_its_children(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS),
+    assert_true(map_all(taker.t, giver.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS),
                         fpage(SOURCE + PAGES * PAGE_SIZE, 12, 0)));
-    world_run(q.t);
+    world_run(taker.t);
     assert_true(map(0, fpage(SOURCE + PAGE_SIZE, 12, RIGHTS), fpage(TARGET, 12, 0)));
     assert_int_equal(run_at(TARGET, 1), 1);
-    assert_false(arch_pte_present(*entry_of(p.e, SOURCE + PAGES * PAGE_SIZE)));
+    assert_false(arch_pte_present(*entry_of(giver.e, SOURCE + PAGES * PAGE_SIZE)));
     assert_int_equal(frame_of(pfn)->bindings, 1);
 }
 
@@ -148,12 +100,14 @@ static void mapping_over_an_ancestor_of_the_source_leaves_neither(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    assert_true(
+        map_all(taker.t, giver.t, ITEM_MAP, fpage(PARTY_MEMORY, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
-    assert_false(arch_pte_present(*entry_of(q.e, TARGET)));
-    assert_int_equal(arch_pte_address(*entry_of(p.e, SOURCE)) >> PAGE_BITS, q.pfn + 1);
+    assert_false(arch_pte_present(*entry_of(taker.e, TARGET)));
+    assert_int_equal(arch_pte_address(*entry_of(giver.e, SOURCE)) >> PAGE_BITS, taker.pfn + 1);
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_all(q.t, p.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(SOURCE, 12, 0)));
+    assert_true(
+        map_all(taker.t, giver.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(SOURCE, 12, 0)));
     world_check();
 }
 
@@ -163,33 +117,33 @@ static void holes_are_skipped_and_utcbs_neither_given_nor_covered(void **state)
     const struct page_entry hole = {SOURCE + PAGE_SIZE, 0, 0};
 
     put_entries(world.boss, SCRATCH, &hole, 1);
-    OK(BOSS(page_unbind, p.env, SCRATCH, 1));
+    OK(BOSS(page_unbind, giver.env, SCRATCH, 1));
     assert_true(map(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
     assert_int_equal(run_at(TARGET, 0), 1);
     assert_int_equal(run_at(TARGET + 2 * PAGE_SIZE, 2), 2);
     assert_true(map(0, fpage(PARTY_UTCB, 12, RIGHTS), fpage(TARGET + 8 * PAGE_SIZE, 12, 0)));
-    assert_false(arch_pte_present(*entry_of(q.e, TARGET + 8 * PAGE_SIZE)));
+    assert_false(arch_pte_present(*entry_of(taker.e, TARGET + 8 * PAGE_SIZE)));
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(PARTY_UTCB, 12, 0)));
-    assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_UTCB)) >> PAGE_BITS, q.pfn);
-    assert_int_equal(q.t->state, THREAD_READY);
+    assert_int_equal(arch_pte_address(*entry_of(taker.e, PARTY_UTCB)) >> PAGE_BITS, taker.pfn);
+    assert_int_equal(taker.t->state, THREAD_READY);
 }
 
 static void tables_come_from_the_memory_that_the_receiver_named_or_it_overflows(void **state)
 {
     (void)state;
-    uint32_t frames = q.e->info->frames;
+    uint32_t frames = taker.e->info->frames;
 
     assert_false(map(FAR, fpage(SOURCE, 12, RIGHTS), COMPLETE));
     OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, frame_find(pfn, WORLD_FRAMES, 8), 8));
-    OK(BOSS(env_kmem, q.env, KMEM));
+    OK(BOSS(env_kmem, taker.env, KMEM));
     assert_false(map(FAR, fpage(SOURCE, 12, RIGHTS), COMPLETE)); /* 8 frames make two tables */
-    assert_int_equal(q.e->info->frames, frames + 2 * TABLE_FRAMES);
+    assert_int_equal(taker.e->info->frames, frames + 2 * TABLE_FRAMES);
     OK(BOSS(cap_delete, KMEM)); /* takes the tables, and the name of the memory */
-    assert_int_equal(q.e->info->frames, frames);
-    OK(BOSS(env_kmem, q.env, REGION));
+    assert_int_equal(taker.e->info->frames, frames);
+    OK(BOSS(env_kmem, taker.env, REGION));
     assert_true(map(FAR, fpage(SOURCE, 12, RIGHTS), COMPLETE));
     assert_int_equal(run_at(FAR, 0), 1);
-    assert_int_equal(q.e->info->frames, frames + 3 * TABLE_FRAMES);
+    assert_int_equal(taker.e->info->frames, frames + 3 * TABLE_FRAMES);
 }
 
 static void windows_that_take_nothing_overflow_and_nil_fpages_map_nothing(void **state)
@@ -212,19 +166,20 @@ static void the_complete_space_is_one_fpage(void **state)
     (void)state;
     static const vaddr_t far[] = {PAGE_SIZE, FAR, 3 * FAR + 0x40200000, USER_TOP - PAGE_SIZE};
 
-    OK(BOSS(env_kmem, q.env, REGION));
+    OK(BOSS(env_kmem, taker.env, REGION));
     for (unsigned i = 0; i < 4; i++) {
-        make_tables(p.env, far[i]);
-        bind_page(p.env, FRAMES, pfn + i, far[i], RW);
+        make_tables(giver.env, far[i]);
+        bind_page(giver.env, FRAMES, pfn + i, far[i], RW);
     }
     assert_true(map(0, COMPLETE | RIGHTS, COMPLETE));
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(run_at(far[i], i), 1);
     assert_int_equal(run_at(SOURCE, 0), PAGES);
-    assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_UTCB)) >> PAGE_BITS, q.pfn);
-    assert_int_equal(arch_pte_address(*entry_of(q.e, PARTY_MEMORY)) >> PAGE_BITS, p.pfn + 1);
-    assert_int_equal(frame_of(p.pfn)->bindings, 1); /* p's UTCB went nowhere */
-    assert_true(map_all(p.t, p.t, ITEM_MAP, COMPLETE | RIGHTS, COMPLETE)); /* onto itself */
+    assert_int_equal(arch_pte_address(*entry_of(taker.e, PARTY_UTCB)) >> PAGE_BITS, taker.pfn);
+    assert_int_equal(arch_pte_address(*entry_of(taker.e, PARTY_MEMORY)) >> PAGE_BITS,
+                     giver.pfn + 1);
+    assert_int_equal(frame_of(giver.pfn)->bindings, 1); /* p's UTCB went nowhere */
+    assert_true(map_all(giver.t, giver.t, ITEM_MAP, COMPLETE | RIGHTS, COMPLETE)); /* onto itself */
     world_check();
     assert_int_equal(frame_of(pfn)->bindings, 4);
 }
@@ -232,34 +187,34 @@ static void the_complete_space_is_one_fpage(void **state)
 /* The Unmap call of p for one fpage; returns the status word. */
 static word_t unmap(word_t page, bool flush)
 {
-    thread_regs(p.t)->rdx = flush ? 64 : 0;
-    set_mr(p.t, 0, page);
-    world_run(p.t);
-    thread_regs(p.t)->rdx = flush ? 64 : 0;
-    l4_enter(p.t, LINK_UNMAP);
-    world_run(p.t); /* to its end */
-    return get_mr(p.t, 0);
+    thread_regs(giver.t)->rdx = flush ? 64 : 0;
+    set_mr(giver.t, 0, page);
+    world_run(giver.t);
+    thread_regs(giver.t)->rdx = flush ? 64 : 0;
+    l4_enter(giver.t, LINK_UNMAP);
+    world_run(giver.t); /* to its end */
+    return get_mr(giver.t, 0);
 }
 
 static void an_ipc_maps_every_item_of_its_message(void **state)
 {
     (void)state;
-    set_mr(q.t, 0, 0);
-    *thread_mr(q.t, TCR_BR0) = fpage(TARGET, 18, 0);
-    ipc(q.t, L4_NIL, L4_ANY, NEVER);
-    set_mr(p.t, 0, TAG_MAKE(1, 6, 4)); /* items behind the words that registers hold */
+    set_mr(taker.t, 0, 0);
+    *thread_mr(taker.t, TCR_BR0) = fpage(TARGET, 18, 0);
+    ipc(taker.t, L4_NIL, L4_ANY, NEVER);
+    set_mr(giver.t, 0, TAG_MAKE(1, 6, 4)); /* items behind the words that registers hold */
     for (unsigned i = 1; i <= 6; i++)
-        set_mr(p.t, i, i);
-    set_mr(p.t, 7, 0 | ITEM_MAP | 1);
-    set_mr(p.t, 8, fpage(SOURCE, 12, RIGHTS));
-    set_mr(p.t, 9, (3 * PAGE_SIZE) | ITEM_MAP);
-    set_mr(p.t, 10, fpage(SOURCE + 3 * PAGE_SIZE, 12, FPAGE_READ));
-    ipc(p.t, q.t->global_id, L4_NIL, NEVER);
-    assert_received(q.t, p.t->global_id);
-    assert_int_equal(get_mr(q.t, 10), fpage(SOURCE + 3 * PAGE_SIZE, 12, FPAGE_READ));
+        set_mr(giver.t, i, i);
+    set_mr(giver.t, 7, 0 | ITEM_MAP | 1);
+    set_mr(giver.t, 8, fpage(SOURCE, 12, RIGHTS));
+    set_mr(giver.t, 9, (3 * PAGE_SIZE) | ITEM_MAP);
+    set_mr(giver.t, 10, fpage(SOURCE + 3 * PAGE_SIZE, 12, FPAGE_READ));
+    ipc(giver.t, taker.t->global_id, L4_NIL, NEVER);
+    assert_received(taker.t, giver.t->global_id);
+    assert_int_equal(get_mr(taker.t, 10), fpage(SOURCE + 3 * PAGE_SIZE, 12, FPAGE_READ));
     assert_int_equal(run_at(TARGET, 0), 1);
     assert_int_equal(run_at(TARGET + 3 * PAGE_SIZE, 3), 1);
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET + 3 * PAGE_SIZE)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET + 3 * PAGE_SIZE)), RIGHT_READ);
 }
 
 static void items_that_are_not_taken_are_an_overflow_for_both(void **state)
@@ -267,58 +222,58 @@ static void items_that_are_not_taken_are_an_overflow_for_both(void **state)
     (void)state;
     static const word_t headers[] = {0x6 /* a string, in part */, 0 /* a string */, 0xc, 0xe};
 
-    *thread_mr(q.t, TCR_BR0) = COMPLETE;
+    *thread_mr(taker.t, TCR_BR0) = COMPLETE;
     for (unsigned i = 0; i < 4; i++) {
-        ipc(q.t, L4_NIL, L4_ANY, NEVER);
-        set_mr(p.t, 0, TAG_MAKE(1, 0, 2));
-        set_mr(p.t, 1, headers[i]);
-        set_mr(p.t, 2, fpage(SOURCE, 12, RIGHTS));
-        ipc(p.t, q.t->global_id, L4_ANY, NEVER);
-        assert_failed(p.t, IPC_OVERFLOW, IPC_SEND_PHASE);
-        assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+        ipc(taker.t, L4_NIL, L4_ANY, NEVER);
+        set_mr(giver.t, 0, TAG_MAKE(1, 0, 2));
+        set_mr(giver.t, 1, headers[i]);
+        set_mr(giver.t, 2, fpage(SOURCE, 12, RIGHTS));
+        ipc(giver.t, taker.t->global_id, L4_ANY, NEVER);
+        assert_failed(giver.t, IPC_OVERFLOW, IPC_SEND_PHASE);
+        assert_failed(taker.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
     }
-    *thread_mr(q.t, TCR_BR0) = 0;
-    ipc(q.t, L4_NIL, L4_ANY, NEVER);
-    set_mr(p.t, 0, TAG_MAKE(1, 0, 2));
-    set_mr(p.t, 1, ITEM_MAP);
-    ipc(p.t, q.t->global_id, L4_ANY, NEVER);
-    assert_failed(q.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
+    *thread_mr(taker.t, TCR_BR0) = 0;
+    ipc(taker.t, L4_NIL, L4_ANY, NEVER);
+    set_mr(giver.t, 0, TAG_MAKE(1, 0, 2));
+    set_mr(giver.t, 1, ITEM_MAP);
+    ipc(giver.t, taker.t->global_id, L4_ANY, NEVER);
+    assert_failed(taker.t, IPC_OVERFLOW, IPC_RECEIVE_PHASE);
 }
 
 static void unmap_takes_from_the_derived_and_flush_from_oneself_too(void **state)
 {
     (void)state;
     assert_true(map(0, fpage(SOURCE, 14, RIGHTS), fpage(TARGET, 14, 0)));
-    world_run(q.t);
+    world_run(taker.t);
     unmap(fpage(SOURCE, 12, FPAGE_WRITE), false);
-    assert_int_equal(arch_pte_rights(*entry_of(q.e, TARGET)), RIGHT_READ);
-    assert_int_equal(arch_pte_rights(*entry_of(p.e, SOURCE)), RW);
+    assert_int_equal(arch_pte_rights(*entry_of(taker.e, TARGET)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(giver.e, SOURCE)), RW);
     unmap(fpage(SOURCE, 12, FPAGE_WRITE), true);
-    assert_int_equal(arch_pte_rights(*entry_of(p.e, SOURCE)), RIGHT_READ);
+    assert_int_equal(arch_pte_rights(*entry_of(giver.e, SOURCE)), RIGHT_READ);
     unmap(fpage(SOURCE + PAGE_SIZE, 12, FPAGE_ALL), false);
     assert_int_equal(run_at(TARGET, 0), 1);
-    assert_true(arch_pte_present(*entry_of(p.e, SOURCE + PAGE_SIZE)));
+    assert_true(arch_pte_present(*entry_of(giver.e, SOURCE + PAGE_SIZE)));
     unmap(fpage(SOURCE, 14, FPAGE_ALL), true);
     assert_int_equal(run_at(TARGET + 2 * PAGE_SIZE, 2), 0);
     for (unsigned i = 0; i < 4; i++)
-        assert_false(arch_pte_present(*entry_of(p.e, SOURCE + i * PAGE_SIZE)));
-    assert_true(arch_pte_present(*entry_of(p.e, SOURCE + 4 * PAGE_SIZE)));
+        assert_false(arch_pte_present(*entry_of(giver.e, SOURCE + i * PAGE_SIZE)));
+    assert_true(arch_pte_present(*entry_of(giver.e, SOURCE + 4 * PAGE_SIZE)));
 }
 
 static void unmap_tells_the_rights_used_and_forgets_them(void **state)
 {
     (void)state;
-    *entry_of(p.e, SOURCE) |= PTE_READ_TO;
-    *entry_of(p.e, SOURCE + PAGE_SIZE) |= PTE_WRITTEN;
+    *entry_of(giver.e, SOURCE) |= PTE_READ_TO;
+    *entry_of(giver.e, SOURCE + PAGE_SIZE) |= PTE_WRITTEN;
     assert_int_equal(unmap(fpage(SOURCE, 13, 0), false), fpage(SOURCE, 13, RIGHTS));
     assert_int_equal(unmap(fpage(SOURCE, 13, 0), false), fpage(SOURCE, 13, 0));
     assert_int_equal(unmap(fpage(SOURCE, 11, FPAGE_ALL), true), fpage(SOURCE, 11, 0));
-    assert_true(arch_pte_present(*entry_of(p.e, SOURCE)));
+    assert_true(arch_pte_present(*entry_of(giver.e, SOURCE)));
 }
 
 static pte_t *q_entry(vaddr_t va)
 {
-    return entry_of(q.e, va);
+    return entry_of(taker.e, va);
 }
 
 /* p's page is mapped to q, and from there to a further page of q. */
@@ -328,7 +283,8 @@ static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
     vaddr_t below = TARGET + 8 * PAGE_SIZE;
 
     assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-    assert_true(map_all(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+    assert_true(
+        map_all(taker.t, taker.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
     *q_entry(below) |= PTE_WRITTEN;
     *q_entry(TARGET) |= PTE_READ_TO;
     assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, RIGHTS));
@@ -336,9 +292,9 @@ static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
     assert_false(*q_entry(below) & PTE_WRITTEN);
     /* Who looks nearer to the leaf forgets for itself, not for who mapped it the page. */
     *q_entry(below) |= PTE_WRITTEN;
-    assert_int_equal(unmap_all(q.t, fpage(below, 12, 0), false), fpage(below, 12, FPAGE_WRITE));
-    assert_int_equal(unmap_all(q.t, fpage(below, 12, 0), false), fpage(below, 12, 0));
-    assert_int_equal(unmap_all(q.t, fpage(below, 12, FPAGE_ALL), true), fpage(below, 12, 0));
+    assert_int_equal(unmap_all(taker.t, fpage(below, 12, 0), false), fpage(below, 12, FPAGE_WRITE));
+    assert_int_equal(unmap_all(taker.t, fpage(below, 12, 0), false), fpage(below, 12, 0));
+    assert_int_equal(unmap_all(taker.t, fpage(below, 12, FPAGE_ALL), true), fpage(below, 12, 0));
     assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, FPAGE_WRITE));
     world_check();
 }
@@ -351,21 +307,22 @@ static void status_of_what_is_gone_is_told_by_where_it_came_from(void **state)
 
     for (unsigned way = 0; way < 4; way++) {
         assert_true(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 12, 0)));
-        assert_true(map_all(q.t, q.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
+        assert_true(
+            map_all(taker.t, taker.t, ITEM_MAP, fpage(TARGET, 12, RIGHTS), fpage(below, 12, 0)));
         *q_entry(below) |= PTE_WRITTEN;
         *q_entry(TARGET) |= PTE_READ_TO;
         if (way == 0) { /* its owner unbinds it, and what is below it goes */
             const struct page_entry entry = {TARGET, 0, 0};
             put_entries(world.boss, SCRATCH, &entry, 1);
-            OK(BOSS(page_unbind, q.env, SCRATCH, 1));
+            OK(BOSS(page_unbind, taker.env, SCRATCH, 1));
         } else if (way == 1) { /* the leaf first */
             const struct page_entry entries[] = {{below, 0, 0}, {TARGET, 0, 0}};
             put_entries(world.boss, SCRATCH, entries, 2);
-            OK(BOSS(page_unbind, q.env, SCRATCH, 2));
+            OK(BOSS(page_unbind, taker.env, SCRATCH, 2));
         } else if (way == 2) { /* it flushes all */
-            unmap_all(q.t, fpage(TARGET, 18, FPAGE_ALL), true);
+            unmap_all(taker.t, fpage(TARGET, 18, FPAGE_ALL), true);
         } else { /* with its page table */
-            OK(BOSS(cap_delete, q.env));
+            OK(BOSS(cap_delete, taker.env));
         }
         assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, RIGHTS));
         assert_int_equal(unmap(fpage(SOURCE, 12, 0), false), fpage(SOURCE, 12, 0));
@@ -380,35 +337,35 @@ static void unmap_of_the_complete_space_leaves_the_utcb(void **state)
                                   USER_TOP - PAGE_SIZE};
 
     for (unsigned i = 0; i < 5; i++) {
-        make_tables(p.env, far[i]);
-        bind_page(p.env, FRAMES, pfn, far[i], RW);
+        make_tables(giver.env, far[i]);
+        bind_page(giver.env, FRAMES, pfn, far[i], RW);
     }
     assert_true(map(0, fpage(SOURCE, 18, RIGHTS), fpage(TARGET, 18, 0)));
     unmap(COMPLETE | FPAGE_ALL, true);
     for (unsigned i = 0; i < 5; i++)
-        assert_false(arch_pte_present(*entry_of(p.e, far[i])));
+        assert_false(arch_pte_present(*entry_of(giver.e, far[i])));
     assert_int_equal(run_at(TARGET, 0), 0);
-    assert_false(arch_pte_present(*entry_of(p.e, PARTY_MEMORY)));
-    assert_true(arch_pte_present(*entry_of(p.e, PARTY_UTCB)));
-    assert_int_not_equal(p.t->state, THREAD_DEAD);
+    assert_false(arch_pte_present(*entry_of(giver.e, PARTY_MEMORY)));
+    assert_true(arch_pte_present(*entry_of(giver.e, PARTY_UTCB)));
+    assert_int_not_equal(giver.t->state, THREAD_DEAD);
 }
 
 static void unmap_takes_as_many_fpages_as_its_control_word_says(void **state)
 {
     (void)state;
-    world_run(p.t);
+    world_run(giver.t);
     for (unsigned i = 0; i < 10; i++)
-        set_mr(p.t, i, fpage(SOURCE + i * PAGE_SIZE, 12, FPAGE_ALL));
-    thread_regs(p.t)->rdx = 64 | 8;
-    l4_enter(p.t, LINK_UNMAP);
+        set_mr(giver.t, i, fpage(SOURCE + i * PAGE_SIZE, 12, FPAGE_ALL));
+    thread_regs(giver.t)->rdx = 64 | 8;
+    l4_enter(giver.t, LINK_UNMAP);
     for (unsigned i = 0; i < 9; i++) {
-        assert_false(arch_pte_present(*entry_of(p.e, SOURCE + i * PAGE_SIZE)));
-        assert_int_equal(get_mr(p.t, i), fpage(SOURCE + i * PAGE_SIZE, 12, 0));
+        assert_false(arch_pte_present(*entry_of(giver.e, SOURCE + i * PAGE_SIZE)));
+        assert_int_equal(get_mr(giver.t, i), fpage(SOURCE + i * PAGE_SIZE, 12, 0));
     }
-    assert_true(arch_pte_present(*entry_of(p.e, SOURCE + 9 * PAGE_SIZE)));
+    assert_true(arch_pte_present(*entry_of(giver.e, SOURCE + 9 * PAGE_SIZE)));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, map_set_up, world_end)
 
 int main(void)
 {
