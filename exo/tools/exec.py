@@ -9,9 +9,9 @@ itself failed, 124 TIMEOUT, 130 Ctrl-C.
 """
 import os
 import shlex
-import sys
 import tempfile
 
+import boot_command
 import mkarchive
 import qemu
 
@@ -81,23 +81,5 @@ def boot(args):
         return qemu.run_quietly(options, stdin=0, log=qemu.open_log(args.log))
 
 
-def main():
-    ap = qemu.Parser(usage=__doc__)
-    ap.add_argument("--root")
-    ap.add_argument("--cmd")
-    ap.add_argument("--via")
-    ap.add_argument("--log", help="where the kernel's log goes; - is standard error")
-    ap.add_argument("--system", default=str(qemu.SYSTEM), help="the system archive")
-    qemu.add_options(ap)
-    try:
-        status = boot(ap.parse_args())
-    except (qemu.Misuse, mkarchive.Refused, OSError) as problem:
-        print(f"exec: {problem}", file=sys.stderr)
-        status = qemu.STATUS_USAGE
-    except KeyboardInterrupt:
-        status = qemu.STATUS_INTERRUPT
-    sys.exit(status)
-
-
 if __name__ == "__main__":
-    main()
+    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via"), boot)

@@ -11,9 +11,9 @@ port 0xf4, below 128. Further statuses: 64 misuse, 70 the system itself failed, 
 import os
 import shlex
 import struct
-import sys
 import tempfile
 
+import boot_command
 import mkarchive
 import qemu
 from exec import memory_for, nul_separated
@@ -91,22 +91,5 @@ def boot(args):
         return qemu.run_quietly(options, stdin=0, log=qemu.open_log(args.log))
 
 
-def main():
-    ap = qemu.Parser(usage=__doc__)
-    ap.add_argument("--task")
-    ap.add_argument("--modules")
-    ap.add_argument("--log", help="where the kernel's log goes; - is standard error")
-    ap.add_argument("--system", default=str(qemu.SYSTEM), help="the system archive")
-    qemu.add_options(ap)
-    try:
-        status = boot(ap.parse_args())
-    except (qemu.Misuse, mkarchive.Refused, OSError) as problem:
-        print(f"exec-l4: {problem}", file=sys.stderr)
-        status = qemu.STATUS_USAGE
-    except KeyboardInterrupt:
-        status = qemu.STATUS_INTERRUPT
-    sys.exit(status)
-
-
 if __name__ == "__main__":
-    main()
+    boot_command.run("exec-l4", __doc__, ("--task", "--modules"), boot)

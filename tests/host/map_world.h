@@ -17,7 +17,8 @@ extern pfn_t pfn; /* of the first of its pages */
 int map_set_up(void **state);
 word_t fpage(vaddr_t base, unsigned bits, word_t rwx);
 
-/* Pages of the taker from `va` on that show the giver's frames in order, beginning with frame `first`. */
+/* Pages of the taker from `va` on that show the giver's frames in order, beginning with frame
+ * `first`. */
 unsigned run_at(vaddr_t va, uint32_t first);
 
 /* One map item of the giver for the taker. */

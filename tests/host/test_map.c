@@ -95,7 +95,7 @@ static void another_page_takes_the_place_of_the_old_one_and_its_children(void **
     assert_int_equal(frame_of(pfn)->bindings, 1);
 }
 
-/* q's page came from p's; q maps something over its own page's ancestor. */
+/* The taker's page came from the giver's; it maps something over its own page's ancestor. */
 static void mapping_over_an_ancestor_of_the_source_leaves_neither(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void the_complete_space_is_one_fpage(void **state)
     assert_int_equal(arch_pte_address(*entry_of(taker.e, PARTY_UTCB)) >> PAGE_BITS, taker.pfn);
     assert_int_equal(arch_pte_address(*entry_of(taker.e, PARTY_MEMORY)) >> PAGE_BITS,
                      giver.pfn + 1);
-    assert_int_equal(frame_of(giver.pfn)->bindings, 1); /* p's UTCB went nowhere */
+    assert_int_equal(frame_of(giver.pfn)->bindings, 1); /* its UTCB went nowhere */
     assert_true(map_all(giver.t, giver.t, ITEM_MAP, COMPLETE | RIGHTS, COMPLETE)); /* onto itself */
     world_check();
     assert_int_equal(frame_of(pfn)->bindings, 4);
@@ -276,7 +276,7 @@ static pte_t *q_entry(vaddr_t va)
     return entry_of(taker.e, va);
 }
 
-/* p's page is mapped to q, and from there to a further page of q. */
+/* The giver's page is mapped to the taker, and from there to a further page of the taker. */
 static void status_is_that_of_all_that_was_mapped_from_a_page(void **state)
 {
     (void)state;
