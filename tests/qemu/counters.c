@@ -1,5 +1,6 @@
-/* Performance counters: who has the right runs `rdpmc`, and nobody else, whichever way threads change
- * places. The emulated CPU has no counters: exception 6 there says that the instruction was allowed. */
+/* Performance counters: who has the right runs `rdpmc`, and nobody else, whichever way threads
+ * change places. The emulated CPU has no counters: exception 6 there says that the instruction was
+ * allowed. */
 #include <l4/ipc.h>
 
 #include "exo/abi/kinfo.h"
@@ -62,7 +63,8 @@ static void a_capability_that_goes(void)
     slot_t cpu = guest_slot();
 
     exo_cap_copy(SLOT_ENV, cpu, SLOT_CPU, RIGHT_READ, 0, 0);
-    tap_is(exo_thread_counters(SLOT_THREAD, cpu), ERR_OK, "bind by a capability with that right alone");
+    tap_is(exo_thread_counters(SLOT_THREAD, cpu), ERR_OK,
+           "bind by a capability with that right alone");
     tap_ok(may_read(), "that is enough");
     tap_is(exo_cap_delete(cpu), ERR_OK, "delete the capability");
     tap_ok(!may_read(), "and the right goes with it");
@@ -219,12 +221,14 @@ static void who_moves(void)
 
 int main(void)
 {
-    static const char *const ipc[] = {"IPC: neither may", "IPC: who calls may, and not who is called",
-                                      "IPC: both may", "IPC: who is called may, and not who calls"};
+    static const char *const ipc[] = {"IPC: neither may",
+                                      "IPC: who calls may, and not who is called", "IPC: both may",
+                                      "IPC: who is called may, and not who calls"};
     static const char *const transfer[] = {"transfer: neither may", "transfer: the caller may",
                                            "transfer: both may", "transfer: the callee may"};
-    static const char *const notice[] = {"notification: neither may", "notification: who raises may",
-                                         "notification: both may", "notification: who waits may"};
+    static const char *const notice[] = {"notification: neither may",
+                                         "notification: who raises may", "notification: both may",
+                                         "notification: who waits may"};
 
     guest_begin();
     notify_new(&ping);
