@@ -79,6 +79,11 @@ endef
 $(foreach v,lazy big,$(foreach t,l4 l4_map l4_smp l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),$(v)))))
 $(foreach t,l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),untimed))$(eval $(t)_untimed-boot += append=untimed))
 
+# A transfer stays on its CPU, while there is another.
+GUEST_TESTS     += pct_smp
+pct_smp-sources := $(pct-sources)
+pct_smp-boot    := smp=2
+
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
