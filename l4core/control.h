@@ -16,8 +16,9 @@ struct thread;
 struct thread_control {
     const struct thread *caller;
     word_t dest, space, scheduler, pager, utcb;
-    struct thread *thread; /* NULL: it is to be made             */
-    struct env *env;       /* NULL: a new one                    */
+    struct thread *thread; /* NULL: it is to be made                                     */
+    struct env *env;       /* NULL: a new one                                            */
+    bool again;            /* it waits for the forest lock: the call is made again      */
 };
 #define NO_LOCATION (~(word_t)0) /* `utcb`: none is given */
 
