@@ -26,6 +26,7 @@ void exregs_do(struct thread *caller, struct regs *r);
 void thread_control_do(struct thread *caller, struct regs *r);
 void space_control_do(struct thread *caller, struct regs *r);
 void schedule_do(struct thread *caller, struct regs *r);
+void memory_control_do(struct thread *caller, struct regs *r);
 
 /* The active thread of `e` that lives and has that ID, global or local; or NULL. */
 struct thread *control_find_own(const struct env *e, word_t id);

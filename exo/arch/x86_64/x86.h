@@ -4,6 +4,7 @@
 #include "exo/abi/types.h"
 
 #define MSR_APIC_BASE      0x1bu
+#define MSR_PAT            0x277u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
 #define MSR_FMASK          0xc0000084u
