@@ -10,7 +10,7 @@
 #define PAGE(v) ((v) | 12 << 4)
 #define ALL     7u
 
-static struct party p, q, r; /* p is privileged */
+static struct party p, q, r; /* p and q are privileged */
 
 static int set_up(void **state)
 {
@@ -19,6 +19,7 @@ static int set_up(void **state)
     party_make(&q, 24);
     party_make(&r, 28);
     OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    OK(BOSS(env_privilege, q.env, SLOT_MACHINE));
     return 0;
 }
 
@@ -134,7 +135,6 @@ static void the_page_that_it_was_mapped_from_keeps_its_own(void **state)
 {
     (void)state;
     make_tables(q.env, THERE);
-    OK(BOSS(env_privilege, q.env, SLOT_MACHINE));
     send_page(&p, &q, HERE, ITEM_MAP);
     WORKS(set_type(q.t, PAGE(THERE), 1));
     TYPED(q.e, THERE, MEMORY_UNCACHED);
@@ -165,8 +165,42 @@ static void all_is_checked_before_anything_changes(void **state)
     TYPED(p.e, HERE, MEMORY_DEFAULT);
     assert_int_equal(set_type(p.t, FPAGE_PORTS(0x60, 2), 1), 0);
     assert_int_equal(last_error(p.t), CALL_ERROR_PARAMETER);
-    assert_int_equal(set_type(q.t, PAGE(HERE), 0), 0);
-    assert_int_equal(last_error(q.t), CALL_ERROR_NO_PRIVILEGE);
+    assert_int_equal(set_type(r.t, PAGE(HERE), 0), 0);
+    assert_int_equal(last_error(r.t), CALL_ERROR_NO_PRIVILEGE);
+}
+
+#define LARGE_VA ((vaddr_t)0x40000000)
+
+/* A large page has no bit for two of the types; a page of it that is mapped alone has its. */
+static void a_large_page_has_the_types_that_it_can(void **state)
+{
+    pte_t *at;
+
+    (void)state;
+    OK(BOSS(frames_find, REGION, FRAME_RANGE_ALL, LARGE_PAGES, 9, FRAME_COLOURS_ALL, KMEM));
+    const struct page_entry e = {LARGE_VA, (pfn_t)world.result, RW | PAGE_LARGE};
+    for (uint32_t level = 3; level >= 2; level--) {
+        int made = BOSS(table_create, p.env, REGION, PFN_ANY, LARGE_VA, level);
+        assert_true(made == ERR_OK || made == ERR_IN_USE);
+    }
+    put_entries(world.boss, SCRATCH, &e, 1);
+    OK(BOSS(page_bind, p.env, KMEM, SCRATCH, 1));
+    make_tables(q.env, THERE);
+    send_page(&p, &q, LARGE_VA + 5 * PAGE_SIZE, ITEM_MAP);
+    WORKS(set_type(p.t, PAGE(LARGE_VA), 2));
+    at = space_entry(p.e->root, LARGE_VA, 2);
+    assert_int_equal(*at, arch_pte_typed(*at, 2, MEMORY_WRITE_COMBINING));
+    assert_true(arch_pte_is_large(*at));
+    TYPED(q.e, THERE, MEMORY_WRITE_COMBINING);
+    make_tables(r.env, THERE);
+    send_page(&p, &r, LARGE_VA + 9 * PAGE_SIZE, ITEM_MAP);
+    TYPED(r.e, THERE, MEMORY_WRITE_COMBINING);
+    for (word_t attribute = 5; attribute <= 6; attribute++) {
+        assert_int_equal(set_type(p.t, PAGE(LARGE_VA), attribute), 0);
+        assert_int_equal(last_error(p.t), CALL_ERROR_PARAMETER);
+        WORKS(set_type(q.t, PAGE(THERE), attribute)); /* a small page of it can */
+    }
+    assert_int_equal(*at, arch_pte_typed(*at, 2, MEMORY_WRITE_COMBINING));
 }
 
 int main(void)
@@ -180,6 +214,7 @@ int main(void)
         TEST(the_page_that_it_was_mapped_from_keeps_its_own),
         TEST(utcbs_and_what_is_not_there_are_passed_over),
         TEST(all_is_checked_before_anything_changes),
+        TEST(a_large_page_has_the_types_that_it_can),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
