@@ -67,7 +67,7 @@ static void fire(unsigned line)
 
     world_run(current ? current : world.boss);
     host.cpu = &cpu_number(0)->arch;
-    host.isa[line]();
+    host.lines[line]();
     world_check();
 }
 

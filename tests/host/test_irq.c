@@ -55,12 +55,12 @@ static void a_line_raises_its_bits(void **state)
 {
     (void)state;
     OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, BITS);
     REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS);
     OK(BOSS(irq_bind, SLOT_IRQ, 3, SLOT_NONE, 0));
     note()->raised = 0;
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, 0);
 }
 
@@ -69,14 +69,14 @@ static void a_binding_ends_with_either_capability(void **state)
     (void)state;
     OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
     OK(BOSS(cap_delete, LINES));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, 0);
     OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS));
     OK(BOSS(cap_delete, NOTE));
-    host.isa[3](); /* nobody is told, and nothing that went is touched */
+    host.lines[3](); /* nobody is told, and nothing that went is touched */
     OK(BOSS(notification_create, REGION, PFN_ANY, NOTE));
     OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS << 1));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, BITS << 1);
 }
 

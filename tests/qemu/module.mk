@@ -86,6 +86,14 @@ irq_smp-sources := $(irq-sources)
 irq_smp-boot    := smp=2
 
 # The same as messages of its line, handled on the same CPU and on another.
+GUEST_TESTS        += level level_smp level_iommu
+level-sources       := tests/qemu/level.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+level-boot          := uart=1 icount=1
+level_smp-sources   := $(level-sources)
+level_smp-boot      := uart=1 smp=2
+level_iommu-sources := $(level-sources)
+level_iommu-boot    := uart=1 iommu=1
+
 GUEST_TESTS        += l4_irq l4_irq_smp
 l4_irq-sources     := tests/qemu/l4_irq.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_irq-boot        := icount=1

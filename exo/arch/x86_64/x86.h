@@ -36,6 +36,20 @@ void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 uint32_t apic_id(void);
 
+/* A vector of its own for the handler of a line; `held`: the line is masked before it runs. */
+unsigned apic_line_vector(void (*handler)(void), unsigned line, bool held);
+
+/* Has an interrupt with that vector arrived at this CPU, which has not taken it yet? */
+bool apic_requested(unsigned vector);
+
+#define IO_APIC_INPUTS 24u
+
+/* What the firmware says of a line, with the flags of its tables: before the line is routed. */
+void io_apic_override(unsigned line, uint32_t input, unsigned flags);
+
+/* Of a line that is routed. */
+void io_apic_mask(unsigned line, bool masked);
+
 /* Resets the CPU with APIC number `id`; starts it at physical page `page` in real mode. */
 void apic_send_init(unsigned id);
 void apic_send_start(unsigned id, unsigned page);
