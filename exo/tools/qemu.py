@@ -48,6 +48,7 @@ class Options:
     disk2: str = ""          # a second disk, as disk
     edu: bool = False        # QEMU's device for teaching: registers, DMA, MSI
     uart: bool = False       # a fourth serial port, at 2e8, line 10, with nothing plugged in
+    display: bool = False    # QEMU's bochs-display: a framebuffer, which nobody looks at but `screendump`
     numa: bool = False       # two domains, each with half of the memory and of the CPUs
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
@@ -132,6 +133,8 @@ def device_arguments(options):
         args += ["-device", f"edu,dma_mask={(1 << 64) - 1}"]
     if options.uart:
         args += uart_arguments("null")
+    if options.display:
+        args += ["-device", "bochs-display"]
     return args
 
 
@@ -421,7 +424,7 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    for switch in ("icount", "numa", "edu", "uart"):
+    for switch in ("icount", "numa", "edu", "uart", "display"):
         given[switch] = given.get(switch, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 
