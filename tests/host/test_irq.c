@@ -64,6 +64,23 @@ static void a_line_raises_its_bits(void **state)
     assert_int_equal(note()->raised, 0);
 }
 
+/* A line that is level-triggered is held from its interrupt on. */
+static void bound_just_so_again_the_line_is_released(void **state)
+{
+    (void)state;
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    const unsigned long before = host.releases[3];
+    host.lines[3]();
+    assert_int_equal(host.releases[3], before);
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    assert_int_equal(host.releases[3], before + 1);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, LINES, 3, NOTE, BITS << 1);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS); /* by other authority */
+    OK(BOSS(irq_bind, LINES, 3, SLOT_NONE, 0));
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS << 1));
+    assert_int_equal(host.releases[3], before + 2);
+}
+
 static void a_binding_ends_with_either_capability(void **state)
 {
     (void)state;
@@ -99,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_refused_call_changes_nothing),
         T(a_line_raises_its_bits),
+        T(bound_just_so_again_the_line_is_released),
         T(a_binding_ends_with_either_capability),
         T(ports_answer),
     };
