@@ -31,7 +31,14 @@ void arch_message_free(const struct arch_msi *m);
  * of another line nothing happens. */
 void arch_line_route(unsigned line, void (*handler)(void));
 bool arch_line_routed(unsigned line);
-void arch_line_release(unsigned line);
+void arch_line_let_go(unsigned line);
+extern volatile uint32_t arch_lines_held; /* a bit for each */
+
+static inline void arch_line_release(unsigned line)
+{
+    if (arch_lines_held >> line & 1)
+        arch_line_let_go(line);
+}
 
 /* Turns this CPU's interrupt controller on; measures the timers, once, on the boot CPU. */
 void arch_irq_enable(void);

@@ -234,7 +234,7 @@ void arch_interrupt(unsigned vector)
     if (vector == VECTOR_SPURIOUS)
         return;
     if (device < DEVICE_VECTORS && handlers[device].held)
-        io_apic_mask(handlers[device].held - 1u, true);
+        io_apic_hold(handlers[device].held - 1u);
     apic_write(APIC_EOI, 0);
     if (vector == VECTOR_TIMER)
         cpu_timer();

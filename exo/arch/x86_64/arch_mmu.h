@@ -122,7 +122,9 @@ static inline bool arch_pte_is_default(pte_t e)
 /* What has the default type is no device. */
 static inline bool arch_pte_is_memory(pte_t e)
 {
-    return arch_pte_is_default(e) || (e & (PTE_PRESENT | PTE_DEVICE)) == PTE_PRESENT;
+    if (__builtin_expect(arch_pte_is_default(e), 1))
+        return true;
+    return (e & (PTE_PRESENT | PTE_DEVICE)) == PTE_PRESENT;
 }
 
 static inline bool arch_pte_takes_type(unsigned level, enum memory_type type)

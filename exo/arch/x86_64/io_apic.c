@@ -27,6 +27,8 @@ static struct {
     uint32_t word;
 } lines[IRQ_LINES];
 
+volatile uint32_t arch_lines_held;
+
 static volatile uint32_t registers_lock;
 
 /* Two registers, one to choose and one to use: other CPUs stay out meanwhile. */
@@ -108,7 +110,7 @@ static unsigned input_of(unsigned line)
     return lines[line].moved ? lines[line].input : line;
 }
 
-void io_apic_mask(unsigned line, bool masked)
+static void io_apic_mask(unsigned line, bool masked)
 {
     io_apic_put(REDIRECTION + 2 * input_of(line), lines[line].word | (masked ? LINE_MASKED : 0));
 }
@@ -129,8 +131,14 @@ void arch_line_route(unsigned line, void (*handler)(void))
     io_apic_write(input_of(line), lines[line].word, high);
 }
 
-void arch_line_release(unsigned line)
+void io_apic_hold(unsigned line)
 {
-    if (lines[line].level)
-        io_apic_mask(line, false);
+    __atomic_fetch_or(&arch_lines_held, 1u << line, __ATOMIC_RELAXED);
+    io_apic_mask(line, true);
+}
+
+void arch_line_let_go(unsigned line)
+{
+    __atomic_fetch_and(&arch_lines_held, ~(1u << line), __ATOMIC_RELAXED);
+    io_apic_mask(line, false);
 }

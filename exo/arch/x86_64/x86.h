@@ -47,8 +47,8 @@ bool apic_requested(unsigned vector);
 /* What the firmware says of a line, with the flags of its tables: before the line is routed. */
 void io_apic_override(unsigned line, uint32_t input, unsigned flags);
 
-/* Of a line that is routed. */
-void io_apic_mask(unsigned line, bool masked);
+/* A line that is routed does not interrupt until arch_line_release. */
+void io_apic_hold(unsigned line);
 
 /* Resets the CPU with APIC number `id`; starts it at physical page `page` in real mode. */
 void apic_send_init(unsigned id);
