@@ -39,10 +39,28 @@ static bool is_active(const struct thread *t)
     return t->utcb_va != UTCB_NONE;
 }
 
+/* Does it take a thread that is there to another space? */
+static bool moves(const struct thread_control *c)
+{
+    return c->thread && c->env != c->thread->env;
+}
+
 /* Does the call make `c->thread` active? */
 static bool activates(const struct thread_control *c)
 {
     return c->pager != L4_NIL && !(c->thread && is_active(c->thread));
+}
+
+/* Does it move an active one? */
+static bool relocates(const struct thread_control *c)
+{
+    return moves(c) && is_active(c->thread);
+}
+
+/* Where the UTCB shall be then. */
+static vaddr_t location(const struct thread_control *c)
+{
+    return activates(c) ? c->utcb : c->thread->utcb_va;
 }
 
 static unsigned check_dest(struct thread_control *c)
@@ -72,8 +90,8 @@ static unsigned check_space(struct thread_control *c)
     }
     if (c->env && c->env->ended)
         return CALL_ERROR_SPACE;
-    if (c->thread && c->env != c->thread->env && is_active(c->thread))
-        return CALL_ERROR_THREAD; /* only who has no UTCB yet moves */
+    if (moves(c) && !is_made_by_l4(c->thread))
+        return CALL_ERROR_THREAD; /* its UTCB is a page of its space */
     bool has_area = c->env && c->env->utcb_area.bytes;
     return activates(c) && !has_area ? CALL_ERROR_SPACE : 0;
 }
@@ -95,12 +113,17 @@ static bool is_free_location(const struct env *e, vaddr_t va)
     return true;
 }
 
-/* A location is given with the activation, and then only. */
+/* A location is given with the activation, and then only; who moves keeps it, and needs it there.
+ */
 static unsigned check_utcb(const struct thread_control *c)
 {
-    if (!activates(c))
-        return c->utcb == NO_LOCATION ? 0 : CALL_ERROR_UTCB_AREA;
-    return is_free_location(c->env, c->utcb) ? 0 : CALL_ERROR_UTCB_AREA;
+    const bool activated = activates(c);
+
+    if (!activated && c->utcb != NO_LOCATION)
+        return CALL_ERROR_UTCB_AREA;
+    if (!activated && !relocates(c))
+        return 0;
+    return is_free_location(c->env, location(c)) ? 0 : CALL_ERROR_UTCB_AREA;
 }
 
 /* Makes the thread, and with it the space, inactive. Both at once, so that nothing is left when
@@ -144,20 +167,40 @@ static void change(const struct thread_control *c)
     }
 }
 
+/* Who moves itself has its answer before, for it may run there at once. */
+static unsigned relocate(struct thread_control *c, pte_t *utcb)
+{
+    struct thread *t = c->thread;
+    struct env *left = t->env;
+    const bool by_itself = t == c->caller;
+
+    if (by_itself)
+        thread_regs(t)->rax = 1;
+    int error = task_relocate(t, c->env, utcb, by_itself);
+    c->again = error == CALL_AGAIN;
+    if (error)
+        return CALL_ERROR_THREAD; /* in a protected control transfer */
+    ipc_left_space(t, left);
+    task_space_left(left);
+    return 0;
+}
+
 /* What can fail is done first: memory for a thread, then for the tables of its UTCB. */
 static unsigned perform(struct thread_control *c)
 {
-    const bool makes = !c->thread, active = activates(c);
+    const bool makes = !c->thread, active = activates(c), moved = relocates(c);
     unsigned error = makes ? make(c) : 0;
-    pte_t *utcb = active && !error ? task_entry(c->env, c->utcb) : NULL;
+    pte_t *utcb = (active || moved) && !error ? task_entry(c->env, location(c)) : NULL;
 
-    if (error)
-        return error;
-    if (active && !utcb) {
+    if (!error && (active || moved) && !utcb) {
         if (makes)
             revoke_all(&c->thread->memory_node, true);
-        return CALL_ERROR_NO_MEMORY;
+        error = CALL_ERROR_NO_MEMORY;
     }
+    if (!error && moved)
+        error = relocate(c, utcb);
+    if (error)
+        return error;
     change(c);
     if (active)
         task_activate(c->thread, utcb, c->utcb, c->pager);
@@ -206,6 +249,9 @@ void thread_control_do(struct thread *caller, struct regs *r)
     if (!forest_lock_for(caller))
         return;
     unsigned error = control(&c);
-    control_answer(caller, error);
+    if (!c.again)
+        control_answer(caller, error);
     forest_unlock();
+    if (c.again) /* from the user's side, where whoever waits for `caller` meets it */
+        regs_call_again(r);
 }

@@ -54,10 +54,15 @@ bands-sources := libos/examples/bands.c
 bands-libs    := libos
 
 # Examples of L4: to X.2's headers alone, but for how they begin.
-L4_EXAMPLES := task pingpong pager chief pipes colour
+L4_EXAMPLES := task pingpong pager chief pipes colour serial
 PROGRAMS    += $(L4_EXAMPLES:%=l4_ex_%)
 $(foreach p,$(L4_EXAMPLES),$(eval l4_ex_$(p)-sources := $(addprefix libos/examples/l4/,$(p).c start.c threads.c)) \
     $(eval l4_ex_$(p)-libs := libos))
+# The same as root tasks, for `make exec-l4`; they are in no boot archive of ours.
+ROOT_TASKS := $(L4_EXAMPLES:%=l4_root_%)
+PROGRAMS   += $(ROOT_TASKS)
+$(foreach p,$(L4_EXAMPLES),$(eval l4_root_$(p)-sources := $(addprefix libos/examples/l4/,$(p).c root_start.c threads.c)) \
+    $(eval l4_root_$(p)-libs := libos))
 
 # Devices of a program's own: drivers, on a device that a host test describes, and on a disk in a guest
 # test's hands.

@@ -259,6 +259,9 @@ void thread_stop(struct thread *t);
  * waits for the forest lock to make a call. Under that lock. */
 int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
 
+/* What thread_move would say of `t`, asked on its home CPU. */
+int thread_may_move(const struct thread *t, bool by_itself);
+
 /* Stops `t` for ever; its UTCB may go. On any CPU. */
 void thread_kill(struct thread *t);
 

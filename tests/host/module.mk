@@ -9,7 +9,7 @@ HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/b
 HOST_KERNEL += bindings/object.c bindings/share.c
 HOST_KERNEL += $(addprefix l4core/,calls.c deadline.c endpoint.c endpoint_fast.c exregs.c fast.c fast_fault.c interrupt.c ipc.c) \
     $(addprefix l4core/,kernel_ipc.c kip.c leave.c lock_home.c map.c) \
-    $(addprefix l4core/,partner.c port_fault.c port_map.c preempt.c remote.c schedule.c space_control.c string.c suspend.c) \
+    $(addprefix l4core/,memory_control.c partner.c port_fault.c port_map.c preempt.c remote.c schedule.c space_control.c string.c suspend.c) \
     $(addprefix l4core/,task.c thread_control.c time.c transfer.c unmap.c)
 HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
@@ -20,7 +20,7 @@ HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console counters device device_window disk dispatch endpoint env_thread events exception fast fast_fault \
                 fault forest forest_steps frame fuzz_l4 grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
-                l4_control l4_tasks map map_model meter move note notify page page_large page_run pct port port_fault \
+                l4_control l4_move l4_tasks map map_model memory_type meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \
                 string_fault upcall
 HOST_TESTS   += $(KERNEL_TESTS)

@@ -67,7 +67,7 @@ static void fire(unsigned line)
 
     world_run(current ? current : world.boss);
     host.cpu = &cpu_number(0)->arch;
-    host.isa[line]();
+    host.lines[line]();
     world_check();
 }
 
@@ -121,6 +121,22 @@ static void what_comes_while_it_is_masked_is_told_once_afterwards(void **state)
     assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
     fire(LINE);
     assert_told(p.t, LINE);
+}
+
+static void the_answer_releases_a_line_that_is_held(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, me));
+    await(p.t, L4_ANY);
+    const unsigned long before = host.releases[LINE];
+    fire(LINE);
+    assert_told(p.t, LINE);
+    assert_int_equal(host.releases[LINE], before);
+    reply_wait(p.t, IRQ(LINE));
+    assert_int_equal(host.releases[LINE], before + 1);
+    fire(LINE);
+    WORKS(associate(LINE, q.t->global_id)); /* it was told already, and does not answer */
+    assert_int_equal(host.releases[LINE], before + 2);
 }
 
 static void it_stays_pending_while_the_handler_does_something_else(void **state)
@@ -398,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_line_tells_its_handler_and_waits_for_it),
         TEST(what_comes_while_it_is_masked_is_told_once_afterwards),
+        TEST(the_answer_releases_a_line_that_is_held),
         TEST(it_stays_pending_while_the_handler_does_something_else),
         TEST(an_acknowledgement_that_is_not_due_does_nothing),
         TEST(only_the_handler_acknowledges_and_without_items),

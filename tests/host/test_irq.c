@@ -58,13 +58,30 @@ static void a_line_raises_its_bits(void **state)
 {
     (void)state;
     OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, BITS);
     REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS);
     OK(BOSS(irq_bind, SLOT_IRQ, 3, SLOT_NONE, 0));
     note()->raised = 0;
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, 0);
+}
+
+/* A line that is level-triggered is held from its interrupt on. */
+static void bound_just_so_again_the_line_is_released(void **state)
+{
+    (void)state;
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    const unsigned long before = host.releases[3];
+    host.lines[3]();
+    assert_int_equal(host.releases[3], before);
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    assert_int_equal(host.releases[3], before + 1);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, LINES, 3, NOTE, BITS << 1);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS); /* by other authority */
+    OK(BOSS(irq_bind, LINES, 3, SLOT_NONE, 0));
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS << 1));
+    assert_int_equal(host.releases[3], before + 2);
 }
 
 static void a_binding_ends_with_either_capability(void **state)
@@ -72,14 +89,14 @@ static void a_binding_ends_with_either_capability(void **state)
     (void)state;
     OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
     OK(BOSS(cap_delete, LINES));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, 0);
     OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS));
     OK(BOSS(cap_delete, NOTE));
-    host.isa[3](); /* nobody is told, and nothing that went is touched */
+    host.lines[3](); /* nobody is told, and nothing that went is touched */
     OK(BOSS(notification_create, REGION, PFN_ANY, NOTE));
     OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS << 1));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, BITS << 1);
 }
 
@@ -143,8 +160,11 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, world_end)
     const struct CMUnitTest tests[] = {
-        T(a_refused_call_changes_nothing),        T(a_line_raises_its_bits),
-        T(a_binding_ends_with_either_capability), T(ports_answer),
+        T(a_refused_call_changes_nothing),
+        T(a_line_raises_its_bits),
+        T(bound_just_so_again_the_line_is_released),
+        T(a_binding_ends_with_either_capability),
+        T(ports_answer),
         T(ports_are_accessed_in_each_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,8 @@ static L4_MsgTag_t start(L4_ThreadId_t t, L4_Word_t ip, L4_Word_t sp)
     return L4_Send_Timeout(t, L4_ZeroTime);
 }
 
-/* Receives a page fault of `t` at `at`, which asks for some of `rwx`, and maps `page` there. */
+/* Receives a page fault of `t` in the page of `at`, which asks for some of `rwx`, and maps `page`
+ * there. */
 static bool serve_fault(L4_ThreadId_t t, L4_Word_t at, L4_Word_t rwx, vaddr_t page,
                         L4_Word_t rights)
 {
@@ -103,7 +104,7 @@ static bool serve_fault(L4_ThreadId_t t, L4_Word_t at, L4_Word_t rwx, vaddr_t pa
     L4_Msg_t reply;
 
     L4_StoreMRs(1, 2, w);
-    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == 2 && w[0] == at &&
+    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == 2 && (w[0] ^ at) < PAGE_SIZE &&
                 (L4_Label(tag) & ~(L4_Word_t)7) == LABEL_PAGE_FAULT << 16 >> 16 &&
                 (L4_Label(tag) & rwx);
     if (!good)
@@ -141,11 +142,48 @@ static void a_task(void)
     guest_sleep(20000);
     tap_is(*counted, 4, "it receives messages");
     refused(L4_ThreadControl(t, L4_Myself(), L4_nilthread, L4_nilthread, NO_UTCB),
-            CALL_ERROR_THREAD, "an active thread does not move");
+            CALL_ERROR_UTCB_AREA, "it does not move to where its UTCB has no place");
     tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
     send_empty(t);
     tap_is(L4_ErrorCode(), IPC_ERROR(IPC_NO_PARTNER, IPC_SEND_PHASE), "and is nobody's partner");
     tap_is(task_frames(), 0, "its memory came back, the space's too");
+}
+
+/* Who waits for a message is taken to an empty space, from another CPU if there is one. It finds
+ * its wait cancelled, and then none of its pages: stack, code, data. */
+static void moved(void)
+{
+    L4_ThreadId_t t = task_id(4), there = task_id(5), me = L4_Myself();
+    volatile uint64_t *counted = (volatile uint64_t *)data;
+    L4_Word_t old;
+
+    *counted = 0;
+    tap_ok(make_task(t) && L4_IpcSucceeded(start(t, RAW_CODE, RAW_STACK_TOP)) &&
+               serve_fault(t, RAW_CODE, FPAGE_EXEC, code, L4_Readable | L4_eXecutable) &&
+               serve_fault(t, RAW_STACK_TOP - 8, FPAGE_WRITE, data, L4_ReadWriteOnly),
+           "a task that waits for a message");
+    L4_Set_ProcessorNo(t, KINFO->cpu_count - 1);
+    guest_sleep(20000);
+    tap_ok(L4_ThreadControl(there, there, me, L4_nilthread, NO_UTCB) &&
+               L4_SpaceControl(there, 0, L4_FpageLog2(TASK_KIP, 12),
+                               L4_FpageLog2(TASK_UTCBS, AREA_BITS), L4_nilthread, &old),
+           "another space with the same areas");
+    refused(L4_ThreadControl(t, there, L4_nilthread, L4_nilthread, (void *)(TASK_UTCBS + 4096)),
+            CALL_ERROR_UTCB_AREA, "it cannot get another UTCB");
+    tap_is(L4_ThreadControl(t, there, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it moves there");
+    tap_ok(serve_fault(t, RAW_STACK_TOP - 8, FPAGE_READ, data, L4_ReadWriteOnly),
+           "it goes on: its stack is a page fault");
+    tap_ok(serve_fault(t, RAW_CODE, FPAGE_EXEC, code, L4_Readable | L4_eXecutable),
+           "its code, too");
+    tap_ok(serve_fault(t, RAW_DATA, FPAGE_READ | FPAGE_WRITE, data, L4_ReadWriteOnly),
+           "and its data");
+    send_empty(t);
+    guest_sleep(20000);
+    tap_is(*counted, 2, "its IPC was cancelled, and it receives the next one");
+    tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
+    tap_is(L4_ThreadControl(there, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1,
+           "and so does the other thread there");
+    tap_is(task_frames(), 0, "both spaces are gone");
 }
 
 static void many_lives(void)
@@ -233,6 +271,7 @@ int main(void)
     ((volatile uint64_t *)data)[0] = 0;
     privilege();
     a_task();
+    moved();
     many_lives();
     own_threads();
     revoked();

@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
+GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks l4_memory move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -29,7 +29,9 @@ fuzz_l4_smp-sources := $(fuzz_l4-sources)
 fuzz_l4_smp-boot   := smp=2
 
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += counters_smp counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp
+GUEST_TESTS        += counters_smp counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp l4_memory_smp
+l4_memory_smp-sources := $(l4_memory-sources)
+l4_memory_smp-boot    := smp=2
 l4_tasks_smp-sources := $(l4_tasks-sources)
 l4_tasks_smp-boot    := smp=2
 counters_smp-sources := $(counters-sources)
@@ -91,6 +93,14 @@ irq_smp-sources := $(irq-sources)
 irq_smp-boot    := smp=2
 
 # The same as messages of its line, handled on the same CPU and on another.
+GUEST_TESTS        += level level_smp level_iommu
+level-sources       := tests/qemu/level.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+level-boot          := uart=1 icount=1
+level_smp-sources   := $(level-sources)
+level_smp-boot      := uart=1 smp=2
+level_iommu-sources := $(level-sources)
+level_iommu-boot    := uart=1 iommu=1
+
 GUEST_TESTS        += l4_irq l4_irq_smp
 l4_irq-sources     := tests/qemu/l4_irq.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_irq-boot        := icount=1

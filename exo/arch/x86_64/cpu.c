@@ -5,6 +5,7 @@
 #include "exo/abi/kinfo.h"
 #include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
+#include "exo/arch/mmu.h"
 #include "exo/arch/x86_64/x86.h"
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
@@ -28,6 +29,11 @@ _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_LINKS == 0xffffff0000001000, "en
 #define FATAL_STACK 2048u
 #define CR0_TS      ((uint64_t)8)
 #define CR4_PCE     ((uint64_t)0x100)
+
+/* What an entry's three bits mean (arch_mmu.h): write-back, write-combining, uncached if no range
+ * register says write-combining, uncached; write-back, write-protected, and again, write-through.
+ */
+#define PAT_TYPES ((uint64_t)0x0407050600070106)
 
 struct tss {
     uint32_t reserved0;
@@ -143,6 +149,13 @@ static void load_tables(struct arch_cpu_tables *t)
     __asm__ volatile("ltr %w0" : : "r"(0x28));
 }
 
+static void set_memory_types(void)
+{
+    msr_write(MSR_PAT, PAT_TYPES);
+    __asm__ volatile("wbinvd" : : : "memory");
+    arch_tlb_all();
+}
+
 static void set_call_entry(void)
 {
     msr_write(MSR_STAR, (uint64_t)0x08 << 32 | (uint64_t)0x13 << 48);
@@ -161,6 +174,7 @@ void arch_cpu_bind(struct arch_cpu *c)
     put_address(tables[c->number].tss.rsp0, (uintptr_t)c->stack);
     load_tables(&tables[c->number]);
     c->self = c;
+    set_memory_types();
     set_call_entry();
     msr_write(MSR_GS_BASE, (uintptr_t)c);
     msr_write(MSR_KERNEL_GS_BASE, 0);
