@@ -126,7 +126,7 @@ word_t hook_pct_call(word_t slot)
     caller->pct_callee = callee;
     callee->pct_caller = caller;
     caller->state = THREAD_PCT_CALLING;
-    sched_direct(c, caller, callee);
+    sched_direct(caller, callee);
     return caller->global_id;
 }
 
@@ -140,6 +140,6 @@ word_t hook_pct_return(void)
     callee->pct_caller = NULL;
     client->pct_callee = NULL;
     callee->state = THREAD_PCT_IDLE;
-    sched_direct(c, callee, client);
+    sched_direct(callee, client);
     return 1;
 }

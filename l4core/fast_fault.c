@@ -34,7 +34,7 @@ bool hook_page_fault_fast(struct thread *t, vaddr_t address, rights_t access)
     t->ipc_kernel = IPC_PAGE_FAULT;
     t->ipc_from = id;
     t->state = THREAD_IPC_RECEIVE;
-    sched_direct(cpu_this_again(), t, p);
+    sched_direct(t, p);
     return true;
 }
 
@@ -72,7 +72,7 @@ static bool answer(struct thread *t, const struct regs *r)
     t->ipc_from = r->rdx;
     t->state = THREAD_IPC_RECEIVE;
     p->ipc_kernel = IPC_OWN;
-    sched_direct(cpu_this_again(), t, p);
+    sched_direct(t, p);
     return true;
 }
 

@@ -45,12 +45,12 @@ $(eval $(call object_rule,checked,$(CHECKED_FLAGS),))
 $(eval $(call object_rule,user,$(USER_FLAGS),))
 $(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
 
-# The fast path of IPC leaves messages in registers that C functions need not keep (entry.S): it is compiled
-# alone, to keep them, and calls no function, which would not, but endpoint_fast, around which they are saved.
+# The fast path of IPC leaves messages in the registers (entry.S): it is compiled alone, to use none of them, and
+# calls no function, which would, but endpoint_fast, around which they are saved. Each way out of it is whole.
 FAST_OBJECTS := $(addprefix $(OBJ)/,kernel/l4core/fast.o checked/l4core/fast.o)
 $(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: exo/tools/objects.mk
 $(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: \
-    OBJECT_FLAGS := -fno-lto -fcall-saved-r9 -fcall-saved-r10
+    OBJECT_FLAGS := -fno-lto -fno-crossjumping $(addprefix -ffixed-,rbx rbp r10 r12 r13 r14 r15)
 $(FAST_OBJECTS): OBJECT_CHECK = if objdump -r $@ | grep PLT32 | grep -vw endpoint_fast; then \
     rm $@; echo '$<: calls a function' >&2; exit 1; fi
 
@@ -83,6 +83,7 @@ $(BUILD)/kernel-$(1).elf: $(call objects,kernel,$(filter-out $($(1)-without),$(K
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 VARIANT_IMAGES := $(VARIANTS:%=$(BUILD)/kernel-%.elf)
+lab: $(VARIANT_IMAGES)
 
 # archive_rule: library, its objects.
 define archive_rule

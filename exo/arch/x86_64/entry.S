@@ -58,13 +58,17 @@ ipc_return:
         mov %rax, RAX(\to)
         .endm
 
-        .macro save_kept to             /* and those that it keeps */
+        .macro save_message_kept to     /* and those that it keeps, but rbp */
         mov %r15, R15(\to)
         mov %r14, R14(\to)
         mov %r13, R13(\to)
         mov %r12, R12(\to)
-        mov %rbp, RBP(\to)
         mov %rbx, RBX(\to)
+        .endm
+
+        .macro save_kept to
+        save_message_kept \to
+        mov %rbp, RBP(\to)
         .endm
 
         .macro restore_kept from
@@ -229,10 +233,10 @@ call_pct_return:
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
         jmp call_plain
 
-/* An IPC: the message stays in the registers, but for MR1 around the C function, which keeps r9 and r10
- * too (MR0 and MR3). Its arguments but one stand where the links' convention has them. By that convention the
- * sender's other registers are lost; but rbp is kept, and rdi is the address of MR0 before and
- * afterwards. */
+/* An IPC: the message stays in the registers, but for MR1, which is in rbp meanwhile. The C function uses
+ * none of those, and leaves by itself (arch_ipc_leave). Its arguments but one stand where the links'
+ * convention has them. By that convention the sender's other registers are lost; but rbp is kept, and
+ * rdi is the address of MR0 before and afterwards. */
 call_ipc:
         mov %gs:CPU_CURRENT, %rdi
         mov %rsp, RSP(%rdi)
@@ -240,25 +244,12 @@ call_ipc:
         mov %r11, RFLAGS(%rdi)
         mov %rbp, RBP(%rdi)
         mov %gs:CPU_STACK, %rsp
-        push %rax
+        mov %rax, %rbp
         call hook_ipc_fast
-        test %rax, %rax
-        jz 1f
-        mov %rax, %rsi
-        pop %rax
-        mov %gs:CPU_CURRENT, %rsp
-        mov RBP(%rsp), %rbp
-        mov RFLAGS(%rsp), %r11
-        leave_to rdi, RIP, RSP
-        add $16, %rdi                   /* from what %gs:0 reads to MR0 */
-        xor %edx, %edx
-        xor %r8d, %r8d
-        sysretq
-1:      mov %gs:CPU_CURRENT, %rdi       /* the hook has saved its own arguments */
-        pop RAX(%rdi)
+        mov %gs:CPU_CURRENT, %rdi       /* declined: the hook has saved its own arguments */
+        mov %rbp, RAX(%rdi)
         mov %r10, R10(%rdi)
-        save_kept %rdi
-        mov %gs:CPU_STACK, %rsp
+        save_message_kept %rdi
         call trap_ipc
         jmp arch_resume
 
