@@ -48,6 +48,20 @@ fast_can(const struct thread *t, const struct thread *p, word_t to, word_t from,
            fast_is_ready(t, p, to);
 }
 
+/* The same for a local ID: `p` is of the space of `t`, to which all that means something. */
+static inline __attribute__((always_inline)) bool fast_can_local(const struct thread *t,
+                                                                 const struct thread *p, word_t to,
+                                                                 word_t from, word_t timeouts)
+{
+    bool waits =
+        from == to || ((from == L4_ANY_LOCAL || from == L4_ANY) && list_is_empty(&t->senders));
+
+    return waits && TIMEOUT_RECEIVE(timeouts) == TIME_NEVER && p->env == t->env &&
+           p->utcb_va + UTCB_MR == to && CPU_GET(awaits_message) == p->readiness &&
+           (p->ipc_from == t->global_id || p->ipc_from == L4_ANY_LOCAL || p->ipc_from == L4_ANY ||
+            p->ipc_from == t->utcb_va + UTCB_MR);
+}
+
 /* It is: `p` runs instead of `t`. Returns what `p` calls `t`. */
 static inline __attribute__((always_inline)) word_t fast_send(struct thread *t, struct thread *p,
                                                               word_t from)
