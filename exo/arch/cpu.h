@@ -56,6 +56,12 @@ static inline word_t arch_call_aside(word_t (*function)(void *), void *argument)
 static inline word_t arch_ipc_leave(struct arch_thread *next, word_t name, word_t from,
                                     word_t timeouts, word_t tag);
 
+/* The ends of fast protected control transfers. As above, but that all registers are the message:
+ * the callee goes on at its pct_ip and pct_sp and is told who called; the caller goes on where it
+ * was. */
+static inline word_t arch_pct_enter(struct arch_thread *callee, word_t name);
+static inline word_t arch_pct_return(struct arch_thread *caller);
+
 /* A hint inside a loop that waits for another CPU. */
 static inline void arch_relax(void);
 

@@ -54,6 +54,14 @@ $(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: \
 $(FAST_OBJECTS): OBJECT_CHECK = if objdump -r $@ | grep PLT32 | grep -vw endpoint_fast; then \
     rm $@; echo '$<: calls a function' >&2; exit 1; fi
 
+# The same for protected control transfers, whose message is all registers but three.
+PCT_OBJECTS := $(addprefix $(OBJ)/,kernel/bindings/pct_fast.o checked/bindings/pct_fast.o)
+$(PCT_OBJECTS): exo/tools/objects.mk
+$(PCT_OBJECTS): OBJECT_FLAGS := -fno-lto -fno-crossjumping \
+    $(addprefix -ffixed-,rbx rbp rdx rsi rdi r8 r9 r10 r12 r13 r14 r15)
+$(PCT_OBJECTS): OBJECT_CHECK = if objdump -r $@ | grep PLT32; then \
+    rm $@; echo '$<: calls a function' >&2; exit 1; fi
+
 # The kernel, and the same sources as a kernel that checks itself after each call (kernel-checked.elf,
 # for tests). Each holds its first user program as bytes; exo/arch/<cpu>/image.S says where.
 SIGMA0        := $(USER_DIR)/sigma0.elf

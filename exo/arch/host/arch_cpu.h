@@ -80,6 +80,18 @@ static inline word_t arch_ipc_leave(struct arch_thread *next, word_t name, word_
     return name;
 }
 
+static inline word_t arch_pct_enter(struct arch_thread *callee, word_t name)
+{
+    (void)callee;
+    return name;
+}
+
+static inline word_t arch_pct_return(struct arch_thread *caller)
+{
+    (void)caller;
+    return 1;
+}
+
 static inline void arch_copy_words(void *to, const void *from, size_t count)
 {
     __builtin_memcpy(to, from, count * sizeof(uint64_t));

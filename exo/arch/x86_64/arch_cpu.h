@@ -89,15 +89,19 @@ static inline __attribute__((always_inline)) word_t arch_call_aside(word_t (*fun
     return result;
 }
 
-#define ARCH_IN_FULL(field)                                                                        \
-    [field] "i"(ARCH_THREAD_IN_FULL + offsetof(struct arch_thread, regs.field))
+/* The last instructions in the kernel find the next thread by the address of the whole in r11,
+ * which C has in a register, and load r11 last. */
+#define ARCH_IN_FULL(name, field)                                                                  \
+    [name] "i"(ARCH_THREAD_IN_FULL + offsetof(struct arch_thread, field))
+#define ARCH_REGS_IN_FULL                                                                          \
+    ARCH_IN_FULL(gs, gs_base), ARCH_IN_FULL(rip, regs.rip), ARCH_IN_FULL(rsp, regs.rsp),           \
+        ARCH_IN_FULL(rflags, regs.rflags)
 
 /* MR1 is in rbp (entry.S); MR0 is 16 bytes behind what %gs:0 reads. */
 static inline __attribute__((always_inline)) word_t
 arch_ipc_leave(struct arch_thread *next, word_t name, word_t from, word_t timeouts, word_t tag)
 {
     register word_t r8 __asm__("r8") = timeouts, r9 __asm__("r9") = tag;
-    /* Of the address of the whole, which C has in a register. */
     register char *to __asm__("r11") = (char *)next - ARCH_THREAD_IN_FULL;
 
     __asm__ volatile("mov %c[gs](%[to]), %%rdi\n\t"
@@ -111,9 +115,44 @@ arch_ipc_leave(struct arch_thread *next, word_t name, word_t from, word_t timeou
                      "mov %c[rflags](%[to]), %%r11\n\t"
                      "sysretq"
                      :
-                     : [to] "r"(to), "S"(name), "d"(from), "r"(r8), "r"(r9), ARCH_IN_FULL(rbp),
-                       ARCH_IN_FULL(rip), ARCH_IN_FULL(rsp), ARCH_IN_FULL(rflags),
-                       [gs] "i"(ARCH_THREAD_IN_FULL + offsetof(struct arch_thread, gs_base))
+                     : [to] "r"(to), "S"(name), "d"(from), "r"(r8), "r"(r9),
+                       ARCH_IN_FULL(rbp, regs.rbp), ARCH_REGS_IN_FULL
+                     : "memory");
+    __builtin_unreachable();
+}
+
+static inline __attribute__((always_inline)) word_t arch_pct_enter(struct arch_thread *callee,
+                                                                   word_t name)
+{
+    register char *to __asm__("r11") = (char *)callee - ARCH_THREAD_IN_FULL;
+
+    __asm__ volatile("mov %c[gs](%[to]), %%rcx\n\t"
+                     "swapgs\n\t"
+                     "wrgsbase %%rcx\n\t"
+                     "mov %c[ip](%[to]), %%rcx\n\t"
+                     "mov %c[sp](%[to]), %%rsp\n\t"
+                     "mov %[flags], %%r11d\n\t"
+                     "sysretq"
+                     :
+                     : [to] "r"(to), "a"(name), [flags] "i"(FLAGS_DEFAULT),
+                       ARCH_IN_FULL(ip, pct_ip), ARCH_IN_FULL(sp, pct_sp), ARCH_REGS_IN_FULL
+                     : "memory");
+    __builtin_unreachable();
+}
+
+static inline __attribute__((always_inline)) word_t arch_pct_return(struct arch_thread *caller)
+{
+    register char *to __asm__("r11") = (char *)caller - ARCH_THREAD_IN_FULL;
+
+    __asm__ volatile("mov %c[gs](%[to]), %%rcx\n\t"
+                     "swapgs\n\t"
+                     "wrgsbase %%rcx\n\t"
+                     "mov %c[rip](%[to]), %%rcx\n\t"
+                     "mov %c[rsp](%[to]), %%rsp\n\t"
+                     "mov %c[rflags](%[to]), %%r11\n\t"
+                     "sysretq"
+                     :
+                     : [to] "r"(to), "a"(0l), ARCH_REGS_IN_FULL
                      : "memory");
     __builtin_unreachable();
 }

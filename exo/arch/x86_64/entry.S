@@ -27,9 +27,6 @@
 #define RFLAGS       (THREAD_REGS + 152)
 #define RSP          (THREAD_REGS + 160)
 #define GS_BASE      (THREAD_REGS + 184)
-#define PCT_IP       (THREAD_REGS + 1024)
-#define PCT_SP       (THREAD_REGS + 1032)
-#define FLAGS_DEFAULT 0x202
 
 #define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
 #define SYS_PCT_CALL   17
@@ -86,16 +83,6 @@ ipc_return:
         xor %r8d, %r8d
         xor %r9d, %r9d
         xor %r10d, %r10d
-        .endm
-
-        /* Leaves to the thread whose struct thread is at rsp, whose flags are in r11. `free`
-         * holds nothing of the message, and its %gs afterwards. */
-        .macro leave_to free, rip, stack
-        mov GS_BASE(%rsp), %\free
-        swapgs
-        wrgsbase %\free
-        mov \rip(%rsp), %rcx
-        mov \stack(%rsp), %rsp
         .endm
 
 /* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Whose return
@@ -193,10 +180,15 @@ call_preempted:
         mov RDX(%rsp), %rdx
         clear_lost
         mov RFLAGS(%rsp), %r11
-        leave_to rcx, RIP, RSP
+        mov GS_BASE(%rsp), %rcx
+        swapgs
+        wrgsbase %rcx
+        mov RIP(%rsp), %rcx
+        mov RSP(%rsp), %rsp
         sysretq
 
-/* A protected control transfer: the message stays in the registers. The caller's that calls keep are
+/* A protected control transfer: the message stays in the registers, and the hooks, which use rax, rcx
+ * and r11 alone, leave by themselves (arch_pct_enter, arch_pct_return). The caller's that calls keep are
  * saved, too, for the case that the callee ends first. */
 call_pct_call:
         mov %gs:CPU_CURRENT, %rsp
@@ -207,29 +199,20 @@ call_pct_call:
         mov %r11, RSP(%rsp)
         mov %gs:CPU_STACK, %rsp
         call hook_pct_call
-        mov %gs:CPU_CURRENT, %rsp
-        test %rax, %rax
-        jz 1f
-        mov $FLAGS_DEFAULT, %r11d
-        leave_to rcx, PCT_IP, PCT_SP
-        sysretq
-1:      mov RFLAGS(%rsp), %r11
+        mov %gs:CPU_CURRENT, %rsp       /* declined */
+        mov RIP(%rsp), %rcx
+        mov RFLAGS(%rsp), %r11
         mov $(SYS_BASE + SYS_PCT_CALL), %eax
         jmp call_plain
 
 /* And back. Nothing of the callee's is saved: it goes on at its entry. */
 call_pct_return:
         mov %gs:CPU_STACK, %rsp
+        push %rcx
         push %r11
         call hook_pct_return
-        test %rax, %rax
-        jz 1f
-        mov %gs:CPU_CURRENT, %rsp
-        xor %eax, %eax
-        mov RFLAGS(%rsp), %r11
-        leave_to rcx, RIP, RSP
-        sysretq
-1:      pop %r11
+        pop %r11
+        pop %rcx
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
         jmp call_plain
 
