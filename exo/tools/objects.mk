@@ -91,7 +91,6 @@ $(BUILD)/kernel-$(1).elf: $(call objects,kernel,$(filter-out $($(1)-without),$(K
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 VARIANT_IMAGES := $(VARIANTS:%=$(BUILD)/kernel-%.elf)
-lab: $(VARIANT_IMAGES)
 
 # archive_rule: library, its objects.
 define archive_rule

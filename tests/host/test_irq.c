@@ -48,6 +48,9 @@ static void a_refused_call_changes_nothing(void **state)
     REFUSED(ERR_BAD_CAP, b, irq_bind, SLOT_PORTS, 8, NOTE, BITS);
     REFUSED(ERR_BAD_CAP, b, irq_bind, SLOT_IRQ, 8, LINES, BITS);
     REFUSED(ERR_NO_RIGHT, b, irq_bind, SLOT_IRQ, 8, ONLY_IN, BITS);
+    OK(BOSS(cap_copy, SLOT_ENV, 60, SLOT_IRQ, RIGHT_READ, 0, 0));
+    REFUSED(ERR_NO_RIGHT, b, irq_bind, 60, 8, NOTE, BITS);
+    REFUSED(ERR_NO_RIGHT, b, irq_bind, 60, 8, SLOT_NONE, 0);
     REFUSED(ERR_IN_USE, b, irq_bind, LINES, 4, NOTE, BITS); /* the console's */
 }
 
@@ -93,14 +96,56 @@ static void ports_answer(void **state)
     REFUSED(ERR_BAD_ARG, world.boss, port_read, 60, PORT + 1, 1);
 }
 
+static uint16_t port_asked;
+static unsigned width_asked;
+static uint32_t value_written;
+
+static uint32_t port_in(uint16_t port, unsigned bytes)
+{
+    port_asked = port;
+    width_asked = bytes;
+    return 0x81828384u >> (32 - 8 * bytes);
+}
+
+static void port_out(uint16_t port, unsigned bytes, uint32_t value)
+{
+    port_asked = port;
+    width_asked = bytes;
+    value_written = value;
+}
+
+/* An access is one, of the width that was asked for, and takes the largest value of that. */
+static void ports_are_accessed_in_each_width(void **state)
+{
+    static const uint64_t most[] = {[1] = UINT8_MAX, [2] = UINT16_MAX, [4] = UINT32_MAX};
+    struct cap *ports = cap_slot(world.root, SLOT_PORTS);
+
+    (void)state;
+    const uint32_t count = ports->count;
+    ports->count = 4;
+    host.port_in = port_in;
+    host.port_out = port_out;
+    for (uint32_t width = 1; width <= 4; width *= 2) {
+        OK(BOSS(port_read, SLOT_PORTS, PORT, width));
+        assert_int_equal(width_asked, width);
+        assert_int_equal(world.result, 0x81828384u >> (32 - 8 * width));
+        OK(BOSS(port_write, SLOT_PORTS, PORT + 4 - width, width, most[width]));
+        assert_int_equal(port_asked, PORT + 4 - width);
+        assert_int_equal(width_asked, width);
+        assert_int_equal(value_written, most[width]);
+    }
+    host.port_in = NULL;
+    host.port_out = NULL;
+    ports->count = count;
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, world_end)
     const struct CMUnitTest tests[] = {
-        T(a_refused_call_changes_nothing),
-        T(a_line_raises_its_bits),
-        T(a_binding_ends_with_either_capability),
-        T(ports_answer),
+        T(a_refused_call_changes_nothing),        T(a_line_raises_its_bits),
+        T(a_binding_ends_with_either_capability), T(ports_answer),
+        T(ports_are_accessed_in_each_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
