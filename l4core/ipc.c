@@ -121,7 +121,7 @@ static bool hand_over(struct thread *t, struct thread *p)
     t->state = THREAD_IPC_RECEIVE;
     p->ipc_to = NULL;
     arch_thread_switch_like(&t->arch, &p->arch);
-    sched_enter(c, p, 0);
+    sched_enter(p, 0);
     return true;
 }
 

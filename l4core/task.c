@@ -7,6 +7,8 @@
 #include "bindings/page.h"
 #include "bindings/revoke.h"
 #include "exo/abi/error.h"
+#include "exo/abi/kinfo.h"
+#include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
 #include "exo/base/sequence.h"
@@ -123,6 +125,7 @@ void task_activate(struct thread *t, pte_t *utcb, vaddr_t va, word_t pager)
     t->utcb_va = va;
     arch_thread_init(&t->arch, va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = va + UTCB_MR;
+    *thread_mr(t, TCR_IPC_LINK) = LINK_ADDRESS(LINK_IPC);
     *thread_mr(t, TCR_PAGER) = pager;
     cpu_call(t->cpu, activate_here, &a);
 }

@@ -5,7 +5,7 @@ HOST_KERNEL += $(addprefix exo/env/,counts.c cpu.c env.c meter.c move.c ready.c 
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c $(addprefix exo/arch/host/,devices.c entry.c machine.c) exo/arch/x86_64/port_insn.c
 HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c guarantee.c holding.c io_table.c node.c page.c page_run.c port.c revoke.c sigma0.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c endpoint.c env.c graft.c irq.c notification.c page.c)
-HOST_KERNEL += bindings/bind_pct.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
+HOST_KERNEL += bindings/bind_pct.c bindings/pct_fast.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c
 HOST_KERNEL += $(addprefix l4core/,calls.c deadline.c endpoint.c endpoint_fast.c exregs.c fast.c fast_fault.c interrupt.c ipc.c) \
     $(addprefix l4core/,kernel_ipc.c kip.c leave.c lock_home.c map.c) \

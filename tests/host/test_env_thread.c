@@ -6,6 +6,7 @@
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/revoke.h"
+#include "exo/abi/kip.h"
 
 #include <string.h>
 
@@ -186,6 +187,7 @@ static void a_new_thread_is_stopped_and_finds_itself_in_its_utcb(void **state)
     assert_int_equal(p.e->info->threads, 2);
     const word_t *mr = memory_of(p.t, PARTY_MEMORY + UTCB_MR);
     assert_int_equal(mr[TCR_SELF], PARTY_MEMORY + UTCB_MR);
+    assert_int_equal(mr[TCR_IPC_LINK], LINK_ADDRESS(LINK_IPC));
     assert_int_equal(mr[TCR_GLOBAL_ID], t->global_id);
     assert_int_equal(thread_exo(t)->thread, 4000);
     assert_int_equal(thread_exo(t)->env, p.e->number);

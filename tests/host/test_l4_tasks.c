@@ -5,6 +5,7 @@
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
+#include "exo/abi/kip.h"
 #include "l4core/control.h"
 
 #define NEVER             TIMEOUTS(TIME_NEVER, TIME_NEVER)
@@ -91,6 +92,7 @@ static void a_task_begins_in_four_steps(void **state)
     assert_int_equal(t->utcb_va, AREA + PAGE_SIZE);
     assert_int_equal(*thread_mr(t, TCR_PAGER), me);
     assert_int_equal(*thread_mr(t, TCR_SELF), AREA + PAGE_SIZE + UTCB_MR);
+    assert_int_equal(*thread_mr(t, TCR_IPC_LINK), LINK_ADDRESS(LINK_IPC));
     assert_int_equal(*thread_mr(t, TCR_GLOBAL_ID), ID(0));
     assert_ptr_equal(memory_of(t, AREA + PAGE_SIZE), t->utcb);
     ipc_words(q.t, ID(0), L4_NIL, TIMEOUTS(TIME_ZERO, TIME_NEVER), 0, 2, 0x1000);

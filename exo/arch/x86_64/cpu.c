@@ -21,7 +21,7 @@ _Static_assert(offsetof(struct arch_thread, regs) == 0 && offsetof(struct regs, 
                "entry.S knows these");
 _Static_assert(SYS_pct_call == 17 && SYS_pct_return == 19, "entry.S knows these");
 _Static_assert(CALL_NO_REPLY == 1000 && CALL_LOST == 1002 && CALL_PREEMPTED == 1003 &&
-                   VECTOR_CALL == 0x100 && FLAGS_DEFAULT == 0x202,
+                   VECTOR_CALL == 0x100,
                "entry.S knows these");
 _Static_assert(LINK_IPC *LINK_STRIDE + 2 == 0x92, "entry.S knows where IPC returns to");
 _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_LINKS == 0xffffff0000001000, "entry.S knows these");
