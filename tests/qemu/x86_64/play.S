@@ -19,8 +19,8 @@ play_entry:
         call    play
         ud2
 
-/* void play_enter(const struct x2_regs *regs, uint64_t link): makes the call with these registers. A
- * link keeps rsp alone. */
+/* void play_enter(struct x2_regs *regs, uint64_t link): makes the call with these registers, of which
+ * rsi comes back. A link keeps rsp alone. */
         .globl  play_enter
 play_enter:
         push    %rbx
@@ -29,6 +29,7 @@ play_enter:
         push    %r13
         push    %r14
         push    %r15
+        push    %rdi
         push    %rsi
         mov     %rdi, %rbp
         mov     0(%rbp), %rax
@@ -46,7 +47,9 @@ play_enter:
         mov     96(%rbp), %r14
         mov     104(%rbp), %r15
         call    *(%rsp)
-        pop     %rsi
+        pop     %rax
+        pop     %rdi
+        mov     %rsi, 32(%rdi)
         pop     %r15
         pop     %r14
         pop     %r13
