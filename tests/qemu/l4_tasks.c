@@ -138,8 +138,7 @@ static void a_task(void)
            "it got a message: its data is a page fault");
     for (unsigned i = 0; i < 3; i++)
         send_empty(t);
-    guest_sleep(20000);
-    tap_is(*counted, 4, "it receives messages");
+    tap_is(guest_await(counted, 4), 4, "it receives messages");
     refused(L4_ThreadControl(t, L4_Myself(), L4_nilthread, L4_nilthread, NO_UTCB),
             CALL_ERROR_THREAD, "an active thread does not move");
     tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");

@@ -95,7 +95,7 @@ GUEST_TESTS         += l4_time l4_time_smp
 l4_time-sources     := tests/qemu/l4_time.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_time-boot        := icount=1
 l4_time_smp-sources := $(l4_time-sources)
-l4_time_smp-boot    := smp=2
+l4_time_smp-boot    := smp=2 icount=1
 
 # Revocation: three library OSes beside the test on one CPU, then on the other of two.
 GUEST_TESTS        += revoke revoke_smp
