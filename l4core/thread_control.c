@@ -85,22 +85,38 @@ static unsigned check_scheduler(const struct thread_control *c)
     return c->scheduler == c->dest || control_find(c->scheduler) ? 0 : CALL_ERROR_SCHEDULER;
 }
 
-static bool is_free_location(const struct env *e, vaddr_t va)
+/* Where its UTCB is to be: as the call says, or as one before it did. */
+static vaddr_t location(const struct thread_control *c)
 {
+    if (c->utcb != NO_LOCATION)
+        return c->utcb;
+    return c->thread ? c->thread->utcb_wanted : 0;
+}
+
+static bool is_free_location(const struct thread_control *c, vaddr_t va)
+{
+    const struct env *e = c->env;
+
     if (va % UTCB_BYTES || va < e->utcb_area.base || va - e->utcb_area.base >= e->utcb_area.bytes)
         return false;
-    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        if (LIST_ITEM(l, struct thread, env_link)->utcb_va == va)
+    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, env_link);
+        if (t != c->thread && (t->utcb_va == va || t->utcb_wanted == va))
             return false;
+    }
     return true;
 }
 
-/* A location is given with the activation, and then only. */
+/* A location may be given, and changed, until the thread is active, which it is not without. */
 static unsigned check_utcb(const struct thread_control *c)
 {
-    if (!activates(c))
-        return c->utcb == NO_LOCATION ? 0 : CALL_ERROR_UTCB_AREA;
-    return is_free_location(c->env, c->utcb) ? 0 : CALL_ERROR_UTCB_AREA;
+    const bool given = c->utcb != NO_LOCATION;
+
+    if (c->thread && is_active(c->thread))
+        return given ? CALL_ERROR_UTCB_AREA : 0;
+    if (!given && !activates(c))
+        return 0;
+    return c->env && is_free_location(c, location(c)) ? 0 : CALL_ERROR_UTCB_AREA;
 }
 
 /* Makes the thread, and with it the space, inactive. Both at once, so that nothing is left when
@@ -137,6 +153,8 @@ static void change(const struct thread_control *c)
     }
     if (c->scheduler != L4_NIL)
         t->scheduler = c->scheduler;
+    if (c->utcb != NO_LOCATION)
+        t->utcb_wanted = c->utcb;
     if (t->env != c->env) {
         struct env *left = t->env;
         task_move(t, c->env);
@@ -149,7 +167,7 @@ static unsigned perform(struct thread_control *c)
 {
     const bool makes = !c->thread, active = activates(c);
     unsigned error = makes ? make(c) : 0;
-    pte_t *utcb = active && !error ? task_entry(c->env, c->utcb) : NULL;
+    pte_t *utcb = active && !error ? task_entry(c->env, location(c)) : NULL;
 
     if (error)
         return error;
@@ -160,7 +178,7 @@ static unsigned perform(struct thread_control *c)
     }
     change(c);
     if (active)
-        task_activate(c->thread, utcb, c->utcb, c->pager);
+        task_activate(c->thread, utcb, location(c), c->pager);
     else if (c->pager != L4_NIL)
         *thread_mr(c->thread, TCR_PAGER) = c->pager;
     return 0;

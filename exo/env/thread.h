@@ -160,6 +160,7 @@ struct thread {
     uint8_t transfer_kernel; /* and its ipc_kernel                                       */
 
     struct unmap unmap;
+    vaddr_t utcb_wanted; /* inactive: where ThreadControl has its UTCB; 0: nowhere yet      */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&

@@ -157,7 +157,46 @@ static void a_utcb_outside_its_area_or_twice_is_error_6(void **state)
     FAILS(6, thread_control(p.t, ID(2), ID(0), me, me, AREA + PAGE_SIZE)); /* taken */
     FAILS(6, thread_control(p.t, ID(2), ID(0), me, me, NO_UTCB));
     FAILS(6, thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 2 * PAGE_SIZE));
-    FAILS(6, thread_control(p.t, ID(2), ID(0), me, L4_NIL, AREA + 2 * PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(2), ID(2), me, L4_NIL, AREA + 2 * PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(2), ID(0), me, L4_NIL, AREA + PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(2), ID(0), me, L4_NIL, AREA + 16 * PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(0), ID(0), L4_NIL, me, NO_UTCB)); /* never said where */
+}
+
+static void a_utcb_is_relocated_until_its_thread_is_active(void **state)
+{
+    (void)state;
+    make_task();
+    WORKS(thread_control(p.t, ID(1), ID(0), me, L4_NIL, AREA + PAGE_SIZE));
+    struct thread *t = thread_by_number(201);
+    assert_int_equal(t->utcb_va, UTCB_NONE);
+    FAILS(6, thread_control(p.t, ID(2), ID(0), me, me, AREA + PAGE_SIZE)); /* promised */
+    FAILS(6, thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 0x400));
+    WORKS(thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 3 * PAGE_SIZE));
+    WORKS(thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 3 * PAGE_SIZE)); /* its own */
+    WORKS(thread_control(p.t, ID(2), ID(0), me, me, AREA + PAGE_SIZE));             /* free again */
+    WORKS(thread_control(p.t, ID(1), ID(0), L4_NIL, me, NO_UTCB));
+    assert_int_equal(t->utcb_va, AREA + 3 * PAGE_SIZE);
+    assert_ptr_equal(memory_of(t, AREA + 3 * PAGE_SIZE), t->utcb);
+    assert_int_equal(*thread_mr(t, TCR_SELF), AREA + 3 * PAGE_SIZE + UTCB_MR);
+    FAILS(6, thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 4 * PAGE_SIZE));
+}
+
+/* Areas that change, or another space, take away what was promised. */
+static void a_location_is_looked_at_again_at_the_activation(void **state)
+{
+    (void)state;
+    make_task();
+    WORKS(thread_control(p.t, ID(0), ID(0), L4_NIL, L4_NIL, AREA + PAGE_SIZE));
+    WORKS(space_control(p.t, ID(0), KIP_PAGE, FPAGE(AREA, 12), L4_NIL));
+    FAILS(6, thread_control(p.t, ID(0), ID(0), L4_NIL, me, NO_UTCB));
+    WORKS(space_control(p.t, ID(0), KIP_PAGE, UTCBS, L4_NIL));
+    WORKS(thread_control(p.t, ID(0), ID(0), L4_NIL, me, NO_UTCB));
+    WORKS(thread_control(p.t, ID(1), ID(1), me, L4_NIL, NO_UTCB));
+    WORKS(space_control(p.t, ID(1), KIP_PAGE, UTCBS, L4_NIL));
+    WORKS(thread_control(p.t, ID(2), ID(1), me, L4_NIL, AREA + PAGE_SIZE));
+    WORKS(thread_control(p.t, ID(2), ID(0), L4_NIL, L4_NIL, NO_UTCB)); /* moves */
+    FAILS(6, thread_control(p.t, ID(2), ID(0), L4_NIL, me, NO_UTCB));  /* ID(0) is there */
 }
 
 static void areas_are_aligned_apart_and_the_users(void **state)
@@ -306,6 +345,8 @@ int main(void)
         TEST(a_space_that_is_none_is_error_3),
         TEST(a_scheduler_that_is_none_is_error_4),
         TEST(a_utcb_outside_its_area_or_twice_is_error_6),
+        TEST(a_utcb_is_relocated_until_its_thread_is_active),
+        TEST(a_location_is_looked_at_again_at_the_activation),
         TEST(areas_are_aligned_apart_and_the_users),
         TEST(too_little_memory_is_error_8_and_makes_nothing),
         TEST(an_id_gets_a_new_version_and_the_old_one_is_nobodys),

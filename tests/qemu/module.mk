@@ -56,6 +56,13 @@ l4_grant_smp-boot    := smp=2
 l4_map_smp-sources   := $(l4_map-sources)
 l4_map_smp-boot      := smp=2
 
+# Trees of mappings, against a model.
+GUEST_TESTS         += l4_tree l4_tree_smp
+l4_tree-sources     := $(addprefix tests/qemu/,l4_tree.c guest.c $(ARCH)/blobs.S) tests/fuzz/chance.c
+l4_tree-boot        := icount=1
+l4_tree_smp-sources := $(l4_tree-sources)
+l4_tree_smp-boot    := smp=2
+
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
 l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
