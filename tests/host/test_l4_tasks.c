@@ -225,6 +225,41 @@ static void areas_are_aligned_apart_and_the_users(void **state)
     assert_int_equal(thread_by_number(200)->env->kip_area, KIP + PAGE_SIZE);
 }
 
+/* Does `e` show nothing at `va`? */
+static bool is_empty(const struct env *e, vaddr_t va)
+{
+    const pte_t *at = space_entry(e->root, va, 1);
+
+    return !at || !arch_pte_present(*at);
+}
+
+static void areas_are_neither_mapped_nor_mapped_over_nor_unmapped(void **state)
+{
+    static const vaddr_t fixed[] = {KIP, AREA + PAGE_SIZE, AREA + 5 * PAGE_SIZE}; /* 5: empty */
+    static const unsigned kinds[] = {ITEM_MAP, ITEM_GRANT};
+    const word_t page = FPAGE(PARTY_MEMORY, 12) | FPAGE_READ | FPAGE_WRITE;
+
+    (void)state;
+    make_task();
+    struct thread *t = make_active(1);
+    ipc_words(p.t, ID(1), L4_NIL, NEVER, 0, 2, 0x401000);
+    for (unsigned i = 0; i < 3; i++) {
+        const vaddr_t at = fixed[i], free = PARTY_MEMORY + (4 + i) * PAGE_SIZE;
+        const pte_t was = *entry_of(t->env, at);
+        for (unsigned k = 0; k < 2; k++) {
+            map_all(p.t, t, at | kinds[k], page, FPAGE_COMPLETE);
+            map_all(t, p.t, free | kinds[k], FPAGE(at, 12) | FPAGE_ALL, FPAGE_COMPLETE);
+            assert_true(is_empty(p.e, free));
+            assert_false(is_empty(p.e, PARTY_MEMORY));
+        }
+        unmap_all(t, FPAGE(at, 12) | FPAGE_ALL, true);
+        unmap_all(t, FPAGE_COMPLETE | FPAGE_ALL, true);
+        assert_int_equal(*entry_of(t->env, at), was);
+    }
+    map_all(p.t, t, (AREA + 16 * PAGE_SIZE) | ITEM_MAP, page, FPAGE_COMPLETE); /* just behind */
+    assert_false(is_empty(t->env, AREA + 16 * PAGE_SIZE));
+}
+
 /* With n frames of kernel memory left each call fails with error 8 and leaves them, until it works.
  */
 static void too_little_memory_is_error_8_and_makes_nothing(void **state)
@@ -348,6 +383,7 @@ int main(void)
         TEST(a_utcb_is_relocated_until_its_thread_is_active),
         TEST(a_location_is_looked_at_again_at_the_activation),
         TEST(areas_are_aligned_apart_and_the_users),
+        TEST(areas_are_neither_mapped_nor_mapped_over_nor_unmapped),
         TEST(too_little_memory_is_error_8_and_makes_nothing),
         TEST(an_id_gets_a_new_version_and_the_old_one_is_nobodys),
         TEST(an_inactive_thread_moves_and_the_empty_space_goes),
