@@ -53,12 +53,17 @@ static inline void arch_relax(void);
  * those of `previous` saved. Either may be NULL. */
 void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next);
 
-/* The same for two that are there, and both have extended state or neither. */
+/* The same for two that are there, and of which arch_thread_fpu and arch_thread_counters say the
+ * same. */
 static inline void arch_thread_switch_like(struct arch_thread *previous, struct arch_thread *next);
 
 /* Whether `t` has extended state that is saved and restored for it; without, using that is an
  * exception. `runs`: it is what arch_resume leaves to. What it holds is kept meanwhile. */
 void arch_thread_fpu(struct arch_thread *t, bool on, bool runs);
+
+/* Whether `t` may read the CPU's performance counters; without, that is an exception. `runs` as
+ * above. */
+void arch_thread_counters(struct arch_thread *t, bool on, bool runs);
 
 /* First state of a new thread; `gs_base` as above. */
 void arch_thread_init(struct arch_thread *t, vaddr_t gs_base);

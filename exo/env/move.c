@@ -58,6 +58,7 @@ static void arrive_here(void *argument)
     t->cpu = m->cpu;
     t->counts = counts_at(t->env ? t->env->number : 0, m->cpu);
     t->priority = m->priority;
+    thread_apply_counters(t);
     meter_set_guard(t);
     if (t->utcb)
         *thread_mr(t, TCR_PROCESSOR) = m->cpu;

@@ -124,6 +124,28 @@ void thread_set_fpu(struct thread *t, bool on)
         cpu_expect(c, t);
 }
 
+void thread_apply_counters(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+    bool runs = c->current == t, on = t->counters >> c->number & 1;
+
+    set_kind(t, THREAD_COUNTING, on);
+    arch_thread_counters(&t->arch, on, runs);
+    if (runs)
+        cpu_expect(c, t);
+}
+
+static void apply_counters_here(void *argument)
+{
+    thread_apply_counters(argument);
+}
+
+void thread_set_counters(struct thread *t, uint16_t cpus)
+{
+    t->counters = cpus;
+    cpu_call(t->cpu, apply_counters_here, t);
+}
+
 void thread_set_metered(struct thread *t, bool on)
 {
     set_kind(t, THREAD_METERED, on);

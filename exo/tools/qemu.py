@@ -47,6 +47,7 @@ class Options:
     fwd2: str = ""
     disk2: str = ""          # a second disk, as disk
     edu: bool = False        # QEMU's device for teaching: registers, DMA, MSI
+    display: bool = False    # QEMU's bochs-display: a framebuffer, which nobody looks at but `screendump`
     numa: bool = False       # two domains, each with half of the memory and of the CPUs
     accel: str = "tcg"
     timeout: float = 0       # seconds; 0: none
@@ -124,6 +125,8 @@ def device_arguments(options):
     args += disk_arguments(options.disk2, 2, "DISK2")
     if options.edu:
         args += ["-device", f"edu,dma_mask={(1 << 64) - 1}"]
+    if options.display:
+        args += ["-device", "bochs-display"]
     return args
 
 
@@ -413,7 +416,7 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    for switch in ("icount", "numa", "edu"):
+    for switch in ("icount", "numa", "edu", "display"):
         given[switch] = given.get(switch, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 

@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
+GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -29,9 +29,11 @@ fuzz_l4_smp-sources := $(fuzz_l4-sources)
 fuzz_l4_smp-boot   := smp=2
 
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp
+GUEST_TESTS        += counters_smp counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp
 l4_tasks_smp-sources := $(l4_tasks-sources)
 l4_tasks_smp-boot    := smp=2
+counters_smp-sources := $(counters-sources)
+counters_smp-boot  := smp=2
 counts_smp-sources := $(counts-sources)
 counts_smp-boot    := smp=2
 events_smp-sources := $(events-sources)
@@ -83,6 +85,11 @@ $(1)_$(2)-boot    := $($(1)-boot) kernel=$(2)
 endef
 $(foreach v,lazy big,$(foreach t,l4 l4_map l4_smp l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),$(v)))))
 $(foreach t,l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),untimed))$(eval $(t)_untimed-boot += append=untimed))
+
+# A transfer stays on its CPU, while there is another.
+GUEST_TESTS     += pct_smp
+pct_smp-sources := $(pct-sources)
+pct_smp-boot    := smp=2
 
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp

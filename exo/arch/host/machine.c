@@ -93,6 +93,8 @@ void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)
         previous->saved++;
     if (next && !next->no_fpu)
         next->loaded++;
+    if (next)
+        host.cpu->counters = next->counters;
     host.cpu->current = next ? next : host.cpu->current;
 }
 
@@ -100,6 +102,13 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
 {
     (void)runs;
     t->no_fpu = !on;
+}
+
+void arch_thread_counters(struct arch_thread *t, bool on, bool runs)
+{
+    t->counters = on;
+    if (runs)
+        host.cpu->counters = on;
 }
 
 uint64_t arch_tick_khz(void)

@@ -99,6 +99,6 @@ static inline void arch_thread_switch_like(struct arch_thread *previous, struct 
     __asm__ volatile("rdfsbase %0" : "=r"(fs_base));
     previous->fs_base = fs_base;
     __asm__ volatile("wrfsbase %0" : : "r"(next->fs_base));
-    if (!next->no_fpu)
+    if (!(next->modes & MODE_NO_FPU))
         __asm__ volatile("xsave %0; xrstor %1" : "=m"(previous->fpu) : "m"(next->fpu), "a"(7));
 }
