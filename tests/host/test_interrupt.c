@@ -177,6 +177,45 @@ static void only_the_handler_acknowledges_and_without_items(void **state)
     assert_told(p.t, LINE);
 }
 
+static void a_handler_in_a_closed_wait_is_told_afterwards(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, me));
+    await(p.t, q.t->global_id);
+    fire(LINE);
+    assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
+    ipc_words(q.t, me, L4_NIL, NEVER, 3, 1, 9);
+    assert_received(p.t, q.t->global_id);
+    assert_int_equal(get_mr(p.t, 1), 9);
+    await(p.t, L4_ANY);
+    assert_told(p.t, LINE);
+}
+
+static void who_is_not_the_handler_waits_for_the_line(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, q.t->global_id));
+    fire(LINE); /* its message waits for q */
+    ipc_words(p.t, IRQ(LINE), L4_NIL, TIMEOUTS(TIME_ZERO, TIME_NEVER), 0, 0, 0);
+    assert_failed(p.t, IPC_TIMEOUT, IPC_SEND_PHASE);
+    await(q.t, L4_ANY);
+    assert_told(q.t, LINE);
+}
+
+static void what_came_while_it_was_masked_is_for_the_next_handler(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, me));
+    await(p.t, IRQ(LINE));
+    fire(LINE);
+    assert_told(p.t, LINE);
+    fire(LINE); /* p has not acknowledged, and never will */
+    WORKS(thread_control(p.t, IRQ(LINE), IRQ(LINE), me, q.t->global_id, NO_UTCB));
+    assert_int_equal(thread_by_number(LINE)->scheduler, me);
+    await(q.t, IRQ(LINE));
+    assert_told(q.t, LINE);
+}
+
 static void errors_in_the_order_of_the_arguments(void **state)
 {
     (void)state;
@@ -401,6 +440,9 @@ int main(void)
         TEST(it_stays_pending_while_the_handler_does_something_else),
         TEST(an_acknowledgement_that_is_not_due_does_nothing),
         TEST(only_the_handler_acknowledges_and_without_items),
+        TEST(a_handler_in_a_closed_wait_is_told_afterwards),
+        TEST(who_is_not_the_handler_waits_for_the_line),
+        TEST(what_came_while_it_was_masked_is_for_the_next_handler),
         TEST(errors_in_the_order_of_the_arguments),
         TEST(a_line_has_one_listener),
         TEST(deassociation_frees_it_and_tells_who_waits),

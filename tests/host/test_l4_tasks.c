@@ -143,7 +143,9 @@ static void a_scheduler_that_is_none_is_error_4(void **state)
     (void)state;
     FAILS(4, thread_control(p.t, ID(1), ID(1), L4_NIL, L4_NIL, NO_UTCB));
     FAILS(4, thread_control(p.t, ID(1), ID(1), ID(2), L4_NIL, NO_UTCB));
-    WORKS(thread_control(p.t, ID(1), ID(1), ID(1), L4_NIL, NO_UTCB)); /* itself */
+    WORKS(thread_control(p.t, ID(1), ID(1), ID(1), L4_NIL, NO_UTCB));  /* itself */
+    WORKS(thread_control(p.t, ID(1), ID(1), L4_NIL, L4_NIL, NO_UTCB)); /* which stays */
+    assert_int_equal(thread_by_number(201)->scheduler, ID(1));
 }
 
 static void a_utcb_outside_its_area_or_twice_is_error_6(void **state)

@@ -184,6 +184,25 @@ static void unmap_takes_from_the_derived_and_flush_from_oneself(void **state)
     assert_true(port_held(p.e, FIRST, 64, RW));
 }
 
+static void ports_beside_what_the_sender_has_are_none(void **state)
+{
+    (void)state;
+    assert_true(map(&p, &q, FIRST - 0x20, 4));
+    assert_true(map(&p, &q, FIRST + 64, 4));
+    assert_int_equal(parts(&q), 0);
+}
+
+static void only_a_grant_takes_what_is_beside_the_window(void **state)
+{
+    (void)state;
+    assert_true(map(&p, &q, FIRST, 5));
+    assert_true(send(&q, &r, ITEM_MAP, FPAGE_PORTS(FIRST, 5), FPAGE_PORTS(FIRST, 3)));
+    assert_string_equal(has(&r), "########");
+    assert_int_equal(strlen(has(&q)), 32);
+    assert_true(send(&q, &r, ITEM_GRANT, FPAGE_PORTS(FIRST, 3), FPAGE_PORTS(FIRST + 16, 3)));
+    assert_int_equal(strlen(has(&q)), 32); /* a window that they do not meet takes none */
+}
+
 static void a_part_is_taken_out_of_what_was_mapped_whole(void **state)
 {
     (void)state;
@@ -336,6 +355,8 @@ int main(void)
         TEST(a_grant_moves_them_with_what_was_derived),
         TEST(of_a_grant_that_is_larger_than_the_window_the_rest_is_flushed),
         TEST(a_grant_without_place_leaves_them),
+        TEST(ports_beside_what_the_sender_has_are_none),
+        TEST(only_a_grant_takes_what_is_beside_the_window),
     };
     return cmocka_run_group_tests_name("bindings/port", tests, NULL, NULL);
 }
