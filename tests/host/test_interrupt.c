@@ -24,9 +24,7 @@ static int set_up(void **state)
     party_make(&p, 20);
     party_make(&q, 24);
     me = p.t->global_id;
-    OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, world.base + 512, 8));
-    OK(BOSS(env_kmem, p.env, KMEM));
-    OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    give_privilege(&p, KMEM, 8);
     return 0;
 }
 
@@ -51,14 +49,8 @@ static word_t associate(unsigned line, word_t handler)
     return thread_control(p.t, IRQ(line), IRQ(line), L4_NIL, handler, NO_UTCB);
 }
 
-#define WORKS(call) assert_int_equal((call), 1)
-#define FAILS(error, call)                                                                         \
-    do {                                                                                           \
-        uint32_t free_before = world_free();                                                       \
-        assert_int_equal((call), 0);                                                               \
-        assert_int_equal(last_error(p.t), (error));                                                \
-        assert_int_equal(world_free(), free_before);                                               \
-    } while (0)
+#define WORKS(call)        CONTROL_WORKS(call)
+#define FAILS(error, call) CONTROL_FAILS(p.t, error, call)
 
 /* The interrupt comes while the boss runs. */
 static void fire(unsigned line)

@@ -26,9 +26,7 @@ static int set_up(void **state)
     party_make(&p, 20);
     party_make(&q, 24);
     me = p.t->global_id;
-    OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, world.base + 512, 64));
-    OK(BOSS(env_kmem, p.env, KMEM));
-    OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    give_privilege(&p, KMEM, 64);
     return 0;
 }
 
@@ -48,16 +46,9 @@ static word_t space_control(struct thread *t, word_t space, word_t kip, word_t u
     return r->rax;
 }
 
-/* The call of p fails with `error`, and nothing was made. */
-#define FAILS(error, call)                                                                         \
-    do {                                                                                           \
-        uint32_t free_before = world_free();                                                       \
-        assert_int_equal((call), 0);                                                               \
-        assert_int_equal(last_error(p.t), (error));                                                \
-        assert_int_equal(world_free(), free_before);                                               \
-    } while (0)
+#define FAILS(error, call) CONTROL_FAILS(p.t, error, call)
 
-#define WORKS(call) assert_int_equal((call), 1)
+#define WORKS(call) CONTROL_WORKS(call)
 
 /* A new space with an inactive thread, ID(0), and its areas. */
 static struct thread *make_task(void)

@@ -1,4 +1,5 @@
 /* Where threads that play random L4 calls begin, each on its own stack, and how a call is made. */
+#include "tests/qemu/x86_64/saved.inc"
 
 #define UTCB_BITS   12
 #define STACK_BYTES 16384
@@ -23,12 +24,7 @@ play_entry:
  * rsi comes back. A link keeps rsp alone. */
         .globl  play_enter
 play_enter:
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        push_saved
         push    %rdi
         push    %rsi
         mov     %rdi, %rbp
@@ -50,12 +46,7 @@ play_enter:
         pop     %rax
         pop     %rdi
         mov     %rsi, 32(%rdi)
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
+        pop_saved
         ret
 
         .bss
