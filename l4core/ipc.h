@@ -9,6 +9,7 @@
  *   I2  a thread that waits to receive has no sender queued that it would accept
  *   I3  the sides of a suspended transfer name each other; one sends, and one waits for the other;
  * and only such threads are in THREAD_IPC_TRANSFER
+ *   I4  a thread with a sender in another's name is THREAD_NAMED
  */
 #pragma once
 

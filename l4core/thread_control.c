@@ -57,12 +57,6 @@ static bool relocates(const struct thread_control *c)
     return moves(c) && is_active(c->thread);
 }
 
-/* Where the UTCB shall be then. */
-static vaddr_t location(const struct thread_control *c)
-{
-    return activates(c) ? c->utcb : c->thread->utcb_va;
-}
-
 static unsigned check_dest(struct thread_control *c)
 {
     const uint64_t number = c->dest >> 32;
@@ -103,27 +97,41 @@ static unsigned check_scheduler(const struct thread_control *c)
     return c->scheduler == c->dest || control_find(c->scheduler) ? 0 : CALL_ERROR_SCHEDULER;
 }
 
-static bool is_free_location(const struct env *e, vaddr_t va)
+/* Where its UTCB is to be: as the call says, or where it is, or as a call before said. */
+static vaddr_t location(const struct thread_control *c)
 {
+    if (c->utcb != NO_LOCATION)
+        return c->utcb;
+    if (!c->thread)
+        return 0;
+    return is_active(c->thread) ? c->thread->utcb_va : c->thread->utcb_wanted;
+}
+
+static bool is_free_location(const struct thread_control *c, vaddr_t va)
+{
+    const struct env *e = c->env;
+
     if (va % UTCB_BYTES || va < e->utcb_area.base || va - e->utcb_area.base >= e->utcb_area.bytes)
         return false;
-    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        if (LIST_ITEM(l, struct thread, env_link)->utcb_va == va)
+    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, env_link);
+        if (t != c->thread && (t->utcb_va == va || t->utcb_wanted == va))
             return false;
+    }
     return true;
 }
 
-/* A location is given with the activation, and then only; who moves keeps it, and needs it there.
- */
+/* A location may be given, and changed, until the thread is active, which it is not without; who
+ * moves keeps it, and needs it there. */
 static unsigned check_utcb(const struct thread_control *c)
 {
-    const bool activated = activates(c);
+    const bool given = c->utcb != NO_LOCATION;
 
-    if (!activated && c->utcb != NO_LOCATION)
+    if (given && c->thread && is_active(c->thread))
         return CALL_ERROR_UTCB_AREA;
-    if (!activated && !relocates(c))
+    if (!given && !activates(c) && !relocates(c))
         return 0;
-    return is_free_location(c->env, location(c)) ? 0 : CALL_ERROR_UTCB_AREA;
+    return c->env && is_free_location(c, location(c)) ? 0 : CALL_ERROR_UTCB_AREA;
 }
 
 /* Makes the thread, and with it the space, inactive. Both at once, so that nothing is left when
@@ -160,6 +168,8 @@ static void change(const struct thread_control *c)
     }
     if (c->scheduler != L4_NIL)
         t->scheduler = c->scheduler;
+    if (c->utcb != NO_LOCATION)
+        t->utcb_wanted = c->utcb;
     if (t->env != c->env) {
         struct env *left = t->env;
         task_move(t, c->env);
@@ -203,7 +213,7 @@ static unsigned perform(struct thread_control *c)
         return error;
     change(c);
     if (active)
-        task_activate(c->thread, utcb, c->utcb, c->pager);
+        task_activate(c->thread, utcb, location(c), c->pager);
     else if (c->pager != L4_NIL)
         *thread_mr(c->thread, TCR_PAGER) = c->pager;
     return 0;

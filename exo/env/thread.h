@@ -34,7 +34,8 @@ enum thread_kind {
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
     THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
-    THREAD_COUNTING = 32   /* it may read the performance counters of this CPU               */
+    THREAD_COUNTING = 32,  /* it may read the performance counters of this CPU               */
+    THREAD_NAMED = 64      /* who is queued to send to it may do so in the name of whom it calls */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -162,6 +163,7 @@ struct thread {
     uint8_t transfer_kernel; /* and its ipc_kernel                                       */
 
     struct unmap unmap;
+    vaddr_t utcb_wanted; /* inactive: where ThreadControl has its UTCB; 0: nowhere yet      */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
@@ -241,8 +243,8 @@ void thread_apply_counters(struct thread *t);
 /* Whether `t`, of this CPU, is metered (meter.h). */
 void thread_set_metered(struct thread *t, bool on);
 
-/* Whether `t`, of any CPU, has THREAD_REDIRECTED or THREAD_TOLD: then its IPC takes the general
- * path. Under the forest lock. */
+/* Whether `t`, of any CPU, has THREAD_REDIRECTED, THREAD_TOLD or THREAD_NAMED: then its IPC takes
+ * the general path. Under the forest lock. */
 void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold

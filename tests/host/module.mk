@@ -15,7 +15,7 @@ HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_ord
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
 HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fakes/ring.c tests/host/fakes/panic.c
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c) tests/host/map_world.c tests/host/string_world.c
-HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
+HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c) tests/host/fuzz_history.c tests/host/fuzz_world.c
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console counters device device_window disk dispatch endpoint env_thread events exception fast fast_fault \

@@ -1,5 +1,6 @@
 /* L4 tasks: made in four steps by a pager that gives them their pages, started by a message, and
- * ended; threads of one's own space, and what ExchangeRegisters does to them. */
+ * ended; threads of one's own space, what ExchangeRegisters does to them, where their UTCBs are;
+ * and areas that SpaceControl refuses. */
 #include <l4/ipc.h>
 #include <l4/kip.h>
 #include <l4/schedule.h>
@@ -139,8 +140,7 @@ static void a_task(void)
            "it got a message: its data is a page fault");
     for (unsigned i = 0; i < 3; i++)
         send_empty(t);
-    guest_sleep(20000);
-    tap_is(*counted, 4, "it receives messages");
+    tap_is(guest_await(counted, 4), 4, "it receives messages");
     refused(L4_ThreadControl(t, L4_Myself(), L4_nilthread, L4_nilthread, NO_UTCB),
             CALL_ERROR_UTCB_AREA, "it does not move to where its UTCB has no place");
     tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
@@ -253,6 +253,73 @@ static void own_threads(void)
     tap_ok(!is_counting(), "and it runs no more");
 }
 
+static void relocation(void)
+{
+    L4_ThreadId_t me = L4_Myself(), t = task_id(4), other = task_id(5);
+    L4_Word_t at = OWN_UTCBS + 2 * UTCB_BYTES;
+
+    tap_is(L4_ThreadControl(t, me, me, L4_nilthread, (void *)OWN_UTCBS), 1,
+           "an inactive thread is told where its UTCB will be");
+    refused(L4_ThreadControl(other, me, me, me, (void *)OWN_UTCBS), CALL_ERROR_UTCB_AREA,
+            "nobody else gets that place");
+    refused(L4_ThreadControl(t, me, L4_nilthread, L4_nilthread, (void *)OWN_KIP),
+            CALL_ERROR_UTCB_AREA, "it is not told a place outside of the area");
+    tap_is(L4_ThreadControl(t, me, L4_nilthread, L4_nilthread, (void *)at), 1,
+           "but another one inside");
+    tap_is(L4_ThreadControl(other, me, me, me, (void *)OWN_UTCBS), 1, "the first one is free");
+    tap_is(L4_ThreadControl(t, me, L4_nilthread, me, NO_UTCB), 1,
+           "made active without a word of it");
+    tap_is(L4_LocalIdOf(t).raw, at + UTCB_MR, "it has its UTCB where it was told last");
+    tap_is(((volatile L4_Word_t *)(at + UTCB_MR))[TCR_GLOBAL_ID], t.raw, "and its words are there");
+    refused(L4_ThreadControl(t, me, L4_nilthread, L4_nilthread, (void *)(at + UTCB_BYTES)),
+            CALL_ERROR_UTCB_AREA, "an active thread's UTCB stays");
+    L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB);
+    L4_ThreadControl(other, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB);
+}
+
+static void area_refused(L4_Word_t space, L4_Word_t kip, L4_Word_t utcbs, L4_Word_t error,
+                         const char *what)
+{
+    const uint32_t frames = task_frames();
+    L4_Word_t old;
+
+    refused(L4_SpaceControl(L4_ThreadIdOf(space), 0, L4_FpageOf(kip), L4_FpageOf(utcbs),
+                            L4_nilthread, &old),
+            error, what);
+    if (task_frames() != frames)
+        tap_ok(false, "and nothing was made");
+}
+
+static void areas(void)
+{
+    const L4_Word_t kip = L4_FpageLog2(TASK_KIP, 12).raw;
+    const L4_Word_t utcbs = L4_FpageLog2(TASK_UTCBS, AREA_BITS).raw, kernel = (L4_Word_t)-1 << 47;
+    L4_ThreadId_t me = L4_Myself(), t = task_id(6);
+    L4_Word_t old;
+
+    L4_ThreadControl(t, t, me, L4_nilthread, NO_UTCB);
+    area_refused(L4_nilthread.raw, kip, utcbs, CALL_ERROR_SPACE, "areas of no space");
+    area_refused(task_id(7).raw, kip, utcbs, CALL_ERROR_SPACE, "of the space of no thread");
+    area_refused(t.raw, kip, 0, CALL_ERROR_UTCB_AREA, "no area of UTCBs");
+    area_refused(t.raw, kip, L4_FpageLog2(TASK_UTCBS, 11).raw, CALL_ERROR_UTCB_AREA,
+                 "one smaller than a UTCB");
+    area_refused(t.raw, kip, kernel | 12 << 4, CALL_ERROR_UTCB_AREA, "in the kernel's half");
+    area_refused(t.raw, kip, L4_CompleteAddressSpace.raw, CALL_ERROR_UTCB_AREA, "everywhere");
+    area_refused(t.raw, 0, utcbs, CALL_ERROR_KIP_AREA, "no area of the interface page");
+    area_refused(t.raw, L4_FpageLog2(TASK_KIP, 11).raw, utcbs, CALL_ERROR_KIP_AREA,
+                 "a smaller one");
+    area_refused(t.raw, kernel | 12 << 4, utcbs, CALL_ERROR_KIP_AREA, "one in the kernel's half");
+    area_refused(t.raw, L4_FpageLog2(TASK_UTCBS, 12).raw, utcbs, CALL_ERROR_KIP_AREA,
+                 "one that overlaps the UTCBs");
+    refused(L4_ThreadControl(t, t, L4_nilthread, me, (void *)TASK_UTCBS), CALL_ERROR_SPACE,
+            "nothing of that was done: no thread becomes active there");
+    tap_is(L4_SpaceControl(t, 0, L4_FpageOf(kip), L4_FpageOf(utcbs), L4_nilthread, &old), 1,
+           "areas that are good");
+    tap_is(L4_ThreadControl(t, t, L4_nilthread, me, (void *)TASK_UTCBS), 1, "and it does");
+    tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
+    tap_is(task_frames(), 0, "with all that was its");
+}
+
 static void revoked(void)
 {
     tap_ok(make_task(task_id(3)), "one more task");
@@ -274,6 +341,8 @@ int main(void)
     moved();
     many_lives();
     own_threads();
+    relocation();
+    areas();
     revoked();
     return tap_done();
 }

@@ -60,6 +60,13 @@ l4_grant_smp-boot    := smp=2
 l4_map_smp-sources   := $(l4_map-sources)
 l4_map_smp-boot      := smp=2
 
+# Trees of mappings, against a model.
+GUEST_TESTS         += l4_tree l4_tree_smp
+l4_tree-sources     := $(addprefix tests/qemu/,l4_tree.c guest.c $(ARCH)/blobs.S) tests/fuzz/chance.c
+l4_tree-boot        := icount=1
+l4_tree_smp-sources := $(l4_tree-sources)
+l4_tree_smp-boot    := smp=2
+
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
 l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
@@ -112,7 +119,7 @@ GUEST_TESTS         += l4_time l4_time_smp
 l4_time-sources     := tests/qemu/l4_time.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_time-boot        := icount=1
 l4_time_smp-sources := $(l4_time-sources)
-l4_time_smp-boot    := smp=2
+l4_time_smp-boot    := smp=2 icount=1
 
 # Revocation: three library OSes beside the test on one CPU, then on the other of two.
 GUEST_TESTS        += revoke revoke_smp
