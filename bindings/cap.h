@@ -29,8 +29,8 @@ static inline struct cap *cap_slot(const struct env *e, slot_t slot)
     return table ? &table[slot % CAPS_PER_FRAME] : NULL;
 }
 
-/* The capability in `slot` when it has kind `kind`, else NULL. */
-static inline struct cap *cap_find(const struct env *e, slot_t slot, enum cap_kind kind)
+/* The capability in `slot`, which may be anything, when it has kind `kind`, else NULL. */
+static inline struct cap *cap_find(const struct env *e, word_t slot, enum cap_kind kind)
 {
     if (slot / CAPS_PER_FRAME >= CAPTABLE_FRAMES)
         return NULL;
@@ -46,7 +46,7 @@ struct node *cap_table_contents(struct cap *caps);
 enum err cap_free_slot(const struct env *e, slot_t slot, struct cap **out);
 
 /* The object of a capability of that kind in `slot`, or NULL. */
-static inline struct env *cap_env(const struct env *e, slot_t slot, rights_t *rights)
+static inline struct env *cap_env(const struct env *e, word_t slot, rights_t *rights)
 {
     const struct cap *c = cap_find(e, slot, CAP_ENV);
 
