@@ -16,24 +16,6 @@ static enum graft_reason refuse_plainly(struct checker *c, enum graft_reason rea
     return checker_refuse(c, reason, GRAFT_NO_REGISTER, 0, 0);
 }
 
-/* Claims ascend, so halving finds one. */
-static const struct graft_claim *claim_at(const struct checker *c, uint32_t at)
-{
-    uint32_t low = 0, high = c->in->claim_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct graft_claim *claim = &c->in->claims[middle];
-        if (claim->instruction == at)
-            return claim;
-        if (claim->instruction < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
 static void count_step(struct checker *c, uint32_t target)
 {
     uint32_t steps = c->places[c->at].steps + 1;
@@ -55,15 +37,8 @@ static uint16_t open_take(struct checker *c)
 enum graft_reason checker_flow(struct checker *c, uint32_t target, const struct state *state)
 {
     struct checker_place *place = &c->places[target];
-    const struct graft_claim *claim = claim_at(c, target);
 
     count_step(c, target);
-    if (claim) {
-        if (!state_includes(&claim->state, state, target))
-            return refuse_plainly(c, GRAFT_CLAIM);
-        place->claimed = true;
-        return GRAFT_ACCEPTED;
-    }
     if (place->open) {
         state_join(&c->open[place->open - 1].state, state, target);
         return GRAFT_ACCEPTED;
@@ -81,15 +56,7 @@ enum graft_reason checker_flow(struct checker *c, uint32_t target, const struct 
 static enum graft_reason arrive(struct checker *c)
 {
     struct checker_place *place = &c->places[c->at];
-    const struct graft_claim *claim = claim_at(c, c->at);
 
-    if (claim) {
-        if (c->alive && !state_includes(&claim->state, &c->now, c->at))
-            return refuse_plainly(c, GRAFT_CLAIM);
-        c->alive = c->alive || place->claimed;
-        c->now = claim->state;
-        return GRAFT_ACCEPTED;
-    }
     if (!place->open)
         return GRAFT_ACCEPTED;
 
@@ -173,18 +140,6 @@ static enum graft_reason check_one(struct checker *c, uint32_t next)
     return checker_flow(c, c->at + checker_slots(i), &c->now);
 }
 
-static enum graft_reason check_claims(struct checker *c)
-{
-    for (uint32_t k = 0; k < c->in->claim_count; k++) {
-        const struct graft_claim *claim = &c->in->claims[k];
-        c->at = claim->instruction;
-        if (claim->instruction >= c->in->count || state_check(&claim->state) ||
-            (k > 0 && claim->instruction <= c->in->claims[k - 1].instruction))
-            return refuse_plainly(c, GRAFT_CLAIM_FORM);
-    }
-    return GRAFT_ACCEPTED;
-}
-
 static enum graft_reason check_input(struct checker *c)
 {
     c->at = GRAFT_NO_INSTRUCTION;
@@ -195,7 +150,7 @@ static enum graft_reason check_input(struct checker *c)
     if (c->in->count > GRAFT_MAX_INSTRUCTIONS)
         return checker_refuse(c, GRAFT_TOO_LONG, GRAFT_NO_REGISTER, c->in->count,
                               GRAFT_MAX_INSTRUCTIONS);
-    return check_claims(c);
+    return GRAFT_ACCEPTED;
 }
 
 /* Lays places and open states out behind the checker. Pre: they fit. */

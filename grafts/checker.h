@@ -24,19 +24,17 @@
 #include "grafts/program.h"
 #include "grafts/state.h"
 
-/* What a certificate says holds on every path to one instruction. */
-struct graft_claim {
-    uint32_t instruction;
-    struct state state;
-};
-
 /* What somebody asks to have run: nothing in it has been checked. */
 struct graft_input {
-    const struct insn *code;          /* a copy, see above */
-    uint32_t count;                   /* slots */
-    uint32_t hook;                    /* enum graft_hook */
-    const struct graft_claim *claims; /* ascending by instruction; NULL when there are none */
-    uint32_t claim_count;
+    const struct insn *code; /* a copy, see above */
+    uint32_t count;          /* slots */
+    uint32_t hook;           /* enum graft_hook */
+    const uint8_t *proof;    /* a copy likewise; NULL when there is none */
+    uint32_t proof_bytes;
+    uint32_t map_count;
+    const struct graft_map_def *maps;     /* whose numbers the code names */
+    struct graft_fuel_point *fuel_points; /* room that the program keeps; may be NULL */
+    uint32_t fuel_room;
 };
 
 /* Bytes of work memory for a program of `count` slots with `open` jump targets pending. */
@@ -64,7 +62,6 @@ struct checker_place {
     uint16_t stack;   /* of the k-th place: the k-th slot on the way of the search for an order */
     uint8_t progress; /* enum checker_progress */
     uint8_t edges;    /* how many of its edges the search has followed */
-    uint8_t claimed;  /* some possible path arrived, and its state is in the claim */
 };
 
 enum checker_progress {

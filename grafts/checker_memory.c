@@ -43,7 +43,7 @@ static enum graft_reason load_context(struct checker *c, const struct access *a,
     }
     *out = value_pointer(f->kind);
     if (f->kind == VALUE_PACKET)
-        out->ahead = c->now.packet_length;
+        out->ahead = (int32_t)c->now.packet_length;
     return GRAFT_ACCEPTED;
 }
 
@@ -102,8 +102,9 @@ static enum graft_reason load_stack(struct checker *c, const struct access *a, u
 
     if (reason != GRAFT_ACCEPTED)
         return reason;
-    if (a->bytes == 8 && is_whole_slot(low, high) && c->now.slot[low / 8].kind != VALUE_NONE) {
-        *out = c->now.slot[low / 8];
+    const struct value *slot = is_whole_slot(low, high) ? state_stack_slot(&c->now, low) : NULL;
+    if (a->bytes == 8 && slot) {
+        *out = *slot;
         return GRAFT_ACCEPTED;
     }
     *out = loaded(form, a->bytes);
@@ -150,8 +151,7 @@ static enum graft_reason store_stack(struct checker *c, const struct access *a,
         return reason;
     bool exact = high - low == a->bytes;
     if (exact && is_whole_slot(low, high)) {
-        c->now.slot[low / 8] = *v;
-        c->now.init[low / 8] = 0xff;
+        state_stack_put(&c->now, low, v);
         return GRAFT_ACCEPTED;
     }
     if (value_is_pointer(v))

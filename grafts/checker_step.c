@@ -36,16 +36,6 @@ static enum graft_reason read_operand(struct checker *c, const struct insn *i, s
     return reason;
 }
 
-static bool move_pointer(struct value *p, const struct scalar *by, uint32_t at)
-{
-    if (p->kind == VALUE_PACKET)
-        return state_move_packet(p, by, at);
-    if (by->smin < -STATE_POINTER_RANGE || by->smax > STATE_POINTER_RANGE)
-        return false;
-    p->n = scalar_alu(ALU_ADD, 0, 8, &p->n, by);
-    return p->n.smin >= -STATE_POINTER_RANGE && p->n.smax <= STATE_POINTER_RANGE;
-}
-
 /* Distances between pointers into one object are numbers that show no address. */
 static bool is_distance(const struct value *a, const struct value *b)
 {
@@ -84,7 +74,7 @@ static enum graft_reason step_pointer(struct checker *c, const struct insn *i,
         by = scalar_neg(8, &by);
     if (pointer.kind == VALUE_PACKET_END)
         return checker_refuse(c, GRAFT_PACKET_END, reg, 0, 0);
-    if (!move_pointer(&pointer, &by, c->at))
+    if (!state_move_pointer(&pointer, &by, c->at))
         return checker_refuse(c, GRAFT_POINTER_RANGE,
                               !s->by_reg || !dst_points ? insn_dst(i) : insn_src(i), 0, 0);
     *dst = pointer;

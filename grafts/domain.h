@@ -34,6 +34,9 @@ struct scalar scalar_join(const struct scalar *a, const struct scalar *b);
 /* Moves knowledge between the five parts. False: the parts contradict, no value satisfies all. */
 bool scalar_tighten(struct scalar *a);
 
+/* Makes *a the values in both. False: there is none, and then *a is not to be used. */
+bool scalar_meet(struct scalar *a, const struct scalar *b);
+
 /* What alu_compute, 0 - a, and alu_swap may give. */
 struct scalar scalar_alu(enum alu_op op, int16_t offset, unsigned bytes, const struct scalar *a,
                          const struct scalar *b);

@@ -3,6 +3,7 @@ KERNEL += grafts/bits.c
 KERNEL += grafts/domain.c
 KERNEL += grafts/refine.c
 KERNEL += grafts/state.c
+KERNEL += grafts/proof.c
 KERNEL += grafts/hook.c
 KERNEL += grafts/checker.c
 KERNEL += grafts/checker_order.c

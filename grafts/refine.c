@@ -27,8 +27,7 @@ static const struct consequence consequences[][2] = {
     [JUMP_JSET] = {{NO_COMMON_BIT, false}, {COMMON_BIT, false}},
 };
 
-/* The values in both; false when none. */
-static bool meet(struct scalar *a, const struct scalar *b)
+bool scalar_meet(struct scalar *a, const struct scalar *b)
 {
     a->umin = LARGER(a->umin, b->umin);
     a->umax = SMALLER(a->umax, b->umax);
@@ -113,7 +112,7 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
     switch (relation) {
     case EQUAL:
-        if (!meet(a, b))
+        if (!scalar_meet(a, b))
             return false;
         *b = *a;
         return true;
@@ -147,7 +146,7 @@ static bool take_low_half(struct scalar *a, const struct scalar *low)
     known.umax32 = low->umax32;
     known.smin32 = low->smin32;
     known.smax32 = low->smax32;
-    return meet(a, &known);
+    return scalar_meet(a, &known);
 }
 
 static struct scalar low_half(enum relation relation, const struct scalar *a)

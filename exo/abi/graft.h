@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define GRAFT_MAX_INSTRUCTIONS 4096u /* 8-byte slots; a 64-bit load takes two */
+#define GRAFT_MAX_INSTRUCTIONS 65536u /* 8-byte slots; a 64-bit load takes two */
 #define GRAFT_STACK_BYTES      512u
 #define GRAFT_NO_REGISTER      255u
 #define GRAFT_NO_INSTRUCTION   0xffffffffu

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 #define GRAFT_MAX_MAPS      64u
-#define GRAFT_MAX_KEY       256u        /* bytes */
-#define GRAFT_MAX_MAP_VALUE (1u << 26)  /* bytes */
+#define GRAFT_MAX_KEY       256u       /* bytes */
+#define GRAFT_MAX_MAP_VALUE (1u << 26) /* bytes */
 
 enum graft_map_type {
-    GRAFT_MAP_ARRAY = 1,        /* key: uint32_t, the index; no entry is ever missing         */
+    GRAFT_MAP_ARRAY = 1, /* key: uint32_t, the index; no entry is ever missing         */
     GRAFT_MAP_HASH = 2,
     GRAFT_MAP_LRU_HASH = 3,     /* full: the entry that was not used for longest makes room    */
     GRAFT_MAP_LPM = 4,          /* key: uint32_t prefix length in bits, then the address       */

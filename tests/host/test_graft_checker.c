@@ -178,111 +178,6 @@ static void a_refusal_tells_what_was_needed_and_known(void **state)
     assert_int_equal(r.have, 14);
 }
 
-/* if (length == 0) r0 = 3 else r0 = 5; exit: the paths meet at slot 4. */
-static const struct insn meeting[] = {LDX(W, 2, 1, 16), SET(0, 3), JUMP64_K(JEQ, 2, 0, 1),
-                                      SET(0, 5), EXIT};
-
-static struct graft_claim claim_of(uint64_t low, uint64_t high)
-{
-    struct graft_claim claim = {.instruction = 4};
-
-    state_begin(&claim.state);
-    for (unsigned i = 1; i < INSN_REGISTERS; i++)
-        claim.state.reg[i].kind = VALUE_NONE;
-    claim.state.reg[0] = value_number(scalar_unsigned(low, high));
-    return claim;
-}
-
-static enum graft_reason check_claim(const struct graft_claim *claims, uint32_t count)
-{
-    struct graft_input in = {.code = meeting,
-                             .count = 5,
-                             .hook = GRAFT_HOOK_PACKET_FILTER,
-                             .claims = claims,
-                             .claim_count = count};
-    return check_with(&in, 0).report.reason; /* claims need no memory for joins */
-}
-
-static void a_claim_must_include_what_arrives(void **state)
-{
-    struct graft_claim wide = claim_of(0, 7), falls = claim_of(5, 5), jumps = claim_of(3, 3);
-    struct graft_claim pointer = claim_of(0, 7), unwritten = claim_of(0, 7);
-    (void)state;
-
-    assert_int_equal(check_claim(&wide, 1), GRAFT_ACCEPTED);
-    assert_int_equal(check_claim(&falls, 1), GRAFT_CLAIM);
-    assert_int_equal(check_claim(&jumps, 1), GRAFT_CLAIM);
-    pointer.state.reg[0] = value_pointer(VALUE_STACK);
-    assert_int_equal(check_claim(&pointer, 1), GRAFT_CLAIM);
-    unwritten.state.reg[5] = value_number(scalar_anything());
-    assert_int_equal(check_claim(&unwritten, 1), GRAFT_CLAIM);
-    unwritten = claim_of(0, 7);
-    unwritten.state.init[3] = 1;
-    assert_int_equal(check_claim(&unwritten, 1), GRAFT_CLAIM);
-    unwritten = claim_of(0, 7);
-    unwritten.state.packet_length = 14;
-    assert_int_equal(check_claim(&unwritten, 1), GRAFT_CLAIM);
-}
-
-static void a_claim_is_what_counts_afterwards(void **state)
-{
-    struct graft_claim forgets = claim_of(0, 7);
-    (void)state;
-
-    forgets.state.reg[0].kind = VALUE_NONE;
-    assert_int_equal(check_claim(&forgets, 1), GRAFT_UNINITIALISED);
-}
-
-static void malformed_claims_are_refused(void **state)
-{
-    struct graft_claim two[2] = {claim_of(0, 7), claim_of(0, 7)};
-    struct graft_claim one = claim_of(0, 7);
-    (void)state;
-
-    assert_int_equal(check_claim(two, 2), GRAFT_CLAIM_FORM);
-    one.instruction = 5;
-    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
-    one = claim_of(0, 7);
-    one.state.reg[0].n.umax32 = 0;
-    one.state.reg[0].n.umin32 = 1;
-    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
-    one = claim_of(0, 7);
-    one.state.reg[3].kind = 99;
-    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
-    one = claim_of(0, 7);
-    one.state.slot[0] = value_number(scalar_anything());
-    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
-    one = claim_of(0, 7);
-    one.state.reg[3] = value_pointer(VALUE_PACKET);
-    one.state.reg[3].n = scalar_anything();
-    assert_int_equal(check_claim(&one, 1), GRAFT_CLAIM_FORM);
-}
-
-/* A claim may not make two pointers relatives that did not come as such. */
-static void a_claim_may_not_invent_a_base(void **state)
-{
-    struct state came, claim;
-    const uint32_t at = 9;
-    (void)state;
-
-    state_begin(&came);
-    came.reg[2] = value_pointer(VALUE_PACKET);
-    came.reg[3] = came.reg[2];
-    struct scalar some = scalar_unsigned(0, 8);
-    assert_true(state_move_packet(&came.reg[3], &some, 4));
-    claim = came;
-    assert_true(state_includes(&claim, &came, at));
-    claim.reg[3].base = claim.reg[2].base;
-    assert_false(state_includes(&claim, &came, at));
-    struct state joined = came, other = came;
-    other.reg[3] = other.reg[2];
-    state_join(&joined, &other, at); /* reg[3] now has a base of its own */
-    assert_true(state_includes(&joined, &came, at));
-    assert_true(state_includes(&joined, &other, at));
-    joined.reg[2].base = joined.reg[3].base;
-    assert_false(state_includes(&joined, &came, at));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,10 +188,6 @@ int main(void)
         cmocka_unit_test(the_longest_path_is_counted),
         cmocka_unit_test(a_path_over_budget_is_refused),
         cmocka_unit_test(a_refusal_tells_what_was_needed_and_known),
-        cmocka_unit_test(a_claim_must_include_what_arrives),
-        cmocka_unit_test(a_claim_is_what_counts_afterwards),
-        cmocka_unit_test(malformed_claims_are_refused),
-        cmocka_unit_test(a_claim_may_not_invent_a_base),
     };
     return cmocka_run_group_tests_name("grafts/checker", tests, NULL, NULL);
 }
