@@ -200,8 +200,8 @@ static void find_loops(struct flow *f)
         uint32_t head = f->order[k], parent = f->at[head].loop;
         if (!is_head[head])
             continue;
-        f->loops[f->loop_count] = (struct flow_loop){
-            head, parent, parent == FLOW_NONE ? 1 : f->loops[parent].depth + 1};
+        f->loops[f->loop_count] =
+            (struct flow_loop){head, parent, parent == FLOW_NONE ? 1 : f->loops[parent].depth + 1};
         fill_loop(f, &r, head, f->loop_count++, stack);
     }
 }

@@ -18,11 +18,11 @@ struct flow_place {
     uint32_t next[2]; /* by falling through, by jumping; FLOW_NONE where it does not */
     uint32_t order;   /* place in reverse postorder */
     uint32_t dominator;
-    uint32_t loop; /* innermost, or FLOW_NONE */
-    uint8_t edges; /* that lead here, the start being one; 2 stands for more */
-    bool half;     /* not an instruction: the second half of a 64-bit load */
-    bool leaves;   /* some edge that leads here leaves a loop */
-    uint16_t live; /* registers that may be read from here on, before they are written */
+    uint32_t loop;       /* innermost, or FLOW_NONE */
+    uint8_t edges;       /* that lead here, the start being one; 2 stands for more */
+    bool half;           /* not an instruction: the second half of a 64-bit load */
+    bool leaves;         /* some edge that leads here leaves a loop */
+    uint16_t live;       /* registers that may be read from here on, before they are written */
     uint64_t live_slots; /* bit i: the 8 bytes from r10 - 8 (i + 1) on, likewise */
 };
 

@@ -116,7 +116,8 @@ static void rename_bases(struct state *s, uint32_t at)
     }
     for (uint32_t i = 0; i < s->held_count; i++) {
         unsigned k = find_base(&n, s->held[i], 0);
-        s->held[i] = k < n.count && n.class[k] ? n.class[k] : next++; /* lost: nothing points there */
+        s->held[i] =
+            k < n.count && n.class[k] ? n.class[k] : next++; /* lost: nothing points there */
     }
 }
 

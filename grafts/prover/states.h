@@ -19,7 +19,8 @@ struct thresholds thresholds_find(struct work *w, const struct linked *p);
 /* Forgets what is not read any more, and gives bases the names that a claim at `at` has. */
 void states_normalise(struct state *s, const struct flow *f, uint32_t at);
 
-/* Makes `into` include `from`, both normalised for `at`. False: no state can; *into is unchanged. */
+/* Makes `into` include `from`, both normalised for `at`. False: no state can; *into is unchanged.
+ */
 bool states_join(struct state *into, const struct state *from, const struct flow *f, uint32_t at);
 
 /* `now` includes `before`: moves every bound of `now` that has moved on to the next threshold. */
