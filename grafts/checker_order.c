@@ -1,44 +1,46 @@
 /* The checker: what does not depend on values: the encoding, edges, and an order without loops. */
 #include "grafts/checker_step.h"
 
-#define NO_EDGE UINT32_MAX
-
-static enum graft_reason refuse(struct checker *c, enum graft_reason reason)
-{
-    return checker_refuse(c, reason, reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER,
-                          0, 0);
-}
+#define NO_EDGE INT64_MAX
 
 uint32_t checker_slots(const struct insn *i)
 {
     return insn_shapes[i->opcode].form == FORM_WIDE ? 2 : 1;
 }
 
+/* Does the 64-bit load name a map that there is, or a place in the one value of one? */
+static bool is_map_named(const struct graft_input *in, const struct insn *i)
+{
+    uint32_t map = (uint32_t)i[0].imm, offset = (uint32_t)i[1].imm;
+
+    if (map >= in->map_count)
+        return false;
+    if (insn_src(i) == INSN_MAP)
+        return offset == 0;
+    uint32_t type = in->maps[map].type;
+    return (type == GRAFT_MAP_ARRAY || type == GRAFT_MAP_WINDOW) &&
+           offset < in->maps[map].value_bytes;
+}
+
 static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
 {
     enum graft_reason reason = insn_check(i);
-    uint8_t form = insn_shapes[i->opcode].form;
+    const struct insn_shape *s = &insn_shapes[i->opcode];
 
     if (reason != GRAFT_ACCEPTED)
         return reason;
-    if (form == FORM_CALL)
-        return insn_src(i) == 1 ? GRAFT_CALL_LOCAL : GRAFT_CALL_HELPER;
-    if (form != FORM_WIDE)
+    if (s->form == FORM_CALL) {
+        if (insn_src(i) == 1)
+            return GRAFT_CALL_LOCAL;
+        return insn_src(i) == 0 && checker_is_helper((uint32_t)i->imm) ? GRAFT_ACCEPTED
+                                                                       : GRAFT_CALL_HELPER;
+    }
+    if (s->form != FORM_WIDE)
         return GRAFT_ACCEPTED;
     if (c->at + 1 >= c->in->count || !insn_is_wide_half(i + 1))
         return GRAFT_WIDE_CUT;
     c->places[c->at + 1].progress = PROGRESS_HALF;
-    return GRAFT_ACCEPTED;
-}
-
-enum graft_reason checker_check_form(struct checker *c)
-{
-    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&c->in->code[c->at])) {
-        enum graft_reason reason = check_one_form(c, &c->in->code[c->at]);
-        if (reason != GRAFT_ACCEPTED)
-            return refuse(c, reason);
-    }
-    return GRAFT_ACCEPTED;
+    return insn_src(i) == 0 || is_map_named(c->in, i) ? GRAFT_ACCEPTED : GRAFT_MAP;
 }
 
 /* Where edge 0 (a jump) or 1 (falling through) of slot `at` leads, NO_EDGE when there is none. */
@@ -52,15 +54,39 @@ static int64_t edge_of(const struct checker *c, uint32_t at, unsigned edge)
     return form == FORM_GOTO || form == FORM_EXIT ? NO_EDGE : (int64_t)at + checker_slots(i);
 }
 
-/* May the edge go there, and is it not a loop? */
-static enum graft_reason check_edge(const struct checker *c, int64_t target, unsigned edge)
+static enum graft_reason check_edge(struct checker *c, unsigned edge)
 {
+    int64_t target = edge_of(c, c->at, edge);
+
+    if (target == NO_EDGE)
+        return GRAFT_ACCEPTED;
     if (target < 0 || target >= c->in->count)
         return edge == 0 ? GRAFT_JUMP_RANGE : GRAFT_FALLS_OFF;
     if (c->places[target].progress == PROGRESS_HALF)
         return GRAFT_JUMP_MIDDLE;
-    if (c->places[target].progress == PROGRESS_ON_WAY)
-        return GRAFT_BACK_EDGE;
+    if (c->places[target].edges < 2)
+        c->places[target].edges++;
+    return GRAFT_ACCEPTED;
+}
+
+enum graft_reason checker_check_form(struct checker *c)
+{
+    enum graft_reason reason = GRAFT_ACCEPTED;
+
+    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&c->in->code[c->at])) {
+        reason = check_one_form(c, &c->in->code[c->at]);
+        if (reason != GRAFT_ACCEPTED)
+            return checker_refuse(
+                c, reason, reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER, 0, 0);
+    }
+    c->places[0].edges = 1; /* the start */
+    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&c->in->code[c->at])) {
+        reason = check_edge(c, 0);
+        if (reason == GRAFT_ACCEPTED)
+            reason = check_edge(c, 1);
+        if (reason != GRAFT_ACCEPTED)
+            return checker_refuse_plainly(c, reason);
+    }
     return GRAFT_ACCEPTED;
 }
 
@@ -69,7 +95,7 @@ static enum graft_reason check_all_reached(struct checker *c)
 {
     for (c->at = 0; c->at < c->in->count; c->at++)
         if (c->places[c->at].progress == PROGRESS_NEW)
-            return refuse(c, GRAFT_UNREACHABLE);
+            return checker_refuse_plainly(c, GRAFT_UNREACHABLE);
     return GRAFT_ACCEPTED;
 }
 
@@ -87,6 +113,8 @@ enum graft_reason checker_find_order(struct checker *c)
 {
     uint32_t depth = 1, first = c->in->count;
 
+    for (uint32_t i = 0; i < c->in->count; i++)
+        c->places[i].edges = 0;
     c->places[0].stack = 0;
     c->places[0].progress = PROGRESS_ON_WAY;
     while (depth > 0) {
@@ -98,13 +126,11 @@ enum graft_reason checker_find_order(struct checker *c)
             depth--;
             continue;
         }
-        unsigned edge = place->edges++;
-        int64_t target = edge_of(c, c->at, edge);
+        int64_t target = edge_of(c, c->at, place->edges++);
         if (target == NO_EDGE)
             continue;
-        enum graft_reason reason = check_edge(c, target, edge);
-        if (reason != GRAFT_ACCEPTED)
-            return refuse(c, reason);
+        if (c->places[target].progress == PROGRESS_ON_WAY)
+            return checker_refuse_plainly(c, GRAFT_BACK_EDGE);
         if (c->places[target].progress == PROGRESS_NEW) {
             c->places[target].progress = PROGRESS_ON_WAY;
             c->places[depth++].stack = (uint16_t)target;

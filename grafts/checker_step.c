@@ -1,9 +1,9 @@
-/* The checker: arithmetic, moves of pointers, conditional jumps. */
+/* The checker: arithmetic on numbers and pointers. */
 #include "grafts/checker_step.h"
 
 enum graft_reason checker_read(struct checker *c, unsigned reg)
 {
-    uint8_t kind = c->now.reg[reg].kind;
+    uint8_t kind = c->now->reg[reg].kind;
 
     if (kind == VALUE_NONE)
         return checker_refuse(c, GRAFT_UNINITIALISED, reg, 0, 0);
@@ -18,13 +18,12 @@ enum graft_reason checker_read_number(struct checker *c, unsigned reg, enum graf
 
     if (unreadable != GRAFT_ACCEPTED)
         return unreadable;
-    if (c->now.reg[reg].kind != VALUE_NUMBER)
+    if (c->now->reg[reg].kind != VALUE_NUMBER)
         return checker_refuse(c, reason, reg, 0, 0);
     return GRAFT_ACCEPTED;
 }
 
-/* The second operand: the source register, or imm, sign-extended. */
-static enum graft_reason read_operand(struct checker *c, const struct insn *i, struct value *out)
+enum graft_reason checker_read_operand(struct checker *c, const struct insn *i, struct value *out)
 {
     if (!insn_shapes[i->opcode].by_reg) {
         *out = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
@@ -32,18 +31,31 @@ static enum graft_reason read_operand(struct checker *c, const struct insn *i, s
     }
     enum graft_reason reason = checker_read(c, insn_src(i));
     if (reason == GRAFT_ACCEPTED)
-        *out = c->now.reg[insn_src(i)];
+        *out = c->now->reg[insn_src(i)];
     return reason;
 }
 
-/* Distances between pointers into one object are numbers that show no address. */
-static bool is_distance(const struct value *a, const struct value *b)
+void checker_link(struct checker *c, struct value *to, struct value *from)
+{
+    if (from->kind == VALUE_NUMBER && from->base == 0 && !scalar_is_constant(&from->n)) {
+        from->base = state_name(c->at, STATE_COMPUTED);
+        from->fixed = 0;
+    }
+    *to = *from;
+}
+
+bool checker_same_object(const struct value *a, const struct value *b)
 {
     bool a_packet = a->kind == VALUE_PACKET || a->kind == VALUE_PACKET_END;
     bool b_packet = b->kind == VALUE_PACKET || b->kind == VALUE_PACKET_END;
-    return a->kind == b->kind || (a_packet && b_packet);
+
+    if (a->kind == VALUE_MAP_VALUE || a->kind == VALUE_RECORD)
+        return a->kind == b->kind && a->base == b->base;
+    return (a_packet && b_packet) ||
+           (a->kind == b->kind && (a->kind == VALUE_CONTEXT || a->kind == VALUE_STACK));
 }
 
+/* Distances between pointers into one object are numbers that show no address. */
 static struct value distance(const struct value *a, const struct value *b)
 {
     if (a->kind == VALUE_PACKET_END || b->kind == VALUE_PACKET_END)
@@ -51,17 +63,45 @@ static struct value distance(const struct value *a, const struct value *b)
     return value_number(scalar_alu(ALU_SUB, 0, 8, &a->n, &b->n));
 }
 
+/* `v` is about to move by one of [low, high], without wrapping when it `fits`: so does its mark. */
+static void move_mark(const struct checker *c, struct value *v, bool fits, int64_t low,
+                      int64_t high)
+{
+    if (v->mark == 0)
+        return;
+    int64_t gain = c->loops[v->mark - 1].told.down ? 0 - high : low;
+    v->moved += gain;
+    if (!fits || v->moved < -STATE_MOVED_MOST || v->moved > STATE_MOVED_MOST)
+        v->mark = 0;
+}
+
+/* Why no number may be added to a pointer of this kind, or ACCEPTED. */
+static enum graft_reason move_refusal(uint8_t kind)
+{
+    switch (kind) {
+    case VALUE_PACKET_END:
+        return GRAFT_PACKET_END;
+    case VALUE_MAP_VALUE_OR_NULL:
+    case VALUE_RECORD_OR_NULL:
+        return GRAFT_MAYBE_NULL;
+    case VALUE_MAP:
+        return GRAFT_POINTER_ARITHMETIC;
+    default:
+        return GRAFT_ACCEPTED;
+    }
+}
+
 /* dst and operand are not both numbers. */
 static enum graft_reason step_pointer(struct checker *c, const struct insn *i,
                                       const struct value *operand)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now.reg[insn_dst(i)];
+    struct value *dst = &c->now->reg[insn_dst(i)];
     bool dst_points = value_is_pointer(dst), both = dst_points && value_is_pointer(operand);
     bool is_sub = s->op == ALU_SUB;
     uint32_t reg = dst_points ? insn_dst(i) : insn_src(i);
 
-    if (s->bytes == 8 && is_sub && both && is_distance(dst, operand)) {
+    if (s->bytes == 8 && is_sub && both && checker_same_object(dst, operand)) {
         *dst = distance(dst, operand);
         return GRAFT_ACCEPTED;
     }
@@ -70,166 +110,113 @@ static enum graft_reason step_pointer(struct checker *c, const struct insn *i,
 
     struct value pointer = dst_points ? *dst : *operand;
     struct scalar by = dst_points ? operand->n : dst->n;
+    enum graft_reason reason = move_refusal(pointer.kind);
+    if (reason != GRAFT_ACCEPTED)
+        return checker_refuse(c, reason, reg, 0, 0);
     if (is_sub)
         by = scalar_neg(8, &by);
-    if (pointer.kind == VALUE_PACKET_END)
-        return checker_refuse(c, GRAFT_PACKET_END, reg, 0, 0);
     if (!state_move_pointer(&pointer, &by, c->at))
         return checker_refuse(c, GRAFT_POINTER_RANGE,
                               !s->by_reg || !dst_points ? insn_dst(i) : insn_src(i), 0, 0);
+    move_mark(c, &pointer, true, by.smin, by.smax);
     *dst = pointer;
+    return GRAFT_ACCEPTED;
+}
+
+/* Is a 32-bit result, which lies in [low, high] if nothing is cut off, that of 64 bits? */
+static bool is_uncut(const struct value *dst, int64_t low, int64_t high)
+{
+    return dst->n.umax <= UINT32_MAX && low >= 0 && high <= UINT32_MAX;
+}
+
+/* dst += by, or what 32-bit arithmetic makes of it. What was linked stays so when a constant was
+ * added, modulo 2^64; a mark needs that nothing wraps. */
+static void step_add(struct checker *c, const struct insn *i, struct value *dst,
+                     const struct value *operand)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+    struct scalar by = operand->n;
+    int64_t low, high;
+
+    if (s->bytes == 4 && !scalar_is_constant(&by))
+        by = scalar_alu(ALU_MOV, 32, 8, &by, &by);
+    if (s->op == ALU_SUB)
+        by = scalar_neg(8, &by);
+    bool fits = !__builtin_add_overflow(dst->n.smin, by.smin, &low) &&
+                !__builtin_add_overflow(dst->n.smax, by.smax, &high) &&
+                by.smin >= -STATE_MOVED_MOST && by.smax <= STATE_MOVED_MOST;
+    bool whole = s->bytes == 8 || (fits && is_uncut(dst, low, high));
+
+    move_mark(c, dst, fits && whole, fits ? by.smin : 0, fits ? by.smax : 0);
+    if (whole && scalar_is_constant(&by))
+        dst->fixed = (int64_t)((uint64_t)dst->fixed + by.umin);
+    else
+        dst->base = 0;
+    dst->n = whole ? scalar_alu(ALU_ADD, 0, 8, &dst->n, &by)
+                   : scalar_alu(s->op, 0, 4, &dst->n, &operand->n);
+}
+
+/* Does the move, of `bits` bits, of a number leave it as it is? */
+static bool is_plain_move(const struct insn *i, const struct scalar *n)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+
+    if (s->bytes == 4 && n->umax > UINT32_MAX)
+        return false;
+    if (i->offset == 0)
+        return true;
+    int64_t limit = (int64_t)1 << (i->offset - 1);
+    return n->smin >= (s->bytes == 4 ? 0 : -limit) && n->smax < limit;
+}
+
+static enum graft_reason step_move(struct checker *c, const struct insn *i, struct value *operand)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+    struct value *dst = &c->now->reg[insn_dst(i)];
+    struct value *src = s->by_reg ? &c->now->reg[insn_src(i)] : operand;
+
+    if (value_is_pointer(src)) {
+        if (s->bytes != 8 || i->offset != 0)
+            return checker_refuse(c, GRAFT_POINTER_ARITHMETIC, insn_src(i), 0, 0);
+        *dst = *src;
+    } else if (is_plain_move(i, &src->n)) {
+        checker_link(c, dst, src);
+    } else {
+        *dst = value_number(scalar_alu(ALU_MOV, i->offset, s->bytes, &src->n, &src->n));
+    }
     return GRAFT_ACCEPTED;
 }
 
 enum graft_reason checker_step_alu(struct checker *c, const struct insn *i)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now.reg[insn_dst(i)];
+    struct value *dst = &c->now->reg[insn_dst(i)];
     struct value operand;
-    enum graft_reason reason = read_operand(c, i, &operand);
+    enum graft_reason reason = checker_read_operand(c, i, &operand);
 
+    if (reason == GRAFT_ACCEPTED && s->op != ALU_MOV)
+        reason = checker_read(c, insn_dst(i));
     if (reason != GRAFT_ACCEPTED)
         return reason;
-    if (s->op == ALU_MOV) {
-        bool whole = s->bytes == 8 && i->offset == 0;
-        if (value_is_pointer(&operand) && !whole)
-            return checker_refuse(c, GRAFT_POINTER_ARITHMETIC, insn_src(i), 0, 0);
-        if (!value_is_pointer(&operand))
-            operand.n = scalar_alu(ALU_MOV, i->offset, s->bytes, &operand.n, &operand.n);
-        *dst = operand;
-        return GRAFT_ACCEPTED;
-    }
-    reason = checker_read(c, insn_dst(i));
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+    if (s->op == ALU_MOV)
+        return step_move(c, i, &operand);
     if (value_is_pointer(dst) || value_is_pointer(&operand))
         return step_pointer(c, i, &operand);
-    dst->n = scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand.n);
+    if (s->op == ALU_ADD || s->op == ALU_SUB)
+        step_add(c, i, dst, &operand);
+    else
+        *dst = value_number(scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand.n));
     return GRAFT_ACCEPTED;
 }
 
 enum graft_reason checker_step_unary(struct checker *c, const struct insn *i)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct scalar *n = &c->now.reg[insn_dst(i)].n;
+    struct value *v = &c->now->reg[insn_dst(i)];
     enum graft_reason reason = checker_read_number(c, insn_dst(i), GRAFT_POINTER_ARITHMETIC);
 
     if (reason == GRAFT_ACCEPTED)
-        *n = s->form == FORM_NEG ? scalar_neg(s->bytes, n) : scalar_swap(s->op, i->imm, n);
-    return reason;
-}
-
-/* Narrows both operands in `state`. False: the jump cannot go this way. */
-static bool refine_numbers(struct state *state, const struct insn *i, const struct value *operand,
-                           bool taken)
-{
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct scalar a = state->reg[insn_dst(i)].n, b = operand->n;
-
-    if (!scalar_refine(s->op, s->bytes, taken, &a, &b))
-        return false;
-    if (s->by_reg)
-        state->reg[insn_src(i)].n = b;
-    state->reg[insn_dst(i)].n = a;
-    return true;
-}
-
-static uint8_t mirrored(uint8_t op)
-{
-    switch (op) {
-    case JUMP_JGT:
-        return JUMP_JLT;
-    case JUMP_JGE:
-        return JUMP_JLE;
-    case JUMP_JLT:
-        return JUMP_JGT;
-    case JUMP_JLE:
-        return JUMP_JGE;
-    default:
-        return op;
-    }
-}
-
-/* `p` stood left of data_end in the comparison: the way that shows p not to be behind data_end
- * proves all bytes before p, and p's own byte too where they cannot be equal. */
-static void prove_by_end(struct checker *c, uint8_t op, const struct value *p)
-{
-    switch (op) {
-    case JUMP_JGT:
-    case JUMP_JNE:
-        state_prove_packet(&c->now, p, 0);
-        break;
-    case JUMP_JGE:
-        state_prove_packet(&c->now, p, 1);
-        break;
-    case JUMP_JLT:
-        state_prove_packet(&c->taken, p, 1);
-        break;
-    default: /* JLE, JEQ */
-        state_prove_packet(&c->taken, p, 0);
-        break;
-    }
-}
-
-static bool is_pointer_comparison(const struct insn_shape *s)
-{
-    switch (s->op) {
-    case JUMP_JEQ:
-    case JUMP_JNE:
-    case JUMP_JGT:
-    case JUMP_JGE:
-    case JUMP_JLT:
-    case JUMP_JLE:
-        return s->bytes == 8;
-    default:
-        return false;
-    }
-}
-
-/* Not both are numbers. Sets *falls and *goes to the ways that are possible. */
-static enum graft_reason compare_pointers(struct checker *c, const struct insn *i,
-                                          const struct value *operand, bool *falls, bool *goes)
-{
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    const struct value dst = c->now.reg[insn_dst(i)];
-    bool is_null =
-        operand->kind == VALUE_NUMBER && scalar_is_constant(&operand->n) && operand->n.umin == 0;
-
-    if (is_null && s->bytes == 8 && (s->op == JUMP_JEQ || s->op == JUMP_JNE)) {
-        *goes = s->op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */
-        *falls = !*goes;
-        return GRAFT_ACCEPTED;
-    }
-    if (!is_pointer_comparison(s) || !is_distance(&dst, operand))
-        return checker_refuse(c, GRAFT_POINTER_COMPARE,
-                              value_is_pointer(&dst) ? insn_dst(i) : insn_src(i), 0, 0);
-    if (dst.kind == VALUE_PACKET && operand->kind == VALUE_PACKET_END)
-        prove_by_end(c, s->op, &dst);
-    if (dst.kind == VALUE_PACKET_END && operand->kind == VALUE_PACKET)
-        prove_by_end(c, mirrored(s->op), operand);
-    return GRAFT_ACCEPTED;
-}
-
-enum graft_reason checker_step_jump(struct checker *c, const struct insn *i)
-{
-    struct value operand;
-    bool falls = true, goes = true;
-    enum graft_reason reason = checker_read(c, insn_dst(i));
-
-    if (reason == GRAFT_ACCEPTED)
-        reason = read_operand(c, i, &operand);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-
-    c->taken = c->now;
-    if (value_is_pointer(&c->now.reg[insn_dst(i)]) || value_is_pointer(&operand)) {
-        reason = compare_pointers(c, i, &operand, &falls, &goes);
-    } else {
-        falls = refine_numbers(&c->now, i, &operand, false);
-        goes = refine_numbers(&c->taken, i, &operand, true);
-    }
-    if (reason == GRAFT_ACCEPTED && goes)
-        reason = checker_flow(c, (uint32_t)insn_target(i, c->at), &c->taken);
-    c->alive = falls;
+        *v = value_number(s->form == FORM_NEG ? scalar_neg(s->bytes, &v->n)
+                                              : scalar_swap(s->op, i->imm, &v->n));
     return reason;
 }

@@ -70,6 +70,8 @@ static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
         return no_dst && no_src && (s->bytes == 2 ? no_imm : no_offset);
     case FORM_CALL:
         return no_dst && no_offset && insn_src(i) <= 2;
+    case FORM_CALL_REG:
+        return no_src && no_imm && no_offset;
     default: /* FORM_EXIT */
         return no_dst && no_src && no_imm && no_offset;
     }
@@ -102,8 +104,10 @@ enum graft_reason insn_check(const struct insn *i)
         return GRAFT_BAD_REGISTER;
     if (!are_fields_clean(i, s))
         return GRAFT_RESERVED_FIELD;
-    if (s->form == FORM_WIDE && insn_src(i) != 0)
-        return insn_src(i) <= 6 ? GRAFT_MAP : GRAFT_RESERVED_FIELD;
+    if (s->form == FORM_WIDE && insn_src(i) > INSN_MAP_VALUE)
+        return GRAFT_RESERVED_FIELD;
+    if (s->form == FORM_WIDE && insn_src(i) != 0 && insn_src(i) < INSN_MAP)
+        return GRAFT_MAP;
     if (writes_frame_pointer(i, s))
         return GRAFT_FRAME_WRITE;
     return GRAFT_ACCEPTED;

@@ -27,7 +27,7 @@
 #define STATE_HELD          8u  /* records that may be held at once */
 #define STATE_POINTER_RANGE ((int64_t)1 << 28) /* bytes; no object is longer */
 #define STATE_AHEAD_NONE    (-(1 << 30))       /* holds of every pointer, by S2 */
-#define STATE_MOVED_MOST    ((int64_t)1 << 62) /* |moved| is at most this */
+#define STATE_MOVED_MOST    ((int64_t)1 << 61) /* |moved| is at most this */
 
 /* Bases: 0 is `data` for packet pointers, for other values none; then those that claims name;
  * then STATE_CLASSES for each instruction. */

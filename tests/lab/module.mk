@@ -22,7 +22,7 @@ build/lab/root/getppid: tests/lab/getppid.c | $(SETUP)
 	@echo "  CC      $< (Linux)"
 	@$(CC) $(FLAGS) -O2 -static $< -o $@
 
-lab: $(IMAGE) $(VARIANT_IMAGES) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
+lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'
 
 lab-trace: $(IMAGE)                         ## Print the instructions of KEY=, an operation of the lab, by function.
