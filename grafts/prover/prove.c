@@ -29,15 +29,15 @@ static void begin(struct prover *p, struct work *w, const struct linked *program
     for (uint32_t i = 0; i < program->map_count; i++)
         maps[i] = (struct graft_map_def){program->maps[i].type, program->maps[i].key_bytes,
                                          program->maps[i].value_bytes, program->maps[i].entries};
-    p->input = (struct graft_input){.code = program->code,
-                                    .count = program->count,
-                                    .hook = hook,
-                                    .proof = &some, /* so that the steps fork as in a walk */
-                                    .map_count = program->map_count,
-                                    .maps = maps,
-                                    .fuel_points =
-                                        work_take(w, FUEL_ROOM, sizeof(struct graft_fuel_point)),
-                                    .fuel_room = FUEL_ROOM};
+    p->input =
+        (struct graft_input){.code = program->code,
+                             .count = program->count,
+                             .hook = hook,
+                             .proof = &some, /* so that the steps fork as in a walk */
+                             .map_count = program->map_count,
+                             .maps = maps,
+                             .points = work_take(w, FUEL_ROOM, sizeof(struct graft_fuel_point)),
+                             .point_room = FUEL_ROOM};
     p->checker = work_take(w, 1, bytes);
     p->checker->in = &p->input;
     p->checker->hook = hook_find(hook);
