@@ -19,8 +19,11 @@ KERNEL += grafts/interp.c
 # The same files make the host command and the host tests.
 graft-library := $(filter grafts/%,$(KERNEL))
 
+# What finds proofs runs as a user.
+graft-prover := $(sort $(wildcard grafts/prover/*.c))
+
 HOST_TOOLS    += graft
-graft-sources := $(graft-library) $(wildcard grafts/tool/*.c)
+graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
@@ -31,3 +34,6 @@ graft_checker-needs := $(graft-library)
 graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
+
+HOST_TESTS += graft_link
+graft_link-needs := $(graft-library) $(graft-prover)
