@@ -15,6 +15,11 @@ KERNEL += grafts/checker_proof.c
 KERNEL += grafts/reason.c
 KERNEL += grafts/elf.c
 KERNEL += grafts/interp.c
+KERNEL += grafts/map.c
+KERNEL += grafts/map_array.c
+KERNEL += grafts/map_hash.c
+KERNEL += grafts/map_lpm.c
+KERNEL += grafts/map_ringbuf.c
 
 # The same files make the host command and the host tests.
 graft-library := $(filter grafts/%,$(KERNEL))
@@ -37,3 +42,6 @@ graft_fuzz-needs    := $(graft-library)
 
 HOST_TESTS += graft_link
 graft_link-needs := $(graft-library) $(graft-prover)
+
+HOST_TESTS += graft_map
+graft_map-needs := $(filter grafts/map%,$(KERNEL))
