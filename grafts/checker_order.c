@@ -23,6 +23,8 @@ static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
         return reason;
     if (form == FORM_CALL)
         return insn_src(i) == 1 ? GRAFT_CALL_LOCAL : GRAFT_CALL_HELPER;
+    if (form == FORM_CALL_REG)
+        return GRAFT_CALL_HELPER;
     if (form != FORM_WIDE)
         return GRAFT_ACCEPTED;
     if (c->at + 1 >= c->in->count || !insn_is_wide_half(i + 1))

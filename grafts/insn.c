@@ -70,6 +70,8 @@ static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
         return no_dst && no_src && (s->bytes == 2 ? no_imm : no_offset);
     case FORM_CALL:
         return no_dst && no_offset && insn_src(i) <= 2;
+    case FORM_CALL_REG:
+        return no_src && no_imm && no_offset;
     default: /* FORM_EXIT */
         return no_dst && no_src && no_imm && no_offset;
     }

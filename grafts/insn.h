@@ -33,6 +33,7 @@ enum insn_form {
     FORM_JUMP, /* conditional */
     FORM_GOTO,
     FORM_CALL,
+    FORM_CALL_REG,
     FORM_EXIT,
 };
 
