@@ -14,12 +14,21 @@ KERNEL += grafts/checker_call.c
 KERNEL += grafts/checker_proof.c
 KERNEL += grafts/reason.c
 KERNEL += grafts/elf.c
+KERNEL += grafts/program.c
 KERNEL += grafts/interp.c
 KERNEL += grafts/map.c
 KERNEL += grafts/map_array.c
 KERNEL += grafts/map_hash.c
 KERNEL += grafts/map_lpm.c
 KERNEL += grafts/map_ringbuf.c
+KERNEL += grafts/jit_analyse.c
+KERNEL += grafts/jit_x86_64.c
+KERNEL += grafts/jit_x86_64_alu.c
+KERNEL += grafts/jit_x86_64_divide.c
+KERNEL += grafts/jit_x86_64_emit.c
+KERNEL += grafts/jit_x86_64_flow.c
+KERNEL += grafts/jit_x86_64_memory.c
+KERNEL += grafts/jit_x86_64_move.c
 
 # The same files make the host command and the host tests.
 graft-library := $(filter grafts/%,$(KERNEL))
@@ -45,3 +54,9 @@ graft_link-needs := $(graft-library) $(graft-prover)
 
 HOST_TESTS += graft_map
 graft_map-needs := $(filter grafts/map%,$(KERNEL))
+
+# Engines against each other. Machine code has to be run, so these need more than the C library.
+graft-engines := $(graft-library) grafts/tool/native.c tests/host/graft_reference.c
+HOST_TESTS += graft_differ
+graft_differ-needs := $(graft-engines) tests/host/graft_random.c
+graft_differ-flags := -D_GNU_SOURCE
