@@ -59,7 +59,7 @@ static enum graft_reason check_packet(struct checker *c, const struct access *a)
     const struct value *p = a->base;
     int64_t first = p->n.smin + a->offset, need = a->offset + a->bytes;
 
-    if (a->write && !c->hook->packet_writable)
+    if (a->write && !(c->hook->flags & GRAFT_WRITES_PACKET))
         return checker_refuse(c, GRAFT_PACKET_WRITE, a->reg, 0, 0);
     if (first < 0)
         return checker_refuse(c, GRAFT_PACKET_LOW, a->reg, 0, first);
@@ -237,7 +237,8 @@ enum graft_reason checker_step_atomic(struct checker *c, const struct insn *i)
     enum graft_reason reason = checker_read(c, a.reg);
     bool is_stack = a.base->kind == VALUE_STACK;
 
-    if (reason == GRAFT_ACCEPTED && a.base->kind == VALUE_PACKET && !c->hook->packet_writable)
+    if (reason == GRAFT_ACCEPTED && a.base->kind == VALUE_PACKET &&
+        !(c->hook->flags & GRAFT_WRITES_PACKET))
         return checker_refuse(c, GRAFT_PACKET_WRITE, a.reg, 0, 0);
     if (reason == GRAFT_ACCEPTED)
         reason = check_atomic_numbers(c, i);

@@ -25,8 +25,10 @@ struct graft_packet {
     uint32_t nic;      /* which network card it came from, 0 is the first */
 };
 
+#define GRAFT_WRITES_PACKET 1u /* flag of a hook */
+
 enum graft_hook {
-#define HOOK(number, name, context, budget, fallback, fields) GRAFT_HOOK_##name = (number),
+#define HOOK(number, name, context, budget, fallback, flags, fields) GRAFT_HOOK_##name = (number),
 #include "exo/abi/graft_hooks.def"
 #undef HOOK
 };

@@ -19,7 +19,7 @@ struct row {
     const char *what;
     enum graft_reason reason;
     uint32_t at, reg;
-    struct insn code[24];
+    struct insn code[48];
 };
 
 /* Laid out by hand: rows of a table. */
@@ -57,9 +57,21 @@ static struct checked check_with(const struct graft_input *in, uint32_t open)
     return r;
 }
 
+/* What the rows may name. */
+static const struct graft_map_def maps[] = {
+    {GRAFT_MAP_ARRAY, 4, 64, 16},
+    {GRAFT_MAP_HASH, 8, 16, 100},
+    {GRAFT_MAP_RINGBUF, 0, 0, 4096},
+    {GRAFT_MAP_WINDOW, 4, 8192, 1},
+};
+
 static struct checked check(const struct insn *code, uint32_t count)
 {
-    struct graft_input in = {.code = code, .count = count, .hook = GRAFT_HOOK_PACKET_FILTER};
+    struct graft_input in = {.code = code,
+                             .count = count,
+                             .hook = GRAFT_HOOK_PACKET_FILTER,
+                             .map_count = sizeof maps / sizeof maps[0],
+                             .maps = maps};
     return check_with(&in, OPEN);
 }
 
@@ -87,12 +99,11 @@ static void every_row_gets_its_verdict(void **state)
 static void every_reason_of_the_checker_is_shown(void **state)
 {
     static const enum graft_reason elsewhere[] = {
-        GRAFT_BAD_HOOK,    GRAFT_EMPTY, GRAFT_TOO_LONG,   GRAFT_BUDGET,
-        GRAFT_WORK_MEMORY, GRAFT_CLAIM, GRAFT_CLAIM_FORM,
+        GRAFT_BAD_HOOK, GRAFT_EMPTY, GRAFT_TOO_LONG, GRAFT_BUDGET, GRAFT_WORK_MEMORY, GRAFT_BAD_MAP,
     };
     (void)state;
 
-    for (uint32_t reason = GRAFT_BAD_HOOK; reason <= GRAFT_CLAIM_FORM; reason++) {
+    for (uint32_t reason = GRAFT_BAD_HOOK; reason < GRAFT_CLAIM; reason++) {
         bool shown = !strcmp(graft_reason_text(reason), "unknown reason"); /* a free number */
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
             shown = shown || rows[i].reason == reason;
@@ -116,6 +127,30 @@ static void the_input_is_checked_first(void **state)
     assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_HOOK);
     in.hook = 77;
     assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_HOOK);
+}
+
+static void maps_are_checked_first(void **state)
+{
+    static const struct insn code[] = {SET(0, 0), EXIT};
+    static const struct graft_map_def bad[] = {
+        {0, 4, 4, 1},
+        {8, 4, 4, 1},
+        {GRAFT_MAP_HASH, 0, 4, 1},
+        {GRAFT_MAP_HASH, GRAFT_MAX_KEY + 1, 4, 1},
+        {GRAFT_MAP_ARRAY, 4, 0, 1},
+        {GRAFT_MAP_ARRAY, 4, GRAFT_MAX_MAP_VALUE + 1, 1},
+        {GRAFT_MAP_RINGBUF, 4, 0, 4096},
+    };
+    struct graft_input in = {
+        .code = code, .count = 2, .hook = GRAFT_HOOK_PACKET_FILTER, .maps = bad, .map_count = 1};
+    (void)state;
+
+    for (in.maps = bad; in.maps < bad + sizeof bad / sizeof bad[0]; in.maps++)
+        assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_MAP);
+    in.maps = maps;
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_ACCEPTED);
+    in.map_count = GRAFT_MAX_MAPS + 1;
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_MAP);
 }
 
 static void too_little_work_memory_is_refused(void **state)
@@ -184,6 +219,7 @@ int main(void)
         cmocka_unit_test(every_row_gets_its_verdict),
         cmocka_unit_test(every_reason_of_the_checker_is_shown),
         cmocka_unit_test(the_input_is_checked_first),
+        cmocka_unit_test(maps_are_checked_first),
         cmocka_unit_test(too_little_work_memory_is_refused),
         cmocka_unit_test(the_longest_path_is_counted),
         cmocka_unit_test(a_path_over_budget_is_refused),

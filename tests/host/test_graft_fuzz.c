@@ -15,7 +15,7 @@
 
 #define ROUNDS      120000u
 #define RUNS        6u /* packets per accepted program */
-#define MAX_CODE    40u
+#define MAX_CODE    64u
 #define MAX_PACKET  96u
 #define OPEN        24u
 #define LEAST_YIELD 4u /* per cent of programs that must be accepted, or the test shows nothing */
@@ -25,7 +25,7 @@
 #define UNKNOWN(r) COPY(r, 3), ALU64_X(SUB, r, 2)
 
 struct seed_row {
-    struct insn code[24];
+    struct insn code[48];
     uint32_t count;
 };
 
@@ -114,7 +114,9 @@ static struct insn pick_memory(void)
 
 static struct insn pick_insn(void)
 {
-    switch (pick(10)) {
+    static const int32_t numbers[] = {5, 8, 28};
+
+    switch (pick(11)) {
     case 0:
     case 1:
     case 2:
@@ -126,6 +128,8 @@ static struct insn pick_insn(void)
         return (struct insn)INSN(pick(2) ? 0xdc : 0xd7, pick(8), 0, 0, 16 << pick(3));
     case 6:
         return pick_jump();
+    case 7:
+        return (struct insn)CALL(0, numbers[pick(3)]);
     default:
         return pick_memory();
     }
@@ -206,10 +210,25 @@ static bool allows(void *self, uint64_t address, uint32_t bytes, bool write)
                       lies_in(w->packet, w->context.length, address, bytes));
 }
 
+/* The helpers that need no map. What they give is the same in all worlds. */
+static bool helper(void *self, int32_t number, uint64_t *reg, bool *done)
+{
+    (void)done;
+    if (number != 5 && number != 8 && number != 28)
+        return false;
+    for (unsigned n = 1; number == 28 && n <= 3; n += 2)
+        if (reg[n + 1] != 0 && !allows(self, reg[n], (uint32_t)reg[n + 1], false))
+            return false;
+    reg[0] = (uint64_t)number;
+    for (unsigned n = 1; n <= 5; n++)
+        reg[n] = (uintptr_t)self; /* lost, and whoever reads it tells two worlds apart */
+    return true;
+}
+
 static uint64_t run(const struct graft_program *p, struct world *w, const uint8_t *packet,
                     uint32_t length, uint8_t garbage)
 {
-    struct interp_guard guard = {.allows = allows, .self = w};
+    struct interp_guard guard = {.allows = allows, .helper = helper, .self = w};
     struct interp m = {.code = p->code,
                        .count = p->count,
                        .steps_left = p->steps,
