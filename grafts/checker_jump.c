@@ -55,19 +55,39 @@ static void prove_by_end(struct checker *c, uint8_t op, const struct value *p)
     }
 }
 
+/* Comparing addresses in one object is comparing offsets, which may be negative. */
+static uint8_t offset_comparison(uint8_t op)
+{
+    switch (op) {
+    case JUMP_JGT:
+        return JUMP_JSGT;
+    case JUMP_JGE:
+        return JUMP_JSGE;
+    case JUMP_JLT:
+        return JUMP_JSLT;
+    case JUMP_JLE:
+        return JUMP_JSLE;
+    default: /* JEQ, JNE */
+        return op;
+    }
+}
+
+static bool refine_offsets(struct state *state, const struct insn *i, bool taken)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+    struct scalar a = state->reg[insn_dst(i)].n, b = state->reg[insn_src(i)].n;
+
+    if (!scalar_refine(offset_comparison(s->op), 8, taken, &a, &b))
+        return false;
+    state->reg[insn_src(i)].n = b;
+    state->reg[insn_dst(i)].n = a;
+    return true;
+}
+
 static bool is_pointer_comparison(const struct insn_shape *s)
 {
-    switch (s->op) {
-    case JUMP_JEQ:
-    case JUMP_JNE:
-    case JUMP_JGT:
-    case JUMP_JGE:
-    case JUMP_JLT:
-    case JUMP_JLE:
-        return s->bytes == 8;
-    default:
-        return false;
-    }
+    return s->bytes == 8 &&
+           (s->op == JUMP_JEQ || s->op == JUMP_JNE || offset_comparison(s->op) != s->op);
 }
 
 /* A pointer is compared with 0, by JEQ or JNE of 64 bits. */
@@ -106,8 +126,12 @@ static enum graft_reason compare_pointers(struct checker *c, const struct insn *
                               value_is_pointer(&dst) ? insn_dst(i) : insn_src(i), 0, 0);
     if (dst.kind == VALUE_PACKET && operand->kind == VALUE_PACKET_END)
         prove_by_end(c, s->op, &dst);
-    if (dst.kind == VALUE_PACKET_END && operand->kind == VALUE_PACKET)
+    else if (dst.kind == VALUE_PACKET_END && operand->kind == VALUE_PACKET)
         prove_by_end(c, mirrored(s->op), operand);
+    else if (dst.kind == operand->kind) {
+        c->alive = refine_offsets(c->now, i, false);
+        c->goes = refine_offsets(c->taken, i, true);
+    }
     return GRAFT_ACCEPTED;
 }
 

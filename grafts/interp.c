@@ -171,9 +171,12 @@ static int step_call(struct interp *m, const struct insn *i)
 {
     bool done = false;
 
+    bool by_register = insn_shapes[i->opcode].form == FORM_CALL_REG;
+    int32_t number = by_register ? (int32_t)m->reg[insn_dst(i)] : i->imm;
+
     if (insn_src(i) == 0) {
         if (!m->guard || !m->guard->helper ||
-            !m->guard->helper(m->guard->self, i->imm, m->reg, &done))
+            !m->guard->helper(m->guard->self, number, m->reg, &done))
             return INTERP_BAD_CALL;
         return done ? INTERP_EXIT : CONTINUE;
     }
@@ -235,6 +238,7 @@ static int step(struct interp *m, const struct insn *i)
     case FORM_GOTO:
         return go_to(m, insn_target(i, m->at - 1));
     case FORM_CALL:
+    case FORM_CALL_REG:
         return step_call(m, i);
     case FORM_EXIT:
         return step_exit(m);
