@@ -174,17 +174,20 @@ static bool prove_untied(struct prover *first, struct linked *program, struct pr
     return true;
 }
 
-bool prove(struct work *w, struct linked *program, uint32_t hook, struct proved *out)
+bool prove(struct work *w, struct linked *program, const struct prove_wish *wish,
+           struct proved *out)
 {
     struct prover *p = work_take(w, 1, sizeof *p);
 
     *out = (struct proved){.proof = NULL};
-    begin(p, w, program, hook);
-    if (is_loop_free(p) && ask(p, NULL, out))
-        return true;
+    begin(p, w, program, wish->hook);
     if (!p->checker->hook)
-        return false; /* ask has said so */
-    return try_efforts(p, quick, sizeof quick / sizeof quick[0], out) ||
-           prove_untied(p, program, out) ||
-           try_efforts(p, thorough, sizeof thorough / sizeof thorough[0], out);
+        return ask(p, NULL, out); /* which says so */
+    if (is_loop_free(p) && ask(p, NULL, out) && !wish->always)
+        return true;
+    if (try_efforts(p, quick, sizeof quick / sizeof quick[0], out) || prove_untied(p, program, out))
+        return true;
+    if (out->report.reason == GRAFT_BUDGET) /* what is known is enough; it is the program */
+        return false;
+    return try_efforts(p, thorough, sizeof thorough / sizeof thorough[0], out);
 }

@@ -9,6 +9,7 @@
 
 #include "exo/abi/graft_object.h"
 #include "grafts/checker.h"
+#include "grafts/prover/object.h"
 #include "grafts/tool/disasm.h"
 
 #define MAX_FILE ((size_t)64 << 20)
@@ -130,6 +131,48 @@ static void take_initial(struct object_file *o)
     }
 }
 
+/* The name at `offset` of section .graft.files, ended within it; "" when there is none. */
+static const char *file_name(const struct object_section *files, const uint8_t *image,
+                             uint64_t offset)
+{
+    for (uint64_t i = offset; i < files->bytes; i++)
+        if (image[files->offset + i] == 0)
+            return (const char *)image + files->offset + offset;
+    return "";
+}
+
+/* Source lines, by slot. Leaves through the work's `out` when the file is malformed. */
+static void take_lines(struct object_file *o)
+{
+    struct linked *p = &o->program;
+    struct object object;
+    uint32_t next = 0;
+
+    p->lines = work_take(&o->work, p->count, sizeof *p->lines);
+    for (uint32_t i = 0; i < p->count; i++)
+        p->lines[i].file = "";
+    object_open(&object, &o->work, o->image, o->bytes);
+    uint32_t lines = object_find(&object, GRAFT_SECTION_LINES);
+    uint32_t files = object_find(&object, GRAFT_SECTION_FILES);
+    if (!lines || !files || object.sections[files].type != OBJECT_PROGBITS ||
+        object.sections[lines].type != OBJECT_PROGBITS)
+        return;
+    uint64_t count = object.sections[lines].bytes / sizeof(struct graft_line);
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct graft_line line;
+        if (i > 0)
+            p->lines[i] = p->lines[i - 1];
+        for (; next < count; next++) {
+            memcpy(&line, object_bytes(&object, &object.sections[lines]) + next * sizeof line,
+                   sizeof line);
+            if (line.instruction > i)
+                break;
+            p->lines[i] = (struct object_line){
+                line.line, file_name(&object.sections[files], object.image, line.file)};
+        }
+    }
+}
+
 /* What the linked file says, as the linker would. False after a message. */
 static bool take_linked(struct object_file *o, const struct graft_code *code)
 {
@@ -145,10 +188,8 @@ static bool take_linked(struct object_file *o, const struct graft_code *code)
                          .map_count = o->parts.map_count,
                          .section = o->parts.hook ? o->parts.hook : "",
                          .function = ""};
-    p->lines = work_take(&o->work, p->count, sizeof *p->lines);
+    take_lines(o);
     p->maps = work_take(&o->work, p->map_count, sizeof *p->maps);
-    for (uint32_t i = 0; i < p->count; i++)
-        p->lines[i] = (struct object_line){graft_elf_line(o->image, o->bytes, code, i), ""};
     for (uint32_t i = 0; i < p->map_count; i++) {
         const struct graft_map_def *m = &o->parts.maps[i];
         p->maps[i] = (struct linked_map){name_of(&o->parts, i), m->type,    m->key_bytes,
@@ -158,7 +199,9 @@ static bool take_linked(struct object_file *o, const struct graft_code *code)
     return true;
 }
 
-static bool link_file(struct object_file *o, const struct object_choice *choice)
+/* As the linker has it; of a linked file, what it says. */
+static bool take_program(struct object_file *o, const struct object_choice *choice,
+                         const struct graft_code *code)
 {
     if (setjmp(o->work.out)) {
         const struct work_fault *f = &o->work.fault;
@@ -168,6 +211,8 @@ static bool link_file(struct object_file *o, const struct object_choice *choice)
         fprintf(stderr, " %s%s%s; %s\n", f->name, f->name[0] ? ": " : "", f->text, f->hint);
         return false;
     }
+    if (o->is_linked)
+        return take_linked(o, code);
     link_object(&o->work, o->image, o->bytes, choice->section, choice->function, &o->program);
     return true;
 }
@@ -182,7 +227,7 @@ bool object_open_file(struct object_file *o, const char *path, const struct obje
     if (!o->image)
         return false;
     o->is_linked = graft_elf_find(o->image, o->bytes, GRAFT_SECTION_CODE, &code) == GRAFT_ACCEPTED;
-    if (o->is_linked ? !take_linked(o, &code) : !link_file(o, choice))
+    if (!take_program(o, choice, &code))
         return false;
     o->hook = hook_by_name(choice->hook ? choice->hook : o->program.section);
     if (o->hook == 0 && choice->hook) {

@@ -92,6 +92,7 @@ static bool write_object(struct object_file *o, const struct proved *p, const ch
 /* Leaves the linker's and prover's way out in a function of its own, with nothing to lose. */
 static int prove_file(struct object_file *o, const struct arguments *a)
 {
+    const struct prove_wish wish = {.hook = o->hook};
     struct proved p;
 
     if (setjmp(o->work.out)) {
@@ -100,7 +101,7 @@ static int prove_file(struct object_file *o, const struct arguments *a)
                 f->text, f->hint);
         return 1;
     }
-    if (!prove(&o->work, &o->program, o->hook, &p)) {
+    if (!prove(&o->work, &o->program, &wish, &p)) {
         object_print_refusal(o, &p.report);
         if (a->explain && p.refusal)
             explain(o, p.refusal);

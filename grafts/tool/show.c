@@ -161,11 +161,12 @@ static void show_graph(const struct shown *s)
 /* The states of an object that is not proved yet are found now, if they can be. */
 static bool find_states(struct shown *s, struct object_file *o)
 {
+    const struct prove_wish wish = {.hook = o->hook, .always = true};
     struct proved proved;
 
-    if (o->is_linked)
-        return !o->parts.proof || read_proof(s, o->parts.proof, o->parts.proof_bytes);
-    bool accepted = prove(&o->work, &o->program, o->hook, &proved);
+    if (o->is_linked && o->parts.proof)
+        return read_proof(s, o->parts.proof, o->parts.proof_bytes);
+    bool accepted = prove(&o->work, &o->program, &wish, &proved);
     if (!accepted)
         object_print_refusal(o, &proved.report);
     s->claims = work_take(&o->work, o->program.count, sizeof *s->claims);
