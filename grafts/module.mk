@@ -62,3 +62,8 @@ graft-engines := $(graft-library) grafts/tool/native.c tests/host/graft_referenc
 HOST_TESTS += graft_differ
 graft_differ-needs := $(graft-engines) tests/host/graft_random.c
 graft_differ-flags := -D_GNU_SOURCE
+
+HOST_TESTS += graft_link graft_prove
+graft_link-needs  := $(graft-library) $(graft-prover)
+graft_prove-needs := $(graft-library) $(graft-prover) \
+    $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))

@@ -129,9 +129,8 @@ static void put_item(const struct function *f, const struct layout *y, uint32_t 
         out->code[slot + 1] = (struct insn){.imm = item->high};
 }
 
-void linker_emit(struct linker *l, const struct function *f, struct linked *out)
+void linker_emit(struct work *w, const struct function *f, struct linked *out)
 {
-    struct work *w = l->work;
     struct layout y = {
         .reached = work_take(w, f->count, sizeof *y.reached),
         .long_jump = work_take(w, f->count, sizeof *y.long_jump),

@@ -91,6 +91,14 @@ static bool grow(struct prover *p, struct claim *claim, struct claim_state *into
     return true;
 }
 
+/* More ways to hold records than states. */
+static void refuse_records(struct prover *p, const struct claim *claim)
+{
+    p->refused = true;
+    p->refusal->report = (struct graft_report){
+        .reason = GRAFT_RECORD_PATHS, .instruction = claim->at, .reg = GRAFT_NO_REGISTER};
+}
+
 static void arrive_upwards(struct prover *p, uint32_t from, uint32_t to, struct state *s,
                            uint32_t n)
 {
@@ -110,25 +118,24 @@ static void arrive_upwards(struct prover *p, uint32_t from, uint32_t to, struct 
     struct claim_state *near = nearest(claim, s);
     if (near && grow(p, claim, near, s))
         return;
-    if (claim->count == PROVER_STATES)
-        work_fail_at(p->work, "paths meet with different records held", p->program->function,
-                     "give each record back before the paths meet",
-                     p->program->lines[claim->at].line);
-    append(p, claim, from, s);
+    if (claim->count < PROVER_STATES)
+        append(p, claim, from, s);
+    else
+        refuse_records(p, claim);
 }
 
-static void go_up(struct prover *p)
+/* False: it takes too long. */
+static bool go_up(struct prover *p)
 {
     p->arrive = arrive_upwards;
     p->ended = NULL;
-    for (uint32_t n = 0; n < MOST_SWEEPS; n++) {
+    for (uint32_t n = 0; n < MOST_SWEEPS && p->walked < p->walk_limit; n++) {
         p->changed = false;
         prover_sweep(p, n > 0);
         if (!p->changed)
-            return;
+            return true;
     }
-    work_fail(p->work, "no states were found that nothing leaves", p->program->function,
-              "make the loops simpler");
+    return false;
 }
 
 static void arrive_downwards(struct prover *p, uint32_t from, uint32_t to, struct state *s,
@@ -192,11 +199,13 @@ bool prover_find_states(struct prover *p)
     for (uint32_t k = 0; k < p->claim_count; k++)
         while (p->claims[k].count)
             drop_state(p, &p->claims[k], 0);
-    go_up(p);
+    if (!go_up(p))
+        return false;
     if (p->flow.loop_count > 0) {
         for (unsigned n = 0; n < 3; n++)
             go_down(p);
-        go_up(p);
+        if (!go_up(p))
+            return false;
     }
     p->refused = false;
     p->arrive = arrive_upwards;

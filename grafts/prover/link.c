@@ -79,7 +79,7 @@ void link_object(struct work *w, const void *image, size_t bytes, const char *se
         linker_read_function(&l, i);
     linker_inline(&l, entry);
     linker_fill_maps(&l);
-    linker_emit(&l, &l.functions[entry], out);
+    linker_emit(w, &l.functions[entry], out);
     out->maps = l.maps;
     out->map_count = l.map_count;
     out->section = object_section_name(&l.object, from);

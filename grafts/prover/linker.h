@@ -42,4 +42,4 @@ void linker_relocate_data(struct linker *l, struct item *item, const struct obje
 void linker_inline(struct linker *l, uint32_t function);
 
 /* Lays the function out as slots; what no path leads to is left out. */
-void linker_emit(struct linker *l, const struct function *f, struct linked *out);
+void linker_emit(struct work *w, const struct function *f, struct linked *out);

@@ -2,14 +2,14 @@
 #include "grafts/prover/prove.h"
 
 #include "grafts/prover/prover.h"
+#include "grafts/prover/untie.h"
 
 #define WALK_LIMIT ((uint64_t)60 * 1000 * 1000) /* instructions of one attempt */
 #define WAITING    64u                          /* states that the check has room for */
 #define FUEL_ROOM  1024u
 
-static const struct effort efforts[] = {
-    {1, 1, 2}, {4, 1, 2}, {8, 2, 3}, {1, 1, 300}, {8, 1, 300}, {8, 8, 20}, {8, 8, 2000},
-};
+static const struct effort quick[] = {{1, 1, 2}, {4, 1, 2}, {8, 2, 3}};
+static const struct effort thorough[] = {{1, 1, 300}, {8, 1, 300}, {8, 8, 20}, {8, 8, 2000}};
 
 static bool is_loop_free(const struct prover *p)
 {
@@ -46,6 +46,7 @@ static void begin(struct prover *p, struct work *w, const struct linked *program
     p->checker->open_count = PROVER_WAITING + 2;
     p->path = work_take(w, program->count + 1, sizeof *p->path);
     p->ranks = work_take(w, p->flow.loop_count, sizeof *p->ranks);
+    p->walk_limit = WALK_LIMIT;
     prover_place_claims(p);
 }
 
@@ -122,8 +123,10 @@ static bool attempt(struct prover *p, const struct effort *effort, struct proved
     bool found = prover_find_states(p);
     out->walked += p->walked;
     if (!found) {
-        out->report = p->refusal->report;
-        out->refusal = p->refusal;
+        if (p->refused || !out->refusal) {
+            out->report = p->refusal->report;
+            out->refusal = p->refusal;
+        }
         return false;
     }
     prover_find_ranks(p);
@@ -135,18 +138,10 @@ static bool attempt(struct prover *p, const struct effort *effort, struct proved
     return ask(p, &e, out);
 }
 
-bool prove(struct work *w, const struct linked *program, uint32_t hook, struct proved *out)
+static bool try_efforts(struct prover *p, const struct effort *efforts, uint32_t count,
+                        struct proved *out)
 {
-    struct prover *p = work_take(w, 1, sizeof *p);
-
-    *out = (struct proved){.proof = NULL};
-    begin(p, w, program, hook);
-    if (is_loop_free(p) && ask(p, NULL, out))
-        return true;
-    if (!p->checker->hook)
-        return false; /* ask has said so */
-    p->walk_limit = WALK_LIMIT;
-    for (uint32_t k = 0; k < sizeof efforts / sizeof efforts[0]; k++) {
+    for (uint32_t k = 0; k < count; k++) {
         out->attempts++;
         if (attempt(p, &efforts[k], out)) {
             describe(p, out);
@@ -154,4 +149,45 @@ bool prove(struct work *w, const struct linked *program, uint32_t hook, struct p
         }
     }
     return false;
+}
+
+/* The program with its loops untied; the refusal stays that of the program as it was written. */
+static bool prove_untied(struct prover *first, struct linked *program, struct proved *out)
+{
+    struct linked untied = *program;
+    struct proved second = {.proof = NULL};
+
+    if (is_loop_free(first) || !untie_registers(first->work, &untied))
+        return false;
+    struct prover *p = work_take(first->work, 1, sizeof *p);
+    begin(p, first->work, &untied, first->input.hook);
+    bool accepted = try_efforts(p, quick, sizeof quick / sizeof quick[0], &second);
+    out->attempts += second.attempts;
+    out->walked += second.walked;
+    if (!accepted)
+        return false;
+    second.attempts = out->attempts;
+    second.walked = out->walked;
+    second.untied = true;
+    *out = second;
+    *program = untied;
+    return true;
+}
+
+bool prove(struct work *w, struct linked *program, const struct prove_wish *wish,
+           struct proved *out)
+{
+    struct prover *p = work_take(w, 1, sizeof *p);
+
+    *out = (struct proved){.proof = NULL};
+    begin(p, w, program, wish->hook);
+    if (!p->checker->hook)
+        return ask(p, NULL, out); /* which says so */
+    if (is_loop_free(p) && ask(p, NULL, out) && !wish->always)
+        return true;
+    if (try_efforts(p, quick, sizeof quick / sizeof quick[0], out) || prove_untied(p, program, out))
+        return true;
+    if (out->report.reason == GRAFT_BUDGET) /* what is known is enough; it is the program */
+        return false;
+    return try_efforts(p, thorough, sizeof thorough / sizeof thorough[0], out);
 }

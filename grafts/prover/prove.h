@@ -43,9 +43,17 @@ struct proved {
     struct prove_loop *loops;
     uint32_t loop_count;
     uint32_t attempts;
+    bool untied;     /* the code was rewritten */
     uint64_t walked; /* instructions that were looked at, again counted */
 };
 
-/* Proves `p` for `hook`. True: accepted. False: out->report says why not. Leaves through the work's
- * `out` when the code's form is wrong already. */
-bool prove(struct work *w, const struct linked *p, uint32_t hook, struct proved *out);
+/* With `always`, a program without loops gets a proof too, though it needs none. */
+struct prove_wish {
+    uint32_t hook;
+    bool always;
+};
+
+/* Proves `p` for a hook, which may rewrite its code where nothing else helps (untie.h). True:
+ * accepted. False: out->report says why not. Leaves through the work's `out` when the code's form
+ * is wrong already. */
+bool prove(struct work *w, struct linked *p, const struct prove_wish *wish, struct proved *out);

@@ -80,8 +80,10 @@ static void name_value(struct value *v, struct naming *n, uint32_t at, unsigned 
         v->fixed = 0;
         return;
     }
-    if (v->base == 0)
+    if (v->base == 0) {
+        v->fixed = is_number ? 0 : v->fixed;
         return;
+    }
     unsigned i = find_base(n, v->base, v->fixed);
     if (n->class[i]) {
         v->base = n->class[i];

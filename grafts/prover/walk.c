@@ -1,8 +1,6 @@
 /* The prover: walks from claim to claim, as the checker does (checker_proof.c), with its steps. */
 #include "grafts/prover/prover.h"
 
-static const char *const too_much_work = "proving takes too long";
-
 static void note_refusal(struct prover *p, uint32_t from, uint32_t n)
 {
     struct prove_refusal *r = p->refusal;
@@ -70,9 +68,7 @@ static void walk_from(struct prover *p, uint32_t from, uint32_t at, const struct
         c->loop = 0;
         c->effort = UINT64_MAX / 2;
         p->path[n - 1] = c->at;
-        if (++p->walked > p->walk_limit)
-            work_fail_at(p->work, too_much_work, p->program->function, "split the program",
-                         p->program->lines[c->at].line);
+        p->walked++;
         bool exits = insn_shapes[c->in->code[c->at].opcode].form == FORM_EXIT;
         if (checker_step(c) != GRAFT_ACCEPTED) {
             note_refusal(p, from, n);

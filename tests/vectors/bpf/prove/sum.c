@@ -1,9 +1,9 @@
-/* Proved: a sum of 256 words on the stack's map, by an index that ends by inequality. */
-#include "exo/abi/graft.h"
+/* Proved: a sum of 64 words of a packet, by an index that ends at equality. */
+#include "grafts/include/graft_helpers.h"
 
 uint64_t sum(const struct graft_packet *packet);
 
-__attribute__((section("packet_filter"))) uint64_t sum(const struct graft_packet *packet)
+GRAFT(packet_filter) uint64_t sum(const struct graft_packet *packet)
 {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
     const uint8_t *end = (const uint8_t *)(uintptr_t)packet->data_end;
