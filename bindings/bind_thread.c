@@ -252,5 +252,7 @@ void thread_destroy(struct thread *t)
         node_unlink(&t->utcb_node);
     if (t->notify_node.parent)
         notification_unbind(t);
+    if (t->wake_node.parent)
+        node_unlink(&t->wake_node);
     thread_forget(t);
 }

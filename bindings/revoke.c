@@ -11,7 +11,6 @@
 #include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
-#include "bindings/object.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
@@ -100,6 +99,14 @@ static struct node *contents(struct node *n)
     case FRAME_DEVICE: { /* without its function the device goes */
         const struct device *d = frame_memory(frame);
         return n == &d->pci ? node_at(frame_of(frame)->origin) : NULL;
+    }
+    case FRAME_GRAFT: { /* without a map, or a map without its values, it goes */
+        const struct graft *g = frame_memory(frame);
+        return n == &g->tell ? NULL : node_at(frame_of(frame)->origin);
+    }
+    case FRAME_GRAFT_MAP: {
+        const struct map_object *m = frame_memory(frame);
+        return n == &m->values ? node_at(frame_of(frame)->origin) : NULL;
     }
     case FRAME_ENV: {
         struct env *e = frame_memory(frame);
@@ -214,12 +221,12 @@ static void destroy_object(const struct cap *c)
         if (unflushed_device == frame_memory(c->base))
             unflushed_device = NULL;
         break;
-    case CAP_GRAFT: {
-        const struct graft *g = frame_memory(c->base);
-        if (g->info)
-            object_end(g->info);
+    case CAP_GRAFT:
+        graft_end(frame_memory(c->base));
         break;
-    }
+    case CAP_GRAFT_MAP:
+        map_end(frame_memory(c->base));
+        break;
     default:
         break;
     }
@@ -294,6 +301,8 @@ static void drop_in_thread(struct thread *t, struct node *n)
 {
     if (n == &t->notify_node) {
         notification_unbind(t);
+    } else if (n == &t->wake_node) {
+        notification_judge_unbind(t);
     } else if (n == &t->memory_node) {
         node_unlink(n);
         thread_destroy(t);
@@ -355,6 +364,10 @@ static void drop(struct node *n)
         break;
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);
+        break;
+    case FRAME_GRAFT: /* whom it tells: a map goes with it */
+    case FRAME_GRAFT_MAP:
+        node_unlink(n);
         break;
     case FRAME_DISK_RING:
         disk_ring_drop(frame_memory(frame_number(n)), n);

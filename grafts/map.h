@@ -58,6 +58,10 @@ void *graft_map_lookup(struct graft_map *m, const void *key, uint32_t cpu);
 enum graft_map_end graft_map_update(struct graft_map *m, const void *key, const void *value,
                                     uint64_t flags, uint32_t cpu);
 
+/* The key that would lose its entry if `key` were given one now, written to `victim`; false: none.
+ */
+bool graft_map_displaces(const struct graft_map *m, const void *key, void *victim);
+
 enum graft_map_end graft_map_delete(struct graft_map *m, const void *key);
 
 /* Writes to `next` the key after `key`, or the first one when `key` is NULL or not there. False:

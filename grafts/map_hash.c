@@ -20,7 +20,7 @@ static bool measure_hash(const struct graft_map_def *d, uint32_t cpus, struct gr
     (void)cpus;
     room->own = map_round((uint64_t)bucket_count(d->entries) * sizeof(uint32_t), 8) +
                 d->entries * map_entry_bytes(d);
-    return d->key_bytes > 0 && d->value_bytes > 0;
+    return d->key_bytes > 0 && d->value_bytes > 0 && d->value_bytes <= GRAFT_MAX_KEPT;
 }
 
 static void begin_hash(struct graft_map *m)
@@ -123,22 +123,36 @@ static uint32_t chain_length(const struct graft_map *m, const uint32_t *head, ui
     return count;
 }
 
-/* Has a new entry room? Of an LRU_HASH another one makes room, in the same chain if that is full.
- */
-static bool make_room(struct graft_map *m, uint32_t *head)
+/* The entry that a new one in the chain at `head` displaces: of the same chain if that is full,
+ * else the one that was not used for longest. 0: there is room. */
+static uint32_t displaced(const struct graft_map *m, const uint32_t *head)
 {
-    uint32_t victim = 0;
-    bool full = chain_length(m, head, &victim) >= MAP_CHAIN_MAX;
+    uint32_t last = 0;
 
-    if (!full && m->free)
-        return true;
-    if (m->def.type != GRAFT_MAP_LRU_HASH)
+    if (chain_length(m, head, &last) >= MAP_CHAIN_MAX)
+        return last;
+    return m->free ? 0 : m->oldest;
+}
+
+bool graft_map_displaces(const struct graft_map *m, const void *key, void *victim)
+{
+    if (m->def.type != GRAFT_MAP_LRU_HASH || find_hash(m, key))
         return false;
-    if (!full) {
-        victim = m->oldest;
-        head = head_of(m, map_entry_key(map_entry_at(m, victim)));
-    }
-    drop(m, head, victim);
+    uint32_t n = displaced(m, head_of(m, key));
+    if (n)
+        memcpy(victim, map_entry_key(map_entry_at(m, n)), m->def.key_bytes);
+    return n != 0;
+}
+
+/* Has a new entry room, or does one of an LRU_HASH make some? */
+static bool make_room(struct graft_map *m, const uint32_t *head)
+{
+    uint32_t victim = displaced(m, head);
+
+    if (victim && m->def.type != GRAFT_MAP_LRU_HASH)
+        return false;
+    if (victim)
+        drop(m, head_of(m, map_entry_key(map_entry_at(m, victim))), victim);
     return true;
 }
 

@@ -84,7 +84,7 @@ static bool measure_lpm(const struct graft_map_def *d, uint32_t cpus, struct gra
 {
     (void)cpus;
     room->own = 2 * d->entries * map_entry_bytes(d); /* half of them for forks */
-    return d->key_bytes > PREFIX_BYTES && d->value_bytes > 0;
+    return d->key_bytes > PREFIX_BYTES && d->value_bytes > 0 && d->value_bytes <= GRAFT_MAX_KEPT;
 }
 
 static void begin_lpm(struct graft_map *m)

@@ -51,9 +51,6 @@ graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
 
-HOST_TESTS += graft_link
-graft_link-needs := $(graft-library) $(graft-prover)
-
 HOST_TESTS += graft_map
 graft_map-needs := $(filter grafts/map%,$(KERNEL))
 
@@ -63,7 +60,7 @@ HOST_TESTS += graft_differ
 graft_differ-needs := $(graft-engines) tests/host/graft_random.c
 graft_differ-flags := -D_GNU_SOURCE
 
-HOST_TESTS += graft_link graft_prove
+HOST_TESTS += graft_link
 graft_link-needs  := $(graft-library) $(graft-prover)
 graft_prove-needs := $(graft-library) $(graft-prover) \
     $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))

@@ -12,6 +12,7 @@
 #define GRAFT_MAX_MAPS      64u
 #define GRAFT_MAX_KEY       256u       /* bytes */
 #define GRAFT_MAX_MAP_VALUE (1u << 26) /* bytes */
+#define GRAFT_MAX_KEPT      2048u      /* bytes of a value that lies in no frames of the owner's */
 #define GRAFT_MAX_ENTRIES   (1u << 24) /* and bytes of a ring buffer */
 #define GRAFT_MAX_MAP       (1u << 30) /* bytes of frames that one map needs of either kind */
 

@@ -20,6 +20,8 @@
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
 #define PTE_PLAIN    ((pte_t)1 << 55)
 
+#define ARCH_CODE_FILL 0 /* there is no code */
+
 static inline void *arch_phys(paddr_t pa)
 {
     return host_memory(pa);
