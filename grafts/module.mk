@@ -36,7 +36,8 @@ graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
 
-HOST_TESTS += graft_link graft_prove
+HOST_TESTS += graft_link graft_prove graft_corpus
+graft_corpus-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c
 graft_link-needs  := $(graft-library) $(graft-prover)
 graft_prove-needs := $(graft-library) $(graft-prover) \
     $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))
