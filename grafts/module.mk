@@ -28,10 +28,11 @@ graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
 
-HOST_TESTS += graft_domain graft_checker graft_proof graft_interp graft_elf graft_fuzz
+HOST_TESTS += graft_domain graft_checker graft_proof graft_claims graft_interp graft_elf graft_fuzz
 graft_domain-needs  := $(graft-library)
 graft_checker-needs := $(graft-library)
 graft_proof-needs   := $(graft-library)
+graft_claims-needs  := $(graft-library)
 graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
