@@ -287,6 +287,11 @@ static bool is_not_negative(const struct scalar *a)
  * for all is said. Division by 0 gives 0, which is below every bound here. */
 static struct scalar divide(bool is_signed, const struct scalar *a, const struct scalar *b)
 {
+    if (b->umax == 0)
+        return scalar_constant(0);
+    if (is_signed && b->smin > 0) /* towards 0, so it keeps order */
+        return scalar_signed(a->smin / (a->smin < 0 ? b->smin : b->smax),
+                             a->smax / (a->smax < 0 ? b->smax : b->smin));
     if (is_signed && !(is_not_negative(a) && is_not_negative(b)))
         return scalar_anything();
     if (b->umin == 0)
@@ -294,9 +299,22 @@ static struct scalar divide(bool is_signed, const struct scalar *a, const struct
     return scalar_unsigned(a->umin / b->umax, a->umax / b->umin);
 }
 
+/* It has the dividend's sign, and is nearer to 0 than dividend and divisor. */
+static struct scalar remain_signed(const struct scalar *a, int64_t most)
+{
+    return scalar_signed(a->smin < 0 ? LARGER(a->smin, -most) : 0,
+                         a->smax > 0 ? SMALLER(a->smax, most) : 0);
+}
+
 /* The remainder of a division by 0 is the dividend, so b's bound counts only when b is not 0. */
 static struct scalar remain(bool is_signed, const struct scalar *a, const struct scalar *b)
 {
+    if (b->umax == 0)
+        return *a;
+    if (is_signed && b->smin > 0)
+        return remain_signed(a, b->smax - 1);
+    if (is_signed && b->smax < 0)
+        return remain_signed(a, -(b->smin + 1));
     if (is_signed && !(is_not_negative(a) && is_not_negative(b)))
         return scalar_anything();
     if (b->umin == 0)
