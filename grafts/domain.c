@@ -124,6 +124,23 @@ static void bound_by_halves(struct scalar *a)
     }
 }
 
+/* Low bits that are known leave out the numbers at an interval's ends that have others. */
+static void bound_by_low_bits(struct scalar *a)
+{
+    uint64_t unknown = a->bits.unknown, mask = unknown ? (unknown & (0 - unknown)) - 1 : UINT64_MAX;
+    uint64_t low = a->bits.value & mask;
+
+    if (mask == 0 || mask == UINT64_MAX || a->umin > a->umax)
+        return;
+    uint64_t first = a->umin + ((low - a->umin) & mask), last = a->umax - ((a->umax - low) & mask);
+    if (first >= a->umin && last <= a->umax)
+        bound_u64(a, first, last);
+    first = (uint64_t)a->smin + ((low - (uint64_t)a->smin) & mask);
+    last = (uint64_t)a->smax - (((uint64_t)a->smax - low) & mask);
+    if ((int64_t)first >= a->smin && (int64_t)last <= a->smax)
+        bound_s64(a, (int64_t)first, (int64_t)last);
+}
+
 static bool bits_by_bounds(struct scalar *a)
 {
 #define IS_EMPTY(low, high) || a->low > a->high
@@ -141,6 +158,7 @@ bool scalar_tighten(struct scalar *a)
     for (unsigned round = 0; round < 2; round++) { /* more rounds gain almost nothing */
         struct bits before = a->bits;
         bound_by_bits(a);
+        bound_by_low_bits(a);
         bound_by_signs(a);
         bound_by_halves(a);
         bound_by_signs(a);

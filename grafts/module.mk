@@ -20,8 +20,11 @@ KERNEL += grafts/interp.c
 # The same files make the host command and the host tests.
 graft-library := $(filter grafts/%,$(KERNEL))
 
+# What finds proofs runs as a user.
+graft-prover := $(sort $(wildcard grafts/prover/*.c))
+
 HOST_TOOLS    += graft
-graft-sources := $(graft-library) $(wildcard grafts/tool/*.c)
+graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
@@ -34,3 +37,9 @@ graft_claims-needs  := $(graft-library)
 graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
+
+HOST_TESTS += graft_link graft_prove graft_corpus
+graft_corpus-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c
+graft_link-needs  := $(graft-library) $(graft-prover)
+graft_prove-needs := $(graft-library) $(graft-prover) \
+    $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))

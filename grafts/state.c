@@ -260,9 +260,16 @@ static void prove_value(struct value *v, const struct value *p, int32_t extra)
 {
     int64_t ahead = (int64_t)((uint64_t)p->fixed - (uint64_t)v->fixed + (uint64_t)(int64_t)extra);
 
-    if (v->kind == VALUE_PACKET && v->base == p->base && ahead > v->ahead &&
-        ahead <= STATE_POINTER_RANGE)
-        v->ahead = (int32_t)ahead;
+    if (v->kind != VALUE_PACKET || v->base != p->base || ahead <= v->ahead ||
+        ahead > STATE_POINTER_RANGE)
+        return;
+    v->ahead = (int32_t)ahead;
+    if (v->n.smax + ahead > STATE_PACKET_MOST) { /* no packet is so long */
+        struct scalar within = scalar_signed(INT64_MIN, STATE_PACKET_MOST - ahead);
+        struct scalar n = v->n;
+        if (scalar_meet(&n, &within))
+            v->n = n;
+    }
 }
 
 void state_prove_packet(struct state *s, const struct value *p, int32_t extra)
