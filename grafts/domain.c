@@ -127,18 +127,18 @@ static void bound_by_halves(struct scalar *a)
 /* Low bits that are known leave out the numbers at an interval's ends that have others. */
 static void bound_by_low_bits(struct scalar *a)
 {
-    uint64_t unknown = a->bits.unknown, mask = unknown ? (unknown & (0 - unknown)) - 1 : UINT64_MAX;
+    uint64_t unknown = a->bits.unknown, mask = (unknown & (0 - unknown)) - 1;
     uint64_t low = a->bits.value & mask;
 
-    if (mask == 0 || mask == UINT64_MAX || a->umin > a->umax)
+    if (mask == 0 || unknown == 0)
         return;
     uint64_t first = a->umin + ((low - a->umin) & mask), last = a->umax - ((a->umax - low) & mask);
     if (first >= a->umin && last <= a->umax)
-        bound_u64(a, first, last);
+        BOUND(a, umin, umax, first, last);
     first = (uint64_t)a->smin + ((low - (uint64_t)a->smin) & mask);
     last = (uint64_t)a->smax - (((uint64_t)a->smax - low) & mask);
     if ((int64_t)first >= a->smin && (int64_t)last <= a->smax)
-        bound_s64(a, (int64_t)first, (int64_t)last);
+        BOUND(a, smin, smax, (int64_t)first, (int64_t)last);
 }
 
 static bool bits_by_bounds(struct scalar *a)
