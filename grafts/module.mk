@@ -1,4 +1,5 @@
 KERNEL += grafts/insn.c
+KERNEL += grafts/alu.c
 KERNEL += grafts/bits.c
 KERNEL += grafts/domain.c
 KERNEL += grafts/refine.c
