@@ -94,17 +94,19 @@ static size_t compile(struct graft *g, const struct graft_source *s)
     return (1 + pages) * PAGE_SIZE;
 }
 
-void graft_answer(struct graft *g, const uint8_t *packet, uint32_t bytes)
+uint8_t *graft_answer_room(const struct graft *g)
 {
-    uint32_t i = 0;
+    for (uint32_t i = 0; g->answers && i < GRAFT_ANSWERS; i++)
+        if (!(g->answers_busy >> i & 1))
+            return g->answers + (size_t)i * GRAFT_ANSWER_BYTES;
+    return NULL;
+}
 
-    while (i < GRAFT_ANSWERS && g->answers_busy >> i & 1)
-        i++;
-    if (i == GRAFT_ANSWERS || !g->answers)
-        return;
-    uint8_t *copy = g->answers + (size_t)i * GRAFT_ANSWER_BYTES;
-    memcpy(copy, packet, bytes);
-    const struct nic_segment segment = {arch_phys_of(copy), bytes};
+void graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes)
+{
+    uint32_t i = (uint32_t)((size_t)(room - g->answers) / GRAFT_ANSWER_BYTES);
+    const struct nic_segment segment = {arch_phys_of(room), bytes};
+
     if (!nic_send(&segment, 1, GRAFT_ANSWER_COOKIE | g->slot << ANSWER_BITS | i))
         return;
     g->answers_busy |= 1u << i;

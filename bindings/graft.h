@@ -67,11 +67,13 @@ uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwis
 /* The same where records tell nobody: what runs would be run by that again. */
 uint64_t graft_call_quietly(const struct node *binding, void *context, uint64_t otherwise);
 
-/* Sends a copy of a packet; when too many are on their way it is dropped. */
+/* Packets that a handler answers: room for one, or NULL when too many are on their way; and sending
+ * what lies there now. */
 #define GRAFT_ANSWERS       8u
 #define GRAFT_ANSWER_BYTES  2048u
 #define GRAFT_ANSWER_COOKIE (1u << 31) /* the packet is an answer, and not a ring's */
-void graft_answer(struct graft *g, const uint8_t *packet, uint32_t bytes);
+uint8_t *graft_answer_room(const struct graft *g);
+void graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes);
 void graft_answer_sent(uint32_t cookie);
 
 /* Tells whom grafts concern that ran quietly. */

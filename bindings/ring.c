@@ -155,15 +155,20 @@ static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
     return graft_call(&r->filter, &context, 0) != 0;
 }
 
-/* Sends what a handler made of a packet, if the ring might send it and there is room. */
+/* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
+ * judged, because the packet is the card's. */
 static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
 {
-    const struct flow f = flow_read(packet, bytes, true);
-    uint8_t mac[6];
+    struct graft *g = graft_bound(&r->handler);
+    uint8_t *copy = graft_answer_room(g), mac[6];
 
+    if (!copy || bytes < NIC_PACKET_MIN)
+        return;
     nic_mac(mac);
-    if (bytes >= NIC_PACKET_MIN && flow_bears_mac(packet, bytes, mac) && ring_may_send(r, &f))
-        graft_answer(graft_bound(&r->handler), packet, bytes);
+    memcpy(copy, packet, bytes);
+    const struct flow f = flow_read(copy, bytes, true);
+    if (flow_bears_mac(copy, bytes, mac) && ring_may_send(r, &f))
+        graft_answer(g, copy, bytes);
 }
 
 /* A packet that is the ring's alone: the handler's, or the owner's. */

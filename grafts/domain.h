@@ -17,6 +17,9 @@ struct scalar {
     int32_t smin32, smax32;
 };
 
+/* Does something for each of them. */
+#define SCALAR_INTERVALS(X) X(umin, umax) X(smin, smax) X(umin32, umax32) X(smin32, smax32)
+
 struct scalar scalar_constant(uint64_t x);
 struct scalar scalar_anything(void);
 struct scalar scalar_unsigned(uint64_t low, uint64_t high); /* pre: low <= high */

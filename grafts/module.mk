@@ -1,4 +1,5 @@
 KERNEL += grafts/insn.c
+KERNEL += grafts/alu.c
 KERNEL += grafts/bits.c
 KERNEL += grafts/domain.c
 KERNEL += grafts/refine.c
@@ -60,7 +61,8 @@ HOST_TESTS += graft_differ
 graft_differ-needs := $(graft-engines) tests/host/graft_random.c
 graft_differ-flags := -D_GNU_SOURCE
 
-HOST_TESTS += graft_link
+HOST_TESTS += graft_link graft_prove graft_corpus
+graft_corpus-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c
 graft_link-needs  := $(graft-library) $(graft-prover)
-graft_prove-needs := $(graft-library) $(graft-prover) \
+graft_prove-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c \
     $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))

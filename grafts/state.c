@@ -43,19 +43,13 @@ void state_copy(struct state *to, const struct state *from)
     __builtin_memcpy(to, from, offsetof(struct state, slot) + from->used * sizeof to->slot[0]);
 }
 
-static struct value *find_place(struct state *s, uint32_t place)
-{
-    if (place < INSN_REGISTERS - 1)
-        return &s->reg[place];
-    return place >= STATE_SLOT_PLACE && place - STATE_SLOT_PLACE < s->used
-               ? &s->slot[place - STATE_SLOT_PLACE]
-               : NULL;
-}
-
 struct value *state_place(struct state *s, uint32_t place)
 {
-    struct value *v = find_place(s, place);
-    return v && v->kind > VALUE_MIXED ? v : NULL;
+    uint32_t i = place < STATE_SLOT_PLACE ? place : place - STATE_SLOT_PLACE + INSN_REGISTERS;
+
+    if (place < STATE_SLOT_PLACE ? place >= INSN_FRAME : i >= state_values(s))
+        return NULL;
+    return s->at[i].kind > VALUE_MIXED ? &s->at[i] : NULL;
 }
 
 static bool is_record(const struct value *v)
@@ -100,16 +94,6 @@ static void set_bytes(struct state *s, unsigned i, uint8_t init)
         s->slot[i] = value_number(scalar_anything());
 }
 
-static void join_slot(struct state *into, const struct state *from, unsigned i, uint32_t name)
-{
-    uint8_t bytes = readable_bytes(into, i) & readable_bytes(from, i);
-    struct value *joined = &into->slot[i];
-
-    join_value(joined, &from->slot[i], name);
-    if (joined->kind <= VALUE_MIXED) /* a slot is whole or bytes; a pointer's cannot be read */
-        set_bytes(into, i, bytes);
-}
-
 static bool is_held(const struct state *s, uint32_t base)
 {
     for (uint32_t i = 0; i < s->held_count; i++)
@@ -120,11 +104,15 @@ static bool is_held(const struct state *s, uint32_t base)
 
 bool state_join(struct state *into, const struct state *from, uint32_t at)
 {
+    into->used = SMALLER(into->used, from->used);
+    for (uint32_t i = 0; i < into->used; i++) {
+        uint8_t bytes = readable_bytes(into, i) & readable_bytes(from, i);
+        join_value(&into->slot[i], &from->slot[i], state_name(at, INSN_REGISTERS + i));
+        if (into->slot[i].kind <= VALUE_MIXED) /* whole or bytes; a pointer's cannot be read */
+            set_bytes(into, i, bytes);
+    }
     for (uint32_t i = 0; i < INSN_REGISTERS; i++)
         join_value(&into->reg[i], &from->reg[i], state_name(at, i));
-    into->used = SMALLER(into->used, from->used);
-    for (uint32_t i = 0; i < into->used; i++)
-        join_slot(into, from, i, state_name(at, INSN_REGISTERS + i));
     into->packet_length = SMALLER(into->packet_length, from->packet_length);
     for (uint32_t i = 0; i < from->held_count; i++)
         if (!is_held(into, from->held[i]))
@@ -166,19 +154,9 @@ static bool includes_base(struct binding *bind, const struct value *a, const str
 
 static bool includes_value(struct binding *bind, const struct value *a, const struct value *b)
 {
-    if (a->kind == VALUE_NONE)
-        return true;
     return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, &b->n) &&
            a->ahead <= b->ahead && (a->mark == 0 || (a->mark == b->mark && a->moved <= b->moved)) &&
            includes_base(bind, a, b);
-}
-
-static bool includes_slot(struct binding *bind, const struct state *a, const struct state *b,
-                          uint32_t i)
-{
-    if (a->slot[i].kind == VALUE_NONE)
-        return (a->init[i] & ~readable_bytes(b, i)) == 0;
-    return i < b->used && includes_value(bind, &a->slot[i], &b->slot[i]);
 }
 
 /* Each record held in `b` is one in `a` and no two of them are the same. */
@@ -199,37 +177,33 @@ bool state_includes(const struct state *a, const struct state *b)
     struct binding bind;
 
     bind.bound[0] = bind.bound[1] = 0;
-    for (uint32_t i = 0; i < INSN_REGISTERS; i++)
-        if (!includes_value(&bind, &a->reg[i], &b->reg[i]))
-            return false;
     for (uint32_t i = 0; i < a->used; i++)
-        if (!includes_slot(&bind, a, b, i))
+        if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~readable_bytes(b, i) : i >= b->used)
+            return false;
+    for (uint32_t i = 0; i < state_values(a); i++)
+        if (a->at[i].kind != VALUE_NONE && !includes_value(&bind, &a->at[i], &b->at[i]))
             return false;
     return a->packet_length <= b->packet_length && includes_held(&bind, a, b);
 }
 
+static bool is_near(const struct scalar *n)
+{
+    return n->smin >= -STATE_POINTER_RANGE && n->smax <= STATE_POINTER_RANGE;
+}
+
 static bool check_value(const struct state *s, struct value *v)
 {
-    if (v->kind == VALUE_NONE)
-        return true;
-    if (!scalar_tighten(&v->n))
-        return false;
-    if (value_is_pointer(v) &&
-        (v->n.smin < -STATE_POINTER_RANGE || v->n.smax > STATE_POINTER_RANGE))
-        return false;
-    return !is_record(v) || is_held(s, v->base);
+    return scalar_tighten(&v->n) && (!value_is_pointer(v) || is_near(&v->n)) &&
+           (!is_record(v) || is_held(s, v->base));
 }
 
 bool state_check(struct state *s)
 {
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        if (!check_value(s, &s->reg[i]))
+    for (uint32_t i = 0; i < state_values(s); i++)
+        if (s->at[i].kind != VALUE_NONE && !check_value(s, &s->at[i]))
             return false;
-    for (unsigned i = 0; i < s->used; i++)
-        if (!check_value(s, &s->slot[i]))
-            return false;
-    for (unsigned i = 0; i < s->held_count; i++)
-        for (unsigned k = 0; k < i; k++)
+    for (uint32_t i = 0; i < s->held_count; i++)
+        for (uint32_t k = 0; k < i; k++)
             if (s->held[i] == s->held[k])
                 return false;
     return true;
@@ -237,10 +211,10 @@ bool state_check(struct state *s)
 
 bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at)
 {
-    if (by->smin < -STATE_POINTER_RANGE || by->smax > STATE_POINTER_RANGE)
+    if (!is_near(by))
         return false;
     p->n = scalar_alu(ALU_ADD, 0, 8, &p->n, by);
-    if (p->n.smin < -STATE_POINTER_RANGE || p->n.smax > STATE_POINTER_RANGE)
+    if (!is_near(&p->n))
         return false;
     if (p->kind != VALUE_PACKET)
         return true;
@@ -279,63 +253,37 @@ void state_prove_packet(struct state *s, const struct value *p, int32_t extra)
 
     if (length > (int64_t)s->packet_length)
         s->packet_length = (uint32_t)length;
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        prove_value(&s->reg[i], &proven, extra);
-    for (unsigned i = 0; i < s->used; i++)
-        prove_value(&s->slot[i], &proven, extra);
+    for (uint32_t i = 0; i < state_values(s); i++)
+        prove_value(&s->at[i], &proven, extra);
 }
 
-static bool tell_number(struct value *v, const struct value *told)
+bool state_tell_numbers(struct state *s, const struct value *told)
 {
-    if (v->kind != VALUE_NUMBER || v->base != told->base || v == told)
-        return true;
-    struct scalar n = told->n;
-    if (v->fixed != told->fixed) {
+    for (uint32_t i = 0; told->base != 0 && i < state_values(s); i++) {
+        struct value *v = &s->at[i];
+        if (v->kind != VALUE_NUMBER || v->base != told->base || v == told)
+            continue;
         struct scalar apart = scalar_constant((uint64_t)v->fixed - (uint64_t)told->fixed);
-        n = scalar_alu(ALU_ADD, 0, 8, &n, &apart);
+        struct scalar n = scalar_alu(ALU_ADD, 0, 8, &told->n, &apart);
+        if (!scalar_meet(&v->n, v->fixed == told->fixed ? &told->n : &n))
+            return false;
     }
-    return scalar_meet(&v->n, &n);
-}
-
-bool state_tell_numbers(struct state *s, const struct value *v)
-{
-    if (v->base == 0 || v->kind != VALUE_NUMBER)
-        return true;
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        if (!tell_number(&s->reg[i], v))
-            return false;
-    for (unsigned i = 0; i < s->used; i++)
-        if (!tell_number(&s->slot[i], v))
-            return false;
     return true;
-}
-
-static void resolve_value(struct value *v, uint32_t base, bool is_null)
-{
-    if ((v->kind != VALUE_MAP_VALUE_OR_NULL && v->kind != VALUE_RECORD_OR_NULL) || v->base != base)
-        return;
-    if (is_null)
-        *v = value_number(scalar_constant(0));
-    else
-        v->kind = v->kind == VALUE_RECORD_OR_NULL ? VALUE_RECORD : VALUE_MAP_VALUE;
 }
 
 void state_resolve_null(struct state *s, uint32_t base, bool is_null)
 {
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        resolve_value(&s->reg[i], base, is_null);
-    for (unsigned i = 0; i < s->used; i++)
-        resolve_value(&s->slot[i], base, is_null);
+    for (uint32_t i = 0; i < state_values(s); i++) {
+        struct value *v = &s->at[i];
+        if (!value_may_be_null(v) || v->base != base)
+            continue;
+        if (is_null)
+            *v = value_number(scalar_constant(0));
+        else
+            v->kind = v->kind == VALUE_RECORD_OR_NULL ? VALUE_RECORD : VALUE_MAP_VALUE;
+    }
     if (is_null)
         state_release(s, base); /* of a record: there is none; of a map's value: was none */
-}
-
-static bool forget_record(struct value *v, uint32_t base)
-{
-    if (!is_record(v) || v->base != base)
-        return false;
-    v->kind = VALUE_NONE;
-    return true;
 }
 
 bool state_release(struct state *s, uint32_t base)
@@ -348,11 +296,13 @@ bool state_release(struct state *s, uint32_t base)
     if (kept == s->held_count)
         return false;
     s->held_count = kept;
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        forget_record(&s->reg[i], base);
-    for (unsigned i = 0; i < s->used; i++)
-        if (forget_record(&s->slot[i], base))
-            s->init[i] = 0;
+    for (uint32_t i = 0; i < state_values(s); i++) {
+        if (!is_record(&s->at[i]) || s->at[i].base != base)
+            continue;
+        s->at[i].kind = VALUE_NONE;
+        if (i >= INSN_REGISTERS)
+            s->init[i - INSN_REGISTERS] = 0;
+    }
     return true;
 }
 

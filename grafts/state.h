@@ -69,13 +69,29 @@ struct state {
     uint32_t held_count;
     uint32_t held[STATE_HELD]; /* bases of records that must be given back */
     uint8_t init[STATE_SLOTS]; /* bit b: byte b of the slot is written */
-    struct value reg[INSN_REGISTERS];
-    struct value slot[STATE_SLOTS]; /* slot i: the 8 bytes from r10 - 8 (i + 1) on */
+    union {
+        struct {
+            struct value reg[INSN_REGISTERS];
+            struct value slot[STATE_SLOTS]; /* slot i: the 8 bytes from r10 - 8 (i + 1) on */
+        };
+        struct value at[STATE_PLACES]; /* both, one after the other */
+    };
 };
+
+/* How many of `at` are in use. */
+static inline uint32_t state_values(const struct state *s)
+{
+    return INSN_REGISTERS + s->used;
+}
 
 static inline bool value_is_pointer(const struct value *v)
 {
     return v->kind >= VALUE_CONTEXT;
+}
+
+static inline bool value_may_be_null(const struct value *v)
+{
+    return v->kind == VALUE_MAP_VALUE_OR_NULL || v->kind == VALUE_RECORD_OR_NULL;
 }
 
 struct value value_number(struct scalar n);
@@ -111,9 +127,9 @@ bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at);
 /* A comparison showed that p + extra <= data_end: tells it to every pointer of p's base. */
 void state_prove_packet(struct state *s, const struct value *p, int32_t extra);
 
-/* A comparison told more about the number v: tells it to every number of v's base. False: nothing
- * is left that some of them could be. */
-bool state_tell_numbers(struct state *s, const struct value *v);
+/* A comparison told more about the number `told`: tells it to every number of its base. False:
+ * nothing is left that some of them could be. */
+bool state_tell_numbers(struct state *s, const struct value *told);
 
 /* Whatever is of base `base` and may be null is now known to be null, or not to be. */
 void state_resolve_null(struct state *s, uint32_t base, bool is_null);

@@ -184,9 +184,10 @@ static void read_records(struct span records, uint64_t offset, uint32_t count,
 {
     for (uint32_t k = 0; k < count; k++, offset += record_bytes) {
         uint32_t at = word_at(records, offset) / 8;
-        struct object_line line = {
-            word_at(records, offset + 12) >> 10,
-            text_at(strings.at, strings.bytes, word_at(records, offset + 4))};
+        const char *file = text_at(strings.at, strings.bytes, word_at(records, offset + 4));
+        while (object_begins(file, "./")) /* of the directory in which the compiler ran */
+            file += 2;
+        struct object_line line = {word_at(records, offset + 12) >> 10, file};
         if (at < slots)
             lines[at] = line;
     }

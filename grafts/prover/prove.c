@@ -16,16 +16,14 @@ static bool is_loop_free(const struct prover *p)
     return p->flow.loop_count == 0;
 }
 
-static void begin(struct prover *p, struct work *w, const struct linked *program, uint32_t hook)
+/* What the checker is asked about, and steps work on. */
+static void begin_input(struct prover *p, struct work *w, const struct linked *program,
+                        uint32_t hook)
 {
     struct graft_map_def *maps = work_take(w, program->map_count, sizeof *maps);
-    size_t bytes = sizeof *p->checker + (PROVER_WAITING + 2) * sizeof(struct checker_open);
-    static const uint8_t some;
 
     p->work = w;
     p->program = program;
-    flow_find(&p->flow, w, program);
-    p->thresholds = thresholds_find(w, program);
     for (uint32_t i = 0; i < program->map_count; i++)
         maps[i] = (struct graft_map_def){program->maps[i].type, program->maps[i].key_bytes,
                                          program->maps[i].value_bytes, program->maps[i].entries};
@@ -33,18 +31,29 @@ static void begin(struct prover *p, struct work *w, const struct linked *program
         (struct graft_input){.code = program->code,
                              .count = program->count,
                              .hook = hook,
-                             .proof = &some, /* so that the steps fork as in a walk */
                              .map_count = program->map_count,
                              .maps = maps,
                              .points = work_take(w, FUEL_ROOM, sizeof(struct graft_fuel_point)),
                              .point_room = FUEL_ROOM};
+}
+
+/* Pre: the code is well-formed. */
+static void begin(struct prover *p)
+{
+    struct work *w = p->work;
+    size_t bytes = sizeof *p->checker + (PROVER_WAITING + 2) * sizeof(struct checker_open);
+    static const uint8_t some;
+
+    flow_find(&p->flow, w, p->program);
+    p->thresholds = thresholds_find(w, p->program);
+    p->input.proof = &some; /* so that the steps fork as in a walk */
     p->checker = work_take(w, 1, bytes);
     p->checker->in = &p->input;
-    p->checker->hook = hook_find(hook);
+    p->checker->hook = hook_find(p->input.hook);
     p->checker->report = &p->report;
     p->checker->open = (struct checker_open *)(p->checker + 1);
     p->checker->open_count = PROVER_WAITING + 2;
-    p->path = work_take(w, program->count + 1, sizeof *p->path);
+    p->path = work_take(w, p->program->count + 1, sizeof *p->path);
     p->ranks = work_take(w, p->flow.loop_count, sizeof *p->ranks);
     p->walk_limit = WALK_LIMIT;
     prover_place_claims(p);
@@ -160,7 +169,8 @@ static bool prove_untied(struct prover *first, struct linked *program, struct pr
     if (is_loop_free(first) || !untie_registers(first->work, &untied))
         return false;
     struct prover *p = work_take(first->work, 1, sizeof *p);
-    begin(p, first->work, &untied, first->input.hook);
+    begin_input(p, first->work, &untied, first->input.hook);
+    begin(p);
     bool accepted = try_efforts(p, quick, sizeof quick / sizeof quick[0], &second);
     out->attempts += second.attempts;
     out->walked += second.walked;
@@ -169,9 +179,16 @@ static bool prove_untied(struct prover *first, struct linked *program, struct pr
     second.attempts = out->attempts;
     second.walked = out->walked;
     second.untied = true;
+    second.without = out->without;
     *out = second;
     *program = untied;
     return true;
+}
+
+/* Is the refusal one that no proof changes? */
+static bool is_final(enum graft_reason reason)
+{
+    return reason < GRAFT_UNINITIALISED && reason != GRAFT_BACK_EDGE;
 }
 
 bool prove(struct work *w, struct linked *program, const struct prove_wish *wish,
@@ -180,11 +197,14 @@ bool prove(struct work *w, struct linked *program, const struct prove_wish *wish
     struct prover *p = work_take(w, 1, sizeof *p);
 
     *out = (struct proved){.proof = NULL};
-    begin(p, w, program, wish->hook);
-    if (!p->checker->hook)
-        return ask(p, NULL, out); /* which says so */
-    if (is_loop_free(p) && ask(p, NULL, out) && !wish->always)
+    begin_input(p, w, program, wish->hook);
+    bool needs_none = ask(p, NULL, out);
+    out->without = out->report;
+    if (needs_none && !wish->always)
         return true;
+    if (out->report.reason != GRAFT_ACCEPTED && is_final(out->report.reason))
+        return false;
+    begin(p);
     if (try_efforts(p, quick, sizeof quick / sizeof quick[0], out) || prove_untied(p, program, out))
         return true;
     if (out->report.reason == GRAFT_BUDGET) /* what is known is enough; it is the program */
