@@ -22,7 +22,7 @@ HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c)
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console device device_window disk dispatch endpoint env_thread events exception fast fast_fault \
-                fault forest forest_steps frame fuzz_l4 grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
+                fault forest forest_steps frame fuzz_l4 graft_bind grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
                 l4_control l4_tasks map map_model meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \
                 string_fault upcall
