@@ -61,3 +61,11 @@ $(foreach t,$(GUEST_DISK),$(eval $(t)-sources := tests/qemu/disk.c tests/qemu/gu
 disk-boot     := disk=16M
 disk_smp-boot := disk=16M smp=2
 disk_ro-boot  := disk=ro:1M
+
+# Grafts at their places: compiled, interpreted, and on two CPUs.
+GUEST_PLACES := places places_interpreted places_smp
+GUEST_TESTS  += $(GUEST_PLACES)
+$(foreach t,$(GUEST_PLACES),$(eval $(t)-sources := tests/qemu/places.c tests/qemu/rig.c) $(eval $(t)-libs := libos-net))
+places-boot             := net=user disk=16M
+places_interpreted-boot := net=user disk=16M append=jit=0
+places_smp-boot         := net=user disk=16M smp=2

@@ -28,10 +28,13 @@ _Static_assert(RINGS_MAX == OBJECT_DISK_RINGS - OBJECT_RINGS, "each ring has its
 
 /* A key that is bound to the card. */
 struct ring_bound {
-    struct list link; /* of all of them */
+    struct list link;        /* of all of them, in the order of the rule                 */
+    struct list same;        /* of those whose values have one hash, the earlier bound first */
+    struct key_group *group; /* of those with its mask                                   */
     struct ring *ring;
     struct ring_key key;
-    uint32_t bits; /* key_bits() */
+    uint64_t serial; /* ascending in the order of binding                                 */
+    uint32_t bits;   /* key_bits()                                                        */
 };
 
 struct ring {

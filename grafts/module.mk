@@ -42,6 +42,10 @@ graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
+GRAFTS += grafts/examples/handler_probe.c
+GRAFTS += grafts/examples/wake_both.c
+GRAFTS += grafts/examples/irq_other.c
+GRAFTS += grafts/examples/disk_last.c
 
 HOST_TESTS += graft_domain graft_checker graft_proof graft_claims graft_interp graft_elf graft_fuzz
 graft_domain-needs  := $(graft-library)

@@ -151,8 +151,7 @@ uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwis
     }
     assert_int_equal(otherwise, 0);
     g->info->counts[COUNT_RUNS]++;
-    return g->program.steps == 255 ||
-           *(const uint8_t *)(uintptr_t)packet->data == g->program.steps;
+    return g->program.steps == 255 || *(const uint8_t *)(uintptr_t)packet->data == g->program.steps;
 }
 
 /* Answers: where they are made, and how long those were that were sent. */
