@@ -43,6 +43,7 @@ graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
 GRAFTS += grafts/examples/handler_probe.c
+GRAFTS += grafts/examples/wake_any.c
 GRAFTS += grafts/examples/wake_both.c
 GRAFTS += grafts/examples/irq_other.c
 GRAFTS += grafts/examples/disk_last.c

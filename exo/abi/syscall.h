@@ -45,4 +45,4 @@ enum sysno {
 
 /* Frames of a graft made from an object of `bytes` bytes: its header, the copy, and what first is
  * the checker's and then holds native code, its page table, and the journal. */
-#define GRAFT_FRAMES(bytes) (32u + (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))
+#define GRAFT_FRAMES(bytes) (32u + 5u * (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))

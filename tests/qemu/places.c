@@ -211,7 +211,7 @@ int main(void)
 {
     if (libos_setup() != ERR_OK || archive_map(&archive) != ERR_OK)
         return 1;
-    tap_plan(37);
+    tap_plan(36);
     test_handler();
     test_wake_up();
     test_irq();
