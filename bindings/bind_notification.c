@@ -38,7 +38,7 @@ static void wake(struct thread *t, enum err error, uint64_t bits)
 /* What of these bits a thread gets whose waiting a graft judges: all, or none. */
 static uint64_t judged(const struct thread *t, uint64_t raised)
 {
-    struct graft_wake_up context = {.raised = raised, .time = arch_ticks()};
+    struct graft_wake_up context = {.raised = raised};
 
     if (!raised)
         return 0;
