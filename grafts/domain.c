@@ -232,11 +232,27 @@ static struct scalar multiply(const struct scalar *a, const struct scalar *b)
     return tight(r);
 }
 
-/* Signed operands that are not negative divide as unsigned ones do; for others nothing is said.
- * Division by 0 gives 0, and its remainder the dividend, so bounds of `b` count where it is not. */
+/* Signed, by what is above 0: quotients go towards 0, so they keep order; a remainder has the
+ * dividend's sign and is nearer to 0 than the divisor. */
+static struct scalar divide_signed(enum alu_op op, const struct scalar *a, const struct scalar *b)
+{
+    int64_t most = b->smax - 1;
+
+    if (op == ALU_DIV)
+        return scalar_signed(a->smin / (a->smin < 0 ? b->smin : b->smax),
+                             a->smax / (a->smax < 0 ? b->smax : b->smin));
+    return scalar_signed(a->smin < 0 ? LARGER(a->smin, -most) : 0,
+                         a->smax > 0 ? SMALLER(a->smax, most) : 0);
+}
+
+/* Division by 0 gives 0, and its remainder the dividend, so bounds of `b` count where it is not. */
 static struct scalar divide(enum alu_op op, bool is_signed, const struct scalar *a,
                             const struct scalar *b)
 {
+    if (b->umax == 0)
+        return op == ALU_DIV ? scalar_constant(0) : *a;
+    if (is_signed && b->smin > 0)
+        return divide_signed(op, a, b);
     if (is_signed && (a->smin < 0 || b->smin < 0))
         return scalar_anything();
     if (b->umin == 0)

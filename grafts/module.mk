@@ -42,5 +42,5 @@ graft_fuzz-needs    := $(graft-library)
 HOST_TESTS += graft_link graft_prove graft_corpus
 graft_corpus-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c
 graft_link-needs  := $(graft-library) $(graft-prover)
-graft_prove-needs := $(graft-library) $(graft-prover) \
+graft_prove-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c \
     $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))

@@ -179,6 +179,7 @@ static bool prove_untied(struct prover *first, struct linked *program, struct pr
     second.attempts = out->attempts;
     second.walked = out->walked;
     second.untied = true;
+    second.without = out->without;
     *out = second;
     *program = untied;
     return true;
@@ -197,7 +198,9 @@ bool prove(struct work *w, struct linked *program, const struct prove_wish *wish
 
     *out = (struct proved){.proof = NULL};
     begin_input(p, w, program, wish->hook);
-    if (ask(p, NULL, out) && !wish->always)
+    bool needs_none = ask(p, NULL, out);
+    out->without = out->report;
+    if (needs_none && !wish->always)
         return true;
     if (out->report.reason != GRAFT_ACCEPTED && is_final(out->report.reason))
         return false;

@@ -35,7 +35,8 @@ struct prove_claim {
 struct proved {
     const uint8_t *proof; /* NULL when the program needs none */
     uint32_t proof_bytes;
-    struct graft_report report;    /* the checker's */
+    struct graft_report without;   /* the checker's, without a proof */
+    struct graft_report report;    /* the checker's, or of the step that refused every attempt */
     struct graft_program program;  /* when it was accepted */
     struct prove_refusal *refusal; /* when it was not; its path may be empty */
     struct prove_claim *claims;

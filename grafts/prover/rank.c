@@ -230,14 +230,15 @@ static void try_direction(struct prover *p, struct marking *m, uint32_t head, bo
     mark_head(p, m, head);
     follow(p, m);
     for (uint32_t place = 0; place < PLACES; place++) {
-        if (m->dead[place] || !m->turned || m->least[place] < 1)
+        int64_t step = m->turned ? m->least[place] : 1; /* a loop that never turns: any will do */
+        if (m->dead[place] || step < 1)
             continue;
-        uint64_t turns = turns_of(claim, place, (uint64_t)m->least[place]);
+        uint64_t turns = turns_of(claim, place, (uint64_t)step);
         if (best->place && best->turns <= turns)
             continue;
         best->place = place + 1;
         best->down = down;
-        best->step = (uint64_t)m->least[place];
+        best->step = (uint64_t)step;
         best->turns = turns;
     }
 }
