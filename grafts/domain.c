@@ -217,18 +217,25 @@ static struct scalar subtract(const struct scalar *a, const struct scalar *b)
     return tight(r);
 }
 
+/* A signed product is least and greatest where both factors are. */
 static struct scalar multiply(const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    uint64_t high;
-    int64_t x, y;
+    int64_t low = INT64_MAX, high = INT64_MIN, corner;
+    uint64_t most;
+    bool fits = true;
 
     r.bits = bits_mul(a->bits, b->bits);
-    if (!__builtin_mul_overflow(a->umax, b->umax, &high))
-        BOUND(&r, umin, umax, a->umin * b->umin, high);
-    else if (b->smin >= 0 && !__builtin_mul_overflow(a->smin, b->smax, &x) &&
-             !__builtin_mul_overflow(a->smax, b->smax, &y))
-        BOUND(&r, smin, smax, SMALLER(x, 0), LARGER(y, 0)); /* between b's greatest fold and 0 */
+    if (!__builtin_mul_overflow(a->umax, b->umax, &most))
+        BOUND(&r, umin, umax, a->umin * b->umin, most);
+    for (unsigned i = 0; i < 4 && fits; i++) {
+        fits =
+            !__builtin_mul_overflow(i & 1 ? a->smin : a->smax, i & 2 ? b->smin : b->smax, &corner);
+        low = SMALLER(low, corner);
+        high = LARGER(high, corner);
+    }
+    if (fits)
+        BOUND(&r, smin, smax, low, high);
     return tight(r);
 }
 
