@@ -153,10 +153,35 @@ static bool bits_by_bounds(struct scalar *a)
            bits_meet(a->bits, low, &a->bits);
 }
 
+/* The usual case, in a quarter of the time: all that `a` can be reads the same in all four ways. */
+static bool tighten_small(struct scalar *a)
+{
+    uint64_t low = LARGER(a->umin, a->umin32), high = SMALLER(a->umax, a->umax32);
+    int64_t slow = LARGER(a->smin, a->smin32), shigh = SMALLER(a->smax, a->smax32);
+
+    if (shigh < 0)
+        return false;
+    a->umin = LARGER(LARGER(low, a->bits.value), slow > 0 ? (uint64_t)slow : 0);
+    a->umax = SMALLER(SMALLER(high, a->bits.value | a->bits.unknown), (uint64_t)shigh);
+    bound_by_low_bits(a);
+    if (a->umin > a->umax || !bits_meet(a->bits, bits_range(a->umin, a->umax), &a->bits))
+        return false;
+    BOUND(a, umin, umax, a->bits.value, a->bits.value | a->bits.unknown);
+    a->smin = (int64_t)a->umin;
+    a->smax = (int64_t)a->umax;
+    a->umin32 = (uint32_t)a->umin;
+    a->umax32 = (uint32_t)a->umax;
+    a->smin32 = (int32_t)a->umin;
+    a->smax32 = (int32_t)a->umax;
+    return a->umin <= a->umax;
+}
+
 bool scalar_tighten(struct scalar *a)
 {
     for (unsigned round = 0; round < 2; round++) { /* more rounds gain almost nothing */
         struct bits before = a->bits;
+        if (a->umax <= INT32_MAX)
+            return tighten_small(a);
         bound_by_bits(a);
         bound_by_low_bits(a);
         bound_by_signs(a);
@@ -175,6 +200,8 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
 {
     struct scalar r = *a;
 
+    if (a->umax <= INT32_MAX)
+        return r;
     r.umin = is_signed ? 0 : a->umin32;
     r.umax = is_signed ? UINT64_MAX : a->umax32;
     r.smin = is_signed ? a->smin32 : INT64_MIN;
