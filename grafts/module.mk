@@ -7,6 +7,7 @@ KERNEL += grafts/state.c
 KERNEL += grafts/proof.c
 KERNEL += grafts/hook.c
 KERNEL += grafts/checker.c
+KERNEL += grafts/checker_form.c
 KERNEL += grafts/checker_order.c
 KERNEL += grafts/checker_step.c
 KERNEL += grafts/checker_jump.c
