@@ -9,18 +9,24 @@
 #include "grafts/checker.h"
 #include "grafts/elf.h"
 #include "grafts/interp.h"
+#include "grafts/tool/bench.h"
 #include "grafts/tool/conform.h"
 #include "grafts/tool/disasm.h"
 #include "grafts/tool/hex.h"
+#include "grafts/tool/native.h"
 
 #define OPEN_BRANCHES 256u
 #define MAX_PACKET    65536u
+#define JIT_BYTES     (8u << 20)
 
 static const char usage[] =
     "usage: graft check FILE.o [SECTION]        may it run in the kernel, and if not, why\n"
     "       graft run FILE.o HEX [SECTION]      run it on the packet HEX, print the result\n"
     "       graft disasm FILE.o [SECTION]       print its instructions\n"
-    "       graft conform [HEX]                 plugin of the public conformance suite\n";
+    "       graft conform [HEX]                 plugin of the public conformance suite\n"
+    "       graft bench FOLDER                  compiled grafts beside clang's code\n"
+    "       --jit   run, conform: as machine code, not by the interpreter\n"
+    "       --mask  with --jit, bench: masked against speculation\n";
 
 struct object {
     const char *path;
@@ -129,6 +135,47 @@ static int check(const struct object *o)
     return 0;
 }
 
+/* Options, wherever they stood. */
+static struct {
+    bool jit, mask;
+} options;
+
+/* Compiles and runs. False after a message. */
+static bool run_compiled(const struct graft_program *p, void *context, uint64_t *result)
+{
+    struct graft_jit_input in = {
+        .program = p, .features = native_features(), .options = options.mask ? GRAFT_JIT_MASK : 0};
+    struct graft_jit_output out;
+    struct native n;
+    graft_jit_entry entry;
+
+    if (!native_open(&n, JIT_BYTES, p->count)) {
+        fprintf(stderr, "graft: no memory that can be executed\n");
+        return false;
+    }
+    enum graft_jit_end end = native_compile(&n, &in, true, &entry, &out);
+    if (end != GRAFT_JIT_DONE) {
+        fprintf(stderr, "graft: the compiler ended with %u at instruction %u\n", end, out.at);
+        native_close(&n);
+        return false;
+    }
+    struct graft_jit_result r = entry((uintptr_t)context, 0, p->fuel);
+    native_close(&n);
+    *result = r.r0;
+    if (!out.may_abort || r.rest >= 0)
+        return true;
+    fprintf(stderr, "graft: its fuel is used up\n");
+    return false;
+}
+
+static bool run_interpreted(const struct graft_program *p, void *context, uint64_t *result)
+{
+    if (graft_run_outside(p, NULL, context, result))
+        return true;
+    fprintf(stderr, "graft: its fuel is used up\n");
+    return false;
+}
+
 static int run(const struct object *o, const char *hex)
 {
     static uint8_t packet[MAX_PACKET];
@@ -145,7 +192,10 @@ static int run(const struct object *o, const char *hex)
     struct graft_packet context = {.data = (uintptr_t)packet,
                                    .data_end = (uintptr_t)packet + (size_t)bytes,
                                    .length = (uint32_t)bytes};
-    printf("%llu\n", (unsigned long long)graft_run(&p, &context));
+    uint64_t result;
+    if (!(options.jit ? run_compiled : run_interpreted)(&p, &context, &result))
+        return 1;
+    printf("%llu\n", (unsigned long long)result);
     return 0;
 }
 
@@ -162,15 +212,33 @@ static int disasm(const struct object *o)
     return 0;
 }
 
+/* Takes the options out of the arguments; returns how many are left. */
+static int take_options(int argc, char **argv)
+{
+    int left = 0;
+
+    for (int i = 0; i < argc; i++)
+        if (!strcmp(argv[i], "--jit"))
+            options.jit = true;
+        else if (!strcmp(argv[i], "--mask"))
+            options.mask = true;
+        else
+            argv[left++] = argv[i];
+    return left;
+}
+
 int main(int argc, char **argv)
 {
+    argc = take_options(argc, argv);
     const char *command = argc > 1 ? argv[1] : "";
     bool is_run = !strcmp(command, "run");
     int first_option = is_run ? 4 : 3, result = 1;
     struct object o;
 
     if (!strcmp(command, "conform") && argc <= 3)
-        return conform(argc > 2 ? argv[2] : NULL);
+        return conform(argc > 2 ? argv[2] : NULL, options.jit);
+    if (!strcmp(command, "bench") && argc == 3)
+        return bench(argv[2], options.mask ? GRAFT_JIT_MASK : 0);
     if ((!is_run && strcmp(command, "check") && strcmp(command, "disasm")) || argc < first_option ||
         argc > first_option + 1) {
         fputs(usage, stderr);
