@@ -39,6 +39,10 @@ graft_fuzz-needs    := $(graft-library)
 
 # Engines against each other. Machine code has to be run, so these need more than the C library.
 graft-engines := $(graft-library) grafts/tool/native.c tests/host/graft_reference.c
-HOST_TESTS += graft_differ
-graft_differ-needs := $(graft-engines) tests/host/graft_random.c
+HOST_TESTS += graft_differ graft_vectors graft_jit
+graft_vectors-needs := $(graft-engines)
+graft_vectors-flags := -D_GNU_SOURCE
+graft_jit-needs     := $(graft-library) grafts/tool/native.c
+graft_jit-flags     := -D_GNU_SOURCE
+graft_differ-needs := $(graft-engines) tests/host/graft_random.c tests/host/graft_random_groups.c
 graft_differ-flags := -D_GNU_SOURCE
