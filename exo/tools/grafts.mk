@@ -24,7 +24,8 @@ build/host/fuzz_graft_differ: tests/host/test_graft_differ.c $(graft_differ-need
 	@echo "  HOSTCC  $@"
 	@gcc $(FLAGS) -O2 -D_GNU_SOURCE $(filter %.c,$^) -lcmocka -o $@
 
-build/host/fuzz_graft_%: tests/fuzz/graft_%.c $(graft-engines) tests/host/graft_random.c tests/host/graft_random_groups.c | $(SETUP)
+build/host/fuzz_graft_%: tests/fuzz/graft_%.c $(graft-engines) tests/fuzz/graft_bytes.c tests/host/graft_random.c \
+    tests/host/graft_random_groups.c tests/fuzz/graft_panic.c | $(SETUP)
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(CLANG) -std=c11 -g -O1 -I. -D_GNU_SOURCE -DCHECKED -fsanitize=fuzzer,address,undefined \
