@@ -117,6 +117,7 @@ struct checker {
     bool goes;           /* so is *taken */
     struct state *now;   /* before, then after, the instruction */
     struct state *taken; /* after a jump that was taken */
+    struct value imm;    /* of the instruction, as a value */
     struct proof proof;  /* as far as it was read */
     struct state states[2];
 };

@@ -18,27 +18,34 @@ static const uint16_t says[VALUE_KINDS] = {
     [VALUE_RECORD_OR_NULL] = HAS_CLASS | PROOF_CLASS | PROOF_AHEAD,
 };
 
+/* `x` when all is good; else there is nothing more to read. */
 static uint64_t expect(struct proof *p, bool good, uint64_t x)
 {
-    if (!good)
-        p->broken = true;
-    return p->broken ? 0 : x;
+    if (good)
+        return x;
+    p->broken = true;
+    p->next = p->end;
+    return 0;
 }
 
-/* The next number, which lies between `low` and `high`. */
+/* The next number, which lies between `low` and `high`. Most take one byte. */
 static uint64_t take(struct proof *p, uint64_t low, uint64_t high)
 {
-    uint64_t x = 0;
+    uint64_t x = 0, byte = 0x80;
 
-    for (unsigned shift = 0; shift < 64 && p->next < p->end; shift += 7) {
-        uint64_t byte = *p->next++;
-        x |= (byte & 0x7f) << shift;
-        if (byte & 0x80)
-            continue;
-        bool shortest = shift == 0 || (byte != 0 && (shift < 63 || byte == 1));
-        return expect(p, shortest && low <= x && x <= high, x);
+    if (p->next < p->end && *p->next < 0x80) {
+        x = *p->next++;
+        return expect(p, low <= x && x <= high, x);
     }
-    return expect(p, false, 0);
+    for (unsigned shift = 0; byte & 0x80; shift += 7) {
+        if (p->next == p->end)
+            return expect(p, false, 0);
+        byte = *p->next++;
+        x |= (byte & 0x7f) << shift;
+        if (shift > 0 && (byte == 0 || (shift == 63 && byte != 1)))
+            return expect(p, false, 0);
+    }
+    return expect(p, low <= x && x <= high, x);
 }
 
 static uint32_t take_small(struct proof *p, uint32_t low, uint32_t high)
