@@ -58,6 +58,7 @@ const char *graft_reason_hint(uint32_t reason);
 
 /* Values that may be copied, compared or told of a fact, for each slot of the program. */
 #define CHECKER_EFFORT 512u
+#define CHECKER_LEAST  256u /* a program may have the effort of so many slots more */
 
 #define CHECKER_NO_EDGE INT64_MAX
 

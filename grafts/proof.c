@@ -106,45 +106,30 @@ void proof_take_claim(struct proof *p, uint32_t previous, uint32_t count, uint32
     out->states = take_small(p, 0, PROOF_MAX_STATES);
 }
 
-static void take_unsigned_bounds(struct proof *p, struct scalar *n)
-{
-    n->umin = take(p, 0, UINT64_MAX);
-    n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
-}
-
-static void take_signed_bounds(struct proof *p, struct scalar *n)
-{
-    n->smin = take_signed(p, INT64_MIN, INT64_MAX);
-    n->smax = (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
-}
-
-static void take_bits(struct proof *p, struct scalar *n)
-{
-    n->bits.value = take(p, 0, UINT64_MAX);
-    n->bits.unknown = take(p, 0, UINT64_MAX);
-    expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
-}
-
-static void take_halves(struct proof *p, struct scalar *n)
-{
-    n->umin32 = take_small(p, 0, UINT32_MAX);
-    n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
-    n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
-    n->smax32 =
-        (int32_t)(n->smin32 + (int64_t)take(p, 0, (uint64_t)((int64_t)INT32_MAX - n->smin32)));
-}
-
 static void take_scalar(struct proof *p, uint32_t flags, struct scalar *n)
 {
     *n = scalar_anything();
-    if (flags & PROOF_UNSIGNED)
-        take_unsigned_bounds(p, n);
-    if (flags & PROOF_SIGNED)
-        take_signed_bounds(p, n);
-    if (flags & PROOF_BITS)
-        take_bits(p, n);
-    if (flags & PROOF_HALVES)
-        take_halves(p, n);
+    if (flags & PROOF_UNSIGNED) {
+        n->umin = take(p, 0, UINT64_MAX);
+        n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
+    }
+    if (flags & PROOF_SIGNED) {
+        n->smin = take_signed(p, INT64_MIN, INT64_MAX);
+        n->smax =
+            (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
+    }
+    if (flags & PROOF_BITS) {
+        n->bits.value = take(p, 0, UINT64_MAX);
+        n->bits.unknown = take(p, 0, UINT64_MAX);
+        expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
+    }
+    if (flags & PROOF_HALVES) {
+        n->umin32 = take_small(p, 0, UINT32_MAX);
+        n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
+        n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
+        n->smax32 =
+            (int32_t)(n->smin32 + (int64_t)take(p, 0, (uint64_t)((int64_t)INT32_MAX - n->smin32)));
+    }
 }
 
 /* A class that is shared by `fixed`, or by being one object. */
