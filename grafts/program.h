@@ -24,3 +24,19 @@ struct graft_program {
     uint32_t map_count;
     const struct graft_map_def *maps; /* what the maps must be whose numbers the code names */
 };
+
+/* What a program reaches besides its memory: the same for interpreter and compiler. */
+struct graft_outside {
+    /* Address of helper `number`, a uint64_t (*)(uint64_t r1, ..., uint64_t r5); 0: there is none.
+     */
+    uint64_t (*helper)(void *self, int32_t number);
+    void *self;
+    const uint64_t *maps;   /* [map_count] what a 64-bit load of map i gives (source register 5) */
+    const uint64_t *values; /* [map_count] address of its first value (6); 0: not to be had */
+    uint32_t map_count;
+};
+
+/* Both take NULL for an outside where there is nothing. */
+uint64_t graft_helper_find(const struct graft_outside *o, int32_t number);
+/* What the 64-bit load at `i` of a map or of what lies in one gives; false: there is no such. */
+bool graft_map_find(const struct graft_outside *o, const struct insn *i, uint64_t *value);
