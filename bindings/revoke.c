@@ -294,6 +294,8 @@ static void drop_in_thread(struct thread *t, struct node *n)
 {
     if (n == &t->notify_node) {
         notification_unbind(t);
+    } else if (n == &t->counters_node) {
+        counters_unbind(t);
     } else if (n == &t->memory_node) {
         node_unlink(n);
         thread_destroy(t);

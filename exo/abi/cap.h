@@ -34,7 +34,7 @@ enum cap_kind {
     CAP_ENV,          /* an environment; base: its first frame                                 */
     CAP_THREAD,       /* a thread; base: its frame                                             */
     CAP_NOTIFICATION, /* base: its frame                                                       */
-    CAP_CPU,          /* CPUs [base, base + count): their slice vectors                        */
+    CAP_CPU,          /* CPUs [base, base + count): their slice vectors, and to read counters  */
     CAP_CONSOLE,      /* the serial ports                                                      */
     CAP_MACHINE,      /* power                                                                 */
     CAP_INSPECT,      /* may read the book-keeping of all environments                         */
@@ -82,6 +82,7 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
 #define NODE_AT_BOUND  16u   /* FRAME_THREAD: the notification bound to it                   */
 #define NODE_AT_ORIGIN 32u   /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
+#define NODE_AT_COUNTS 48u   /* FRAME_THREAD: it may read counters, child of CPUs            */
 #define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
 #define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
 #define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
