@@ -45,9 +45,8 @@ static uint64_t judged(const struct thread *t, uint64_t raised)
     return !t->wake_node.parent || graft_call_quietly(&t->wake_node, &context, 1) ? raised : 0;
 }
 
-void notification_judge_unbind(struct thread *t)
+void notification_judge_again(const struct thread *t)
 {
-    node_unlink(&t->wake_node);
     if (t->state == THREAD_IN_NOTIFY && t->judged_bits)
         notification_raise(t->judged_at, 0);
 }
