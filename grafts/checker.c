@@ -42,8 +42,9 @@ static bool step_wide(struct checker *c, const struct insn *i)
     return true;
 }
 
-static bool step_exit(struct checker *c)
+static bool step_exit(struct checker *c, const struct insn *i)
 {
+    (void)i;
     c->alive = false;
     if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
         return false;
@@ -52,44 +53,38 @@ static bool step_exit(struct checker *c)
     return checker_end(c);
 }
 
-static bool step(struct checker *c, const struct insn *i)
+static bool step_goto(struct checker *c, const struct insn *i)
 {
-    switch (insn_shapes[i->opcode].form) {
-    case FORM_ALU:
-        return checker_step_alu(c, i);
-    case FORM_NEG:
-    case FORM_SWAP:
-        return checker_step_unary(c, i);
-    case FORM_WIDE:
-        return step_wide(c, i);
-    case FORM_LOAD:
-    case FORM_LOAD_SIGNED:
-        return checker_step_load(c, i);
-    case FORM_STORE:
-    case FORM_STORE_IMM:
-        return checker_step_store(c, i);
-    case FORM_ATOMIC:
-        return checker_step_atomic(c, i);
-    case FORM_JUMP:
-        return checker_step_jump(c, i);
-    case FORM_GOTO:
-        c->next = (uint32_t)insn_target(i, c->at);
-        return true;
-    case FORM_CALL:
-    case FORM_CALL_REG:
-        return checker_step_call(c, i);
-    default: /* FORM_EXIT; checker_check_form refused unknown opcodes */
-        return step_exit(c);
-    }
+    c->next = (uint32_t)insn_target(i, c->at);
+    return true;
 }
 
+typedef bool step(struct checker *c, const struct insn *i);
+static step *const actions[] = {
+    [FORM_ALU] = checker_step_alu,
+    [FORM_NEG] = checker_step_unary,
+    [FORM_SWAP] = checker_step_unary,
+    [FORM_WIDE] = step_wide,
+    [FORM_LOAD] = checker_step_load,
+    [FORM_LOAD_SIGNED] = checker_step_load,
+    [FORM_STORE] = checker_step_store,
+    [FORM_STORE_IMM] = checker_step_store,
+    [FORM_ATOMIC] = checker_step_atomic,
+    [FORM_JUMP] = checker_step_jump,
+    [FORM_GOTO] = step_goto,
+    [FORM_CALL] = checker_step_call,
+    [FORM_CALL_REG] = checker_step_call,
+    [FORM_EXIT] = step_exit,
+};
+
+/* checker_check_form refused unknown opcodes. */
 enum graft_reason checker_step(struct checker *c)
 {
     const struct insn *i = &c->in->code[c->at];
 
     c->next = c->at + checker_slots(i);
     c->goes = false;
-    return step(c, i) ? GRAFT_ACCEPTED : c->report->reason;
+    return actions[insn_shapes[i->opcode].form](c, i) ? GRAFT_ACCEPTED : c->report->reason;
 }
 
 static bool is_map(const struct graft_map_def *m)
@@ -126,7 +121,7 @@ static bool lay_out(struct checker *c, size_t work_bytes)
     size_t fixed = GRAFT_WORK_BYTES(c->in->count, 0);
 
     c->longest = c->point_count = c->loop = c->loop_count = c->open_count = 0;
-    c->effort = (uint64_t)c->in->count * CHECKER_EFFORT;
+    c->effort = ((uint64_t)c->in->count + CHECKER_LEAST) * CHECKER_EFFORT;
     if (c->in->proof)
         proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, &c->loop_count);
     fixed += c->loop_count * sizeof(struct checker_loop);

@@ -58,6 +58,7 @@ const char *graft_reason_hint(uint32_t reason);
 
 /* Values that may be copied, compared or told of a fact, for each slot of the program. */
 #define CHECKER_EFFORT 512u
+#define CHECKER_LEAST  256u /* a program may have the effort of so many slots more */
 
 #define CHECKER_NO_EDGE INT64_MAX
 
@@ -117,6 +118,7 @@ struct checker {
     bool goes;           /* so is *taken */
     struct state *now;   /* before, then after, the instruction */
     struct state *taken; /* after a jump that was taken */
+    struct value imm;    /* of the instruction, as a value */
     struct proof proof;  /* as far as it was read */
     struct state states[2];
 };

@@ -115,15 +115,16 @@ static bool branch(struct checker *c)
 
 bool checker_step_jump(struct checker *c, const struct insn *i)
 {
-    struct value operand;
+    const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
 
-    if (!checker_read(c, insn_dst(i)) || !checker_read_operand(c, i, &operand) || !branch(c))
+    if (!operand || !branch(c))
         return false;
     c->target = (uint32_t)insn_target(i, c->at);
     c->goes = true;
-    if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(&operand))
-        return compare_pointers(c, i, &operand);
-    c->alive = refine_numbers(c->now, i, &operand, false);
-    c->goes = refine_numbers(c->taken, i, &operand, true);
+    if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
+        return compare_pointers(c, i, operand);
+    c->goes =
+        refine_numbers(c->taken, i, operand, true); /* before *c->now, where it may lie, changes */
+    c->alive = refine_numbers(c->now, i, operand, false);
     return true;
 }

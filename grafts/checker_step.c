@@ -15,15 +15,12 @@ bool checker_read_number(struct checker *c, unsigned reg, enum graft_reason reas
            (c->now->reg[reg].kind == VALUE_NUMBER || checker_fail(c, reason, reg));
 }
 
-bool checker_read_operand(struct checker *c, const struct insn *i, struct value *out)
+struct value *checker_read_operand(struct checker *c, const struct insn *i)
 {
-    bool by_reg = insn_shapes[i->opcode].by_reg;
-
-    if (by_reg && !checker_read(c, insn_src(i)))
-        return false;
-    *out = by_reg ? c->now->reg[insn_src(i)]
-                  : value_number(scalar_constant((uint64_t)(int64_t)i->imm));
-    return true;
+    if (insn_shapes[i->opcode].by_reg)
+        return checker_read(c, insn_src(i)) ? &c->now->reg[insn_src(i)] : NULL;
+    c->imm = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
+    return &c->imm;
 }
 
 void checker_link(struct checker *c, struct value *to, struct value *from)
@@ -143,11 +140,10 @@ static bool is_plain_move(const struct insn *i, const struct scalar *n)
     return n->smin >= (s->bytes == 4 ? 0 : -limit) && n->smax < limit;
 }
 
-static bool step_move(struct checker *c, const struct insn *i, struct value *operand)
+static bool step_move(struct checker *c, const struct insn *i, struct value *src)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &c->now->reg[insn_dst(i)];
-    struct value *src = s->by_reg ? &c->now->reg[insn_src(i)] : operand;
 
     if (value_is_pointer(src) && (s->bytes != 8 || i->offset != 0))
         return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_src(i));
@@ -161,21 +157,20 @@ static bool step_move(struct checker *c, const struct insn *i, struct value *ope
 bool checker_step_alu(struct checker *c, const struct insn *i)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now->reg[insn_dst(i)];
-    struct value operand;
+    struct value *dst = &c->now->reg[insn_dst(i)], *operand = checker_read_operand(c, i);
 
-    if (!checker_read_operand(c, i, &operand))
+    if (!operand)
         return false;
     if (s->op == ALU_MOV)
-        return step_move(c, i, &operand);
+        return step_move(c, i, operand);
     if (!checker_read(c, insn_dst(i)))
         return false;
-    if (value_is_pointer(dst) || value_is_pointer(&operand))
-        return step_pointer(c, i, &operand);
+    if (value_is_pointer(dst) || value_is_pointer(operand))
+        return step_pointer(c, i, operand);
     if (s->op == ALU_ADD || s->op == ALU_SUB)
-        step_add(c, i, dst, &operand);
+        step_add(c, i, dst, operand);
     else
-        *dst = value_number(scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand.n));
+        *dst = value_number(scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand->n));
     return true;
 }
 

@@ -42,8 +42,9 @@ bool checker_read(struct checker *c, unsigned reg);
 /* Is it a number too? Else refuses with `reason`. */
 bool checker_read_number(struct checker *c, unsigned reg, enum graft_reason reason);
 
-/* The second operand: the source register, or imm, sign-extended. */
-bool checker_read_operand(struct checker *c, const struct insn *i, struct value *out);
+/* The second operand: the source register, or c->imm, which imm is put into; NULL after a refusal.
+ */
+struct value *checker_read_operand(struct checker *c, const struct insn *i);
 
 /* Do both point into one object, so that comparing them shows no address? */
 bool checker_same_object(const struct value *a, const struct value *b);

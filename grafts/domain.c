@@ -211,35 +211,25 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
     return tight(r);
 }
 
-static struct scalar add(const struct scalar *a, const struct scalar *b)
+/* a + b or a - b. When both ends wrap, or neither does, all between them lie between the ends. */
+static struct scalar add(bool is_sub, const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
     uint64_t low, high;
     int64_t slow, shigh;
+    bool low_wraps = is_sub ? __builtin_sub_overflow(a->umin, b->umax, &low)
+                            : __builtin_add_overflow(a->umin, b->umin, &low);
+    bool high_wraps = is_sub ? __builtin_sub_overflow(a->umax, b->umin, &high)
+                             : __builtin_add_overflow(a->umax, b->umax, &high);
+    bool slow_wraps = is_sub ? __builtin_sub_overflow(a->smin, b->smax, &slow)
+                             : __builtin_add_overflow(a->smin, b->smin, &slow);
+    bool shigh_wraps = is_sub ? __builtin_sub_overflow(a->smax, b->smin, &shigh)
+                              : __builtin_add_overflow(a->smax, b->smax, &shigh);
 
-    r.bits = bits_add(a->bits, b->bits);
-    /* When both ends wrap, or neither does, all sums between them lie between the ends. */
-    if (__builtin_add_overflow(a->umin, b->umin, &low) ==
-        __builtin_add_overflow(a->umax, b->umax, &high))
+    r.bits = is_sub ? bits_sub(a->bits, b->bits) : bits_add(a->bits, b->bits);
+    if (low_wraps == high_wraps)
         BOUND(&r, umin, umax, low, high);
-    bool low_wraps = __builtin_add_overflow(a->smin, b->smin, &slow);
-    if (!__builtin_add_overflow(a->smax, b->smax, &shigh) && !low_wraps)
-        BOUND(&r, smin, smax, slow, shigh);
-    return tight(r);
-}
-
-static struct scalar subtract(const struct scalar *a, const struct scalar *b)
-{
-    struct scalar r = scalar_anything();
-    uint64_t low, high;
-    int64_t slow, shigh;
-
-    r.bits = bits_sub(a->bits, b->bits);
-    if (__builtin_sub_overflow(a->umin, b->umax, &low) ==
-        __builtin_sub_overflow(a->umax, b->umin, &high))
-        BOUND(&r, umin, umax, low, high);
-    bool low_wraps = __builtin_sub_overflow(a->smin, b->smax, &slow);
-    if (!__builtin_sub_overflow(a->smax, b->smin, &shigh) && !low_wraps)
+    if (!slow_wraps && !shigh_wraps)
         BOUND(&r, smin, smax, slow, shigh);
     return tight(r);
 }
@@ -360,9 +350,8 @@ static struct scalar alu_wide(enum alu_op op, int16_t offset, unsigned shift_mas
 {
     switch (op) {
     case ALU_ADD:
-        return add(a, b);
     case ALU_SUB:
-        return subtract(a, b);
+        return add(op == ALU_SUB, a, b);
     case ALU_MUL:
         return multiply(a, b);
     case ALU_DIV:
