@@ -106,6 +106,23 @@ void random_alu(struct maker *m)
     }
 }
 
+/* b = n % d by way of the quotient, in a. */
+static void emit_remainder(struct maker *m, unsigned w, unsigned a, unsigned b)
+{
+    unsigned n = random_written(m, 1u << a | 1u << b), d = random_read(m);
+    bool by_reg = random_chance(m, 60);
+    int32_t imm = random_imm(m);
+    int sign = random_chance(m, 30);
+
+    EMIT(INSN(w | 8 | MOV, a, n, 0, 0));
+    EMIT(INSN(w | DIV | (by_reg ? 8 : 0), a, by_reg ? d : 0, sign, by_reg ? 0 : imm));
+    EMIT(INSN(w | MUL | (by_reg ? 8 : 0), a, by_reg ? d : 0, 0, by_reg ? 0 : imm));
+    EMIT(INSN(w | 8 | MOV, b, n, 0, 0));
+    EMIT(INSN(w | 8 | SUB, b, a, 0, 0));
+    if (random_chance(m, 70))
+        random_number(m, a);
+}
+
 /* What compilers write, and a compiler may fold. */
 void random_idiom(struct maker *m)
 {
@@ -138,20 +155,9 @@ void random_idiom(struct maker *m)
         EMIT(INSN(0x07 | (random_chance(m, 50) ? RSH : ARSH), a, 0, 0, k));
         break;
     }
-    case 4: { /* remainder from a quotient */
-        unsigned n = random_written(m, 1u << a | 1u << b), d = random_read(m);
-        bool by_reg = random_chance(m, 60);
-        int32_t imm = random_imm(m);
-        int sign = random_chance(m, 30);
-        EMIT(INSN(w | 8 | MOV, a, n, 0, 0));
-        EMIT(INSN(w | DIV | (by_reg ? 8 : 0), a, by_reg ? d : 0, sign, by_reg ? 0 : imm));
-        EMIT(INSN(w | MUL | (by_reg ? 8 : 0), a, by_reg ? d : 0, 0, by_reg ? 0 : imm));
-        EMIT(INSN(w | 8 | MOV, b, n, 0, 0));
-        EMIT(INSN(w | 8 | SUB, b, a, 0, 0));
-        if (random_chance(m, 70))
-            random_number(m, a);
+    case 4:
+        emit_remainder(m, w, a, b);
         break;
-    }
     case 5: /* a factor and a term */
         if (random_chance(m, 50))
             EMIT(INSN(w | 8 | MOV, a, s, 0, 0));
