@@ -1,6 +1,7 @@
 /* A checked program: the only thing that interpreter and compiler take. */
 #pragma once
 
+#include "exo/abi/graft_map.h"
 #include "grafts/insn.h"
 
 /* Where a loop without proven bound pays: `charge` is taken from the fuel before the instruction.
@@ -11,15 +12,17 @@ struct graft_fuel_point {
 };
 
 /* A fact: made by graft_check alone. `code` is the copy that was checked; it must stay unchanged
- * and out of every user's reach for as long as the program may run. */
+ * and out of every user's reach for as long as the program may run, and so must points and maps. */
 struct graft_program {
     const struct insn *code;
     uint32_t count; /* slots */
-    uint32_t steps; /* instructions on the longest path */
+    uint32_t steps; /* instructions on the longest path, not counting turns that fuel pays for */
     uint32_t hook;  /* enum graft_hook that it was checked for */
     uint32_t point_count;
     const struct graft_fuel_point *points; /* ascending by slot */
     int64_t fuel;                          /* what a run starts with; 0: none needed */
+    uint32_t map_count;
+    const struct graft_map_def *maps; /* what the maps must be whose numbers the code names */
 };
 
 /* What a program reaches besides its memory: the same for interpreter and compiler. */

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define GRAFT_MAX_INSTRUCTIONS 4096u /* 8-byte slots; a 64-bit load takes two */
+#define GRAFT_MAX_INSTRUCTIONS 65536u /* 8-byte slots; a 64-bit load takes two */
 #define GRAFT_STACK_BYTES      512u
 #define GRAFT_NO_REGISTER      255u
 #define GRAFT_NO_INSTRUCTION   0xffffffffu
@@ -25,8 +25,10 @@ struct graft_packet {
     uint32_t nic;      /* which network card it came from, 0 is the first */
 };
 
+#define GRAFT_WRITES_PACKET 1u /* flag of a hook */
+
 enum graft_hook {
-#define HOOK(number, name, context, budget, fallback, fields) GRAFT_HOOK_##name = (number),
+#define HOOK(number, name, context, budget, fallback, flags, fields) GRAFT_HOOK_##name = (number),
 #include "exo/abi/graft_hooks.def"
 #undef HOOK
 };

@@ -11,8 +11,8 @@ HOST_KERNEL += $(addprefix l4core/,calls.c deadline.c endpoint.c endpoint_fast.c
     $(addprefix l4core/,kernel_ipc.c kip.c leave.c lock_home.c map.c) \
     $(addprefix l4core/,memory_control.c partner.c port_fault.c port_map.c preempt.c remote.c schedule.c space_control.c string.c suspend.c) \
     $(addprefix l4core/,task.c thread_control.c time.c transfer.c unmap.c)
-HOST_KERNEL += $(addprefix grafts/,bits.c checker.c checker_memory.c checker_order.c checker_step.c)
-HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c reason.c refine.c state.c)
+HOST_KERNEL += $(addprefix grafts/,alu.c bits.c $(addprefix checker,.c _call.c _form.c _jump.c _memory.c _order.c _proof.c _step.c))
+HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c proof.c reason.c refine.c state.c)
 HOST_KERNEL += tests/host/fakes/disk.c tests/host/fakes/function.c tests/host/fakes/ring.c tests/host/fakes/panic.c
 HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ipc.c) tests/host/map_world.c tests/host/string_world.c
 HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c) tests/host/fuzz_history.c tests/host/fuzz_world.c

@@ -199,8 +199,8 @@ static void play_line(void)
 
     e->a = rnd(IRQ_LINES);
     host.cpu = arch_cpu_number(0);
-    if (e->a != CONSOLE_LINE && host.isa[e->a])
-        host.isa[e->a]();
+    if (e->a != CONSOLE_LINE && host.lines[e->a])
+        host.lines[e->a]();
     sched_leave();
     world_check();
 }
