@@ -18,6 +18,11 @@ KERNEL += grafts/reason.c
 KERNEL += grafts/elf.c
 KERNEL += grafts/program.c
 KERNEL += grafts/interp.c
+KERNEL += grafts/map.c
+KERNEL += grafts/map_array.c
+KERNEL += grafts/map_hash.c
+KERNEL += grafts/map_lpm.c
+KERNEL += grafts/map_ringbuf.c
 KERNEL += grafts/jit_analyse.c
 KERNEL += grafts/jit_x86_64.c
 KERNEL += grafts/jit_x86_64_alu.c
@@ -38,6 +43,11 @@ graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
+GRAFTS += grafts/examples/handler_probe.c
+GRAFTS += grafts/examples/wake_any.c
+GRAFTS += grafts/examples/wake_both.c
+GRAFTS += grafts/examples/irq_other.c
+GRAFTS += grafts/examples/disk_last.c
 
 HOST_TESTS += graft_domain graft_checker graft_proof graft_claims graft_interp graft_elf graft_fuzz
 graft_domain-needs  := $(graft-library)
@@ -47,6 +57,10 @@ graft_claims-needs  := $(graft-library)
 graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
+
+HOST_TESTS += graft_map graft_ring
+graft_ring-needs = $(graft_map-needs)
+graft_map-needs := $(filter grafts/map%,$(KERNEL))
 
 HOST_TESTS += graft_link graft_prove graft_corpus
 graft_corpus-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c

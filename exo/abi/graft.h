@@ -27,6 +27,35 @@ struct graft_packet {
     uint32_t nic;      /* which network card it came from, 0 is the first */
 };
 
+/* What a packet handler returns. An answer is sent as the graft left it, if the ring might send it;
+ * GRAFT_ANSWER_OF(bytes) sends the packet's beginning. When there is no room for it, or the ring
+ * may not send it, the packet is dropped. */
+enum graft_verdict {
+    GRAFT_PASS,    /* to the ring, as the graft left it           */
+    GRAFT_DROP,    /* nobody gets it                              */
+    GRAFT_CONSUME, /* the same; it counts as received             */
+    GRAFT_ANSWER   /* back to the network                         */
+};
+#define GRAFT_ANSWER_OF(bytes) (GRAFT_ANSWER | (uint64_t)(bytes) << 32)
+
+struct graft_wake_up {
+    uint64_t raised; /* bits that it waits for               */
+};
+
+struct graft_irq {
+    uint64_t count; /* how often the line has fired, this time included */
+    uint64_t time;  /* time-stamp counter                   */
+    uint32_t line;
+    uint32_t unused;
+};
+
+struct graft_disk_done {
+    uint32_t done;      /* the ring's counter, this request included if all earlier ones are done */
+    uint32_t in_flight; /* requests in the disk's hands         */
+    uint32_t slot;      /* of the request                       */
+    uint32_t state;     /* DISK_DONE or DISK_FAILED (disk.h)    */
+};
+
 #define GRAFT_WRITES_PACKET 1u /* flag of a hook */
 
 enum graft_hook {
