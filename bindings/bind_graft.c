@@ -1,31 +1,51 @@
 /* Calls: grafts. The object is copied before anything in it is believed. */
 #include "bindings/cap.h"
 #include "bindings/graft.h"
+#include "bindings/node.h"
 #include "bindings/object.h"
 #include "bindings/revoke.h"
 #include "exo/abi/batch.h"
-#include "exo/abi/graft.h"
 #include "exo/entry/handlers.h"
-#include "exo/env/env.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
-#include "grafts/checker.h"
-#include "grafts/elf.h"
 #include "grafts/hook.h"
 
 struct create_plan {
     struct object_place place;
     struct graft_load load;
-    pfn_t root; /* of the caller's space */
+    slot_t slots[GRAFT_MAX_MAPS];
+    struct cap *maps[GRAFT_MAX_MAPS];
+    struct cap *notification; /* NULL: none */
+    pfn_t root;               /* of the caller's space */
     struct object_info *info;
 };
 
-static enum err check_load(const struct graft_load *l)
+static bool is_good(const struct graft_load *l)
 {
-    bool size = l->bytes > 0 && l->bytes <= GRAFT_OBJECT_MAX;
+    return l->bytes > 0 && l->bytes <= GRAFT_OBJECT_MAX && l->unused == 0 &&
+           l->map_count <= GRAFT_MAX_MAPS && hook_find(l->hook);
+}
 
-    return size && l->unused == 0 && hook_find(l->hook) ? ERR_OK : ERR_BAD_ARG;
+/* What the load names besides memory. */
+static enum err check_named(const struct env *e, struct create_plan *p)
+{
+    const rights_t need = RIGHT_READ | RIGHT_WRITE;
+    bool may = true;
+
+    for (uint32_t i = 0; i < p->load.map_count; i++) {
+        p->maps[i] = cap_find(e, p->slots[i], CAP_GRAFT_MAP);
+        if (!p->maps[i])
+            return ERR_BAD_CAP;
+        may = may && (p->maps[i]->rights & need) == need;
+    }
+    if (p->load.notification != SLOT_NONE) {
+        p->notification = cap_find(e, p->load.notification, CAP_NOTIFICATION);
+        if (!p->notification)
+            return ERR_BAD_CAP;
+        may = may && p->notification->rights & RIGHT_WRITE;
+    }
+    return may ? ERR_OK : ERR_NO_RIGHT;
 }
 
 static enum err check_create(const struct env *e, const struct sys_graft_create_args *a,
@@ -33,16 +53,23 @@ static enum err check_create(const struct env *e, const struct sys_graft_create_
 {
     p->root = e->root;
     bool readable = space_copy_in(e->root, &p->load, a->load, sizeof p->load);
-    enum err load = readable ? check_load(&p->load) : ERR_OK;
-    uint32_t count = readable && load == ERR_OK ? GRAFT_FRAMES(p->load.bytes) : 1;
+    bool good = !readable || is_good(&p->load);
+    uint32_t count = readable && good ? GRAFT_FRAMES(p->load.bytes) : 1;
     enum err place = object_check(e, a->region, a->base, count, a->dst, true, &p->place);
 
     p->info = object_graft_free();
-    if (load == ERR_BAD_ARG || place == ERR_BAD_ARG)
+    p->notification = NULL;
+    if (!good || place == ERR_BAD_ARG)
         return ERR_BAD_ARG;
     if (place == ERR_BAD_CAP)
         return ERR_BAD_CAP;
-    if (!readable || !space_user(e->root, p->load.report, RIGHT_WRITE))
+    if (!readable ||
+        !space_copy_in(e->root, p->slots, p->load.maps, p->load.map_count * sizeof p->slots[0]))
+        return ERR_BAD_USER;
+    enum err named = check_named(e, p);
+    if (named != ERR_OK)
+        return named;
+    if (!space_user(e->root, p->load.report, RIGHT_WRITE))
         return ERR_BAD_USER;
     return place == ERR_OK && !p->info ? ERR_NO_MEM : place;
 }
@@ -52,23 +79,34 @@ static enum err build(const struct create_plan *p, struct graft *g, struct graft
 {
     uint8_t *copy = (uint8_t *)g + PAGE_SIZE;
     size_t pages = (p->load.bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    uint8_t *work = copy + pages;
-    size_t room = (size_t)p->place.count * PAGE_SIZE - PAGE_SIZE - pages;
-    struct graft_code code = {0};
+    struct map_object *maps[GRAFT_MAX_MAPS];
+    const struct graft_source s = {.copy = copy,
+                                   .bytes = (uint32_t)p->load.bytes,
+                                   .hook = p->load.hook,
+                                   .work = copy + pages,
+                                   .room = (size_t)p->place.count * PAGE_SIZE - PAGE_SIZE - pages,
+                                   .maps = maps,
+                                   .map_count = p->load.map_count};
 
-    *report = (struct graft_report){.instruction = GRAFT_NO_INSTRUCTION, .reg = GRAFT_NO_REGISTER};
     if (!space_copy_in(p->root, copy, p->load.object, p->load.bytes))
         return ERR_BAD_USER;
-    report->reason = graft_elf_find(copy, p->load.bytes, NULL, &code);
-    if (report->reason != GRAFT_ACCEPTED)
-        return ERR_BAD_GRAFT;
-    struct graft_input in = {.code = code.insns, .count = code.count, .hook = p->load.hook};
-    g->hook = p->load.hook;
-    if (graft_check(&in, work, room, &g->program, report) == GRAFT_ACCEPTED)
-        return ERR_OK;
-    if (report->instruction != GRAFT_NO_INSTRUCTION)
-        report->line = graft_elf_line(copy, p->load.bytes, &code, report->instruction);
-    return ERR_BAD_GRAFT;
+    for (uint32_t i = 0; i < s.map_count; i++)
+        maps[i] = frame_memory(p->maps[i]->base);
+    g->slot = (uint32_t)(p->info - object_table);
+    return graft_build(g, &s, report) == GRAFT_ACCEPTED ? ERR_OK : ERR_BAD_GRAFT;
+}
+
+static void enter(const struct create_plan *p, struct graft *g, uint16_t owner)
+{
+    for (uint32_t i = 0; i < p->load.map_count; i++)
+        node_link(&p->maps[i]->node, &g->maps[i]);
+    if (p->notification)
+        node_link(&p->notification->node, &g->tell);
+    g->tell_bits = p->load.bits;
+    object_begin(p->info, CAP_GRAFT, p->place.base, owner);
+    p->info->keys = p->load.hook;
+    p->info->counts[COUNT_STEPS] = g->program.steps;
+    g->info = p->info;
 }
 
 /* Building needs the frames, so they are taken first and given back when the graft is refused. */
@@ -81,17 +119,14 @@ int sys_graft_create(struct thread *caller, const struct sys_graft_create_args *
     if (e != ERR_OK)
         return (int)e;
     object_make(&p.place, FRAME_GRAFT, caller->env->number, CAP_GRAFT);
-    e = build(&p, frame_memory(p.place.base), &report);
+    struct graft *g = frame_memory(p.place.base);
+    e = build(&p, g, &report);
     if (e == ERR_OK) {
-        struct graft *g = frame_memory(p.place.base);
-        object_begin(p.info, CAP_GRAFT, p.place.base, caller->env->number);
-        p.info->keys = g->hook;
-        p.info->counts[COUNT_STEPS] = report.steps;
-        g->info = p.info;
+        enter(&p, g, caller->env->number);
         *result = report.steps;
         return ERR_OK;
     }
     cap_destroy(p.place.dst);
-    bool told = space_copy_out(p.root, p.load.report, &report, sizeof report);
+    bool told = e == ERR_BAD_USER || space_copy_out(p.root, p.load.report, &report, sizeof report);
     return (int)(told ? e : ERR_BAD_USER);
 }

@@ -3,8 +3,10 @@
 #include "bindings/irq.h"
 
 #include "bindings/cap.h"
+#include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/place.h"
 #include "exo/arch/io.h"
 #include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
@@ -21,11 +23,13 @@
 struct line {
     struct node authority; /* child of the CAP_IRQ           */
     struct node target;    /* child of the CAP_NOTIFICATION  */
+    struct node handler;   /* child of a graft's capability  */
 };
 
 static struct line *lines; /* [IRQ_LINES], in a frame of nodes      */
 static uint64_t line_bits[IRQ_LINES];
-static bool routed[IRQ_LINES]; /* to here, from the first binding on */
+static uint64_t line_counts[IRQ_LINES]; /* times that it fired */
+static bool routed[IRQ_LINES];          /* to here, from the first binding on */
 
 void irq_init(void)
 {
@@ -40,13 +44,33 @@ static bool is_bound(uint32_t number)
     return lines[number].authority.parent && lines[number].target.parent;
 }
 
+/* Is the line the kernel's own? */
+static bool is_kernels(uint32_t number)
+{
+    return !routed[number] && arch_line_routed(number);
+}
+
+/* Does whoever the line is bound to want to be told? */
+static bool is_wanted(uint32_t number)
+{
+    struct graft_irq context = {.count = line_counts[number], .time = arch_ticks(), .line = number};
+
+    return !lines[number].handler.parent || graft_call(&lines[number].handler, &context, 1);
+}
+
+struct node *irq_place(uint32_t line)
+{
+    return line >= IRQ_LINES || is_kernels(line) ? NULL : &lines[line].handler;
+}
+
 static void fired(uint32_t number)
 {
     forest_lock();
+    line_counts[number]++;
     struct thread *t = thread_by_number(number);
     if (t)
         hook_line_fired(t);
-    else if (is_bound(number)) {
+    else if (is_bound(number) && is_wanted(number)) {
         const struct cap *c =
             (const struct cap *)(const void *)node_at(lines[number].target.parent);
         notification_raise(frame_memory(c->base), line_bits[number]);
@@ -72,12 +96,6 @@ static void unbind(uint32_t number)
         node_unlink(&lines[number].authority);
     if (lines[number].target.parent)
         node_unlink(&lines[number].target);
-}
-
-/* Is the line the kernel's own? */
-static bool is_kernels(uint32_t number)
-{
-    return !routed[number] && arch_line_routed(number);
 }
 
 /* A line that fired while nobody listened to it, or for who did then, is held. */

@@ -1,5 +1,6 @@
 /* Calls: notifications. */
 #include "bindings/cap.h"
+#include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "exo/arch/cpu.h"
@@ -34,6 +35,28 @@ static void wake(struct thread *t, enum err error, uint64_t bits)
     cpu_call(t->cpu, wake_here, &w);
 }
 
+/* What of these bits a thread gets whose waiting a graft judges: all, or none. */
+static uint64_t judged(const struct thread *t, uint64_t raised)
+{
+    struct graft_wake_up context = {.raised = raised};
+
+    if (!raised)
+        return 0;
+    return !t->wake_node.parent || graft_call_quietly(&t->wake_node, &context, 1) ? raised : 0;
+}
+
+void notification_judge_again(const struct thread *t)
+{
+    if (t->state == THREAD_IN_NOTIFY && t->judged_bits)
+        notification_raise(t->judged_at, 0);
+}
+
+void notification_judge_unbind(struct thread *t)
+{
+    node_unlink(&t->wake_node);
+    notification_judge_again(t);
+}
+
 void notification_raise(struct notification *n, uint64_t bits)
 {
     struct list *l, *next;
@@ -44,6 +67,8 @@ void notification_raise(struct notification *n, uint64_t bits)
         bool by_ipc = t->state == THREAD_IPC_RECEIVE;
         uint64_t got = by_ipc ? n->raised : n->raised & t->awaited_bits;
         next = l->next;
+        if (!got && !by_ipc)
+            got = judged(t, n->raised & t->judged_bits);
         if (!got)
             continue;
         n->raised &= ~got;
@@ -58,6 +83,7 @@ void notification_raise(struct notification *n, uint64_t bits)
         if (got && (upcall_notify(t, got) || hook_ipc_bound(t, got)))
             n->raised &= ~got;
     }
+    graft_tell();
 }
 
 void notification_destroy(struct notification *n)
@@ -140,7 +166,12 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
 
     if (e != ERR_OK)
         return (int)e;
+    bool is_judged = caller->wake_node.parent != 0;
     *result = n->raised & a->bits;
+    if (is_judged) {
+        *result = judged(caller, *result);
+        graft_tell();
+    }
     n->raised &= ~*result;
     if (*result)
         return ERR_OK;
@@ -151,7 +182,9 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
         return ERR_INTERRUPTED;
     }
     sched_block(caller, THREAD_IN_NOTIFY);
-    caller->awaited_bits = a->bits;
+    caller->awaited_bits = is_judged ? 0 : a->bits;
+    caller->judged_bits = is_judged ? a->bits : 0;
+    caller->judged_at = n;
     list_insert(&n->waiters, &caller->queue);
     if (a->deadline != FOREVER)
         sched_set_deadline(caller, a->deadline);

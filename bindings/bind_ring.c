@@ -80,7 +80,8 @@ int sys_ring_create(struct thread *caller, const struct sys_ring_create_args *a,
 
 static bool is_packet_filter(const struct cap *graft)
 {
-    return ((const struct graft *)frame_memory(graft->base))->hook == GRAFT_HOOK_PACKET_FILTER;
+    return ((const struct graft *)frame_memory(graft->base))->program.hook ==
+           GRAFT_HOOK_PACKET_FILTER;
 }
 
 int sys_ring_filter(struct thread *caller, const struct sys_ring_filter_args *a, word_t *result)

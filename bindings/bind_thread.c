@@ -294,6 +294,8 @@ void thread_destroy(struct thread *t)
         node_unlink(&t->utcb_node);
     if (t->notify_node.parent)
         notification_unbind(t);
+    if (t->wake_node.parent)
+        node_unlink(&t->wake_node);
     if (t->counters_node.parent)
         counters_unbind(t);
     thread_forget(t);

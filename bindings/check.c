@@ -2,7 +2,8 @@
  * The whole structure at once, for checked builds: forest, frame table, page tables and records,
  * over all of memory.
  *
- * Invariants, beside those of frame.h, env.h, node.h, cap.h, page.h, share.h and disk_ring.h:
+ * Invariants, beside those of frame.h, env.h, node.h, cap.h, page.h, share.h, disk_ring.h and
+ * grafts/map.h:
  *   W1  a capability names an object of its kind, and only an object's first one is its origin; an
  *       entry of a table leads to memory, or to a table of the next level
  *   W2  an environment's public record counts its frames and threads and names its frames
@@ -15,6 +16,7 @@
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
 #include "bindings/env_make.h"
+#include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
 #include "bindings/node.h"
@@ -90,6 +92,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
         [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
         [CAP_ENDPOINT] = FRAME_ENDPOINT,   [CAP_SIGNAL] = FRAME_NOTIFICATION,
+        [CAP_GRAFT_MAP] = FRAME_GRAFT_MAP,
     };
     return types[kind];
 }
@@ -266,11 +269,19 @@ static const char *check_env(struct env *e)
     return broken ? broken : cap_check(e);
 }
 
+static const char *check_map(const struct map_object *m)
+{
+    const char *broken = check_nodes(&m->values, 2);
+
+    return broken ? broken : graft_map_check(&m->map);
+}
+
 static const char *check_thread(const struct thread *t)
 {
     if (!t->counters_node.parent != !t->counters)
         return "W7: a thread reads counters without a right to them, or the other way round";
-    return check_nodes(&t->utcb_node, 4);
+    const char *broken = check_nodes(&t->utcb_node, 4);
+    return broken ? broken : check_node(&t->wake_node);
 }
 
 /* What lies in the first frame of each object. */
@@ -289,12 +300,16 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
         return f->first == n ? check_device(frame_memory(n)) : NULL;
     case FRAME_THREAD:
         return check_thread(memory);
+    case FRAME_GRAFT:
+        return f->first == n ? check_nodes(memory, GRAFT_MAX_MAPS + 1) : NULL;
+    case FRAME_GRAFT_MAP:
+        return f->first == n ? check_map(memory) : NULL;
     case FRAME_ENDPOINT:
         return endpoint_check(memory);
     case FRAME_RING:
-        return check_nodes(memory, 3);
+        return check_nodes(memory, 4);
     case FRAME_DISK_RING: {
-        const char *broken = check_nodes(memory, 3);
+        const char *broken = check_nodes(memory, 4);
         return broken ? broken : disk_ring_check(memory);
     }
     case FRAME_ENV: {

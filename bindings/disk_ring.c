@@ -2,6 +2,7 @@
  * disk. */
 #include "bindings/disk_ring.h"
 
+#include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/object.h"
@@ -91,6 +92,16 @@ static void publish(const struct disk_ring *r)
     sequence_end(&o->sequence);
 }
 
+/* Only a request that the disk has done is judged. */
+static bool wants_to_know(const struct disk_ring *r, uint32_t slot, uint32_t state)
+{
+    struct graft_disk_done context = {r->done, r->in_flight, slot, state};
+
+    if (!r->handler.parent || (state != DISK_DONE && state != DISK_FAILED))
+        return true;
+    return graft_call(&r->handler, &context, 1) != 0;
+}
+
 /* A slot has its state. The counter shows it once all earlier ones have. */
 static void finish(struct disk_ring *r, uint32_t slot, uint32_t state)
 {
@@ -105,7 +116,8 @@ static void finish(struct disk_ring *r, uint32_t slot, uint32_t state)
     }
     __atomic_store_n(&h->done, r->done, __ATOMIC_RELEASE);
     publish(r);
-    tell_owner(r);
+    if (wants_to_know(r, slot, state))
+        tell_owner(r);
     INVARIANT(disk_ring_check(r));
 }
 
@@ -261,6 +273,8 @@ void disk_ring_destroy(struct disk_ring *r)
         disk_ring_drop(r, &r->extent);
     if (r->notify.parent)
         disk_ring_drop(r, &r->notify);
+    if (r->handler.parent)
+        disk_ring_drop(r, &r->handler);
     rings[r->index] = NULL;
     object_end(&object_table[OBJECT_DISK_RINGS + r->index]);
 }

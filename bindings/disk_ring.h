@@ -26,6 +26,7 @@ struct disk_ring {
     struct node memory;   /* child of the frames' capability; no parent: it was taken back    */
     struct node extent;   /* child of the extent's capability; no parent: it was taken back   */
     struct node notify;   /* child of a notification's capability; no parent: nobody is told  */
+    struct node handler;  /* child of a graft's capability; no parent: there is none          */
     uint32_t index;       /* in the disk's table                                              */
     uint32_t base, count; /* frames; meaningful while `memory` has a parent                  */
     uint32_t taken;       /* free-running: slots looked at                                    */
@@ -38,6 +39,7 @@ struct disk_ring {
 _Static_assert(offsetof(struct disk_ring, memory) == NODE_AT_BUFFER, "node offsets are ABI");
 _Static_assert(offsetof(struct disk_ring, extent) == NODE_AT_EXTENT, "node offsets are ABI");
 _Static_assert(offsetof(struct disk_ring, notify) == NODE_AT_TELL, "node offsets are ABI");
+_Static_assert(offsetof(struct disk_ring, handler) == NODE_AT_HANDLER, "node offsets are ABI");
 _Static_assert(sizeof(struct disk_ring) <= PAGE_SIZE, "a disk ring is one frame");
 
 /* Is there room in the disk's table? */
@@ -60,8 +62,8 @@ void disk_ring_serve(void);
 /* Ends a ring: the disk touches neither its memory nor its blocks for it any more on return. */
 void disk_ring_destroy(struct disk_ring *r);
 
-/* A binding that the ring holds (NODE_AT_BUFFER, NODE_AT_EXTENT or NODE_AT_TELL) is taken back;
- * unlinks `n`. Without memory or extent a ring is dead. */
+/* A binding that the ring holds (NODE_AT_BUFFER, NODE_AT_EXTENT, NODE_AT_TELL or NODE_AT_HANDLER)
+ * is taken back; unlinks `n`. Without memory or extent a ring is dead. */
 void disk_ring_drop(struct disk_ring *r, struct node *n);
 
 /* NULL when K1 to K3 hold, else a sentence that begins with the broken invariant's name. */

@@ -15,6 +15,8 @@ KERNEL += bindings/bind_endpoint.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_info.c
+KERNEL += bindings/bind_map.c
+KERNEL += bindings/bind_place.c
 KERNEL += bindings/bind_irq.c
 KERNEL += bindings/bind_note.c
 KERNEL += bindings/bind_notification.c
@@ -26,6 +28,9 @@ KERNEL += bindings/bind_revoke.c
 KERNEL += bindings/bind_table.c
 KERNEL += bindings/bind_thread.c
 KERNEL += bindings/device.c
+KERNEL += bindings/graft.c
+KERNEL += bindings/graft_journal.c
+KERNEL += bindings/graft_run.c
 KERNEL += bindings/disk_ring.c
 KERNEL += bindings/io_table.c
 KERNEL += bindings/object.c
@@ -57,3 +62,11 @@ $(foreach t,$(GUEST_DISK),$(eval $(t)-sources := tests/qemu/disk.c tests/qemu/gu
 disk-boot     := disk=16M
 disk_smp-boot := disk=16M smp=2
 disk_ro-boot  := disk=ro:1M
+
+# Grafts at their places: compiled, interpreted, and on two CPUs.
+GUEST_PLACES := places places_interpreted places_smp
+GUEST_TESTS  += $(GUEST_PLACES)
+$(foreach t,$(GUEST_PLACES),$(eval $(t)-sources := tests/qemu/places.c tests/qemu/rig.c) $(eval $(t)-libs := libos-net))
+places-boot             := net=user disk=16M
+places_interpreted-boot := net=user disk=16M append=jit=0
+places_smp-boot         := net=user disk=16M smp=2

@@ -11,11 +11,9 @@
 #include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
-#include "bindings/object.h"
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
-#include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -101,6 +99,9 @@ static struct node *contents(struct node *n)
         const struct device *d = frame_memory(frame);
         return n == &d->pci ? node_at(frame_of(frame)->origin) : NULL;
     }
+    case FRAME_GRAFT:
+    case FRAME_GRAFT_MAP:
+        return graft_stands_on(n) ? node_at(frame_of(frame)->origin) : NULL;
     case FRAME_ENV: {
         struct env *e = frame_memory(frame);
         long i = n - e->captable_nodes;
@@ -214,12 +215,12 @@ static void destroy_object(const struct cap *c)
         if (unflushed_device == frame_memory(c->base))
             unflushed_device = NULL;
         break;
-    case CAP_GRAFT: {
-        const struct graft *g = frame_memory(c->base);
-        if (g->info)
-            object_end(g->info);
+    case CAP_GRAFT:
+        graft_end(frame_memory(c->base));
         break;
-    }
+    case CAP_GRAFT_MAP:
+        map_end(frame_memory(c->base));
+        break;
     default:
         break;
     }
@@ -294,6 +295,8 @@ static void drop_in_thread(struct thread *t, struct node *n)
 {
     if (n == &t->notify_node) {
         notification_unbind(t);
+    } else if (n == &t->wake_node) {
+        notification_judge_unbind(t);
     } else if (n == &t->counters_node) {
         counters_unbind(t);
     } else if (n == &t->memory_node) {
@@ -357,6 +360,10 @@ static void drop(struct node *n)
         break;
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);
+        break;
+    case FRAME_GRAFT: /* whom it tells: a map goes with it */
+    case FRAME_GRAFT_MAP:
+        node_unlink(n);
         break;
     case FRAME_DISK_RING:
         disk_ring_drop(frame_memory(frame_number(n)), n);

@@ -11,7 +11,6 @@
 #include "exo/base/string.h"
 #include "exo/io/nic.h"
 #include "exo/mem/frame.h"
-#include "grafts/interp.h"
 
 #define DRAIN_LOOKS 1000u /* looks at the card before it is stopped for a packet's sake */
 #define SLOT_BITS   8u    /* of a cookie: the slot; above it the ring's index           */
@@ -81,6 +80,7 @@ void ring_publish(const struct ring *r)
     o->counts[COUNT_DROPPED] = r->rx_dropped;
     o->counts[COUNT_MATCHED] = r->rx_filtered;
     o->counts[COUNT_SENT] = r->tx_done;
+    o->counts[COUNT_HANDLED] = r->rx_handled;
     sequence_end(&o->sequence);
 }
 
@@ -146,19 +146,56 @@ static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
 /* A filter can only refuse what a key has matched. */
 static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
 {
-    const struct cap *c = parent_cap(&r->filter);
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
 
     store(&header_of(r)->rx_filtered, ++r->rx_filtered);
-    if (!c)
+    if (!r->filter.parent)
         return !r->filter_lost;
-    const struct graft *graft = frame_memory(c->base);
-    graft->info->counts[COUNT_RUNS]++;
-    return graft_run(&graft->program, &context) != 0;
+    return graft_call(&r->filter, &context, 0) != 0;
 }
 
-void hook_nic_received(const uint8_t *packet, uint32_t length)
+/* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
+ * judged, because the packet is the card's. */
+static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
+{
+    struct graft *g = graft_bound(&r->handler);
+    uint8_t *copy = graft_answer_room(g), mac[6];
+
+    if (!copy || bytes < NIC_PACKET_MIN)
+        return;
+    nic_mac(mac);
+    memcpy(copy, packet, bytes);
+    const struct flow f = flow_read(copy, bytes, true);
+    if (flow_bears_mac(copy, bytes, mac) && ring_may_send(r, &f))
+        graft_answer(g, copy, bytes);
+}
+
+/* A packet that is the ring's alone: the handler's, or the owner's. */
+static void handle(struct ring *r, uint8_t *packet, uint32_t length)
+{
+    struct graft_packet context = {
+        .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
+    uint64_t verdict = graft_call(&r->handler, &context, GRAFT_PASS), bytes = verdict >> 32;
+
+    switch ((uint32_t)verdict) {
+    case GRAFT_DROP:
+        break;
+    case GRAFT_CONSUME:
+        r->rx_handled++;
+        break;
+    case GRAFT_ANSWER:
+        r->rx_handled++;
+        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length);
+        break;
+    default:
+        deliver(r, packet, length);
+        return;
+    }
+    ring_publish(r);
+}
+
+void hook_nic_received(uint8_t *packet, uint32_t length)
 {
     const struct flow f = flow_read(packet, length, false);
     uint64_t shown = 0; /* rings that two keys of theirs do not get it twice */
@@ -173,9 +210,15 @@ void hook_nic_received(const uint8_t *packet, uint32_t length)
             ring_publish(r);
             continue;
         }
-        deliver(r, packet, length);
-        if (!(b->key.flags & RING_KEY_COPY))
-            return;
+        if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
+            deliver(r, packet, length);
+            continue;
+        }
+        if (r->handler.parent)
+            handle(r, packet, length);
+        else
+            deliver(r, packet, length);
+        return;
     }
 }
 
@@ -197,8 +240,11 @@ static void finish(struct ring *r, uint32_t slot, uint32_t state)
 
 void hook_nic_sent(uint32_t cookie)
 {
+    if (cookie & GRAFT_ANSWER_COOKIE) {
+        graft_answer_sent(cookie);
+        return;
+    }
     struct ring *r = rings[cookie >> SLOT_BITS];
-
     ASSERT(r && r->in_flight > 0);
     r->in_flight--;
     finish(r, cookie & ((1u << SLOT_BITS) - 1), RING_DONE);
@@ -302,6 +348,8 @@ void ring_destroy(struct ring *r)
 {
     if (r->filter.parent)
         node_unlink(&r->filter);
+    if (r->handler.parent)
+        node_unlink(&r->handler);
     if (r->memory.parent)
         ring_drop(r, &r->memory);
     if (r->notify.parent)

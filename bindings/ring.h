@@ -28,22 +28,27 @@ _Static_assert(RINGS_MAX == OBJECT_DISK_RINGS - OBJECT_RINGS, "each ring has its
 
 /* A key that is bound to the card. */
 struct ring_bound {
-    struct list link; /* of all of them */
+    struct list link;        /* of all of them, in the order of the rule                 */
+    struct list same;        /* of those whose values have one hash, the earlier bound first */
+    struct key_group *group; /* of those with its mask                                   */
     struct ring *ring;
     struct ring_key key;
-    uint32_t bits; /* key_bits() */
+    uint64_t serial; /* ascending in the order of binding                                 */
+    uint32_t bits;   /* key_bits()                                                        */
 };
 
 struct ring {
     struct node memory;   /* child of the frames' capability; no parent: it was taken back    */
     struct node filter;   /* child of the graft's capability; no parent: there is none        */
     struct node notify;   /* child of a notification's capability; no parent: nobody is told  */
+    struct node handler;  /* child of a graft's capability; no parent: there is none          */
     uint32_t index;       /* in the card's table                                              */
     uint32_t base, count; /* frames; meaningful while `memory` has a parent                  */
     uint32_t rx_done;     /* free-running, the kernel's own copies of the header's counters   */
     uint32_t rx_dropped;
     uint32_t rx_filtered;
-    uint32_t tx_taken; /* free-running: slots looked at                                    */
+    uint32_t rx_handled; /* consumed or answered by the handler                             */
+    uint32_t tx_taken;   /* free-running: slots looked at                                    */
     uint32_t tx_done;
     uint32_t in_flight; /* packets in the card's hands                                      */
     uint64_t finished;  /* bit per slot: done, but an earlier one is not                    */
@@ -56,6 +61,7 @@ struct ring {
 _Static_assert(offsetof(struct ring, memory) == NODE_AT_MEMORY, "node offsets are ABI");
 _Static_assert(offsetof(struct ring, filter) == NODE_AT_FILTER, "node offsets are ABI");
 _Static_assert(offsetof(struct ring, notify) == NODE_AT_NOTIFY, "node offsets are ABI");
+_Static_assert(offsetof(struct ring, handler) == NODE_AT_HANDLER, "node offsets are ABI");
 _Static_assert(sizeof(struct ring) <= PAGE_SIZE, "a ring is one frame");
 
 /* Is there room in the card's table? */
@@ -93,7 +99,7 @@ void ring_serve_card(void);
 /* Ends a ring: nothing is received into its memory or sent from it any more on return. */
 void ring_destroy(struct ring *r);
 
-/* A binding that the ring holds (NODE_AT_MEMORY, NODE_AT_FILTER or NODE_AT_NOTIFY) is taken back;
+/* A binding that the ring holds (NODE_AT_MEMORY, _FILTER, _NOTIFY or _HANDLER) is taken back;
  * unlinks `n`. Without its memory a ring is dead; having lost its filter it receives nothing. */
 void ring_drop(struct ring *r, struct node *n);
 

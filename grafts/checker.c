@@ -1,234 +1,143 @@
-/* The checker: the pass over the program's values, and where paths meet. */
+/* The checker: its input, its work memory, and one instruction after the other. */
 #include "grafts/checker_step.h"
 
 #include "exo/base/assert.h"
 
-enum graft_reason checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg,
-                                 int64_t need, int64_t have)
+bool checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg, int64_t need,
+                    int64_t have)
 {
     *c->report = (struct graft_report){
         .reason = reason, .instruction = c->at, .reg = reg, .need = need, .have = have};
-    return reason;
+    return false;
 }
 
-static enum graft_reason refuse_plainly(struct checker *c, enum graft_reason reason)
+bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg)
 {
-    return checker_refuse(c, reason, GRAFT_NO_REGISTER, 0, 0);
+    return checker_refuse(c, reason, reg, 0, 0);
 }
 
-/* Claims ascend, so halving finds one. */
-static const struct graft_claim *claim_at(const struct checker *c, uint32_t at)
+bool checker_spend(struct checker *c, uint32_t values)
 {
-    uint32_t low = 0, high = c->in->claim_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct graft_claim *claim = &c->in->claims[middle];
-        if (claim->instruction == at)
-            return claim;
-        if (claim->instruction < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    if (c->effort < values)
+        return checker_fail(c, GRAFT_EFFORT, GRAFT_NO_REGISTER);
+    c->effort -= values;
+    return true;
 }
 
-static void count_step(struct checker *c, uint32_t target)
-{
-    uint32_t steps = c->places[c->at].steps + 1;
-    if (c->places[target].steps < steps)
-        c->places[target].steps = steps;
-}
-
-/* The number of a free open state, from 1, or 0. */
-static uint16_t open_take(struct checker *c)
-{
-    for (uint32_t i = 0; i < c->open_count; i++)
-        if (!c->open[i].used) {
-            c->open[i].used = 1;
-            return (uint16_t)(i + 1);
-        }
-    return 0;
-}
-
-enum graft_reason checker_flow(struct checker *c, uint32_t target, const struct state *state)
-{
-    struct checker_place *place = &c->places[target];
-    const struct graft_claim *claim = claim_at(c, target);
-
-    count_step(c, target);
-    if (claim) {
-        if (!state_includes(&claim->state, state, target))
-            return refuse_plainly(c, GRAFT_CLAIM);
-        place->claimed = true;
-        return GRAFT_ACCEPTED;
-    }
-    if (place->open) {
-        state_join(&c->open[place->open - 1].state, state, target);
-        return GRAFT_ACCEPTED;
-    }
-    place->open = open_take(c);
-    if (!place->open)
-        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->open_count + 1,
-                              c->open_count);
-    c->open[place->open - 1].state = *state;
-    return GRAFT_ACCEPTED;
-}
-
-/* Makes c->now the state before slot c->at: of the slot before when that falls through (then
- * c->alive), together with that of all other edges that lead here. */
-static enum graft_reason arrive(struct checker *c)
-{
-    struct checker_place *place = &c->places[c->at];
-    const struct graft_claim *claim = claim_at(c, c->at);
-
-    if (claim) {
-        if (c->alive && !state_includes(&claim->state, &c->now, c->at))
-            return refuse_plainly(c, GRAFT_CLAIM);
-        c->alive = c->alive || place->claimed;
-        c->now = claim->state;
-        return GRAFT_ACCEPTED;
-    }
-    if (!place->open)
-        return GRAFT_ACCEPTED;
-
-    struct checker_open *open = &c->open[place->open - 1];
-    if (c->alive)
-        state_join(&open->state, &c->now, c->at);
-    c->now = open->state;
-    c->alive = true;
-    open->used = 0;
-    return GRAFT_ACCEPTED;
-}
-
-static enum graft_reason step_wide(struct checker *c, const struct insn *i)
+static bool step_wide(struct checker *c, const struct insn *i)
 {
     uint64_t x = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
-    c->now.reg[insn_dst(i)] = value_number(scalar_constant(x));
-    return GRAFT_ACCEPTED;
-}
+    struct value *v = &c->now->reg[insn_dst(i)];
 
-static enum graft_reason step_exit(struct checker *c)
-{
-    uint32_t steps = c->places[c->at].steps;
-    enum graft_reason reason = checker_read_number(c, 0, GRAFT_POINTER_LEAK);
-
-    c->alive = false;
-    if (reason == GRAFT_ACCEPTED && steps > c->hook->budget)
-        return checker_refuse(c, GRAFT_BUDGET, GRAFT_NO_REGISTER, steps, c->hook->budget);
-    if (c->longest < steps)
-        c->longest = steps;
-    return reason;
-}
-
-static enum graft_reason step(struct checker *c, const struct insn *i)
-{
-    enum graft_reason reason;
-
-    switch (insn_shapes[i->opcode].form) {
-    case FORM_ALU:
-        return checker_step_alu(c, i);
-    case FORM_NEG:
-    case FORM_SWAP:
-        return checker_step_unary(c, i);
-    case FORM_WIDE:
-        return step_wide(c, i);
-    case FORM_LOAD:
-    case FORM_LOAD_SIGNED:
-        return checker_step_load(c, i);
-    case FORM_STORE:
-    case FORM_STORE_IMM:
-        return checker_step_store(c, i);
-    case FORM_ATOMIC:
-        return checker_step_atomic(c, i);
-    case FORM_JUMP:
-        return checker_step_jump(c, i);
-    case FORM_GOTO:
-        reason = checker_flow(c, (uint32_t)insn_target(i, c->at), &c->now);
-        c->alive = false;
-        return reason;
-    default: /* FORM_EXIT; checker_check_form refused calls and unknown opcodes */
-        return step_exit(c);
+    *v = value_number(scalar_constant(x));
+    if (insn_src(i) == 0)
+        return true;
+    *v = value_pointer(VALUE_MAP); /* checker_check_form has seen that there is such a map */
+    v->map = (uint8_t)i[0].imm;
+    if (insn_src(i) == INSN_MAP_VALUE) {
+        v->kind = VALUE_MAP_VALUE;
+        v->n = scalar_constant((uint32_t)i[1].imm);
+        v->base = state_name(c->at, STATE_COMPUTED);
     }
+    return true;
 }
 
-/* An instruction that no possible values lead to (its branch is never taken) has no state; its
- * effect is not checked, as it cannot run. `next`: the slot that is checked after this one. */
-static enum graft_reason check_one(struct checker *c, uint32_t next)
+static bool step_exit(struct checker *c, const struct insn *i)
+{
+    (void)i;
+    c->alive = false;
+    if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
+        return false;
+    if (c->now->held_count > 0)
+        return checker_fail(c, GRAFT_RECORD_HELD, GRAFT_NO_REGISTER);
+    return checker_end(c);
+}
+
+static bool step_goto(struct checker *c, const struct insn *i)
+{
+    c->next = (uint32_t)insn_target(i, c->at);
+    return true;
+}
+
+typedef bool step(struct checker *c, const struct insn *i);
+static step *const actions[] = {
+    [FORM_ALU] = checker_step_alu,
+    [FORM_NEG] = checker_step_unary,
+    [FORM_SWAP] = checker_step_unary,
+    [FORM_WIDE] = step_wide,
+    [FORM_LOAD] = checker_step_load,
+    [FORM_LOAD_SIGNED] = checker_step_load,
+    [FORM_STORE] = checker_step_store,
+    [FORM_STORE_IMM] = checker_step_store,
+    [FORM_ATOMIC] = checker_step_atomic,
+    [FORM_JUMP] = checker_step_jump,
+    [FORM_GOTO] = step_goto,
+    [FORM_CALL] = checker_step_call,
+    [FORM_CALL_REG] = checker_step_call,
+    [FORM_EXIT] = step_exit,
+};
+
+/* checker_check_form refused unknown opcodes. */
+enum graft_reason checker_step(struct checker *c)
 {
     const struct insn *i = &c->in->code[c->at];
-    enum graft_reason reason = arrive(c);
 
-    if (reason != GRAFT_ACCEPTED || !c->alive)
-        return reason;
-    reason = step(c, i);
-    if (reason != GRAFT_ACCEPTED || !c->alive)
-        return reason;
-    if (next == c->at + checker_slots(i)) { /* the common case: c->now goes on as it is */
-        count_step(c, next);
-        return GRAFT_ACCEPTED;
-    }
-    c->alive = false;
-    return checker_flow(c, c->at + checker_slots(i), &c->now);
+    c->next = c->at + checker_slots(i);
+    c->goes = false;
+    return actions[insn_shapes[i->opcode].form](c, i) ? GRAFT_ACCEPTED : c->report->reason;
 }
 
-static enum graft_reason check_claims(struct checker *c)
+static bool is_map(const struct graft_map_def *m)
 {
-    for (uint32_t k = 0; k < c->in->claim_count; k++) {
-        const struct graft_claim *claim = &c->in->claims[k];
-        c->at = claim->instruction;
-        if (claim->instruction >= c->in->count || state_check(&claim->state) ||
-            (k > 0 && claim->instruction <= c->in->claims[k - 1].instruction))
-            return refuse_plainly(c, GRAFT_CLAIM_FORM);
-    }
-    return GRAFT_ACCEPTED;
+    if (m->type == GRAFT_MAP_RINGBUF)
+        return m->key_bytes == 0 && m->value_bytes == 0;
+    return m->type >= GRAFT_MAP_ARRAY && m->type <= GRAFT_MAP_WINDOW && m->key_bytes > 0 &&
+           m->key_bytes <= GRAFT_MAX_KEY && m->value_bytes > 0 &&
+           m->value_bytes <= GRAFT_MAX_MAP_VALUE;
 }
 
-static enum graft_reason check_input(struct checker *c)
+static bool check_input(struct checker *c)
 {
+    const struct graft_input *in = c->in;
+
     c->at = GRAFT_NO_INSTRUCTION;
+    c->hook = hook_find(in->hook);
     if (!c->hook)
-        return refuse_plainly(c, GRAFT_BAD_HOOK);
-    if (c->in->count == 0)
-        return refuse_plainly(c, GRAFT_EMPTY);
-    if (c->in->count > GRAFT_MAX_INSTRUCTIONS)
-        return checker_refuse(c, GRAFT_TOO_LONG, GRAFT_NO_REGISTER, c->in->count,
+        return checker_fail(c, GRAFT_BAD_HOOK, GRAFT_NO_REGISTER);
+    if (in->count == 0)
+        return checker_fail(c, GRAFT_EMPTY, GRAFT_NO_REGISTER);
+    if (in->count > GRAFT_MAX_INSTRUCTIONS)
+        return checker_refuse(c, GRAFT_TOO_LONG, GRAFT_NO_REGISTER, in->count,
                               GRAFT_MAX_INSTRUCTIONS);
-    return check_claims(c);
+    for (uint32_t i = 0; i < in->map_count; i++)
+        if (in->map_count > GRAFT_MAX_MAPS || !is_map(&in->maps[i]))
+            return checker_fail(c, GRAFT_BAD_MAP, GRAFT_NO_REGISTER);
+    return true;
 }
 
-/* Lays places and open states out behind the checker. Pre: they fit. */
-static void lay_out(struct checker *c, size_t work_bytes)
+/* Lays loops, open states and places out behind the checker, which is set up. */
+static bool lay_out(struct checker *c, size_t work_bytes)
 {
-    size_t left = work_bytes - GRAFT_WORK_BYTES(c->in->count, 0);
-    size_t fit = left / sizeof(struct checker_open);
+    size_t fixed = GRAFT_WORK_BYTES(c->in->count, 0);
 
-    c->open_count = (uint32_t)(fit < UINT16_MAX ? fit : UINT16_MAX);
-    if (c->open_count > c->in->count)
-        c->open_count = c->in->count;
-    c->open = (struct checker_open *)(c + 1);
+    c->longest = c->point_count = c->loop = c->loop_count = c->open_count = 0;
+    c->effort = ((uint64_t)c->in->count + CHECKER_LEAST) * CHECKER_EFFORT;
+    if (c->in->proof)
+        proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, &c->loop_count);
+    fixed += c->loop_count * sizeof(struct checker_loop);
+    if (work_bytes < fixed)
+        return checker_fail(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER);
+    c->loops = (struct checker_loop *)(c + 1);
+    c->open = (struct checker_open *)(c->loops + c->loop_count);
+    while (c->open_count < UINT16_MAX && c->open_count < c->in->count &&
+           work_bytes - fixed >= sizeof(struct checker_open)) {
+        c->open[c->open_count++].used = false;
+        fixed += sizeof(struct checker_open);
+    }
     c->places = (struct checker_place *)(c->open + c->open_count);
-    for (uint32_t i = 0; i < c->open_count; i++)
-        c->open[i].used = 0;
     for (uint32_t i = 0; i < c->in->count; i++)
         c->places[i] = (struct checker_place){0};
-}
-
-static enum graft_reason check_values(struct checker *c)
-{
-    state_begin(&c->now);
-    c->alive = true;
-    c->longest = 0;
-    c->places[0].steps = 1;
-    for (uint32_t k = 0; k < c->order_count; k++) {
-        uint32_t next = k + 1 < c->order_count ? c->places[k + 1].order : GRAFT_NO_INSTRUCTION;
-        c->at = c->places[k].order;
-        enum graft_reason reason = check_one(c, next);
-        if (reason != GRAFT_ACCEPTED)
-            return reason;
-    }
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
 enum graft_reason graft_check(const struct graft_input *in, void *work, size_t work_bytes,
@@ -243,25 +152,21 @@ enum graft_reason graft_check(const struct graft_input *in, void *work, size_t w
         return GRAFT_WORK_MEMORY;
 
     c->in = in;
-    c->hook = hook_find(in->hook);
     c->report = report;
-    enum graft_reason reason = check_input(c);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    if (work_bytes < GRAFT_WORK_BYTES(in->count, 0))
-        return refuse_plainly(c, GRAFT_WORK_MEMORY);
-
-    lay_out(c, work_bytes);
-    reason = checker_check_form(c);
-    if (reason == GRAFT_ACCEPTED)
-        reason = checker_find_order(c);
-    if (reason == GRAFT_ACCEPTED)
-        reason = check_values(c);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+    if (!check_input(c) || !lay_out(c, work_bytes) || !checker_check_form(c) ||
+        !(in->proof ? checker_check_proof(c) : checker_check_in_order(c)))
+        return report->reason;
+    uint32_t steps = (uint32_t)c->longest;
     *report = (struct graft_report){
-        .instruction = GRAFT_NO_INSTRUCTION, .reg = GRAFT_NO_REGISTER, .steps = c->longest};
-    *out = (struct graft_program){
-        .code = in->code, .count = in->count, .steps = c->longest, .hook = in->hook};
+        .instruction = GRAFT_NO_INSTRUCTION, .reg = GRAFT_NO_REGISTER, .steps = steps};
+    *out = (struct graft_program){.code = in->code,
+                                  .count = in->count,
+                                  .steps = steps,
+                                  .hook = in->hook,
+                                  .point_count = c->point_count,
+                                  .points = in->points,
+                                  .fuel = c->point_count ? (int64_t)c->hook->budget - steps : 0,
+                                  .map_count = in->map_count,
+                                  .maps = in->maps};
     return GRAFT_ACCEPTED;
 }

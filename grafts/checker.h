@@ -1,45 +1,45 @@
 /*
- * The checker: decides whether a program may run in the kernel. Each instruction's values are
- * looked at once, in an order in which all that can come before an instruction really does; a
- * program has such an order just when it has no loop. (Not the order in the object: compilers place
- * shared exits anywhere, so a jump backwards is not yet a loop.)
+ * The checker: decides whether a program may run in the kernel. It is the only verifier: what it
+ * accepts keeps the promises G1 to G6 of README.md, whoever made the program and its proof.
  *
- * It proves: every memory access lies in what the hook gave, nothing is read before it is written,
- * no kernel address gets out, every path ends with exit within the hook's budget.
+ * With a proof (decision 35): the program is a set of trees between claims. Each tree is walked
+ * once for each state of the claim at its root, and at each edge into a claim the state that
+ * arrives must be included in one of the claim's; that is the induction. Loops are the proof's:
+ * their ranks and steps are checked at the same edges.
  *
- * The states where paths meet are either joined here (code without loops needs no more), or claimed
- * by a certificate and then only compared: each arriving state must be included in the claim.
+ * Without: each instruction is looked at once, in an order in which all that can come before an
+ * instruction does; a program has such an order just when it has no loop. (Not the order in the
+ * object: compilers place shared exits anywhere.) Where paths meet states are joined.
  *
- * Time of check, time of use: code and claims must be a COPY that no user can change, made before
- * graft_check is called and kept, unchanged, while the program may run. graft_check reads some
- * instructions more than once and the interpreter reads them again.
+ * Time of check, time of use: code, maps and proof must be a COPY that no user can change, made
+ * before graft_check is called; code and maps are kept, unchanged, while the program may run.
  *
  * Memory: no allocation, no recursion. The caller lends `work`, GRAFT_WORK_BYTES large. `open` is
- * how many forward jump targets may be pending at once; a program that has more is refused
- * (WORK_MEMORY) and harms nobody else. Code from a compiler rarely has more than 16.
- * Time: at most count * (2 transfers + 2 joins), each a bounded loop over one state.
+ * how many states may wait at once (with a proof: at branches of one tree; without: at jump
+ * targets); a program that has more is refused (WORK_MEMORY) and harms nobody else. Code from a
+ * compiler rarely has more than 16. Each 64 loops of a proof take the room of one.
+ * Time: linear in the slots. Work that is done value by value is counted, and one that has more of
+ * it than CHECKER_EFFORT for each slot is refused (EFFORT).
  */
 #pragma once
 
 #include "grafts/program.h"
-#include "grafts/state.h"
-
-/* What a certificate says holds on every path to one instruction. */
-struct graft_claim {
-    uint32_t instruction;
-    struct state state;
-};
+#include "grafts/proof.h"
 
 /* What somebody asks to have run: nothing in it has been checked. */
 struct graft_input {
-    const struct insn *code;          /* a copy, see above */
-    uint32_t count;                   /* slots */
-    uint32_t hook;                    /* enum graft_hook */
-    const struct graft_claim *claims; /* ascending by instruction; NULL when there are none */
-    uint32_t claim_count;
+    const struct insn *code; /* a copy, see above */
+    uint32_t count;          /* slots */
+    uint32_t hook;           /* enum graft_hook */
+    const uint8_t *proof;    /* a copy likewise; NULL when there is none */
+    uint32_t proof_bytes;
+    uint32_t map_count;
+    const struct graft_map_def *maps; /* whose numbers the code names */
+    struct graft_fuel_point *points;  /* room that the program keeps; may be NULL */
+    uint32_t point_room;              /* how many fit there */
 };
 
-/* Bytes of work memory for a program of `count` slots with `open` jump targets pending. */
+/* Bytes of work memory for a program of `count` slots with `open` states waiting. */
 #define GRAFT_WORK_BYTES(count, open)                                                              \
     (sizeof(struct checker) + (size_t)(count) * sizeof(struct checker_place) +                     \
      (size_t)(open) * sizeof(struct checker_open))
@@ -56,15 +56,24 @@ const char *graft_reason_hint(uint32_t reason);
 
 /* What follows is the checker's own and stands here for GRAFT_WORK_BYTES. */
 
+/* Values that may be copied, compared or told of a fact, for each slot of the program. */
+#define CHECKER_EFFORT 512u
+#define CHECKER_LEAST  256u /* a program may have the effort of so many slots more */
+
+#define CHECKER_NO_EDGE INT64_MAX
+
 /* What is known of one slot of the program while the check goes on. */
 struct checker_place {
-    uint32_t steps;   /* instructions on the longest path up to and with this one */
+    uint32_t steps;   /* with a proof: what the claim here says; without: instructions on the
+                         longest path up to and with this one */
+    uint32_t claim;   /* 0: none here; else where its states begin in the proof */
+    uint16_t loop;    /* of the claim: 0, or 1 + number */
     uint16_t open;    /* 0: no state is pending here; else its number in `open`, from 1 */
-    uint16_t order;   /* of the k-th place: the slot to check k-th */
+    uint16_t order;   /* of the last places: the slots in order */
     uint16_t stack;   /* of the k-th place: the k-th slot on the way of the search for an order */
     uint8_t progress; /* enum checker_progress */
-    uint8_t edges;    /* how many of its edges the search has followed */
-    uint8_t claimed;  /* some possible path arrived, and its state is in the claim */
+    uint8_t edges;    /* of the search: how many it has followed; with a proof: that lead here */
+    uint8_t states;   /* of the claim */
 };
 
 enum checker_progress {
@@ -74,9 +83,17 @@ enum checker_progress {
     PROGRESS_HALF,   /* not an instruction but the second half of a 64-bit load */
 };
 
+/* A state that waits. */
 struct checker_open {
     struct state state;
-    uint64_t used;
+    uint64_t steps; /* with a proof: before `at`, on the turn of the root's loop */
+    uint32_t at;
+    bool used;
+};
+
+struct checker_loop {
+    struct proof_loop told;
+    int64_t low, high; /* where the rank lies at the head */
 };
 
 struct checker {
@@ -85,11 +102,23 @@ struct checker {
     struct graft_report *report;
     struct checker_place *places;
     struct checker_open *open;
-    uint32_t open_count;
-    uint32_t order_count; /* instructions; places[0 .. order_count - 1].order is their order */
-    uint32_t at;          /* the slot being checked */
-    uint32_t longest;     /* steps */
-    bool alive;           /* `now` is a state that can be */
-    struct state now;     /* before, then after, the instruction */
-    struct state taken;   /* after a jump that was taken */
+    struct checker_loop *loops;
+    uint32_t open_count, loop_count;
+    uint32_t order; /* places[order .. count - 1].order is the order of all instructions */
+    uint32_t point_count;
+    uint64_t effort;     /* that is left */
+    uint64_t longest;    /* steps */
+    uint32_t at;         /* the slot being checked */
+    uint32_t next;       /* the slot that *now goes to */
+    uint32_t target;     /* the slot that *taken goes to */
+    uint32_t loop;       /* of the root: 0, or 1 + number */
+    uint32_t depth;      /* states of the tree in `open`, *now the last of them */
+    uint64_t steps;      /* up to and with the instruction at `at` */
+    bool alive;          /* *now is a state that can be */
+    bool goes;           /* so is *taken */
+    struct state *now;   /* before, then after, the instruction */
+    struct state *taken; /* after a jump that was taken */
+    struct value imm;    /* of the instruction, as a value */
+    struct proof proof;  /* as far as it was read */
+    struct state states[2];
 };

@@ -17,6 +17,9 @@ struct scalar {
     int32_t smin32, smax32;
 };
 
+/* Does something for each of them. */
+#define SCALAR_INTERVALS(X) X(umin, umax) X(smin, smax) X(umin32, umax32) X(smin32, smax32)
+
 struct scalar scalar_constant(uint64_t x);
 struct scalar scalar_anything(void);
 struct scalar scalar_unsigned(uint64_t low, uint64_t high); /* pre: low <= high */
@@ -33,6 +36,9 @@ struct scalar scalar_join(const struct scalar *a, const struct scalar *b);
 
 /* Moves knowledge between the five parts. False: the parts contradict, no value satisfies all. */
 bool scalar_tighten(struct scalar *a);
+
+/* Makes *a the values in both. False: there is none, and then *a is not to be used. */
+bool scalar_meet(struct scalar *a, const struct scalar *b);
 
 /* What alu_compute, 0 - a, and alu_swap may give. */
 struct scalar scalar_alu(enum alu_op op, int16_t offset, unsigned bytes, const struct scalar *a,

@@ -1,6 +1,7 @@
 /* Objects: bounds-checked reading of ELF64 headers, sections, names and line records. */
 #include "grafts/elf.h"
 
+#include "exo/abi/graft_object.h"
 #include "exo/base/assert.h"
 
 /* System V ABI, chapter 4 "Object Files". */
@@ -270,12 +271,33 @@ static bool names_section(const struct object *o, struct span strings, uint32_t 
     return false;
 }
 
+/* The line of a linked object's last record at or before `at`. */
+static uint32_t linked_line(struct span lines, uint32_t at)
+{
+    uint64_t low = 0, high = lines.bytes / sizeof(struct graft_line);
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (word_at(lines, middle * sizeof(struct graft_line)) > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (low == 0)
+        return 0;
+    return word_at(lines,
+                   (low - 1) * sizeof(struct graft_line) + offsetof(struct graft_line, line));
+}
+
 uint32_t graft_elf_line(const void *image, size_t bytes, const struct graft_code *code, uint32_t at)
 {
     struct object o;
 
     if (open_object(image, bytes, &o) != GRAFT_ACCEPTED || code->section >= o.section_count)
         return 0;
+    struct span linked = find_span(&o, GRAFT_SECTION_LINES);
+    if (linked.at)
+        return linked_line(linked, at);
     struct span strings = btf_part(find_span(&o, ".BTF"), 16);   /* str_off, str_len */
     struct span lines = btf_part(find_span(&o, ".BTF.ext"), 16); /* line_info_off, _len */
     if (!strings.at || lines.bytes < 4)
@@ -297,4 +319,66 @@ uint32_t graft_elf_line(const void *image, size_t bytes, const struct graft_code
         offset += (uint64_t)count * record_bytes;
     }
     return 0;
+}
+
+/* The section called `name`, which is of whole parts of `unit` bytes and aligned to 8 when `unit`
+ * is more than 1; nothing when there is none or it is empty. */
+static enum graft_reason find_part(const struct object *o, const char *name, uint32_t unit,
+                                   struct span *out)
+{
+    *out = (struct span){NULL, 0};
+    for (uint32_t i = 1; i < o->section_count; i++) {
+        const struct elf_section *s = &o->sections[i];
+        if (s->type != SECTION_PROG || s->bytes == 0 || !has_name(o, s, name))
+            continue;
+        if (!fits(s->offset, s->bytes, o->bytes) || s->bytes > UINT32_MAX)
+            return GRAFT_ELF_TRUNCATED;
+        if (unit > 1 && (s->offset % 8 != 0 || s->bytes % unit != 0))
+            return GRAFT_ELF_ALIGNMENT;
+        *out = (struct span){o->image + s->offset, s->bytes};
+        return GRAFT_ACCEPTED;
+    }
+    return GRAFT_ACCEPTED;
+}
+
+/* Does the part hold at least `count` texts, and end with the end of one? */
+static bool holds_texts(struct span part, uint32_t count)
+{
+    uint32_t ends = 0;
+
+    for (uint64_t i = 0; i < part.bytes; i++)
+        ends += part.at[i] == 0;
+    return ends >= count && (part.bytes == 0 || part.at[part.bytes - 1] == 0);
+}
+
+enum graft_reason graft_elf_parts(const void *image, size_t bytes, struct graft_parts *out)
+{
+    struct object o;
+    struct span maps, names, initial, hook, proof;
+    enum graft_reason reason = open_object(image, bytes, &o);
+
+    if (reason == GRAFT_ACCEPTED)
+        reason = find_part(&o, GRAFT_SECTION_MAPS, sizeof(struct graft_map_def), &maps);
+    if (reason == GRAFT_ACCEPTED)
+        reason = find_part(&o, GRAFT_SECTION_NAMES, 1, &names);
+    if (reason == GRAFT_ACCEPTED)
+        reason = find_part(&o, GRAFT_SECTION_INITIAL, 8, &initial);
+    if (reason == GRAFT_ACCEPTED)
+        reason = find_part(&o, GRAFT_SECTION_HOOK, 1, &hook);
+    if (reason == GRAFT_ACCEPTED)
+        reason = find_part(&o, GRAFT_SECTION_PROOF, 1, &proof);
+    if (reason != GRAFT_ACCEPTED)
+        return reason;
+    uint32_t map_count = (uint32_t)(maps.bytes / sizeof(struct graft_map_def));
+    if ((names.at && !holds_texts(names, map_count)) || !holds_texts(hook, 0))
+        return GRAFT_ELF_SECTION;
+    *out = (struct graft_parts){.maps = (const void *)maps.at,
+                                .map_count = map_count,
+                                .initial = initial.at,
+                                .initial_bytes = (uint32_t)initial.bytes,
+                                .proof = proof.at,
+                                .proof_bytes = (uint32_t)proof.bytes,
+                                .names = (const char *)names.at,
+                                .hook = (const char *)hook.at};
+    return GRAFT_ACCEPTED;
 }

@@ -5,14 +5,15 @@
 /* clang-format off */
 #define FIELD(context, member, kind)                                                               \
     {offsetof(struct context, member), sizeof(((struct context *)0)->member), VALUE_##kind},
-#define HOOK(number, name, context, budget, fallback, rows)                                        \
+#define HOOK(number, name, context, budget, fallback, flags, rows)                                 \
     static const struct hook_field fields_##name[] = {rows};
 #include "exo/abi/graft_hooks.def"
 #undef HOOK
 
 static const struct hook hooks[] = {
-#define HOOK(number, name, context, budget, fallback, rows)                                        \
-    [number] = {fields_##name, sizeof fields_##name / sizeof fields_##name[0], budget, fallback},
+#define HOOK(number, name, context, budget, fallback, flags, rows)                                 \
+    [number] = {fields_##name, sizeof fields_##name / sizeof fields_##name[0], budget, fallback,  \
+                (flags)},
 #include "exo/abi/graft_hooks.def"
 #undef HOOK
 };

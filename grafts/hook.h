@@ -15,6 +15,7 @@ struct hook {
     uint32_t field_count;
     uint32_t budget;   /* instructions on the longest path */
     uint64_t fallback; /* the result where no graft is bound */
+    uint32_t flags;    /* GRAFT_WRITES_PACKET */
 };
 
 /* The row of hook `number`, or NULL. */

@@ -10,6 +10,11 @@
 #define INSN_REGISTERS 11u
 #define INSN_FRAME     10u /* r10 */
 
+/* Sources of a 64-bit load whose imm is the number of a map; the others that RFC 9669 knows are
+ * for loaders. */
+#define INSN_MAP       5u /* the map */
+#define INSN_MAP_VALUE 6u /* its value; the second imm is the offset in it */
+
 /* One slot as it stands in the object. */
 struct insn {
     uint8_t opcode;
@@ -26,13 +31,14 @@ enum insn_form {
     FORM_SWAP,
     FORM_WIDE, /* 64-bit immediate in two slots */
     FORM_LOAD,
-    FORM_LOAD_SIGNED,
+    FORM_LOAD_SIGNED, /* those up to here write their destination register */
     FORM_STORE,
     FORM_STORE_IMM,
     FORM_ATOMIC,
     FORM_JUMP, /* conditional */
     FORM_GOTO,
     FORM_CALL,
+    FORM_CALL_REG,
     FORM_EXIT,
 };
 
@@ -75,7 +81,7 @@ static inline unsigned insn_src(const struct insn *i)
 
 /* Is this single slot well-formed: known opcode, existing registers, reserved fields 0, r10 not
  * written? Returns GRAFT_ACCEPTED, BAD_OPCODE, BAD_REGISTER, RESERVED_FIELD, MAP or FRAME_WRITE.
- * Jumps, calls and the second half of a 64-bit load are the checker's to judge. */
+ * Jumps, calls, numbers of maps and the second half of a 64-bit load are the checker's to judge. */
 enum graft_reason insn_check(const struct insn *i);
 
 /* Is `second` a well-formed second half of a 64-bit load? */

@@ -162,21 +162,39 @@ static int step_wide(struct interp *m, const struct insn *i)
 {
     if (m->at >= m->count || !insn_is_wide_half(i + 1))
         return INTERP_BAD_CODE;
+    uint64_t value = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
+    if (insn_src(i) != 0 && !graft_map_find(m->outside, i, &value))
+        return INTERP_BAD_CODE;
     m->at++;
-    m->reg[insn_dst(i)] = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
+    m->reg[insn_dst(i)] = value;
+    return CONTINUE;
+}
+
+static int call_helper(struct interp *m, int32_t number)
+{
+    bool done = false;
+
+    if (m->guard && m->guard->helper) {
+        if (!m->guard->helper(m->guard->self, number, m->reg, &done))
+            return INTERP_BAD_CALL;
+        return done ? INTERP_EXIT : CONTINUE;
+    }
+    uint64_t address = graft_helper_find(m->outside, number), *r = m->reg;
+    if (!address)
+        return INTERP_BAD_CALL;
+    r[0] = ((uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t))(uintptr_t)address)(
+        r[1], r[2], r[3], r[4], r[5]);
     return CONTINUE;
 }
 
 static int step_call(struct interp *m, const struct insn *i)
 {
-    bool done = false;
-
-    if (insn_src(i) == 0) {
-        if (!m->guard || !m->guard->helper ||
-            !m->guard->helper(m->guard->self, i->imm, m->reg, &done))
-            return INTERP_BAD_CALL;
-        return done ? INTERP_EXIT : CONTINUE;
+    if (insn_shapes[i->opcode].form == FORM_CALL_REG) {
+        uint64_t number = m->reg[insn_dst(i)];
+        return number > INT32_MAX ? INTERP_BAD_CALL : call_helper(m, (int32_t)number);
     }
+    if (insn_src(i) == 0)
+        return call_helper(m, i->imm);
     if (insn_src(i) != 1)
         return INTERP_BAD_CALL;
     if (m->depth + 1 >= m->max_depth)
@@ -235,6 +253,7 @@ static int step(struct interp *m, const struct insn *i)
     case FORM_GOTO:
         return go_to(m, insn_target(i, m->at - 1));
     case FORM_CALL:
+    case FORM_CALL_REG:
         return step_call(m, i);
     case FORM_EXIT:
         return step_exit(m);
@@ -243,14 +262,40 @@ static int step(struct interp *m, const struct insn *i)
     }
 }
 
+/* Takes the charge of the fuel point at slot `at`, when it is one. False: there is not enough. */
+static bool pay(struct interp *m, uint32_t at)
+{
+    uint32_t low = 0, high = m->point_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (m->points[middle].at < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < m->point_count && m->points[low].at == at)
+        m->fuel -= m->points[low].charge;
+    return m->fuel >= 0;
+}
+
+/* A map's load is well-formed where there are maps. */
+static bool is_well_formed(const struct interp *m, const struct insn *i)
+{
+    enum graft_reason reason = insn_check(i);
+    return reason == GRAFT_ACCEPTED || (reason == GRAFT_MAP && m->outside);
+}
+
 enum interp_end interp_run(struct interp *m)
 {
     for (;;) {
         uint32_t at = m->at;
         int outcome = CONTINUE;
 
-        if (at >= m->count || (m->guard && insn_check(&m->code[at]) != GRAFT_ACCEPTED))
+        if (at >= m->count || (m->guard && !is_well_formed(m, &m->code[at])))
             return INTERP_BAD_CODE;
+        if (m->point_count && !pay(m, at))
+            return INTERP_FUEL;
         if (m->steps_left == 0)
             return INTERP_STEPS;
         m->steps_left--;
@@ -263,16 +308,21 @@ enum interp_end interp_run(struct interp *m)
     }
 }
 
-uint64_t graft_run(const struct graft_program *p, void *context)
+bool graft_run_outside(const struct graft_program *p, const struct graft_outside *outside,
+                       void *context, uint64_t *result)
 {
     uint64_t stack[GRAFT_STACK_BYTES / 8]; /* not cleared: the checker forbids reading it first */
     struct interp m;
 
     m.code = p->code;
     m.count = p->count;
-    m.steps_left = p->steps;
+    m.steps_left = p->point_count ? UINT64_MAX : p->steps;
     m.max_depth = 1;
     m.guard = NULL;
+    m.outside = outside;
+    m.points = p->points;
+    m.point_count = p->point_count;
+    m.fuel = p->fuel;
     for (unsigned i = 0; i < INSN_REGISTERS; i++)
         m.reg[i] = 0;
     m.reg[1] = (uintptr_t)context;
@@ -281,6 +331,16 @@ uint64_t graft_run(const struct graft_program *p, void *context)
     m.depth = 0;
 
     enum interp_end end = interp_run(&m);
-    ASSERT(end == INTERP_EXIT); /* the checker proved it */
-    return m.reg[0];
+    ASSERT(end == INTERP_EXIT || end == INTERP_FUEL); /* the checker proved it */
+    *result = m.reg[0];
+    return end == INTERP_EXIT;
+}
+
+uint64_t graft_run(const struct graft_program *p, void *context)
+{
+    uint64_t result = 0;
+    bool has_ended = graft_run_outside(p, NULL, context, &result);
+
+    ASSERT(has_ended);
+    return result;
 }

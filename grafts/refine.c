@@ -27,20 +27,6 @@ static const struct consequence consequences[][2] = {
     [JUMP_JSET] = {{NO_COMMON_BIT, false}, {COMMON_BIT, false}},
 };
 
-/* The values in both; false when none. */
-static bool meet(struct scalar *a, const struct scalar *b)
-{
-    a->umin = LARGER(a->umin, b->umin);
-    a->umax = SMALLER(a->umax, b->umax);
-    a->smin = LARGER(a->smin, b->smin);
-    a->smax = SMALLER(a->smax, b->smax);
-    a->umin32 = LARGER(a->umin32, b->umin32);
-    a->umax32 = SMALLER(a->umax32, b->umax32);
-    a->smin32 = LARGER(a->smin32, b->smin32);
-    a->smax32 = SMALLER(a->smax32, b->smax32);
-    return bits_meet(a->bits, b->bits, &a->bits) && scalar_tighten(a);
-}
-
 /* Only a number at an end of an interval can be taken out of it. */
 static bool exclude(struct scalar *a, uint64_t x)
 {
@@ -67,21 +53,20 @@ static bool make_different(struct scalar *a, struct scalar *b)
 }
 
 /* a < b, or a <= b where `gap` is 0. */
-static bool make_below(struct scalar *a, struct scalar *b, unsigned gap)
+static bool make_ordered(bool is_signed, struct scalar *a, struct scalar *b, unsigned gap)
 {
-    if (b->umax < gap || a->umin > UINT64_MAX - gap)
-        return false;
-    a->umax = SMALLER(a->umax, b->umax - gap);
-    b->umin = LARGER(b->umin, a->umin + gap);
-    return scalar_tighten(a) && scalar_tighten(b);
-}
+    bool below = b->umax < gap || a->umin > UINT64_MAX - gap;
+    bool less = b->smax < INT64_MIN + (int)gap || a->smin > INT64_MAX - (int)gap;
 
-static bool make_less(struct scalar *a, struct scalar *b, int gap)
-{
-    if (b->smax < INT64_MIN + gap || a->smin > INT64_MAX - gap)
+    if (is_signed ? less : below)
         return false;
-    a->smax = SMALLER(a->smax, b->smax - gap);
-    b->smin = LARGER(b->smin, a->smin + gap);
+    if (is_signed) {
+        a->smax = SMALLER(a->smax, b->smax - (int)gap);
+        b->smin = LARGER(b->smin, a->smin + (int)gap);
+    } else {
+        a->umax = SMALLER(a->umax, b->umax - gap);
+        b->umin = LARGER(b->umin, a->umin + gap);
+    }
     return scalar_tighten(a) && scalar_tighten(b);
 }
 
@@ -113,20 +98,18 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
     switch (relation) {
     case EQUAL:
-        if (!meet(a, b))
+        if (!scalar_meet(a, b))
             return false;
         *b = *a;
         return true;
     case DIFFERENT:
         return make_different(a, b);
     case BELOW:
-        return make_below(a, b, 1);
     case BELOW_EQUAL:
-        return make_below(a, b, 0);
+        return make_ordered(false, a, b, relation == BELOW);
     case LESS:
-        return make_less(a, b, 1);
     case LESS_EQUAL:
-        return make_less(a, b, 0);
+        return make_ordered(true, a, b, relation == LESS);
     case COMMON_BIT:
         return make_common_bit(a, b);
     case NO_COMMON_BIT:
@@ -147,7 +130,7 @@ static bool take_low_half(struct scalar *a, const struct scalar *low)
     known.umax32 = low->umax32;
     known.smin32 = low->smin32;
     known.smax32 = low->smax32;
-    return meet(a, &known);
+    return scalar_meet(a, &known);
 }
 
 static struct scalar low_half(enum relation relation, const struct scalar *a)
@@ -161,7 +144,8 @@ bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a
     const struct consequence *c = &consequences[op][taken];
     struct scalar *left = c->swapped ? b : a, *right = c->swapped ? a : b;
 
-    if (bytes == 8)
+    if (bytes == 8 ||
+        (a->umax <= INT32_MAX && b->umax <= INT32_MAX)) /* these are their low halves */
         return apply(c->relation, left, right);
 
     struct scalar low_left = low_half(c->relation, left), low_right = low_half(c->relation, right);

@@ -1,21 +1,15 @@
-/* Abstract states: joining, including, packet bounds, stack bytes. */
+/* Abstract states: joining, including, packet bounds, linked values, stack bytes. */
 #include "grafts/state.h"
 
 #define LARGER(a, b)  ((a) > (b) ? (a) : (b))
 #define SMALLER(a, b) ((a) < (b) ? (a) : (b))
 
-/* Names of bases: `places` for each instruction, one per register and slot that a join may fill,
- * and one for a pointer that the instruction itself computes. 0 stays for `data`. */
-#define PLACES         128u
-#define PLACE_COMPUTED 127u
-_Static_assert(INSN_REGISTERS + STATE_SLOTS < PLACE_COMPUTED, "each place has its own name");
+#define NO_BASE UINT32_MAX /* what a number without a base is bound to: equal to nothing */
+_Static_assert(STATE_PLACES < STATE_COMPUTED, "each place has its own name");
 
-/* No sum of as many moves as a program has instructions comes near to this, or near to wrapping. */
-#define VALUE_FAR ((int64_t)1 << 60)
-
-static uint32_t base_name(uint32_t at, uint32_t place)
+uint32_t state_name(uint32_t at, uint32_t place)
 {
-    return 1 + at * PLACES + place;
+    return (1 + at) * STATE_CLASSES + place;
 }
 
 struct value value_number(struct scalar n)
@@ -28,199 +22,332 @@ struct value value_pointer(enum value_kind kind)
     return (struct value){.n = scalar_constant(0), .kind = (uint8_t)kind};
 }
 
-static struct value value_without(enum value_kind kind)
+struct value value_none(void)
 {
-    return (struct value){.n = scalar_anything(), .kind = (uint8_t)kind};
+    return (struct value){.n = scalar_anything(), .kind = VALUE_NONE};
 }
 
 void state_begin(struct state *s)
 {
     for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        s->reg[i] = value_without(VALUE_NONE);
-    for (unsigned i = 0; i < STATE_SLOTS; i++) {
-        s->slot[i] = value_without(VALUE_NONE);
-        s->init[i] = 0;
-    }
+        s->reg[i].kind = VALUE_NONE;
     s->reg[1] = value_pointer(VALUE_CONTEXT);
     s->reg[INSN_FRAME] = value_pointer(VALUE_STACK);
     s->packet_length = 0;
+    s->used = 0;
+    s->held_count = 0;
 }
 
-/* A pointer that came over different ways gets a base of its own: nothing that is learned of it
- * later may be told to pointers of only one of the ways. */
-static struct value join_packet(const struct value *a, const struct value *b, uint32_t name)
+void state_copy(struct state *to, const struct state *from)
 {
-    struct value r = *a;
+    __builtin_memcpy(to, from, offsetof(struct state, slot) + from->used * sizeof to->slot[0]);
+}
 
-    r.n = scalar_join(&a->n, &b->n);
-    r.ahead = SMALLER(a->ahead, b->ahead);
-    if (a->base != b->base || a->fixed != b->fixed) {
-        r.base = name;
-        r.fixed = 0;
+struct value *state_place(struct state *s, uint32_t place)
+{
+    uint32_t i = place < STATE_SLOT_PLACE ? place : place - STATE_SLOT_PLACE + INSN_REGISTERS;
+
+    if (place < STATE_SLOT_PLACE ? place >= INSN_FRAME : i >= state_values(s))
+        return NULL;
+    return s->at[i].kind > VALUE_MIXED ? &s->at[i] : NULL;
+}
+
+static bool is_record(const struct value *v)
+{
+    return v->kind == VALUE_RECORD || v->kind == VALUE_RECORD_OR_NULL;
+}
+
+/* A value that came over different ways gets a base of its own, or none: nothing that is learned
+ * of it later may be told to values of only one of the ways. */
+static void join_value(struct value *a, const struct value *b, uint32_t name)
+{
+    if (a->kind == VALUE_NONE || b->kind == VALUE_NONE) {
+        a->kind = VALUE_NONE;
+        return;
     }
-    return r;
-}
-
-static struct value join_value(const struct value *a, const struct value *b, uint32_t name)
-{
-    if (a->kind == VALUE_NONE || b->kind == VALUE_NONE)
-        return value_without(VALUE_NONE);
-    if (a->kind != b->kind || a->kind == VALUE_MIXED)
-        return value_without(VALUE_MIXED);
-    if (a->kind == VALUE_PACKET)
-        return join_packet(a, b, name);
-
-    struct value r = *a;
-    r.n = scalar_join(&a->n, &b->n);
-    return r;
+    bool same = a->base == b->base && a->fixed == b->fixed;
+    if (a->kind != b->kind || a->map != b->map || (is_record(a) && !same)) {
+        a->kind = VALUE_MIXED;
+        return;
+    }
+    a->n = scalar_join(&a->n, &b->n);
+    a->ahead = SMALLER(a->ahead, b->ahead);
+    a->mark = 0;
+    if (!same) {
+        a->base = a->kind == VALUE_NUMBER ? 0 : name;
+        a->fixed = 0;
+    }
 }
 
 /* Which bytes of slot i can be read one by one. */
 static uint8_t readable_bytes(const struct state *s, unsigned i)
 {
-    return value_is_pointer(&s->slot[i]) ? 0 : s->init[i];
+    return i >= s->used || value_is_pointer(&s->slot[i]) ? 0 : s->init[i];
 }
 
-static void join_slot(struct state *into, const struct state *from, unsigned i, uint32_t name)
+/* A slot whose bytes are all written holds some number, if nothing better is known. */
+static void set_bytes(struct state *s, unsigned i, uint8_t init)
 {
-    uint8_t bytes = readable_bytes(into, i) & readable_bytes(from, i);
-    struct value joined = join_value(&into->slot[i], &from->slot[i], name);
-
-    if (joined.kind == VALUE_MIXED) /* a slot is whole or bytes; these bytes are part pointer */
-        joined = value_without(VALUE_NONE);
-    into->slot[i] = joined;
-    into->init[i] = joined.kind == VALUE_NONE ? bytes : 0xff;
+    s->init[i] = init;
+    s->slot[i].kind = VALUE_NONE;
+    if (init == 0xff)
+        s->slot[i] = value_number(scalar_anything());
 }
 
-void state_join(struct state *into, const struct state *from, uint32_t at)
+static bool is_held(const struct state *s, uint32_t base)
 {
-    for (uint32_t i = 0; i < INSN_REGISTERS; i++)
-        into->reg[i] = join_value(&into->reg[i], &from->reg[i], base_name(at, i));
-    for (uint32_t i = 0; i < STATE_SLOTS; i++)
-        join_slot(into, from, i, base_name(at, INSN_REGISTERS + i));
-    into->packet_length = SMALLER(into->packet_length, from->packet_length);
+    for (uint32_t i = 0; i < s->held_count; i++)
+        if (s->held[i] == base)
+            return true;
+    return false;
 }
 
-/* A claim may give a pointer the base that a join here would give it. Any other base must be the
- * same; and it must be older than this instruction, or another pointer may have got it just now. */
-static bool includes_base(const struct value *a, const struct value *b, uint32_t at, uint32_t name)
+bool state_join(struct state *into, const struct state *from, uint32_t at)
 {
-    if (a->base == name && a->fixed == 0)
-        return true;
-    bool is_older = a->base == 0 || (a->base - 1) / PLACES != at;
-    return is_older && a->base == b->base && a->fixed == b->fixed;
-}
-
-static bool includes_value(const struct value *a, const struct value *b, uint32_t at, uint32_t name)
-{
-    if (a->kind == VALUE_NONE)
-        return true;
-    if (a->kind == VALUE_MIXED)
-        return b->kind != VALUE_NONE;
-    if (a->kind != b->kind || !scalar_includes(&a->n, &b->n))
-        return false;
-    return a->kind != VALUE_PACKET || (a->ahead <= b->ahead && includes_base(a, b, at, name));
-}
-
-static bool includes_slot(const struct state *a, const struct state *b, uint32_t at, uint32_t i)
-{
-    if (a->slot[i].kind == VALUE_NONE)
-        return (a->init[i] & ~readable_bytes(b, i)) == 0;
-    return includes_value(&a->slot[i], &b->slot[i], at, base_name(at, INSN_REGISTERS + i));
-}
-
-bool state_includes(const struct state *a, const struct state *b, uint32_t at)
-{
-    for (uint32_t i = 0; i < INSN_REGISTERS; i++)
-        if (!includes_value(&a->reg[i], &b->reg[i], at, base_name(at, i)))
-            return false;
-    for (uint32_t i = 0; i < STATE_SLOTS; i++)
-        if (!includes_slot(a, b, at, i))
-            return false;
-    return a->packet_length <= b->packet_length;
-}
-
-static const char *check_value(const struct value *v)
-{
-    struct scalar n = v->n;
-
-    if (v->kind > VALUE_STACK)
-        return "a value is of an unknown kind";
-    if ((n.bits.value & n.bits.unknown) || !scalar_tighten(&n))
-        return "S1: a number's parts contradict";
-    if (value_is_pointer(v) && (n.smin < -STATE_POINTER_RANGE || n.smax > STATE_POINTER_RANGE))
-        return "S2: a pointer is too far out";
-    if (v->fixed < -VALUE_FAR || v->fixed > VALUE_FAR || v->ahead < -VALUE_FAR ||
-        v->ahead > VALUE_FAR)
-        return "S2: a packet pointer is too far from its base";
-    return NULL;
-}
-
-const char *state_check(const struct state *s)
-{
-    const char *broken = NULL;
-
-    for (unsigned i = 0; i < INSN_REGISTERS && !broken; i++)
-        broken = check_value(&s->reg[i]);
-    for (unsigned i = 0; i < STATE_SLOTS && !broken; i++) {
-        broken = check_value(&s->slot[i]);
-        if (s->slot[i].kind == VALUE_MIXED || (s->slot[i].kind != VALUE_NONE && s->init[i] != 0xff))
-            broken = "S3: a slot is neither whole nor bytes";
+    into->used = SMALLER(into->used, from->used);
+    for (uint32_t i = 0; i < into->used; i++) {
+        uint8_t bytes = readable_bytes(into, i) & readable_bytes(from, i);
+        join_value(&into->slot[i], &from->slot[i], state_name(at, INSN_REGISTERS + i));
+        if (into->slot[i].kind <= VALUE_MIXED) /* whole or bytes; a pointer's cannot be read */
+            set_bytes(into, i, bytes);
     }
-    return broken;
+    for (uint32_t i = 0; i < INSN_REGISTERS; i++)
+        join_value(&into->reg[i], &from->reg[i], state_name(at, i));
+    into->packet_length = SMALLER(into->packet_length, from->packet_length);
+    for (uint32_t i = 0; i < from->held_count; i++)
+        if (!is_held(into, from->held[i]))
+            return false;
+    return into->held_count == from->held_count;
 }
 
-bool state_move_packet(struct value *p, const struct scalar *by, uint32_t at)
+/* Which base of the arriving state each class of the claim stands for, and how far members in the
+ * claim are from their like in the state. */
+struct binding {
+    uint64_t bound[STATE_CLASSES / 64];
+    uint32_t base[STATE_CLASSES];
+    uint64_t delta[STATE_CLASSES];
+};
+
+static bool is_bound(const struct binding *bind, uint32_t class)
 {
-    if (by->smin < -STATE_POINTER_RANGE || by->smax > STATE_POINTER_RANGE)
+    return bind->bound[class / 64] >> class % 64 & 1;
+}
+
+static bool includes_base(struct binding *bind, const struct value *a, const struct value *b)
+{
+    uint64_t delta = (uint64_t)b->fixed - (uint64_t)a->fixed;
+    uint32_t base = b->base, class = a->base;
+
+    if (class >= STATE_CLASSES) /* a name for this value alone */
+        return true;
+    if (class == 0)
+        return a->kind != VALUE_PACKET || (base == 0 && delta == 0);
+    if (base == 0 && a->kind != VALUE_PACKET)
+        base = NO_BASE;
+    if (is_bound(bind, class))
+        return base != NO_BASE && bind->base[class] == base && bind->delta[class] == delta;
+    bind->bound[class / 64] |= (uint64_t)1 << class % 64;
+    bind->base[class] = base;
+    bind->delta[class] = delta;
+    return true;
+}
+
+static bool includes_value(struct binding *bind, const struct value *a, const struct value *b)
+{
+    return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, &b->n) &&
+           a->ahead <= b->ahead && (a->mark == 0 || (a->mark == b->mark && a->moved <= b->moved)) &&
+           includes_base(bind, a, b);
+}
+
+/* Each record held in `b` is one in `a` and no two of them are the same. */
+static bool includes_held(const struct binding *bind, const struct state *a, const struct state *b)
+{
+    for (uint32_t i = 0; i < a->held_count; i++) {
+        if (!is_bound(bind, a->held[i]) || !is_held(b, bind->base[a->held[i]]))
+            return false;
+        for (uint32_t k = 0; k < i; k++)
+            if (bind->base[a->held[k]] == bind->base[a->held[i]])
+                return false;
+    }
+    return a->held_count == b->held_count;
+}
+
+bool state_includes(const struct state *a, const struct state *b)
+{
+    struct binding bind;
+
+    bind.bound[0] = bind.bound[1] = 0;
+    for (uint32_t i = 0; i < a->used; i++)
+        if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~readable_bytes(b, i) : i >= b->used)
+            return false;
+    for (uint32_t i = 0; i < state_values(a); i++)
+        if (a->at[i].kind != VALUE_NONE && !includes_value(&bind, &a->at[i], &b->at[i]))
+            return false;
+    return a->packet_length <= b->packet_length && includes_held(&bind, a, b);
+}
+
+static bool is_near(const struct scalar *n)
+{
+    return n->smin >= -STATE_POINTER_RANGE && n->smax <= STATE_POINTER_RANGE;
+}
+
+static bool check_value(const struct state *s, struct value *v)
+{
+    return scalar_tighten(&v->n) && (!value_is_pointer(v) || is_near(&v->n)) &&
+           (!is_record(v) || is_held(s, v->base));
+}
+
+bool state_check(struct state *s)
+{
+    for (uint32_t i = 0; i < state_values(s); i++)
+        if (s->at[i].kind != VALUE_NONE && !check_value(s, &s->at[i]))
+            return false;
+    for (uint32_t i = 0; i < s->held_count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (s->held[i] == s->held[k])
+                return false;
+    return true;
+}
+
+bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at)
+{
+    if (!is_near(by))
         return false;
     p->n = scalar_alu(ALU_ADD, 0, 8, &p->n, by);
-    if (p->n.smin < -STATE_POINTER_RANGE || p->n.smax > STATE_POINTER_RANGE)
+    if (!is_near(&p->n))
         return false;
+    if (p->kind != VALUE_PACKET)
+        return true;
 
-    p->ahead -= by->smax; /* what is left ahead after the longest move */
-    p->fixed += by->smax;
+    int64_t ahead = p->ahead - by->smax; /* after the longest move */
+    p->ahead = (int32_t)LARGER(SMALLER(ahead, STATE_POINTER_RANGE), STATE_AHEAD_NONE);
+    p->fixed = (int64_t)((uint64_t)p->fixed + by->umin);
     if (!scalar_is_constant(by)) {
-        p->base = base_name(at, PLACE_COMPUTED);
+        p->base = state_name(at, STATE_COMPUTED);
         p->fixed = 0;
     }
     return true;
 }
 
-static void prove_value(struct value *v, uint32_t base, int64_t proven)
+/* Distances within a base are those of pointers, unless a claim lies; then any answer will do. */
+static void prove_value(struct value *v, const struct value *p, int32_t extra)
 {
-    if (v->kind == VALUE_PACKET && v->base == base)
-        v->ahead = LARGER(v->ahead, proven - v->fixed);
+    int64_t ahead = (int64_t)((uint64_t)p->fixed - (uint64_t)v->fixed + (uint64_t)(int64_t)extra);
+
+    if (v->kind != VALUE_PACKET || v->base != p->base || ahead <= v->ahead ||
+        ahead > STATE_POINTER_RANGE)
+        return;
+    v->ahead = (int32_t)ahead;
+    if (v->n.smax + ahead > STATE_PACKET_MOST) { /* no packet is so long */
+        struct scalar within = scalar_signed(INT64_MIN, STATE_PACKET_MOST - ahead);
+        struct scalar n = v->n;
+        if (scalar_meet(&n, &within))
+            v->n = n;
+    }
 }
 
 void state_prove_packet(struct state *s, const struct value *p, int32_t extra)
 {
-    const uint32_t base = p->base;
-    const int64_t proven = p->fixed + extra; /* base + proven <= data_end */
+    const struct value proven = *p;
     const int64_t length = p->n.smin + extra;
 
     if (length > (int64_t)s->packet_length)
         s->packet_length = (uint32_t)length;
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        prove_value(&s->reg[i], base, proven);
-    for (unsigned i = 0; i < STATE_SLOTS; i++)
-        prove_value(&s->slot[i], base, proven);
+    for (uint32_t i = 0; i < state_values(s); i++)
+        prove_value(&s->at[i], &proven, extra);
+}
+
+bool state_tell_numbers(struct state *s, const struct value *told)
+{
+    for (uint32_t i = 0; told->base != 0 && i < state_values(s); i++) {
+        struct value *v = &s->at[i];
+        if (v->kind != VALUE_NUMBER || v->base != told->base || v == told)
+            continue;
+        struct scalar apart = scalar_constant((uint64_t)v->fixed - (uint64_t)told->fixed);
+        struct scalar n = scalar_alu(ALU_ADD, 0, 8, &told->n, &apart);
+        if (!scalar_meet(&v->n, v->fixed == told->fixed ? &told->n : &n))
+            return false;
+    }
+    return true;
+}
+
+void state_resolve_null(struct state *s, uint32_t base, bool is_null)
+{
+    for (uint32_t i = 0; i < state_values(s); i++) {
+        struct value *v = &s->at[i];
+        if (!value_may_be_null(v) || v->base != base)
+            continue;
+        if (is_null)
+            *v = value_number(scalar_constant(0));
+        else
+            v->kind = v->kind == VALUE_RECORD_OR_NULL ? VALUE_RECORD : VALUE_MAP_VALUE;
+    }
+    if (is_null)
+        state_release(s, base); /* of a record: there is none; of a map's value: was none */
+}
+
+bool state_release(struct state *s, uint32_t base)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < s->held_count; i++)
+        if (s->held[i] != base)
+            s->held[kept++] = s->held[i];
+    if (kept == s->held_count)
+        return false;
+    s->held_count = kept;
+    for (uint32_t i = 0; i < state_values(s); i++) {
+        if (!is_record(&s->at[i]) || s->at[i].base != base)
+            continue;
+        s->at[i].kind = VALUE_NONE;
+        if (i >= INSN_REGISTERS)
+            s->init[i - INSN_REGISTERS] = 0;
+    }
+    return true;
+}
+
+/* The slot in which the byte `distance` from the stack's low end lies. */
+static unsigned slot_of(uint32_t distance)
+{
+    return STATE_SLOTS - 1 - distance / 8;
 }
 
 /* The bytes of slot i that lie in [low, high). */
 static uint8_t bytes_within(unsigned i, uint32_t low, uint32_t high)
 {
-    uint32_t first = i * 8, mask = 0;
+    uint32_t first = (STATE_SLOTS - 1 - i) * 8;
+    uint32_t from = low > first ? low - first : 0, to = high < first + 8 ? high - first : 8;
 
-    for (uint32_t byte = 0; byte < 8; byte++)
-        if (first + byte >= low && first + byte < high)
-            mask |= 1u << byte;
-    return (uint8_t)mask;
+    return (uint8_t)((0xffu << from) & (0xffu >> (8 - to)));
+}
+
+/* Makes slots up to i used. */
+static void reach_slot(struct state *s, unsigned i)
+{
+    for (; s->used <= i; s->used++) {
+        s->slot[s->used].kind = VALUE_NONE;
+        s->init[s->used] = 0;
+    }
+}
+
+struct value *state_stack_slot(struct state *s, uint32_t low)
+{
+    unsigned i = slot_of(low);
+    return i < s->used && s->slot[i].kind != VALUE_NONE ? &s->slot[i] : NULL;
+}
+
+void state_stack_put(struct state *s, uint32_t low, const struct value *v)
+{
+    unsigned i = slot_of(low);
+
+    reach_slot(s, i);
+    s->slot[i] = *v;
+    s->init[i] = 0xff;
 }
 
 bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high)
 {
-    for (unsigned i = low / 8; i <= (high - 1) / 8; i++)
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low) && i < s->used; i++)
         if (value_is_pointer(&s->slot[i]))
             return true;
     return false;
@@ -228,22 +355,21 @@ bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high)
 
 bool state_stack_is_init(const struct state *s, uint32_t low, uint32_t high)
 {
-    for (unsigned i = low / 8; i <= (high - 1) / 8; i++)
-        if (bytes_within(i, low, high) & ~s->init[i])
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
+        if (i >= s->used || (bytes_within(i, low, high) & ~s->init[i]))
             return false;
     return true;
 }
 
 void state_stack_write(struct state *s, uint32_t low, uint32_t high)
 {
-    for (unsigned i = low / 8; i <= (high - 1) / 8; i++) {
-        s->init[i] = readable_bytes(s, i) | bytes_within(i, low, high);
-        s->slot[i] = value_without(VALUE_NONE);
-    }
+    reach_slot(s, slot_of(low));
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
+        set_bytes(s, i, readable_bytes(s, i) | bytes_within(i, low, high));
 }
 
 void state_stack_blur(struct state *s, uint32_t low, uint32_t high)
 {
-    for (unsigned i = low / 8; i <= (high - 1) / 8; i++)
-        s->slot[i] = value_without(VALUE_NONE);
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low) && i < s->used; i++)
+        set_bytes(s, i, s->init[i]);
 }

@@ -1,6 +1,7 @@
 /* Entries of page_bind, page_protect and page_unbind, and runs of the calls named alike. */
 #pragma once
 
+#include "exo/abi/graft_map.h"
 #include "exo/abi/types.h"
 
 #define BATCH_MAX 512u
@@ -46,11 +47,23 @@ _Static_assert(sizeof(struct page_note) == sizeof(struct page_entry), "batches a
 
 /* What graft_create reads. */
 struct graft_load {
-    vaddr_t object;  /* an eBPF ELF object                                       */
-    uint64_t bytes;  /* its length; at most GRAFT_OBJECT_MAX                     */
-    vaddr_t report;  /* where a struct graft_report is written when it is refused */
-    uint32_t hook;   /* enum graft_hook                                          */
-    uint32_t unused; /* 0                                                        */
+    vaddr_t object;        /* an eBPF ELF object                                       */
+    uint64_t bytes;        /* its length; at most GRAFT_OBJECT_MAX                     */
+    vaddr_t report;        /* where a struct graft_report is written when it is refused */
+    uint32_t hook;         /* enum graft_hook                                          */
+    uint32_t map_count;    /* at most GRAFT_MAX_MAPS; as many as the object defines    */
+    vaddr_t maps;          /* [map_count] uint32_t, slots of CAP_GRAFT_MAP             */
+    uint64_t bits;         /* of the notification                                      */
+    uint32_t notification; /* slot of who is told when it is aborted; SLOT_NONE: nobody */
+    uint32_t unused;       /* 0                                                        */
+};
+
+/* What graft_map_create reads. */
+struct graft_map_load {
+    struct graft_map_def def;
+    uint64_t bits;         /* ring buffers: of the notification, for each record submitted    */
+    uint32_t frames;       /* slot of CAP_FRAMES for the values; SLOT_NONE where they lie in none */
+    uint32_t notification; /* ring buffers: slot of who is told; SLOT_NONE: nobody            */
 };
 
 #define GRAFT_OBJECT_MAX (256u * 1024u)

@@ -9,8 +9,8 @@
  *   FRAME_NODES     node i of the 512 belongs to entry i of the page table in front of it: a page
  *                   binding, or (upper levels) the table below
  *   FRAME_IO_NODES  the same for an I/O page table: a DMA binding, or the table below
- *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU  a binding held
- * by that object, told apart by its offset in the frame (NODE_AT_*)
+ *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU, FRAME_GRAFT,
+ * FRAME_GRAFT_MAP  a binding held by that object, told apart by its offset in the frame (NODE_AT_*)
  */
 #pragma once
 
@@ -50,6 +50,7 @@ enum cap_kind {
     CAP_WINDOW,       /* device registers: pages [base, base + count)                          */
     CAP_ENDPOINT,     /* where senders and receivers of L4 IPC meet; base: its frame           */
     CAP_SIGNAL,       /* raises the bits `badge` of a notification by L4 IPC; base: its frame  */
+    CAP_GRAFT_MAP,    /* a map of grafts; base: its first frame                                */
     CAP_KIND_COUNT
 };
 
@@ -79,13 +80,22 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
 #define IRQ_LINES 16u /* of ISA devices */
 
-#define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
-#define NODE_AT_BOUND  16u   /* FRAME_THREAD: the notification bound to it                   */
-#define NODE_AT_ORIGIN 32u   /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
-#define NODE_AT_COUNTS 48u   /* FRAME_THREAD: it may read counters, child of CPUs            */
+#define NODE_AT_UTCB   0u  /* FRAME_THREAD: the UTCB, child of its page binding            */
+#define NODE_AT_BOUND  16u /* FRAME_THREAD: the notification bound to it                   */
+#define NODE_AT_ORIGIN 32u /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
+#define NODE_AT_COUNTS                                                                             \
+    48u                      /* FRAME_THREAD: it may read counters, child of CPUs; behind it: the  \
+                                graft that judges its waiting                               */
+#define NODE_AT_MAPS   0u    /* FRAME_GRAFT: node i is map i, child of a map's capability    */
+#define NODE_AT_ABORT  1024u /* FRAME_GRAFT: whom to tell when it is aborted                 */
+#define NODE_AT_VALUES 0u    /* FRAME_GRAFT_MAP: the frames of its values                    */
+#define NODE_AT_WAKES  16u   /* FRAME_GRAFT_MAP: whom to tell of records                     */
 #define NODE_AT_MEMORY 0u    /* FRAME_RING: the ring's frames                                */
 #define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
 #define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
+#define NODE_AT_HANDLER                                                                            \
+    48u /* FRAME_RING, FRAME_DISK_RING: the handler, child of a graft's capability                 \
+         */
 #define NODE_AT_BUFFER 0u    /* FRAME_DISK_RING: the ring's frames                           */
 #define NODE_AT_EXTENT 16u   /* FRAME_DISK_RING: the blocks, child of an extent              */
 #define NODE_AT_TELL   32u   /* FRAME_DISK_RING: whom to wake, child of a notification       */

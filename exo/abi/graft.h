@@ -9,14 +9,16 @@
 
 #include <stdint.h>
 
-#define GRAFT_MAX_INSTRUCTIONS 4096u /* 8-byte slots; a 64-bit load takes two */
+#define GRAFT_MAX_INSTRUCTIONS 65536u /* 8-byte slots; a 64-bit load takes two */
 #define GRAFT_STACK_BYTES      512u
+#define GRAFT_MAX_PACKET       65536u
 #define GRAFT_NO_REGISTER      255u
 #define GRAFT_NO_INSTRUCTION   0xffffffffu
 
 /*
  * Context of a packet filter. A byte at data + n may be read only where the graft has compared
- * data + n + 1 (or more) with data_end; the checker follows those comparisons.
+ * data + n + 1 (or more) with data_end; the checker follows those comparisons. Packets have at
+ * most GRAFT_MAX_PACKET bytes.
  */
 struct graft_packet {
     uint64_t data;     /* address of the Ethernet header                 */
@@ -25,8 +27,39 @@ struct graft_packet {
     uint32_t nic;      /* which network card it came from, 0 is the first */
 };
 
+/* What a packet handler returns. An answer is sent as the graft left it, if the ring might send it;
+ * GRAFT_ANSWER_OF(bytes) sends the packet's beginning. When there is no room for it, or the ring
+ * may not send it, the packet is dropped. */
+enum graft_verdict {
+    GRAFT_PASS,    /* to the ring, as the graft left it           */
+    GRAFT_DROP,    /* nobody gets it                              */
+    GRAFT_CONSUME, /* the same; it counts as received             */
+    GRAFT_ANSWER   /* back to the network                         */
+};
+#define GRAFT_ANSWER_OF(bytes) (GRAFT_ANSWER | (uint64_t)(bytes) << 32)
+
+struct graft_wake_up {
+    uint64_t raised; /* bits that it waits for               */
+};
+
+struct graft_irq {
+    uint64_t count; /* how often the line has fired, this time included */
+    uint64_t time;  /* time-stamp counter                   */
+    uint32_t line;
+    uint32_t unused;
+};
+
+struct graft_disk_done {
+    uint32_t done;      /* the ring's counter, this request included if all earlier ones are done */
+    uint32_t in_flight; /* requests in the disk's hands         */
+    uint32_t slot;      /* of the request                       */
+    uint32_t state;     /* DISK_DONE or DISK_FAILED (disk.h)    */
+};
+
+#define GRAFT_WRITES_PACKET 1u /* flag of a hook */
+
 enum graft_hook {
-#define HOOK(number, name, context, budget, fallback, fields) GRAFT_HOOK_##name = (number),
+#define HOOK(number, name, context, budget, fallback, flags, fields) GRAFT_HOOK_##name = (number),
 #include "exo/abi/graft_hooks.def"
 #undef HOOK
 };

@@ -64,6 +64,7 @@ enum frame_type {
     FRAME_IO_NODES, /* nodes of the I/O page table in front                                  */
     FRAME_UTCB,     /* of the L4 thread in front                                              */
     FRAME_ENDPOINT,
+    FRAME_GRAFT_MAP,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 
@@ -115,14 +116,16 @@ _Static_assert(sizeof(struct object_info) == 64, "object_info layout");
 
 #define OBJECT_DEAD        1u /* its memory or extent was taken back                           */
 #define OBJECT_WAITS       2u /* more is posted than the device had room for                   */
+#define OBJECT_ABORTED     8u /* CAP_GRAFT: it ran out of fuel, or of its journal; it runs no more */
 #define OBJECT_FILTER_LOST 4u /* the filter's graft was taken back: it receives nothing        */
 
 /* Which record is whose. */
 enum { OBJECT_RINGS = 0, OBJECT_DISK_RINGS = 64, OBJECT_GRAFTS = 128, OBJECT_MAX = 512 };
 
 /* Places in object_info.counts. Those of rings count modulo 2^32. */
-enum { COUNT_RECEIVED, COUNT_DROPPED, COUNT_MATCHED, COUNT_SENT }; /* CAP_RING, packets       */
-enum { COUNT_DONE };                                               /* CAP_DISK_RING, requests */
+/* CAP_RING, packets; COUNT_HANDLED: consumed or answered by the packet handler */
+enum { COUNT_RECEIVED, COUNT_DROPPED, COUNT_MATCHED, COUNT_SENT, COUNT_HANDLED };
+enum { COUNT_DONE };              /* CAP_DISK_RING, requests */
 enum { COUNT_RUNS, COUNT_STEPS }; /* CAP_GRAFT: times that it ran; its longest path            */
 
 struct slice_info {

@@ -43,5 +43,6 @@ enum sysno {
 #define THREAD_MAX            8192u
 #define FOREVER               (~(word_t)0)
 
-/* Frames of a graft made from an object of `bytes` bytes: its header and program, and the copy. */
-#define GRAFT_FRAMES(bytes) (32u + (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))
+/* Frames of a graft made from an object of `bytes` bytes: its header, the copy, and what first is
+ * the checker's and then holds native code, its page table, and the journal. */
+#define GRAFT_FRAMES(bytes) (32u + 5u * (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))

@@ -132,7 +132,18 @@ paddr_t arch_link_page(void);
 /* The root that maps no user memory. */
 paddr_t arch_mmu_kernel(void);
 
-/* Ends the set-up of the kernel's part: from now on its text is read-only everywhere. Boot only. */
+/* Code that is made at run time, at slots of MMU_CODE_BYTES: where slot `n` runs; 0: this CPU's
+ * folder runs none. */
+#define MMU_CODE_BYTES ((size_t)2 << 20)
+vaddr_t arch_code_address(uint32_t n);
+
+/* Shows `pages` pages from `pa` on at slot `n`, to be executed and not written. `table`: a zeroed
+ * frame, the CPU's until arch_code_unmap, which invalidates nothing. */
+void arch_code_map(uint32_t n, paddr_t table, paddr_t pa, uint32_t pages);
+void arch_code_unmap(uint32_t n);
+
+/* Ends the set-up of the kernel's part: from now on its text is read-only everywhere, and nothing
+ * else is executable but what arch_code_map shows. Boot only. */
 void arch_mmu_seal(void);
 
 #include <arch_mmu.h>

@@ -66,6 +66,11 @@ static bool has_option(const char *line, const char *word)
     return false;
 }
 
+bool boot_has_option(const char *word)
+{
+    return has_option(boot.cmdline, word);
+}
+
 void window_show(vaddr_t va, paddr_t pa, size_t bytes)
 {
     if (!has_option(boot.cmdline, "hide=1"))

@@ -200,6 +200,18 @@ __attribute__((noinline)) void cpu_tlb_flush_slow(struct env *e, vaddr_t va)
         }
 }
 
+static void flush_kernel_here(void *argument)
+{
+    (void)argument;
+    arch_tlb_all();
+}
+
+void cpu_tlb_flush_kernel(void)
+{
+    for (unsigned i = 0; i < cpu_count; i++)
+        cpu_call(i, flush_kernel_here, NULL);
+}
+
 static void drop_here(void *argument)
 {
     struct cpu *c = cpu_this();

@@ -147,5 +147,8 @@ static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
         cpu_tlb_flush_slow(e, va);
 }
 
+/* Invalidates all translations that are not global, the kernel's too, on every CPU. */
+void cpu_tlb_flush_kernel(void);
+
 /* Takes `e`'s page tables off every CPU that has them loaded. */
 void cpu_space_drop(struct env *e);

@@ -117,8 +117,11 @@ struct thread {
     uint32_t overruns; /* in a row                                                  */
     uint32_t forfeits; /* slices still to be lost                                   */
 
-    uint64_t awaited_bits;  /* THREAD_IN_NOTIFY                                        */
-    struct list bound_link; /* the notification bound to it, by `bound_bits`          */
+    uint64_t awaited_bits; /* THREAD_IN_NOTIFY                                        */
+    _Alignas(16) struct node wake_node; /* child of the graft that judges its waiting */
+    uint64_t judged_bits;           /* the same with a graft at wake_node; then awaited_bits is 0 */
+    struct notification *judged_at; /* where it waits for those                            */
+    struct list bound_link;         /* the notification bound to it, by `bound_bits`          */
     uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
     struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */

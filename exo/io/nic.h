@@ -50,8 +50,8 @@ uint32_t nic_restarts(void);
 
 /* Decided by the layer above (exo/entry/hooks.def). The interrupt is passed on, so that whoever
  * owns the lock takes it and calls nic_poll. `packet` is the card's memory: a card that misbehaves
- * may change it at any time, so it is read once; it is valid until the hook returns. A hook calls
+ * may change it at any time, so it is read once; it is the hook's until it returns. A hook calls
  * neither nic_poll nor nic_restart. */
 void hook_nic_interrupt(void);
-void hook_nic_received(const uint8_t *packet, uint32_t length);
+void hook_nic_received(uint8_t *packet, uint32_t length);
 void hook_nic_sent(uint32_t cookie);

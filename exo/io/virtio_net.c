@@ -167,7 +167,7 @@ static bool take_received(void)
             break;
         /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
         if (done.length >= VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MIN)
-            hook_nic_received((const uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
+            hook_nic_received((uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
                                   VIRTIO_NET_HEADER_BYTES,
                               done.length - VIRTIO_NET_HEADER_BYTES);
         post_buffer(done.cookie);

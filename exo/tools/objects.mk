@@ -9,7 +9,9 @@ CHECKED_FLAGS := $(KERNEL_FLAGS) -DCHECKED
 USER_FLAGS   := $(FLAGS) $(PLAIN) -fPIE -mcmodel=small -mno-avx -Ilibos/include
 LWIP_INCLUDE := -isystem libos-net/port/include -isystem $(LWIP_SOURCE)/src/include
 NET_FLAGS    := $(USER_FLAGS) $(LWIP_INCLUDE)
-GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -mcpu=v3 -Wall -Wextra -Werror -I.
+# Small loops unrolled, as clang does for other machines.
+GRAFT_UNROLL := -mllvm -unroll-allow-partial -mllvm -unroll-partial-threshold=32
+GRAFT_FLAGS  := -target bpf -ffreestanding -O2 -g -fdebug-compilation-dir=. -mcpu=v3 $(GRAFT_UNROLL) -Wall -Wextra -Werror -I.
 
 # One partition: which registers a function may keep over a call does not hang on how many files there are.
 KERNEL_FLAGS += -flto-partition=one
@@ -136,17 +138,29 @@ $(LWIP_OBJECTS): $(OBJ)/lwip/%.o: $(OBJ)/lwip.flags $(LWIP_STAMP) | $(SETUP)
 	@$(CC) $(LWIP_FLAGS) -MMD -MP -c $(LWIP_SOURCE)/src/$*.c -o $@
 
 graft_object = build/grafts/$(notdir $(basename $(1))).o
+# What clang makes, build/grafts/clang/NAME.o, is linked and proved: a graft without proof is not built.
+clang_object = build/grafts/clang/$(notdir $(basename $(1))).o
 define graft_rule
-$(call graft_object,$(1)): $(1) $(OBJ)/graft.flags | $(SETUP)
+$(call clang_object,$(1)): $(1) $(OBJ)/graft.flags | $(SETUP)
 	@mkdir -p $$(@D)
-	@echo "  GRAFT   $$<"
 	@$(CLANG) $(GRAFT_FLAGS) -MMD -MP -c $$< -o $$@
+$(call graft_object,$(1)): $(call clang_object,$(1)) build/host/graft
+	@echo "  GRAFT   $(1)"
+	@build/host/graft prove $$< -o $$@ > $$(@:.o=.proved)
 endef
 $(foreach g,$(GRAFTS),$(eval $(call graft_rule,$(g))))
 
+# Sources that tests prove, for each CPU version that clang knows.
+define proved_rule
+build/grafts/prove/$(1)/%.o: tests/vectors/bpf/prove/%.c $(OBJ)/graft.flags | $(SETUP)
+	@mkdir -p $$(@D)
+	@$(CLANG) $(filter-out -mcpu=%,$(GRAFT_FLAGS)) -mcpu=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach v,v1 v2 v3,$(eval $(call proved_rule,$(v))))
+
 -include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL) $(foreach v,$(VARIANTS),$($(v)-with))) $(call objects,checked,$(KERNEL)) $(call objects,user,$(LIBOS)) \
     $(call objects,net,$(LIBOS_NET) $(LIBOS_POSIX)) $(LWIP_OBJECTS) \
-    $(foreach g,$(GRAFTS),$(call graft_object,$(g))))
+    $(foreach g,$(GRAFTS),$(call clang_object,$(g)))) $(wildcard build/grafts/prove/*/*.d)
 
 .PHONY: FORCE
 .DELETE_ON_ERROR:

@@ -5,7 +5,7 @@
  * Each part of the packet is read only behind a comparison with data_end: that is what the
  * checker wants to see. Fragments other than the first have no port, so they are not taken.
  */
-#include "exo/abi/graft.h"
+#include "grafts/include/graft_helpers.h"
 
 #define ETHERNET_IPV4 0x0800u
 #define ETHERNET_ARP  0x0806u
@@ -38,7 +38,7 @@ static inline uint16_t host16(uint16_t x)
     return __builtin_bswap16(x); /* eBPF little-endian; packets are big-endian */
 }
 
-__attribute__((section("filter"))) uint64_t filter_http(const struct graft_packet *packet)
+GRAFT(packet_filter) uint64_t filter_http(const struct graft_packet *packet)
 {
     const uint8_t *data = (const uint8_t *)(uintptr_t)packet->data;
     const uint8_t *end = (const uint8_t *)(uintptr_t)packet->data_end;

@@ -115,6 +115,9 @@ void disasm_print(const struct insn *i, uint32_t left, char text[DISASM_LINE])
     case FORM_CALL:
         snprintf(text, DISASM_LINE, insn_src(i) == 1 ? "call %+d" : "call helper %d", i->imm);
         break;
+    case FORM_CALL_REG:
+        snprintf(text, DISASM_LINE, "callx r%u", insn_dst(i));
+        break;
     case FORM_EXIT:
         snprintf(text, DISASM_LINE, "exit");
         break;

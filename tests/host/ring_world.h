@@ -18,7 +18,6 @@
 #include "exo/abi/graft.h"
 #include "exo/io/nic.h"
 #include "exo/mem/frame.h"
-#include "grafts/interp.h"
 
 #define FRAMES 64u
 #define BITS   6u
@@ -130,13 +129,54 @@ void notification_raise(struct notification *n, uint64_t bits)
     raises++;
 }
 
-/* A "graft" takes packets whose first byte is its `steps`; 255 takes all. */
-uint64_t graft_run(const struct graft_program *p, void *context)
+struct graft *graft_bound(const struct node *binding)
 {
+    return frame_memory(((const struct cap *)(const void *)node_at(binding->parent))->base);
+}
+
+/* A "graft" takes packets whose first byte is its `steps`; 255 takes all. As a handler it returns
+ * its `fuel`, and is counted in `handled`. */
+static unsigned handled;
+
+uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
+{
+    const struct graft *g = graft_bound(binding);
     const struct graft_packet *packet = context;
 
     assert_int_equal(packet->data_end - packet->data, packet->length);
-    return p->steps == 255 || *(const uint8_t *)(uintptr_t)packet->data == p->steps;
+    if (g->program.hook == GRAFT_HOOK_PACKET_HANDLER) {
+        handled++;
+        assert_int_equal(otherwise, GRAFT_PASS);
+        return (uint64_t)g->program.fuel;
+    }
+    assert_int_equal(otherwise, 0);
+    g->info->counts[COUNT_RUNS]++;
+    return g->program.steps == 255 || *(const uint8_t *)(uintptr_t)packet->data == g->program.steps;
+}
+
+/* Answers: where they are made, and how long those were that were sent. */
+static uint8_t answer_room[GRAFT_ANSWER_BYTES];
+static unsigned answers, answer_bytes, answers_sent;
+static bool answers_full;
+
+uint8_t *graft_answer_room(const struct graft *g)
+{
+    (void)g;
+    return answers_full ? NULL : answer_room;
+}
+
+void graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes)
+{
+    (void)g;
+    assert_ptr_equal(room, answer_room);
+    answers++;
+    answer_bytes = bytes;
+}
+
+void graft_answer_sent(uint32_t cookie)
+{
+    assert_true(cookie & GRAFT_ANSWER_COOKIE);
+    answers_sent++;
 }
 
 /* All packets that are nobody else's. */
@@ -191,6 +231,8 @@ static inline int fresh(void **state)
     memset(&card, 0, sizeof card);
     card.room = 256;
     raised = raises = 0;
+    handled = answers = answers_sent = 0;
+    answers_full = false;
     make(0, 1);
     return 0;
 }

@@ -249,6 +249,79 @@ static void the_table_of_rings_is_finite(void **state)
     assert_true(ring_has_room());
 }
 
+/* Ring 0's handler is the graft in frame 55, which returns `verdict`. */
+static void make_handler(uint64_t verdict)
+{
+    struct graft *g = (struct graft *)(void *)memory[55];
+
+    caps[CAP_GRAFT_0 + 5] = (struct cap){.kind = CAP_GRAFT, .base = 55, .count = 1};
+    g->program.hook = GRAFT_HOOK_PACKET_HANDLER;
+    g->program.fuel = (int64_t)verdict;
+    if (!ring(0)->handler.parent)
+        node_link(&caps[CAP_GRAFT_0 + 5].node, &ring(0)->handler);
+}
+
+static void a_handler_decides_what_becomes_of_a_packet(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        post_rx(0, PAGE_SIZE, 1514);
+    make_handler(GRAFT_DROP);
+    arrives(1, 60);
+    arrives(2, 60); /* the filter does not take it: it is not the handler's either */
+    assert_int_equal(handled, 1);
+    assert_int_equal(header(0)->rx_done, 0);
+    assert_int_equal(record(0)->counts[COUNT_HANDLED], 0);
+    make_handler(GRAFT_CONSUME);
+    arrives(1, 60);
+    assert_int_equal(header(0)->rx_done, 0);
+    assert_int_equal(record(0)->counts[COUNT_HANDLED], 1);
+    make_handler(GRAFT_PASS);
+    arrives(1, 60);
+    assert_int_equal(header(0)->rx_done, 1);
+    make_handler(77); /* no verdict */
+    arrives(1, 60);
+    assert_int_equal(header(0)->rx_done, 2);
+    struct ring_key copy = {.flags = RING_KEY_COPY};
+    ring_set_keys(ring(0), &copy, 1); /* others would see what it did */
+    make_handler(GRAFT_DROP);
+    arrives(1, 60);
+    assert_int_equal(header(0)->rx_done, 3);
+    assert_int_equal(handled, 4);
+}
+
+/* The fake card's address is all zeroes, at 6 in a packet. */
+static void answers_are_what_the_ring_might_send(void **state)
+{
+    uint8_t packet[60] = {1};
+
+    (void)state;
+    make_handler(GRAFT_ANSWER);
+    hook_nic_received(packet, sizeof packet);
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer_bytes, 60);
+    make_handler(GRAFT_ANSWER_OF(42));
+    hook_nic_received(packet, sizeof packet);
+    assert_int_equal(answer_bytes, 42);
+    make_handler(GRAFT_ANSWER_OF(61)); /* longer than the packet */
+    hook_nic_received(packet, sizeof packet);
+    assert_int_equal(answer_bytes, 60);
+    make_handler(GRAFT_ANSWER_OF(NIC_PACKET_MIN - 1));
+    hook_nic_received(packet, sizeof packet);
+    assert_int_equal(answers, 3);
+    make_handler(GRAFT_ANSWER);
+    packet[6] = 1; /* from another card */
+    hook_nic_received(packet, sizeof packet);
+    assert_int_equal(answers, 3);
+    packet[6] = 0;
+    answers_full = true;
+    hook_nic_received(packet, sizeof packet);
+    assert_int_equal(answers, 3);
+    assert_int_equal(header(0)->rx_done, 0);
+    hook_nic_sent(GRAFT_ANSWER_COOKIE | 7);
+    assert_int_equal(answers_sent, 1);
+}
+
 static void check_names_the_broken_invariant(void **state)
 {
     (void)state;
@@ -291,6 +364,8 @@ int main(void)
         T(a_card_that_finishes_is_not_stopped),
         T(lost_bindings_silence_the_ring),
         T(the_table_of_rings_is_finite),
+        T(a_handler_decides_what_becomes_of_a_packet),
+        T(answers_are_what_the_ring_might_send),
         T(check_names_the_broken_invariant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,13 +159,98 @@ static void only_who_yields_loses_packets(void **state)
     drop(1);
 }
 
+#define PLENTY 24u /* rings, with all keys that they can have */
+
+static struct ring crowd[PLENTY];
+
+static uint32_t lot(uint64_t *seed, uint32_t below)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33) % below;
+}
+
+/* Few masks, few values: many keys match, several with the same mask. */
+static struct ring_key any_key(uint64_t *seed)
+{
+    static const struct ring_flow masks[] = {
+        {.local = UINT32_MAX},
+        {.local_port = UINT16_MAX},
+        {.local = UINT32_MAX, .local_port = UINT16_MAX},
+        {.ethertype = UINT16_MAX},
+        {.remote_port = UINT16_MAX},
+        {.local = 0xffffff00},
+        {0},
+    };
+    struct ring_key k = {.mask = masks[lot(seed, sizeof masks / sizeof masks[0])],
+                         .flags = RING_KEY_YIELD | RING_KEY_COPY};
+
+    k.value.local = k.mask.local & (0x0a000000 + lot(seed, 3) * 128);
+    k.value.local_port = k.mask.local_port & (uint16_t)lot(seed, 3);
+    k.value.remote_port = k.mask.remote_port & (uint16_t)lot(seed, 3);
+    k.value.ethertype = k.mask.ethertype & (uint16_t)(0x0800 + lot(seed, 2) * 6);
+    return k;
+}
+
+/* The search finds the keys that match, and all of them, in the order in which a list of all, most
+ * specific first, of equals the earlier bound, has them. */
+static void expect_order(const struct flow *f)
+{
+    const struct ring_bound *last = NULL;
+    unsigned found = 0, matching = 0;
+
+    for (struct ring_bound *b = NULL; (b = ring_bound_next(b, f)) != NULL; last = b, found++) {
+        assert_true(key_matches(&b->key, f));
+        if (last)
+            assert_true(last->bits > b->bits ||
+                        (last->bits == b->bits && last->serial < b->serial));
+    }
+    for (unsigned i = 0; i < PLENTY; i++)
+        for (unsigned k = 0; k < crowd[i].key_count; k++)
+            matching += key_matches(&crowd[i].keys[k].key, f);
+    for (unsigned k = 0; k < ring(0)->key_count; k++)
+        matching += key_matches(&ring(0)->keys[k].key, f);
+    assert_int_equal(found, matching);
+}
+
+static void the_search_finds_what_a_list_would(void **state)
+{
+    uint64_t seed = 5;
+
+    (void)state;
+    memset(crowd, 0, sizeof crowd);
+    caps[60] = (struct cap){.kind = CAP_FRAMES, .base = 10, .count = 4};
+    for (unsigned i = 0; i < PLENTY; i++)
+        ring_begin(&crowd[i], &caps[60], NULL);
+    for (unsigned round = 0; round < 3000; round++) {
+        struct ring_key keys[RING_KEYS];
+        uint32_t count = lot(&seed, RING_KEYS + 1), i = lot(&seed, PLENTY);
+        for (uint32_t k = 0; k < count; k++)
+            keys[k] = any_key(&seed);
+        ring_set_keys(&crowd[i], keys, count);
+        assert_null(ring_keys_check(&crowd[i]));
+        struct flow f = {.value = {.local = 0x0a000000 + lot(&seed, 3) * 128,
+                                   .local_port = (uint16_t)lot(&seed, 3),
+                                   .remote_port = (uint16_t)lot(&seed, 3),
+                                   .ethertype = 0x0800},
+                         .has = {.local = UINT32_MAX, .ethertype = UINT16_MAX}};
+        if (lot(&seed, 2))
+            f.has.local_port = f.has.remote_port = UINT16_MAX;
+        else
+            f.value.local_port = f.value.remote_port = 0;
+        expect_order(&f);
+    }
+    for (unsigned i = 0; i < PLENTY; i++)
+        ring_destroy(&crowd[i]);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, fresh, end)
     const struct CMUnitTest tests[] = {
-        T(the_earlier_binding_wins),        T(nobody_sends_in_anothers_name),
-        T(what_was_judged_is_what_is_sent), T(the_most_specific_key_wins),
-        T(a_ring_gets_a_packet_once),       T(only_who_yields_loses_packets),
+        T(the_earlier_binding_wins),           T(nobody_sends_in_anothers_name),
+        T(what_was_judged_is_what_is_sent),    T(the_most_specific_key_wins),
+        T(a_ring_gets_a_packet_once),          T(only_who_yields_loses_packets),
+        T(the_search_finds_what_a_list_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,10 @@ CPU_INLINE void lab_keep(struct lab_series *s, uint32_t round, uint64_t ticks,
     };
 }
 
+/* Whose packet it is, with one key and with many; in a machine with a card (keys.c). */
+struct rig;
+void lab_keys(struct rig *r, uint64_t empty);
+
 /* Fills a series with rounds of `operation`, which is compiled into the loop, so that nothing but
  * it lies between the stamps. `prepare` runs before each round, uncounted; NULL: nothing to do. */
 CPU_INLINE void lab_measure(struct lab_series *s, lab_fn prepare, lab_fn operation, void *argument)
@@ -115,6 +119,7 @@ void lab_pages(const struct archive *a);    /* pages.c */
 void lab_upcalls(const struct archive *a);  /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
 void lab_line(const struct archive *a);     /* line.c */
+void lab_grafts(const struct archive *a);   /* grafts.c */
 void lab_transfer(const struct archive *a); /* transfer.c */
 void lab_vm(const struct archive *a);       /* vm.c */
 void lab_rpc(const struct archive *a);      /* rpc.c */

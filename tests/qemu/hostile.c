@@ -185,7 +185,10 @@ static void bad_pointers(void)
     bool refused = true;
 
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct graft_load l = {bad[i], 64, (vaddr_t)&report, GRAFT_HOOK_PACKET_FILTER, 0};
+        struct graft_load l = {.object = bad[i],
+                               .bytes = 64,
+                               .report = (vaddr_t)&report,
+                               .hook = GRAFT_HOOK_PACKET_FILTER};
         refused &= exo_page_bind(SLOT_ENV, SLOT_IMAGE, bad[i], 3) == ERR_BAD_USER;
         refused &= exo_page_protect(SLOT_ENV, bad[i], 3) == ERR_BAD_USER;
         refused &= exo_page_unbind(SLOT_ENV, bad[i], BATCH_MAX) == ERR_BAD_USER;
@@ -193,7 +196,10 @@ static void bad_pointers(void)
         refused &= exo_console_read(SLOT_CONSOLE, 1, bad[i], 3) == ERR_BAD_USER;
         refused &= exo_graft_create(SLOT_MEMORY, PFN_ANY, dst, bad[i]) == ERR_BAD_USER;
         refused &= exo_graft_create(SLOT_MEMORY, PFN_ANY, dst, (vaddr_t)&l) == ERR_BAD_USER;
-        l = (struct graft_load){(vaddr_t)main, 64, bad[i], GRAFT_HOOK_PACKET_FILTER, 0};
+        l = (struct graft_load){.object = (vaddr_t)main,
+                                .bytes = 64,
+                                .report = bad[i],
+                                .hook = GRAFT_HOOK_PACKET_FILTER};
         refused &= exo_graft_create(SLOT_MEMORY, PFN_ANY, dst, (vaddr_t)&l) == ERR_BAD_USER;
         if (!refused) {
             tap_note("%lx", bad[i]);

@@ -89,7 +89,10 @@ static bool load_filter(slot_t graft)
         return false;
     for (size_t i = 0; i < e.bytes; i++)
         (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
-    struct graft_load l = {(vaddr_t)e.data, e.bytes, (vaddr_t)&report, GRAFT_HOOK_PACKET_FILTER, 0};
+    struct graft_load l = {.object = (vaddr_t)e.data,
+                           .bytes = e.bytes,
+                           .report = (vaddr_t)&report,
+                           .hook = GRAFT_HOOK_PACKET_FILTER};
     return !region_find(GRAFT_FRAMES(e.bytes), &frame) &&
            !exo_graft_create(SLOT_MEMORY, frame, graft, (vaddr_t)&l);
 }

@@ -19,7 +19,8 @@ static struct archive_entry filter_http, filter_all;
 static enum err load(const void *object, uint64_t bytes, uint32_t hook, slot_t region, slot_t dst,
                      struct graft_report *report)
 {
-    struct graft_load l = {(vaddr_t)object, bytes, (vaddr_t)report, hook, 0};
+    struct graft_load l = {
+        .object = (vaddr_t)object, .bytes = bytes, .report = (vaddr_t)report, .hook = hook};
     pfn_t frame = PFN_ANY;
 
     region_find(GRAFT_FRAMES(bytes), &frame);
@@ -40,7 +41,10 @@ static void test_graft_errors(slot_t graft)
     static const uint8_t rubbish[64] = "no object at all";
     const uint32_t hook = GRAFT_HOOK_PACKET_FILTER;
     struct graft_report report = {0};
-    struct graft_load l = {(vaddr_t)rubbish, sizeof rubbish, (vaddr_t)&report, hook, 0};
+    struct graft_load l = {.object = (vaddr_t)rubbish,
+                           .bytes = sizeof rubbish,
+                           .report = (vaddr_t)&report,
+                           .hook = hook};
     slot_t small = weaker(SLOT_MEMORY, RIGHT_ALL, free_frame(), 1);
 
     tap_is(load(rubbish, 0, hook, SLOT_MEMORY, graft, &report), ERR_BAD_ARG, "graft of no bytes");

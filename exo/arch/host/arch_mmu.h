@@ -22,6 +22,8 @@
 #define PTE_TYPE_BIT 56u /* enum memory_type */
 #define PTE_TYPE     ((pte_t)7 << PTE_TYPE_BIT)
 
+#define ARCH_CODE_FILL 0 /* there is no code */
+
 static inline void *arch_phys(paddr_t pa)
 {
     return host_memory(pa);

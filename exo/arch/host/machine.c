@@ -283,6 +283,24 @@ paddr_t arch_mmu_kernel(void)
     return KERNEL_ROOT;
 }
 
+vaddr_t arch_code_address(uint32_t n)
+{
+    (void)n;
+    return 0;
+}
+
+void arch_code_map(uint32_t n, paddr_t table, paddr_t pa, uint32_t pages)
+{
+    (void)n, (void)table, (void)pa, (void)pages;
+    ASSERT(!"code of grafts is interpreted");
+}
+
+void arch_code_unmap(uint32_t n)
+{
+    (void)n;
+    ASSERT(!"code of grafts is interpreted");
+}
+
 void arch_mmu_seal(void)
 {
 }

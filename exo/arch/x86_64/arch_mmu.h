@@ -24,6 +24,8 @@
 #define PTE_NX       ((pte_t)1 << 63)
 #define PTE_ADDRESS  0x000ffffffffff000u
 
+#define ARCH_CODE_FILL 0xcc /* int3, behind the code of a graft */
+
 static inline void *arch_phys(paddr_t pa)
 {
     return (void *)(pa + PHYS_BASE);

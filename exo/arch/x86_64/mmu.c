@@ -9,6 +9,7 @@
 
 #define DEVICE_SLOT  509u
 #define DEVICE_BASE  ((vaddr_t)0xfffffe8000000000)
+#define CODE_BASE    ((vaddr_t)0xffffffffc0000000)
 #define USER_ENTRIES 256u
 
 extern pte_t boot_tables[MMU_ENTRIES];
@@ -68,8 +69,35 @@ void *arch_map_device(paddr_t base, size_t bytes)
     return (void *)(start + (base - first));
 }
 
-/* After the other CPUs have started: no identity map any more, and the kernel's text is read-only
- * in the map of all memory too. */
+vaddr_t arch_code_address(uint32_t n)
+{
+    return CODE_BASE + n * MMU_CODE_BYTES;
+}
+
+/* Every root leads to this table, which was made before there were any. */
+static pte_t *code_entry(uint32_t n)
+{
+    ASSERT(n < MMU_ENTRIES);
+    return kernel_entry(arch_code_address(n), 2, PTE_PRESENT | PTE_WRITE);
+}
+
+void arch_code_map(uint32_t n, paddr_t table, paddr_t pa, uint32_t pages)
+{
+    pte_t *entries = arch_phys(table), *e = code_entry(n);
+
+    ASSERT(!(*e & PTE_PRESENT) && pages <= MMU_ENTRIES);
+    for (uint32_t i = 0; i < pages; i++)
+        entries[i] = (pa + i * PAGE_SIZE) | PTE_PRESENT;
+    __atomic_store_n(e, table | PTE_PRESENT, __ATOMIC_RELEASE);
+}
+
+void arch_code_unmap(uint32_t n)
+{
+    *code_entry(n) = 0;
+}
+
+/* After the other CPUs have started: no identity map any more, the kernel's text is read-only in
+ * the map of all memory too, and nothing is executable there. */
 void arch_mmu_seal(void)
 {
     extern char text_start[];
@@ -77,5 +105,7 @@ void arch_mmu_seal(void)
 
     *large &= ~PTE_WRITE;
     boot_tables[0] = 0;
+    boot_tables[USER_ENTRIES] |= PTE_NX;
+    code_entry(0);
     arch_tlb_all();
 }

@@ -3,6 +3,8 @@
 
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
+#include "exo/entry/main.h"
+#include "exo/io/nic.h"
 
 int sys_ring_create(struct thread *caller, const struct sys_ring_create_args *a, word_t *result)
 {
@@ -50,4 +52,34 @@ const struct ring *ring_at(uint32_t index)
 {
     (void)index;
     return NULL;
+}
+
+void nic_poll(void)
+{
+}
+
+void nic_restart(void)
+{
+}
+
+void nic_flush(void)
+{
+}
+
+bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+{
+    (void)segments, (void)count, (void)cookie;
+    return false;
+}
+
+bool boot_has_option(const char *word)
+{
+    (void)word;
+    return false;
+}
+
+void ring_set_filter(struct ring *r, struct cap *graft)
+{
+    (void)graft;
+    ASSERT(!r);
 }

@@ -1,0 +1,159 @@
+/* The checker: calls of helpers, by the contracts of exo/abi/graft_helpers.def. */
+#include "grafts/checker_step.h"
+
+enum argument {
+    ARG_NONE,
+    ARG_NUMBER,
+    ARG_CONTEXT,
+    ARG_MAP,
+    ARG_KEY,
+    ARG_VALUE,
+    ARG_RING,
+    ARG_MEMORY,
+    ARG_MEMORY_OUT,
+    ARG_SIZE,
+    ARG_RECORD_SIZE,
+    ARG_RECORD,
+};
+
+struct contract {
+    uint32_t number;
+    uint8_t result; /* enum value_kind */
+    uint8_t arguments[5];
+};
+
+/* Laid out by hand: X-macro rows. */
+/* clang-format off */
+static const struct contract contracts[] = {
+#define HELPER(number, name, result, a1, a2, a3, a4, a5)                                           \
+    {number, VALUE_##result, {ARG_##a1, ARG_##a2, ARG_##a3, ARG_##a4, ARG_##a5}},
+#include "exo/abi/graft_helpers.def"
+#undef HELPER
+};
+/* clang-format on */
+
+static const struct contract *find(uint64_t number)
+{
+    for (uint32_t i = 0; i < sizeof contracts / sizeof contracts[0]; i++)
+        if (contracts[i].number == number)
+            return &contracts[i];
+    return NULL;
+}
+
+bool checker_is_helper(uint64_t number)
+{
+    return find(number) != NULL;
+}
+
+static bool is_at_start(const struct value *v, enum value_kind kind)
+{
+    return v->kind == kind && scalar_is_constant(&v->n) && v->n.umin == 0;
+}
+
+/* As many bytes at most as the register behind this one says; none when that is 0. */
+static bool check_sized(struct checker *c, unsigned reg, bool write)
+{
+    const struct scalar *size = &c->now->reg[reg + 1].n;
+
+    if (!checker_read(c, reg) || !checker_read_number(c, reg + 1, GRAFT_ARGUMENT))
+        return false;
+    if (size->umax > (uint64_t)STATE_POINTER_RANGE)
+        return checker_refuse(c, GRAFT_ARGUMENT, reg + 1, (int64_t)size->umax, STATE_POINTER_RANGE);
+    return size->umax == 0 || checker_check_memory(c, reg, (uint32_t)size->umax, write);
+}
+
+/* Is the value of that kind? `map`: the one that an argument before this one named. */
+static bool is_argument(struct checker *c, enum argument kind, const struct value *v,
+                        const struct graft_map_def *map)
+{
+    switch (kind) {
+    case ARG_NUMBER:
+    case ARG_SIZE:
+        return v->kind == VALUE_NUMBER;
+    case ARG_CONTEXT:
+        return is_at_start(v, VALUE_CONTEXT);
+    case ARG_MAP:
+    case ARG_RING:
+        return v->kind == VALUE_MAP && (map->type == GRAFT_MAP_RINGBUF) == (kind == ARG_RING);
+    case ARG_RECORD_SIZE:
+        return v->kind == VALUE_NUMBER && scalar_is_constant(&v->n) && v->n.umin > 0 &&
+               v->n.umax <= map->entries && v->n.umax <= GRAFT_MAX_MAP_VALUE;
+    default: /* ARG_RECORD */
+        return is_at_start(v, VALUE_RECORD) && state_release(c->now, v->base);
+    }
+}
+
+static bool check_argument(struct checker *c, enum argument kind, unsigned reg)
+{
+    const struct value *first = &c->now->reg[1];
+    const struct graft_map_def *map =
+        first->kind == VALUE_MAP ? &c->in->maps[first->map] : c->in->maps;
+
+    switch (kind) {
+    case ARG_KEY:
+        return checker_check_memory(c, reg, map->key_bytes, false);
+    case ARG_VALUE:
+        return checker_check_memory(c, reg, map->value_bytes, false);
+    case ARG_MEMORY:
+    case ARG_MEMORY_OUT:
+        return check_sized(c, reg, kind == ARG_MEMORY_OUT);
+    default:
+        return checker_read(c, reg) && (is_argument(c, kind, &c->now->reg[reg], map) ||
+                                        checker_fail(c, GRAFT_ARGUMENT, reg));
+    }
+}
+
+static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, int32_t bytes)
+{
+    struct state *s = c->now;
+    struct value *r = &s->reg[0];
+
+    *r = value_number(scalar_anything());
+    r->kind = (uint8_t)kind;
+    if (!value_is_pointer(r))
+        return true;
+    *r = value_pointer(kind);
+    r->base = state_name(c->at, STATE_COMPUTED);
+    if (kind == VALUE_MAP_VALUE_OR_NULL) {
+        r->map = map;
+        return true;
+    }
+    if (s->held_count == STATE_HELD)
+        return checker_refuse(c, GRAFT_RECORD_MANY, 0, STATE_HELD + 1, STATE_HELD);
+    s->held[s->held_count++] = r->base;
+    r->ahead = bytes;
+    return true;
+}
+
+/* The contract of the helper whose number the instruction says, or a register whose value is known;
+ * NULL after a refusal. */
+static const struct contract *find_callee(struct checker *c, const struct insn *i)
+{
+    const struct scalar *n = &c->now->reg[insn_dst(i)].n;
+    uint64_t number = (uint32_t)i->imm;
+
+    if (insn_shapes[i->opcode].form == FORM_CALL_REG) {
+        if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
+            return NULL;
+        number = n->umin;
+        if (!scalar_is_constant(n) || !find(number))
+            checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
+                         insn_dst(i));
+        return scalar_is_constant(n) ? find(number) : NULL;
+    }
+    return find(number); /* checker_check_form has seen that there is one */
+}
+
+bool checker_step_call(struct checker *c, const struct insn *i)
+{
+    const struct contract *k = find_callee(c, i);
+    uint8_t map = c->now->reg[1].map;
+    int32_t bytes = (int32_t)c->now->reg[2].n.umin;
+
+    for (unsigned n = 0; k && n < 5 && k->arguments[n] != ARG_NONE; n++)
+        if (!check_argument(c, k->arguments[n], 1 + n))
+            return false;
+    for (unsigned reg = 1; reg <= 5; reg++)
+        c->now->reg[reg].kind = VALUE_NONE;
+    return k && make_result(c, k->result, map, bytes);
+}

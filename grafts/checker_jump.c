@@ -1,0 +1,130 @@
+/* The checker: conditional jumps and what each way tells. */
+#include "grafts/checker_step.h"
+
+/* Narrows both operands in `state`, and what is linked to them. False: the jump cannot go this
+ * way. */
+static bool refine_numbers(struct state *state, const struct insn *i, const struct value *operand,
+                           bool taken)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+    struct value *dst = &state->reg[insn_dst(i)], *src = &state->reg[insn_src(i)];
+    struct scalar a = dst->n, b = operand->n;
+
+    if (!scalar_refine(s->op, s->bytes, taken, &a, &b))
+        return false;
+    if (s->by_reg)
+        src->n = b;
+    dst->n = a;
+    return state_tell_numbers(state, dst) && (!s->by_reg || state_tell_numbers(state, src));
+}
+
+/* `p` is compared with data_end, as the left of both or, where `mirrored`, as the right. The way
+ * that shows it not to be behind data_end proves all bytes before p, and p's own byte too where
+ * they cannot be equal. */
+static void prove_by_end(struct checker *c, uint8_t op, bool mirrored, const struct value *p)
+{
+    bool greater = op == JUMP_JGT || op == JUMP_JGE, less = op == JUMP_JLT || op == JUMP_JLE;
+    bool by_fall = op == JUMP_JNE || (mirrored ? less : greater);
+    bool strict = by_fall ? op == JUMP_JGE || op == JUMP_JLE : op == JUMP_JGT || op == JUMP_JLT;
+
+    state_prove_packet(by_fall ? c->now : c->taken, p, strict);
+}
+
+/* Comparing addresses in one object is comparing offsets, which may be negative. */
+static uint8_t offset_comparison(uint8_t op)
+{
+    switch (op) {
+    case JUMP_JGT:
+        return JUMP_JSGT;
+    case JUMP_JGE:
+        return JUMP_JSGE;
+    case JUMP_JLT:
+        return JUMP_JSLT;
+    case JUMP_JLE:
+        return JUMP_JSLE;
+    default: /* JEQ, JNE */
+        return op;
+    }
+}
+
+static bool refine_offsets(struct state *state, const struct insn *i, bool taken)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+    struct scalar a = state->reg[insn_dst(i)].n, b = state->reg[insn_src(i)].n;
+
+    if (!scalar_refine(offset_comparison(s->op), 8, taken, &a, &b))
+        return false;
+    state->reg[insn_src(i)].n = b;
+    state->reg[insn_dst(i)].n = a;
+    return true;
+}
+
+/* A pointer is compared with 0, by JEQ or JNE of 64 bits. */
+static void compare_null(struct checker *c, uint8_t op, const struct value *p)
+{
+    if (value_may_be_null(p)) {
+        state_resolve_null(c->taken, p->base, op == JUMP_JEQ);
+        state_resolve_null(c->now, p->base, op == JUMP_JNE);
+        return;
+    }
+    c->goes = op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */
+    c->alive = !c->goes;
+}
+
+static bool is_zero(const struct value *v)
+{
+    return v->kind == VALUE_NUMBER && scalar_is_constant(&v->n) && v->n.umin == 0;
+}
+
+/* Not both are numbers. Clears alive or goes where a way is not possible. */
+static bool compare_pointers(struct checker *c, const struct insn *i, const struct value *operand)
+{
+    const struct insn_shape *s = &insn_shapes[i->opcode];
+    const struct value dst = c->now->reg[insn_dst(i)], src = *operand;
+    bool equality = s->op == JUMP_JEQ || s->op == JUMP_JNE;
+
+    if (s->bytes == 8 && equality && (is_zero(&src) || is_zero(&dst))) {
+        compare_null(c, s->op, is_zero(&src) ? &dst : &src);
+        return true;
+    }
+    if (s->bytes != 8 || (!equality && offset_comparison(s->op) == s->op) ||
+        !checker_same_object(&dst, &src))
+        return checker_fail(c, GRAFT_POINTER_COMPARE,
+                            value_is_pointer(&dst) ? insn_dst(i) : insn_src(i));
+    if (dst.kind == src.kind) {
+        c->alive = refine_offsets(c->now, i, false);
+        c->goes = refine_offsets(c->taken, i, true);
+    } else {
+        bool mirrored = src.kind == VALUE_PACKET;
+        prove_by_end(c, s->op, mirrored, mirrored ? &src : &dst);
+    }
+    return true;
+}
+
+/* Makes *c->taken a copy of *c->now. */
+static bool branch(struct checker *c)
+{
+    c->taken = &c->states[1];
+    if (c->in->proof && c->depth >= c->open_count)
+        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->depth + 1, c->depth);
+    if (c->in->proof)
+        c->taken = &c->open[c->depth].state;
+    state_copy(c->taken, c->now);
+    return checker_spend(c, state_values(c->now));
+}
+
+bool checker_step_jump(struct checker *c, const struct insn *i)
+{
+    const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
+
+    if (!operand || !branch(c))
+        return false;
+    c->target = (uint32_t)insn_target(i, c->at);
+    c->goes = true;
+    if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
+        return compare_pointers(c, i, operand);
+    c->goes =
+        refine_numbers(c->taken, i, operand, true); /* before *c->now, where it may lie, changes */
+    c->alive = refine_numbers(c->now, i, operand, false);
+    return true;
+}

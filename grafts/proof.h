@@ -1,0 +1,74 @@
+/*
+ * Proofs: what a prover says about a program, as the object's section `.graft.proof` has it.
+ *
+ *     proof  := 1 nloops loop* nclaims claim*
+ *     loop   := head parent rank [down step] entry body
+ *     claim  := gap loop steps nstates state*
+ *     state  := regs value*  nslots (gap init [value])*  packet_length nheld (class)*
+ *     value  := kind flags [map] [class fixed] [mark moved] [ahead] [umin umax-umin]
+ *               [smin smax-smin] [bits unknown] [umin32 umax32-umin32 smin32 smax32-smin32]
+ *
+ * Numbers are LEB128 of at most 64 bits in the shortest form; those that may be negative (fixed,
+ * moved, ahead, smin, smin32) zigzag: 2 n or -2 n - 1. Decoding streams: it needs no memory but the
+ * one state. Every number has a bound; past one that breaks its own, or past the end, `broken` is
+ * set and whatever is read is 0. So callers test it only where they are about to believe.
+ */
+#pragma once
+
+#include "exo/abi/graft_map.h"
+#include "grafts/state.h"
+
+#define PROOF_VERSION    1u
+#define PROOF_MAX_STATES 8u
+#define PROOF_MAX_LOOPS  4096u
+#define PROOF_MAX_STEPS  UINT32_MAX
+#define PROOF_SECTION    ".graft.proof"
+
+enum proof_flag {
+    PROOF_UNSIGNED = 1,
+    PROOF_SIGNED = 2,
+    PROOF_BITS = 4,
+    PROOF_HALVES = 8,
+    PROOF_CLASS = 16, /* 0: `data` (packet pointers alone); else below STATE_CLASSES - 1 */
+    PROOF_MARK = 32,
+    PROOF_AHEAD = 64,
+};
+
+struct proof {
+    const uint8_t *next, *end;
+    bool broken;
+};
+
+struct proof_loop {
+    uint32_t head;   /* an instruction */
+    uint32_t parent; /* 0, or 1 + the number of an earlier loop */
+    uint32_t rank;   /* 0: none; else 1 + place */
+    uint32_t down;   /* 0 or 1 */
+    uint64_t step;   /* at least 1 where there is a rank */
+    uint32_t entry, body;
+};
+
+struct proof_claim {
+    uint32_t at;     /* instruction */
+    uint32_t loop;   /* 0, or 1 + the innermost one's number */
+    uint32_t steps;  /* before it on this loop's turn */
+    uint32_t states; /* that follow */
+};
+
+/* Begins to read; *loops is how many follow. */
+void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t *loops);
+
+/* Loop number `number` of a program of `count` slots. */
+void proof_take_loop(struct proof *p, uint32_t number, uint32_t count, struct proof_loop *out);
+
+/* How many claims follow. */
+uint32_t proof_take_claims(struct proof *p, uint32_t count);
+
+/* The next claim. `previous`: the instruction of the one before, UINT32_MAX for the first. */
+void proof_take_claim(struct proof *p, uint32_t previous, uint32_t count, uint32_t loops,
+                      struct proof_claim *out);
+
+/* The next state of the claim at instruction `at`: bases are classes, or names of single values.
+ * Its numbers are not made tight, and S1, S2, S4 are not asked for: state_check does that. */
+void proof_take_state(struct proof *p, uint32_t at, uint32_t loops, uint32_t maps,
+                      struct state *out);
