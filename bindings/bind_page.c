@@ -280,7 +280,7 @@ INLINE bool run_single(enum op op, bool own, const struct thread *caller, word_t
 
 bool hook_page_bind_run(struct thread *t, word_t env, word_t frames, word_t run, word_t what)
 {
-    struct cap *c = cap_find(t->env, frames, CAP_FRAMES);
+    struct cap *c = cap_find_word(t->env, frames, CAP_FRAMES);
 
     return c && run_single(BIND, true, t, env, c, run, what);
 }
