@@ -21,7 +21,7 @@ void hook_nic_interrupt(void)
     nic_poll();
 }
 
-void hook_nic_received(const uint8_t *packet, uint32_t length)
+void hook_nic_received(uint8_t *packet, uint32_t length)
 {
     seen.received++;
     seen.length = length;
