@@ -44,18 +44,18 @@ static bool is_bound(uint32_t number)
     return lines[number].authority.parent && lines[number].target.parent;
 }
 
-/* Is the line the kernel's own? */
-static bool is_kernels(uint32_t number)
-{
-    return !routed[number] && arch_isa_routed(number);
-}
-
 /* Does whoever the line is bound to want to be told? */
 static bool is_wanted(uint32_t number)
 {
     struct graft_irq context = {.count = line_counts[number], .time = arch_ticks(), .line = number};
 
     return !lines[number].handler.parent || graft_call(&lines[number].handler, &context, 1);
+}
+
+/* Is the line the kernel's own? */
+static bool is_kernels(uint32_t number)
+{
+    return !routed[number] && arch_line_routed(number);
 }
 
 struct node *irq_place(uint32_t line)
@@ -98,10 +98,13 @@ static void unbind(uint32_t number)
         node_unlink(&lines[number].target);
 }
 
+/* A line that fired while nobody listened to it, or for who did then, is held. */
 static void route(uint32_t number)
 {
-    if (!routed[number])
-        arch_isa_route(number, handlers[number]);
+    if (routed[number])
+        arch_line_release(number);
+    else
+        arch_line_route(number, handlers[number]);
     routed[number] = true;
 }
 
@@ -114,8 +117,19 @@ bool irq_listen(uint32_t number)
 }
 
 struct irq_plan {
-    struct cap *irq, *target; /* no target: unbind */
+    struct cap *irq, *target; /* no target: unbind                             */
+    bool again;               /* it is so bound: that releases the line, if held */
 };
+
+/* Is the line bound in just that way? */
+static bool is_so_bound(const struct sys_irq_bind_args *a, const struct irq_plan *p)
+{
+    const struct line *l = &lines[a->line];
+
+    return p->target && line_bits[a->line] == a->bits &&
+           l->authority.parent == node_name(&p->irq->node) &&
+           l->target.parent == node_name(&p->target->node);
+}
 
 static enum err check_irq(const struct env *e, const struct sys_irq_bind_args *a,
                           struct irq_plan *p)
@@ -134,7 +148,8 @@ static enum err check_irq(const struct env *e, const struct sys_irq_bind_args *a
         return ERR_NO_RIGHT;
     if (is_kernels(a->line))
         return ERR_IN_USE;
-    bool in_use = is_bound(a->line) || thread_by_number(a->line);
+    p->again = is_so_bound(a, p);
+    bool in_use = (is_bound(a->line) && !p->again) || thread_by_number(a->line);
     return binds && in_use ? ERR_IN_USE : ERR_OK;
 }
 
@@ -146,6 +161,10 @@ int sys_irq_bind(struct thread *caller, const struct sys_irq_bind_args *a, word_
     (void)result;
     if (e != ERR_OK)
         return (int)e;
+    if (p.again) {
+        arch_line_release(a->line);
+        return ERR_OK;
+    }
     unbind(a->line);
     if (!p.target)
         return ERR_OK;

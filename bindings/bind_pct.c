@@ -3,7 +3,6 @@
 #include "exo/entry/handlers.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
-#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 
@@ -113,33 +112,4 @@ int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, w
     thread_regs(client)->rax = ERR_OK;
     transfer(caller, THREAD_PCT_IDLE, client);
     return CALL_NO_REPLY;
-}
-
-word_t hook_pct_call(word_t slot)
-{
-    struct cpu *c = cpu_this();
-    struct thread *caller = c->current, *callee = caller->pct_target;
-
-    if (slot != caller->pct_slot || caller->pct_epoch != thread_epoch ||
-        callee->readiness != c->awaits_transfer)
-        return 0;
-    caller->pct_callee = callee;
-    callee->pct_caller = caller;
-    caller->state = THREAD_PCT_CALLING;
-    sched_direct(c, caller, callee);
-    return caller->global_id;
-}
-
-word_t hook_pct_return(void)
-{
-    struct cpu *c = cpu_this();
-    struct thread *callee = c->current, *client = callee->pct_caller;
-
-    if (!client || client->events || client->kind != callee->kind)
-        return 0;
-    callee->pct_caller = NULL;
-    client->pct_callee = NULL;
-    callee->state = THREAD_PCT_IDLE;
-    sched_direct(c, callee, client);
-    return 1;
 }

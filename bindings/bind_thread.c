@@ -238,6 +238,48 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
     return ERR_OK;
 }
 
+void counters_unbind(struct thread *t)
+{
+    node_unlink(&t->counters_node);
+    thread_set_counters(t, 0);
+}
+
+static enum err check_counters(const struct env *e, const struct sys_thread_counters_args *a,
+                               struct cap **cpus, struct thread **t)
+{
+    rights_t rights = 0;
+    bool unbind = a->cpu == SLOT_NONE;
+
+    *t = cap_thread(e, a->thread, &rights);
+    *cpus = unbind ? NULL : cap_find(e, a->cpu, CAP_CPU);
+    if (!*t || (!unbind && !*cpus))
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE) || (!unbind && !((*cpus)->rights & RIGHT_READ)))
+        return ERR_NO_RIGHT;
+    if (unbind)
+        return (*t)->counters_node.parent ? ERR_OK : ERR_NOT_BOUND;
+    return (*t)->counters_node.parent ? ERR_IN_USE : ERR_OK;
+}
+
+int sys_thread_counters(struct thread *caller, const struct sys_thread_counters_args *a,
+                        word_t *result)
+{
+    struct cap *cpus;
+    struct thread *t;
+    enum err e = check_counters(caller->env, a, &cpus, &t);
+
+    (void)result;
+    if (e != ERR_OK)
+        return (int)e;
+    if (!cpus) {
+        counters_unbind(t);
+        return ERR_OK;
+    }
+    node_link(&cpus->node, &t->counters_node);
+    thread_set_counters(t, (uint16_t)(((1u << cpus->count) - 1) << cpus->base));
+    return ERR_OK;
+}
+
 void thread_destroy(struct thread *t)
 {
     struct cpu *c = cpu_number(t->cpu);
@@ -254,5 +296,7 @@ void thread_destroy(struct thread *t)
         notification_unbind(t);
     if (t->wake_node.parent)
         node_unlink(&t->wake_node);
+    if (t->counters_node.parent)
+        counters_unbind(t);
     thread_forget(t);
 }

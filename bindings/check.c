@@ -8,6 +8,7 @@
  *       entry of a table leads to memory, or to a table of the next level
  *   W2  an environment's public record counts its frames and threads and names its frames
  *   W4  a slice names a living thread of its CPU, and its node is in use then only
+ *   W7  a thread may read the counters of some CPU exactly when it has a binding that says so
  * (W3 and W5 are about threads and translations; tests/host/kernel_check.c looks at them.)
  */
 #include "bindings/cap.h"
@@ -275,6 +276,13 @@ static const char *check_map(const struct map_object *m)
     return broken ? broken : graft_map_check(&m->map);
 }
 
+static const char *check_thread(const struct thread *t)
+{
+    if (!t->counters_node.parent != !t->counters)
+        return "W7: a thread reads counters without a right to them, or the other way round";
+    return check_nodes(&t->utcb_node, 5);
+}
+
 /* What lies in the first frame of each object. */
 static const char *check_object(pfn_t n, const struct frame_info *f)
 {
@@ -290,7 +298,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     case FRAME_DEVICE:
         return f->first == n ? check_device(frame_memory(n)) : NULL;
     case FRAME_THREAD:
-        return check_nodes(memory, 4);
+        return check_thread(memory);
     case FRAME_GRAFT:
         return f->first == n ? check_nodes(memory, GRAFT_MAX_MAPS + 1) : NULL;
     case FRAME_GRAFT_MAP:

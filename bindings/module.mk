@@ -22,6 +22,7 @@ KERNEL += bindings/bind_note.c
 KERNEL += bindings/bind_notification.c
 KERNEL += bindings/bind_page.c
 KERNEL += bindings/bind_pct.c
+KERNEL += bindings/pct_fast.c
 KERNEL += bindings/bind_ring.c
 KERNEL += bindings/bind_revoke.c
 KERNEL += bindings/bind_table.c

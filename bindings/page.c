@@ -53,6 +53,26 @@ void page_show_device(pte_t *e, struct node *parent, pfn_t pfn, rights_t rights,
     node_link(parent, entry_node(e));
 }
 
+void page_show_like(pte_t *e, unsigned level, struct node *parent, pte_t like, unsigned likes,
+                    pfn_t pfn, rights_t rights)
+{
+    pte_t entry = arch_pte_page((paddr_t)pfn << PAGE_BITS, rights, rights);
+
+    ASSERT(!arch_pte_present(*e));
+    if (arch_pte_is_device(like))
+        entry = arch_pte_device(entry);
+    else if (level > 1)
+        entry = arch_pte_large(entry);
+    else if (is_frames(parent))
+        entry |= arch_pte_plain();
+    *e = arch_pte_like(entry, level, like, likes);
+    node_link(parent, entry_node(e));
+    if (arch_pte_is_device(like))
+        return;
+    for (pfn_t n = pfn; n < pfn + frames_of(level); n++)
+        frame_of(n)->bindings++;
+}
+
 void page_frames_unbound(pte_t e, unsigned level)
 {
     if (arch_pte_is_device(e))
@@ -132,6 +152,22 @@ void page_restrict(pte_t *e, rights_t rights)
     page_restrict_derived(e, rights);
 }
 
+void page_set_type(pte_t *e, unsigned level, enum memory_type type)
+{
+    struct node *top = entry_node(e);
+    pfn_t table;
+
+    entry_change(e, *e, arch_pte_typed(*e, level, type));
+    for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
+        if (!is_entry(n))
+            continue;
+        pte_t *derived = node_entry(n, &table);
+        const pte_t was = *derived;
+        entry_change(derived, was, arch_pte_typed(was, frame_of(table)->level, type));
+        cpu_tlb_flush(env_by_number[frame_of(table)->owner], TLB_ALL);
+    }
+}
+
 void page_extend(pte_t *e, rights_t rights)
 {
     const pte_t was = *e;
@@ -181,12 +217,8 @@ void page_move(pte_t *e, pte_t *to, rights_t rights, unsigned level)
         ASSERT(m->parent == node_name(n));
         node_move(m, parent);
         page_extend(to, rights);
-    } else if (arch_pte_is_device(*e)) {
-        page_show_device(to, parent, pfn, rights, rights);
-    } else if (level == 1) {
-        page_show(to, parent, pfn, rights, rights);
     } else {
-        page_show_large(to, parent, pfn, rights, rights, level);
+        page_show_like(to, level, parent, *e, level, pfn, rights);
     }
     if (n->child)
         page_derive(to);

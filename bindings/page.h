@@ -32,6 +32,15 @@ void page_show(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rig
 void page_show_large(pte_t *e, struct node *parent, uint32_t pfn, rights_t rights, rights_t most,
                      unsigned level);
 
+/* The same for what the entry `like` of level `likes` shows, or a part of it: memory or device
+ * registers, of its type. */
+void page_show_like(pte_t *e, unsigned level, struct node *parent, pte_t like, unsigned likes,
+                    uint32_t pfn, rights_t rights);
+
+/* Gives a binding through an entry of `level`, and all derived from it, another type, which such
+ * entries can have. Translations of other spaces are invalidated; caches are not dropped. */
+void page_set_type(pte_t *e, unsigned level, enum memory_type type);
+
 /* The page that `e` shows is plain no more: something is about to be derived from it. */
 void page_derive(pte_t *e);
 

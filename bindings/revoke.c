@@ -303,6 +303,8 @@ static void drop_in_thread(struct thread *t, struct node *n)
         notification_unbind(t);
     } else if (n == &t->wake_node) {
         notification_judge_unbind(t);
+    } else if (n == &t->counters_node) {
+        counters_unbind(t);
     } else if (n == &t->memory_node) {
         node_unlink(n);
         thread_destroy(t);

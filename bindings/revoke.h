@@ -52,3 +52,6 @@ void cap_shrink(struct cap *c, uint32_t keep);
 
 /* Ends a thread and what is bound to it; its frame may go. */
 void thread_destroy(struct thread *t);
+
+/* `t` may read no performance counters any more. */
+void counters_unbind(struct thread *t);

@@ -50,13 +50,6 @@ static void call_processor_control(struct thread *t, struct regs *r)
         control_answer(t, r->rdi < cpu_count && as_it_is ? 0 : CALL_ERROR_PARAMETER);
 }
 
-/* All memory is cached in one way. */
-static void call_memory_control(struct thread *t, struct regs *r)
-{
-    (void)r;
-    control_answer(t, t->env->privileged ? CALL_ERROR_PARAMETER : CALL_ERROR_NO_PRIVILEGE);
-}
-
 static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
     [LINK_IPC] = call_ipc,
     [LINK_LIPC] = call_ipc,
@@ -68,7 +61,7 @@ static void (*const calls[LINK_COUNT])(struct thread *, struct regs *) = {
     [LINK_EXCHANGE_REGISTERS] = exregs_do,
     [LINK_SCHEDULE] = schedule_do,
     [LINK_PROCESSOR_CONTROL] = call_processor_control,
-    [LINK_MEMORY_CONTROL] = call_memory_control,
+    [LINK_MEMORY_CONTROL] = memory_control_do,
 };
 
 void hook_l4_call(struct thread *t, unsigned link)

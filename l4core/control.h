@@ -16,8 +16,9 @@ struct thread;
 struct thread_control {
     const struct thread *caller;
     word_t dest, space, scheduler, pager, utcb;
-    struct thread *thread; /* NULL: it is to be made             */
-    struct env *env;       /* NULL: a new one                    */
+    struct thread *thread; /* NULL: it is to be made                                     */
+    struct env *env;       /* NULL: a new one                                            */
+    bool again;            /* it waits for the forest lock: the call is made again      */
 };
 #define NO_LOCATION (~(word_t)0) /* `utcb`: none is given */
 
@@ -25,6 +26,7 @@ void exregs_do(struct thread *caller, struct regs *r);
 void thread_control_do(struct thread *caller, struct regs *r);
 void space_control_do(struct thread *caller, struct regs *r);
 void schedule_do(struct thread *caller, struct regs *r);
+void memory_control_do(struct thread *caller, struct regs *r);
 
 /* The active thread of `e` that lives and has that ID, global or local; or NULL. */
 struct thread *control_find_own(const struct env *e, word_t id);

@@ -36,8 +36,9 @@ static inline word_t call(struct cpu *c, struct thread *t, word_t to, word_t tag
     t->ipc_replies += L4_REPLY_STEP;
     t->ipc_from = t->ipc_reply;
     t->state = THREAD_IPC_RECEIVE;
-    fast_copy(t, p, tag);
-    sched_direct(c, t, p);
+    if (tag & TAG_LONG)
+        fast_copy(t, p, tag);
+    sched_direct(t, p);
     return t->ipc_from;
 }
 
@@ -54,13 +55,15 @@ static inline word_t reply_wait(struct cpu *c, struct thread *t, word_t to, word
     t->ipc_from = from;
     t->state = THREAD_IPC_RECEIVE;
     list_insert(&e->receivers, &t->send_link);
-    fast_copy(t, p, tag);
-    sched_direct(c, t, p);
+    if (tag & TAG_LONG)
+        fast_copy(t, p, tag);
+    sched_direct(t, p);
     return p->ipc_via;
 }
 
-word_t endpoint_fast(struct thread *t)
+word_t endpoint_fast(void *sender)
 {
+    struct thread *t = sender;
     const struct regs *r = thread_regs(t);
     struct cpu *c = cpu_this();
 

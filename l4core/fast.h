@@ -14,13 +14,14 @@
 #include "exo/env/thread.h"
 
 #define TAG_UNUSUAL               (TAG_FLAGS | 0xfc0) /* flags, or typed items */
+#define TAG_LONG                  0x38u               /* more words than registers */
 #define TIMEOUT_RECEIVE(timeouts) ((uint16_t)(timeouts))
 
 /* Does `p`, which may be nobody, wait for `t`, the current thread, and need nothing else? No
  * ID that names no thread is a thread's: their low bits are never all 0. */
 static inline bool fast_is_ready(const struct thread *t, const struct thread *p, word_t id)
 {
-    return p->global_id == id && p->readiness == cpu_this()->awaits_message &&
+    return p->global_id == id && CPU_GET(awaits_message) == p->readiness &&
            (p->ipc_from == t->global_id || p->ipc_from == L4_ANY);
 }
 
@@ -30,44 +31,49 @@ static inline bool fast_waits(const struct thread *t, word_t to, word_t from)
     return from == to || (from == L4_ANY && list_is_empty(&t->senders));
 }
 
-/* The words of a message with `tag` that the CPU's registers do not hold. */
-static inline void fast_copy(const struct thread *from, const struct thread *to, word_t tag)
+/* The words of a message with a `tag` of TAG_LONG that the CPU's registers do not hold. */
+static inline __attribute__((always_inline)) void fast_copy(const struct thread *from,
+                                                            const struct thread *to, word_t tag)
 {
-    if (TAG_UNTYPED(tag) >= MR_IN_REGISTERS)
-        arch_copy_words_aside(to->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
-                              from->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
-                              TAG_UNTYPED(tag) + 1 - MR_IN_REGISTERS);
+    arch_copy_words(to->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
+                    from->utcb + UTCB_MR + MR_IN_REGISTERS * 8,
+                    TAG_UNTYPED(tag - (MR_IN_REGISTERS - 1)));
+}
+
+/* hook_ipc_fast by its parts: is all as usual? (Of the tag, callers see to that.) */
+static inline __attribute__((always_inline)) bool
+fast_can(const struct thread *t, const struct thread *p, word_t to, word_t from, word_t timeouts)
+{
+    return TIMEOUT_RECEIVE(timeouts) == TIME_NEVER && fast_waits(t, to, from) &&
+           fast_is_ready(t, p, to);
+}
+
+/* The same for a local ID: `p` is of the space of `t`, to which all that means something. */
+static inline __attribute__((always_inline)) bool fast_can_local(const struct thread *t,
+                                                                 const struct thread *p, word_t to,
+                                                                 word_t from, word_t timeouts)
+{
+    bool waits =
+        from == to || ((from == L4_ANY_LOCAL || from == L4_ANY) && list_is_empty(&t->senders));
+
+    return waits && TIMEOUT_RECEIVE(timeouts) == TIME_NEVER && p->env == t->env &&
+           p->utcb_va + UTCB_MR == to && CPU_GET(awaits_message) == p->readiness &&
+           (p->ipc_from == t->global_id || p->ipc_from == L4_ANY_LOCAL || p->ipc_from == L4_ANY ||
+            p->ipc_from == t->utcb_va + UTCB_MR);
+}
+
+/* It is: `p` runs instead of `t`. Returns what `p` calls `t`. */
+static inline __attribute__((always_inline)) word_t fast_send(struct thread *t, struct thread *p,
+                                                              word_t from)
+{
+    t->ipc_from = from;
+    t->state = THREAD_IPC_RECEIVE;
+    return sched_direct(t, p) ? t->global_id : t->utcb_va + UTCB_MR;
 }
 
 /* As hook_ipc_fast, for an IPC by capability of `t`, the current thread, whose registers have what
  * the hook was given. Changes nothing when it returns 0. */
-word_t endpoint_fast(struct thread *t);
-
-/* The same, for a caller that is compiled to keep the message's registers. */
-static __attribute__((noinline, unused)) word_t fast_by_capability(struct thread *t)
-{
-    arch_call_apart();
-    word_t name = endpoint_fast(t);
-    arch_call_apart();
-    return name;
-}
-
-/* hook_ipc_fast by its parts: is all as usual? */
-static inline bool fast_can(const struct thread *t, const struct thread *p, word_t to, word_t from,
-                            word_t timeouts, word_t tag)
-{
-    return TIMEOUT_RECEIVE(timeouts) == TIME_NEVER && !(tag & TAG_UNUSUAL) &&
-           fast_waits(t, to, from) && fast_is_ready(t, p, to);
-}
-
-/* It is: `p` runs instead of `t`. Returns what `p` calls `t`. */
-static inline word_t fast_send(struct thread *t, struct thread *p, word_t from, word_t tag)
-{
-    t->ipc_from = from;
-    t->state = THREAD_IPC_RECEIVE;
-    fast_copy(t, p, tag);
-    return sched_direct(cpu_this_again(), t, p) ? t->global_id : t->utcb_va + UTCB_MR;
-}
+word_t endpoint_fast(void *t);
 
 /* It is not: what the hook was given of the registers is for the general path, but for an IPC by
  * capability that is done at once. */
@@ -81,5 +87,11 @@ static inline word_t fast_decline(struct thread *t, word_t to, word_t from, word
     r->rdx = from;
     r->r8 = timeouts;
     r->r9 = tag;
-    return to >> 63 ? fast_by_capability(t) : 0; /* no thread's ID has that bit */
+    if (!(to >> 63)) /* no thread's ID has that bit */
+        return 0;
+    word_t name = arch_call_aside(endpoint_fast, t);
+    if (!name)
+        return 0;
+    struct thread *p = (struct thread *)CPU_GET(current);
+    return arch_ipc_leave(&p->arch, name, from, timeouts, tag);
 }

@@ -3,19 +3,17 @@
 #include "l4core/fast.h"
 #include "l4core/lock.h"
 
-static inline bool take_lock(void)
+static word_t take_lock(void *unused)
 {
-    arch_call_apart();
-    bool taken = lock_try();
-    arch_call_apart();
-    return taken;
+    (void)unused;
+    return lock_try();
 }
 
-static inline void leave_lock(void)
+static word_t give_lock(void *unused)
 {
-    arch_call_apart();
+    (void)unused;
     lock_leave();
-    arch_call_apart();
+    return 0;
 }
 
 word_t hook_ipc_fast(struct thread *t, word_t to, word_t from, word_t ip, word_t timeouts,
@@ -24,9 +22,12 @@ word_t hook_ipc_fast(struct thread *t, word_t to, word_t from, word_t ip, word_t
     struct thread *p = thread_or_nobody(to >> 32);
 
     (void)ip;
-    if (!fast_can(t, p, to, from, timeouts, tag) || !take_lock())
+    if ((tag & TAG_UNUSUAL) || !fast_can(t, p, to, from, timeouts) ||
+        !arch_call_aside(take_lock, NULL))
         return fast_decline(t, to, from, timeouts, tag);
-    word_t name = fast_send(t, p, from, tag);
-    leave_lock();
-    return name;
+    if (tag & TAG_LONG)
+        fast_copy(t, p, tag);
+    word_t name = fast_send(t, p, from);
+    arch_call_aside(give_lock, NULL);
+    return arch_ipc_leave(&p->arch, name, from, timeouts, tag);
 }

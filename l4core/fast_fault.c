@@ -34,7 +34,7 @@ bool hook_page_fault_fast(struct thread *t, vaddr_t address, rights_t access)
     t->ipc_kernel = IPC_PAGE_FAULT;
     t->ipc_from = id;
     t->state = THREAD_IPC_RECEIVE;
-    sched_direct(cpu_this_again(), t, p);
+    sched_direct(t, p);
     return true;
 }
 
@@ -66,13 +66,12 @@ static bool answer(struct thread *t, const struct regs *r)
     if (TIMEOUT_RECEIVE(r->r8) != TIME_NEVER || !fast_waits(t, r->rsi, r->rdx) ||
         !awaits_page(t, p, r->rsi))
         return false;
-    if (ITEM_KIND(header) != ITEM_MAP || FPAGE_BITS(fpage) != PAGE_BITS ||
-        !map(t->env, fpage, p->env, PAGE_OF(header)))
+    if (FPAGE_BITS(fpage) != PAGE_BITS || !map(t->env, fpage, p->env, PAGE_OF(header)))
         return false;
     t->ipc_from = r->rdx;
     t->state = THREAD_IPC_RECEIVE;
     p->ipc_kernel = IPC_OWN;
-    sched_direct(cpu_this_again(), t, p);
+    sched_direct(t, p);
     return true;
 }
 
@@ -80,7 +79,7 @@ bool hook_ipc_map(struct thread *t)
 {
     const struct regs *r = thread_regs(t);
 
-    if ((uint16_t)r->r9 != TAG_ONE_ITEM || !forest_try_lock())
+    if ((uint16_t)r->r9 != TAG_ONE_ITEM || ITEM_KIND(r->rax) != ITEM_MAP || !forest_try_lock())
         return false;
     bool done = answer(t, r);
     forest_unlock();

@@ -8,6 +8,7 @@
 #include "exo/abi/cap.h"
 #include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
+#include "exo/arch/irq.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
@@ -84,6 +85,8 @@ void interrupt_acknowledged(struct thread *line)
     lines[line->number].masked = lines[line->number].raised = false;
     if (again)
         tell(line);
+    else
+        arch_line_release(line->number);
 }
 
 /* The line begins anew, with the handler that ipc_from names; what the one before did not get is
@@ -99,6 +102,8 @@ static struct thread *begin(struct thread *line)
     ipc_await(line, IPC_INTERRUPT, handler);
     if (again)
         tell(line);
+    else
+        arch_line_release(line->number);
     return NULL;
 }
 

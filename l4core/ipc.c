@@ -61,6 +61,8 @@ static struct thread *receive_step(struct thread *t)
         ipc_leave(t);
         return NULL;
     }
+    if ((t->kind & THREAD_NAMED) && list_is_empty(&t->senders))
+        thread_set_unusual(t, THREAD_NAMED, false);
     bool named = L4_IS_NAMED(t->ipc_from);
     if ((named || (t->kind & THREAD_TOLD)) && endpoint_told(t))
         return NULL;
@@ -121,7 +123,7 @@ static bool hand_over(struct thread *t, struct thread *p)
     t->state = THREAD_IPC_RECEIVE;
     p->ipc_to = NULL;
     arch_thread_switch_like(&t->arch, &p->arch);
-    sched_enter(c, p, 0);
+    sched_enter(p, 0);
     return true;
 }
 
@@ -156,6 +158,8 @@ static word_t meet(struct thread *t, struct thread *p, bool waits)
         return IPC_TIMEOUT;
     t->ipc_to = p;
     list_insert(&p->senders, &t->send_link);
+    if (t->ipc_virtual)
+        thread_set_unusual(p, THREAD_NAMED, true);
     return MEET_WAITS;
 }
 
@@ -282,6 +286,8 @@ const char *ipc_check(const struct thread *t)
             return "I1: a queued sender does not send to this thread";
         if (t->state == THREAD_IPC_RECEIVE && ipc_accepts(t, s))
             return "I2: a thread waits although an acceptable sender is queued";
+        if (s->ipc_virtual && !(t->kind & THREAD_NAMED))
+            return "I4: a sender in another's name is queued, and who it sends to not marked";
     }
     return NULL;
 }

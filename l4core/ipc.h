@@ -9,11 +9,13 @@
  *   I2  a thread that waits to receive has no sender queued that it would accept
  *   I3  the sides of a suspended transfer name each other; one sends, and one waits for the other;
  * and only such threads are in THREAD_IPC_TRANSFER
+ *   I4  a thread with a sender in another's name is THREAD_NAMED
  */
 #pragma once
 
 #include "exo/abi/types.h"
 
+struct env;
 struct thread;
 
 /* The Ipc call of the current thread, its message in registers and UTCB. The result is in its
@@ -52,6 +54,11 @@ void ipc_await(struct thread *t, unsigned kind, word_t from);
 /* `t`, of this CPU, is about to lose its IDs: who waits for it is told that it is not there. Under
  * the forest lock. */
 void ipc_forget(struct thread *t);
+
+/* `t`, of any CPU, has left the space `left` for another: who waits for it by its local ID there,
+ * sends in its name, or is queued although its redirector would get that message now, is told that
+ * it is not there. Under the forest lock. */
+void ipc_left_space(struct thread *t, const struct env *left);
 
 /* Message register i, below 64, of a sender: its own, or the kernel's. */
 word_t ipc_message_word(struct thread *t, unsigned i);

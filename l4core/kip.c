@@ -39,24 +39,19 @@ static void put(uint32_t at, uint64_t word)
     memcpy(page + at, &word, sizeof word);
 }
 
-static uint64_t link_address(enum kip_link l)
-{
-    return WINDOW_LINKS + l * LINK_STRIDE;
-}
-
 static void fill_links(struct kip *k)
 {
-    k->ipc = link_address(LINK_IPC);
-    k->lipc = link_address(LINK_LIPC);
-    k->thread_switch = link_address(LINK_THREAD_SWITCH);
-    k->system_clock = link_address(LINK_SYSTEM_CLOCK);
-    k->unmap = link_address(LINK_UNMAP);
-    k->thread_control = link_address(LINK_THREAD_CONTROL);
-    k->space_control = link_address(LINK_SPACE_CONTROL);
-    k->exchange_registers = link_address(LINK_EXCHANGE_REGISTERS);
-    k->schedule = link_address(LINK_SCHEDULE);
-    k->processor_control = link_address(LINK_PROCESSOR_CONTROL);
-    k->memory_control = link_address(LINK_MEMORY_CONTROL);
+    k->ipc = LINK_ADDRESS(LINK_IPC);
+    k->lipc = LINK_ADDRESS(LINK_LIPC);
+    k->thread_switch = LINK_ADDRESS(LINK_THREAD_SWITCH);
+    k->system_clock = LINK_ADDRESS(LINK_SYSTEM_CLOCK);
+    k->unmap = LINK_ADDRESS(LINK_UNMAP);
+    k->thread_control = LINK_ADDRESS(LINK_THREAD_CONTROL);
+    k->space_control = LINK_ADDRESS(LINK_SPACE_CONTROL);
+    k->exchange_registers = LINK_ADDRESS(LINK_EXCHANGE_REGISTERS);
+    k->schedule = LINK_ADDRESS(LINK_SCHEDULE);
+    k->processor_control = LINK_ADDRESS(LINK_PROCESSOR_CONTROL);
+    k->memory_control = LINK_ADDRESS(LINK_MEMORY_CONTROL);
 }
 
 /* One descriptor: [base, end) of `type`. */

@@ -158,30 +158,47 @@ void hook_ipc_timeout(struct thread *t)
     ipc_fail(t, IPC_TIMEOUT, t->state == THREAD_IPC_SEND ? IPC_SEND_PHASE : IPC_RECEIVE_PHASE);
 }
 
-/* Does `w` wait for the dead thread alone? */
-static bool waits_for(const struct thread *w, const struct thread *dead)
+/* A thread that is not there any more, at all or under its local ID in a space. */
+struct gone {
+    const struct thread *thread;
+    const struct env *env;
+    bool wholly;
+};
+
+/* Does `w` wait for it alone? */
+static bool waits_for(const struct thread *w, const struct gone *g)
 {
-    return w->state == THREAD_IPC_RECEIVE &&
-           (w->ipc_from == dead->global_id ||
-            (w->env == dead->env && w->ipc_from == dead->utcb_va + UTCB_MR) ||
-            (L4_IS_REPLY(w->ipc_from) && w->ipc_server == dead));
+    const struct thread *t = g->thread;
+
+    if (w->state != THREAD_IPC_RECEIVE)
+        return false;
+    if (w->env == g->env && w->ipc_from == t->utcb_va + UTCB_MR)
+        return true;
+    return g->wholly &&
+           (w->ipc_from == t->global_id || (L4_IS_REPLY(w->ipc_from) && w->ipc_server == t));
 }
 
-/* Those of this CPU to whom nobody will ever send, and those who wait to send in the name of the
- * dead: in their own they may be whom their receiver waits for. */
+/* Those of this CPU to whom nobody will ever send, and those who wait to send in the name of who is
+ * gone: in their own they may be whom their receiver waits for. */
 static void fail_waiting_here(void *argument)
 {
-    const struct thread *dead = argument;
+    const struct gone *g = argument;
 
     for (uint32_t n = 1; n < THREAD_MAX; n++) {
         struct thread *w = thread_by_number(n);
-        if (!w || w == dead || w->cpu != cpu_this()->number)
+        if (!w || w == g->thread || w->cpu != cpu_this()->number)
             continue;
-        if (waits_for(w, dead))
+        if (waits_for(w, g))
             ipc_fail(w, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
-        else if (w->state == THREAD_IPC_SEND && w->ipc_virtual == dead->global_id)
+        else if (w->state == THREAD_IPC_SEND && w->ipc_virtual == g->thread->global_id)
             ipc_fail(w, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
+}
+
+static void fail_waiting(struct gone g)
+{
+    for (unsigned i = 0; i < cpu_count; i++)
+        cpu_call(i, fail_waiting_here, &g);
 }
 
 void ipc_forget(struct thread *t)
@@ -191,8 +208,32 @@ void ipc_forget(struct thread *t)
         list_remove(&s->send_link);
         ipc_fail(s, IPC_NO_PARTNER, IPC_SEND_PHASE);
     }
-    for (unsigned i = 0; i < cpu_count; i++)
-        cpu_call(i, fail_waiting_here, t);
+    fail_waiting((struct gone){t, t->env, true});
+}
+
+/* Would the message of a sender that is queued go to another thread now? */
+static bool goes_elsewhere(struct thread *s, struct thread *t)
+{
+    return !s->ipc_kernel && !s->ipc_via && !s->ipc_intended && ipc_redirect(s, t) != t;
+}
+
+static void fail_redirected_here(void *argument)
+{
+    struct thread *t = argument;
+    struct list *next;
+
+    for (struct list *l = t->senders.next; l != &t->senders; l = next) {
+        struct thread *s = LIST_ITEM(l, struct thread, send_link);
+        next = l->next;
+        if (goes_elsewhere(s, t))
+            ipc_fail(s, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    }
+}
+
+void ipc_left_space(struct thread *t, const struct env *left)
+{
+    fail_waiting((struct gone){t, left, false});
+    cpu_call(t->cpu, fail_redirected_here, t);
 }
 
 void hook_thread_stopping(struct thread *t, bool dies)

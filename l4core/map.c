@@ -123,18 +123,13 @@ static enum room make_room(const pte_t *s, paddr_t pa, pte_t *t, bool grant, uin
     return arch_pte_present(*s) ? ROOM : NO_ROOM;
 }
 
-/* Maps `pa`, which is in what `s` shows, through `t`. */
-static void map_entry(pte_t *s, paddr_t pa, struct env *to, pte_t *t, vaddr_t target,
-                      rights_t rights, unsigned level)
+/* Maps `pa`, which is in what `s`, of level `sources`, shows, through `t`, of `level`. */
+static void map_entry(pte_t *s, unsigned sources, paddr_t pa, struct env *to, pte_t *t,
+                      vaddr_t target, rights_t rights, unsigned level)
 {
     if (!arch_pte_present(*t)) {
         page_derive(s);
-        if (arch_pte_is_device(*s))
-            page_show_device(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
-        else if (level == 1)
-            page_show(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights);
-        else
-            page_show_large(t, entry_node(s), (pfn_t)(pa >> PAGE_BITS), rights, rights, level);
+        page_show_like(t, level, entry_node(s), *s, sources, (pfn_t)(pa >> PAGE_BITS), rights);
     } else if (entry_node(t)->parent == node_name(entry_node(s))) {
         /* The same page again: more rights, if they come from where the page came from. */
         page_extend(t, rights);
@@ -170,7 +165,7 @@ static vaddr_t map_piece(struct env *from, vaddr_t source, struct env *to, vaddr
     if (room != ROOM)
         return room == NOT_YET ? 0 : MMU_SPAN(level);
     if (!grant) {
-        map_entry(s, pa, to, t, target, rights, level);
+        map_entry(s, from_level, pa, to, t, target, rights, level);
         return MMU_SPAN(level);
     }
     page_move(s, t, rights, level);

@@ -33,15 +33,16 @@ INLINE bool plain_is_utcb(const struct node *n)
     return child && frame_at(child & ~(paddr_t)(PAGE_SIZE - 1))->type == FRAME_THREAD;
 }
 
-/* Maps the page that `s` shows at `source` through `t`, if it is bound and no UTCB, and nothing is
- * bound at `target`: the common case. False: it is another, and nothing was done. */
+/* Maps the page that `s` shows at `source` through `t`, if it is memory of the default type and no
+ * UTCB, and nothing is bound at `target`: the common case. False: it is another, and nothing was
+ * done. */
 INLINE bool map_plain_entry(const struct env *from, vaddr_t source, pte_t *s, const struct env *to,
                             vaddr_t target, pte_t *t, rights_t rights)
 {
     const pte_t shown = *s;
     struct node *parent = plain_node_of(s);
 
-    if (!arch_pte_is_memory(shown) || arch_pte_present(*t))
+    if (!arch_pte_is_default(shown) || arch_pte_present(*t))
         return false;
     if ((has_areas(from) && meets_area(from, source, PAGE_SIZE)) ||
         (has_areas(to) && meets_area(to, target, PAGE_SIZE)))

@@ -12,6 +12,7 @@ KERNEL += l4core/kip.c
 KERNEL += l4core/leave.c
 KERNEL += l4core/lock_home.c
 KERNEL += l4core/map.c
+KERNEL += l4core/memory_control.c
 KERNEL += l4core/partner.c
 KERNEL += l4core/port_fault.c
 KERNEL += l4core/port_map.c

@@ -8,6 +8,8 @@
 #include "exo/env/thread.h"
 #include "exo/mem/space.h"
 
+_Static_assert(THREAD_MAX <= UINT16_MAX, "env_local has numbers of threads");
+
 bool ipc_find_walks(word_t id)
 {
     return L4_IS_LOCAL(id) && id != L4_NIL && id != L4_ANY_LOCAL;
@@ -28,7 +30,10 @@ struct thread *ipc_find(const struct thread *t, word_t id)
         space_copy_in(t->env->root, &claim, id + (vaddr_t)(TCR_GLOBAL_ID * 8), sizeof claim);
         struct thread *local = thread_by_number((uint32_t)(claim >> 32));
         bool good = local && local->env == t->env && local->utcb_va + UTCB_MR == id;
-        return good && local->state != THREAD_DEAD ? local : NULL;
+        if (!good || local->state == THREAD_DEAD)
+            return NULL;
+        *env_local(t->env, id) = (uint16_t)local->number;
+        return local;
     }
     struct thread *p = thread_by_number((uint32_t)(id >> 32));
     return p && p->global_id == id && p->state != THREAD_DEAD ? p : NULL;

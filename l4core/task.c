@@ -6,12 +6,16 @@
 #include "bindings/node.h"
 #include "bindings/page.h"
 #include "bindings/revoke.h"
+#include "exo/abi/error.h"
+#include "exo/abi/kinfo.h"
+#include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
 #include "exo/base/assert.h"
 #include "exo/base/sequence.h"
 #include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
@@ -66,7 +70,6 @@ struct thread *task_make_thread(struct cap *region, pfn_t base, struct env *e, w
 
 void task_move(struct thread *t, struct env *to)
 {
-    ASSERT(t->utcb_va == UTCB_NONE);
     t->env->info->frames -= L4_THREAD_FRAMES;
     t->env->info->threads--;
     list_remove(&t->env_link);
@@ -107,18 +110,81 @@ static void activate_here(void *argument)
     ipc_await(a->thread, IPC_START, a->pager);
 }
 
+static void show_utcb(struct thread *t, pte_t *utcb)
+{
+    page_show(utcb, &t->memory_node, frame_number(t) + 1, RIGHT_READ | RIGHT_WRITE,
+              RIGHT_READ | RIGHT_WRITE);
+    node_link(entry_node(utcb), &t->utcb_node);
+}
+
 void task_activate(struct thread *t, pte_t *utcb, vaddr_t va, word_t pager)
 {
     struct activation a = {t, pager};
 
-    page_show(utcb, &t->memory_node, frame_number(t) + 1, RIGHT_READ | RIGHT_WRITE,
-              RIGHT_READ | RIGHT_WRITE);
-    node_link(entry_node(utcb), &t->utcb_node);
+    show_utcb(t, utcb);
     t->utcb_va = va;
     arch_thread_init(&t->arch, va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = va + UTCB_MR;
+    *thread_mr(t, TCR_IPC_LINK) = LINK_ADDRESS(LINK_IPC);
     *thread_mr(t, TCR_PAGER) = pager;
     cpu_call(t->cpu, activate_here, &a);
+}
+
+struct relocation {
+    struct thread *thread;
+    struct env *to;
+    pte_t *utcb;
+    bool by_itself;
+    int error;
+};
+
+/* What it does in its space ends, on its home CPU. */
+static void give_up(struct thread *t)
+{
+    if (t->ipc_kernel != IPC_START)
+        ipc_cancel(t, true, true);
+    if (t->state == THREAD_IN_NOTIFY)
+        sched_end_wait(t, ERR_INTERRUPTED, 0);
+    t->unmap.count = 0;
+    t->pct_epoch = 0; /* what it found by a slot */
+}
+
+static void move_utcb(struct thread *t, struct env *to, pte_t *utcb)
+{
+    struct env *left = t->env;
+
+    node_unlink(&t->utcb_node);
+    page_take(space_entry(left->root, t->utcb_va, 1));
+    cpu_tlb_flush(left, t->utcb_va);
+    show_utcb(t, utcb);
+    task_move(t, to);
+}
+
+/* At one go, so that it is never between two spaces for whoever finds it. */
+static void relocate_here(void *argument)
+{
+    struct relocation *r = argument;
+    struct thread *t = r->thread;
+
+    r->error = thread_may_move(t, r->by_itself);
+    if (r->error)
+        return;
+    give_up(t);
+    const uint8_t state = t->state;
+    sched_release(t);
+    move_utcb(t, r->to, r->utcb);
+    if (state == THREAD_READY || state == THREAD_RUNNING)
+        sched_wake(t);
+    else
+        t->state = state;
+}
+
+int task_relocate(struct thread *t, struct env *to, pte_t *utcb, bool by_itself)
+{
+    struct relocation r = {t, to, utcb, by_itself, ERR_OK};
+
+    cpu_call(t->cpu, relocate_here, &r);
+    return r.error;
 }
 
 void task_space_left(struct env *e)

@@ -39,10 +39,22 @@ static bool is_active(const struct thread *t)
     return t->utcb_va != UTCB_NONE;
 }
 
+/* Does it take a thread that is there to another space? */
+static bool moves(const struct thread_control *c)
+{
+    return c->thread && c->env != c->thread->env;
+}
+
 /* Does the call make `c->thread` active? */
 static bool activates(const struct thread_control *c)
 {
     return c->pager != L4_NIL && !(c->thread && is_active(c->thread));
+}
+
+/* Does it move an active one? */
+static bool relocates(const struct thread_control *c)
+{
+    return moves(c) && is_active(c->thread);
 }
 
 static unsigned check_dest(struct thread_control *c)
@@ -72,8 +84,8 @@ static unsigned check_space(struct thread_control *c)
     }
     if (c->env && c->env->ended)
         return CALL_ERROR_SPACE;
-    if (c->thread && c->env != c->thread->env && is_active(c->thread))
-        return CALL_ERROR_THREAD; /* only who has no UTCB yet moves */
+    if (moves(c) && !is_made_by_l4(c->thread))
+        return CALL_ERROR_THREAD; /* its UTCB is a page of its space */
     bool has_area = c->env && c->env->utcb_area.bytes;
     return activates(c) && !has_area ? CALL_ERROR_SPACE : 0;
 }
@@ -85,22 +97,41 @@ static unsigned check_scheduler(const struct thread_control *c)
     return c->scheduler == c->dest || control_find(c->scheduler) ? 0 : CALL_ERROR_SCHEDULER;
 }
 
-static bool is_free_location(const struct env *e, vaddr_t va)
+/* Where its UTCB is to be: as the call says, or where it is, or as a call before said. */
+static vaddr_t location(const struct thread_control *c)
 {
+    if (c->utcb != NO_LOCATION)
+        return c->utcb;
+    if (!c->thread)
+        return 0;
+    return is_active(c->thread) ? c->thread->utcb_va : c->thread->utcb_wanted;
+}
+
+static bool is_free_location(const struct thread_control *c, vaddr_t va)
+{
+    const struct env *e = c->env;
+
     if (va % UTCB_BYTES || va < e->utcb_area.base || va - e->utcb_area.base >= e->utcb_area.bytes)
         return false;
-    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        if (LIST_ITEM(l, struct thread, env_link)->utcb_va == va)
+    for (const struct list *l = e->threads.next; l != &e->threads; l = l->next) {
+        const struct thread *t = LIST_ITEM(l, struct thread, env_link);
+        if (t != c->thread && (t->utcb_va == va || t->utcb_wanted == va))
             return false;
+    }
     return true;
 }
 
-/* A location is given with the activation, and then only. */
+/* A location may be given, and changed, until the thread is active, which it is not without; who
+ * moves keeps it, and needs it there. */
 static unsigned check_utcb(const struct thread_control *c)
 {
-    if (!activates(c))
-        return c->utcb == NO_LOCATION ? 0 : CALL_ERROR_UTCB_AREA;
-    return is_free_location(c->env, c->utcb) ? 0 : CALL_ERROR_UTCB_AREA;
+    const bool given = c->utcb != NO_LOCATION;
+
+    if (given && c->thread && is_active(c->thread))
+        return CALL_ERROR_UTCB_AREA;
+    if (!given && !activates(c) && !relocates(c))
+        return 0;
+    return c->env && is_free_location(c, location(c)) ? 0 : CALL_ERROR_UTCB_AREA;
 }
 
 /* Makes the thread, and with it the space, inactive. Both at once, so that nothing is left when
@@ -137,6 +168,8 @@ static void change(const struct thread_control *c)
     }
     if (c->scheduler != L4_NIL)
         t->scheduler = c->scheduler;
+    if (c->utcb != NO_LOCATION)
+        t->utcb_wanted = c->utcb;
     if (t->env != c->env) {
         struct env *left = t->env;
         task_move(t, c->env);
@@ -144,23 +177,43 @@ static void change(const struct thread_control *c)
     }
 }
 
+/* Who moves itself has its answer before, for it may run there at once. */
+static unsigned relocate(struct thread_control *c, pte_t *utcb)
+{
+    struct thread *t = c->thread;
+    struct env *left = t->env;
+    const bool by_itself = t == c->caller;
+
+    if (by_itself)
+        thread_regs(t)->rax = 1;
+    int error = task_relocate(t, c->env, utcb, by_itself);
+    c->again = error == CALL_AGAIN;
+    if (error)
+        return CALL_ERROR_THREAD; /* in a protected control transfer */
+    ipc_left_space(t, left);
+    task_space_left(left);
+    return 0;
+}
+
 /* What can fail is done first: memory for a thread, then for the tables of its UTCB. */
 static unsigned perform(struct thread_control *c)
 {
-    const bool makes = !c->thread, active = activates(c);
+    const bool makes = !c->thread, active = activates(c), moved = relocates(c);
     unsigned error = makes ? make(c) : 0;
-    pte_t *utcb = active && !error ? task_entry(c->env, c->utcb) : NULL;
+    pte_t *utcb = (active || moved) && !error ? task_entry(c->env, location(c)) : NULL;
 
-    if (error)
-        return error;
-    if (active && !utcb) {
+    if (!error && (active || moved) && !utcb) {
         if (makes)
             revoke_all(&c->thread->memory_node, true);
-        return CALL_ERROR_NO_MEMORY;
+        error = CALL_ERROR_NO_MEMORY;
     }
+    if (!error && moved)
+        error = relocate(c, utcb);
+    if (error)
+        return error;
     change(c);
     if (active)
-        task_activate(c->thread, utcb, c->utcb, c->pager);
+        task_activate(c->thread, utcb, location(c), c->pager);
     else if (c->pager != L4_NIL)
         *thread_mr(c->thread, TCR_PAGER) = c->pager;
     return 0;
@@ -206,6 +259,9 @@ void thread_control_do(struct thread *caller, struct regs *r)
     if (!forest_lock_for(caller))
         return;
     unsigned error = control(&c);
-    control_answer(caller, error);
+    if (!c.again)
+        control_answer(caller, error);
     forest_unlock();
+    if (c.again) /* from the user's side, where whoever waits for `caller` meets it */
+        regs_call_again(r);
 }

@@ -2,7 +2,7 @@
 LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_light.S pct.S rpc.S \
          uthread.S layout_check.c)
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
-         libos/backing_disk.c libos/book.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c \
+         libos/backing_disk.c libos/book.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c libos/framebuffer.c \
          libos/error.c libos/exit.c \
          libos/fault_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
          libos/log.c libos/pages.c libos/pages_out.c libos/pages_share.c \
@@ -49,11 +49,20 @@ PROGRAMS       += paging
 paging-sources := libos/examples/paging.c
 paging-libs    := libos
 
+PROGRAMS      += bands
+bands-sources := libos/examples/bands.c
+bands-libs    := libos
+
 # Examples of L4: to X.2's headers alone, but for how they begin.
-L4_EXAMPLES := task pingpong pager chief pipes colour
+L4_EXAMPLES := task pingpong pager chief pipes colour serial
 PROGRAMS    += $(L4_EXAMPLES:%=l4_ex_%)
 $(foreach p,$(L4_EXAMPLES),$(eval l4_ex_$(p)-sources := $(addprefix libos/examples/l4/,$(p).c start.c threads.c)) \
     $(eval l4_ex_$(p)-libs := libos))
+# The same as root tasks, for `make exec-l4`; they are in no boot archive of ours.
+ROOT_TASKS := $(L4_EXAMPLES:%=l4_root_%)
+PROGRAMS   += $(ROOT_TASKS)
+$(foreach p,$(L4_EXAMPLES),$(eval l4_root_$(p)-sources := $(addprefix libos/examples/l4/,$(p).c root_start.c threads.c)) \
+    $(eval l4_root_$(p)-libs := libos))
 
 # Devices of a program's own: drivers, on a device that a host test describes, and on a disk in a guest
 # test's hands.
@@ -68,6 +77,13 @@ drive-sources     := tests/qemu/drive.c
 drive-boot        := iommu=1 disk=1M disk2=16M
 drive_smp-sources := $(drive-sources)
 drive_smp-boot    := $(drive-boot) smp=2
+
+# A display, divided.
+GUEST_TESTS             += framebuffer framebuffer_smp
+framebuffer-sources     := tests/qemu/framebuffer.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+framebuffer-boot        := iommu=1 display=1 icount=1
+framebuffer_smp-sources := $(framebuffer-sources)
+framebuffer_smp-boot    := iommu=1 display=1 smp=2
 
 HOST_TESTS += libos_string libos_print libos_heap libos_frames libos_areas libos_elf \
               libos_archive libos_hello libos_command libos_pagetable libos_sched l4_headers

@@ -34,7 +34,7 @@ enum cap_kind {
     CAP_ENV,          /* an environment; base: its first frame                                 */
     CAP_THREAD,       /* a thread; base: its frame                                             */
     CAP_NOTIFICATION, /* base: its frame                                                       */
-    CAP_CPU,          /* CPUs [base, base + count): their slice vectors                        */
+    CAP_CPU,          /* CPUs [base, base + count): their slice vectors, and to read counters  */
     CAP_CONSOLE,      /* the serial ports                                                      */
     CAP_MACHINE,      /* power                                                                 */
     CAP_INSPECT,      /* may read the book-keeping of all environments                         */
@@ -80,12 +80,12 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
 #define IRQ_LINES 16u /* of ISA devices */
 
-#define NODE_AT_UTCB   0u  /* FRAME_THREAD: the UTCB, child of its page binding            */
-#define NODE_AT_BOUND  16u /* FRAME_THREAD: the notification bound to it                   */
-#define NODE_AT_ORIGIN 32u /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
-#define NODE_AT_WAKE   48u /* FRAME_THREAD: what judges its waiting, child of a graft's capability \
-                            */
-#define NODE_AT_MAPS   0u  /* FRAME_GRAFT: node i is map i, child of a map's capability    */
+#define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
+#define NODE_AT_BOUND  16u   /* FRAME_THREAD: the notification bound to it                   */
+#define NODE_AT_ORIGIN 32u   /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
+#define NODE_AT_COUNTS 48u   /* FRAME_THREAD: it may read counters, child of CPUs            */
+#define NODE_AT_WAKE   64u   /* FRAME_THREAD: what judges its waiting, child of a graft's capability */
+#define NODE_AT_MAPS   0u    /* FRAME_GRAFT: node i is map i, child of a map's capability    */
 #define NODE_AT_ABORT  1024u /* FRAME_GRAFT: whom to tell when it is aborted                 */
 #define NODE_AT_VALUES 0u    /* FRAME_GRAFT_MAP: the frames of its values                    */
 #define NODE_AT_WAKES  16u   /* FRAME_GRAFT_MAP: whom to tell of records                     */

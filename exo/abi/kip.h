@@ -24,7 +24,8 @@ enum kip_link {
     LINK_LIPC,
     LINK_COUNT
 };
-#define LINK_STRIDE 16u /* bytes from one to the next in that page */
+#define LINK_STRIDE     16u /* bytes from one to the next in that page */
+#define LINK_ADDRESS(l) (WINDOW_LINKS + (uint64_t)(l)*LINK_STRIDE)
 
 /* Words that say where an initial server begins, and its memory. */
 enum { KIP_SERVER_SP, KIP_SERVER_IP, KIP_SERVER_LOW, KIP_SERVER_HIGH, KIP_SERVER_WORDS };

@@ -22,6 +22,7 @@
 
 /* Thread control registers and buffer registers: words, counted from MR0. */
 #define TCR_SELF          (-2) /* address of MR0: what %gs:0 reads                   */
+#define TCR_IPC_LINK      (-3) /* address of Ipc's link, which the KIP names, too      */
 #define TCR_THREADWORD0   (-4)
 #define TCR_THREADWORD1   (-5)
 #define TCR_ACTUAL_SENDER (-6)

@@ -16,8 +16,11 @@
 /* The structure of the CPU that runs this. */
 static inline struct arch_cpu *arch_cpu_this(void);
 
-/* The same, looked up where it stands: for those to whom a register is dearer. */
-static inline struct arch_cpu *arch_cpu_this_again(void);
+/* A word of the structure that begins with it (exo/env/cpu.h), `at` bytes, a constant, from there;
+ * for those to whom a register is dear. */
+static inline word_t arch_cpu_get(size_t at);
+static inline bool arch_cpu_is(size_t at, word_t value);
+static inline void arch_cpu_set(size_t at, word_t value);
 
 /* Sets this CPU up, with `c` as what arch_cpu_this() returns on it. Boot only. */
 void arch_cpu_bind(struct arch_cpu *c);
@@ -42,9 +45,22 @@ static inline void arch_interrupts_take(void);
 /* Copies `count` words; the areas do not overlap. */
 static inline void arch_copy_words(void *to, const void *from, size_t count);
 
-/* Before and after a call of a function in a file that is compiled to keep registers which
- * functions need not keep (exo/tools/objects.mk). */
-static inline void arch_call_apart(void);
+/* Calls a function from a file that is compiled to use none of the registers of a message
+ * (exo/tools/objects.mk). */
+static inline word_t arch_call_aside(word_t (*function)(void *), void *argument);
+
+/* The end of a fast IPC: leaves to `next`, which is the current thread now. The message stays in
+ * the registers where it is; `name` is from whom. The other words, which the user finds where the
+ * hook got them, are nothing of the kernel's. Returns `name` where an entry is a function's call.
+ */
+static inline word_t arch_ipc_leave(struct arch_thread *next, word_t name, word_t from,
+                                    word_t timeouts, word_t tag);
+
+/* The ends of fast protected control transfers. As above, but that all registers are the message:
+ * the callee goes on at its pct_ip and pct_sp and is told who called; the caller goes on where it
+ * was. */
+static inline word_t arch_pct_enter(struct arch_thread *callee, word_t name);
+static inline word_t arch_pct_return(struct arch_thread *caller);
 
 /* A hint inside a loop that waits for another CPU. */
 static inline void arch_relax(void);
@@ -53,12 +69,17 @@ static inline void arch_relax(void);
  * those of `previous` saved. Either may be NULL. */
 void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next);
 
-/* The same for two that are there, and both have extended state or neither. */
+/* The same for two that are there, and of which arch_thread_fpu and arch_thread_counters say the
+ * same. */
 static inline void arch_thread_switch_like(struct arch_thread *previous, struct arch_thread *next);
 
 /* Whether `t` has extended state that is saved and restored for it; without, using that is an
  * exception. `runs`: it is what arch_resume leaves to. What it holds is kept meanwhile. */
 void arch_thread_fpu(struct arch_thread *t, bool on, bool runs);
+
+/* Whether `t` may read the CPU's performance counters; without, that is an exception. `runs` as
+ * above. */
+void arch_thread_counters(struct arch_thread *t, bool on, bool runs);
 
 /* First state of a new thread; `gs_base` as above. */
 void arch_thread_init(struct arch_thread *t, vaddr_t gs_base);

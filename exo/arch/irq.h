@@ -25,10 +25,20 @@ bool arch_message_alloc(uint16_t requester, unsigned cpu, void (*handler)(word_t
                         struct arch_msi *out);
 void arch_message_free(const struct arch_msi *m);
 
-/* Routes ISA interrupt line `line` (0 to 15) to `handler`, edge-triggered. Once a line,
- * under the forest lock. */
-void arch_isa_route(unsigned line, void (*handler)(void));
-bool arch_isa_routed(unsigned line);
+/* Routes interrupt line `line` (below IRQ_LINES) to `handler`. Once a line, under the forest lock.
+ * A line is edge-triggered but where the firmware says that it is level-triggered: that one is held
+ * when its handler is called, and does not interrupt until it is released. Released under no lock;
+ * of another line nothing happens. */
+void arch_line_route(unsigned line, void (*handler)(void));
+bool arch_line_routed(unsigned line);
+void arch_line_let_go(unsigned line);
+extern volatile uint32_t arch_lines_held; /* a bit for each */
+
+static inline void arch_line_release(unsigned line)
+{
+    if (arch_lines_held >> line & 1)
+        arch_line_let_go(line);
+}
 
 /* Turns this CPU's interrupt controller on; measures the timers, once, on the boot CPU. */
 void arch_irq_enable(void);

@@ -67,6 +67,30 @@ static inline pte_t arch_pte_device(pte_t e);
 static inline bool arch_pte_is_device(pte_t e);
 static inline bool arch_pte_is_memory(pte_t e);
 
+/* How the CPU caches what an entry shows (decision 33). */
+enum memory_type {
+    MEMORY_DEFAULT, /* memory: written back; device registers: uncached                      */
+    MEMORY_UNCACHED,
+    MEMORY_WRITE_COMBINING,
+    MEMORY_WRITE_THROUGH,
+    MEMORY_WRITE_PROTECTED,
+    MEMORY_UNCACHED_WEAK, /* uncached, but for where the firmware says write-combining        */
+    MEMORY_TYPES
+};
+
+/* Is an entry of level 1 present, and shows memory of the default type? */
+static inline bool arch_pte_is_default(pte_t e);
+
+/* Can an entry of `level` that shows a page have that type? The entry with it. */
+static inline bool arch_pte_takes_type(unsigned level, enum memory_type type);
+static inline pte_t arch_pte_typed(pte_t e, unsigned level, enum memory_type type);
+
+/* The entry with the type of `other`, of level `others`, which shows the same or more. */
+static inline pte_t arch_pte_like(pte_t e, unsigned level, pte_t other, unsigned others);
+
+/* Writes what this CPU has cached back, and drops it: a type has changed. */
+static inline void arch_cache_drop(void);
+
 /* Does an entry above level 1 lead to a table that is its own: neither absent, large nor a share?
  */
 static inline bool arch_pte_leads(pte_t e);

@@ -57,9 +57,10 @@ static uint64_t readiness(const struct cpu *c, enum thread_state state, uint8_t 
 
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
-    /* Nobody who waits is dead: IPC of the redirected and the told takes the general path, and
-     * whatever switches from the metered. */
-    const unsigned limited = t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_METERED);
+    /* Nobody who waits is dead: IPC of the redirected, the told and the named takes the general
+     * path, and whatever switches from the metered. */
+    const unsigned limited =
+        t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED | THREAD_METERED);
     const bool metered = t->kind & THREAD_METERED;
 
     c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);

@@ -69,11 +69,10 @@ static inline struct cpu *cpu_this(void)
     return (struct cpu *)arch_cpu_this();
 }
 
-/* The same, looked up where it stands: for those to whom a register is dearer. */
-static inline struct cpu *cpu_this_again(void)
-{
-    return (struct cpu *)arch_cpu_this_again();
-}
+/* One field of it, a word, for those to whom a register is dear. */
+#define CPU_GET(field)        arch_cpu_get(offsetof(struct cpu, field))
+#define CPU_IS(field, value)  arch_cpu_is(offsetof(struct cpu, field), (word_t)(value))
+#define CPU_SET(field, value) arch_cpu_set(offsetof(struct cpu, field), (word_t)(value))
 
 /* The CPU with that number; below CPU_MAX all exist, running or not. */
 struct cpu *cpu_number(unsigned number);

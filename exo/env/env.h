@@ -42,6 +42,8 @@ struct guarantee {
     uint32_t at;    /* positions below this one are still to be counted, or uncounted  */
 };
 
+#define ENV_LOCALS 32u
+
 struct env {
     struct node watch;      /* child of the notification capability to raise at its end     */
     struct node kmem;       /* child of the region that page tables for maps come from      */
@@ -72,11 +74,19 @@ struct env {
     struct cap *ports;   /* [CAPS_PER_FRAME] I/O ports that were mapped to it; NULL: none     */
     paddr_t tables;      /* where `root` lies, as a switch of spaces wants it                 */
     bool privileged;     /* may make L4's privileged calls                                    */
-    uint8_t pad[111];
+    uint8_t pad[47];
+    uint16_t locals[ENV_LOCALS]; /* numbers of threads found last by local ID; claims          */
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
 };
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");
 _Static_assert(sizeof(struct env) <= PAGE_SIZE, "an env is one frame");
+
+/* Where the number of the thread of `e` with local ID `id` may be found: whoever looks there asks
+ * that thread for its space and UTCB. */
+static inline uint16_t *env_local(struct env *e, word_t id)
+{
+    return &e->locals[id / PAGE_SIZE % ENV_LOCALS];
+}
 
 /* Every environment by number; number 0 is nobody. */
 extern struct env_info *env_table;

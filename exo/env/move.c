@@ -31,15 +31,20 @@ static bool is_in_call(const struct thread *t)
     return t->state == THREAD_RUNNING && t->arch.regs.vector == VECTOR_CALL && !thread_goes_on(t);
 }
 
+int thread_may_move(const struct thread *t, bool by_itself)
+{
+    if (t->pct_caller || t->pct_callee)
+        return ERR_BAD_STATE;
+    return is_in_call(t) && !by_itself ? CALL_AGAIN : ERR_OK;
+}
+
 /* Takes the thread out of all that is this CPU's. */
 static void depart_here(void *argument)
 {
     struct move *m = argument;
     struct thread *t = m->thread;
 
-    m->error = t->pct_caller || t->pct_callee   ? ERR_BAD_STATE
-               : is_in_call(t) && !m->by_itself ? CALL_AGAIN
-                                                : ERR_OK;
+    m->error = thread_may_move(t, m->by_itself);
     if (m->error)
         return;
     m->deadline = list_is_empty(&t->sleep_link) ? FOREVER : t->deadline;
@@ -58,6 +63,7 @@ static void arrive_here(void *argument)
     t->cpu = m->cpu;
     t->counts = counts_at(t->env ? t->env->number : 0, m->cpu);
     t->priority = m->priority;
+    thread_apply_counters(t);
     meter_set_guard(t);
     if (t->utcb)
         *thread_mr(t, TCR_PROCESSOR) = m->cpu;

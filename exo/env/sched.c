@@ -266,7 +266,7 @@ static struct thread *choose(struct cpu *c)
 
 static void switch_from(struct cpu *c, struct thread *previous, struct thread *t)
 {
-    sched_enter(c, t, 0);
+    sched_enter(t, 0);
     if (previous && c->like == t->kind) {
         arch_thread_switch_like(&previous->arch, &t->arch);
         return;
@@ -359,7 +359,7 @@ void sched_preempt(struct cpu *c, struct thread *t)
 
     ready_put(c, previous, true);
     arch_thread_switch_like(&previous->arch, &t->arch);
-    sched_enter(c, t, 0);
+    sched_enter(t, 0);
 }
 
 /* What `t`, the current thread, has to do before it leaves to the user: a step of what was

@@ -29,32 +29,33 @@ void sched_block(struct thread *t, unsigned state);
 /* Lets `t`, which must be ready, run next, before any priority. */
 void sched_handoff(struct thread *t);
 
-/* `t`, which is in no queue, is the current thread of `c`, this CPU, in its own space; that is
+/* `t`, which is in no queue, is the current thread of this CPU, in its own space; that is
  * counted as so many transfers. False: the space was loaded. */
-static inline bool sched_enter(struct cpu *c, struct thread *t, uint64_t transfers)
+static inline __attribute__((always_inline)) bool sched_enter(struct thread *t, uint64_t transfers)
 {
+    ((struct cpu_info *)CPU_GET(info))->thread = t->number;
     t->state = THREAD_RUNNING;
-    c->current = t;
-    c->info->thread = t->number;
-    struct env *e = t->env;
-    struct env_counts *counts = t->counts; /* the last that is needed of `t` */
+    CPU_SET(current, t);
+    struct env_counts *counts = t->counts;
     counts->transfers += transfers;
-    if (c->space == e)
+    struct env *e = t->env;
+    if (__builtin_expect(CPU_IS(space, e), false))
         return false;
-    c->space = e;
+    CPU_SET(space, e);
     counts->space_switches++;
     arch_mmu_switch(e->tables);
     return true;
 }
 
-/* Makes `to` run on `c`, this CPU, in place of `from`, which has been given a waiting state; both
+/* Makes `to` run on this CPU in place of `from`, which has been given a waiting state; both
  * are in no queue, without pending events, and of the same kind. Nothing else is considered; this
  * is an entry of the kernel. False: they share their space. Inline for those that must keep all
  * registers (upward.h). */
-static inline bool sched_direct(struct cpu *c, struct thread *from, struct thread *to)
+static inline __attribute__((always_inline)) bool sched_direct(struct thread *from,
+                                                               struct thread *to)
 {
     arch_thread_switch_like(&from->arch, &to->arch);
-    return sched_enter(c, to, 1);
+    return sched_enter(to, 1);
 }
 
 /* Sets the timer of `t` in place of what it was: at `at` its `notified` gets `bits`, and

@@ -1,6 +1,8 @@
 /* Threads by number; starting, stopping and ending them from any CPU. */
 #include "exo/env/thread.h"
 
+#include "exo/abi/kinfo.h"
+#include "exo/abi/kip.h"
 #include "exo/abi/l4.h"
 #include "exo/abi/syscall.h"
 #include "exo/arch/cpu.h"
@@ -89,6 +91,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
+    *thread_mr(t, TCR_IPC_LINK) = LINK_ADDRESS(LINK_IPC);
     *thread_mr(t, TCR_GLOBAL_ID) = t->global_id;
     *thread_mr(t, TCR_PROCESSOR) = t->cpu;
     thread_exo(t)->pending = thread_exo(t)->notified = 0;
@@ -122,6 +125,28 @@ void thread_set_fpu(struct thread *t, bool on)
     arch_thread_fpu(&t->arch, on, runs);
     if (runs)
         cpu_expect(c, t);
+}
+
+void thread_apply_counters(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+    bool runs = c->current == t, on = t->counters >> c->number & 1;
+
+    set_kind(t, THREAD_COUNTING, on);
+    arch_thread_counters(&t->arch, on, runs);
+    if (runs)
+        cpu_expect(c, t);
+}
+
+static void apply_counters_here(void *argument)
+{
+    thread_apply_counters(argument);
+}
+
+void thread_set_counters(struct thread *t, uint16_t cpus)
+{
+    t->counters = cpus;
+    cpu_call(t->cpu, apply_counters_here, t);
 }
 
 void thread_set_metered(struct thread *t, bool on)

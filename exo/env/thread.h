@@ -33,7 +33,9 @@ enum thread_kind {
     THREAD_REDIRECTED = 2, /* its env has a redirector: no message of its own goes by itself */
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
     THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
-    THREAD_TOLD = 16       /* bits of the notification bound to it wait for its next open IPC */
+    THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
+    THREAD_COUNTING = 32,  /* it may read the performance counters of this CPU               */
+    THREAD_NAMED = 64      /* who is queued to send to it may do so in the name of whom it calls */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -78,11 +80,13 @@ struct unmap {
 };
 
 struct thread {
-    struct node utcb_node;   /* child of the page binding that is the UTCB                */
-    struct node notify_node; /* child of the capability of the notification bound to it  */
-    struct node memory_node; /* made by ThreadControl: child of the region that it lies in  */
-    struct node wake_node;   /* child of the capability of the graft that judges its waiting  */
-    struct arch_thread arch; /* its registers and extended state                          */
+    struct node utcb_node;     /* child of the page binding that is the UTCB                */
+    struct node notify_node;   /* child of the capability of the notification bound to it  */
+    struct node memory_node;   /* made by ThreadControl: child of the region that it lies in  */
+    struct node counters_node; /* child of the CPUs whose counters it may read             */
+    struct node wake_node;     /* child of the capability of the graft that judges its waiting */
+    struct node spare[3];      /* none yet                                                  */
+    struct arch_thread arch;   /* its registers and extended state                          */
 
     struct env *env;           /* NULL: a line                                              */
     struct env_counts *counts; /* of its environment on its CPU                             */
@@ -145,6 +149,7 @@ struct thread {
     };
     uint64_t scheduler; /* ID of who may schedule it; nil: those of its own space     */
     bool halted;        /* stops before it leaves to the user; `events` is set too    */
+    uint16_t counters;  /* CPUs whose performance counters it may read, a bit each    */
     struct meter meter;
     uint64_t slice_left; /* ticks; FOREVER: endless                                   */
     uint64_t quantum_left;
@@ -162,6 +167,7 @@ struct thread {
     uint8_t transfer_kernel; /* and its ipc_kernel                                       */
 
     struct unmap unmap;
+    vaddr_t utcb_wanted; /* inactive: where ThreadControl has its UTCB; 0: nowhere yet      */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
@@ -232,11 +238,17 @@ struct thread *thread_init_line(pfn_t frame, uint32_t number);
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);
 
+/* Which CPUs' performance counters `t`, of any CPU, may read, a bit each. Under the forest lock. */
+void thread_set_counters(struct thread *t, uint16_t cpus);
+
+/* `t` has this CPU as its home now: may it read its performance counters? */
+void thread_apply_counters(struct thread *t);
+
 /* Whether `t`, of this CPU, is metered (meter.h). */
 void thread_set_metered(struct thread *t, bool on);
 
-/* Whether `t`, of any CPU, has THREAD_REDIRECTED or THREAD_TOLD: then its IPC takes the general
- * path. Under the forest lock. */
+/* Whether `t`, of any CPU, has THREAD_REDIRECTED, THREAD_TOLD or THREAD_NAMED: then its IPC takes
+ * the general path. Under the forest lock. */
 void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
@@ -252,6 +264,9 @@ void thread_stop(struct thread *t);
  * nothing has changed: BAD_STATE when it is in a protected control transfer, CALL_AGAIN when it
  * waits for the forest lock to make a call. Under that lock. */
 int thread_move(struct thread *t, uint32_t cpu, uint8_t priority, bool by_itself);
+
+/* What thread_move would say of `t`, asked on its home CPU. */
+int thread_may_move(const struct thread *t, bool by_itself);
 
 /* Stops `t` for ever; its UTCB may go. On any CPU. */
 void thread_kill(struct thread *t);

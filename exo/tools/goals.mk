@@ -1,5 +1,5 @@
 # What a user types. `help` prints the sentences behind ##.
-all: $(IMAGE) $(HOST_TOOLS:%=build/host/%) ## Build the kernel, its programs and the tools.
+all: $(IMAGE) $(ROOT_TASK_FILES) $(HOST_TOOLS:%=build/host/%) ## Build the kernel, its programs and the tools.
 
 image: $(IMAGE)
 
@@ -72,7 +72,7 @@ test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
 test-qemu-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES)
 	@$(call run_tests,$(run_guest))
-test-system-run: $(IMAGE) $(CHECKED) $(BUILD)/run.cpio $(TOOLS)
+test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.

@@ -45,13 +45,21 @@ $(eval $(call object_rule,checked,$(CHECKED_FLAGS),))
 $(eval $(call object_rule,user,$(USER_FLAGS),))
 $(eval $(call object_rule,net,$(NET_FLAGS),$(LWIP_STAMP)))
 
-# The fast path of IPC leaves messages in registers that C functions need not keep (entry.S): it is compiled
-# alone, to keep them, and calls no function, which would not, but endpoint_fast, around which they are saved.
+# The fast path of IPC leaves messages in the registers (entry.S): it is compiled alone, to use none of them, and
+# calls no function, which would, but endpoint_fast, around which they are saved. Each way out of it is whole.
 FAST_OBJECTS := $(addprefix $(OBJ)/,kernel/l4core/fast.o checked/l4core/fast.o)
 $(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: exo/tools/objects.mk
 $(FAST_OBJECTS) $(OBJ)/kernel/l4core/fast_big.o: \
-    OBJECT_FLAGS := -fno-lto -fcall-saved-r9 -fcall-saved-r10
+    OBJECT_FLAGS := -fno-lto -fno-crossjumping $(addprefix -ffixed-,rbx rbp r10 r12 r13 r14 r15)
 $(FAST_OBJECTS): OBJECT_CHECK = if objdump -r $@ | grep PLT32 | grep -vw endpoint_fast; then \
+    rm $@; echo '$<: calls a function' >&2; exit 1; fi
+
+# The same for protected control transfers, whose message is all registers but three.
+PCT_OBJECTS := $(addprefix $(OBJ)/,kernel/bindings/pct_fast.o checked/bindings/pct_fast.o)
+$(PCT_OBJECTS): exo/tools/objects.mk
+$(PCT_OBJECTS): OBJECT_FLAGS := -fno-lto -fno-crossjumping \
+    $(addprefix -ffixed-,rbx rbp rdx rsi rdi r8 r9 r10 r12 r13 r14 r15)
+$(PCT_OBJECTS): OBJECT_CHECK = if objdump -r $@ | grep PLT32; then \
     rm $@; echo '$<: calls a function' >&2; exit 1; fi
 
 # The kernel, and the same sources as a kernel that checks itself after each call (kernel-checked.elf,

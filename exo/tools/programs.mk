@@ -93,7 +93,8 @@ $(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
 
 # The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
 # sigma0 is in the kernel's own image.
-ARCHIVED     := $(filter-out sigma0,$(GUEST_PROGRAMS))
+ROOT_TASK_FILES := $(ROOT_TASKS:%=$(USER_DIR)/%.elf)
+ARCHIVED     := $(filter-out sigma0 $(ROOT_TASKS),$(GUEST_PROGRAMS))
 ARCHIVE_LIST := $(foreach p,$(ARCHIVED),.exo4/$(p).elf=$(USER_DIR)/$(p).boot) \
                 $(foreach g,$(GRAFTS),.exo4/$(notdir $(basename $(g))).o=$(call graft_object,$(g))) \
                 $(SYSTEM_FILES)

@@ -71,7 +71,10 @@ static void held_text(char *what, char *which, const struct graph_row *row)
 
     switch (book_frame(frame)->type) {
     case FRAME_THREAD:
-        name = offset == NODE_AT_ORIGIN ? "thread of an L4 task" : "used as UTCB";
+        name = offset == NODE_AT_ORIGIN   ? "thread of an L4 task"
+               : offset == NODE_AT_BOUND  ? "notification bound to it"
+               : offset == NODE_AT_COUNTS ? "reads counters"
+                                          : "used as UTCB";
         break;
     case FRAME_ENV:
         name = offset == NODE_AT_WATCH    ? "told of its end"

@@ -1,11 +1,13 @@
 /* Random calls of L4 X.2. */
 #include "tests/fuzz/x2_call.h"
 
+#include "exo/abi/batch.h"
 #include "exo/abi/l4.h"
 #include "tests/fuzz/chance.h"
 
-#define NO_UTCB   (~(word_t)0)
-#define AREA_BITS 16u
+#define NO_UTCB    (~(word_t)0)
+#define AREA_BITS  16u
+#define LARGE_BITS 21u
 
 /* One word more of the UTCB. */
 static void put(struct x2_call *c, int at, word_t value)
@@ -30,8 +32,15 @@ static void put_mr(struct x2_call *c, unsigned i, word_t value)
         put(c, (int)i, value);
 }
 
+static vaddr_t any_large(const struct x2_world *w)
+{
+    return w->pages + X2_LARGE + rnd(2) * LARGE_SIZE;
+}
+
 vaddr_t x2_page(const struct x2_world *w)
 {
+    if (rarely(6))
+        return any_large(w) + rnd(LARGE_PAGES) * PAGE_SIZE;
     return w->pages + (rarely(4) ? X2_FAR : 0) + rnd(X2_PAGES) * PAGE_SIZE;
 }
 
@@ -50,8 +59,38 @@ static word_t any_local(const struct x2_world *w)
     return rarely(4) ? w->utcbs + rnd(4) * UTCB_BYTES + UTCB_MR : w->local[rnd(X2_PLAYERS)];
 }
 
+void x2_told(struct x2_world *w, word_t name)
+{
+    if (L4_IS_NAMED(name))
+        w->told[w->next_told++ % X2_TOLD] = name;
+}
+
+static word_t any_line(const struct x2_world *w)
+{
+    return (word_t)rnd(w->lines) << 32 | (rarely(20) ? 2 : 1);
+}
+
+/* An endpoint, a notification, a reply that is due or was once, what a bound notification is
+ * called, an interrupt line. */
+static word_t any_other(const struct x2_world *w)
+{
+    switch (rnd(8)) {
+    case 0:
+        return any_line(w);
+    case 1:
+    case 2:
+        return w->told[rnd(X2_TOLD)];
+    case 3:
+        return rarely(2) ? L4_BOUND : L4_REPLY(rnd(1 << 28));
+    default:
+        return L4_SLOT(rarely(20) ? rnd(1 << 28) : w->slots + rnd(X2_SLOTS));
+    }
+}
+
 static word_t any_thread(const struct x2_world *w)
 {
+    if (rarely(12))
+        return any_other(w);
     if (rarely(16))
         return rarely(2) ? L4_NIL : rarely(2) ? L4_ANY : rarely(2) ? L4_ANY_LOCAL : rnd_word();
     return rarely(4) ? any_local(w) : any_global(w);
@@ -83,8 +122,11 @@ static word_t any_fpage(const struct x2_world *w)
 
     if (rarely(24))
         return rights | (rarely(2) || !w->whole ? 0 : FPAGE_COMPLETE);
-    if (rarely(40)) /* of ports */
-        return rights | 2 << 4 | rnd(17) << 10 | (word_t)rnd(1 << 16) << 16;
+    if (rarely(16))
+        return rights | (rarely(8) ? FPAGE_PORTS(rnd(1 << 16), rnd(17))
+                                   : FPAGE_PORTS(w->port + rnd(w->ports), rnd(6)));
+    if (rarely(12))
+        return any_large(w) | LARGE_BITS << 4 | rights;
     if (w->whole && rarely(12))
         bits = rnd(48);
     return (x2_page(w) >> bits << bits & ~(word_t)0x3ff) | bits << 4 | rights;
@@ -119,6 +161,10 @@ static unsigned put_item(struct x2_call *c, const struct x2_world *w, unsigned a
         return 0;
     put_mr(c, at, (x2_page(w) & ~(word_t)0x3ff) | (rarely(3) ? ITEM_GRANT : ITEM_MAP) | rnd(2));
     put_mr(c, at + 1, any_fpage(w));
+    if (rarely(8)) {
+        put_mr(c, at, any_large(w) | (rarely(3) ? ITEM_GRANT : ITEM_MAP));
+        put_mr(c, at + 1, any_large(w) | LARGE_BITS << 4 | FPAGE_ALL);
+    }
     return 2;
 }
 
@@ -161,16 +207,30 @@ static void put_acceptor(struct x2_call *c, const struct x2_world *w)
     }
 }
 
+static word_t any_partner(const struct x2_world *w)
+{
+    return w->waits && rarely(2) ? w->waits : rarely(3) ? any_other(w) : any_thread(w);
+}
+
+/* Who to send to and receive from: often a server's answer, with which it waits for more. */
+static void put_partners(struct x2_call *c, const struct x2_world *w)
+{
+    const word_t to = rarely(4) ? L4_NIL : any_partner(w);
+    const word_t from[] = {L4_NIL, L4_ANY, L4_ANY,        L4_ANY_LOCAL,
+                           to,     to,     any_thread(w), L4_SLOT(w->slots + rnd(X2_SLOTS))};
+
+    c->reg.rsi = to;
+    c->reg.rdx = from[rnd(sizeof from / sizeof from[0])];
+    if (L4_IS_REPLY(to) && rarely(2))
+        c->reg.rdx = L4_SLOT(w->slots);
+}
+
 static void choose_ipc(struct x2_call *c, const struct x2_world *w)
 {
-    const word_t to = rarely(4) ? L4_NIL : any_thread(w);
-    const word_t from[] = {L4_NIL, L4_ANY, L4_ANY, L4_ANY_LOCAL, to, to, any_thread(w)};
-
     c->link = rarely(8) ? LINK_LIPC : LINK_IPC;
     put_message(c, w);
     put_acceptor(c, w);
-    c->reg.rsi = to;
-    c->reg.rdx = from[rnd(sizeof from / sizeof from[0])];
+    put_partners(c, w);
     c->reg.r8 = any_time() << 16 | any_time();
     if (c->reg.r9 & TAG_PROPAGATED)
         put(c, TCR_ACTUAL_SENDER, any_thread(w));
@@ -180,6 +240,29 @@ static void choose_ipc(struct x2_call *c, const struct x2_world *w)
         c->reg.r9 &= 0xffff0007;
     if (rarely(3))
         c->reg.r8 = 0;
+}
+
+/* What is most common: a call by endpoint, who serves there, its answer, a pager's answer. */
+static void choose_usual(struct x2_call *c, const struct x2_world *w)
+{
+    const unsigned kind = rnd(4);
+
+    c->link = LINK_IPC;
+    c->reg.r9 = TAG_MAKE(0, rnd(8), 0);
+    c->reg.r8 = rarely(3) ? any_time() : TIME_NEVER;
+    c->reg.rsi = c->reg.rdx = L4_SLOT(w->slots + 4 * rnd(2));
+    if (kind == 1) {
+        c->reg.rsi = L4_NIL;
+        c->reg.rdx = L4_SLOT(w->slots + rnd(2));
+    } else if (kind == 2) {
+        c->reg.rsi = w->waits ? w->waits : w->told[rnd(X2_TOLD)];
+    } else if (kind == 3) {
+        c->reg.rsi = w->waits ? w->waits : w->global[rnd(X2_PLAYERS)];
+        c->reg.rdx = L4_ANY;
+        c->reg.r9 = TAG_MAKE(0, 0, 2);
+        put_mr(c, 1, (x2_page(w) & ~(word_t)0x3ff) | ITEM_MAP);
+        put_mr(c, 2, (x2_page(w) & ~(word_t)0x3ff) | PAGE_BITS << 4 | FPAGE_ALL);
+    }
 }
 
 static void choose_unmap(struct x2_call *c, const struct x2_world *w)
@@ -228,6 +311,19 @@ static void choose_thread_control(struct x2_call *c, const struct x2_world *w)
     c->reg.r9 = rarely(2) ? NO_UTCB : utcb;
 }
 
+/* A line gets a handler, or loses it; or what is wrong with lines. */
+static void choose_line_control(struct x2_call *c, const struct x2_world *w)
+{
+    const word_t id = any_line(w);
+
+    c->link = LINK_THREAD_CONTROL;
+    c->reg.rdi = id;
+    c->reg.r8 = rarely(8) ? any_thread(w) : id;
+    c->reg.rdx = rarely(3) ? any_thread(w) : L4_NIL;
+    c->reg.rsi = rarely(4) ? id : rarely(4) ? any_thread(w) : w->global[rnd(X2_PLAYERS)];
+    c->reg.r9 = rarely(20) ? rnd_word() : NO_UTCB;
+}
+
 static void choose_space_control(struct x2_call *c, const struct x2_world *w)
 {
     c->link = LINK_SPACE_CONTROL;
@@ -245,9 +341,9 @@ static void choose_schedule(struct x2_call *c, const struct x2_world *w)
     c->link = LINK_SCHEDULE;
     c->reg.rdi = any_thread(w);
     c->reg.rsi = rarely(2) ? same : rarely(8) ? 256 + rnd(1000) : rnd(w->priorities);
-    c->reg.rdx = rarely(4) ? any_time() << 16 | any_time() : same;
+    c->reg.rdx = rarely(2) ? any_time() << 16 | any_time() : same;
     c->reg.r8 = rarely(2) ? rnd(w->cpus + rarely(10)) : same;
-    c->reg.r9 = rarely(4) ? rnd(1 << 24) : same;
+    c->reg.r9 = rarely(2) ? rnd(1 << 24) : same;
 }
 
 static void choose_machine(struct x2_call *c, const struct x2_world *w)
@@ -275,24 +371,30 @@ void x2_choose(struct x2_call *c, const struct x2_world *w)
 
     *c = (struct x2_call){.link = LINK_THREAD_SWITCH};
     c->reg.rdi = any_thread(w);
-    if (kind < 54)
+    if (kind < 44)
         choose_ipc(c, w);
+    else if (kind < 54)
+        choose_usual(c, w);
     else if (kind < 64)
         choose_unmap(c, w);
     else if (kind < 73)
         choose_exregs(c, w);
-    else if (kind < 84)
+    else if (kind < 82)
         choose_thread_control(c, w);
-    else if (kind < 89)
+    else if (kind < 84)
+        choose_line_control(c, w);
+    else if (kind < 88)
         choose_space_control(c, w);
     else if (kind < 94)
         choose_schedule(c, w);
-    else if (kind < 96)
-        choose_machine(c, w);
     else if (kind < 97)
+        choose_machine(c, w);
+    else if (kind < 98)
         c->link = LINK_SYSTEM_CLOCK;
     if (rarely(8))
         put(c, TCR_PAGER, any_thread(w));
     if (rarely(8))
         put(c, TCR_EXC_HANDLER, any_thread(w));
+    if (rarely(8))
+        put(c, TCR_FLAGS, rnd(256));
 }

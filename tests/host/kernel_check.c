@@ -3,6 +3,7 @@
  *   W3  a thread is where its state says: queued, running or waiting
  *   W5  no CPU holds a translation that the tables no longer have
  *   W6  nor does the IOMMU
+ *   W8  a CPU lets performance counters be read exactly when its thread may
  * Those of forest, frames and tables (bindings/check.c) the kernel looks at itself at its doors.
  */
 #include "tests/host/kernel_world.h"
@@ -66,6 +67,8 @@ static const char *check_cpu(struct cpu *c)
     host.cpu = &c->arch;
     const char *broken = sched_check();
     host.cpu = before;
+    if (!broken && c->current && c->arch.counters != (c->current->counters >> c->number & 1))
+        return "W8: a CPU lets counters be read by who may not, or not by who may";
     if (!broken && host_tlb_stale(c->number, &va))
         return "W5: a CPU holds a stale translation";
     host_tlb_fill(c->number);

@@ -136,6 +136,13 @@ word_t last_error(const struct thread *t)
     return *thread_mr(t, TCR_ERROR);
 }
 
+void give_privilege(const struct party *privileged, slot_t kmem, uint32_t frames)
+{
+    OK(BOSS(cap_copy, SLOT_ENV, kmem, REGION, RIGHT_ALL, world.base + 512, frames));
+    OK(BOSS(env_kmem, privileged->env, kmem));
+    OK(BOSS(env_privilege, privileged->env, SLOT_MACHINE));
+}
+
 bool map_all(struct thread *from, struct thread *to, word_t header, word_t fpage, word_t window)
 {
     from->transfer = (struct transfer){.budget = UINT32_MAX};

@@ -29,6 +29,20 @@ word_t thread_control(struct thread *t, word_t dest, word_t space, word_t schedu
                       word_t utcb);
 word_t last_error(const struct thread *t);
 
+/* A control call of `t` works; or fails with `error`, and nothing was made. */
+#define CONTROL_WORKS(call) assert_int_equal((call), 1)
+#define CONTROL_FAILS(t, error, call)                                                              \
+    do {                                                                                           \
+        uint32_t free_before = world_free();                                                       \
+        assert_int_equal((call), 0);                                                               \
+        assert_int_equal(last_error(t), (error));                                                  \
+        assert_int_equal(world_free(), free_before);                                               \
+    } while (0)
+
+/* The boss gives `privileged` kernel memory, of `frames` frames by its slot `kmem`, and privilege.
+ */
+void give_privilege(const struct party *privileged, slot_t kmem, uint32_t frames);
+
 /* As ipc, with a message of label `label` and `count` untyped words, which are `seed` and on. */
 void ipc_words(struct thread *t, word_t to, word_t from, word_t timeouts, word_t label,
                unsigned count, word_t seed);

@@ -2,6 +2,8 @@
  */
 #include "tests/host/kernel_world.h"
 
+#include "bindings/cap.h"
+
 #include <string.h>
 
 struct env *make_env(slot_t slot)
@@ -89,4 +91,15 @@ pte_t *entry_of(const struct env *e, vaddr_t va)
 
     assert_non_null(entry);
     return entry;
+}
+
+slot_t ports_of(uint32_t port)
+{
+    for (slot_t s = SLOT_FREE; s < CAPS_PER_FRAME; s++) {
+        const struct cap *c = cap_slot(world.root, s);
+        if (c->kind == CAP_PORTS && c->base <= port && port - c->base < c->count)
+            return s;
+    }
+    fail();
+    return SLOT_NONE;
 }

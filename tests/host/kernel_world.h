@@ -125,6 +125,9 @@ void party_make(struct party *p, slot_t first);
 /* A further thread in the party's env, started; its UTCB is page `page` (1 to 4) of its memory. */
 struct thread *party_thread(const struct party *p, slot_t dst, unsigned page);
 
+/* The boss's slot of the range of I/O ports that has `port`. */
+slot_t ports_of(uint32_t port);
+
 /* Copies `src` of the boss into an env's table. */
 void give(slot_t env, slot_t dst, slot_t src, rights_t rights);
 

@@ -168,6 +168,31 @@ static void an_answer_is_given_once_and_by_the_servers_space_alone(void **state)
     assert_int_equal(s.t->state, THREAD_IPC_RECEIVE);
 }
 
+static void an_answer_that_is_not_waited_for_is_nobodys(void **state)
+{
+    (void)state;
+    serve(p.t);
+    ipc_words(s.t, ENTRY, ENTRY, NEVER, 1, 0, 0);
+    word_t reply = told(p.t);
+    OK(BOSS(thread_stop, s.thread)); /* it gives its call up, */
+    OK(BOSS(thread_start, s.thread, 0x400000, 0x500000, 0));
+    ipc_words(p.t, reply, ENTRY, SERVE, 4, 1, 30);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    ipc(s.t, L4_NIL, reply, NEVER); /* and nobody else waits for the answer to a call */
+    assert_failed(s.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+}
+
+static void an_answer_arrives_though_its_sender_may_not_wait_there(void **state)
+{
+    (void)state;
+    serve(p.t);
+    ipc_words(s.t, ENTRY, ENTRY, NEVER, 1, 0, 0);
+    ipc_words(p.t, told(p.t), L4_SLOT(99), SERVE, 2, 1, 30);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_RECEIVE_PHASE);
+    assert_received(s.t, ENTRY);
+    assert_int_equal(get_mr(s.t, 1), 30);
+}
+
 /* What is not the common case is done the general way, with the same result. */
 static void what_is_unusual_is_done_all_the_same(void **state)
 {
@@ -399,6 +424,8 @@ int main(void)
         TEST_ALL(badges_tell_who_sends),
         TEST_ALL(senders_are_served_in_their_order_by_all_who_receive),
         TEST_ALL(an_answer_is_given_once_and_by_the_servers_space_alone),
+        TEST_ALL(an_answer_that_is_not_waited_for_is_nobodys),
+        TEST_ALL(an_answer_arrives_though_its_sender_may_not_wait_there),
         TEST_ALL(what_is_unusual_is_done_all_the_same),
         TEST_ALL(several_callers_are_answered_in_any_order),
         TEST_ALL(each_side_needs_its_right),

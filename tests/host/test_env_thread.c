@@ -6,6 +6,7 @@
 #include "bindings/node.h"
 #include "bindings/notification.h"
 #include "bindings/revoke.h"
+#include "exo/abi/kip.h"
 
 #include <string.h>
 
@@ -156,6 +157,8 @@ static void a_refused_thread_create_changes_nothing(void **state)
     REFUSED(ERR_BAD_ARG, t, thread_create, p.env, REGION, PFN_ANY, utcb, THREAD_MAX, DST);
     REFUSED(ERR_BAD_ARG, t, thread_create, p.env, REGION, end, utcb, 0, DST);
     REFUSED(ERR_BAD_ARG, t, thread_create, p.env, REGION, PFN_ANY, utcb, 0, SLOT_NONE);
+    REFUSED(ERR_BAD_ARG, t, thread_create, REGION, REGION, end, utcb, 0, DST);
+    REFUSED(ERR_BAD_CAP, t, thread_create, WEAK, p.env, PFN_ANY, utcb, 0, DST);
     REFUSED(ERR_BAD_CAP, t, thread_create, REGION, REGION, PFN_ANY, utcb, 0, DST);
     REFUSED(ERR_BAD_CAP, t, thread_create, p.env, p.env, PFN_ANY, utcb, 0, DST);
     REFUSED(ERR_NO_RIGHT, t, thread_create, WEAK, REGION, PFN_ANY, utcb, 0, DST);
@@ -184,6 +187,7 @@ static void a_new_thread_is_stopped_and_finds_itself_in_its_utcb(void **state)
     assert_int_equal(p.e->info->threads, 2);
     const word_t *mr = memory_of(p.t, PARTY_MEMORY + UTCB_MR);
     assert_int_equal(mr[TCR_SELF], PARTY_MEMORY + UTCB_MR);
+    assert_int_equal(mr[TCR_IPC_LINK], LINK_ADDRESS(LINK_IPC));
     assert_int_equal(mr[TCR_GLOBAL_ID], t->global_id);
     assert_int_equal(thread_exo(t)->thread, 4000);
     assert_int_equal(thread_exo(t)->env, p.e->number);
@@ -232,6 +236,26 @@ static void a_refused_start_or_stop_changes_nothing(void **state)
     REFUSED(ERR_BAD_CAP, b, thread_stop, REGION);
     REFUSED(ERR_NO_RIGHT, b, thread_stop, WEAK);
     OK(BOSS(thread_start, DST, USER_TOP - 1, USER_TOP, 0));
+    OK(BOSS(thread_stop, DST));
+    env_end(p.e, VECTOR_PAGE_FAULT, 0, 0);
+    REFUSED(ERR_BAD_STATE, b, thread_start, DST, IP, SP, 0);
+}
+
+static void a_refused_fpu_changes_nothing(void **state)
+{
+    (void)state;
+    struct thread *b = world.boss;
+
+    make_thread(p.env, DST, PARTY_MEMORY);
+    OK(BOSS(cap_copy, SLOT_ENV, WEAK, DST, RIGHT_READ | RIGHT_EXEC, 0, 0));
+    REFUSED(ERR_BAD_ARG, b, thread_fpu, DST, 2);
+    REFUSED(ERR_BAD_CAP, b, thread_fpu, p.env, 0);
+    REFUSED(ERR_NO_RIGHT, b, thread_fpu, WEAK, 0);
+    REFUSED(ERR_BAD_STATE, b, thread_fpu, p.thread, 0);
+    OK(BOSS(thread_fpu, DST, 0));
+    give(p.env, 5, p.thread, RIGHT_ALL);
+    OK(CALL(p.t, thread_fpu, 5, 0)); /* itself, while it runs */
+    assert_true(p.t->kind & THREAD_NO_FPU);
 }
 
 static void a_stopped_thread_can_be_started_again(void **state)
@@ -419,6 +443,7 @@ int main(void)
         TEST(a_version_of_a_thread_number_is_never_that_of_a_local_id),
         TEST(a_started_thread_has_its_value_and_no_other),
         TEST(a_refused_start_or_stop_changes_nothing),
+        TEST(a_refused_fpu_changes_nothing),
         TEST(a_stopped_thread_can_be_started_again),
         TEST(a_thread_without_utcb_is_stopped_for_good),
         TEST(an_environment_ends_with_its_last_utcb_and_its_watcher_is_told),

@@ -85,6 +85,54 @@ static void a_partner_in_the_same_space_that_waits_for_the_caller_is_fast(void *
     assert_switched_to(mate);
 }
 
+/* The general way remembers whom a local ID names. */
+static void a_partner_that_was_found_by_its_local_id_is_fast_by_it_too(void **state)
+{
+    (void)state;
+    const word_t local = local_id(mate), own = local_id(p.t);
+
+    assert_left(local, local, NEVER); /* it never was */
+    ipc_always_slow = true;
+    ipc_words(p.t, local, local, NEVER, 0, 0, 0);
+    ipc_words(mate, own, L4_ANY_LOCAL, NO_WAIT, 0, 0, 0);
+    ipc_always_slow = false;
+    world_run(p.t);
+    set_mr(p.t, 0, TAG_MAKE(5, 2, 0));
+    assert_left(local, q.t->global_id, NEVER);
+    assert_left(local, L4_NIL, NEVER);
+    assert_left(local, local, TIMEOUTS(TIME_NEVER, TIME_1MS));
+    assert_left(local + PAGE_SIZE, local + PAGE_SIZE, NEVER);
+    assert_left(local + 64, local + 64, NEVER);
+    mate->ipc_from = s.t->global_id;
+    assert_left(local, local, NEVER);
+    mate->ipc_from = L4_ANY_LOCAL;
+    assert_int_equal(fast(local, local, NEVER), own);
+    assert_switched_to(mate);
+    assert_int_equal(p.t->ipc_from, mate->global_id);
+    assert_int_equal(hook_ipc_fast(mate, own, L4_ANY_LOCAL, 2, NO_WAIT, 0), local);
+    set_mr(p.t, 0, TAG_MAKE(5, 2, 0));
+    assert_int_equal(fast(local, L4_ANY_LOCAL, NEVER), own);
+    assert_int_equal(p.t->ipc_from, L4_ANY_LOCAL);
+    assert_int_equal(hook_ipc_fast(mate, own, own, 2, NO_WAIT, 0), local);
+    assert_int_equal(mate->ipc_from, p.t->global_id);
+}
+
+/* A thread of another space may have its UTCB at the same address. */
+static void a_local_id_names_nobody_of_another_space(void **state)
+{
+    (void)state;
+    const word_t local = local_id(mate);
+    struct thread *other = party_thread(&s, 44, 1);
+
+    assert_int_equal(local_id(other), local);
+    ipc(other, L4_NIL, L4_ANY, NEVER);
+    ipc_words(p.t, local, local, NEVER, 0, 0, 0);
+    world_run(s.t);
+    s.e->locals[local / PAGE_SIZE % ENV_LOCALS] = (uint16_t)mate->number;
+    assert_int_equal(hook_ipc_fast(s.t, local, local, 2, NEVER, 0), 0);
+    assert_int_equal(other->state, THREAD_IPC_RECEIVE);
+}
+
 static void whatever_is_unusual_in_the_call_is_left_alone(void **state)
 {
     (void)state;
@@ -204,6 +252,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_call_and_a_reply_that_waits_are_fast),
         TEST(a_partner_in_the_same_space_that_waits_for_the_caller_is_fast),
+        TEST(a_partner_that_was_found_by_its_local_id_is_fast_by_it_too),
+        TEST(a_local_id_names_nobody_of_another_space),
         TEST(whatever_is_unusual_in_the_call_is_left_alone),
         TEST(a_partner_that_is_not_waiting_for_the_caller_is_left_alone),
         TEST(a_partner_that_sleeps_or_waits_for_its_pager_is_left_alone),

@@ -10,8 +10,7 @@
  * tells the seed and the last steps.
  */
 #include "tests/fuzz/chance.h"
-#include "tests/fuzz/x2_call.h"
-#include "tests/host/kernel_ipc.h"
+#include "tests/host/fuzz_l4.h"
 
 #include "bindings/cap.h"
 #include "exo/arch/upward.h"
@@ -26,45 +25,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS      12u /* when no time is given */
-#define STEPS       2000u
-#define HISTORY     24u
-#define PATIENCE    60u /* seconds of a round; only to notice a hang */
-#define FIRST       20u /* the boss's slots for parties, 4 each, then these: */
-#define MATES       30u
-#define PAGES       32u
-#define KMEM        34u
-#define IDLER       36u /* 4 */
-#define KMEM_FRAMES 192u
-#define PLAY        ((vaddr_t)0x40000000)
+#define ROUNDS       12u /* when no time is given */
+#define STEPS        2000u
+#define PATIENCE     60u /* seconds of a round; only to notice a hang */
+#define CONSOLE_LINE 4u
+#define CODE         (PARTY_MEMORY + 3 * PAGE_SIZE)
 
-enum what { CALL, CALL_SLOW, FAULT, EXCEPTION, TIME, BOSS_ACT };
-
-struct event {
-    enum what what;
-    unsigned step, cpu, state; /* of the thread, after it */
-    word_t thread, a, b;
-    struct x2_call call;
-    word_t tag, result, error;
-};
-
-static struct event history[HISTORY];
-static unsigned events;
 static uint64_t round_seed;
 static bool in_round;
-
-static struct party party[2], idler; /* the first party is privileged */
-static struct thread *player[X2_PLAYERS];
-static struct x2_world fuzz = {.cpus = 2,
-                               .priorities = 255,
-                               .whole = true,
-                               .first_new = 200,
-                               .pages = PLAY,
-                               .kip = 0x80100000,
-                               .utcbs = 0x80000000,
-                               .code = 0x400000,
-                               .code_end = 0x401000,
-                               .stack = 0x500000};
 
 /* The sanitizer's look for leaks at the end would call the kernel's sched_yield for the C
  * library's. */
@@ -74,130 +42,11 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-static struct event *note(enum what what, const struct thread *t)
-{
-    struct event *e = &history[events++ % HISTORY];
-
-    *e = (struct event){.what = what, .step = world.step, .thread = t ? t->global_id : 0};
-    e->cpu = t ? t->cpu : 0;
-    return e;
-}
-
-static void print_call(const struct event *e)
-{
-    static const char *const names[LINK_COUNT] = {"ThreadSwitch",  "SystemClock",
-                                                  "Unmap",         "ThreadControl",
-                                                  "SpaceControl",  "ExchangeRegisters",
-                                                  "Schedule",      "ProcessorControl",
-                                                  "MemoryControl", "Ipc",
-                                                  "Lipc"};
-    const struct x2_regs *r = &e->call.reg;
-
-    printf("%s%s rdi %lx rsi %lx rdx %lx r8 %lx r9 %lx rax %lx rbx %lx r10 %lx r12 %lx r13 %lx\n",
-           names[e->call.link], e->what == CALL_SLOW ? " (slow)" : "", r->rdi, r->rsi, r->rdx,
-           r->r8, r->r9, r->rax, r->rbx, r->r10, r->r12, r->r13);
-    printf("#     ");
-    for (unsigned i = 0; i < e->call.count && i < 10; i++)
-        printf(" [%d] %lx", e->call.words[i].at, e->call.words[i].value);
-    printf(" -> state %u, result %lx, tag %lx, error %lx\n", e->state, e->result, e->tag, e->error);
-}
-
 static void print_history(void)
 {
-    unsigned first = events > HISTORY ? events - HISTORY : 0;
-
-    if (!in_round)
-        return;
+    if (in_round)
+        fuzz_print(round_seed);
     in_round = false;
-    printf("# seed %lu, step %u; the last steps:\n", round_seed, world.step);
-    for (unsigned i = first; i < events; i++) {
-        const struct event *e = &history[i % HISTORY];
-        printf("# %4u cpu %u thread %lx: ", e->step, e->cpu, e->thread);
-        if (e->what <= CALL_SLOW)
-            print_call(e);
-        else
-            printf("%s %lx %lx\n",
-                   e->what == FAULT       ? "page fault"
-                   : e->what == EXCEPTION ? "exception"
-                   : e->what == TIME      ? "time"
-                                          : "the boss",
-                   e->a, e->b);
-    }
-    fflush(stdout);
-}
-
-/* ---- The world. ---- */
-
-static void place(slot_t thread, uint32_t cpu, uint8_t priority)
-{
-    OK(BOSS(thread_place, thread, SLOT_CPU, cpu, priority));
-}
-
-/* Pages for party `n` to map on: half of what both may have, at both places. */
-static void give_pages(unsigned n)
-{
-    slot_t slot = PAGES + n;
-
-    if (cap_slot(world.root, slot)->kind)
-        OK(BOSS(cap_delete, slot));
-    if (frame_find(world.base, WORLD_FRAMES, X2_PAGES + 16) == PFN_ANY)
-        return;
-    pfn_t first = make_frames(slot, X2_PAGES);
-    for (unsigned i = 0; i < X2_PAGES; i++) {
-        vaddr_t va = PLAY + (i % 2 ? X2_FAR : 0) + i * PAGE_SIZE;
-        make_tables(party[n].env, va);
-        const struct page_entry e = {va, first + i, RWX};
-        put_entries(world.boss, SCRATCH, &e, 1);
-        BOSS(page_bind, party[n].env, slot, SCRATCH, 1);
-    }
-}
-
-static void give_kernel_memory(void)
-{
-    if (cap_slot(world.root, KMEM)->kind)
-        OK(BOSS(cap_delete, KMEM));
-    OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, world.base + world.count - KMEM_FRAMES,
-            KMEM_FRAMES));
-    for (unsigned n = 0; n < 2; n++)
-        BOSS(env_kmem, party[n].env, KMEM);
-}
-
-static void meet(unsigned i, struct thread *t)
-{
-    player[i] = t;
-    fuzz.global[i] = t->global_id;
-    fuzz.local[i] = local_id(t);
-    *thread_mr(t, TCR_PAGER) = fuzz.global[rnd(X2_PLAYERS)];
-}
-
-static void begin_party(unsigned n)
-{
-    const slot_t first = FIRST + 4 * n;
-
-    for (slot_t s = first; s < first + 4; s++)
-        if (cap_slot(world.root, s)->kind)
-            OK(BOSS(cap_delete, s));
-    if (cap_slot(world.root, MATES + n)->kind)
-        OK(BOSS(cap_delete, MATES + n));
-    party_make(&party[n], first);
-    struct thread *mate = party_thread(&party[n], MATES + n, 1);
-    meet(2 * n, party[n].t);
-    meet(2 * n + 1, mate);
-    place(party[n].thread, 0, (uint8_t)(1 + rnd(100)));
-    place(MATES + n, cpu_count - 1, (uint8_t)(1 + rnd(100)));
-    give_pages(n);
-}
-
-static void begin(void)
-{
-    party_make(&idler, IDLER);
-    cpu_count = fuzz.cpus = rarely(4) ? 1 : 2;
-    cap_slot(world.root, SLOT_CPU)->count = 2;
-    for (unsigned n = 0; n < 2; n++)
-        begin_party(n);
-    place(idler.thread, cpu_count - 1, 0);
-    give_kernel_memory();
-    OK(BOSS(env_privilege, party[0].env, SLOT_MACHINE));
 }
 
 /* ---- What threads do. ---- */
@@ -215,7 +64,7 @@ static struct thread *any_ready(void)
 
     for (uint32_t n = THREAD_FIRST; n < THREAD_FIRST + 256; n++) {
         struct thread *t = thread_by_number(n);
-        bool plays = t && t != world.boss && t != idler.t && t->env != world.root;
+        bool plays = t && t != world.boss && t != fuzz_idler.t && t->env != world.root;
         if (plays && may_run(t) && rnd(++seen) == 0)
             found = t;
     }
@@ -237,7 +86,7 @@ static bool run(struct thread *t)
     return c->current == t && t->state == THREAD_RUNNING;
 }
 
-static void tell(struct event *e, word_t id)
+static void tell(struct fuzz_event *e, word_t id)
 {
     struct thread *t = thread_by_number((uint32_t)(id >> 32));
 
@@ -249,12 +98,32 @@ static void tell(struct event *e, word_t id)
     e->error = *thread_mr(t, TCR_ERROR);
 }
 
+/* The name by which somebody waits for a message of `t`, or nil. */
+static word_t who_waits(const struct thread *t)
+{
+    word_t found = L4_NIL;
+    uint32_t seen = 0;
+
+    for (uint32_t n = THREAD_FIRST; n < THREAD_FIRST + 256; n++) {
+        const struct thread *p = thread_by_number(n);
+        if (!p || p == t || p->state != THREAD_IPC_RECEIVE)
+            continue;
+        bool reply = L4_IS_REPLY(p->ipc_from) && p->ipc_server == t;
+        bool plain = p->ipc_from == L4_ANY || p->ipc_from == t->global_id;
+        if ((reply || plain) && rnd(++seen) == 0)
+            found = reply ? p->ipc_from : p->global_id;
+    }
+    return found;
+}
+
 static void play_call(struct thread *t)
 {
-    struct event *e = note(rarely(2) ? CALL : CALL_SLOW, t);
+    struct fuzz_event *e = fuzz_note(rarely(2) ? FUZZ_CALL : FUZZ_CALL_SLOW, t);
     const struct x2_call *c = &e->call;
     const word_t id = t->global_id;
 
+    x2_told(&fuzz, thread_regs(t)->rsi);
+    fuzz.waits = who_waits(t);
     x2_choose(&e->call, &fuzz);
     for (unsigned i = 0; i < c->count; i++)
         *thread_mr(t, c->words[i].at) = c->words[i].value;
@@ -273,14 +142,14 @@ static void play_call(struct thread *t)
     r->r13 = c->reg.r13;
     r->r14 = c->reg.r14;
     r->r15 = c->reg.r15;
-    ipc_always_slow = e->what == CALL_SLOW;
+    ipc_always_slow = e->what == FUZZ_CALL_SLOW;
     l4_enter(t, c->link);
     tell(e, id);
 }
 
 static void play_fault(struct thread *t)
 {
-    struct event *e = note(FAULT, t);
+    struct fuzz_event *e = fuzz_note(FUZZ_FAULT, t);
 
     e->a = x2_page(&fuzz) + rnd(PAGE_SIZE);
     e->b = rarely(8) ? 20 : 4 + 2 * rnd(2);
@@ -290,7 +159,7 @@ static void play_fault(struct thread *t)
 static void play_exception(struct thread *t)
 {
     static const unsigned vectors[] = {VECTOR_DIVIDE, VECTOR_UNDEFINED, VECTOR_PROTECTION};
-    struct event *e = note(EXCEPTION, t);
+    struct fuzz_event *e = fuzz_note(FUZZ_EXCEPTION, t);
     struct regs *r = thread_regs(t);
 
     e->a = vectors[rnd(3)];
@@ -301,9 +170,44 @@ static void play_exception(struct thread *t)
     world_check();
 }
 
+/* An instruction that accesses ports, one in a piece of code of its own. */
+static void play_port(struct thread *t)
+{
+    static const char *const code[] = {"\xec", "\xee", "\xed", "\xe5\x0a", "\x6c", "\xf3\x6f"};
+    struct fuzz_event *e = fuzz_note(FUZZ_PORT, t);
+    char *at = space_user(t->env->root, CODE, RIGHT_WRITE);
+    struct regs *r = thread_regs(t);
+
+    e->a = fuzz.port + rnd(fuzz.ports);
+    e->b = rnd(sizeof code / sizeof code[0]);
+    if (!at)
+        return;
+    strcpy(at, code[e->b]);
+    r->rdx = e->a;
+    r->rdi = r->rsi = x2_page(&fuzz) + rnd(PAGE_SIZE);
+    r->rcx = rnd(4);
+    r->rip = CODE;
+    r->vector = VECTOR_PROTECTION;
+    r->error = 0;
+    host_trap(r);
+    world_check();
+}
+
+static void play_line(void)
+{
+    struct fuzz_event *e = fuzz_note(FUZZ_LINE, NULL);
+
+    e->a = rnd(IRQ_LINES);
+    host.cpu = arch_cpu_number(0);
+    if (e->a != CONSOLE_LINE && host.lines[e->a])
+        host.lines[e->a]();
+    sched_leave();
+    world_check();
+}
+
 static void play_time(void)
 {
-    struct event *e = note(TIME, NULL);
+    struct fuzz_event *e = fuzz_note(FUZZ_TIME, NULL);
 
     e->a = rarely(4) ? TICKS_1MS * 20 : rnd(50000);
     host.ticks += e->a;
@@ -313,49 +217,6 @@ static void play_time(void)
         sched_leave();
     }
     world_check();
-}
-
-/* ---- What the boss does: capabilities of what the players have come and go. ---- */
-
-static void restart(unsigned n)
-{
-    const bool ended = party[n].e->ended;
-
-    note(BOSS_ACT, NULL)->a = ended;
-    if (ended) {
-        begin_party(n);
-        BOSS(env_kmem, party[n].env, KMEM);
-        if (n == 0)
-            OK(BOSS(env_privilege, party[0].env, SLOT_MACHINE));
-        return;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        slot_t slot = i ? MATES + n : party[n].thread;
-        struct thread *t = player[2 * n + i];
-        BOSS(thread_stop, slot);
-        BOSS(thread_start, slot, 0x400000, 0x500000, 0);
-        fuzz.global[2 * n + i] = t->global_id; /* another version, perhaps */
-    }
-}
-
-static void play_boss(void)
-{
-    struct event *e = note(BOSS_ACT, NULL);
-
-    e->a = 10 + rnd(4);
-    switch (e->a) {
-    case 10:
-        give_kernel_memory();
-        break;
-    case 11:
-        give_pages(rnd(2));
-        break;
-    case 12:
-        BOSS(cap_revoke, PAGES + rnd(2));
-        break;
-    default:
-        restart(rnd(2));
-    }
 }
 
 /* Whoever runs is in user mode until its next step, where another CPU's mail interrupts it. */
@@ -375,15 +236,18 @@ static void step(void)
     leave_kernel();
 
     if (rarely(12) || (!t && !rarely(4))) {
-        play_time();
+        if (rarely(4))
+            play_line();
+        else
+            play_time();
         return;
     }
-    if (rarely(150)) {
-        play_boss();
+    if (rarely(80)) {
+        fuzz_boss();
         return;
     }
-    if (!t || party[0].e->ended || party[1].e->ended) {
-        restart(party[0].e->ended ? 0 : party[1].e->ended ? 1 : rnd(2));
+    if (!t || fuzz_party[0].e->ended || fuzz_party[1].e->ended) {
+        fuzz_restart(fuzz_party[0].e->ended ? 0 : fuzz_party[1].e->ended ? 1 : rnd(2));
         return;
     }
     if (!run(t))
@@ -392,6 +256,8 @@ static void step(void)
         play_fault(t);
     else if (rarely(60))
         play_exception(t);
+    else if (rarely(30))
+        play_port(t);
     else
         play_call(t);
 }
@@ -413,7 +279,7 @@ static void play(uint64_t from, void **state)
     for (unsigned i = 0; i < 8; i++) /* small seeds are alike at first */
         rnd_word();
     world_begin(state);
-    begin();
+    fuzz_begin();
     for (world.step = 0; world.step < STEPS; world.step++)
         step();
     cap_slot(world.root, SLOT_CPU)->count = 1;

@@ -24,9 +24,7 @@ static int set_up(void **state)
     party_make(&p, 20);
     party_make(&q, 24);
     me = p.t->global_id;
-    OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, world.base + 512, 8));
-    OK(BOSS(env_kmem, p.env, KMEM));
-    OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    give_privilege(&p, KMEM, 8);
     return 0;
 }
 
@@ -51,14 +49,8 @@ static word_t associate(unsigned line, word_t handler)
     return thread_control(p.t, IRQ(line), IRQ(line), L4_NIL, handler, NO_UTCB);
 }
 
-#define WORKS(call) assert_int_equal((call), 1)
-#define FAILS(error, call)                                                                         \
-    do {                                                                                           \
-        uint32_t free_before = world_free();                                                       \
-        assert_int_equal((call), 0);                                                               \
-        assert_int_equal(last_error(p.t), (error));                                                \
-        assert_int_equal(world_free(), free_before);                                               \
-    } while (0)
+#define WORKS(call)        CONTROL_WORKS(call)
+#define FAILS(error, call) CONTROL_FAILS(p.t, error, call)
 
 /* The interrupt comes while the boss runs. */
 static void fire(unsigned line)
@@ -67,7 +59,7 @@ static void fire(unsigned line)
 
     world_run(current ? current : world.boss);
     host.cpu = &cpu_number(0)->arch;
-    host.isa[line]();
+    host.lines[line]();
     world_check();
 }
 
@@ -123,6 +115,22 @@ static void what_comes_while_it_is_masked_is_told_once_afterwards(void **state)
     assert_told(p.t, LINE);
 }
 
+static void the_answer_releases_a_line_that_is_held(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, me));
+    await(p.t, L4_ANY);
+    const unsigned long before = host.releases[LINE];
+    fire(LINE);
+    assert_told(p.t, LINE);
+    assert_int_equal(host.releases[LINE], before);
+    reply_wait(p.t, IRQ(LINE));
+    assert_int_equal(host.releases[LINE], before + 1);
+    fire(LINE);
+    WORKS(associate(LINE, q.t->global_id)); /* it was told already, and does not answer */
+    assert_int_equal(host.releases[LINE], before + 2);
+}
+
 static void it_stays_pending_while_the_handler_does_something_else(void **state)
 {
     (void)state;
@@ -175,6 +183,45 @@ static void only_the_handler_acknowledges_and_without_items(void **state)
     assert_failed(p.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE); /* still masked */
     ipc_words(p.t, IRQ(LINE), L4_ANY, NEVER, 3, 63, 9); /* words say nothing */
     assert_told(p.t, LINE);
+}
+
+static void a_handler_in_a_closed_wait_is_told_afterwards(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, me));
+    await(p.t, q.t->global_id);
+    fire(LINE);
+    assert_int_equal(p.t->state, THREAD_IPC_RECEIVE);
+    ipc_words(q.t, me, L4_NIL, NEVER, 3, 1, 9);
+    assert_received(p.t, q.t->global_id);
+    assert_int_equal(get_mr(p.t, 1), 9);
+    await(p.t, L4_ANY);
+    assert_told(p.t, LINE);
+}
+
+static void who_is_not_the_handler_waits_for_the_line(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, q.t->global_id));
+    fire(LINE); /* its message waits for q */
+    ipc_words(p.t, IRQ(LINE), L4_NIL, TIMEOUTS(TIME_ZERO, TIME_NEVER), 0, 0, 0);
+    assert_failed(p.t, IPC_TIMEOUT, IPC_SEND_PHASE);
+    await(q.t, L4_ANY);
+    assert_told(q.t, LINE);
+}
+
+static void what_came_while_it_was_masked_is_for_the_next_handler(void **state)
+{
+    (void)state;
+    WORKS(associate(LINE, me));
+    await(p.t, IRQ(LINE));
+    fire(LINE);
+    assert_told(p.t, LINE);
+    fire(LINE); /* p has not acknowledged, and never will */
+    WORKS(thread_control(p.t, IRQ(LINE), IRQ(LINE), me, q.t->global_id, NO_UTCB));
+    assert_int_equal(thread_by_number(LINE)->scheduler, me);
+    await(q.t, IRQ(LINE));
+    assert_told(q.t, LINE);
 }
 
 static void errors_in_the_order_of_the_arguments(void **state)
@@ -398,9 +445,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_line_tells_its_handler_and_waits_for_it),
         TEST(what_comes_while_it_is_masked_is_told_once_afterwards),
+        TEST(the_answer_releases_a_line_that_is_held),
         TEST(it_stays_pending_while_the_handler_does_something_else),
         TEST(an_acknowledgement_that_is_not_due_does_nothing),
         TEST(only_the_handler_acknowledges_and_without_items),
+        TEST(a_handler_in_a_closed_wait_is_told_afterwards),
+        TEST(who_is_not_the_handler_waits_for_the_line),
+        TEST(what_came_while_it_was_masked_is_for_the_next_handler),
         TEST(errors_in_the_order_of_the_arguments),
         TEST(a_line_has_one_listener),
         TEST(deassociation_frees_it_and_tells_who_waits),

@@ -10,8 +10,10 @@
 #define NOTE    40u
 #define POINT   41u
 #define SPARE   42u
+#define SECOND  43u
 #define HERE    5u /* in p's table the notification to read, in q's a badge of it */
 #define PLAIN   6u /* q: the notification itself, to raise; p: the endpoint        */
+#define OTHER   7u
 #define ENTRY   L4_SLOT(HERE)
 
 static struct party p, q, s;
@@ -154,6 +156,23 @@ static void bound_bits_come_to_an_open_wait(void **state)
     assert_int_equal(n->raised, 1);
 }
 
+/* Raised before, they are passed by, and stay, where the wait is for something else. */
+static void bound_bits_wait_for_a_wait_that_takes_them(void **state)
+{
+    (void)state;
+    OK(BOSS(notification_create, REGION, PFN_ANY, SECOND));
+    give(p.env, OTHER, SECOND, RIGHT_READ);
+    OK(BOSS(notify_bind, NOTE, p.thread, 6));
+    send_bits(2);
+    ipc(p.t, L4_NIL, q.t->global_id, NO_WAIT);
+    assert_failed(p.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+    ipc(p.t, L4_NIL, L4_SLOT(OTHER), NO_WAIT);
+    assert_failed(p.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+    assert_int_equal(n->raised, 2);
+    ipc(p.t, L4_NIL, L4_SLOT(PLAIN), NO_WAIT);
+    assert_bits(p.t, L4_BOUND, 2);
+}
+
 /* Raised while p does something else, they come with its next open wait, whichever way it takes. */
 static void bound_bits_are_not_passed_by_on_the_fast_path(void **state)
 {
@@ -204,6 +223,7 @@ int main(void)
         TEST_BOTH(a_waiter_whose_capability_goes_is_told),
         TEST_BOTH(a_waiter_that_stops_is_forgotten),
         TEST_BOTH(bound_bits_come_to_an_open_wait),
+        TEST_BOTH(bound_bits_wait_for_a_wait_that_takes_them),
         TEST_BOTH(bound_bits_are_not_passed_by_on_the_fast_path),
         TEST_BOTH(an_upcall_comes_first),
     };

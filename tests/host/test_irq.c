@@ -48,6 +48,9 @@ static void a_refused_call_changes_nothing(void **state)
     REFUSED(ERR_BAD_CAP, b, irq_bind, SLOT_PORTS, 8, NOTE, BITS);
     REFUSED(ERR_BAD_CAP, b, irq_bind, SLOT_IRQ, 8, LINES, BITS);
     REFUSED(ERR_NO_RIGHT, b, irq_bind, SLOT_IRQ, 8, ONLY_IN, BITS);
+    OK(BOSS(cap_copy, SLOT_ENV, 60, SLOT_IRQ, RIGHT_READ, 0, 0));
+    REFUSED(ERR_NO_RIGHT, b, irq_bind, 60, 8, NOTE, BITS);
+    REFUSED(ERR_NO_RIGHT, b, irq_bind, 60, 8, SLOT_NONE, 0);
     REFUSED(ERR_IN_USE, b, irq_bind, LINES, 4, NOTE, BITS); /* the console's */
 }
 
@@ -55,13 +58,30 @@ static void a_line_raises_its_bits(void **state)
 {
     (void)state;
     OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, BITS);
     REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS);
     OK(BOSS(irq_bind, SLOT_IRQ, 3, SLOT_NONE, 0));
     note()->raised = 0;
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, 0);
+}
+
+/* A line that is level-triggered is held from its interrupt on. */
+static void bound_just_so_again_the_line_is_released(void **state)
+{
+    (void)state;
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    const unsigned long before = host.releases[3];
+    host.lines[3]();
+    assert_int_equal(host.releases[3], before);
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
+    assert_int_equal(host.releases[3], before + 1);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, LINES, 3, NOTE, BITS << 1);
+    REFUSED(ERR_IN_USE, world.boss, irq_bind, SLOT_IRQ, 3, NOTE, BITS); /* by other authority */
+    OK(BOSS(irq_bind, LINES, 3, SLOT_NONE, 0));
+    OK(BOSS(irq_bind, LINES, 3, NOTE, BITS << 1));
+    assert_int_equal(host.releases[3], before + 2);
 }
 
 static void a_binding_ends_with_either_capability(void **state)
@@ -69,14 +89,14 @@ static void a_binding_ends_with_either_capability(void **state)
     (void)state;
     OK(BOSS(irq_bind, LINES, 3, NOTE, BITS));
     OK(BOSS(cap_delete, LINES));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, 0);
     OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS));
     OK(BOSS(cap_delete, NOTE));
-    host.isa[3](); /* nobody is told, and nothing that went is touched */
+    host.lines[3](); /* nobody is told, and nothing that went is touched */
     OK(BOSS(notification_create, REGION, PFN_ANY, NOTE));
     OK(BOSS(irq_bind, SLOT_IRQ, 3, NOTE, BITS << 1));
-    host.isa[3]();
+    host.lines[3]();
     assert_int_equal(note()->raised, BITS << 1);
 }
 
@@ -93,14 +113,59 @@ static void ports_answer(void **state)
     REFUSED(ERR_BAD_ARG, world.boss, port_read, 60, PORT + 1, 1);
 }
 
+static uint16_t port_asked;
+static unsigned width_asked;
+static uint32_t value_written;
+
+static uint32_t port_in(uint16_t port, unsigned bytes)
+{
+    port_asked = port;
+    width_asked = bytes;
+    return 0x81828384u >> (32 - 8 * bytes);
+}
+
+static void port_out(uint16_t port, unsigned bytes, uint32_t value)
+{
+    port_asked = port;
+    width_asked = bytes;
+    value_written = value;
+}
+
+/* An access is one, of the width that was asked for, and takes the largest value of that. */
+static void ports_are_accessed_in_each_width(void **state)
+{
+    static const uint64_t most[] = {[1] = UINT8_MAX, [2] = UINT16_MAX, [4] = UINT32_MAX};
+    struct cap *ports = cap_slot(world.root, SLOT_PORTS);
+
+    (void)state;
+    const uint32_t count = ports->count;
+    ports->count = 4;
+    host.port_in = port_in;
+    host.port_out = port_out;
+    for (uint32_t width = 1; width <= 4; width *= 2) {
+        OK(BOSS(port_read, SLOT_PORTS, PORT, width));
+        assert_int_equal(width_asked, width);
+        assert_int_equal(world.result, 0x81828384u >> (32 - 8 * width));
+        OK(BOSS(port_write, SLOT_PORTS, PORT + 4 - width, width, most[width]));
+        assert_int_equal(port_asked, PORT + 4 - width);
+        assert_int_equal(width_asked, width);
+        assert_int_equal(value_written, most[width]);
+    }
+    host.port_in = NULL;
+    host.port_out = NULL;
+    ports->count = count;
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, world_end)
     const struct CMUnitTest tests[] = {
         T(a_refused_call_changes_nothing),
         T(a_line_raises_its_bits),
+        T(bound_just_so_again_the_line_is_released),
         T(a_binding_ends_with_either_capability),
         T(ports_answer),
+        T(ports_are_accessed_in_each_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -379,6 +379,8 @@ static void processors_and_memory_are_the_privileged_ones(void **state)
     r->rdi = cpu_count;
     l4_enter(p.t, LINK_PROCESSOR_CONTROL);
     assert_int_equal(r->rax, 0);
+    r->rdi = 3; /* an attribute that is none (test_memory_type.c has the others) */
+    r->rdx = r->r9 = 0;
     l4_enter(p.t, LINK_MEMORY_CONTROL);
     assert_int_equal(r->rax, 0);
     assert_int_equal(*thread_mr(p.t, TCR_ERROR), CALL_ERROR_PARAMETER);

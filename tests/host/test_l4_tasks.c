@@ -5,6 +5,7 @@
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
+#include "exo/abi/kip.h"
 #include "l4core/control.h"
 
 #define NEVER             TIMEOUTS(TIME_NEVER, TIME_NEVER)
@@ -26,9 +27,7 @@ static int set_up(void **state)
     party_make(&p, 20);
     party_make(&q, 24);
     me = p.t->global_id;
-    OK(BOSS(cap_copy, SLOT_ENV, KMEM, REGION, RIGHT_ALL, world.base + 512, 64));
-    OK(BOSS(env_kmem, p.env, KMEM));
-    OK(BOSS(env_privilege, p.env, SLOT_MACHINE));
+    give_privilege(&p, KMEM, 64);
     return 0;
 }
 
@@ -48,16 +47,9 @@ static word_t space_control(struct thread *t, word_t space, word_t kip, word_t u
     return r->rax;
 }
 
-/* The call of p fails with `error`, and nothing was made. */
-#define FAILS(error, call)                                                                         \
-    do {                                                                                           \
-        uint32_t free_before = world_free();                                                       \
-        assert_int_equal((call), 0);                                                               \
-        assert_int_equal(last_error(p.t), (error));                                                \
-        assert_int_equal(world_free(), free_before);                                               \
-    } while (0)
+#define FAILS(error, call) CONTROL_FAILS(p.t, error, call)
 
-#define WORKS(call) assert_int_equal((call), 1)
+#define WORKS(call) CONTROL_WORKS(call)
 
 /* A new space with an inactive thread, ID(0), and its areas. */
 static struct thread *make_task(void)
@@ -91,6 +83,7 @@ static void a_task_begins_in_four_steps(void **state)
     assert_int_equal(t->utcb_va, AREA + PAGE_SIZE);
     assert_int_equal(*thread_mr(t, TCR_PAGER), me);
     assert_int_equal(*thread_mr(t, TCR_SELF), AREA + PAGE_SIZE + UTCB_MR);
+    assert_int_equal(*thread_mr(t, TCR_IPC_LINK), LINK_ADDRESS(LINK_IPC));
     assert_int_equal(*thread_mr(t, TCR_GLOBAL_ID), ID(0));
     assert_ptr_equal(memory_of(t, AREA + PAGE_SIZE), t->utcb);
     ipc_words(q.t, ID(0), L4_NIL, TIMEOUTS(TIME_ZERO, TIME_NEVER), 0, 2, 0x1000);
@@ -122,9 +115,6 @@ static void a_dest_that_is_none_is_error_2(void **state)
     FAILS(2, thread_control(p.t, ID(7), L4_NIL, L4_NIL, L4_NIL, NO_UTCB)); /* not there */
     FAILS(2, thread_control(p.t, me, L4_NIL, L4_NIL, L4_NIL, NO_UTCB));    /* itself    */
     FAILS(2, thread_control(p.t, q.t->global_id, L4_NIL, L4_NIL, L4_NIL, NO_UTCB));
-    struct thread *t = make_active(1);
-    FAILS(2, thread_control(p.t, ID(1), me, L4_NIL, L4_NIL, NO_UTCB)); /* it is active */
-    assert_ptr_equal(t->env, thread_by_number(200)->env);
 }
 
 static void a_space_that_is_none_is_error_3(void **state)
@@ -143,7 +133,9 @@ static void a_scheduler_that_is_none_is_error_4(void **state)
     (void)state;
     FAILS(4, thread_control(p.t, ID(1), ID(1), L4_NIL, L4_NIL, NO_UTCB));
     FAILS(4, thread_control(p.t, ID(1), ID(1), ID(2), L4_NIL, NO_UTCB));
-    WORKS(thread_control(p.t, ID(1), ID(1), ID(1), L4_NIL, NO_UTCB)); /* itself */
+    WORKS(thread_control(p.t, ID(1), ID(1), ID(1), L4_NIL, NO_UTCB));  /* itself */
+    WORKS(thread_control(p.t, ID(1), ID(1), L4_NIL, L4_NIL, NO_UTCB)); /* which stays */
+    assert_int_equal(thread_by_number(201)->scheduler, ID(1));
 }
 
 static void a_utcb_outside_its_area_or_twice_is_error_6(void **state)
@@ -157,7 +149,46 @@ static void a_utcb_outside_its_area_or_twice_is_error_6(void **state)
     FAILS(6, thread_control(p.t, ID(2), ID(0), me, me, AREA + PAGE_SIZE)); /* taken */
     FAILS(6, thread_control(p.t, ID(2), ID(0), me, me, NO_UTCB));
     FAILS(6, thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 2 * PAGE_SIZE));
-    FAILS(6, thread_control(p.t, ID(2), ID(0), me, L4_NIL, AREA + 2 * PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(2), ID(2), me, L4_NIL, AREA + 2 * PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(2), ID(0), me, L4_NIL, AREA + PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(2), ID(0), me, L4_NIL, AREA + 16 * PAGE_SIZE));
+    FAILS(6, thread_control(p.t, ID(0), ID(0), L4_NIL, me, NO_UTCB)); /* never said where */
+}
+
+static void a_utcb_is_relocated_until_its_thread_is_active(void **state)
+{
+    (void)state;
+    make_task();
+    WORKS(thread_control(p.t, ID(1), ID(0), me, L4_NIL, AREA + PAGE_SIZE));
+    struct thread *t = thread_by_number(201);
+    assert_int_equal(t->utcb_va, UTCB_NONE);
+    FAILS(6, thread_control(p.t, ID(2), ID(0), me, me, AREA + PAGE_SIZE)); /* promised */
+    FAILS(6, thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 0x400));
+    WORKS(thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 3 * PAGE_SIZE));
+    WORKS(thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 3 * PAGE_SIZE)); /* its own */
+    WORKS(thread_control(p.t, ID(2), ID(0), me, me, AREA + PAGE_SIZE));             /* free again */
+    WORKS(thread_control(p.t, ID(1), ID(0), L4_NIL, me, NO_UTCB));
+    assert_int_equal(t->utcb_va, AREA + 3 * PAGE_SIZE);
+    assert_ptr_equal(memory_of(t, AREA + 3 * PAGE_SIZE), t->utcb);
+    assert_int_equal(*thread_mr(t, TCR_SELF), AREA + 3 * PAGE_SIZE + UTCB_MR);
+    FAILS(6, thread_control(p.t, ID(1), ID(0), L4_NIL, L4_NIL, AREA + 4 * PAGE_SIZE));
+}
+
+/* Areas that change, or another space, take away what was promised. */
+static void a_location_is_looked_at_again_at_the_activation(void **state)
+{
+    (void)state;
+    make_task();
+    WORKS(thread_control(p.t, ID(0), ID(0), L4_NIL, L4_NIL, AREA + PAGE_SIZE));
+    WORKS(space_control(p.t, ID(0), KIP_PAGE, FPAGE(AREA, 12), L4_NIL));
+    FAILS(6, thread_control(p.t, ID(0), ID(0), L4_NIL, me, NO_UTCB));
+    WORKS(space_control(p.t, ID(0), KIP_PAGE, UTCBS, L4_NIL));
+    WORKS(thread_control(p.t, ID(0), ID(0), L4_NIL, me, NO_UTCB));
+    WORKS(thread_control(p.t, ID(1), ID(1), me, L4_NIL, NO_UTCB));
+    WORKS(space_control(p.t, ID(1), KIP_PAGE, UTCBS, L4_NIL));
+    WORKS(thread_control(p.t, ID(2), ID(1), me, L4_NIL, AREA + PAGE_SIZE));
+    WORKS(thread_control(p.t, ID(2), ID(0), L4_NIL, L4_NIL, NO_UTCB)); /* moves */
+    FAILS(6, thread_control(p.t, ID(2), ID(0), L4_NIL, me, NO_UTCB));  /* ID(0) is there */
 }
 
 static void areas_are_aligned_apart_and_the_users(void **state)
@@ -184,6 +215,41 @@ static void areas_are_aligned_apart_and_the_users(void **state)
     WORKS(space_control(p.t, ID(0), 0, 0, L4_ANY)); /* ignored now, but for the redirector */
     assert_int_equal(thread_by_number(200)->env->redirector, L4_NIL);
     assert_int_equal(thread_by_number(200)->env->kip_area, KIP + PAGE_SIZE);
+}
+
+/* Does `e` show nothing at `va`? */
+static bool is_empty(const struct env *e, vaddr_t va)
+{
+    const pte_t *at = space_entry(e->root, va, 1);
+
+    return !at || !arch_pte_present(*at);
+}
+
+static void areas_are_neither_mapped_nor_mapped_over_nor_unmapped(void **state)
+{
+    static const vaddr_t fixed[] = {KIP, AREA + PAGE_SIZE, AREA + 5 * PAGE_SIZE}; /* 5: empty */
+    static const unsigned kinds[] = {ITEM_MAP, ITEM_GRANT};
+    const word_t page = FPAGE(PARTY_MEMORY, 12) | FPAGE_READ | FPAGE_WRITE;
+
+    (void)state;
+    make_task();
+    struct thread *t = make_active(1);
+    ipc_words(p.t, ID(1), L4_NIL, NEVER, 0, 2, 0x401000);
+    for (unsigned i = 0; i < 3; i++) {
+        const vaddr_t at = fixed[i], free = PARTY_MEMORY + (4 + i) * PAGE_SIZE;
+        const pte_t was = *entry_of(t->env, at);
+        for (unsigned k = 0; k < 2; k++) {
+            map_all(p.t, t, at | kinds[k], page, FPAGE_COMPLETE);
+            map_all(t, p.t, free | kinds[k], FPAGE(at, 12) | FPAGE_ALL, FPAGE_COMPLETE);
+            assert_true(is_empty(p.e, free));
+            assert_false(is_empty(p.e, PARTY_MEMORY));
+        }
+        unmap_all(t, FPAGE(at, 12) | FPAGE_ALL, true);
+        unmap_all(t, FPAGE_COMPLETE | FPAGE_ALL, true);
+        assert_int_equal(*entry_of(t->env, at), was);
+    }
+    map_all(p.t, t, (AREA + 16 * PAGE_SIZE) | ITEM_MAP, page, FPAGE_COMPLETE); /* just behind */
+    assert_false(is_empty(t->env, AREA + 16 * PAGE_SIZE));
 }
 
 /* With n frames of kernel memory left each call fails with error 8 and leaves them, until it works.
@@ -306,7 +372,10 @@ int main(void)
         TEST(a_space_that_is_none_is_error_3),
         TEST(a_scheduler_that_is_none_is_error_4),
         TEST(a_utcb_outside_its_area_or_twice_is_error_6),
+        TEST(a_utcb_is_relocated_until_its_thread_is_active),
+        TEST(a_location_is_looked_at_again_at_the_activation),
         TEST(areas_are_aligned_apart_and_the_users),
+        TEST(areas_are_neither_mapped_nor_mapped_over_nor_unmapped),
         TEST(too_little_memory_is_error_8_and_makes_nothing),
         TEST(an_id_gets_a_new_version_and_the_old_one_is_nobodys),
         TEST(an_inactive_thread_moves_and_the_empty_space_goes),

@@ -154,6 +154,7 @@ static void windows_that_take_nothing_overflow_and_nil_fpages_map_nothing(void *
     assert_false(map(0, fpage(SOURCE, 12, RIGHTS), fpage(TARGET, 48, 0)));
     assert_false(map(0, fpage(SOURCE, 12, RIGHTS), fpage((vaddr_t)1 << 47, 12, 0)));
     assert_true(map(0, 0, COMPLETE));
+    assert_true(map(0, fpage(SOURCE, 11, RIGHTS), COMPLETE)); /* smaller than a page */
     assert_true(map(0, fpage((vaddr_t)1 << 48, 12, RIGHTS), COMPLETE));
     assert_true(map(0, fpage(FAR, 39, RIGHTS), fpage(0, 39, 0))); /* nothing is there */
     assert_true(map(USER_TOP, fpage(SOURCE, 12, RIGHTS), COMPLETE));

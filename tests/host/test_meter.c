@@ -3,6 +3,7 @@
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
+#include "exo/env/meter.h"
 #include "exo/env/sched.h"
 
 #define NEVER     TIMEOUTS(TIME_NEVER, TIME_NEVER)
@@ -333,6 +334,45 @@ static void equals_wait_for_a_delay_too(void **state)
     assert_ptr_equal(running(), q.t);
 }
 
+static void a_turn_of_the_positions_is_delayed_too(void **state)
+{
+    (void)state;
+    schedule(p.t, p.t, UNCHANGED, 100 << 16 | 200);
+    run_for(1000);
+    assert_ptr_equal(running(), q.t); /* without d its turn ends with the position */
+    set_flags(PREEMPT_DELAY);
+    world_run(p.t);
+    run_for(1000);
+    assert_ptr_equal(running(), p.t);
+    assert_int_equal(flags(), PREEMPT_DELAY | PREEMPT_PENDING);
+    run_for(200);
+    assert_ptr_equal(running(), q.t);
+}
+
+static void the_end_of_a_quantum_leaves_the_slice(void **state)
+{
+    (void)state;
+    schedule(p.t, p.t, TIMES(700, 200), UNCHANGED);
+    run_for(200);
+    assert_int_equal(p.t->quantum_left, p.t->meter.quantum);
+    assert_in_range(p.t->slice_left, 490 * US, 500 * US);
+}
+
+static void the_check_names_each_broken_invariant(void **state)
+{
+    (void)state;
+    struct meter was = p.t->meter;
+
+    assert_null(meter_check(p.t));
+    p.t->meter.slice = 5;
+    assert_memory_equal(meter_check(p.t), "T1", 2);
+    p.t->meter = was;
+    p.t->guard++;
+    assert_memory_equal(meter_check(p.t), "T2", 2);
+    p.t->guard--;
+    assert_null(meter_check(p.t));
+}
+
 /* Each message of a call, there and back, and what its partner does is charged to who does it. */
 static void calls_of_the_metered_are_charged(void **state)
 {
@@ -394,6 +434,9 @@ int main(void)
         DELAY(an_overrun_without_handler_is_a_preemption),
         DELAY(nobody_is_delayed_where_nobody_waits),
         DELAY(equals_wait_for_a_delay_too),
+        TEST(a_turn_of_the_positions_is_delayed_too),
+        TEST(the_end_of_a_quantum_leaves_the_slice),
+        TEST(the_check_names_each_broken_invariant),
         TEST(calls_of_the_metered_are_charged),
         TEST(what_is_left_moves_along),
     };

@@ -17,25 +17,13 @@
 
 static struct party p, q, r;
 
-/* The kernel gave them to the boss; in which slot is its business. */
-static slot_t slot_of_ports(uint32_t port)
-{
-    for (slot_t s = SLOT_FREE; s < CAPS_PER_FRAME; s++) {
-        const struct cap *c = cap_slot(world.root, s);
-        if (c->kind == CAP_PORTS && c->base <= port && port - c->base < c->count)
-            return s;
-    }
-    fail();
-    return SLOT_NONE;
-}
-
 static int set_up(void **state)
 {
     world_begin(state);
     party_make(&p, 20);
     party_make(&q, 24);
     party_make(&r, 28);
-    OK(BOSS(cap_copy, p.env, PORTS, slot_of_ports(FIRST), RW_GRANT, FIRST, 64));
+    OK(BOSS(cap_copy, p.env, PORTS, ports_of(FIRST), RW_GRANT, FIRST, 64));
     OK(BOSS(env_kmem, p.env, REGION));
     OK(BOSS(env_kmem, q.env, REGION));
     OK(BOSS(env_kmem, r.env, REGION));
@@ -133,7 +121,7 @@ static void a_window_of_ports_takes_what_is_in_it(void **state)
 static void the_rights_are_those_of_the_capability(void **state)
 {
     (void)state;
-    OK(BOSS(cap_copy, r.env, PORTS, slot_of_ports(FIRST), RIGHT_READ, FIRST, 8));
+    OK(BOSS(cap_copy, r.env, PORTS, ports_of(FIRST), RIGHT_READ, FIRST, 8));
     assert_true(map(&r, &q, FIRST, 2));
     assert_true(port_held(q.e, FIRST, 4, RIGHT_READ));
     assert_false(port_held(q.e, FIRST, 1, RIGHT_WRITE));
@@ -150,7 +138,7 @@ static void without_memory_for_a_table_or_place_in_it_it_overflows(void **state)
     for (uint32_t i = 0; i < 32; i++)
         assert_true(map(&p, &q, FIRST + 2 * i, 0));
     assert_int_equal(parts(&q), 32);
-    OK(BOSS(cap_copy, r.env, PORTS, slot_of_ports(0x100), RW_GRANT, 0x100, 0x100));
+    OK(BOSS(cap_copy, r.env, PORTS, ports_of(0x100), RW_GRANT, 0x100, 0x100));
     for (uint32_t i = 0; i < 96; i++)
         assert_true(map(&r, &q, 0x100 + 2 * i, 0));
     assert_int_equal(parts(&q), CAPS_PER_FRAME);
@@ -196,6 +184,25 @@ static void unmap_takes_from_the_derived_and_flush_from_oneself(void **state)
     assert_true(port_held(p.e, FIRST, 64, RW));
 }
 
+static void ports_beside_what_the_sender_has_are_none(void **state)
+{
+    (void)state;
+    assert_true(map(&p, &q, FIRST - 0x20, 4));
+    assert_true(map(&p, &q, FIRST + 64, 4));
+    assert_int_equal(parts(&q), 0);
+}
+
+static void only_a_grant_takes_what_is_beside_the_window(void **state)
+{
+    (void)state;
+    assert_true(map(&p, &q, FIRST, 5));
+    assert_true(send(&q, &r, ITEM_MAP, FPAGE_PORTS(FIRST, 5), FPAGE_PORTS(FIRST, 3)));
+    assert_string_equal(has(&r), "########");
+    assert_int_equal(strlen(has(&q)), 32);
+    assert_true(send(&q, &r, ITEM_GRANT, FPAGE_PORTS(FIRST, 3), FPAGE_PORTS(FIRST + 16, 3)));
+    assert_int_equal(strlen(has(&q)), 32); /* a window that they do not meet takes none */
+}
+
 static void a_part_is_taken_out_of_what_was_mapped_whole(void **state)
 {
     (void)state;
@@ -220,7 +227,7 @@ static void where_a_half_has_no_place_it_goes_whole(void **state)
 {
     (void)state;
     assert_true(map(&p, &q, FIRST, 2));
-    OK(BOSS(cap_copy, r.env, PORTS, slot_of_ports(0x100), RW_GRANT, 0x100, 0x100));
+    OK(BOSS(cap_copy, r.env, PORTS, ports_of(0x100), RW_GRANT, 0x100, 0x100));
     for (uint32_t i = 0; i < CAPS_PER_FRAME - 1; i++)
         assert_true(map(&r, &q, 0x100 + 2 * i, 0));
     unmap(&p, FIRST, 0, false);
@@ -244,7 +251,7 @@ static void who_revokes_by_a_call_takes_what_was_mapped(void **state)
     (void)state;
     assert_true(map(&p, &q, FIRST, 3));
     assert_true(map(&q, &r, FIRST + 2, 1));
-    OK(BOSS(cap_revoke, slot_of_ports(FIRST)));
+    OK(BOSS(cap_revoke, ports_of(FIRST)));
     world_check();
     assert_false(port_held(p.e, FIRST, 1, RIGHT_READ));
     assert_string_equal(has(&q), "");
@@ -348,6 +355,8 @@ int main(void)
         TEST(a_grant_moves_them_with_what_was_derived),
         TEST(of_a_grant_that_is_larger_than_the_window_the_rest_is_flushed),
         TEST(a_grant_without_place_leaves_them),
+        TEST(ports_beside_what_the_sender_has_are_none),
+        TEST(only_a_grant_takes_what_is_beside_the_window),
     };
     return cmocka_run_group_tests_name("bindings/port", tests, NULL, NULL);
 }

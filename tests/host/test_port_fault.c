@@ -50,23 +50,12 @@ static void assert_asked(unsigned i, uint32_t port, unsigned bytes, bool in)
     assert_int_equal(asked[i].in, in);
 }
 
-static slot_t slot_of_ports(uint32_t port)
-{
-    for (slot_t s = SLOT_FREE; s < CAPS_PER_FRAME; s++) {
-        const struct cap *c = cap_slot(world.root, s);
-        if (c->kind == CAP_PORTS && c->base <= port && port - c->base < c->count)
-            return s;
-    }
-    fail();
-    return SLOT_NONE;
-}
-
 static int set_up(void **state)
 {
     world_begin(state);
     party_make(&p, 20);
     party_make(&q, 24);
-    OK(BOSS(cap_copy, p.env, PORTS, slot_of_ports(FIRST), RW, FIRST, 8));
+    OK(BOSS(cap_copy, p.env, PORTS, ports_of(FIRST), RW, FIRST, 8));
     *thread_mr(p.t, TCR_PAGER) = q.t->global_id;
     count = 0;
     host.port_in = port_in;
@@ -143,7 +132,7 @@ static void immediate_ports_and_prefixes(void **state)
     (void)state;
     struct regs *r = thread_regs(p.t);
 
-    OK(BOSS(cap_copy, p.env, PORTS + 1, slot_of_ports(0x80), RW, 0x80, 1));
+    OK(BOSS(cap_copy, p.env, PORTS + 1, ports_of(0x80), RW, 0x80, 1));
     r->rdx = FIRST;
     DONE("\xe4\x80");
     DONE("\xe6\x80");
@@ -291,7 +280,7 @@ static void the_pagers_reply_brings_them(void **state)
     struct regs *r = thread_regs(p.t);
 
     OK(BOSS(env_kmem, p.env, REGION));
-    OK(BOSS(cap_copy, q.env, PORTS, slot_of_ports(0x300), RW, 0x300, 8));
+    OK(BOSS(cap_copy, q.env, PORTS, ports_of(0x300), RW, 0x300, 8));
     r->rdx = 0x304;
     r->rax = 7;
     begin("\xee", 1);
@@ -312,7 +301,7 @@ static void the_pagers_reply_brings_them(void **state)
 static void the_right_is_that_of_the_direction(void **state)
 {
     (void)state;
-    OK(BOSS(cap_copy, p.env, PORTS + 1, slot_of_ports(0x300), RIGHT_READ, 0x300, 1));
+    OK(BOSS(cap_copy, p.env, PORTS + 1, ports_of(0x300), RIGHT_READ, 0x300, 1));
     thread_regs(p.t)->rdx = 0x300;
     DONE("\xec");
     begin("\xee", 1);

@@ -172,6 +172,33 @@ static void whom_it_waits_for_then_may_have_sent_already(void **state)
     assert_false(get_mr(third, 0) & TAG_ERROR);
 }
 
+/* A call of who waits already, and in whose name another has sent before: by the fast path, too,
+ * and when somebody has sent so to both. */
+static void whom_it_calls_may_have_sent_already(void **state)
+{
+    struct thread *third = party_thread(&q, THIRD, 1);
+
+    (void)state;
+    for (unsigned both = 0; both < 2; both++) {
+        if (both)
+            propagate(q.t, mate->global_id, third->global_id, L4_NIL, NEVER);
+        propagate(p.t, s.t->global_id, mate->global_id, L4_NIL, NEVER);
+        assert_int_equal(p.t->state, THREAD_IPC_SEND);
+        ipc(mate, L4_NIL, s.t->global_id, NEVER);
+        ipc_words(s.t, mate->global_id, mate->global_id, NEVER, 5, 1, 23);
+        assert_received(mate, s.t->global_id);
+        assert_int_equal(get_mr(mate, 1), 23);
+        assert_propagated(s.t, mate->global_id, p.t->global_id);
+        assert_false(get_mr(p.t, 0) & TAG_ERROR);
+        assert_true(s.t->kind & THREAD_NAMED);
+        ipc(s.t, L4_NIL, mate->global_id, NO_WAIT); /* nobody else: it is as others are again */
+        assert_failed(s.t, IPC_TIMEOUT, IPC_RECEIVE_PHASE);
+        assert_false(s.t->kind & THREAD_NAMED);
+    }
+    ipc(mate, L4_NIL, third->global_id, NO_WAIT);
+    assert_propagated(mate, third->global_id, q.t->global_id);
+}
+
 static void the_next_message_is_in_the_own_name(void **state)
 {
     (void)state;
@@ -199,6 +226,7 @@ int main(void)
         TEST(a_virtual_sender_that_waits_for_others_waits_on),
         TEST(a_name_that_dies_in_the_queue_ends_the_send_phase),
         TEST(whom_it_waits_for_then_may_have_sent_already),
+        TEST(whom_it_calls_may_have_sent_already),
         TEST(the_next_message_is_in_the_own_name),
     };
     return cmocka_run_group_tests_name("l4core/partner", tests, NULL, NULL);

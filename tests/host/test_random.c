@@ -262,9 +262,12 @@ static void call_processor(struct thread *t)
     slot_t thread = slot_of(t, CAP_THREAD), note = slot_of(t, CAP_NOTIFICATION);
     slot_t cpu = slot_of(t, CAP_CPU);
 
-    switch (rnd(8)) {
+    switch (rnd(9)) {
     case 0:
         CALL(t, thread_place, thread, cpu, 0, rnd(256));
+        break;
+    case 7:
+        CALL(t, thread_counters, thread, rarely(3) ? SLOT_NONE : cpu);
         break;
     case 1:
         CALL(t, slice_bind, cpu, 0, rnd(SLICE_COUNT), rarely(3) ? SLOT_NONE : thread);

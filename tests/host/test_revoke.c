@@ -102,7 +102,9 @@ static void a_refused_ask_changes_nothing(void **state)
     for (unsigned kind = REVOKE_SLICES; kind < REVOKE_KIND_COUNT; kind++)
         REFUSED(ERR_NOT_BOUND, b, revoke_ask, PART, n, kind, 1, SOON, SLOT_NONE);
     REFUSED(ERR_BAD_ARG, b, revoke_ask, PART, n, REVOKE_FRAMES, 1, SOON, CAP_SLOTS);
+    REFUSED(ERR_BAD_ARG, b, revoke_ask, SLOT_CPU, n, REVOKE_FRAMES, 1, SOON, CAP_SLOTS);
     REFUSED(ERR_BAD_CAP, b, revoke_ask, SLOT_CPU, n, REVOKE_FRAMES, 1, SOON, DST);
+    REFUSED(ERR_BAD_CAP, b, revoke_ask, NO_GRANT, n, REVOKE_RINGS, 1, SOON, DST);
     REFUSED(ERR_BAD_CAP, b, revoke_ask, PART, n, REVOKE_RINGS, 1, SOON, DST);
     REFUSED(ERR_IN_USE, b, revoke_ask, PART, n, REVOKE_FRAMES, 1, SOON, SLOT_CPU);
     OK(guarantee(REVOKE_FRAMES, 114));
@@ -185,10 +187,13 @@ static void what_was_given_is_not_taken_again(void **state)
 static void what_it_would_rather_lose_goes_first(void **state)
 {
     (void)state;
-    told()->prefer_count = 3;
-    told()->prefer[0] = REPOSSESSED(REVOKE_SLICES, MIDDLE); /* another kind */
-    told()->prefer[1] = REPOSSESSED(REVOKE_FRAMES, MINE);   /* no frames */
-    told()->prefer[2] = REPOSSESSED(REVOKE_FRAMES, SMALL);
+    give(p.env, MINE + 4, OTHER, RIGHT_ALL);
+    OK(CALL(p.t, frames_alloc, MINE + 4, PFN_ANY, 1, MINE + 5));
+    told()->prefer_count = 4;
+    told()->prefer[0] = REPOSSESSED(REVOKE_SLICES, MIDDLE);   /* another kind */
+    told()->prefer[1] = REPOSSESSED(REVOKE_FRAMES, MINE);     /* no frames */
+    told()->prefer[2] = REPOSSESSED(REVOKE_FRAMES, MINE + 5); /* not from who asks */
+    told()->prefer[3] = REPOSSESSED(REVOKE_FRAMES, SMALL);
     OK(ask(REVOKE_FRAMES, 6));
     pass_deadline();
     assert_int_equal(cap_slot(p.e, SMALL)->kind, CAP_NONE);
@@ -317,6 +322,20 @@ static void asks_of_several_are_kept_each_at_its_time(void **state)
     pass_time(5000);
     pass_time(1);
     assert_int_equal(cap_slot(q.e, SMALL)->kind, CAP_NONE);
+}
+
+/* The one of the higher number is due, and the other is not yet. */
+static void who_is_not_due_keeps_what_it_has(void **state)
+{
+    (void)state;
+    give(q.env, MINE, PART, RIGHT_ALL);
+    OK(CALL(q.t, frames_alloc, MINE, PFN_ANY, 30, SMALL));
+    OK(BOSS(revoke_ask, PART, p.e->number, REVOKE_FRAMES, 10, host.ticks + 5000, SLOT_NONE));
+    OK(BOSS(revoke_ask, PART, q.e->number, REVOKE_FRAMES, 30, SOON, SLOT_NONE));
+    pass_time(1000);
+    pass_time(1);
+    assert_int_equal(cap_slot(q.e, SMALL)->kind, CAP_NONE);
+    assert_int_equal(cap_slot(p.e, LARGE)->count, 100);
 }
 
 static void an_ask_ends_with_the_capability_that_asked(void **state)
@@ -458,6 +477,7 @@ int main(void)
         TEST(what_is_given_up_between_two_steps_is_no_victim_any_more),
         TEST(only_one_ask_is_open_at_a_time),
         TEST(asks_of_several_are_kept_each_at_its_time),
+        TEST(who_is_not_due_keeps_what_it_has),
         TEST(an_ask_ends_with_the_capability_that_asked),
         TEST(slices_go_from_the_highest_position),
         TEST(ranges_are_given_up_from_their_end),

@@ -202,6 +202,30 @@ static void malformed_items_overflow(void **state)
     wait_for_p();
     send_to_q(bad[1], 1);
     assert_cut(IPC_OVERFLOW, IPC_OVERFLOW, 0);
+    accept_simple(q.t, TARGET, 100);
+    wait_for_p();
+    set_mr(p.t, 3, SOURCE); /* where the address would be, behind the last item */
+    send_to_q((const word_t[]){header(10, 1, false)}, 1);
+    assert_cut(IPC_OVERFLOW, IPC_OVERFLOW, 0);
+}
+
+/* The header of the second buffer is the last buffer register; what lies behind is none. */
+static void a_buffer_that_is_cut_off_takes_nothing(void **state)
+{
+    word_t items[4] = {header(8, 1, false), SOURCE, header(8, 1, false), SOURCE};
+
+    (void)state;
+    fill();
+    *br(q.t, 0) = ACCEPT_STRINGS;
+    *br(q.t, 1) = header(8, 30, false) | STRING_MORE_FOLLOWS;
+    for (unsigned i = 0; i < 30; i++)
+        *br(q.t, 2 + i) = TARGET + 8 * i;
+    *br(q.t, 32) = header(8, 1, false);
+    *br(q.t, 33) = TARGET + 512;
+    wait_for_p();
+    send_to_q(items, 4);
+    assert_cut(IPC_OVERFLOW, IPC_OVERFLOW, 8);
+    assert_untouched(8, BYTES);
 }
 
 static void hostile_buffer_lists_do_no_harm(void **state)
@@ -293,6 +317,7 @@ int main(void)
         STRING_TEST(each_string_has_its_own_buffer),
         STRING_TEST(strings_and_maps_go_in_one_message),
         STRING_TEST(malformed_items_overflow),
+        STRING_TEST(a_buffer_that_is_cut_off_takes_nothing),
         STRING_TEST(hostile_buffer_lists_do_no_harm),
         STRING_TEST(strings_do_not_reach_the_kernel),
         STRING_TEST(the_longest_string_is_copied_as_far_as_its_pages_go),

@@ -423,7 +423,7 @@ static void a_message_has_one_sender(void **state)
 {
     (void)state;
     begin();
-    remap_allow(CARD, 5, 0x83);
+    remap_allow(CARD, 5, 0x83, false);
     const uint64_t *entry = unit.table[0x83];
     assert_int_equal(entry[0] & 1, 1);
     assert_int_equal(entry[0] >> 16 & 0xff, 0x83);

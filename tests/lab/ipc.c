@@ -73,6 +73,41 @@ static void echo_thread(void *client)
     lab_echo_closed(*(const uint64_t *)client);
 }
 
+static _Noreturn void echo_local(void *client)
+{
+    const L4_ThreadId_t to = *(const L4_ThreadId_t *)client;
+
+    L4_Receive(to);
+    for (;;)
+        L4_Lcall(to);
+}
+
+CPU_INLINE void lcall_once(void *argument, uint32_t round)
+{
+    struct call *call = argument;
+
+    (void)round;
+    L4_Lcall(call->to);
+}
+
+/* Lipc, each side by the other's local ID. */
+static void lipc(uint64_t empty)
+{
+    L4_ThreadId_t own = L4_MyLocalId();
+    struct call call = {.words = 0};
+    struct thread thread;
+    enum err e = thread_run(&thread, echo_local, &own, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+
+    if (e)
+        lab_fail("ipc.lipc.0", e);
+    call.to = L4_LocalIdOf(L4_ThreadIdOf(thread.id));
+    lab_measure(&series, set_tag, lcall_once, &call);
+    if (L4_IpcFailed(L4_MsgTag()))
+        lab_fail("ipc.lipc.0", ERR_BAD_STATE);
+    lab_report("ipc.lipc.0", &series, empty, 2, 2);
+    thread_destroy(&thread);
+}
+
 static void in_one_space(uint64_t empty)
 {
     uint64_t own = L4_MyGlobalId().raw;
@@ -173,6 +208,7 @@ void lab_ipc(const struct archive *a)
 
     between_spaces(a, empty);
     in_one_space(empty);
+    lipc(empty);
     server(a, empty);
     strings(a, empty);
     endpoint(a, empty);

@@ -26,8 +26,8 @@ import qemu  # noqa: E402
 
 PROGRAM = TOP / "build/x86_64/user/lab.elf"
 KERNEL_HALF = 1 << 63
-ROUNDS_BACK = 4          # of 64, so that all is warm
-BLOCK, KEPT = 1 << 20, 64 << 20  # bytes of what QEMU writes: to read at once, and to look at
+ROUNDS_BACK = 2          # of 64, so that all is warm
+BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
 TIMEOUT = 300
 LINE = re.compile(rb"\[[0-9a-f]+/([0-9a-f]+)/")
 

@@ -38,15 +38,20 @@
 #define UTCBS_BITS   16u
 #define NO_UTCB      ((void *)~(L4_Word_t)0)
 #define PATIENCE     1000u /* microseconds */
+#define NAMES        100u  /* slots of a program: endpoints and notifications        */
+#define PORTS        110u  /* and the battery clock's ports, which the first one has */
+#define PORT         0x70u
+#define PORT_COUNT   2u
 
 #pragma GCC visibility push(hidden)
-void play_entry(void);                                      /* play.S */
-void play_enter(const struct x2_regs *regs, uint64_t link); /* play.S */
+void play_entry(void);                                /* play.S */
+void play_enter(struct x2_regs *regs, uint64_t link); /* play.S: rsi comes back */
 _Noreturn void play(void);
 #pragma GCC visibility pop
 
 static struct x2_world fuzz;
 static bool few;             /* calls: the kernel takes long for each */
+static unsigned not_begun;   /* rounds                                */
 static L4_ThreadId_t server; /* the program's first thread */
 
 static L4_ThreadId_t player_id(unsigned i)
@@ -63,7 +68,11 @@ static void describe(void)
                              .kip = KIP + PAGE_SIZE,
                              .utcbs = UTCBS,
                              .code = (vaddr_t)play_entry,
-                             .code_end = (vaddr_t)play_entry + 1};
+                             .code_end = (vaddr_t)play_entry + 1,
+                             .lines = IRQ_LINES + 1,
+                             .slots = NAMES,
+                             .port = PORT - 1,
+                             .ports = PORT_COUNT + 2};
     for (unsigned i = 0; i < X2_PLAYERS; i++) {
         fuzz.global[i] = player_id(i).raw;
         fuzz.local[i] = UTCBS + (i % 2) * UTCB_BYTES + UTCB_MR;
@@ -87,6 +96,7 @@ _Noreturn void play(void)
             L4_Set_ExceptionHandler(server);
         }
         play_enter(&c.reg, WINDOW_LINKS + c.link * LINK_STRIDE);
+        x2_told(&fuzz, c.reg.rsi);
         ++*counter;
         if (rarely(12))
             *(volatile uint64_t *)x2_page(&fuzz);
@@ -196,6 +206,45 @@ static bool give_kernel_memory(const struct spawn_child *c, slot_t kmem)
            exo_env_privilege(c[0].env, SLOT_MACHINE) == ERR_OK;
 }
 
+/* An endpoint and a notification for `n` to receive from, and for both to send to. */
+static void give_names(const struct spawn_child *c, unsigned n, slot_t point, slot_t notification)
+{
+    static const rights_t rights[] = {RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT, RIGHT_WRITE};
+
+    exo_endpoint_create(SLOT_MEMORY, PFN_ANY, point);
+    exo_notification_create(SLOT_MEMORY, PFN_ANY, notification);
+    for (unsigned i = 0; i < PROGRAMS; i++) {
+        const slot_t env = c[n ^ i].env, first = NAMES + 4 * i;
+        exo_cap_copy(env, first, point, rights[i], 0, 0);
+        exo_cap_copy(env, first + 1, notification, rights[i], 0, 0);
+        exo_cap_badge(env, first + 2, point, rights[0], 0x100 + n);
+        exo_cap_badge(env, first + 3, notification, RIGHT_WRITE, 1);
+    }
+    exo_notify_bind(notification, c[n].thread, 0xff);
+}
+
+/* What the players have besides memory; all of it goes with these slots. */
+static bool equip(const struct spawn_child *c, const slot_t *slots)
+{
+    const slot_t large = slots[0];
+    word_t first;
+
+    if (exo_frames_find_get(SLOT_MEMORY, FRAME_RANGE_ALL, LARGE_PAGES, 9, FRAME_COLOURS_ALL, large,
+                            &first) != ERR_OK)
+        return false;
+    for (unsigned i = 0; i < PROGRAMS; i++) {
+        const vaddr_t va = PAGES + X2_LARGE + i * LARGE_SIZE;
+        exo_table_create(c[i].env, SLOT_MEMORY, PFN_ANY, va, 3);
+        exo_table_create(c[i].env, SLOT_MEMORY, PFN_ANY, va, 2);
+        if (guest_bind(c[i].env, large, va, (pfn_t)first, RIGHT_READ | RIGHT_WRITE | PAGE_LARGE) !=
+            ERR_OK)
+            return false;
+        give_names(c, i, slots[1 + 2 * i], slots[2 + 2 * i]);
+    }
+    return exo_cap_copy(c[0].env, PORTS, SLOT_PORTS, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT, PORT,
+                        PORT_COUNT) == ERR_OK;
+}
+
 static uint64_t calls_of(const struct spawn_child *c)
 {
     return *(volatile uint64_t *)(c->utcb + COUNTER);
@@ -205,23 +254,29 @@ static uint64_t calls_of(const struct spawn_child *c)
 static uint64_t round(const char *name, uint32_t number)
 {
     struct spawn_child c[PROGRAMS];
-    slot_t kmem = guest_slot();
+    slot_t slots[2 + 2 * PROGRAMS];
     uint64_t calls = 0;
     char text[16];
     bool good = true;
 
+    for (unsigned i = 0; i < 2 + 2 * PROGRAMS; i++)
+        slots[i] = guest_slot();
     print_format(text, sizeof text, few ? "few %u" : "seed %u", number);
     for (unsigned i = 0; i < PROGRAMS; i++)
         good &= start(name, text, i, &c[i]) == ERR_OK;
-    good = good && give_kernel_memory(c, kmem) && make_players(&c[0], 0) && make_players(&c[1], 1);
+    good = good && give_kernel_memory(c, slots[0]) && equip(c, slots + 1) &&
+           make_players(&c[0], 0) && make_players(&c[1], 1);
+    not_begun += !good;
     for (unsigned i = 0; good && i < TICKS && calls < (few ? ROUND_FEW : ROUND_CALLS); i++) {
         guest_sleep(few ? 100000 : 10000);
         calls = calls_of(&c[0]) + calls_of(&c[1]);
     }
     for (unsigned i = 0; i < PROGRAMS; i++)
         spawn_destroy(&c[i]);
-    exo_cap_delete(kmem);
-    slot_give(kmem);
+    for (unsigned i = 0; i < 2 + 2 * PROGRAMS; i++) {
+        exo_cap_delete(slots[i]);
+        slot_give(slots[i]);
+    }
     return calls;
 }
 
@@ -252,6 +307,7 @@ int main(int argc, char **argv)
             break;
     }
     tap_note("%lu calls in %u rounds", calls, rounds);
+    tap_is(not_begun, 0, "each round began");
     tap_ok(calls >= wanted, "as many random calls as are wanted, and the kernel is alive");
     if (!tap_is(region_free_count(), free_before,
                 "every frame that the programs had is free again"))

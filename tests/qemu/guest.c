@@ -138,6 +138,13 @@ void guest_sleep(uint64_t micros)
     notify_until(bell, 1, clock_deadline(micros * 1000), NULL);
 }
 
+uint64_t guest_await(const volatile uint64_t *word, uint64_t least)
+{
+    for (unsigned i = 0; *word < least && i < 10000; i++)
+        guest_sleep(500);
+    return *word;
+}
+
 bool probe_run(void (*run)(void *), void *argument)
 {
     probing = true;

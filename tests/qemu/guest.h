@@ -47,6 +47,10 @@ struct guest_fault {
 };
 extern struct guest_fault guest_fault;
 
+/* Waits until *word is at least `least`, at most five seconds; what it is then. For what another
+ * does, maybe on another CPU, whose share of the host's time nobody knows. */
+uint64_t guest_await(const volatile uint64_t *word, uint64_t least);
+
 /* Runs `run(argument)`. True: it met a fault or an exception, and was left there. */
 bool probe_run(void (*run)(void *), void *argument);
 bool probe_read(vaddr_t at);

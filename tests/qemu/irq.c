@@ -117,7 +117,8 @@ static void test_interrupts(void)
     bool all = true;
 
     tap_is(exo_irq_bind(SLOT_IRQ, LINE, note, BIT), ERR_OK, "bind the clock's line");
-    tap_is(exo_irq_bind(SLOT_IRQ, LINE, note, BIT), ERR_IN_USE, "bind it again");
+    tap_is(exo_irq_bind(SLOT_IRQ, LINE, note, 2 * BIT), ERR_IN_USE, "bind it with other bits");
+    tap_is(exo_irq_bind(SLOT_IRQ, LINE, note, BIT), ERR_OK, "bind it just so again");
     tap_ok(!ticks(note, PAUSE), "the clock does not interrupt by itself");
     clock_write(REG_A, RATE_8HZ);
     clock_write(REG_B, (uint32_t)clock_read(REG_B) | PERIODIC);

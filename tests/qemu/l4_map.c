@@ -229,9 +229,9 @@ static void paging(const char *code, const char *end, L4_Word_t rwx, vaddr_t pag
     bool came = fault_from(&r, rwx, &address);
     tap_ok(came && address == ARRIVED + 8, what);
     map_reply(&r, page, L4_ReadWriteOnly, ARRIVED);
-    guest_sleep(5000);
+    L4_Word_t data = guest_await(raw_data(&r), 1);
     if (rwx == L4_Readable)
-        tap_is(*raw_data(&r), 0x4711, "a map item answers it, and the program goes on");
+        tap_is(data, 0x4711, "a map item answers it, and the program goes on");
     else
         tap_is(((volatile uint64_t *)page)[1], 0x5a, "and what it writes is seen here");
     L4_ThreadId_t from;

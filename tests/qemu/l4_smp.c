@@ -19,7 +19,7 @@
 #define TEN_MS       (L4_TimePeriod(10000))
 #define SECOND       (L4_TimePeriod(1000000))
 #define THERE        1u
-#define ROUNDS       2000u
+#define ROUNDS       400u
 
 /* Answers each message with every word plus one. */
 static void echo(void *unused)

@@ -1,5 +1,6 @@
 /* L4 tasks: made in four steps by a pager that gives them their pages, started by a message, and
- * ended; threads of one's own space, and what ExchangeRegisters does to them. */
+ * ended; threads of one's own space, what ExchangeRegisters does to them, where their UTCBs are;
+ * and areas that SpaceControl refuses. */
 #include <l4/ipc.h>
 #include <l4/kip.h>
 #include <l4/schedule.h>
@@ -94,7 +95,8 @@ static L4_MsgTag_t start(L4_ThreadId_t t, L4_Word_t ip, L4_Word_t sp)
     return L4_Send_Timeout(t, L4_ZeroTime);
 }
 
-/* Receives a page fault of `t` at `at`, which asks for some of `rwx`, and maps `page` there. */
+/* Receives a page fault of `t` in the page of `at`, which asks for some of `rwx`, and maps `page`
+ * there. */
 static bool serve_fault(L4_ThreadId_t t, L4_Word_t at, L4_Word_t rwx, vaddr_t page,
                         L4_Word_t rights)
 {
@@ -103,7 +105,7 @@ static bool serve_fault(L4_ThreadId_t t, L4_Word_t at, L4_Word_t rwx, vaddr_t pa
     L4_Msg_t reply;
 
     L4_StoreMRs(1, 2, w);
-    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == 2 && w[0] == at &&
+    bool good = L4_IpcSucceeded(tag) && L4_UntypedWords(tag) == 2 && (w[0] ^ at) < PAGE_SIZE &&
                 (L4_Label(tag) & ~(L4_Word_t)7) == LABEL_PAGE_FAULT << 16 >> 16 &&
                 (L4_Label(tag) & rwx);
     if (!good)
@@ -138,14 +140,50 @@ static void a_task(void)
            "it got a message: its data is a page fault");
     for (unsigned i = 0; i < 3; i++)
         send_empty(t);
-    guest_sleep(20000);
-    tap_is(*counted, 4, "it receives messages");
+    tap_is(guest_await(counted, 4), 4, "it receives messages");
     refused(L4_ThreadControl(t, L4_Myself(), L4_nilthread, L4_nilthread, NO_UTCB),
-            CALL_ERROR_THREAD, "an active thread does not move");
+            CALL_ERROR_UTCB_AREA, "it does not move to where its UTCB has no place");
     tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
     send_empty(t);
     tap_is(L4_ErrorCode(), IPC_ERROR(IPC_NO_PARTNER, IPC_SEND_PHASE), "and is nobody's partner");
     tap_is(task_frames(), 0, "its memory came back, the space's too");
+}
+
+/* Who waits for a message is taken to an empty space, from another CPU if there is one. It finds
+ * its wait cancelled, and then none of its pages: stack, code, data. */
+static void moved(void)
+{
+    L4_ThreadId_t t = task_id(4), there = task_id(5), me = L4_Myself();
+    volatile uint64_t *counted = (volatile uint64_t *)data;
+    L4_Word_t old;
+
+    *counted = 0;
+    tap_ok(make_task(t) && L4_IpcSucceeded(start(t, RAW_CODE, RAW_STACK_TOP)) &&
+               serve_fault(t, RAW_CODE, FPAGE_EXEC, code, L4_Readable | L4_eXecutable) &&
+               serve_fault(t, RAW_STACK_TOP - 8, FPAGE_WRITE, data, L4_ReadWriteOnly),
+           "a task that waits for a message");
+    L4_Set_ProcessorNo(t, KINFO->cpu_count - 1);
+    guest_sleep(20000);
+    tap_ok(L4_ThreadControl(there, there, me, L4_nilthread, NO_UTCB) &&
+               L4_SpaceControl(there, 0, L4_FpageLog2(TASK_KIP, 12),
+                               L4_FpageLog2(TASK_UTCBS, AREA_BITS), L4_nilthread, &old),
+           "another space with the same areas");
+    refused(L4_ThreadControl(t, there, L4_nilthread, L4_nilthread, (void *)(TASK_UTCBS + 4096)),
+            CALL_ERROR_UTCB_AREA, "it cannot get another UTCB");
+    tap_is(L4_ThreadControl(t, there, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it moves there");
+    tap_ok(serve_fault(t, RAW_STACK_TOP - 8, FPAGE_READ, data, L4_ReadWriteOnly),
+           "it goes on: its stack is a page fault");
+    tap_ok(serve_fault(t, RAW_CODE, FPAGE_EXEC, code, L4_Readable | L4_eXecutable),
+           "its code, too");
+    tap_ok(serve_fault(t, RAW_DATA, FPAGE_READ | FPAGE_WRITE, data, L4_ReadWriteOnly),
+           "and its data");
+    send_empty(t);
+    guest_sleep(20000);
+    tap_is(*counted, 2, "its IPC was cancelled, and it receives the next one");
+    tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
+    tap_is(L4_ThreadControl(there, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1,
+           "and so does the other thread there");
+    tap_is(task_frames(), 0, "both spaces are gone");
 }
 
 static void many_lives(void)
@@ -215,6 +253,73 @@ static void own_threads(void)
     tap_ok(!is_counting(), "and it runs no more");
 }
 
+static void relocation(void)
+{
+    L4_ThreadId_t me = L4_Myself(), t = task_id(4), other = task_id(5);
+    L4_Word_t at = OWN_UTCBS + 2 * UTCB_BYTES;
+
+    tap_is(L4_ThreadControl(t, me, me, L4_nilthread, (void *)OWN_UTCBS), 1,
+           "an inactive thread is told where its UTCB will be");
+    refused(L4_ThreadControl(other, me, me, me, (void *)OWN_UTCBS), CALL_ERROR_UTCB_AREA,
+            "nobody else gets that place");
+    refused(L4_ThreadControl(t, me, L4_nilthread, L4_nilthread, (void *)OWN_KIP),
+            CALL_ERROR_UTCB_AREA, "it is not told a place outside of the area");
+    tap_is(L4_ThreadControl(t, me, L4_nilthread, L4_nilthread, (void *)at), 1,
+           "but another one inside");
+    tap_is(L4_ThreadControl(other, me, me, me, (void *)OWN_UTCBS), 1, "the first one is free");
+    tap_is(L4_ThreadControl(t, me, L4_nilthread, me, NO_UTCB), 1,
+           "made active without a word of it");
+    tap_is(L4_LocalIdOf(t).raw, at + UTCB_MR, "it has its UTCB where it was told last");
+    tap_is(((volatile L4_Word_t *)(at + UTCB_MR))[TCR_GLOBAL_ID], t.raw, "and its words are there");
+    refused(L4_ThreadControl(t, me, L4_nilthread, L4_nilthread, (void *)(at + UTCB_BYTES)),
+            CALL_ERROR_UTCB_AREA, "an active thread's UTCB stays");
+    L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB);
+    L4_ThreadControl(other, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB);
+}
+
+static void area_refused(L4_Word_t space, L4_Word_t kip, L4_Word_t utcbs, L4_Word_t error,
+                         const char *what)
+{
+    const uint32_t frames = task_frames();
+    L4_Word_t old;
+
+    refused(L4_SpaceControl(L4_ThreadIdOf(space), 0, L4_FpageOf(kip), L4_FpageOf(utcbs),
+                            L4_nilthread, &old),
+            error, what);
+    if (task_frames() != frames)
+        tap_ok(false, "and nothing was made");
+}
+
+static void areas(void)
+{
+    const L4_Word_t kip = L4_FpageLog2(TASK_KIP, 12).raw;
+    const L4_Word_t utcbs = L4_FpageLog2(TASK_UTCBS, AREA_BITS).raw, kernel = (L4_Word_t)-1 << 47;
+    L4_ThreadId_t me = L4_Myself(), t = task_id(6);
+    L4_Word_t old;
+
+    L4_ThreadControl(t, t, me, L4_nilthread, NO_UTCB);
+    area_refused(L4_nilthread.raw, kip, utcbs, CALL_ERROR_SPACE, "areas of no space");
+    area_refused(task_id(7).raw, kip, utcbs, CALL_ERROR_SPACE, "of the space of no thread");
+    area_refused(t.raw, kip, 0, CALL_ERROR_UTCB_AREA, "no area of UTCBs");
+    area_refused(t.raw, kip, L4_FpageLog2(TASK_UTCBS, 11).raw, CALL_ERROR_UTCB_AREA,
+                 "one smaller than a UTCB");
+    area_refused(t.raw, kip, kernel | 12 << 4, CALL_ERROR_UTCB_AREA, "in the kernel's half");
+    area_refused(t.raw, kip, L4_CompleteAddressSpace.raw, CALL_ERROR_UTCB_AREA, "everywhere");
+    area_refused(t.raw, 0, utcbs, CALL_ERROR_KIP_AREA, "no area of the interface page");
+    area_refused(t.raw, L4_FpageLog2(TASK_KIP, 11).raw, utcbs, CALL_ERROR_KIP_AREA,
+                 "a smaller one");
+    area_refused(t.raw, kernel | 12 << 4, utcbs, CALL_ERROR_KIP_AREA, "one in the kernel's half");
+    area_refused(t.raw, L4_FpageLog2(TASK_UTCBS, 12).raw, utcbs, CALL_ERROR_KIP_AREA,
+                 "one that overlaps the UTCBs");
+    refused(L4_ThreadControl(t, t, L4_nilthread, me, (void *)TASK_UTCBS), CALL_ERROR_SPACE,
+            "nothing of that was done: no thread becomes active there");
+    tap_is(L4_SpaceControl(t, 0, L4_FpageOf(kip), L4_FpageOf(utcbs), L4_nilthread, &old), 1,
+           "areas that are good");
+    tap_is(L4_ThreadControl(t, t, L4_nilthread, me, (void *)TASK_UTCBS), 1, "and it does");
+    tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1, "it ends");
+    tap_is(task_frames(), 0, "with all that was its");
+}
+
 static void revoked(void)
 {
     tap_ok(make_task(task_id(3)), "one more task");
@@ -233,8 +338,11 @@ int main(void)
     ((volatile uint64_t *)data)[0] = 0;
     privilege();
     a_task();
+    moved();
     many_lives();
     own_threads();
+    relocation();
+    areas();
     revoked();
     return tap_done();
 }

@@ -69,8 +69,7 @@ static void shootdown(slot_t slot, pfn_t f, vaddr_t va, uint32_t flag, bool prot
     tap_is(guest_bind(r.env, slot, va, f, RW | flag), ERR_OK, "bind a large page elsewhere");
     guest_bind(SLOT_ENV, slot, THERE + GUEST_FREE / 2, f + 5, RIGHT_READ);
     raw_start(&r, va + 5 * PAGE_SIZE);
-    guest_sleep(20000);
-    uint64_t before = *word(THERE + GUEST_FREE / 2);
+    uint64_t before = guest_await(word(THERE + GUEST_FREE / 2), 1);
     enum err e = protect ? guest_protect(r.env, va, RIGHT_READ) : guest_unbind(r.env, va);
     uint64_t at_once = *word(THERE + GUEST_FREE / 2);
     bool ended = raw_wait(&r) == ERR_OK;
@@ -99,8 +98,7 @@ static void by_item(slot_t slot, pfn_t f)
     L4_Set_MsgTag(L4_MsgTagMake(0, 0, 2));
     L4_LoadMRs(1, 2, item.raw);
     tap_ok(!L4_IpcFailed(L4_Reply(id)), "a large page is mapped to it");
-    guest_sleep(20000);
-    tap_is(*raw_data(&r), 4712, "and it reads there");
+    tap_is(guest_await(raw_data(&r), 1), 4712, "and it reads there");
     tap_is(book_frame(f)->bindings + book_frame(f + 511)->bindings, 4, "all of it is shown twice");
     guest_unbind(SLOT_ENV, VA);
     tap_is(book_frame(f)->bindings + book_frame(f + 511)->bindings, 0, "unbound here, gone there");

@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks move cores smp
+GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks l4_memory move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -29,9 +29,13 @@ fuzz_l4_smp-sources := $(fuzz_l4-sources)
 fuzz_l4_smp-boot   := smp=2
 
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp
+GUEST_TESTS        += counters_smp counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp l4_memory_smp
+l4_memory_smp-sources := $(l4_memory-sources)
+l4_memory_smp-boot    := smp=2
 l4_tasks_smp-sources := $(l4_tasks-sources)
 l4_tasks_smp-boot    := smp=2
+counters_smp-sources := $(counters-sources)
+counters_smp-boot  := smp=2
 counts_smp-sources := $(counts-sources)
 counts_smp-boot    := smp=2
 events_smp-sources := $(events-sources)
@@ -56,6 +60,13 @@ l4_grant_smp-boot    := smp=2
 l4_map_smp-sources   := $(l4_map-sources)
 l4_map_smp-boot      := smp=2
 
+# Trees of mappings, against a model.
+GUEST_TESTS         += l4_tree l4_tree_smp
+l4_tree-sources     := $(addprefix tests/qemu/,l4_tree.c guest.c $(ARCH)/blobs.S) tests/fuzz/chance.c
+l4_tree-boot        := icount=1
+l4_tree_smp-sources := $(l4_tree-sources)
+l4_tree_smp-boot    := smp=2
+
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
 l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
@@ -77,6 +88,11 @@ endef
 $(foreach v,lazy big,$(foreach t,l4 l4_map l4_smp l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),$(v)))))
 $(foreach t,l4_ep l4_ep_smp,$(eval $(call variant_test,$(t),untimed))$(eval $(t)_untimed-boot += append=untimed))
 
+# A transfer stays on its CPU, while there is another.
+GUEST_TESTS     += pct_smp
+pct_smp-sources := $(pct-sources)
+pct_smp-boot    := smp=2
+
 # The battery clock ticks by the host's time.
 GUEST_TESTS     += irq irq_smp
 irq-sources     := tests/qemu/irq.c
@@ -84,6 +100,14 @@ irq_smp-sources := $(irq-sources)
 irq_smp-boot    := smp=2
 
 # The same as messages of its line, handled on the same CPU and on another.
+GUEST_TESTS        += level level_smp level_iommu
+level-sources       := tests/qemu/level.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+level-boot          := uart=1 icount=1
+level_smp-sources   := $(level-sources)
+level_smp-boot      := uart=1 smp=2
+level_iommu-sources := $(level-sources)
+level_iommu-boot    := uart=1 iommu=1
+
 GUEST_TESTS        += l4_irq l4_irq_smp
 l4_irq-sources     := tests/qemu/l4_irq.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_irq-boot        := icount=1
@@ -95,7 +119,7 @@ GUEST_TESTS         += l4_time l4_time_smp
 l4_time-sources     := tests/qemu/l4_time.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 l4_time-boot        := icount=1
 l4_time_smp-sources := $(l4_time-sources)
-l4_time_smp-boot    := smp=2
+l4_time_smp-boot    := smp=2 icount=1
 
 # Revocation: three library OSes beside the test on one CPU, then on the other of two.
 GUEST_TESTS        += revoke revoke_smp

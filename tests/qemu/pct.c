@@ -94,6 +94,51 @@ static void good(slot_t server, uint64_t id, uint32_t env)
     tap_ok(all, "500 calls in a row");
 }
 
+#define ROUNDS 100u
+
+/* Of calls by each of two slots in turn: made the whole way, and straight by the last lookup. */
+static void count_lookups(const slot_t slots[2], uint32_t rounds, uint32_t server, uint64_t *misses,
+                          uint64_t *hits)
+{
+    const uint32_t self = (uint32_t)book_utcb()->env;
+    const uint64_t calls_before = book_env_counts(self).calls;
+    const uint64_t transfers_before = book_env_counts(server).transfers;
+    struct pct_words w = {{0, 0, 0, 0, 0}};
+
+    for (uint32_t i = 0; i < rounds; i++)
+        pct_call(slots[i % 2], &w);
+    *misses = book_env_counts(self).calls - calls_before;
+    *hits = book_env_counts(server).transfers - transfers_before;
+}
+
+/* One lookup is kept for the next, for each thread: until it names another slot, or any capability
+ * for a thread goes. The counters tell. */
+static void lookups(slot_t server, uint32_t env)
+{
+    const slot_t same[2] = {server, server}, turns[2] = {server, guest_slot()};
+    struct pct_words w = {{0, 0, 0, 0, 0}};
+    uint64_t misses, hits;
+    slot_t other = guest_slot();
+
+    exo_cap_copy(SLOT_ENV, turns[1], server, RIGHT_EXEC, 0, 0);
+    exo_cap_copy(SLOT_ENV, other, SLOT_THREAD, RIGHT_READ, 0, 0);
+    pct_call(server, &w);
+    count_lookups(same, ROUNDS, env, &misses, &hits);
+    tap_ok(misses == 0 && hits == ROUNDS, "by one capability again and again none is looked up");
+    count_lookups(turns, ROUNDS, env, &misses, &hits);
+    tap_ok(misses == ROUNDS - 1 && hits == 1, "by two in turn each is");
+    pct_call(server, &w);
+    exo_cap_delete(other);
+    count_lookups(same, ROUNDS, env, &misses, &hits);
+    tap_ok(misses == 1 && hits == ROUNDS - 1,
+           "when a capability for a thread goes, one is once more");
+    pct_call(turns[1], &w);
+    exo_cap_delete(turns[1]);
+    tap_is(pct_call(turns[1], &w), ERR_BAD_CAP, "and the last one is not kept when it goes itself");
+    slot_give(other);
+    slot_give(turns[1]);
+}
+
 static void ended(struct spawn_child *child)
 {
     struct pct_words w = {{THE_END, 0, 0, 0, 0}};
@@ -171,6 +216,7 @@ int main(int argc, char **argv)
     guest_sleep(20000);
     errors(child.thread);
     good(child.thread, child.thread_id, child.number);
+    lookups(child.thread, child.number);
     ended(&child);
     busy();
     return tap_done();

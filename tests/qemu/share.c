@@ -124,8 +124,7 @@ static void another_writes(enum err (*end_it)(struct raw *), const char *what)
     word(VA)[0] = 0;
     exo_table_share(SLOT_ENV, VA, r.env, THERE, 1, RW);
     raw_start(&r, THERE);
-    guest_sleep(20000);
-    uint64_t before = word(VA)[0];
+    uint64_t before = guest_await(word(VA), 1);
     enum err e = end_it(&r);
     uint64_t at_once = word(VA)[0];
     bool ended = raw_wait(&r) == ERR_OK;
@@ -168,8 +167,7 @@ static void with_another(void)
     tap_is(exo_table_share(SLOT_ENV, VA, r.env, THERE, 1, RIGHT_READ), ERR_OK,
            "share a table with another environment");
     raw_start(&r, THERE + 5 * sizeof(uint64_t));
-    guest_sleep(20000);
-    tap_is(*raw_data(&r), 4711, "it reads there");
+    tap_is(guest_await(raw_data(&r), 1), 4711, "it reads there");
     raw_destroy(&r);
     make_other(&r, BLOB(store));
     exo_table_share(SLOT_ENV, VA, r.env, THERE, 1, RIGHT_READ);
@@ -191,7 +189,7 @@ static void unbound(void)
     make_other(&r, BLOB(writer));
     exo_table_share(SLOT_ENV, VA, r.env, THERE, 1, RW);
     raw_start(&r, THERE);
-    guest_sleep(20000);
+    guest_await(raw_data(&r), 1);
     unbind_page(&r);
     uint64_t at_once = word(VA + SPAN / 2)[0];
     bool ended = raw_wait(&r) == ERR_OK;
@@ -208,8 +206,7 @@ static void the_sharer_ends(void)
     raw_start(&r, 0);
     tap_is(exo_table_share(r.env, RAW_LOW, SLOT_ENV, ALIAS, 1, RIGHT_READ), ERR_OK,
            "see another's table here");
-    guest_sleep(20000);
-    tap_ok(word(ALIAS + (RAW_DATA - RAW_LOW))[0] > 0, "and what it does there");
+    tap_ok(guest_await(word(ALIAS + (RAW_DATA - RAW_LOW)), 1) > 0, "and what it does there");
     raw_destroy(&r);
     tap_ok(probe_read(ALIAS + (RAW_DATA - RAW_LOW)), "it goes with its owner");
 }

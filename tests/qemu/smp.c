@@ -190,8 +190,7 @@ static void shootdown(bool protect)
     exo_thread_place(r.thread, SLOT_CPU, 1, THREAD_PRIORITY);
     guest_bind(r.env, frames, VA, first, RW);
     raw_start(&r, VA);
-    guest_sleep(5000);
-    uint64_t before = *word;
+    uint64_t before = guest_await(word, 1);
     enum err e = protect ? guest_protect(r.env, VA, RIGHT_READ) : guest_unbind(r.env, VA);
     uint64_t at_once = *word;
     bool ended = raw_wait(&r) == ERR_OK;

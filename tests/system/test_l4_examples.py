@@ -1,8 +1,14 @@
 #!/usr/bin/env python3
 """The examples of L4 (libos/examples/l4): each boots, says what it should, and ends well; the one
 with threads on several processors on two of them too, and those that make few calls also on the kernel
-that checks itself."""
+that checks itself. As root tasks, too, and the serial driver with somebody at the other end."""
+import random
 import re
+import socket
+import struct
+import subprocess
+import sys
+import threading
 
 import qemu
 from tap_print import check, done, equal
@@ -34,6 +40,64 @@ EXAMPLES = {
 }
 
 
+# Those that are booted as the root task by `make exec-l4`.
+ROOT_TASKS = ["task", "pingpong", "pager", "chief"]
+SERIAL_BYTES = 20000
+
+
+def judge(name, patterns, lines, what):
+    said = [line for line in lines if line.startswith(f"{name}:")]
+    wrong = [line for line, wanted in zip(said, patterns) if not re.fullmatch(wanted, line)]
+    equal((wrong, len(said)), ([], len(patterns)), f"{name}{what} says what it should")
+
+
+def boot_as_root(name, patterns):
+    task = qemu.TOP / f"build/x86_64/user/l4_root_{name}.elf"
+    out = subprocess.run([sys.executable, "exo/tools/exec_l4.py", "--task", str(task), "--timeout",
+                          str(TIMEOUT)], input=b"", capture_output=True, check=False)
+    equal((out.returncode, out.stderr), (0, b""), f"{name} as the root task ends well")
+    judge(name, patterns, out.stdout.decode(errors="replace").splitlines(), " as the root task")
+
+
+def talk(ours, count, heard):
+    """The other end of the serial line: sends bytes, as fast as they are taken, while it listens."""
+    data = random.Random(count).randbytes(count)
+    sender = threading.Thread(target=ours.sendall, args=(struct.pack("<I", count) + data,))
+    sender.start()
+    back = bytearray()
+    while len(back) < count:
+        try:
+            some = ours.recv(4096)
+        except ConnectionError:
+            some = b""
+        if not some:
+            break
+        back += some
+    sender.join()
+    heard.append(bytes(back) == bytes((byte + 1) % 256 for byte in data))
+    ours.sendall(b"!")
+
+
+def serial(count, what, **options):
+    ours, theirs = socket.socketpair()
+    given = {"append": "run=l4_ex_serial", "timeout": TIMEOUT, "pass_fds": (theirs.fileno(),),
+             "further": tuple(qemu.uart_arguments(f"socket,fd={theirs.fileno()}")), **options}
+    heard = []
+    with qemu.Machine(qemu.Options(**given)) as machine:
+        theirs.close()
+        partner = threading.Thread(target=talk, args=(ours, count, heard), daemon=True)
+        partner.start()
+        status, why = machine.run()
+        partner.join(5)
+        check(status == 0 and not why, f"serial{what} ends well", why or f"status {status}\n" +
+              "\n".join(list(machine.log)[-5:]))
+        equal(heard, [True], f"serial{what}: every byte came back, one higher")
+        judge("serial", [r"serial: ready",
+                         rf"serial: {count} bytes in and out, interrupts for them: yes"],
+              bytes(machine.out).decode(errors="replace").splitlines(), what)
+    ours.close()
+
+
 def boot(name, patterns, what, **options):
     given = {"append": f"run=l4_ex_{name}", "timeout": TIMEOUT, **options}
     with qemu.Machine(qemu.Options(**given)) as machine:
@@ -41,9 +105,7 @@ def boot(name, patterns, what, **options):
         lines = bytes(machine.out).decode(errors="replace").splitlines()
         check(status == 0 and not why, f"{name}{what} ends well", why or f"status {status}\n" +
               "\n".join([*lines[-5:], *list(machine.log)[-5:]]))
-        said = [line for line in lines if line.startswith(f"{name}:")]
-        wrong = [line for line, wanted in zip(said, patterns) if not re.fullmatch(wanted, line)]
-        equal((wrong, len(said)), ([], len(patterns)), f"{name}{what} says what it should")
+        judge(name, patterns, lines, what)
 
 
 def main():
@@ -53,6 +115,12 @@ def main():
         if name not in MANY_CALLS:
             boot(name, patterns, ", on the kernel that checks itself,", kernel=checked, smp=2)
     boot("chief", EXAMPLES["chief"], ", on two processors,", smp=2)
+    for name in ROOT_TASKS:
+        boot_as_root(name, EXAMPLES[name])
+    serial(1, " with one byte")
+    serial(SERIAL_BYTES, " with many bytes")
+    serial(SERIAL_BYTES, " with many bytes on two processors", smp=2)
+    serial(500, " on the kernel that checks itself", smp=2, kernel=checked)
     done()
 
 

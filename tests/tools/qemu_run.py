@@ -2,7 +2,7 @@
 """Boots one guest test in QEMU and judges its TAP.
 
 usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd disk iommu net2 fwd2
-                                                         disk2 edu numa timeout append kernel
+                                                         disk2 edu uart display numa timeout append kernel
 
 kernel=checked boots the kernel that looks at all its invariants after each call; other names are variants.
 

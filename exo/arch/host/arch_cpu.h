@@ -8,9 +8,21 @@ static inline struct arch_cpu *arch_cpu_this(void)
     return host.cpu;
 }
 
-static inline struct arch_cpu *arch_cpu_this_again(void)
+static inline word_t arch_cpu_get(size_t at)
 {
-    return host.cpu;
+    word_t value;
+    __builtin_memcpy(&value, (const char *)host.cpu + at, sizeof value);
+    return value;
+}
+
+static inline bool arch_cpu_is(size_t at, word_t value)
+{
+    return arch_cpu_get(at) == value;
+}
+
+static inline void arch_cpu_set(size_t at, word_t value)
+{
+    __builtin_memcpy((char *)host.cpu + at, &value, sizeof value);
 }
 
 static inline struct trap_frame *arch_trap_frame(void)
@@ -53,13 +65,31 @@ static inline void arch_interrupts_take(void)
     host_interrupts_take();
 }
 
-static inline void arch_copy_words_aside(void *to, const void *from, size_t count)
+static inline word_t arch_call_aside(word_t (*function)(void *), void *argument)
 {
-    __builtin_memcpy(to, from, count * sizeof(uint64_t));
+    return function(argument);
 }
 
-static inline void arch_call_apart(void)
+/* The rest is done by who entered (entry.c). */
+static inline word_t arch_ipc_leave(struct arch_thread *next, word_t name, word_t from,
+                                    word_t timeouts, word_t tag)
 {
+    next->regs.rdx = from;
+    next->regs.r8 = timeouts;
+    next->regs.r9 = tag;
+    return name;
+}
+
+static inline word_t arch_pct_enter(struct arch_thread *callee, word_t name)
+{
+    (void)callee;
+    return name;
+}
+
+static inline word_t arch_pct_return(struct arch_thread *caller)
+{
+    (void)caller;
+    return 1;
 }
 
 static inline void arch_copy_words(void *to, const void *from, size_t count)

@@ -19,6 +19,8 @@
 #define PTE_MOST_BIT 52u /* rights that it may have, above the address */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
 #define PTE_PLAIN    ((pte_t)1 << 55)
+#define PTE_TYPE_BIT 56u /* enum memory_type */
+#define PTE_TYPE     ((pte_t)7 << PTE_TYPE_BIT)
 
 #define ARCH_CODE_FILL 0 /* there is no code */
 
@@ -104,6 +106,29 @@ static inline bool arch_pte_is_memory(pte_t e)
     return (e & (PTE_PRESENT | PTE_DEVICE)) == PTE_PRESENT;
 }
 
+static inline bool arch_pte_is_default(pte_t e)
+{
+    return arch_pte_is_memory(e) && !(e & PTE_TYPE);
+}
+
+static inline bool arch_pte_takes_type(unsigned level, enum memory_type type)
+{
+    return level == 1 || (type != MEMORY_WRITE_THROUGH && type != MEMORY_WRITE_PROTECTED);
+}
+
+static inline pte_t arch_pte_typed(pte_t e, unsigned level, enum memory_type type)
+{
+    (void)level;
+    return (e & ~PTE_TYPE) | (pte_t)type << PTE_TYPE_BIT;
+}
+
+static inline pte_t arch_pte_like(pte_t e, unsigned level, pte_t other, unsigned others)
+{
+    (void)level;
+    (void)others;
+    return (e & ~PTE_TYPE) | (other & PTE_TYPE);
+}
+
 static inline bool arch_pte_is_large(pte_t e)
 {
     return e & PTE_LARGE;
@@ -187,4 +212,9 @@ static inline void arch_tlb_page(vaddr_t va)
 static inline void arch_tlb_all(void)
 {
     host_tlb_drop_all();
+}
+
+static inline void arch_cache_drop(void)
+{
+    host.cache_drops++;
 }

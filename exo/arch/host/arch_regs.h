@@ -43,6 +43,7 @@ struct arch_thread {
     uint64_t pct_ip, pct_sp;
     uint64_t saved, loaded; /* times that its extended state was */
     bool no_fpu;
+    bool counters; /* it may read them                       */
 } __attribute__((aligned(64)));
 
 struct arch_cpu {
@@ -53,11 +54,12 @@ struct arch_cpu {
     struct call_frame call_frame;
     uint32_t number;
     uint32_t apic_id;
+    bool counters; /* may be read now */
 };
 
 /* Of struct cpu and struct thread. */
 #define ARCH_CPU_CURRENT    sizeof(struct arch_cpu)
-#define ARCH_THREAD_IN_FULL 64u
+#define ARCH_THREAD_IN_FULL 128u
 
 /* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still
  * names the call. */

@@ -36,7 +36,6 @@ static bool ipc_fast(const struct regs *r)
     struct arch_thread *next = arch_cpu_this()->current;
     struct regs *to = &next->regs;
     to->rsi = name;
-    to->r9 = m.r9;
     to->rax = m.rax;
     to->rbx = m.rbx;
     to->r10 = m.r10;
@@ -45,7 +44,6 @@ static bool ipc_fast(const struct regs *r)
     to->r14 = m.r14;
     to->r15 = m.r15;
     to->rdi = next->gs_base + 16;
-    to->rdx = to->r8 = 0;
     return true;
 }
 

@@ -93,6 +93,8 @@ void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)
         previous->saved++;
     if (next && !next->no_fpu)
         next->loaded++;
+    if (next)
+        host.cpu->counters = next->counters;
     host.cpu->current = next ? next : host.cpu->current;
 }
 
@@ -100,6 +102,13 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
 {
     (void)runs;
     t->no_fpu = !on;
+}
+
+void arch_thread_counters(struct arch_thread *t, bool on, bool runs)
+{
+    t->counters = on;
+    if (runs)
+        host.cpu->counters = on;
 }
 
 uint64_t arch_tick_khz(void)
@@ -216,20 +225,28 @@ int arch_console_get(unsigned port)
     return host.input && *host.input ? (uint8_t)*host.input++ : -1;
 }
 
-void arch_isa_route(unsigned line, void (*handler)(void))
+void arch_line_route(unsigned line, void (*handler)(void))
 {
-    ASSERT(line < 16 && !host.isa[line]);
-    host.isa[line] = handler;
+    ASSERT(line < 16 && !host.lines[line]);
+    host.lines[line] = handler;
 }
 
-bool arch_isa_routed(unsigned line)
+bool arch_line_routed(unsigned line)
 {
-    return host.isa[line] != NULL;
+    return host.lines[line] != NULL;
+}
+
+volatile uint32_t arch_lines_held = ~0u; /* all are level-triggered here, and always held */
+
+void arch_line_let_go(unsigned line)
+{
+    ASSERT(host.lines[line]);
+    host.releases[line]++;
 }
 
 void arch_console_listen(void (*handler)(void))
 {
-    arch_isa_route(4, handler);
+    arch_line_route(4, handler);
     host.console = handler;
 }
 

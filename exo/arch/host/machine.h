@@ -35,16 +35,18 @@ struct host_machine {
     uint64_t ticks;       /* what arch_ticks reads; moved by arch_idle too     */
     vaddr_t fault_address, thread_pointer;
     struct host_mmu mmu[CPU_MAX];
-    uint64_t timer[CPU_MAX]; /* ticks when it interrupts; 0: off                  */
-    unsigned long kicks;     /* interrupts sent to other CPUs                     */
-    unsigned long idles;     /* times that a CPU waited for its timer             */
-    unsigned long spins;     /* waits for another CPU since the last progress     */
-    void (*relax)(void);     /* what another CPU does while this one waits, once  */
-    void (*interrupt)(void); /* what happens before interrupts are taken, once    */
-    bool slow;               /* entries go the general way, as if it were the only    */
-    bool off;                /* power                                             */
-    void (*console)(void);   /* handler of port 1                                 */
-    void (*isa[16])(void);   /* handlers of interrupt lines; the console's is 4    */
+    uint64_t timer[CPU_MAX];    /* ticks when it interrupts; 0: off                  */
+    unsigned long kicks;        /* interrupts sent to other CPUs                     */
+    unsigned long cache_drops;  /* caches written back, on all CPUs                    */
+    unsigned long idles;        /* times that a CPU waited for its timer             */
+    unsigned long spins;        /* waits for another CPU since the last progress     */
+    void (*relax)(void);        /* what another CPU does while this one waits, once  */
+    void (*interrupt)(void);    /* what happens before interrupts are taken, once    */
+    bool slow;                  /* entries go the general way, as if it were the only    */
+    bool off;                   /* power                                             */
+    void (*console)(void);      /* handler of port 1                                 */
+    void (*lines[16])(void);    /* handlers of interrupt lines; the console's is 4    */
+    unsigned long releases[16]; /* of each line */
     /* A device that answers at its ports; NULL: reads give ones, writes are lost. */
     uint32_t (*port_in)(uint16_t port, unsigned bytes);
     void (*port_out)(uint16_t port, unsigned bytes, uint32_t value);

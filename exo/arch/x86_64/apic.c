@@ -1,5 +1,5 @@
-/* Interrupts: the local APIC with its timer, message-signalled and ISA lines, and interrupts
- * between CPUs. Intel SDM volume 3, "Advanced Programmable Interrupt Controller". */
+/* Interrupts: the local APIC with its timer, message-signalled interrupts, and interrupts between
+ * CPUs. Intel SDM volume 3, "Advanced Programmable Interrupt Controller". */
 #include "exo/arch/cpu.h"
 #include "exo/arch/io.h"
 #include "exo/arch/irq.h"
@@ -19,17 +19,17 @@
 #define APIC_CURRENT   0x390u
 #define APIC_DIVIDE    0x3e0u
 
-#define APIC_BASE   0xfee00000u
-#define IOAPIC_BASE 0xfec00000u
+#define APIC_BASE 0xfee00000u
 
 #define DEVICE_VECTORS 192u
 _Static_assert(VECTOR_IRQ + DEVICE_VECTORS <= VECTOR_TIMER,
                "devices' vectors end below the others");
 
 struct handler {
-    void (*run)(void);        /* or                          */
-    void (*run_with)(word_t); /* of a message that can go    */
+    void (*run)(void);        /* or                                        */
+    void (*run_with)(word_t); /* of a message that can go                  */
     word_t argument;
+    uint8_t held; /* 1 + the line that is masked before it runs; 0: none */
 };
 
 static volatile uint32_t *apic;
@@ -163,11 +163,24 @@ static unsigned vector_alloc(void (*handler)(void))
     return VECTOR_IRQ + i;
 }
 
+unsigned apic_line_vector(void (*handler)(void), unsigned line, bool held)
+{
+    unsigned vector = vector_alloc(handler);
+
+    handlers[vector - VECTOR_IRQ].held = held ? (uint8_t)(line + 1) : 0;
+    return vector;
+}
+
+bool apic_requested(unsigned vector)
+{
+    return apic_read(APIC_REQUESTS + vector / 32 * 0x10) >> vector % 32 & 1;
+}
+
 static struct arch_msi message_of(uint16_t requester, uint32_t id, unsigned vector)
 {
     if (!remap_is_on())
         return (struct arch_msi){APIC_BASE | id << 12, vector, vector};
-    remap_allow(requester, id, vector);
+    remap_allow(requester, id, vector, false);
     return (struct arch_msi){remap_address(vector), 0, vector};
 }
 
@@ -202,82 +215,6 @@ void arch_message_free(const struct arch_msi *m)
     handlers[m->vector - VECTOR_IRQ] = (struct handler){0};
 }
 
-#define ISA_LINES 16u
-static bool isa_routed[ISA_LINES];
-
-#define LINE_MASKED (1u << 16)
-
-/* The two words that say what becomes of an I/O APIC's line. */
-static void io_apic_write(unsigned line, uint32_t low, uint32_t high)
-{
-    static volatile uint32_t *ioapic;
-
-    if (!ioapic)
-        ioapic = arch_map_device(IOAPIC_BASE, 4096);
-    ioapic[0] = 0x11 + 2 * line;
-    ioapic[4] = high;
-    ioapic[0] = 0x10 + 2 * line;
-    ioapic[4] = low;
-}
-
-/* The second word of a line whose message goes by the remapping table, or by itself. */
-static uint32_t line_by_table(unsigned vector)
-{
-    remap_allow(remap_io_apic(), apic_id(), vector);
-    return vector << 17 | 1u << 16;
-}
-
-static uint32_t line_by_itself(void)
-{
-    return apic_id() << 24;
-}
-
-#define TRIAL_LINE   2u /* where the interval timer's interrupt arrives */
-#define TRIAL_COUNT  1193u
-#define TRIAL_VECTOR 0xe8u /* and the next: nobody's; when they are taken, nothing is run */
-#define TRIAL_MILLIS 20u
-
-/* Lets the interval timer interrupt once. True when the request arrives at this CPU, which does not
- * take it now. */
-static bool arrives(unsigned vector, uint32_t high)
-{
-    uint64_t start = arch_ticks();
-    bool seen = false;
-
-    io_apic_write(TRIAL_LINE, vector, high);
-    arch_port_out8(0x43, 0x30);
-    arch_port_out8(0x40, TRIAL_COUNT & 0xff);
-    arch_port_out8(0x40, TRIAL_COUNT >> 8);
-    while (!seen && arch_ticks() - start < TRIAL_MILLIS * tsc_khz)
-        seen = apic_read(APIC_REQUESTS + vector / 32 * 0x10) >> vector % 32 & 1;
-    io_apic_write(TRIAL_LINE, LINE_MASKED, 0);
-    return seen;
-}
-
-/* That nothing arrives means something only if the same way is open to a proper message. */
-bool apic_stops_old_messages(void)
-{
-    bool open = arrives(TRIAL_VECTOR, line_by_table(TRIAL_VECTOR));
-
-    remap_forbid(TRIAL_VECTOR);
-    return open && !arrives(TRIAL_VECTOR + 1, line_by_itself());
-}
-
-bool arch_isa_routed(unsigned line)
-{
-    return isa_routed[line];
-}
-
-/* The I/O APIC's redirection entries follow ISA numbering on every machine that we boot on. */
-void arch_isa_route(unsigned line, void (*handler)(void))
-{
-    unsigned vector = vector_alloc(handler);
-
-    ASSERT(line < ISA_LINES && !isa_routed[line]);
-    isa_routed[line] = true;
-    io_apic_write(line, vector, remap_is_on() ? line_by_table(vector) : line_by_itself());
-}
-
 /* Nobody may be there any more. */
 static void handle(const struct handler *h)
 {
@@ -289,15 +226,20 @@ static void handle(const struct handler *h)
         run_with(h->argument);
 }
 
+/* A line that is held would interrupt again as soon as this one is acknowledged. */
 void arch_interrupt(unsigned vector)
 {
+    const unsigned device = vector - VECTOR_IRQ;
+
     if (vector == VECTOR_SPURIOUS)
         return;
+    if (device < DEVICE_VECTORS && handlers[device].held)
+        io_apic_hold(handlers[device].held - 1u);
     apic_write(APIC_EOI, 0);
     if (vector == VECTOR_TIMER)
         cpu_timer();
     else if (vector == VECTOR_MAILBOX)
         cpu_mailbox_read();
-    else if (vector - VECTOR_IRQ < DEVICE_VECTORS)
-        handle(&handlers[vector - VECTOR_IRQ]);
+    else if (device < DEVICE_VECTORS)
+        handle(&handlers[device]);
 }

@@ -8,16 +8,19 @@
 #define PTE_PRESENT  ((pte_t)1 << 0)
 #define PTE_WRITE    ((pte_t)1 << 1)
 #define PTE_USER     ((pte_t)1 << 2)
+#define PTE_TYPE     ((pte_t)3 << 3) /* with PTE_PAT; an index of the page attribute table */
 #define PTE_UNCACHED ((pte_t)3 << 3)
 #define PTE_ACCESSED ((pte_t)1 << 5)
 #define PTE_DIRTY    ((pte_t)1 << 6)
-#define PTE_LARGE    ((pte_t)1 << 7)
+#define PTE_PAT      ((pte_t)1 << 7) /* in an entry of level 1 */
+#define PTE_LARGE    ((pte_t)1 << 7) /* in one above           */
 #define PTE_GLOBAL   ((pte_t)1 << 8)
 #define PTE_SHARE    ((pte_t)1 << 9) /* of those that the CPU ignores */
 #define PTE_FREE     ((pte_t)PAGE_NOTE_BITS)
 #define PTE_MOST_BIT 52u /* of those that the CPU ignores */
 #define PTE_MOST     ((pte_t)7 << PTE_MOST_BIT)
 #define PTE_PLAIN    ((pte_t)1 << 55)
+#define PTE_DEVICE   ((pte_t)1 << 56)
 #define PTE_NX       ((pte_t)1 << 63)
 #define PTE_ADDRESS  0x000ffffffffff000u
 
@@ -105,17 +108,51 @@ static inline pte_t arch_pte_large(pte_t e)
 
 static inline pte_t arch_pte_device(pte_t e)
 {
-    return e | PTE_UNCACHED;
+    return e | PTE_DEVICE | PTE_UNCACHED;
 }
 
 static inline bool arch_pte_is_device(pte_t e)
 {
-    return e & PTE_UNCACHED;
+    return e & PTE_DEVICE;
 }
 
+static inline bool arch_pte_is_default(pte_t e)
+{
+    return (e & (PTE_PRESENT | PTE_TYPE | PTE_PAT)) == PTE_PRESENT;
+}
+
+/* What has the default type is no device. */
 static inline bool arch_pte_is_memory(pte_t e)
 {
-    return (e & (PTE_PRESENT | PTE_UNCACHED)) == PTE_PRESENT;
+    if (__builtin_expect(arch_pte_is_default(e), 1))
+        return true;
+    return (e & (PTE_PRESENT | PTE_DEVICE)) == PTE_PRESENT;
+}
+
+static inline bool arch_pte_takes_type(unsigned level, enum memory_type type)
+{
+    return level == 1 || (type != MEMORY_WRITE_THROUGH && type != MEMORY_WRITE_PROTECTED);
+}
+
+static inline pte_t arch_pte_type_of(unsigned level)
+{
+    return level == 1 ? PTE_TYPE | PTE_PAT : PTE_TYPE;
+}
+
+/* The indices that arch_cpu_bind filled the table for. */
+static inline pte_t arch_pte_typed(pte_t e, unsigned level, enum memory_type type)
+{
+    static const pte_t bits[] = {0, 3 << 3, 1 << 3, PTE_PAT | 3 << 3, PTE_PAT | 1 << 3, 2 << 3};
+    pte_t wanted = type == MEMORY_DEFAULT && (e & PTE_DEVICE) ? PTE_UNCACHED : bits[type];
+
+    return (e & ~arch_pte_type_of(level)) | wanted;
+}
+
+static inline pte_t arch_pte_like(pte_t e, unsigned level, pte_t other, unsigned others)
+{
+    pte_t same = arch_pte_type_of(level) & arch_pte_type_of(others);
+
+    return (e & ~arch_pte_type_of(level)) | (other & same);
 }
 
 static inline bool arch_pte_is_large(pte_t e)
@@ -203,4 +240,9 @@ static inline void arch_tlb_page(vaddr_t va)
 static inline void arch_tlb_all(void)
 {
     arch_mmu_switch(arch_mmu_current());
+}
+
+static inline void arch_cache_drop(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
 }

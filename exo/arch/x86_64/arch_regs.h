@@ -44,6 +44,10 @@ struct call_frame {
 /* An extended state area: x87, SSE and AVX (XSAVE standard form). */
 #define FPU_BYTES 832u
 
+/* What is the thread's in control registers. */
+#define MODE_NO_FPU   1u /* it has no extended state: CR0.TS                              */
+#define MODE_COUNTERS 2u /* it may read performance counters: CR4.PCE                     */
+
 struct arch_thread {
     struct regs regs; /* entry.S: at the beginning                                     */
     uint64_t fs_base; /* while it does not run                                         */
@@ -51,12 +55,9 @@ struct arch_thread {
     uint8_t fpu[FPU_BYTES]; /* while it does not run; XSAVE wants a multiple of 64           */
     uint64_t pct_ip;        /* where a protected control transfer enters; 0: nowhere         */
     uint64_t pct_sp;
-    bool no_fpu; /* it has none: CR0.TS is set while it runs                      */
+    uint8_t modes; /* set of MODE_*, while it runs                                  */
 };
-_Static_assert(offsetof(struct arch_thread, gs_base) == 184 &&
-                   offsetof(struct arch_thread, pct_ip) == 1024 &&
-                   offsetof(struct arch_thread, pct_sp) == 1032,
-               "entry.S knows these");
+_Static_assert(offsetof(struct arch_thread, gs_base) == 184, "entry.S knows it");
 _Static_assert(offsetof(struct arch_thread, fpu) % 64 == 0, "XSAVE area");
 
 struct arch_cpu {
@@ -65,12 +66,12 @@ struct arch_cpu {
     uint64_t user_rsp;     /* of the `syscall` being handled                           */
     uint32_t number;
     uint32_t apic_id;
-    bool no_fpu; /* CR0.TS is set */
+    uint8_t modes; /* set of MODE_*: what the control registers say               */
 };
 
 /* Of struct cpu and struct thread, which entry.S knows, too. */
 #define ARCH_CPU_CURRENT    40u
-#define ARCH_THREAD_IN_FULL 64u
+#define ARCH_THREAD_IN_FULL 128u
 
 /* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still
  * names the call. */

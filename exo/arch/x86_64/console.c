@@ -15,6 +15,8 @@
 #define STATUS_EMPTY 0x20u
 #define FIFO_BYTES   16u
 
+#define UART_LINE_NUMBER 4u /* of ports 1 and 3 */
+
 #define DEBUG_EXIT 0xf4u
 #define RTC_INDEX  0x70u
 #define RTC_DATA   0x71u
@@ -57,9 +59,18 @@ int arch_console_get(unsigned port)
     return arch_port_in8(uart[port] + UART_DATA);
 }
 
+static void (*listener)(void);
+
+static void heard(void)
+{
+    listener();
+    arch_line_release(UART_LINE_NUMBER);
+}
+
 void arch_console_listen(void (*handler)(void))
 {
-    arch_isa_route(4, handler);
+    listener = handler;
+    arch_line_route(UART_LINE_NUMBER, heard);
     arch_port_out8(uart[1] + UART_IER, 1);
     arch_port_out8(uart[3] + UART_IER, 1);
 }

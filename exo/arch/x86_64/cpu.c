@@ -5,6 +5,7 @@
 #include "exo/abi/kinfo.h"
 #include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
+#include "exo/arch/mmu.h"
 #include "exo/arch/x86_64/x86.h"
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
@@ -20,13 +21,19 @@ _Static_assert(offsetof(struct arch_thread, regs) == 0 && offsetof(struct regs, 
                "entry.S knows these");
 _Static_assert(SYS_pct_call == 17 && SYS_pct_return == 19, "entry.S knows these");
 _Static_assert(CALL_NO_REPLY == 1000 && CALL_LOST == 1002 && CALL_PREEMPTED == 1003 &&
-                   VECTOR_CALL == 0x100 && FLAGS_DEFAULT == 0x202,
+                   VECTOR_CALL == 0x100,
                "entry.S knows these");
 _Static_assert(LINK_IPC *LINK_STRIDE + 2 == 0x92, "entry.S knows where IPC returns to");
 _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_LINKS == 0xffffff0000001000, "entry.S knows these");
 
 #define FATAL_STACK 2048u
 #define CR0_TS      ((uint64_t)8)
+#define CR4_PCE     ((uint64_t)0x100)
+
+/* What an entry's three bits mean (arch_mmu.h): write-back, write-combining, uncached if no range
+ * register says write-combining, uncached; write-back, write-protected, and again, write-through.
+ */
+#define PAT_TYPES ((uint64_t)0x0407050600070106)
 
 struct tss {
     uint32_t reserved0;
@@ -142,6 +149,13 @@ static void load_tables(struct arch_cpu_tables *t)
     __asm__ volatile("ltr %w0" : : "r"(0x28));
 }
 
+static void set_memory_types(void)
+{
+    msr_write(MSR_PAT, PAT_TYPES);
+    __asm__ volatile("wbinvd" : : : "memory");
+    arch_tlb_all();
+}
+
 static void set_call_entry(void)
 {
     msr_write(MSR_STAR, (uint64_t)0x08 << 32 | (uint64_t)0x13 << 48);
@@ -160,6 +174,7 @@ void arch_cpu_bind(struct arch_cpu *c)
     put_address(tables[c->number].tss.rsp0, (uintptr_t)c->stack);
     load_tables(&tables[c->number]);
     c->self = c;
+    set_memory_types();
     set_call_entry();
     msr_write(MSR_GS_BASE, (uintptr_t)c);
     msr_write(MSR_KERNEL_GS_BASE, 0);
@@ -179,32 +194,54 @@ void arch_thread_init(struct arch_thread *t, vaddr_t gs_base)
 
 static void fpu_save(struct arch_thread *t)
 {
-    if (!t->no_fpu)
+    if (!(t->modes & MODE_NO_FPU))
         __asm__ volatile("xsave (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
 }
 
-/* CR0 is written only where two threads differ. */
-static void fpu_load(const struct arch_thread *t)
+static void modes_load(const struct arch_thread *t)
 {
     struct arch_cpu *c = arch_cpu_this();
+    const unsigned changed = c->modes ^ t->modes;
     uint64_t cr0;
 
-    if (t->no_fpu != c->no_fpu) {
+    if (changed & MODE_NO_FPU) {
         __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
-        __asm__ volatile("mov %0, %%cr0" : : "r"(t->no_fpu ? cr0 | CR0_TS : cr0 & ~CR0_TS));
-        c->no_fpu = t->no_fpu;
+        __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 ^ CR0_TS));
     }
-    if (!t->no_fpu)
+    if (changed & MODE_COUNTERS)
+        __asm__ volatile("mov %0, %%cr4"
+                         :
+                         : "r"(t->modes & MODE_COUNTERS ? CR4_KERNEL | CR4_PCE : CR4_KERNEL));
+    c->modes = t->modes;
+}
+
+static void state_load(const struct arch_thread *t)
+{
+    if (t->modes != arch_cpu_this()->modes)
+        modes_load(t);
+    if (!(t->modes & MODE_NO_FPU))
         __asm__ volatile("xrstor (%0)" : : "r"(t->fpu), "a"(7), "d"(0) : "memory");
+}
+
+static void set_mode(struct arch_thread *t, unsigned mode, bool on)
+{
+    t->modes = (uint8_t)(on ? t->modes | mode : t->modes & ~mode);
 }
 
 void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
 {
     if (runs)
         fpu_save(t);
-    t->no_fpu = !on;
+    set_mode(t, MODE_NO_FPU, !on);
     if (runs)
-        fpu_load(t);
+        state_load(t);
+}
+
+void arch_thread_counters(struct arch_thread *t, bool on, bool runs)
+{
+    set_mode(t, MODE_COUNTERS, on);
+    if (runs)
+        modes_load(t);
 }
 
 static void thread_save(struct arch_thread *t)
@@ -216,7 +253,7 @@ static void thread_save(struct arch_thread *t)
 static void thread_load(struct arch_thread *t)
 {
     __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
-    fpu_load(t);
+    state_load(t);
 }
 
 void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next)

@@ -27,9 +27,6 @@
 #define RFLAGS       (THREAD_REGS + 152)
 #define RSP          (THREAD_REGS + 160)
 #define GS_BASE      (THREAD_REGS + 184)
-#define PCT_IP       (THREAD_REGS + 1024)
-#define PCT_SP       (THREAD_REGS + 1032)
-#define FLAGS_DEFAULT 0x202
 
 #define SYS_BASE     0x65786f00         /* exo/abi/syscall.h, asserted in cpu.c */
 #define SYS_PCT_CALL   17
@@ -58,13 +55,17 @@ ipc_return:
         mov %rax, RAX(\to)
         .endm
 
-        .macro save_kept to             /* and those that it keeps */
+        .macro save_message_kept to     /* and those that it keeps, but rbp */
         mov %r15, R15(\to)
         mov %r14, R14(\to)
         mov %r13, R13(\to)
         mov %r12, R12(\to)
-        mov %rbp, RBP(\to)
         mov %rbx, RBX(\to)
+        .endm
+
+        .macro save_kept to
+        save_message_kept \to
+        mov %rbp, RBP(\to)
         .endm
 
         .macro restore_kept from
@@ -82,16 +83,6 @@ ipc_return:
         xor %r8d, %r8d
         xor %r9d, %r9d
         xor %r10d, %r10d
-        .endm
-
-        /* Leaves to the thread whose struct thread is at rsp, whose flags are in r11. `free`
-         * holds nothing of the message, and its %gs afterwards. */
-        .macro leave_to free, rip, stack
-        mov GS_BASE(%rsp), %\free
-        swapgs
-        wrgsbase %\free
-        mov \rip(%rsp), %rcx
-        mov \stack(%rsp), %rsp
         .endm
 
 /* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Whose return
@@ -189,10 +180,15 @@ call_preempted:
         mov RDX(%rsp), %rdx
         clear_lost
         mov RFLAGS(%rsp), %r11
-        leave_to rcx, RIP, RSP
+        mov GS_BASE(%rsp), %rcx
+        swapgs
+        wrgsbase %rcx
+        mov RIP(%rsp), %rcx
+        mov RSP(%rsp), %rsp
         sysretq
 
-/* A protected control transfer: the message stays in the registers. The caller's that calls keep are
+/* A protected control transfer: the message stays in the registers, and the hooks, which use rax, rcx
+ * and r11 alone, leave by themselves (arch_pct_enter, arch_pct_return). The caller's that calls keep are
  * saved, too, for the case that the callee ends first. */
 call_pct_call:
         mov %gs:CPU_CURRENT, %rsp
@@ -203,36 +199,27 @@ call_pct_call:
         mov %r11, RSP(%rsp)
         mov %gs:CPU_STACK, %rsp
         call hook_pct_call
-        mov %gs:CPU_CURRENT, %rsp
-        test %rax, %rax
-        jz 1f
-        mov $FLAGS_DEFAULT, %r11d
-        leave_to rcx, PCT_IP, PCT_SP
-        sysretq
-1:      mov RFLAGS(%rsp), %r11
+        mov %gs:CPU_CURRENT, %rsp       /* declined */
+        mov RIP(%rsp), %rcx
+        mov RFLAGS(%rsp), %r11
         mov $(SYS_BASE + SYS_PCT_CALL), %eax
         jmp call_plain
 
 /* And back. Nothing of the callee's is saved: it goes on at its entry. */
 call_pct_return:
         mov %gs:CPU_STACK, %rsp
+        push %rcx
         push %r11
         call hook_pct_return
-        test %rax, %rax
-        jz 1f
-        mov %gs:CPU_CURRENT, %rsp
-        xor %eax, %eax
-        mov RFLAGS(%rsp), %r11
-        leave_to rcx, RIP, RSP
-        sysretq
-1:      pop %r11
+        pop %r11
+        pop %rcx
         mov $(SYS_BASE + SYS_PCT_RETURN), %eax
         jmp call_plain
 
-/* An IPC: the message stays in the registers, but for MR1 around the C function, which keeps r9 and r10
- * too (MR0 and MR3). Its arguments but one stand where the links' convention has them. By that convention the
- * sender's other registers are lost; but rbp is kept, and rdi is the address of MR0 before and
- * afterwards. */
+/* An IPC: the message stays in the registers, but for MR1, which is in rbp meanwhile. The C function uses
+ * none of those, and leaves by itself (arch_ipc_leave). Its arguments but one stand where the links'
+ * convention has them. By that convention the sender's other registers are lost; but rbp is kept, and
+ * rdi is the address of MR0 before and afterwards. */
 call_ipc:
         mov %gs:CPU_CURRENT, %rdi
         mov %rsp, RSP(%rdi)
@@ -240,25 +227,12 @@ call_ipc:
         mov %r11, RFLAGS(%rdi)
         mov %rbp, RBP(%rdi)
         mov %gs:CPU_STACK, %rsp
-        push %rax
+        mov %rax, %rbp
         call hook_ipc_fast
-        test %rax, %rax
-        jz 1f
-        mov %rax, %rsi
-        pop %rax
-        mov %gs:CPU_CURRENT, %rsp
-        mov RBP(%rsp), %rbp
-        mov RFLAGS(%rsp), %r11
-        leave_to rdi, RIP, RSP
-        add $16, %rdi                   /* from what %gs:0 reads to MR0 */
-        xor %edx, %edx
-        xor %r8d, %r8d
-        sysretq
-1:      mov %gs:CPU_CURRENT, %rdi       /* the hook has saved its own arguments */
-        pop RAX(%rdi)
+        mov %gs:CPU_CURRENT, %rdi       /* declined: the hook has saved its own arguments */
+        mov %rbp, RAX(%rdi)
         mov %r10, R10(%rdi)
-        save_kept %rdi
-        mov %gs:CPU_STACK, %rsp
+        save_message_kept %rdi
         call trap_ipc
         jmp arch_resume
 

@@ -19,6 +19,12 @@ link_return_\name:
         link exchange_registers
         link schedule
         link processor_control
-        link memory_control
+        .balign 16
+        .globl  link_memory_control
+link_memory_control:                    /* two of its arguments are what syscall takes */
+        mov     %rcx, %rdi
+        mov     %r11, %rbp
+        syscall
+        ret
         link ipc
         link lipc

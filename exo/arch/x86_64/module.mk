@@ -4,6 +4,7 @@ KERNEL += exo/arch/x86_64/links.S
 KERNEL += exo/arch/x86_64/image.S
 KERNEL += exo/arch/x86_64/acpi.c
 KERNEL += exo/arch/x86_64/apic.c
+KERNEL += exo/arch/x86_64/io_apic.c
 KERNEL += exo/arch/x86_64/console.c
 KERNEL += exo/arch/x86_64/cpu.c
 KERNEL += exo/arch/x86_64/dmar.c

@@ -9,7 +9,8 @@
 #include "exo/base/string.h"
 #include "exo/arch/upward.h"
 
-#define MADT_RECORDS 44u
+#define MADT_RECORDS  44u
+#define MADT_OVERRIDE 2
 
 extern const char ap_start[], ap_start_end[];
 extern uint64_t ap_stack;
@@ -52,6 +53,14 @@ static bool start_one(unsigned id)
     return arrived != before;
 }
 
+/* What the firmware says of interrupt lines. */
+static void lines_override(const uint8_t *madt, uint32_t bytes)
+{
+    for (uint32_t i = MADT_RECORDS; madt && i + 10 <= bytes && madt[i + 1] >= 2; i += madt[i + 1])
+        if (madt[i] == MADT_OVERRIDE && madt[i + 1] >= 10)
+            io_apic_override(madt[i + 3], madt[i + 4] | (uint32_t)madt[i + 5] << 8, madt[i + 8]);
+}
+
 unsigned arch_cpus_start(paddr_t rsdp)
 {
     uint32_t bytes = 0;
@@ -59,6 +68,7 @@ unsigned arch_cpus_start(paddr_t rsdp)
 
     arch_cpu_this()->apic_id = apic_id();
     memcpy(arch_phys(AP_START), ap_start, (size_t)(ap_start_end - ap_start));
+    lines_override(madt, bytes);
     for (uint32_t i = MADT_RECORDS; madt && i + 8 <= bytes && madt[i + 1] >= 2; i += madt[i + 1]) {
         bool enabled = madt[i] == 0 && madt[i + 1] >= 8 && (madt[i + 4] & 1);
 

@@ -45,7 +45,7 @@ void vtd_queue_start(void);
 void remap_start(void);
 
 /* Lets `requester` interrupt CPU `apic` with `vector`, by the message whose number that is. */
-void remap_allow(uint16_t requester, uint32_t apic, unsigned vector);
+void remap_allow(uint16_t requester, uint32_t apic, unsigned vector, bool level);
 void remap_forbid(unsigned vector);
 
 /* Whether messages are remapped, and that of an allowed vector. */

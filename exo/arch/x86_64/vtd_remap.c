@@ -8,6 +8,7 @@
 #define ENTRIES        256u
 #define TABLE_SIZE     7u /* ENTRIES is 2^(1 + this) */
 #define PRESENT        1u
+#define LEVEL          ((uint64_t)1 << 4)
 #define AT_VECTOR      16u
 #define AT_DESTINATION 40u
 #define CHECK_SENDER   ((uint64_t)1 << 18) /* all bits of its requester number */
@@ -41,11 +42,11 @@ void remap_start(void)
     vtd_command(COMMAND_REMAP);
 }
 
-void remap_allow(uint16_t requester, uint32_t apic, unsigned vector)
+void remap_allow(uint16_t requester, uint32_t apic, unsigned vector, bool level)
 {
     vtd_put(&table[2 * vector + 1], CHECK_SENDER | requester);
-    vtd_put(&table[2 * vector],
-            (uint64_t)apic << AT_DESTINATION | (uint64_t)vector << AT_VECTOR | PRESENT);
+    vtd_put(&table[2 * vector], (uint64_t)apic << AT_DESTINATION | (uint64_t)vector << AT_VECTOR |
+                                    (level ? LEVEL : 0) | PRESENT);
     forget(vector);
 }
 

@@ -4,6 +4,7 @@
 #include "exo/abi/types.h"
 
 #define MSR_APIC_BASE      0x1bu
+#define MSR_PAT            0x277u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
 #define MSR_FMASK          0xc0000084u
@@ -34,6 +35,20 @@ static inline uint64_t msr_read(uint32_t msr)
 void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 uint32_t apic_id(void);
+
+/* A vector of its own for the handler of a line; `held`: the line is masked before it runs. */
+unsigned apic_line_vector(void (*handler)(void), unsigned line, bool held);
+
+/* Has an interrupt with that vector arrived at this CPU, which has not taken it yet? */
+bool apic_requested(unsigned vector);
+
+#define IO_APIC_INPUTS 24u
+
+/* What the firmware says of a line, with the flags of its tables: before the line is routed. */
+void io_apic_override(unsigned line, uint32_t input, unsigned flags);
+
+/* A line that is routed does not interrupt until arch_line_release. */
+void io_apic_hold(unsigned line);
 
 /* Resets the CPU with APIC number `id`; starts it at physical page `page` in real mode. */
 void apic_send_init(unsigned id);

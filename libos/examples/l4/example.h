@@ -13,12 +13,15 @@
 #define PAGE_LOG2 12u
 #define PAGE      ((L4_Word_t)1 << PAGE_LOG2)
 
-/* The areas that every space of the examples has, the root's own too. */
+/* The areas of the spaces that examples make. */
 #define KIP_AREA  ((L4_Word_t)0x720000000000)
 #define UTCB_AREA ((L4_Word_t)0x720010000000)
 #define UTCB_LOG2 16u
 
 #define LABEL_PAGE_FAULT (((L4_Word_t)-2 << 4) & (((L4_Word_t)1 << 48) - 1))
+
+/* Where the first UTCB of a further thread of the root space can be; the others follow. */
+extern L4_Word_t root_utcbs;
 
 /* The example: its thread is of the privileged root space. Returns its status. */
 int example(void);

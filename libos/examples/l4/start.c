@@ -12,6 +12,8 @@
 #define KERNEL_FRAMES 512u
 #define LINE_MAX      256u
 
+L4_Word_t root_utcbs = UTCB_AREA;
+
 void say(const char *format, ...)
 {
     char line[LINE_MAX];

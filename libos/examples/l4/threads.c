@@ -27,7 +27,7 @@ static L4_Word_t new_stack(void)
 L4_ThreadId_t start_thread(entry_fn run)
 {
     L4_ThreadId_t t = new_thread_id(), me = L4_Myself();
-    L4_Word_t utcb = UTCB_AREA + in_root++ * L4_UtcbSize(L4_GetKernelInterface());
+    L4_Word_t utcb = root_utcbs + in_root++ * L4_UtcbSize(L4_GetKernelInterface());
 
     if (!L4_ThreadControl(t, me, me, me, (void *)utcb))
         fail("a thread of the root space");

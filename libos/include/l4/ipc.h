@@ -43,52 +43,57 @@ L4_INLINE L4_Word_t L4_Timeouts(L4_Time_t send, L4_Time_t receive)
 
 /* One link takes MR0 to MR7 in registers; they are loaded from the UTCB and stored back to it. The
  * link's code is called below the red zone; it keeps rsp, rbp, and in rdi the address of MR0. */
-L4_INLINE L4_MsgTag_t L4_IpcLink(L4_Word_t offset, L4_ThreadId_t to, L4_ThreadId_t specifier,
-                                 L4_Word_t timeouts, L4_ThreadId_t *from)
+#define L4_CALL_IPC(call, rcx)                                                                     \
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"                                                 \
+                     "movq %%gs:0, %%rdi\n\t"                                                      \
+                     "movq 0(%%rdi), %%r9\n\t"                                                     \
+                     "movq 8(%%rdi), %%rax\n\t"                                                    \
+                     "movq 16(%%rdi), %%rbx\n\t"                                                   \
+                     "movq 24(%%rdi), %%r10\n\t"                                                   \
+                     "movq 32(%%rdi), %%r12\n\t"                                                   \
+                     "movq 40(%%rdi), %%r13\n\t"                                                   \
+                     "movq 48(%%rdi), %%r14\n\t"                                                   \
+                     "movq 56(%%rdi), %%r15\n\t"                                                   \
+                     "call " call "\n\t"                                                           \
+                     "movq %%r9, 0(%%rdi)\n\t"                                                     \
+                     "movq %%rax, 8(%%rdi)\n\t"                                                    \
+                     "movq %%rbx, 16(%%rdi)\n\t"                                                   \
+                     "movq %%r10, 24(%%rdi)\n\t"                                                   \
+                     "movq %%r12, 32(%%rdi)\n\t"                                                   \
+                     "movq %%r13, 40(%%rdi)\n\t"                                                   \
+                     "movq %%r14, 48(%%rdi)\n\t"                                                   \
+                     "movq %%r15, 56(%%rdi)\n\t"                                                   \
+                     "leaq 128(%%rsp), %%rsp"                                                      \
+                     : "+S"(source), "+d"(destination), rcx(link), "+r"(r8), "=r"(tag)             \
+                     :                                                                             \
+                     : "rax", "rbx", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "memory",    \
+                       "cc")
+
+/* exo4 has the link's address in the UTCB, too. */
+L4_INLINE L4_MsgTag_t L4_Ipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,
+                             L4_ThreadId_t *from)
 {
-    L4_Word_t source = to.raw, destination = specifier.raw, kip = L4_KIP_WINDOW;
+    L4_Word_t source = to.raw, destination = specifier.raw, link;
     register L4_Word_t r8 __asm__("r8") = timeouts;
     register L4_Word_t tag __asm__("r9");
 
-    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
-                     "movq %%gs:0, %%rdi\n\t"
-                     "movq 0(%%rdi), %%r9\n\t"
-                     "movq 8(%%rdi), %%rax\n\t"
-                     "movq 16(%%rdi), %%rbx\n\t"
-                     "movq 24(%%rdi), %%r10\n\t"
-                     "movq 32(%%rdi), %%r12\n\t"
-                     "movq 40(%%rdi), %%r13\n\t"
-                     "movq 48(%%rdi), %%r14\n\t"
-                     "movq 56(%%rdi), %%r15\n\t"
-                     "call *%c[link](%%rcx)\n\t"
-                     "movq %%r9, 0(%%rdi)\n\t"
-                     "movq %%rax, 8(%%rdi)\n\t"
-                     "movq %%rbx, 16(%%rdi)\n\t"
-                     "movq %%r10, 24(%%rdi)\n\t"
-                     "movq %%r12, 32(%%rdi)\n\t"
-                     "movq %%r13, 40(%%rdi)\n\t"
-                     "movq %%r14, 48(%%rdi)\n\t"
-                     "movq %%r15, 56(%%rdi)\n\t"
-                     "leaq 128(%%rsp), %%rsp"
-                     : "+S"(source), "+d"(destination), "+c"(kip), "+r"(r8), "=r"(tag)
-                     : [link] "i"(offset)
-                     : "rax", "rbx", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "memory",
-                       "cc");
+    L4_CALL_IPC("*%%gs:-8", "=c");
     if (from)
         from->raw = source;
     return L4_MsgTagOf(tag);
 }
 
-L4_INLINE L4_MsgTag_t L4_Ipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,
-                             L4_ThreadId_t *from)
-{
-    return L4_IpcLink(L4_KIP_IPC, to, specifier, timeouts, from);
-}
-
 L4_INLINE L4_MsgTag_t L4_Lipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,
                               L4_ThreadId_t *from)
 {
-    return L4_IpcLink(L4_KIP_LIPC, to, specifier, timeouts, from);
+    L4_Word_t source = to.raw, destination = specifier.raw, link = L4_KipWord(L4_KIP_LIPC);
+    register L4_Word_t r8 __asm__("r8") = timeouts;
+    register L4_Word_t tag __asm__("r9");
+
+    L4_CALL_IPC("*%%rcx", "+c");
+    if (from)
+        from->raw = source;
+    return L4_MsgTagOf(tag);
 }
 
 L4_INLINE L4_MsgTag_t L4_Call_Timeouts(L4_ThreadId_t to, L4_Time_t send, L4_Time_t receive)

@@ -1,5 +1,6 @@
 /* Instructions for guest tests: probes that survive a fault, and programs for environments made by
  * hand (tests/qemu/guest.h), which are copied to 0x400000 and start with their value in rdi. */
+#include "tests/qemu/x86_64/saved.inc"
 
 #define DATA     0x403000
 #define SYS_BASE 0x65786f00
@@ -8,12 +9,7 @@
 /* bool probe_enter(void (*run)(void *), void *argument): true when a fault led to probe_recover. */
         .globl  probe_enter
 probe_enter:
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        push_saved
         sub     $8, %rsp
         mov     %rsp, probe_sp(%rip)
         mov     %rdi, %rax
@@ -26,24 +22,14 @@ probe_recover:                          /* the hook put rsp back */
         mov     $1, %eax
 1:      cld
         add     $8, %rsp
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
+        pop_saved
         ret
 
 /* bool guest_spin(volatile uint64_t *word, uint64_t least): waits until *word is at least that, and says
  * whether the registers and the red zone were left alone meanwhile. */
         .globl  guest_spin
 guest_spin:
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        push_saved
         mov     %rsp, guest_spin_sp(%rip)
         .irp    reg, rax, rbx, rcx, rdx, rbp, r8, r9, r10, r11, r12, r13, r14, r15
         lea     guest_spin_\reg(%rip), %\reg
@@ -75,23 +61,13 @@ guest_spin:
         mov     $1, %eax
         jmp     4f
 3:      xor     %eax, %eax
-4:      pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
+4:      pop_saved
         ret
 
 /* void guest_syscall(struct guest_regs *) */
         .globl  guest_syscall
 guest_syscall:
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        push_saved
         mov     %rdi, %rbx
         mov     0(%rbx), %rax
         mov     8(%rbx), %rdi
@@ -108,24 +84,14 @@ guest_syscall:
         mov     %r10, 32(%rbx)
         mov     %r8, 40(%rbx)
         mov     %r9, 48(%rbx)
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
+        pop_saved
         ret
 
 /* uint64_t guest_foreign(struct guest_file *file): a `syscall` with rax = 39 and every register of
  * the file; afterwards the file holds what they were then. Returns the address behind it. */
         .globl  guest_foreign
 guest_foreign:
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        push_saved
         push    %rdi
         mov     %rsp, 112(%rdi)
         mov     0(%rdi), %rbx
@@ -159,12 +125,7 @@ foreign_end:
         mov     %rax, 96(%rdi)
         mov     %rcx, 104(%rdi)
         pop     %rdi
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
+        pop_saved
         lea     foreign_end(%rip), %rax
         ret
 

@@ -1,4 +1,5 @@
 /* Where threads that play random L4 calls begin, each on its own stack, and how a call is made. */
+#include "tests/qemu/x86_64/saved.inc"
 
 #define UTCB_BITS   12
 #define STACK_BYTES 16384
@@ -19,16 +20,12 @@ play_entry:
         call    play
         ud2
 
-/* void play_enter(const struct x2_regs *regs, uint64_t link): makes the call with these registers. A
- * link keeps rsp alone. */
+/* void play_enter(struct x2_regs *regs, uint64_t link): makes the call with these registers, of which
+ * rsi comes back. A link keeps rsp alone. */
         .globl  play_enter
 play_enter:
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        push_saved
+        push    %rdi
         push    %rsi
         mov     %rdi, %rbp
         mov     0(%rbp), %rax
@@ -46,13 +43,10 @@ play_enter:
         mov     96(%rbp), %r14
         mov     104(%rbp), %r15
         call    *(%rsp)
-        pop     %rsi
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
+        pop     %rax
+        pop     %rdi
+        mov     %rsi, 32(%rdi)
+        pop_saved
         ret
 
         .bss
