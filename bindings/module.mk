@@ -1,5 +1,6 @@
 KERNEL += bindings/cap.c
 KERNEL += bindings/check.c
+KERNEL += bindings/env_place.c
 KERNEL += bindings/flow.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c

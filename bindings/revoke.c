@@ -6,6 +6,7 @@
 #include "bindings/device.h"
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
+#include "bindings/env_place.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -115,7 +116,7 @@ static struct node *contents(struct node *n)
             return env_contents(e);
         if (n == &e->ports_node)
             return cap_table_contents(e->ports);
-        return i > 0 ? cap_table_contents(e->captables[i]) : NULL;
+        return i > 0 && i < (long)CAPTABLE_FRAMES ? cap_table_contents(e->captables[i]) : NULL;
     }
     default:
         return NULL;
@@ -195,6 +196,7 @@ static void destroy_env(struct env *e)
         node_unlink(&e->watch);
     if (e->kmem.parent)
         node_unlink(&e->kmem);
+    env_places_end(e);
     env_forget(e);
 }
 
@@ -319,7 +321,9 @@ static void drop_in_env(struct env *e, struct node *n)
     long i = n - e->captable_nodes;
 
     node_unlink(n);
-    if (n == &e->memory) {
+    if (env_place_is(e, n)) {
+        env_place_changed(e);
+    } else if (n == &e->memory) {
         destroy_env(e);
         frames_give(e->frame, ENV_FRAMES);
     } else if (n == &e->ports_node) {
@@ -331,19 +335,6 @@ static void drop_in_env(struct env *e, struct node *n)
         if ((size_t)i < sizeof e->info->captables / sizeof e->info->captables[0])
             e->info->captables[i] = 0;
     }
-}
-
-static void drop_slice(struct node *n)
-{
-    for (unsigned i = 0; i < cpu_count; i++) {
-        struct cpu *c = cpu_number(i);
-        long position = n - c->slice_nodes;
-        if (position < 0 || position >= (long)SLICE_COUNT)
-            continue;
-        c->slices[position] = NULL;
-        slice_publish(c, (uint32_t)position, NULL);
-    }
-    node_unlink(n);
 }
 
 static void drop(struct node *n)
@@ -362,7 +353,7 @@ static void drop(struct node *n)
         drop_in_env(frame_memory(frame_number(n)), n);
         break;
     case FRAME_CPU:
-        drop_slice(n);
+        slice_unbind(n);
         break;
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);
