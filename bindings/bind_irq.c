@@ -44,18 +44,18 @@ static bool is_bound(uint32_t number)
     return lines[number].authority.parent && lines[number].target.parent;
 }
 
+/* Is the line the kernel's own? */
+static bool is_kernels(uint32_t number)
+{
+    return !routed[number] && arch_line_routed(number);
+}
+
 /* Does whoever the line is bound to want to be told? */
 static bool is_wanted(uint32_t number)
 {
     struct graft_irq context = {.count = line_counts[number], .time = arch_ticks(), .line = number};
 
     return !lines[number].handler.parent || graft_call(&lines[number].handler, &context, 1);
-}
-
-/* Is the line the kernel's own? */
-static bool is_kernels(uint32_t number)
-{
-    return !routed[number] && arch_line_routed(number);
 }
 
 struct node *irq_place(uint32_t line)

@@ -127,6 +127,14 @@ int sys_graft_map_read(struct thread *caller, const struct sys_graft_map_read_ar
     return space_copy_out(p.root, a->value, value, p.map->def.value_bytes) ? ERR_OK : ERR_BAD_USER;
 }
 
+/* The map's definition, if `slot` holds one. */
+static const struct graft_map_def *def_of(const struct env *e, slot_t slot)
+{
+    const struct cap *c = cap_find(e, slot, CAP_GRAFT_MAP);
+
+    return c ? &((const struct map_object *)frame_memory(c->base))->map.def : NULL;
+}
+
 static enum err error_of(enum graft_map_end end)
 {
     switch (end) {
@@ -149,30 +157,36 @@ int sys_graft_map_write(struct thread *caller, const struct sys_graft_map_write_
     struct map_plan p;
 
     (void)result;
-    if (a->cpu >= cpu_count || a->flags > GRAFT_MAP_PRESENT)
+    const struct graft_map_def *d = def_of(caller->env, a->map);
+    if (a->cpu >= cpu_count || a->flags > GRAFT_MAP_PRESENT ||
+        (d && (d->value_bytes == 0 || d->value_bytes > GRAFT_MAX_KEPT)))
         return ERR_BAD_ARG;
     enum err e = check_map(caller->env, a->map, RIGHT_WRITE, a->key, &p);
     if (e != ERR_OK)
         return (int)e;
-    if (p.map->def.value_bytes == 0 || p.map->def.value_bytes > GRAFT_MAX_KEPT)
-        return ERR_BAD_ARG;
     if (!a->key || !space_copy_in(p.root, p.object->scratch, a->value, p.map->def.value_bytes))
         return ERR_BAD_USER;
     return (int)error_of(graft_map_update(p.map, p.key, p.object->scratch, a->flags, a->cpu));
 }
 
+static bool can_delete(const struct graft_map_def *d)
+{
+    return d->type == GRAFT_MAP_HASH || d->type == GRAFT_MAP_LRU_HASH || d->type == GRAFT_MAP_LPM;
+}
+
 int sys_graft_map_delete(struct thread *caller, const struct sys_graft_map_delete_args *a,
                          word_t *result)
 {
+    const struct graft_map_def *d = def_of(caller->env, a->map);
     struct map_plan p;
-    enum err e = check_map(caller->env, a->map, RIGHT_WRITE, a->key, &p);
 
     (void)result;
+    if (d && !can_delete(d))
+        return ERR_BAD_ARG;
+    enum err e = check_map(caller->env, a->map, RIGHT_WRITE, a->key, &p);
     if (e != ERR_OK)
         return (int)e;
-    if (!a->key && p.map->def.key_bytes)
-        return ERR_BAD_USER;
-    return (int)error_of(graft_map_delete(p.map, p.key));
+    return a->key ? (int)error_of(graft_map_delete(p.map, p.key)) : ERR_BAD_USER;
 }
 
 int sys_graft_map_next(struct thread *caller, const struct sys_graft_map_next_args *a,

@@ -38,16 +38,15 @@ static void wake(struct thread *t, enum err error, uint64_t bits)
 /* What of these bits a thread gets whose waiting a graft judges: all, or none. */
 static uint64_t judged(const struct thread *t, uint64_t raised)
 {
-    struct graft_wake_up context = {.raised = raised, .time = arch_ticks()};
+    struct graft_wake_up context = {.raised = raised};
 
     if (!raised)
         return 0;
     return !t->wake_node.parent || graft_call_quietly(&t->wake_node, &context, 1) ? raised : 0;
 }
 
-void notification_judge_unbind(struct thread *t)
+void notification_judge_again(const struct thread *t)
 {
-    node_unlink(&t->wake_node);
     if (t->state == THREAD_IN_NOTIFY && t->judged_bits)
         notification_raise(t->judged_at, 0);
 }

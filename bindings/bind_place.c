@@ -100,12 +100,12 @@ int sys_graft_bind(struct thread *caller, const struct sys_graft_bind_args *a, w
         ring_set_filter(frame_memory(p.target->base), p.graft);
         return ERR_OK;
     }
-    if (a->place == GRAFT_HOOK_WAKE_UP && p.node->parent)
-        notification_judge_unbind(frame_memory(p.target->base));
-    else if (p.node->parent)
+    if (p.node->parent)
         node_unlink(p.node);
     if (p.graft)
         node_link(&p.graft->node, p.node);
+    if (a->place == GRAFT_HOOK_WAKE_UP)
+        notification_judge_again(frame_memory(p.target->base));
     if (kind_of(a->place) == CAP_ENV)
         env_place_changed(frame_memory(p.target->base));
     return ERR_OK;

@@ -280,7 +280,8 @@ static const char *check_thread(const struct thread *t)
 {
     if (!t->counters_node.parent != !t->counters)
         return "W7: a thread reads counters without a right to them, or the other way round";
-    return check_nodes(&t->utcb_node, 5);
+    const char *broken = check_nodes(&t->utcb_node, 4);
+    return broken ? broken : check_node(&t->wake_node);
 }
 
 /* What lies in the first frame of each object. */

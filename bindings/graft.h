@@ -77,7 +77,13 @@ void graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes);
 void graft_answer_sent(uint32_t cookie);
 
 /* Tells whom grafts concern that ran quietly. */
-void graft_tell(void);
+extern bool graft_untold;
+void graft_tell_slow(void);
+static inline void graft_tell(void)
+{
+    if (graft_untold)
+        graft_tell_slow();
+}
 
 /* Address of the helper with that number, as struct graft_outside wants it; 0: there is none. */
 uint64_t graft_helper_address(void *self, int32_t number);

@@ -31,6 +31,7 @@ static struct run *running;
 static struct map_object *due; /* maps whose owners are to be told of records     */
 static struct graft *aborted;  /* grafts whose owners are to be told of their end */
 static unsigned quiet;         /* runs that tell nobody of records                */
+bool graft_untold;             /* one of the two is not empty                     */
 
 struct graft *graft_bound(const struct node *binding)
 {
@@ -48,7 +49,7 @@ static void tell(const struct node *to, uint64_t bits)
 }
 
 /* Who waits for records is told when no graft runs any more: what judges his waiting is one. */
-void graft_tell(void)
+void graft_tell_slow(void)
 {
     while (due && !running && !quiet) {
         struct map_object *m = due;
@@ -61,6 +62,7 @@ void graft_tell(void)
         aborted = g->next_due;
         tell(&g->tell, g->tell_bits);
     }
+    graft_untold = due || aborted;
 }
 
 static void note_due(struct graft_map *map)
@@ -73,6 +75,7 @@ static void note_due(struct graft_map *map)
     m->is_due = true;
     m->due = due;
     due = m;
+    graft_untold = true;
 }
 
 /* Values that the code names directly, and the packet that it may write, are noted before. */
@@ -111,6 +114,7 @@ static void abort_run(struct graft *g, struct journal *j)
     sequence_end(&g->info->sequence);
     g->next_due = aborted;
     aborted = g;
+    graft_untold = true;
 }
 
 static uint64_t run_fuelled(struct run *r, void *context, uint64_t otherwise)
@@ -152,20 +156,27 @@ static __attribute__((noinline)) uint64_t run_fully(struct graft *g, void *conte
     return result;
 }
 
-uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
+static inline uint64_t run_quickly(const struct graft *g, void *context)
 {
-    struct graft *g = graft_bound(binding);
-
-    if (!g->quick)
-        return run_fully(g, context, otherwise);
     g->info->counts[COUNT_RUNS]++;
     return g->quick((uintptr_t)context, 0, 0).r0;
 }
 
+uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
+{
+    struct graft *g = graft_bound(binding);
+
+    return g->quick ? run_quickly(g, context) : run_fully(g, context, otherwise);
+}
+
 uint64_t graft_call_quietly(const struct node *binding, void *context, uint64_t otherwise)
 {
+    struct graft *g = graft_bound(binding);
+
+    if (g->quick)
+        return run_quickly(g, context); /* it calls nobody */
     quiet++;
-    uint64_t result = graft_call(binding, context, otherwise);
+    uint64_t result = run_fully(g, context, otherwise);
     quiet--;
     return result;
 }

@@ -24,8 +24,8 @@ void notification_raise(struct notification *n, uint64_t bits);
 /* `t` gets no more bits from the notification bound to it. */
 void notification_unbind(struct thread *t);
 
-/* `t` waits without a graft that judges it. Pre: there is one. */
-void notification_judge_unbind(struct thread *t);
+/* Another graft judges what `t` waits for, or none: what was refused is judged anew. */
+void notification_judge_again(const struct thread *t);
 
 /* Ends the wait of everybody with BAD_STATE. */
 void notification_destroy(struct notification *n);

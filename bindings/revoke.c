@@ -304,7 +304,8 @@ static void drop_in_thread(struct thread *t, struct node *n)
     if (n == &t->notify_node) {
         notification_unbind(t);
     } else if (n == &t->wake_node) {
-        notification_judge_unbind(t);
+        node_unlink(n);
+        notification_judge_again(t);
     } else if (n == &t->counters_node) {
         counters_unbind(t);
     } else if (n == &t->memory_node) {

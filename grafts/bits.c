@@ -1,11 +1,6 @@
 /* Known bits: the arithmetic. Each result holds every result of members of its operands. */
 #include "grafts/bits.h"
 
-static uint64_t least(struct bits a)
-{
-    return a.value;
-}
-
 static uint64_t greatest(struct bits a)
 {
     return a.value | a.unknown;
@@ -16,23 +11,13 @@ static struct bits make(uint64_t value, uint64_t unknown)
     return (struct bits){value & ~unknown, unknown};
 }
 
-struct bits bits_constant(uint64_t x)
-{
-    return make(x, 0);
-}
-
-struct bits bits_anything(void)
-{
-    return make(0, UINT64_MAX);
-}
-
 /* The bits above the highest one in which the ends differ are common to all between them. */
 struct bits bits_range(uint64_t low, uint64_t high)
 {
     uint64_t differ = low ^ high;
 
     if (differ == 0)
-        return bits_constant(low);
+        return make(low, 0);
     return make(low, UINT64_MAX >> __builtin_clzll(differ));
 }
 
@@ -63,21 +48,21 @@ bool bits_meet(struct bits a, struct bits b, struct bits *out)
  * smallest and in the greatest sum. */
 struct bits bits_add(struct bits a, struct bits b)
 {
-    uint64_t low = least(a) + least(b), high = greatest(a) + greatest(b);
+    uint64_t low = a.value + b.value, high = greatest(a) + greatest(b);
     return make(low, (low ^ high) | a.unknown | b.unknown);
 }
 
 struct bits bits_sub(struct bits a, struct bits b)
 {
-    uint64_t low = least(a) - greatest(b), high = greatest(a) - least(b);
-    return make(least(a) - least(b), (low ^ high) | a.unknown | b.unknown);
+    uint64_t low = a.value - greatest(b), high = greatest(a) - b.value;
+    return make(a.value - b.value, (low ^ high) | a.unknown | b.unknown);
 }
 
 /* Long multiplication: add a shifted `b` for each bit of `a`. A known 1 adds b's known part at
  * once (in `sum`) and its unknown part as uncertainty; an unknown bit may add all of b or 0. */
 struct bits bits_mul(struct bits a, struct bits b)
 {
-    struct bits sum = bits_constant(a.value * b.value), doubt = bits_constant(0);
+    struct bits sum = make(a.value * b.value, 0), doubt = make(0, 0);
 
     for (; greatest(a) != 0; a = bits_shift_right(a, 1), b = bits_shift_left(b, 1)) {
         if (a.value & 1)

@@ -13,9 +13,6 @@ struct bits {
     uint64_t unknown;
 };
 
-struct bits bits_constant(uint64_t x);
-struct bits bits_anything(void);
-
 /* The smallest set that holds every number from `low` to `high`. Pre: low <= high. */
 struct bits bits_range(uint64_t low, uint64_t high);
 

@@ -58,6 +58,9 @@ const char *graft_reason_hint(uint32_t reason);
 
 /* Values that may be copied, compared or told of a fact, for each slot of the program. */
 #define CHECKER_EFFORT 512u
+#define CHECKER_LEAST  256u /* a program may have the effort of so many slots more */
+
+#define CHECKER_NO_EDGE INT64_MAX
 
 /* What is known of one slot of the program while the check goes on. */
 struct checker_place {
@@ -66,7 +69,7 @@ struct checker_place {
     uint32_t claim;   /* 0: none here; else where its states begin in the proof */
     uint16_t loop;    /* of the claim: 0, or 1 + number */
     uint16_t open;    /* 0: no state is pending here; else its number in `open`, from 1 */
-    uint16_t order;   /* of the k-th place: the slot to check k-th */
+    uint16_t order;   /* of the last places: the slots in order */
     uint16_t stack;   /* of the k-th place: the k-th slot on the way of the search for an order */
     uint8_t progress; /* enum checker_progress */
     uint8_t edges;    /* of the search: how many it has followed; with a proof: that lead here */
@@ -91,7 +94,6 @@ struct checker_open {
 struct checker_loop {
     struct proof_loop told;
     int64_t low, high; /* where the rank lies at the head */
-    bool is_seen;      /* the head's claim was read */
 };
 
 struct checker {
@@ -102,7 +104,7 @@ struct checker {
     struct checker_open *open;
     struct checker_loop *loops;
     uint32_t open_count, loop_count;
-    uint32_t order_count; /* instructions; places[0 .. order_count - 1].order is their order */
+    uint32_t order; /* places[order .. count - 1].order is the order of all instructions */
     uint32_t point_count;
     uint64_t effort;     /* that is left */
     uint64_t longest;    /* steps */
@@ -116,6 +118,7 @@ struct checker {
     bool goes;           /* so is *taken */
     struct state *now;   /* before, then after, the instruction */
     struct state *taken; /* after a jump that was taken */
+    struct value imm;    /* of the instruction, as a value */
     struct proof proof;  /* as far as it was read */
     struct state states[2];
 };

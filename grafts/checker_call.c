@@ -51,117 +51,109 @@ static bool is_at_start(const struct value *v, enum value_kind kind)
 }
 
 /* As many bytes at most as the register behind this one says; none when that is 0. */
-static enum graft_reason check_sized(struct checker *c, unsigned reg, bool write)
+static bool check_sized(struct checker *c, unsigned reg, bool write)
 {
-    enum graft_reason reason = checker_read_number(c, reg + 1, GRAFT_ARGUMENT);
-    const struct value *size = &c->now->reg[reg + 1];
+    const struct scalar *size = &c->now->reg[reg + 1].n;
 
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    if (size->n.umax > (uint64_t)STATE_POINTER_RANGE)
-        return checker_refuse(c, GRAFT_ARGUMENT, reg + 1, STATE_POINTER_RANGE,
-                              (int64_t)size->n.umax);
-    if (size->n.umax == 0)
-        return checker_read(c, reg);
-    return checker_check_memory(c, reg, (uint32_t)size->n.umax, write);
+    if (!checker_read(c, reg) || !checker_read_number(c, reg + 1, GRAFT_ARGUMENT))
+        return false;
+    if (size->umax > (uint64_t)STATE_POINTER_RANGE)
+        return checker_refuse(c, GRAFT_ARGUMENT, reg + 1, (int64_t)size->umax, STATE_POINTER_RANGE);
+    return size->umax == 0 || checker_check_memory(c, reg, (uint32_t)size->umax, write);
 }
 
-/* `map`: the one that an argument before this one names. */
-static enum graft_reason check_argument(struct checker *c, enum argument kind, unsigned reg,
-                                        const struct graft_map_def **map)
+/* Is the value of that kind? `map`: the one that an argument before this one named. */
+static bool is_argument(struct checker *c, enum argument kind, const struct value *v,
+                        const struct graft_map_def *map)
 {
-    const struct value *v = &c->now->reg[reg];
-    enum graft_reason reason = checker_read(c, reg);
-    bool good = true;
-
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
     switch (kind) {
     case ARG_NUMBER:
     case ARG_SIZE:
-        good = v->kind == VALUE_NUMBER;
-        break;
+        return v->kind == VALUE_NUMBER;
     case ARG_CONTEXT:
-        good = is_at_start(v, VALUE_CONTEXT);
-        break;
+        return is_at_start(v, VALUE_CONTEXT);
     case ARG_MAP:
     case ARG_RING:
-        *map = v->kind == VALUE_MAP ? &c->in->maps[v->map] : NULL;
-        good = *map && ((*map)->type == GRAFT_MAP_RINGBUF) == (kind == ARG_RING);
-        break;
+        return v->kind == VALUE_MAP && (map->type == GRAFT_MAP_RINGBUF) == (kind == ARG_RING);
+    case ARG_RECORD_SIZE:
+        return v->kind == VALUE_NUMBER && scalar_is_constant(&v->n) && v->n.umin > 0 &&
+               v->n.umax <= map->entries && v->n.umax <= GRAFT_MAX_MAP_VALUE;
+    default: /* ARG_RECORD */
+        return is_at_start(v, VALUE_RECORD) && state_release(c->now, v->base);
+    }
+}
+
+static bool check_argument(struct checker *c, enum argument kind, unsigned reg)
+{
+    const struct value *first = &c->now->reg[1];
+    const struct graft_map_def *map =
+        first->kind == VALUE_MAP ? &c->in->maps[first->map] : c->in->maps;
+
+    switch (kind) {
     case ARG_KEY:
-        return checker_check_memory(c, reg, (*map)->key_bytes, false);
+        return checker_check_memory(c, reg, map->key_bytes, false);
     case ARG_VALUE:
-        return checker_check_memory(c, reg, (*map)->value_bytes, false);
+        return checker_check_memory(c, reg, map->value_bytes, false);
     case ARG_MEMORY:
     case ARG_MEMORY_OUT:
         return check_sized(c, reg, kind == ARG_MEMORY_OUT);
-    case ARG_RECORD_SIZE:
-        good = v->kind == VALUE_NUMBER && scalar_is_constant(&v->n) && v->n.umin > 0 &&
-               v->n.umax <= (*map)->entries && v->n.umax <= GRAFT_MAX_MAP_VALUE;
-        break;
-    default: /* ARG_RECORD */
-        good = is_at_start(v, VALUE_RECORD) && state_release(c->now, v->base);
-        break;
+    default:
+        return checker_read(c, reg) && (is_argument(c, kind, &c->now->reg[reg], map) ||
+                                        checker_fail(c, GRAFT_ARGUMENT, reg));
     }
-    return good ? GRAFT_ACCEPTED : checker_refuse(c, GRAFT_ARGUMENT, reg, 0, 0);
 }
 
-static enum graft_reason make_result(struct checker *c, const struct contract *k, uint8_t map,
-                                     int32_t record_bytes)
+static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, int32_t bytes)
 {
     struct state *s = c->now;
-    struct value r = value_number(scalar_anything());
+    struct value *r = &s->reg[0];
 
-    r.kind = k->result;
-    if (value_is_pointer(&r)) {
-        r.n = scalar_constant(0);
-        r.base = state_name(c->at, STATE_COMPUTED);
+    *r = value_number(scalar_anything());
+    r->kind = (uint8_t)kind;
+    if (!value_is_pointer(r))
+        return true;
+    *r = value_pointer(kind);
+    r->base = state_name(c->at, STATE_COMPUTED);
+    if (kind == VALUE_MAP_VALUE_OR_NULL) {
+        r->map = map;
+        return true;
     }
-    if (r.kind == VALUE_MAP_VALUE_OR_NULL)
-        r.map = map;
-    if (r.kind == VALUE_RECORD_OR_NULL) {
-        if (s->held_count == STATE_HELD)
-            return checker_refuse(c, GRAFT_RECORD_MANY, 0, STATE_HELD + 1, STATE_HELD);
-        s->held[s->held_count++] = r.base;
-        r.ahead = record_bytes;
-    }
-    s->reg[0] = r;
-    return GRAFT_ACCEPTED;
+    if (s->held_count == STATE_HELD)
+        return checker_refuse(c, GRAFT_RECORD_MANY, 0, STATE_HELD + 1, STATE_HELD);
+    s->held[s->held_count++] = r->base;
+    r->ahead = bytes;
+    return true;
 }
 
-/* The helper's number: what the instruction says, or a register whose value is known. */
-static enum graft_reason find_callee(struct checker *c, const struct insn *i,
-                                     const struct contract **out)
+/* The contract of the helper whose number the instruction says, or a register whose value is known;
+ * NULL after a refusal. */
+static const struct contract *find_callee(struct checker *c, const struct insn *i)
 {
+    const struct scalar *n = &c->now->reg[insn_dst(i)].n;
     uint64_t number = (uint32_t)i->imm;
 
     if (insn_shapes[i->opcode].form == FORM_CALL_REG) {
-        enum graft_reason reason = checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER);
-        const struct scalar *n = &c->now->reg[insn_dst(i)].n;
-        if (reason != GRAFT_ACCEPTED)
-            return reason;
-        if (!scalar_is_constant(n))
-            return checker_refuse(c, GRAFT_CALL_REGISTER, insn_dst(i), 0, 0);
+        if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
+            return NULL;
         number = n->umin;
+        if (!scalar_is_constant(n) || !find(number))
+            checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
+                         insn_dst(i));
+        return scalar_is_constant(n) ? find(number) : NULL;
     }
-    *out = find(number);
-    return *out ? GRAFT_ACCEPTED : checker_refuse_plainly(c, GRAFT_CALL_HELPER);
+    return find(number); /* checker_check_form has seen that there is one */
 }
 
-enum graft_reason checker_step_call(struct checker *c, const struct insn *i)
+bool checker_step_call(struct checker *c, const struct insn *i)
 {
-    const struct contract *k = NULL;
-    const struct graft_map_def *map = NULL;
-    enum graft_reason reason = find_callee(c, i, &k);
+    const struct contract *k = find_callee(c, i);
+    uint8_t map = c->now->reg[1].map;
+    int32_t bytes = (int32_t)c->now->reg[2].n.umin;
 
-    for (unsigned n = 0; reason == GRAFT_ACCEPTED && n < 5 && k->arguments[n] != ARG_NONE; n++)
-        reason = check_argument(c, k->arguments[n], 1 + n, &map);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    uint8_t number = c->now->reg[1].map;
-    int32_t second = (int32_t)c->now->reg[2].n.umin;
+    for (unsigned n = 0; k && n < 5 && k->arguments[n] != ARG_NONE; n++)
+        if (!check_argument(c, k->arguments[n], 1 + n))
+            return false;
     for (unsigned reg = 1; reg <= 5; reg++)
         c->now->reg[reg].kind = VALUE_NONE;
-    return make_result(c, k, number, second);
+    return k && make_result(c, k->result, map, bytes);
 }

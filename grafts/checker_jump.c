@@ -18,41 +18,16 @@ static bool refine_numbers(struct state *state, const struct insn *i, const stru
     return state_tell_numbers(state, dst) && (!s->by_reg || state_tell_numbers(state, src));
 }
 
-static uint8_t mirrored(uint8_t op)
+/* `p` is compared with data_end, as the left of both or, where `mirrored`, as the right. The way
+ * that shows it not to be behind data_end proves all bytes before p, and p's own byte too where
+ * they cannot be equal. */
+static void prove_by_end(struct checker *c, uint8_t op, bool mirrored, const struct value *p)
 {
-    switch (op) {
-    case JUMP_JGT:
-        return JUMP_JLT;
-    case JUMP_JGE:
-        return JUMP_JLE;
-    case JUMP_JLT:
-        return JUMP_JGT;
-    case JUMP_JLE:
-        return JUMP_JGE;
-    default:
-        return op;
-    }
-}
+    bool greater = op == JUMP_JGT || op == JUMP_JGE, less = op == JUMP_JLT || op == JUMP_JLE;
+    bool by_fall = op == JUMP_JNE || (mirrored ? less : greater);
+    bool strict = by_fall ? op == JUMP_JGE || op == JUMP_JLE : op == JUMP_JGT || op == JUMP_JLT;
 
-/* `p` stood left of data_end in the comparison: the way that shows p not to be behind data_end
- * proves all bytes before p, and p's own byte too where they cannot be equal. */
-static void prove_by_end(struct checker *c, uint8_t op, const struct value *p)
-{
-    switch (op) {
-    case JUMP_JGT:
-    case JUMP_JNE:
-        state_prove_packet(c->now, p, 0);
-        break;
-    case JUMP_JGE:
-        state_prove_packet(c->now, p, 1);
-        break;
-    case JUMP_JLT:
-        state_prove_packet(c->taken, p, 1);
-        break;
-    default: /* JLE, JEQ */
-        state_prove_packet(c->taken, p, 0);
-        break;
-    }
+    state_prove_packet(by_fall ? c->now : c->taken, p, strict);
 }
 
 /* Comparing addresses in one object is comparing offsets, which may be negative. */
@@ -84,20 +59,12 @@ static bool refine_offsets(struct state *state, const struct insn *i, bool taken
     return true;
 }
 
-static bool is_pointer_comparison(const struct insn_shape *s)
-{
-    return s->bytes == 8 &&
-           (s->op == JUMP_JEQ || s->op == JUMP_JNE || offset_comparison(s->op) != s->op);
-}
-
 /* A pointer is compared with 0, by JEQ or JNE of 64 bits. */
 static void compare_null(struct checker *c, uint8_t op, const struct value *p)
 {
-    const uint32_t base = p->base;
-
-    if (p->kind == VALUE_MAP_VALUE_OR_NULL || p->kind == VALUE_RECORD_OR_NULL) {
-        state_resolve_null(c->taken, base, op == JUMP_JEQ);
-        state_resolve_null(c->now, base, op == JUMP_JNE);
+    if (value_may_be_null(p)) {
+        state_resolve_null(c->taken, p->base, op == JUMP_JEQ);
+        state_resolve_null(c->now, p->base, op == JUMP_JNE);
         return;
     }
     c->goes = op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */
@@ -110,48 +77,54 @@ static bool is_zero(const struct value *v)
 }
 
 /* Not both are numbers. Clears alive or goes where a way is not possible. */
-static enum graft_reason compare_pointers(struct checker *c, const struct insn *i,
-                                          const struct value *operand)
+static bool compare_pointers(struct checker *c, const struct insn *i, const struct value *operand)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
-    const struct value dst = c->now->reg[insn_dst(i)];
+    const struct value dst = c->now->reg[insn_dst(i)], src = *operand;
+    bool equality = s->op == JUMP_JEQ || s->op == JUMP_JNE;
 
-    if (s->bytes == 8 && (s->op == JUMP_JEQ || s->op == JUMP_JNE) &&
-        (is_zero(operand) || is_zero(&dst))) {
-        compare_null(c, s->op, is_zero(operand) ? &dst : operand);
-        return GRAFT_ACCEPTED;
+    if (s->bytes == 8 && equality && (is_zero(&src) || is_zero(&dst))) {
+        compare_null(c, s->op, is_zero(&src) ? &dst : &src);
+        return true;
     }
-    if (!is_pointer_comparison(s) || !checker_same_object(&dst, operand))
-        return checker_refuse(c, GRAFT_POINTER_COMPARE,
-                              value_is_pointer(&dst) ? insn_dst(i) : insn_src(i), 0, 0);
-    if (dst.kind == VALUE_PACKET && operand->kind == VALUE_PACKET_END)
-        prove_by_end(c, s->op, &dst);
-    else if (dst.kind == VALUE_PACKET_END && operand->kind == VALUE_PACKET)
-        prove_by_end(c, mirrored(s->op), operand);
-    else if (dst.kind == operand->kind) {
+    if (s->bytes != 8 || (!equality && offset_comparison(s->op) == s->op) ||
+        !checker_same_object(&dst, &src))
+        return checker_fail(c, GRAFT_POINTER_COMPARE,
+                            value_is_pointer(&dst) ? insn_dst(i) : insn_src(i));
+    if (dst.kind == src.kind) {
         c->alive = refine_offsets(c->now, i, false);
         c->goes = refine_offsets(c->taken, i, true);
+    } else {
+        bool mirrored = src.kind == VALUE_PACKET;
+        prove_by_end(c, s->op, mirrored, mirrored ? &src : &dst);
     }
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
-enum graft_reason checker_step_jump(struct checker *c, const struct insn *i)
+/* Makes *c->taken a copy of *c->now. */
+static bool branch(struct checker *c)
 {
-    struct value operand;
-    enum graft_reason reason = checker_read(c, insn_dst(i));
+    c->taken = &c->states[1];
+    if (c->in->proof && c->depth >= c->open_count)
+        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->depth + 1, c->depth);
+    if (c->in->proof)
+        c->taken = &c->open[c->depth].state;
+    state_copy(c->taken, c->now);
+    return checker_spend(c, state_values(c->now));
+}
 
-    if (reason == GRAFT_ACCEPTED)
-        reason = checker_read_operand(c, i, &operand);
-    if (reason == GRAFT_ACCEPTED)
-        reason = checker_fork(c);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+bool checker_step_jump(struct checker *c, const struct insn *i)
+{
+    const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
 
+    if (!operand || !branch(c))
+        return false;
     c->target = (uint32_t)insn_target(i, c->at);
     c->goes = true;
-    if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(&operand))
-        return compare_pointers(c, i, &operand);
-    c->alive = refine_numbers(c->now, i, &operand, false);
-    c->goes = refine_numbers(c->taken, i, &operand, true);
-    return GRAFT_ACCEPTED;
+    if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
+        return compare_pointers(c, i, operand);
+    c->goes =
+        refine_numbers(c->taken, i, operand, true); /* before *c->now, where it may lie, changes */
+    c->alive = refine_numbers(c->now, i, operand, false);
+    return true;
 }

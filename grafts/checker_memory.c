@@ -8,8 +8,8 @@ struct access {
     int64_t offset;
     uint32_t bytes;
     bool write;
-    uint32_t low, high; /* of the stack: distances from its low end of the first byte that may be
-                           touched, and of the first behind the last */
+    uint32_t low, high; /* distances from the object's first byte (the stack's lowest) of what may
+                           be touched, and of the first byte behind it */
 };
 
 static struct access access_of(const struct checker *c, const struct insn *i, unsigned reg,
@@ -32,74 +32,59 @@ static struct value loaded(uint8_t form, uint32_t bytes)
     return value_number(scalar_unsigned(0, ((uint64_t)1 << bits) - 1));
 }
 
-static enum graft_reason load_context(struct checker *c, const struct access *a, uint8_t form,
-                                      struct value *out)
+static bool load_context(struct checker *c, const struct access *a, uint8_t form, struct value *out)
 {
     const struct hook_field *f = NULL;
-    int64_t offset = a->base->n.smin + a->offset;
 
     if (scalar_is_constant(&a->base->n))
-        f = hook_field_at(c->hook, offset, a->bytes);
+        f = hook_field_at(c->hook, a->base->n.smin + a->offset, a->bytes);
     if (!f)
-        return checker_refuse(c, GRAFT_CONTEXT_FIELD, a->reg, 0, 0);
-    if (f->kind == VALUE_NUMBER) {
-        *out = loaded(form, a->bytes);
-        return GRAFT_ACCEPTED;
-    }
-    *out = value_pointer(f->kind);
+        return checker_fail(c, GRAFT_CONTEXT_FIELD, a->reg);
+    *out = f->kind == VALUE_NUMBER ? loaded(form, a->bytes) : value_pointer(f->kind);
     if (f->kind == VALUE_PACKET)
         out->ahead = (int32_t)c->now->packet_length;
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
 /* Two ways to know that the end is far enough: by the pointer's own base, or by its greatest
  * distance from `data` and the least length that the packet can have. */
-static enum graft_reason check_packet(struct checker *c, const struct access *a)
+static bool check_packet(struct checker *c, const struct access *a)
 {
     const struct value *p = a->base;
     int64_t first = p->n.smin + a->offset, need = a->offset + a->bytes;
 
     if (a->write && !(c->hook->flags & GRAFT_WRITES_PACKET))
-        return checker_refuse(c, GRAFT_PACKET_WRITE, a->reg, 0, 0);
+        return checker_fail(c, GRAFT_PACKET_WRITE, a->reg);
     if (first < 0)
         return checker_refuse(c, GRAFT_PACKET_LOW, a->reg, 0, first);
-    if (need <= p->ahead || p->n.smax + need <= (int64_t)c->now->packet_length)
-        return GRAFT_ACCEPTED;
-    return checker_refuse(c, GRAFT_PACKET_BOUNDS, a->reg, need, p->ahead > 0 ? p->ahead : 0);
+    return need <= p->ahead || p->n.smax + need <= (int64_t)c->now->packet_length ||
+           checker_refuse(c, GRAFT_PACKET_BOUNDS, a->reg, need, p->ahead > 0 ? p->ahead : 0);
 }
 
 /* An object of `size` bytes, the first of them `before` bytes from n = 0. */
-static enum graft_reason check_object(struct checker *c, const struct access *a, int64_t before,
-                                      int64_t size, enum graft_reason reason)
+static bool check_object(struct checker *c, struct access *a, int64_t before, int64_t size,
+                         enum graft_reason reason)
 {
     int64_t first = before + a->base->n.smin + a->offset;
     int64_t behind = before + a->base->n.smax + a->offset + a->bytes;
 
     if (first < 0)
         return checker_refuse(c, reason, a->reg, 0, first);
-    return behind <= size ? GRAFT_ACCEPTED : checker_refuse(c, reason, a->reg, size, behind);
-}
-
-static enum graft_reason check_stack(struct checker *c, struct access *a)
-{
-    enum graft_reason reason =
-        check_object(c, a, GRAFT_STACK_BYTES, GRAFT_STACK_BYTES, GRAFT_STACK_BOUNDS);
-
-    if (reason == GRAFT_ACCEPTED) {
-        a->low = (uint32_t)(GRAFT_STACK_BYTES + a->base->n.smin + a->offset);
-        a->high = (uint32_t)(GRAFT_STACK_BYTES + a->base->n.smax + a->offset + a->bytes);
-    }
-    return reason;
+    if (behind > size)
+        return checker_refuse(c, reason, a->reg, size, behind);
+    a->low = (uint32_t)first;
+    a->high = (uint32_t)behind;
+    return true;
 }
 
 /* Does all that the access may touch lie where it may? Context is for others to judge. */
-static enum graft_reason check_access(struct checker *c, struct access *a)
+static bool check_access(struct checker *c, struct access *a)
 {
     const struct value *p = a->base;
 
     switch (p->kind) {
     case VALUE_STACK:
-        return check_stack(c, a);
+        return check_object(c, a, GRAFT_STACK_BYTES, GRAFT_STACK_BYTES, GRAFT_STACK_BOUNDS);
     case VALUE_PACKET:
         return check_packet(c, a);
     case VALUE_MAP_VALUE:
@@ -107,116 +92,93 @@ static enum graft_reason check_access(struct checker *c, struct access *a)
     case VALUE_RECORD:
         return check_object(c, a, 0, p->ahead, GRAFT_OBJECT_BOUNDS);
     case VALUE_CONTEXT:
-        return checker_refuse(c, a->write ? GRAFT_CONTEXT_WRITE : GRAFT_CONTEXT_FIELD, a->reg, 0,
-                              0);
+        return checker_fail(c, a->write ? GRAFT_CONTEXT_WRITE : GRAFT_CONTEXT_FIELD, a->reg);
     case VALUE_PACKET_END:
-        return checker_refuse(c, GRAFT_PACKET_END, a->reg, 0, 0);
+        return checker_fail(c, GRAFT_PACKET_END, a->reg);
     case VALUE_MAP_VALUE_OR_NULL:
     case VALUE_RECORD_OR_NULL:
-        return checker_refuse(c, GRAFT_MAYBE_NULL, a->reg, 0, 0);
-    case VALUE_MAP:
-        return checker_refuse(c, GRAFT_MAP_ACCESS, a->reg, 0, 0);
+        return checker_fail(c, GRAFT_MAYBE_NULL, a->reg);
     default:
-        return checker_refuse(c, GRAFT_NOT_POINTER, a->reg, 0, 0);
+        return checker_fail(c, p->kind == VALUE_MAP ? GRAFT_MAP_ACCESS : GRAFT_NOT_POINTER, a->reg);
     }
 }
 
-/* The one whole value that the access touches, or NULL. */
-static struct value *whole_slot(const struct checker *c, const struct access *a)
+static bool is_exact(const struct access *a)
 {
-    bool whole = a->bytes == 8 && a->high - a->low == 8 && a->low % 8 == 0;
-    return whole ? state_stack_slot(c->now, a->low) : NULL;
+    return a->high - a->low == a->bytes;
+}
+
+static bool is_whole_slot(const struct access *a)
+{
+    return a->bytes == 8 && is_exact(a) && a->low % 8 == 0;
 }
 
 /* May the range be read as numbers? */
-static enum graft_reason check_stack_bytes(struct checker *c, const struct access *a)
+static bool check_stack_bytes(struct checker *c, const struct access *a)
 {
     if (state_stack_has_pointer(c->now, a->low, a->high))
-        return checker_refuse(c, GRAFT_POINTER_PART, a->reg, 0, 0);
-    if (!state_stack_is_init(c->now, a->low, a->high))
-        return checker_refuse(c, GRAFT_STACK_UNINITIALISED, a->reg, 0, 0);
-    return GRAFT_ACCEPTED;
+        return checker_fail(c, GRAFT_POINTER_PART, a->reg);
+    return state_stack_is_init(c->now, a->low, a->high) ||
+           checker_fail(c, GRAFT_STACK_UNINITIALISED, a->reg);
 }
 
-enum graft_reason checker_step_load(struct checker *c, const struct insn *i)
+/* Numbers are written somewhere in the range: everywhere where that is exact. */
+static bool write_stack_bytes(struct checker *c, const struct access *a, bool exact)
+{
+    if (exact) {
+        state_stack_write(c->now, a->low, a->high);
+        return true;
+    }
+    if (state_stack_has_pointer(c->now, a->low, a->high))
+        return checker_fail(c, GRAFT_POINTER_PART, a->reg);
+    state_stack_blur(c->now, a->low, a->high);
+    return true;
+}
+
+bool checker_step_load(struct checker *c, const struct insn *i)
 {
     struct access a = access_of(c, i, insn_src(i), false);
     struct value *dst = &c->now->reg[insn_dst(i)], *slot = NULL;
     uint8_t form = insn_shapes[i->opcode].form;
-    enum graft_reason reason = checker_read(c, a.reg);
 
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    bool is_stack = a.base->kind == VALUE_STACK;
+    if (!checker_read(c, a.reg))
+        return false;
     if (a.base->kind == VALUE_CONTEXT)
         return load_context(c, &a, form, dst);
-    reason = check_access(c, &a);
-    if (reason == GRAFT_ACCEPTED && is_stack)
-        slot = whole_slot(c, &a);
-    if (reason == GRAFT_ACCEPTED && is_stack && !slot)
-        reason = check_stack_bytes(c, &a);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+    if (!check_access(c, &a))
+        return false;
+    if (a.base->kind == VALUE_STACK) {
+        slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
+        if (!slot && !check_stack_bytes(c, &a))
+            return false;
+    }
     if (slot)
         checker_link(c, dst, slot);
     else
         *dst = loaded(form, a.bytes);
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
-/* `high - low` is more than the access's bytes when its place is not known exactly. */
-static enum graft_reason store_stack(struct checker *c, const struct access *a, struct value *v,
-                                     uint32_t value_reg)
-{
-    bool exact = a->high - a->low == a->bytes;
-
-    if (exact && a->bytes == 8 && a->low % 8 == 0) {
-        struct value stored;
-        checker_link(c, &stored, v);
-        state_stack_put(c->now, a->low, &stored);
-        return GRAFT_ACCEPTED;
-    }
-    if (value_is_pointer(v))
-        return checker_refuse(c, GRAFT_POINTER_STORE, value_reg, 0, 0);
-    if (exact) {
-        state_stack_write(c->now, a->low, a->high);
-        return GRAFT_ACCEPTED;
-    }
-    if (state_stack_has_pointer(c->now, a->low, a->high))
-        return checker_refuse(c, GRAFT_POINTER_PART, a->reg, 0, 0);
-    state_stack_blur(c->now, a->low, a->high);
-    return GRAFT_ACCEPTED;
-}
-
-enum graft_reason checker_step_store(struct checker *c, const struct insn *i)
+bool checker_step_store(struct checker *c, const struct insn *i)
 {
     struct access a = access_of(c, i, insn_dst(i), true);
-    struct value constant = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
-    struct value *v = &constant;
-    enum graft_reason reason = checker_read(c, a.reg);
+    struct value v = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
+    bool by_reg = insn_shapes[i->opcode].form == FORM_STORE;
 
-    if (reason == GRAFT_ACCEPTED && insn_shapes[i->opcode].form == FORM_STORE) {
-        v = &c->now->reg[insn_src(i)];
-        reason = checker_read(c, insn_src(i));
+    if (!checker_read(c, a.reg) || (by_reg && !checker_read(c, insn_src(i))) ||
+        !check_access(c, &a))
+        return false;
+    if (by_reg)
+        v = c->now->reg[insn_src(i)];
+    if (a.base->kind == VALUE_STACK && is_whole_slot(&a)) {
+        if (by_reg)
+            checker_link(c, &v, &c->now->reg[insn_src(i)]);
+        state_stack_put(c->now, a.low, &v);
+        return true;
     }
-    if (reason == GRAFT_ACCEPTED)
-        reason = check_access(c, &a);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    if (a.base->kind == VALUE_STACK)
-        return store_stack(c, &a, v, insn_src(i));
-    return value_is_pointer(v) ? checker_refuse(c, GRAFT_POINTER_STORE, insn_src(i), 0, 0)
-                               : GRAFT_ACCEPTED;
-}
-
-/* The operands: the source, and r0 for the compare of compare-and-exchange. */
-static enum graft_reason check_atomic_numbers(struct checker *c, const struct insn *i)
-{
-    enum graft_reason reason = checker_read_number(c, insn_src(i), GRAFT_POINTER_STORE);
-
-    if (reason == GRAFT_ACCEPTED && i->imm == ATOMIC_CMPXCHG)
-        reason = checker_read_number(c, 0, GRAFT_POINTER_COMPARE);
-    return reason;
+    if (value_is_pointer(&v))
+        return checker_fail(c, GRAFT_POINTER_STORE, insn_src(i));
+    return a.base->kind != VALUE_STACK || write_stack_bytes(c, &a, is_exact(&a));
 }
 
 /* Atomic operations: in a map's value or record wherever it is aligned, since those begin at
@@ -226,51 +188,38 @@ static bool is_atomic_target(const struct access *a)
     struct bits n = a->base->n.bits;
 
     if (a->base->kind == VALUE_STACK)
-        return a->high - a->low == a->bytes && a->low % a->bytes == 0;
+        return is_exact(a) && a->low % a->bytes == 0;
     return a->base->kind != VALUE_PACKET &&
            ((n.unknown | (n.value + (uint64_t)a->offset)) & (a->bytes - 1)) == 0;
 }
 
-enum graft_reason checker_step_atomic(struct checker *c, const struct insn *i)
+bool checker_step_atomic(struct checker *c, const struct insn *i)
 {
     struct access a = access_of(c, i, insn_dst(i), true);
-    enum graft_reason reason = checker_read(c, a.reg);
-    bool is_stack = a.base->kind == VALUE_STACK;
 
-    if (reason == GRAFT_ACCEPTED && a.base->kind == VALUE_PACKET &&
-        !(c->hook->flags & GRAFT_WRITES_PACKET))
-        return checker_refuse(c, GRAFT_PACKET_WRITE, a.reg, 0, 0);
-    if (reason == GRAFT_ACCEPTED)
-        reason = check_atomic_numbers(c, i);
-    if (reason == GRAFT_ACCEPTED)
-        reason = check_access(c, &a);
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+    if (!checker_read(c, a.reg) || !check_access(c, &a) ||
+        !checker_read_number(c, insn_src(i), GRAFT_POINTER_STORE) ||
+        (i->imm == ATOMIC_CMPXCHG && !checker_read_number(c, 0, GRAFT_POINTER_COMPARE)))
+        return false;
     if (!is_atomic_target(&a))
-        return checker_refuse(c, GRAFT_ATOMIC_TARGET, a.reg, 0, 0);
-    reason = is_stack ? check_stack_bytes(c, &a) : GRAFT_ACCEPTED;
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    if (is_stack)
+        return checker_fail(c, GRAFT_ATOMIC_TARGET, a.reg);
+    if (a.base->kind == VALUE_STACK) {
+        if (!check_stack_bytes(c, &a))
+            return false;
         state_stack_write(c->now, a.low, a.high);
+    }
     if (i->imm & ATOMIC_FETCHES)
         c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)] = loaded(FORM_LOAD, a.bytes);
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
-enum graft_reason checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write)
+bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write)
 {
     struct access a = {&c->now->reg[reg], reg, 0, bytes, write, 0, 0};
-    enum graft_reason reason = checker_read(c, reg);
 
-    if (reason == GRAFT_ACCEPTED)
-        reason = check_access(c, &a);
-    if (reason != GRAFT_ACCEPTED || a.base->kind != VALUE_STACK)
-        return reason;
-    if (!write)
-        return check_stack_bytes(c, &a);
-    if (state_stack_has_pointer(c->now, a.low, a.high))
-        return checker_refuse(c, GRAFT_POINTER_PART, reg, 0, 0);
-    state_stack_blur(c->now, a.low, a.high);
-    return GRAFT_ACCEPTED;
+    if (!checker_read(c, reg) || !check_access(c, &a))
+        return false;
+    if (a.base->kind != VALUE_STACK)
+        return true;
+    return write ? write_stack_bytes(c, &a, false) : check_stack_bytes(c, &a);
 }

@@ -1,115 +1,10 @@
-/* The checker: what does not depend on values: the encoding, edges, and an order without loops. */
+/* The checker: programs without a proof: an order without loops, and a pass in that order. */
 #include "grafts/checker_step.h"
 
-#define NO_EDGE INT64_MAX
-
-uint32_t checker_slots(const struct insn *i)
-{
-    return insn_shapes[i->opcode].form == FORM_WIDE ? 2 : 1;
-}
-
-/* Does the 64-bit load name a map that there is, or a place in the one value of one? */
-static bool is_map_named(const struct graft_input *in, const struct insn *i)
-{
-    uint32_t map = (uint32_t)i[0].imm, offset = (uint32_t)i[1].imm;
-
-    if (map >= in->map_count)
-        return false;
-    if (insn_src(i) == INSN_MAP)
-        return offset == 0;
-    uint32_t type = in->maps[map].type;
-    return (type == GRAFT_MAP_ARRAY || type == GRAFT_MAP_WINDOW) &&
-           offset < in->maps[map].value_bytes;
-}
-
-static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
-{
-    enum graft_reason reason = insn_check(i);
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    if (s->form == FORM_CALL) {
-        if (insn_src(i) == 1)
-            return GRAFT_CALL_LOCAL;
-        return insn_src(i) == 0 && checker_is_helper((uint32_t)i->imm) ? GRAFT_ACCEPTED
-                                                                       : GRAFT_CALL_HELPER;
-    }
-    if (s->form != FORM_WIDE)
-        return GRAFT_ACCEPTED;
-    if (c->at + 1 >= c->in->count || !insn_is_wide_half(i + 1))
-        return GRAFT_WIDE_CUT;
-    c->places[c->at + 1].progress = PROGRESS_HALF;
-    return insn_src(i) == 0 || is_map_named(c->in, i) ? GRAFT_ACCEPTED : GRAFT_MAP;
-}
-
-/* Where edge 0 (a jump) or 1 (falling through) of slot `at` leads, NO_EDGE when there is none. */
-static int64_t edge_of(const struct checker *c, uint32_t at, unsigned edge)
-{
-    const struct insn *i = &c->in->code[at];
-    uint8_t form = insn_shapes[i->opcode].form;
-
-    if (edge == 0)
-        return form == FORM_JUMP || form == FORM_GOTO ? insn_target(i, at) : NO_EDGE;
-    return form == FORM_GOTO || form == FORM_EXIT ? NO_EDGE : (int64_t)at + checker_slots(i);
-}
-
-static enum graft_reason check_edge(struct checker *c, unsigned edge)
-{
-    int64_t target = edge_of(c, c->at, edge);
-
-    if (target == NO_EDGE)
-        return GRAFT_ACCEPTED;
-    if (target < 0 || target >= c->in->count)
-        return edge == 0 ? GRAFT_JUMP_RANGE : GRAFT_FALLS_OFF;
-    if (c->places[target].progress == PROGRESS_HALF)
-        return GRAFT_JUMP_MIDDLE;
-    if (c->places[target].edges < 2)
-        c->places[target].edges++;
-    return GRAFT_ACCEPTED;
-}
-
-enum graft_reason checker_check_form(struct checker *c)
-{
-    enum graft_reason reason = GRAFT_ACCEPTED;
-
-    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&c->in->code[c->at])) {
-        reason = check_one_form(c, &c->in->code[c->at]);
-        if (reason != GRAFT_ACCEPTED)
-            return checker_refuse(
-                c, reason, reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER, 0, 0);
-    }
-    c->places[0].edges = 1; /* the start */
-    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&c->in->code[c->at])) {
-        reason = check_edge(c, 0);
-        if (reason == GRAFT_ACCEPTED)
-            reason = check_edge(c, 1);
-        if (reason != GRAFT_ACCEPTED)
-            return checker_refuse_plainly(c, reason);
-    }
-    return GRAFT_ACCEPTED;
-}
-
-/* The instructions that the search did not come to. */
-static enum graft_reason check_all_reached(struct checker *c)
-{
-    for (c->at = 0; c->at < c->in->count; c->at++)
-        if (c->places[c->at].progress == PROGRESS_NEW)
-            return checker_refuse_plainly(c, GRAFT_UNREACHABLE);
-    return GRAFT_ACCEPTED;
-}
-
-/* The order is found back to front, at the end of the places; this brings it to their front. */
-static void shift_order(struct checker *c, uint32_t first)
-{
-    c->order_count = c->in->count - first;
-    for (uint32_t k = 0; k < c->order_count; k++)
-        c->places[k].order = c->places[first + k].order;
-}
-
 /* Search in depth, the way kept in `stack`: an instruction is done when all that can follow it is,
- * and then stands before it all. Edge 0 goes first so that falling through comes next in order. */
-enum graft_reason checker_find_order(struct checker *c)
+ * and then stands before it all in the order, which grows from the end of the places. Edge 0 goes
+ * first so that falling through comes next in order. */
+static bool find_order(struct checker *c)
 {
     uint32_t depth = 1, first = c->in->count;
 
@@ -126,16 +21,100 @@ enum graft_reason checker_find_order(struct checker *c)
             depth--;
             continue;
         }
-        int64_t target = edge_of(c, c->at, place->edges++);
-        if (target == NO_EDGE)
+        int64_t target = checker_edge(c, c->at, place->edges++);
+        if (target == CHECKER_NO_EDGE || c->places[target].progress == PROGRESS_DONE)
             continue;
         if (c->places[target].progress == PROGRESS_ON_WAY)
-            return checker_refuse_plainly(c, GRAFT_BACK_EDGE);
-        if (c->places[target].progress == PROGRESS_NEW) {
-            c->places[target].progress = PROGRESS_ON_WAY;
-            c->places[depth++].stack = (uint16_t)target;
-        }
+            return checker_fail(c, GRAFT_BACK_EDGE, GRAFT_NO_REGISTER);
+        c->places[target].progress = PROGRESS_ON_WAY;
+        c->places[depth++].stack = (uint16_t)target;
     }
-    shift_order(c, first);
-    return check_all_reached(c);
+    c->order = first;
+    for (c->at = 0; c->at < c->in->count; c->at++)
+        if (c->places[c->at].progress == PROGRESS_NEW)
+            return checker_fail(c, GRAFT_UNREACHABLE, GRAFT_NO_REGISTER);
+    return true;
+}
+
+static bool join(struct checker *c, struct state *into, const struct state *from, uint32_t at)
+{
+    return checker_spend(c, state_values(into)) &&
+           (state_join(into, from, at) || checker_fail(c, GRAFT_RECORD_PATHS, GRAFT_NO_REGISTER));
+}
+
+static void count_step(struct checker *c, uint32_t target)
+{
+    if (c->places[target].steps < c->steps + 1)
+        c->places[target].steps = (uint32_t)c->steps + 1;
+}
+
+/* `state` arrives at `target`, which is checked later. */
+static bool flow(struct checker *c, uint32_t target, const struct state *state)
+{
+    uint32_t free = 0;
+
+    count_step(c, target);
+    if (c->places[target].open)
+        return join(c, &c->open[c->places[target].open - 1].state, state, target);
+    while (free < c->open_count && c->open[free].used)
+        free++;
+    if (free == c->open_count)
+        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, free + 1, free);
+    c->open[free].used = true;
+    c->places[target].open = (uint16_t)(free + 1);
+    state_copy(&c->open[free].state, state);
+    return true;
+}
+
+/* Makes *c->now the state before slot c->at: of the slot before when that falls through (then
+ * c->alive), together with that of all other edges that lead here. */
+static bool arrive(struct checker *c)
+{
+    struct checker_place *place = &c->places[c->at];
+
+    c->steps = place->steps;
+    if (!place->open)
+        return true;
+    struct checker_open *open = &c->open[place->open - 1];
+    if (c->alive && !join(c, &open->state, c->now, c->at))
+        return false;
+    state_copy(c->now, &open->state);
+    open->used = false;
+    c->alive = true;
+    return true;
+}
+
+/* An instruction that no possible values lead to (its branch is never taken) has no state; its
+ * effect is not checked, as it cannot run. `following`: the slot that is checked after this one. */
+static bool check_one(struct checker *c, uint32_t following)
+{
+    if (!arrive(c))
+        return false;
+    if (!c->alive)
+        return true;
+    if (checker_step(c) != GRAFT_ACCEPTED || (c->goes && !flow(c, c->target, c->taken)))
+        return false;
+    if (!c->alive)
+        return true;
+    c->alive = c->next == following; /* the common case: *c->now goes on as it is */
+    if (!c->alive)
+        return flow(c, c->next, c->now);
+    count_step(c, following);
+    return true;
+}
+
+bool checker_check_in_order(struct checker *c)
+{
+    if (!find_order(c))
+        return false;
+    c->now = &c->states[0];
+    state_begin(c->now);
+    c->alive = true;
+    c->places[0].steps = 1;
+    for (uint32_t k = c->order; k < c->in->count; k++) {
+        c->at = c->places[k].order;
+        if (!check_one(c, k + 1 < c->in->count ? c->places[k + 1].order : GRAFT_NO_INSTRUCTION))
+            return false;
+    }
+    return true;
 }

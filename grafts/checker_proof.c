@@ -2,20 +2,15 @@
  */
 #include "grafts/checker_step.h"
 
-static enum graft_reason refuse_form(struct checker *c)
+static bool fail(struct checker *c, enum graft_reason reason)
 {
-    return checker_refuse_plainly(c, GRAFT_CLAIM_FORM);
+    return checker_fail(c, reason, GRAFT_NO_REGISTER);
 }
 
-static enum graft_reason read_loops(struct checker *c)
+static bool take_state(struct checker *c, struct proof *p, uint32_t at, struct state *out)
 {
-    c->at = GRAFT_NO_INSTRUCTION;
-    for (uint32_t k = 0; k < c->loop_count && !c->proof.broken; k++) {
-        struct checker_loop *loop = &c->loops[k];
-        *loop = (struct checker_loop){.low = INT64_MAX, .high = INT64_MIN};
-        proof_take_loop(&c->proof, k, c->in->count, &loop->told);
-    }
-    return c->proof.broken ? refuse_form(c) : GRAFT_ACCEPTED;
+    proof_take_state(p, at, c->loop_count, c->in->map_count, out);
+    return checker_spend(c, 4 * state_values(out));
 }
 
 /* The loop, or NULL, whose head is at `at`, where a claim stands. */
@@ -27,35 +22,36 @@ static struct checker_loop *loop_at(const struct checker *c, uint32_t at)
 }
 
 /* The rank's value in one state of its loop's head. */
-static bool see_rank(struct checker_loop *loop, struct state *s)
+static bool see_rank(struct checker *c, struct checker_loop *loop, struct state *s)
 {
     struct value *rank = state_place(s, loop->told.rank - 1);
 
     if (!rank || rank->mark != 0 || !scalar_tighten(&rank->n))
-        return false;
+        return fail(c, GRAFT_LOOP_RANK);
     loop->low = rank->n.smin < loop->low ? rank->n.smin : loop->low;
     loop->high = rank->n.smax > loop->high ? rank->n.smax : loop->high;
     return true;
 }
 
 /* The head of a loop whose turns nobody counts takes its fuel. */
-static enum graft_reason add_fuel_point(struct checker *c, const struct checker_loop *loop)
+static bool add_point(struct checker *c, const struct checker_loop *loop)
 {
     if (c->point_count >= c->in->point_room)
         return checker_refuse(c, GRAFT_FUEL_ROOM, GRAFT_NO_REGISTER, c->point_count + 1,
                               c->in->point_room);
     c->in->points[c->point_count++] =
         (struct graft_fuel_point){.at = c->at, .charge = loop->told.body};
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
-static enum graft_reason read_claim(struct checker *c, const struct proof_claim *claim)
+static bool read_claim(struct checker *c, const struct proof_claim *claim)
 {
     struct checker_place *place = &c->places[claim->at];
+    struct state *s = &c->states[0];
 
     c->at = claim->at;
     if (c->proof.broken || place->progress == PROGRESS_HALF)
-        return refuse_form(c);
+        return fail(c, GRAFT_CLAIM_FORM);
     place->claim = (uint32_t)(c->proof.next - c->in->proof);
     place->states = (uint8_t)claim->states;
     place->loop = (uint16_t)claim->loop;
@@ -63,95 +59,81 @@ static enum graft_reason read_claim(struct checker *c, const struct proof_claim 
 
     struct checker_loop *loop = loop_at(c, claim->at);
     for (uint32_t k = 0; k < claim->states; k++) {
-        struct state *s = &c->states[0];
-        proof_take_state(&c->proof, claim->at, c->loop_count, c->in->map_count, s);
+        if (!take_state(c, &c->proof, claim->at, s))
+            return false;
         if (c->proof.broken)
-            return refuse_form(c);
-        if (loop && loop->told.rank && !see_rank(loop, s))
-            return checker_refuse_plainly(c, GRAFT_LOOP_RANK);
+            return fail(c, GRAFT_CLAIM_FORM);
+        if (loop && loop->told.rank && !see_rank(c, loop, s))
+            return false;
     }
-    return loop && !loop->told.rank ? add_fuel_point(c, loop) : GRAFT_ACCEPTED;
+    return !loop || loop->told.rank || add_point(c, loop);
 }
 
-/* Where paths meet the proof must say what holds: so what lies between claims are trees. */
-static enum graft_reason check_joins(struct checker *c)
-{
-    for (c->at = 0; c->at < c->in->count; c->at++)
-        if (c->places[c->at].edges > 1 && !c->places[c->at].claim)
-            return checker_refuse_plainly(c, GRAFT_CLAIM_MISSING);
-    return GRAFT_ACCEPTED;
-}
-
-enum graft_reason checker_read_proof(struct checker *c)
+/* Reads all of it once. Where paths meet it must say what holds: so what lies between are trees. */
+static bool read_proof(struct checker *c)
 {
     struct proof_claim claim = {.at = UINT32_MAX};
-    enum graft_reason reason = read_loops(c);
-    const struct proof claims = c->proof;
 
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
-    uint32_t count = proof_take_claims(&c->proof, c->in->count);
-    for (uint32_t k = 0; k < count && reason == GRAFT_ACCEPTED; k++) {
-        proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
-        reason = read_claim(c, &claim);
+    c->at = GRAFT_NO_INSTRUCTION;
+    for (uint32_t k = 0; k < c->loop_count; k++) {
+        c->loops[k].low = INT64_MAX;
+        c->loops[k].high = INT64_MIN;
+        proof_take_loop(&c->proof, k, c->in->count, &c->loops[k].told);
     }
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+    const struct proof claims = c->proof;
+    if (c->proof.broken)
+        return fail(c, GRAFT_CLAIM_FORM);
+    for (uint32_t left = proof_take_claims(&c->proof, c->in->count); left > 0; left--) {
+        proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
+        if (!read_claim(c, &claim))
+            return false;
+    }
     c->at = GRAFT_NO_INSTRUCTION;
     if (c->proof.broken || c->proof.next != c->proof.end)
-        return refuse_form(c);
+        return fail(c, GRAFT_CLAIM_FORM);
     c->proof = claims; /* the walk reads them again */
-    return check_joins(c);
-}
-
-/* Times that the loop's head is passed at most, each time that the loop is entered. */
-static uint64_t turns(const struct checker_loop *loop)
-{
-    if (!loop->told.rank || loop->low > loop->high)
-        return 1;
-    return ((uint64_t)loop->high - (uint64_t)loop->low) / loop->told.step + 1;
-}
-
-/* Leaves loop number *at with *steps on its turn: both become the parent's. False: the proof
- * promised a shorter turn. */
-static bool leave_loop(const struct checker *c, uint32_t *at, uint64_t *steps)
-{
-    const struct checker_loop *loop = &c->loops[*at - 1];
-    uint64_t all;
-
-    if (*steps > loop->told.body)
-        return false;
-    if (__builtin_mul_overflow(turns(loop), loop->told.body, &all) ||
-        __builtin_add_overflow(all, loop->told.entry, &all))
-        all = UINT64_MAX;
-    *at = loop->told.parent;
-    *steps = all;
+    for (c->at = 0; c->at < c->in->count; c->at++)
+        if (c->places[c->at].edges > 1 && !c->places[c->at].claim)
+            return fail(c, GRAFT_CLAIM_MISSING);
     return true;
 }
 
 /* As a report's numbers go. */
-static int64_t most_told(uint64_t steps)
+static bool refuse_steps(struct checker *c, enum graft_reason reason, uint64_t need, uint64_t have)
 {
-    return steps < INT64_MAX ? (int64_t)steps : INT64_MAX;
+    return checker_refuse(c, reason, GRAFT_NO_REGISTER,
+                          need < INT64_MAX ? (int64_t)need : INT64_MAX, (int64_t)have);
 }
 
-static enum graft_reason refuse_steps(struct checker *c, uint64_t need, uint64_t have)
+/* Leaves loop number *at with *steps on its turn: both become the parent's. The head is passed once
+ * for each step that fits between its rank's least and greatest value, and once more. */
+static bool leave_loop(struct checker *c, uint32_t *at, uint64_t *steps)
 {
-    return checker_refuse(c, GRAFT_LOOP_STEPS, GRAFT_NO_REGISTER, most_told(need), (int64_t)have);
+    const struct checker_loop *loop = &c->loops[*at - 1];
+    uint64_t turns = 1;
+
+    if (*steps > loop->told.body)
+        return refuse_steps(c, GRAFT_LOOP_STEPS, *steps, loop->told.body);
+    if (loop->told.rank && loop->low < loop->high)
+        turns += ((uint64_t)loop->high - (uint64_t)loop->low) / loop->told.step;
+    if (__builtin_mul_overflow(turns, loop->told.body, steps) ||
+        __builtin_add_overflow(*steps, loop->told.entry, steps))
+        *steps = UINT64_MAX;
+    *at = loop->told.parent;
+    return true;
 }
 
 /* Does the loop's rank say that another turn was made? */
-static bool has_moved(struct checker *c, const struct checker_loop *loop, struct state *s)
+static bool has_moved(const struct checker *c, const struct checker_loop *loop, struct state *s)
 {
-    struct value *rank = state_place(s, loop->told.rank - 1);
-    uint32_t mark = (uint32_t)(loop - c->loops) + 1;
+    const struct value *rank = state_place(s, loop->told.rank - 1);
 
-    return rank && rank->mark == mark && rank->moved >= 0 &&
+    return rank && rank->mark == (loop - c->loops) + 1 && rank->moved >= 0 &&
            (uint64_t)rank->moved >= loop->told.step;
 }
 
 /* The edge from the instruction at c->at into the claim at `target`: loops and steps. */
-static enum graft_reason check_steps(struct checker *c, uint32_t target, struct state *s)
+static bool check_steps(struct checker *c, uint32_t target, struct state *s)
 {
     const struct checker_place *place = &c->places[target];
     const struct checker_loop *head = loop_at(c, target);
@@ -160,153 +142,140 @@ static enum graft_reason check_steps(struct checker *c, uint32_t target, struct 
 
     while (at != place->loop && at != outside) {
         if (at == 0)
-            return checker_refuse_plainly(c, GRAFT_LOOP_ENTRY);
+            return fail(c, GRAFT_LOOP_ENTRY);
         if (!leave_loop(c, &at, &steps))
-            return refuse_steps(c, steps, c->loops[at - 1].told.body);
+            return false;
     }
-    if (head && at == place->loop) {
-        most = head->told.body;
-        if (head->told.rank && !has_moved(c, head, s))
-            return checker_refuse_plainly(c, GRAFT_LOOP_RANK);
-    } else if (head) {
-        most = head->told.entry;
-    }
-    return steps > most ? refuse_steps(c, steps, most) : GRAFT_ACCEPTED;
+    if (head)
+        most = at == place->loop ? head->told.body : head->told.entry;
+    if (head && at == place->loop && head->told.rank && !has_moved(c, head, s))
+        return fail(c, GRAFT_LOOP_RANK);
+    return steps <= most || refuse_steps(c, GRAFT_LOOP_STEPS, steps, most);
 }
 
 /* The edge into the claim at `target`: steps, and values. */
-static enum graft_reason check_edge(struct checker *c, uint32_t target, struct state *s)
+static bool check_edge(struct checker *c, uint32_t target, struct state *s)
 {
     const struct checker_place *place = &c->places[target];
-    struct proof p = {.next = c->in->proof + place->claim,
-                      .end = c->in->proof + c->in->proof_bytes};
-    enum graft_reason reason = check_steps(c, target, s);
+    struct proof p = {.next = c->in->proof + place->claim, .end = c->proof.end};
+    struct state *claimed = &c->states[0];
 
-    for (uint32_t k = 0; k < place->states && reason == GRAFT_ACCEPTED; k++) {
-        struct state *claimed = &c->states[0];
-        proof_take_state(&p, target, c->loop_count, c->in->map_count, claimed);
-        if (!checker_spend(c, 4 * (INSN_REGISTERS + claimed->used)))
-            return checker_refuse_plainly(c, GRAFT_EFFORT);
+    if (!check_steps(c, target, s))
+        return false;
+    for (uint32_t k = 0; k < place->states; k++) {
+        if (!take_state(c, &p, target, claimed))
+            return false;
         if (state_includes(claimed, s))
-            return GRAFT_ACCEPTED;
+            return true;
     }
-    return reason == GRAFT_ACCEPTED ? checker_refuse_plainly(c, GRAFT_CLAIM) : reason;
+    return fail(c, GRAFT_CLAIM);
 }
 
-enum graft_reason checker_end(struct checker *c)
+bool checker_end(struct checker *c)
 {
     uint32_t at = c->loop;
 
     while (at != 0)
         if (!leave_loop(c, &at, &c->steps))
-            return refuse_steps(c, c->steps, c->loops[at - 1].told.body);
+            return false;
     if (c->steps > c->hook->budget)
-        return checker_refuse(c, GRAFT_BUDGET, GRAFT_NO_REGISTER, most_told(c->steps),
-                              c->hook->budget);
+        return refuse_steps(c, GRAFT_BUDGET, c->steps, c->hook->budget);
     if (c->longest < c->steps)
         c->longest = c->steps;
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
 /* Where the last state of the tree, just stepped over the instruction at c->at, goes on. The
  * jump's way, when it stays in the tree, comes after it and so is walked first. */
-static enum graft_reason go_on(struct checker *c)
+static bool go_on(struct checker *c)
 {
-    struct checker_open *now = &c->open[c->depth - 1], *taken = &c->open[c->depth];
-    enum graft_reason reason = GRAFT_ACCEPTED;
+    struct checker_open *now = &c->open[c->depth - 1];
     bool waits = c->goes && !c->places[c->target].claim;
 
-    if (c->goes && !waits)
-        reason = check_edge(c, c->target, c->taken);
-    if (c->alive && c->places[c->next].claim && reason == GRAFT_ACCEPTED) {
-        reason = check_edge(c, c->next, c->now);
+    if (c->goes && !waits && !check_edge(c, c->target, c->taken))
+        return false;
+    if (c->alive && c->places[c->next].claim) {
+        if (!check_edge(c, c->next, c->now))
+            return false;
         c->alive = false;
     }
     now->at = c->next;
     now->steps = c->steps;
-    if (waits && c->alive) {
-        taken->at = c->target;
-        taken->steps = c->steps;
-        c->depth++;
-    } else if (waits) {
-        state_copy(&now->state, &taken->state);
-        now->at = c->target;
-    } else if (!c->alive) {
+    if (waits && !c->alive)
+        state_copy(&now->state, c->taken);
+    if (!waits && !c->alive)
         c->depth--;
+    if (waits && c->alive)
+        now = &c->open[c->depth++];
+    if (waits) {
+        now->at = c->target;
+        now->steps = c->steps;
     }
-    return reason;
+    return true;
 }
 
 /* Walks the tree whose root's state is the first of c->open. */
-static enum graft_reason walk_tree(struct checker *c, uint32_t root, uint64_t steps)
+static bool walk_tree(struct checker *c, uint32_t root, uint64_t steps)
 {
-    enum graft_reason reason = GRAFT_ACCEPTED;
-
     c->open[0].at = root;
     c->open[0].steps = steps;
-    for (c->depth = 1; c->depth > 0 && reason == GRAFT_ACCEPTED;) {
+    for (c->depth = 1; c->depth > 0;) {
         struct checker_open *open = &c->open[c->depth - 1];
         c->at = open->at;
         c->steps = open->steps + 1;
         c->now = &open->state;
         c->alive = true;
-        reason = checker_step(c);
-        if (reason == GRAFT_ACCEPTED)
-            reason = go_on(c);
+        if (checker_step(c) != GRAFT_ACCEPTED || !go_on(c))
+            return false;
     }
-    return reason;
+    return true;
 }
 
 /* Makes the next state of the proof the root's: tight, and with the mark of the loop it heads. */
-static enum graft_reason take_root(struct checker *c, uint32_t at)
+static bool take_root(struct checker *c, uint32_t at)
 {
     struct state *s = &c->open[0].state;
     const struct checker_loop *head = loop_at(c, at);
-    uint16_t mark = c->places[at].loop;
 
     proof_take_state(&c->proof, at, c->loop_count, c->in->map_count, s);
     c->at = at;
-    if (!state_check(s))
-        return refuse_form(c);
-    if (!head)
-        return GRAFT_ACCEPTED;
-    for (uint32_t place = 0; place < STATE_SLOT_PLACE + STATE_SLOTS; place++) {
-        struct value *v = state_place(s, place);
-        if (v && v->mark == mark)
-            return refuse_form(c);
-        if (v && place + 1 == head->told.rank)
-            v->mark = mark;
-    }
-    return GRAFT_ACCEPTED;
+    c->loop = c->places[at].loop;
+    bool good = state_check(s);
+    for (uint32_t i = 0; head && i < state_values(s); i++)
+        good = good && (s->at[i].kind == VALUE_NONE || s->at[i].mark != c->loop);
+    if (!good)
+        return fail(c, GRAFT_CLAIM_FORM);
+    if (head && head->told.rank)
+        state_place(s, head->told.rank - 1)->mark = (uint16_t)c->loop;
+    return true;
 }
 
 /* The start is an edge like others. */
-static enum graft_reason walk_start(struct checker *c)
+static bool walk_start(struct checker *c)
 {
     struct state *s = &c->open[0].state;
 
     c->at = 0;
-    c->steps = c->loop = 0;
+    c->steps = 0;
     state_begin(s);
     return c->places[0].claim ? check_edge(c, 0, s) : walk_tree(c, 0, 0);
 }
 
-enum graft_reason checker_walk(struct checker *c)
+bool checker_check_proof(struct checker *c)
 {
     struct proof_claim claim = {.at = UINT32_MAX};
 
+    if (!read_proof(c))
+        return false;
     if (c->open_count == 0)
         return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, 1, 0);
-    enum graft_reason reason = walk_start(c);
-    uint32_t count = proof_take_claims(&c->proof, c->in->count);
-    for (uint32_t k = 0; k < count; k++) {
+    if (!walk_start(c))
+        return false;
+    for (uint32_t left = proof_take_claims(&c->proof, c->in->count); left > 0; left--) {
         proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
-        for (uint32_t n = 0; n < claim.states && reason == GRAFT_ACCEPTED; n++) {
-            c->loop = claim.loop;
-            reason = take_root(c, claim.at);
-            if (reason == GRAFT_ACCEPTED)
-                reason = walk_tree(c, claim.at, claim.steps);
-        }
+        for (uint32_t n = 0; n < claim.states; n++)
+            if (!take_root(c, claim.at) || !walk_tree(c, claim.at, claim.steps))
+                return false;
     }
-    return reason;
+    return true;
 }

@@ -1,38 +1,26 @@
 /* The checker: arithmetic on numbers and pointers. */
 #include "grafts/checker_step.h"
 
-enum graft_reason checker_read(struct checker *c, unsigned reg)
+bool checker_read(struct checker *c, unsigned reg)
 {
     uint8_t kind = c->now->reg[reg].kind;
 
-    if (kind == VALUE_NONE)
-        return checker_refuse(c, GRAFT_UNINITIALISED, reg, 0, 0);
-    if (kind == VALUE_MIXED)
-        return checker_refuse(c, GRAFT_MIXED, reg, 0, 0);
-    return GRAFT_ACCEPTED;
+    return kind > VALUE_MIXED ||
+           checker_fail(c, kind == VALUE_NONE ? GRAFT_UNINITIALISED : GRAFT_MIXED, reg);
 }
 
-enum graft_reason checker_read_number(struct checker *c, unsigned reg, enum graft_reason reason)
+bool checker_read_number(struct checker *c, unsigned reg, enum graft_reason reason)
 {
-    enum graft_reason unreadable = checker_read(c, reg);
-
-    if (unreadable != GRAFT_ACCEPTED)
-        return unreadable;
-    if (c->now->reg[reg].kind != VALUE_NUMBER)
-        return checker_refuse(c, reason, reg, 0, 0);
-    return GRAFT_ACCEPTED;
+    return checker_read(c, reg) &&
+           (c->now->reg[reg].kind == VALUE_NUMBER || checker_fail(c, reason, reg));
 }
 
-enum graft_reason checker_read_operand(struct checker *c, const struct insn *i, struct value *out)
+struct value *checker_read_operand(struct checker *c, const struct insn *i)
 {
-    if (!insn_shapes[i->opcode].by_reg) {
-        *out = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
-        return GRAFT_ACCEPTED;
-    }
-    enum graft_reason reason = checker_read(c, insn_src(i));
-    if (reason == GRAFT_ACCEPTED)
-        *out = c->now->reg[insn_src(i)];
-    return reason;
+    if (insn_shapes[i->opcode].by_reg)
+        return checker_read(c, insn_src(i)) ? &c->now->reg[insn_src(i)] : NULL;
+    c->imm = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
+    return &c->imm;
 }
 
 void checker_link(struct checker *c, struct value *to, struct value *from)
@@ -55,14 +43,6 @@ bool checker_same_object(const struct value *a, const struct value *b)
            (a->kind == b->kind && (a->kind == VALUE_CONTEXT || a->kind == VALUE_STACK));
 }
 
-/* Distances between pointers into one object are numbers that show no address. */
-static struct value distance(const struct value *a, const struct value *b)
-{
-    if (a->kind == VALUE_PACKET_END || b->kind == VALUE_PACKET_END)
-        return value_number(scalar_anything());
-    return value_number(scalar_alu(ALU_SUB, 0, 8, &a->n, &b->n));
-}
-
 /* `v` is about to move by one of [low, high], without wrapping when it `fits`: so does its mark. */
 static void move_mark(const struct checker *c, struct value *v, bool fits, int64_t low,
                       int64_t high)
@@ -75,52 +55,43 @@ static void move_mark(const struct checker *c, struct value *v, bool fits, int64
         v->mark = 0;
 }
 
-/* Why no number may be added to a pointer of this kind, or ACCEPTED. */
-static enum graft_reason move_refusal(uint8_t kind)
+/* Distances between pointers into one object are numbers that show no address. */
+static bool step_distance(struct checker *c, const struct insn *i, const struct value *operand)
 {
-    switch (kind) {
-    case VALUE_PACKET_END:
-        return GRAFT_PACKET_END;
-    case VALUE_MAP_VALUE_OR_NULL:
-    case VALUE_RECORD_OR_NULL:
-        return GRAFT_MAYBE_NULL;
-    case VALUE_MAP:
-        return GRAFT_POINTER_ARITHMETIC;
-    default:
-        return GRAFT_ACCEPTED;
-    }
+    struct value *dst = &c->now->reg[insn_dst(i)];
+    bool end = dst->kind == VALUE_PACKET_END || operand->kind == VALUE_PACKET_END;
+
+    if (insn_shapes[i->opcode].op != ALU_SUB || !checker_same_object(dst, operand))
+        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_dst(i));
+    *dst = value_number(end ? scalar_anything() : scalar_alu(ALU_SUB, 0, 8, &dst->n, &operand->n));
+    return true;
 }
 
 /* dst and operand are not both numbers. */
-static enum graft_reason step_pointer(struct checker *c, const struct insn *i,
-                                      const struct value *operand)
+static bool step_pointer(struct checker *c, const struct insn *i, const struct value *operand)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &c->now->reg[insn_dst(i)];
-    bool dst_points = value_is_pointer(dst), both = dst_points && value_is_pointer(operand);
-    bool is_sub = s->op == ALU_SUB;
+    bool dst_points = value_is_pointer(dst), is_sub = s->op == ALU_SUB;
     uint32_t reg = dst_points ? insn_dst(i) : insn_src(i);
-
-    if (s->bytes == 8 && is_sub && both && checker_same_object(dst, operand)) {
-        *dst = distance(dst, operand);
-        return GRAFT_ACCEPTED;
-    }
-    if (s->bytes != 8 || both || (s->op != ALU_ADD && !(is_sub && dst_points)))
-        return checker_refuse(c, GRAFT_POINTER_ARITHMETIC, reg, 0, 0);
-
     struct value pointer = dst_points ? *dst : *operand;
     struct scalar by = dst_points ? operand->n : dst->n;
-    enum graft_reason reason = move_refusal(pointer.kind);
-    if (reason != GRAFT_ACCEPTED)
-        return checker_refuse(c, reason, reg, 0, 0);
+
+    if (s->bytes == 8 && dst_points && value_is_pointer(operand))
+        return step_distance(c, i, operand);
+    if (s->bytes != 8 || (s->op != ALU_ADD && !(is_sub && dst_points)) || pointer.kind == VALUE_MAP)
+        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, reg);
+    if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
+        return checker_fail(
+            c, pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
     if (is_sub)
         by = scalar_neg(8, &by);
     if (!state_move_pointer(&pointer, &by, c->at))
-        return checker_refuse(c, GRAFT_POINTER_RANGE,
-                              !s->by_reg || !dst_points ? insn_dst(i) : insn_src(i), 0, 0);
+        return checker_fail(c, GRAFT_POINTER_RANGE,
+                            !s->by_reg || !dst_points ? insn_dst(i) : insn_src(i));
     move_mark(c, &pointer, true, by.smin, by.smax);
     *dst = pointer;
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
 /* Is a 32-bit result, which lies in [low, high] if nothing is cut off, that of 64 bits? */
@@ -169,54 +140,48 @@ static bool is_plain_move(const struct insn *i, const struct scalar *n)
     return n->smin >= (s->bytes == 4 ? 0 : -limit) && n->smax < limit;
 }
 
-static enum graft_reason step_move(struct checker *c, const struct insn *i, struct value *operand)
+static bool step_move(struct checker *c, const struct insn *i, struct value *src)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &c->now->reg[insn_dst(i)];
-    struct value *src = s->by_reg ? &c->now->reg[insn_src(i)] : operand;
 
-    if (value_is_pointer(src)) {
-        if (s->bytes != 8 || i->offset != 0)
-            return checker_refuse(c, GRAFT_POINTER_ARITHMETIC, insn_src(i), 0, 0);
-        *dst = *src;
-    } else if (is_plain_move(i, &src->n)) {
+    if (value_is_pointer(src) && (s->bytes != 8 || i->offset != 0))
+        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_src(i));
+    if (value_is_pointer(src) || is_plain_move(i, &src->n))
         checker_link(c, dst, src);
-    } else {
+    else
         *dst = value_number(scalar_alu(ALU_MOV, i->offset, s->bytes, &src->n, &src->n));
-    }
-    return GRAFT_ACCEPTED;
+    return true;
 }
 
-enum graft_reason checker_step_alu(struct checker *c, const struct insn *i)
+bool checker_step_alu(struct checker *c, const struct insn *i)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now->reg[insn_dst(i)];
-    struct value operand;
-    enum graft_reason reason = checker_read_operand(c, i, &operand);
+    struct value *dst = &c->now->reg[insn_dst(i)], *operand = checker_read_operand(c, i);
 
-    if (reason == GRAFT_ACCEPTED && s->op != ALU_MOV)
-        reason = checker_read(c, insn_dst(i));
-    if (reason != GRAFT_ACCEPTED)
-        return reason;
+    if (!operand)
+        return false;
     if (s->op == ALU_MOV)
-        return step_move(c, i, &operand);
-    if (value_is_pointer(dst) || value_is_pointer(&operand))
-        return step_pointer(c, i, &operand);
+        return step_move(c, i, operand);
+    if (!checker_read(c, insn_dst(i)))
+        return false;
+    if (value_is_pointer(dst) || value_is_pointer(operand))
+        return step_pointer(c, i, operand);
     if (s->op == ALU_ADD || s->op == ALU_SUB)
-        step_add(c, i, dst, &operand);
+        step_add(c, i, dst, operand);
     else
-        *dst = value_number(scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand.n));
-    return GRAFT_ACCEPTED;
+        *dst = value_number(scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand->n));
+    return true;
 }
 
-enum graft_reason checker_step_unary(struct checker *c, const struct insn *i)
+bool checker_step_unary(struct checker *c, const struct insn *i)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *v = &c->now->reg[insn_dst(i)];
-    enum graft_reason reason = checker_read_number(c, insn_dst(i), GRAFT_POINTER_ARITHMETIC);
 
-    if (reason == GRAFT_ACCEPTED)
-        *v = value_number(s->form == FORM_NEG ? scalar_neg(s->bytes, &v->n)
-                                              : scalar_swap(s->op, i->imm, &v->n));
-    return reason;
+    if (!checker_read_number(c, insn_dst(i), GRAFT_POINTER_ARITHMETIC))
+        return false;
+    *v = value_number(s->form == FORM_NEG ? scalar_neg(s->bytes, &v->n)
+                                          : scalar_swap(s->op, i->imm, &v->n));
+    return true;
 }

@@ -153,10 +153,35 @@ static bool bits_by_bounds(struct scalar *a)
            bits_meet(a->bits, low, &a->bits);
 }
 
+/* The usual case, in a quarter of the time: all that `a` can be reads the same in all four ways. */
+static bool tighten_small(struct scalar *a)
+{
+    uint64_t low = LARGER(a->umin, a->umin32), high = SMALLER(a->umax, a->umax32);
+    int64_t slow = LARGER(a->smin, a->smin32), shigh = SMALLER(a->smax, a->smax32);
+
+    if (shigh < 0)
+        return false;
+    a->umin = LARGER(LARGER(low, a->bits.value), slow > 0 ? (uint64_t)slow : 0);
+    a->umax = SMALLER(SMALLER(high, a->bits.value | a->bits.unknown), (uint64_t)shigh);
+    bound_by_low_bits(a);
+    if (a->umin > a->umax || !bits_meet(a->bits, bits_range(a->umin, a->umax), &a->bits))
+        return false;
+    BOUND(a, umin, umax, a->bits.value, a->bits.value | a->bits.unknown);
+    a->smin = (int64_t)a->umin;
+    a->smax = (int64_t)a->umax;
+    a->umin32 = (uint32_t)a->umin;
+    a->umax32 = (uint32_t)a->umax;
+    a->smin32 = (int32_t)a->umin;
+    a->smax32 = (int32_t)a->umax;
+    return a->umin <= a->umax;
+}
+
 bool scalar_tighten(struct scalar *a)
 {
     for (unsigned round = 0; round < 2; round++) { /* more rounds gain almost nothing */
         struct bits before = a->bits;
+        if (a->umax <= INT32_MAX)
+            return tighten_small(a);
         bound_by_bits(a);
         bound_by_low_bits(a);
         bound_by_signs(a);
@@ -175,6 +200,8 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
 {
     struct scalar r = *a;
 
+    if (a->umax <= INT32_MAX)
+        return r;
     r.umin = is_signed ? 0 : a->umin32;
     r.umax = is_signed ? UINT64_MAX : a->umax32;
     r.smin = is_signed ? a->smin32 : INT64_MIN;
@@ -184,51 +211,48 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
     return tight(r);
 }
 
-static struct scalar add(const struct scalar *a, const struct scalar *b)
+/* a + b or a - b. When both ends wrap, or neither does, all between them lie between the ends. */
+static struct scalar add(bool is_sub, const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
     uint64_t low, high;
     int64_t slow, shigh;
+    bool low_wraps = is_sub ? __builtin_sub_overflow(a->umin, b->umax, &low)
+                            : __builtin_add_overflow(a->umin, b->umin, &low);
+    bool high_wraps = is_sub ? __builtin_sub_overflow(a->umax, b->umin, &high)
+                             : __builtin_add_overflow(a->umax, b->umax, &high);
+    bool slow_wraps = is_sub ? __builtin_sub_overflow(a->smin, b->smax, &slow)
+                             : __builtin_add_overflow(a->smin, b->smin, &slow);
+    bool shigh_wraps = is_sub ? __builtin_sub_overflow(a->smax, b->smin, &shigh)
+                              : __builtin_add_overflow(a->smax, b->smax, &shigh);
 
-    r.bits = bits_add(a->bits, b->bits);
-    /* When both ends wrap, or neither does, all sums between them lie between the ends. */
-    if (__builtin_add_overflow(a->umin, b->umin, &low) ==
-        __builtin_add_overflow(a->umax, b->umax, &high))
+    r.bits = is_sub ? bits_sub(a->bits, b->bits) : bits_add(a->bits, b->bits);
+    if (low_wraps == high_wraps)
         BOUND(&r, umin, umax, low, high);
-    bool low_wraps = __builtin_add_overflow(a->smin, b->smin, &slow);
-    if (!__builtin_add_overflow(a->smax, b->smax, &shigh) && !low_wraps)
+    if (!slow_wraps && !shigh_wraps)
         BOUND(&r, smin, smax, slow, shigh);
     return tight(r);
 }
 
-static struct scalar subtract(const struct scalar *a, const struct scalar *b)
-{
-    struct scalar r = scalar_anything();
-    uint64_t low, high;
-    int64_t slow, shigh;
-
-    r.bits = bits_sub(a->bits, b->bits);
-    if (__builtin_sub_overflow(a->umin, b->umax, &low) ==
-        __builtin_sub_overflow(a->umax, b->umin, &high))
-        BOUND(&r, umin, umax, low, high);
-    bool low_wraps = __builtin_sub_overflow(a->smin, b->smax, &slow);
-    if (!__builtin_sub_overflow(a->smax, b->smin, &shigh) && !low_wraps)
-        BOUND(&r, smin, smax, slow, shigh);
-    return tight(r);
-}
-
+/* A signed product is least and greatest where both factors are. */
 static struct scalar multiply(const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    uint64_t high;
-    int64_t x, y;
+    int64_t low = INT64_MAX, high = INT64_MIN, corner;
+    uint64_t most;
+    bool fits = true;
 
     r.bits = bits_mul(a->bits, b->bits);
-    if (!__builtin_mul_overflow(a->umax, b->umax, &high))
-        BOUND(&r, umin, umax, a->umin * b->umin, high);
-    else if (b->smin >= 0 && !__builtin_mul_overflow(a->smin, b->smax, &x) &&
-             !__builtin_mul_overflow(a->smax, b->smax, &y))
-        BOUND(&r, smin, smax, SMALLER(x, 0), LARGER(y, 0)); /* between b's greatest fold and 0 */
+    if (!__builtin_mul_overflow(a->umax, b->umax, &most))
+        BOUND(&r, umin, umax, a->umin * b->umin, most);
+    for (unsigned i = 0; i < 4 && fits; i++) {
+        fits =
+            !__builtin_mul_overflow(i & 1 ? a->smin : a->smax, i & 2 ? b->smin : b->smax, &corner);
+        low = SMALLER(low, corner);
+        high = LARGER(high, corner);
+    }
+    if (fits)
+        BOUND(&r, smin, smax, low, high);
     return tight(r);
 }
 
@@ -326,9 +350,8 @@ static struct scalar alu_wide(enum alu_op op, int16_t offset, unsigned shift_mas
 {
     switch (op) {
     case ALU_ADD:
-        return add(a, b);
     case ALU_SUB:
-        return subtract(a, b);
+        return add(op == ALU_SUB, a, b);
     case ALU_MUL:
         return multiply(a, b);
     case ALU_DIV:

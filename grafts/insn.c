@@ -42,56 +42,47 @@ static bool is_alu_offset(const struct insn_shape *s, int16_t offset)
     return false;
 }
 
+enum field { DST = 1, SRC = 2, OFFSET = 4, IMM = 8 };
+
+/* Which fields each form does not use, where the opcode alone decides; they must be 0. */
+static const uint8_t unused[] = {
+    [FORM_ALU] = 0,
+    [FORM_NEG] = SRC | OFFSET | IMM,
+    [FORM_SWAP] = SRC | OFFSET,
+    [FORM_WIDE] = OFFSET,
+    [FORM_LOAD] = IMM,
+    [FORM_LOAD_SIGNED] = IMM,
+    [FORM_STORE] = IMM,
+    [FORM_STORE_IMM] = SRC,
+    [FORM_GOTO] = DST | SRC,
+    [FORM_CALL] = DST | OFFSET,
+    [FORM_CALL_REG] = SRC | OFFSET | IMM,
+    [FORM_EXIT] = DST | SRC | OFFSET | IMM,
+};
+
 static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
 {
-    bool no_dst = insn_dst(i) == 0, no_src = insn_src(i) == 0, no_imm = i->imm == 0;
-    bool no_offset = i->offset == 0;
+    unsigned clean = unused[s->form];
 
-    switch (s->form) {
-    case FORM_ALU:
-        return (s->by_reg ? no_imm : no_src) && is_alu_offset(s, i->offset);
-    case FORM_NEG:
-        return no_src && no_imm && no_offset;
-    case FORM_SWAP:
-        return no_src && no_offset && (i->imm == 16 || i->imm == 32 || i->imm == 64);
-    case FORM_WIDE:
-        return no_offset;
-    case FORM_LOAD:
-    case FORM_LOAD_SIGNED:
-    case FORM_STORE:
-        return no_imm;
-    case FORM_STORE_IMM:
-        return no_src;
-    case FORM_ATOMIC:
-        return is_atomic_op(i->imm);
-    case FORM_JUMP:
-        return s->by_reg ? no_imm : no_src;
-    case FORM_GOTO:
-        return no_dst && no_src && (s->bytes == 2 ? no_imm : no_offset);
-    case FORM_CALL:
-        return no_dst && no_offset && insn_src(i) <= 2;
-    case FORM_CALL_REG:
-        return no_src && no_imm && no_offset;
-    default: /* FORM_EXIT */
-        return no_dst && no_src && no_imm && no_offset;
-    }
+    if (s->form == FORM_ALU || s->form == FORM_JUMP)
+        clean |= s->by_reg ? IMM : SRC;
+    if (s->form == FORM_GOTO)
+        clean |= s->bytes == 2 ? IMM : OFFSET;
+    if (((clean & DST) && insn_dst(i) != 0) || ((clean & SRC) && insn_src(i) != 0) ||
+        ((clean & OFFSET) && i->offset != 0) || ((clean & IMM) && i->imm != 0))
+        return false;
+    if (s->form == FORM_SWAP)
+        return i->imm == 16 || i->imm == 32 || i->imm == 64;
+    if (s->form == FORM_ALU)
+        return is_alu_offset(s, i->offset);
+    return s->form == FORM_ATOMIC ? is_atomic_op(i->imm) : s->form != FORM_CALL || insn_src(i) <= 2;
 }
 
 static bool writes_frame_pointer(const struct insn *i, const struct insn_shape *s)
 {
-    switch (s->form) {
-    case FORM_ALU:
-    case FORM_NEG:
-    case FORM_SWAP:
-    case FORM_WIDE:
-    case FORM_LOAD:
-    case FORM_LOAD_SIGNED:
-        return insn_dst(i) == INSN_FRAME;
-    case FORM_ATOMIC:
+    if (s->form == FORM_ATOMIC)
         return (i->imm & ATOMIC_FETCHES) && i->imm != ATOMIC_CMPXCHG && insn_src(i) == INSN_FRAME;
-    default:
-        return false;
-    }
+    return s->form <= FORM_LOAD_SIGNED && insn_dst(i) == INSN_FRAME;
 }
 
 enum graft_reason insn_check(const struct insn *i)

@@ -31,7 +31,7 @@ enum insn_form {
     FORM_SWAP,
     FORM_WIDE, /* 64-bit immediate in two slots */
     FORM_LOAD,
-    FORM_LOAD_SIGNED,
+    FORM_LOAD_SIGNED, /* those up to here write their destination register */
     FORM_STORE,
     FORM_STORE_IMM,
     FORM_ATOMIC,

@@ -102,7 +102,7 @@ static void find_uses(const struct insn *x, uint16_t *reads, uint16_t *writes)
         break;
     case FORM_CALL:
         *reads = insn_src(x) == 1 ? ALL : ARGUMENTS;
-        *writes = CLOBBERED;
+        *writes = insn_src(x) == 1 ? 0 : CLOBBERED;
         break;
     case FORM_CALL_REG:
         *reads = ARGUMENTS | dst;
@@ -128,6 +128,8 @@ static void find_live(struct jit *j)
             if (j->slots[i].flags & JIT_HALF)
                 continue;
             find_uses(&j->code[i], &reads, &writes);
+            if (j->sum.has_local_calls && insn_shapes[j->code[i].opcode].form == FORM_EXIT)
+                reads = ALL; /* of a callee: its caller goes on with what it left */
             j->slots[i].live = (uint16_t)((jit_live_behind(j, i) & ~writes) | reads);
         }
 }
@@ -155,6 +157,7 @@ static bool mark_targets(struct jit *j, uint32_t i)
     if (form == FORM_CALL && insn_src(x) == 1) {
         if (!mark_target(j, i, (int64_t)i + 1 + x->imm))
             return false;
+        j->sum.has_local_calls = true;
         j->slots[(uint32_t)((int64_t)i + 1 + x->imm)].flags |=
             JIT_BACKWARD; /* comes from anywhere */
     }
@@ -226,9 +229,7 @@ static void summarise(struct jit *j)
             j->sum.uses[r] += jit_has((uint16_t)(reads | writes), r);
         j->sum.written |= writes;
         note_frame(j, x, s->form);
-        if (s->form == FORM_CALL && insn_src(x) == 1)
-            j->sum.has_local_calls = true;
-        else if (s->form == FORM_CALL || s->form == FORM_CALL_REG)
+        if ((s->form == FORM_CALL && insn_src(x) != 1) || s->form == FORM_CALL_REG)
             j->sum.has_calls = true;
         if (s->form != FORM_ALU)
             continue;

@@ -7,6 +7,7 @@ KERNEL += grafts/state.c
 KERNEL += grafts/proof.c
 KERNEL += grafts/hook.c
 KERNEL += grafts/checker.c
+KERNEL += grafts/checker_form.c
 KERNEL += grafts/checker_order.c
 KERNEL += grafts/checker_step.c
 KERNEL += grafts/checker_jump.c
@@ -60,14 +61,17 @@ graft_fuzz-needs    := $(graft-library)
 HOST_TESTS += graft_map
 graft_map-needs := $(filter grafts/map%,$(KERNEL))
 
-# Engines against each other. Machine code has to be run, so these need more than the C library.
-graft-engines := $(graft-library) grafts/tool/native.c tests/host/graft_reference.c
-HOST_TESTS += graft_differ
-graft_differ-needs := $(graft-engines) tests/host/graft_random.c
-graft_differ-flags := -D_GNU_SOURCE
-
 HOST_TESTS += graft_link graft_prove graft_corpus
 graft_corpus-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c
 graft_link-needs  := $(graft-library) $(graft-prover)
 graft_prove-needs := $(graft-library) $(graft-prover) tests/host/graft_corpus.c \
     $(foreach v,v1 v2 v3,$(patsubst tests/vectors/bpf/prove/%.c,build/grafts/prove/$(v)/%.o,$(wildcard tests/vectors/bpf/prove/*.c)))
+# Engines against each other. Machine code has to be run, so these need more than the C library.
+graft-engines := $(graft-library) grafts/tool/native.c tests/host/graft_reference.c
+HOST_TESTS += graft_differ graft_vectors graft_jit
+graft_vectors-needs := $(graft-engines)
+graft_vectors-flags := -D_GNU_SOURCE
+graft_jit-needs     := $(graft-library) grafts/tool/native.c
+graft_jit-flags     := -D_GNU_SOURCE
+graft_differ-needs := $(graft-engines) tests/host/graft_random.c tests/host/graft_random_groups.c
+graft_differ-flags := -D_GNU_SOURCE

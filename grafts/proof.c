@@ -18,27 +18,34 @@ static const uint16_t says[VALUE_KINDS] = {
     [VALUE_RECORD_OR_NULL] = HAS_CLASS | PROOF_CLASS | PROOF_AHEAD,
 };
 
+/* `x` when all is good; else there is nothing more to read. */
 static uint64_t expect(struct proof *p, bool good, uint64_t x)
 {
-    if (!good)
-        p->broken = true;
-    return p->broken ? 0 : x;
+    if (good)
+        return x;
+    p->broken = true;
+    p->next = p->end;
+    return 0;
 }
 
-/* The next number, which lies between `low` and `high`. */
+/* The next number, which lies between `low` and `high`. Most take one byte. */
 static uint64_t take(struct proof *p, uint64_t low, uint64_t high)
 {
-    uint64_t x = 0;
+    uint64_t x = 0, byte = 0x80;
 
-    for (unsigned shift = 0; shift < 64 && p->next < p->end; shift += 7) {
-        uint64_t byte = *p->next++;
-        x |= (byte & 0x7f) << shift;
-        if (byte & 0x80)
-            continue;
-        bool shortest = shift == 0 || (byte != 0 && (shift < 63 || byte == 1));
-        return expect(p, shortest && low <= x && x <= high, x);
+    if (p->next < p->end && *p->next < 0x80) {
+        x = *p->next++;
+        return expect(p, low <= x && x <= high, x);
     }
-    return expect(p, false, 0);
+    for (unsigned shift = 0; byte & 0x80; shift += 7) {
+        if (p->next == p->end)
+            return expect(p, false, 0);
+        byte = *p->next++;
+        x |= (byte & 0x7f) << shift;
+        if (shift > 0 && (byte == 0 || (shift == 63 && byte != 1)))
+            return expect(p, false, 0);
+    }
+    return expect(p, low <= x && x <= high, x);
 }
 
 static uint32_t take_small(struct proof *p, uint32_t low, uint32_t high)
@@ -99,45 +106,30 @@ void proof_take_claim(struct proof *p, uint32_t previous, uint32_t count, uint32
     out->states = take_small(p, 0, PROOF_MAX_STATES);
 }
 
-static void take_unsigned_bounds(struct proof *p, struct scalar *n)
-{
-    n->umin = take(p, 0, UINT64_MAX);
-    n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
-}
-
-static void take_signed_bounds(struct proof *p, struct scalar *n)
-{
-    n->smin = take_signed(p, INT64_MIN, INT64_MAX);
-    n->smax = (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
-}
-
-static void take_bits(struct proof *p, struct scalar *n)
-{
-    n->bits.value = take(p, 0, UINT64_MAX);
-    n->bits.unknown = take(p, 0, UINT64_MAX);
-    expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
-}
-
-static void take_halves(struct proof *p, struct scalar *n)
-{
-    n->umin32 = take_small(p, 0, UINT32_MAX);
-    n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
-    n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
-    n->smax32 =
-        (int32_t)(n->smin32 + (int64_t)take(p, 0, (uint64_t)((int64_t)INT32_MAX - n->smin32)));
-}
-
 static void take_scalar(struct proof *p, uint32_t flags, struct scalar *n)
 {
     *n = scalar_anything();
-    if (flags & PROOF_UNSIGNED)
-        take_unsigned_bounds(p, n);
-    if (flags & PROOF_SIGNED)
-        take_signed_bounds(p, n);
-    if (flags & PROOF_BITS)
-        take_bits(p, n);
-    if (flags & PROOF_HALVES)
-        take_halves(p, n);
+    if (flags & PROOF_UNSIGNED) {
+        n->umin = take(p, 0, UINT64_MAX);
+        n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
+    }
+    if (flags & PROOF_SIGNED) {
+        n->smin = take_signed(p, INT64_MIN, INT64_MAX);
+        n->smax =
+            (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
+    }
+    if (flags & PROOF_BITS) {
+        n->bits.value = take(p, 0, UINT64_MAX);
+        n->bits.unknown = take(p, 0, UINT64_MAX);
+        expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
+    }
+    if (flags & PROOF_HALVES) {
+        n->umin32 = take_small(p, 0, UINT32_MAX);
+        n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
+        n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
+        n->smax32 =
+            (int32_t)(n->smin32 + (int64_t)take(p, 0, (uint64_t)((int64_t)INT32_MAX - n->smin32)));
+    }
 }
 
 /* A class that is shared by `fixed`, or by being one object. */

@@ -144,7 +144,8 @@ bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a
     const struct consequence *c = &consequences[op][taken];
     struct scalar *left = c->swapped ? b : a, *right = c->swapped ? a : b;
 
-    if (bytes == 8)
+    if (bytes == 8 ||
+        (a->umax <= INT32_MAX && b->umax <= INT32_MAX)) /* these are their low halves */
         return apply(c->relation, left, right);
 
     struct scalar low_left = low_half(c->relation, left), low_right = low_half(c->relation, right);

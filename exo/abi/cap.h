@@ -80,11 +80,12 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 
 #define IRQ_LINES 16u /* of ISA devices */
 
-#define NODE_AT_UTCB   0u    /* FRAME_THREAD: the UTCB, child of its page binding            */
-#define NODE_AT_BOUND  16u   /* FRAME_THREAD: the notification bound to it                   */
-#define NODE_AT_ORIGIN 32u   /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
-#define NODE_AT_COUNTS 48u   /* FRAME_THREAD: it may read counters, child of CPUs            */
-#define NODE_AT_WAKE   64u   /* FRAME_THREAD: what judges its waiting, child of a graft's capability */
+#define NODE_AT_UTCB   0u  /* FRAME_THREAD: the UTCB, child of its page binding            */
+#define NODE_AT_BOUND  16u /* FRAME_THREAD: the notification bound to it                   */
+#define NODE_AT_ORIGIN 32u /* FRAME_THREAD, FRAME_ENV: made by L4, child of a region        */
+#define NODE_AT_COUNTS                                                                             \
+    48u                      /* FRAME_THREAD: it may read counters, child of CPUs; behind it: the  \
+                                graft that judges its waiting                               */
 #define NODE_AT_MAPS   0u    /* FRAME_GRAFT: node i is map i, child of a map's capability    */
 #define NODE_AT_ABORT  1024u /* FRAME_GRAFT: whom to tell when it is aborted                 */
 #define NODE_AT_VALUES 0u    /* FRAME_GRAFT_MAP: the frames of its values                    */

@@ -38,7 +38,6 @@ enum graft_verdict {
 
 struct graft_wake_up {
     uint64_t raised; /* bits that it waits for               */
-    uint64_t time;   /* time-stamp counter                   */
 };
 
 struct graft_irq {

@@ -142,8 +142,8 @@ vaddr_t arch_code_address(uint32_t n);
 void arch_code_map(uint32_t n, paddr_t table, paddr_t pa, uint32_t pages);
 void arch_code_unmap(uint32_t n);
 
-/* Ends the set-up of the kernel's part: from now on its text is read-only everywhere, and nothing else
- * is executable but what arch_code_map shows. Boot only. */
+/* Ends the set-up of the kernel's part: from now on its text is read-only everywhere, and nothing
+ * else is executable but what arch_code_map shows. Boot only. */
 void arch_mmu_seal(void);
 
 #include <arch_mmu.h>

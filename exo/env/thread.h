@@ -84,8 +84,6 @@ struct thread {
     struct node notify_node;   /* child of the capability of the notification bound to it  */
     struct node memory_node;   /* made by ThreadControl: child of the region that it lies in  */
     struct node counters_node; /* child of the CPUs whose counters it may read             */
-    struct node wake_node;     /* child of the capability of the graft that judges its waiting */
-    struct node spare[3];      /* none yet                                                  */
     struct arch_thread arch;   /* its registers and extended state                          */
 
     struct env *env;           /* NULL: a line                                              */
@@ -119,10 +117,11 @@ struct thread {
     uint32_t overruns; /* in a row                                                  */
     uint32_t forfeits; /* slices still to be lost                                   */
 
-    uint64_t awaited_bits;  /* THREAD_IN_NOTIFY                                        */
-    uint64_t judged_bits;   /* the same with a graft at wake_node; then awaited_bits is 0 */
+    uint64_t awaited_bits; /* THREAD_IN_NOTIFY                                        */
+    _Alignas(16) struct node wake_node; /* child of the graft that judges its waiting */
+    uint64_t judged_bits;           /* the same with a graft at wake_node; then awaited_bits is 0 */
     struct notification *judged_at; /* where it waits for those                            */
-    struct list bound_link; /* the notification bound to it, by `bound_bits`          */
+    struct list bound_link;         /* the notification bound to it, by `bound_bits`          */
     uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
     struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */

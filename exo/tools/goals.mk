@@ -87,6 +87,12 @@ test-system: test-system-run                ## The tests from outside, or T=name
 fuzz-l4: build/host/test_fuzz_l4            ## Random L4 calls for SECONDS=n (60), from SEED=n (1) on.
 	@nice $< $(or $(SECONDS),60) $(or $(SEED),1)
 
+bench-graft: build/host/graft $(GRAFT_LOOPS) ## Compiled grafts beside clang's code: instructions and bytes.
+	@$< bench build/grafts/loops
+
+fuzz-graft: $(GRAFT_FUZZERS)                ## Graft engines, compiler, checker, loader for SECONDS=n (60), SEED=n (1).
+	@sh tests/tools/fuzz_graft.sh $(or $(SECONDS),60) $(or $(SEED),1) $^
+
 check: | $(SETUP)                           ## Format, layers, manual, sizes, words, static analysis.
 	@sh tests/tools/check.sh $(filter %.c,$(KERNEL))
 	@python3 tests/tools/check_features.py $(run_guest)
@@ -103,5 +109,5 @@ distclean:                                  ## Remove build/ whole.
 help:                                       ## Print this list.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
-.PHONY: all image setup run fuzz-l4 exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
+.PHONY: all image setup run fuzz-l4 fuzz-graft bench-graft exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
         test-qemu-run test-system test-system-run check format clean distclean help

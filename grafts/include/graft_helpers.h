@@ -20,7 +20,8 @@
 
 #define SEC(name) __attribute__((section(name), used))
 
-/* The function is a program for the hook of this name, in small letters, as graft_hooks.def has it. */
+/* The function is a program for the hook of this name, in small letters, as graft_hooks.def has it.
+ */
 #define GRAFT(hook) SEC(#hook)
 
 /* A map of `entries` entries; a ring buffer of so many bytes has neither key nor value. */
@@ -42,14 +43,14 @@
 #define GRAFT_TYPE_RECORD_SIZE uint64_t
 #define GRAFT_TYPE_RECORD      void *
 
-#define GRAFT_FIRST_NONE        void
-#define GRAFT_FIRST_NUMBER      GRAFT_TYPE_NUMBER
-#define GRAFT_FIRST_CONTEXT     GRAFT_TYPE_CONTEXT
-#define GRAFT_FIRST_MAP         GRAFT_TYPE_MAP
-#define GRAFT_FIRST_RING        GRAFT_TYPE_RING
-#define GRAFT_FIRST_MEMORY      GRAFT_TYPE_MEMORY
-#define GRAFT_FIRST_MEMORY_OUT  GRAFT_TYPE_MEMORY_OUT
-#define GRAFT_FIRST_RECORD      GRAFT_TYPE_RECORD
+#define GRAFT_FIRST_NONE       void
+#define GRAFT_FIRST_NUMBER     GRAFT_TYPE_NUMBER
+#define GRAFT_FIRST_CONTEXT    GRAFT_TYPE_CONTEXT
+#define GRAFT_FIRST_MAP        GRAFT_TYPE_MAP
+#define GRAFT_FIRST_RING       GRAFT_TYPE_RING
+#define GRAFT_FIRST_MEMORY     GRAFT_TYPE_MEMORY
+#define GRAFT_FIRST_MEMORY_OUT GRAFT_TYPE_MEMORY_OUT
+#define GRAFT_FIRST_RECORD     GRAFT_TYPE_RECORD
 
 #define GRAFT_NEXT_NONE
 #define GRAFT_NEXT_NUMBER      , GRAFT_TYPE_NUMBER
@@ -66,8 +67,8 @@
 #define GRAFT_RESULT_RECORD_OR_NULL    void *
 
 #define HELPER(number, name, result, a1, a2, a3, a4, a5)                                           \
-    static GRAFT_RESULT_##result (*const name)(GRAFT_FIRST_##a1 GRAFT_NEXT_##a2 GRAFT_NEXT_##a3    \
-                                                   GRAFT_NEXT_##a4 GRAFT_NEXT_##a5)                \
+    static GRAFT_RESULT_##result (*const name)(                                                    \
+        GRAFT_FIRST_##a1 GRAFT_NEXT_##a2 GRAFT_NEXT_##a3 GRAFT_NEXT_##a4 GRAFT_NEXT_##a5)          \
         __attribute__((unused)) = (void *)(number);
 #include "exo/abi/graft_helpers.def"
 #undef HELPER

@@ -167,4 +167,5 @@ void linker_read_function(struct linker *l, uint32_t number)
 
     read_items(l, number, item_of);
     resolve_jumps(l, &l->functions[number], item_of);
+    linker_simplify(l, &l->functions[number]);
 }

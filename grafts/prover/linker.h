@@ -31,6 +31,9 @@ uint32_t linker_function(struct linker *l, uint32_t section, uint64_t first);
 /* Reads its instructions. Functions that it calls join the list. */
 void linker_read_function(struct linker *l, uint32_t number);
 
+/* Puts newer instructions for what older ones say in several. */
+void linker_simplify(struct linker *l, struct function *f);
+
 /* Reads the maps of section .maps, and makes what holds global data. */
 void linker_read_maps(struct linker *l);
 void linker_fill_maps(struct linker *l);

@@ -77,23 +77,55 @@ static bool ask(struct prover *p, const struct encoder *e, struct proved *out)
     return accepted;
 }
 
-/* A bound above the budget helps nobody: the loop that makes most of it runs on fuel instead. */
+static uint64_t all_turns(const struct rank *r)
+{
+    uint64_t all;
+
+    return __builtin_mul_overflow(r->turns, r->body, &all) ? UINT64_MAX : all;
+}
+
+/* What the loop takes when it is passed once in each turn of the loops around it that are counted.
+ */
+static uint64_t least_charge(const struct prover *p, uint32_t loop)
+{
+    uint64_t charge = p->ranks[loop].body;
+
+    for (uint32_t k = p->flow.loops[loop].parent; k != FLOW_NONE; k = p->flow.loops[k].parent)
+        if (__builtin_mul_overflow(charge, p->ranks[k].turns, &charge))
+            return UINT64_MAX;
+    return charge;
+}
+
+/* Does fuel reach for some turns of each loop that takes it? */
+static bool is_fuel_enough(const struct prover *p)
+{
+    uint64_t fuel = p->checker->hook->budget - p->bound;
+
+    for (uint32_t k = 0; k < p->flow.loop_count; k++)
+        if (!p->ranks[k].place && least_charge(p, k) > fuel / 4)
+            return false;
+    return true;
+}
+
+/* A bound above the budget helps nobody: a loop that makes much of it runs on fuel instead, the
+ * innermost first, because what a turn is charged is the longest that it can be. False: the bound
+ * is good, or there is nothing more to be done. */
 static bool use_fuel(struct prover *p)
 {
-    uint32_t worst = FLOW_NONE;
-    uint64_t most = 0;
+    uint64_t budget = p->checker->hook->budget, most = 0;
+    uint32_t worst = FLOW_NONE, depth = 0;
 
+    if (p->bound <= budget && is_fuel_enough(p))
+        return false;
     for (uint32_t k = 0; k < p->flow.loop_count; k++) {
         const struct rank *r = &p->ranks[k];
-        uint64_t all;
-        if (!r->place || r->turns <= 1)
+        uint64_t all = all_turns(r);
+        uint32_t own = all > budget / 16 ? p->flow.loops[k].depth : 0;
+        if (!r->place || r->turns <= 1 || own < depth || (own == depth && all <= most))
             continue;
-        if (__builtin_mul_overflow(r->turns, r->body, &all))
-            all = UINT64_MAX;
-        if (all > most) {
-            most = all;
-            worst = k;
-        }
+        most = all;
+        depth = own;
+        worst = k;
     }
     if (worst == FLOW_NONE)
         return false;
@@ -142,7 +174,7 @@ static bool attempt(struct prover *p, const struct effort *effort, struct proved
     do {
         prover_mark_states(p);
         prover_find_steps(p);
-    } while (p->bound > p->checker->hook->budget && use_fuel(p));
+    } while (use_fuel(p));
     prover_encode(p, &e);
     return ask(p, &e, out);
 }

@@ -30,6 +30,10 @@ bool arguments_read(struct arguments *a, int count, char **words, int least, int
             a->verbose = true;
         else if (!strcmp(words[i], "--explain"))
             a->explain = true;
+        else if (!strcmp(words[i], "--jit"))
+            a->jit = true;
+        else if (!strcmp(words[i], "--mask"))
+            a->mask = true;
         else if (words[i][0] == '-' || a->count == most)
             return false;
         else

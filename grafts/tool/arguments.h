@@ -9,6 +9,7 @@ struct arguments {
     const char *out; /* -o */
     struct object_choice choice;
     bool verbose, explain; /* -v, --explain */
+    bool jit, mask;        /* --jit, --mask */
 };
 
 /* False: something is not understood, or there are not from `least` to `most` words. */

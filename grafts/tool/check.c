@@ -1,22 +1,18 @@
-/* The commands `check` and `run`: with the kernel's own code. */
+/* The command `check`: with the kernel's own code. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "grafts/checker.h"
-#include "grafts/interp.h"
 #include "grafts/tool/arguments.h"
 #include "grafts/tool/commands.h"
-#include "grafts/tool/hex.h"
 
 #define OPEN_BRANCHES 256u
 #define FUEL_POINTS   1024u
-#define MAX_PACKET    65536u
 
 static struct graft_fuel_point points[FUEL_POINTS];
 static struct graft_map_def maps[GRAFT_MAX_MAPS];
 
-/* False after a message. */
-static bool check_object(struct object_file *o, struct graft_program *p)
+bool object_check(struct object_file *o, struct graft_program *p)
 {
     struct graft_input in = {.code = o->program.code,
                              .count = o->program.count,
@@ -55,7 +51,7 @@ int command_check(int count, char **words)
 
     if (!arguments_read(&a, count, words, 1, 1) || a.out)
         return COMMAND_USAGE;
-    if (object_open_file(&o, a.words[0], &a.choice) && check_object(&o, &p)) {
+    if (object_open_file(&o, a.words[0], &a.choice) && object_check(&o, &p)) {
         printf("%s: accepted for %s: %u instructions, at most %u of them in one run", o.path,
                hook_name(o.hook), p.count, p.steps);
         if (p.point_count)
@@ -63,40 +59,6 @@ int command_check(int count, char **words)
         putchar('\n');
         result = 0;
     }
-    object_close(&o);
-    return result;
-}
-
-static int run(struct object_file *o, const char *hex)
-{
-    static uint8_t packet[MAX_PACKET];
-    struct graft_program p;
-    long bytes = hex_read(hex, packet, sizeof packet);
-
-    if (bytes < 0) {
-        fprintf(stderr, "graft: the packet is not hexadecimal, or more than %u bytes\n",
-                MAX_PACKET);
-        return 1;
-    }
-    if (!check_object(o, &p))
-        return 1;
-    struct graft_packet context = {.data = (uintptr_t)packet,
-                                   .data_end = (uintptr_t)packet + (size_t)bytes,
-                                   .length = (uint32_t)bytes};
-    printf("%llu\n", (unsigned long long)graft_run(&p, &context));
-    return 0;
-}
-
-int command_run(int count, char **words)
-{
-    struct arguments a;
-    struct object_file o;
-    int result = 1;
-
-    if (!arguments_read(&a, count, words, 2, 2) || a.out)
-        return COMMAND_USAGE;
-    if (object_open_file(&o, a.words[0], &a.choice))
-        result = run(&o, a.words[1]);
     object_close(&o);
     return result;
 }

@@ -1,16 +1,22 @@
 /* The plugin side of the public conformance suite's protocol: see conform.h. */
 #include "grafts/tool/conform.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "grafts/checker.h"
 #include "grafts/interp.h"
 #include "grafts/tool/hex.h"
+#include "grafts/tool/native.h"
 
 #define MAX_MEMORY    65536u
 #define MAX_STEPS     10000000u /* programs of the suite end long before */
-#define HELPER_UNWIND 5         /* the suite's only helper: 0 ends the program */
+#define MAX_SECONDS   10u       /* of machine code */
+#define JIT_BYTES     (8u << 20)
+#define HELPER_UNWIND 5 /* the suite's only helper: 0 ends the program */
 
 static struct insn code[GRAFT_MAX_INSTRUCTIONS * 16];
 static char text[sizeof code * 3 + 2];
@@ -54,6 +60,7 @@ static const char *const end_texts[] = {
     [INTERP_BAD_CALL] = "no such helper function",
     [INTERP_STACK] = "calls nested too deeply",
     [INTERP_STEPS] = "too many instructions",
+    [INTERP_FUEL] = "the fuel is used up",
 };
 
 static bool is_inside(int64_t target, uint32_t count, const bool *is_half)
@@ -118,7 +125,68 @@ static int run(uint32_t count)
     return 0;
 }
 
-int conform(const char *memory)
+static sigjmp_buf unwind;
+
+/* The suite's helper as machine code calls it: it may end the program. */
+static uint64_t unwind_at_zero(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5)
+{
+    (void)r2, (void)r3, (void)r4, (void)r5;
+    if (r1 == 0)
+        siglongjmp(unwind, -1);
+    return r1;
+}
+
+static uint64_t find_helper(void *self, int32_t number)
+{
+    (void)self;
+    return number == HELPER_UNWIND ? (uintptr_t)unwind_at_zero : 0;
+}
+
+static void on_signal(int number)
+{
+    siglongjmp(unwind, number);
+}
+
+static int run_compiled(uint32_t count)
+{
+    static const struct graft_outside outside = {.helper = find_helper};
+    struct graft_program p = {.code = code, .count = count};
+    struct graft_jit_input in = {.program = &p,
+                                 .features = native_features(),
+                                 .options = GRAFT_JIT_ZERO,
+                                 .outside = &outside};
+    struct graft_jit_result r = {0, 0};
+    struct graft_jit_output out;
+    struct native n;
+    graft_jit_entry entry;
+
+    if (!native_open(&n, JIT_BYTES, count)) {
+        fprintf(stderr, "conform: no memory that can be executed\n");
+        return 1;
+    }
+    enum graft_jit_end end = native_compile(&n, &in, true, &entry, &out);
+    if (end != GRAFT_JIT_DONE)
+        return complain(end == GRAFT_JIT_BAD_CALL ? end_texts[INTERP_BAD_CALL]
+                                                  : "the compiler refuses it",
+                        out.at);
+    signal(SIGSEGV, on_signal);
+    signal(SIGBUS, on_signal);
+    signal(SIGALRM, on_signal);
+    alarm(MAX_SECONDS);
+    int ended = sigsetjmp(unwind, 1);
+    if (ended == 0)
+        r = entry(sandbox.memory_bytes ? (uintptr_t)sandbox.memory : 0, sandbox.memory_bytes, 0);
+    if (ended == SIGALRM)
+        return complain(end_texts[INTERP_STEPS], 0);
+    if (ended > 0)
+        return complain(end_texts[INTERP_BAD_ACCESS], 0);
+    if (out.may_abort && r.rest < 0)
+        return complain(end_texts[INTERP_STACK], 0);
+    printf("%llx\n", (unsigned long long)r.r0);
+    return 0;
+}
+
+int conform(const char *memory, bool jit)
 {
     long bytes = memory ? hex_read(memory, sandbox.memory, MAX_MEMORY) : 0;
     if (bytes < 0) {
@@ -142,5 +210,5 @@ int conform(const char *memory)
     enum graft_reason reason = check_encoding(count, &at);
     if (reason != GRAFT_ACCEPTED)
         return complain(graft_reason_text(reason), at);
-    return run(count);
+    return jit ? run_compiled(count) : run(count);
 }

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "exo/base/assert.h"
+#include "grafts/jit.h"
+#include "grafts/tool/arguments.h"
+#include "grafts/tool/bench.h"
 #include "grafts/tool/commands.h"
 #include "grafts/tool/conform.h"
 
@@ -15,12 +18,27 @@ static const char usage[] =
     "       graft disasm FILE.o           print its instructions, source lines and claims\n"
     "       graft dot FILE.o              print its flow and what is known there, for Graphviz\n"
     "       graft conform [HEX]           plugin of the public conformance suite\n"
+    "       graft bench FOLDER            compiled grafts beside clang's code\n"
     "with [--section NAME] [--function NAME] where the object holds several programs,\n"
-    "and [--hook NAME] where the section is not called as its hook\n";
+    "and [--hook NAME] where the section is not called as its hook;\n"
+    "run and conform [--jit] as machine code, run and bench [--mask] against speculation\n";
 
 static int command_conform(int count, char **words)
 {
-    return count > 1 ? COMMAND_USAGE : conform(count == 1 ? words[0] : NULL);
+    struct arguments a;
+
+    if (!arguments_read(&a, count, words, 0, 1))
+        return COMMAND_USAGE;
+    return conform(a.count ? a.words[0] : NULL, a.jit);
+}
+
+static int command_bench(int count, char **words)
+{
+    struct arguments a;
+
+    if (!arguments_read(&a, count, words, 1, 1))
+        return COMMAND_USAGE;
+    return bench(a.words[0], a.mask ? GRAFT_JIT_MASK : 0);
 }
 
 static const struct {
@@ -29,6 +47,7 @@ static const struct {
 } commands[] = {
     {"prove", command_prove}, {"check", command_check},   {"run", command_run},
     {"dot", command_dot},     {"disasm", command_disasm}, {"conform", command_conform},
+    {"bench", command_bench},
 };
 
 _Noreturn void panic(const char *file, int line, const char *what)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "grafts/elf.h"
+#include "grafts/program.h"
 #include "grafts/prover/link.h"
 
 struct object_file {
@@ -36,3 +37,6 @@ void object_print_refusal(const struct object_file *o, const struct graft_report
 
 /* Has the source file's name, or the object's, and the line: "a.c:12". */
 const char *object_place(const struct object_file *o, uint32_t at, char text[256]);
+
+/* What the kernel would say of it. False after a message. */
+bool object_check(struct object_file *o, struct graft_program *p);

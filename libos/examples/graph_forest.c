@@ -74,7 +74,6 @@ static void held_text(char *what, char *which, const struct graph_row *row)
         name = offset == NODE_AT_ORIGIN   ? "thread of an L4 task"
                : offset == NODE_AT_BOUND  ? "notification bound to it"
                : offset == NODE_AT_COUNTS ? "reads counters"
-               : offset == NODE_AT_WAKE   ? "judges its waiting"
                                           : "used as UTCB";
         break;
     case FRAME_ENV:

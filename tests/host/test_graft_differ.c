@@ -246,9 +246,14 @@ static int fuzz(unsigned seconds, uint64_t seed)
     time_t end = time(NULL) + (time_t)seconds;
     uint64_t count = 0;
 
-    for (; time(NULL) < end; count += 1000)
+    for (; time(NULL) < end; count += 1000) {
         for (unsigned k = 0; k < 1000; k++)
             try_one(seed + count + k);
+        if (count % 1000000 == 999000) {
+            printf("%llu\n", (unsigned long long)count + 1000);
+            fflush(stdout);
+        }
+    }
     printf("%llu programs from seed %llu: reference, interpreter and machine code agree\n",
            (unsigned long long)count, (unsigned long long)seed);
     return 0;

@@ -6,6 +6,7 @@
 #include "tests/host/host.h"
 
 #include "grafts/domain.h"
+#include "grafts/state.h"
 #include "tests/host/graft_asm.h"
 
 #define MAX_MEMBERS 16u
@@ -197,6 +198,56 @@ static void all_small_bit_sets_are_sound(void **state)
             }
 }
 
+/* r3 is r2 + apart. A jump compares r3 with y: what it tells of r3, and so of r2, must leave every
+ * member of r2 for which it could have gone that way. */
+static void check_linked(const struct sample *a, uint64_t apart, uint64_t y)
+{
+    static struct state s;
+    struct scalar k = scalar_constant(apart);
+
+    for (unsigned n = 0; n <= JUMP_JSLE; n++)
+        for (unsigned way = 0; way < 4; way++) {
+            unsigned bytes = way & 1 ? 8 : 4;
+            struct scalar b = scalar_constant(y);
+            state_begin(&s);
+            s.reg[2] = value_number(a->abstract);
+            s.reg[2].base = 300;
+            s.reg[3] = s.reg[2];
+            s.reg[3].fixed = (int64_t)apart;
+            s.reg[3].n = scalar_alu(ALU_ADD, 0, 8, &a->abstract, &k);
+            bool possible = scalar_refine((enum jump_op)n, bytes, way & 2, &s.reg[3].n, &b) &&
+                            state_tell_numbers(&s, &s.reg[3]);
+            for (unsigned m = 0; m < a->count; m++) {
+                uint64_t x = a->members[m];
+                if (jump_holds((enum jump_op)n, bytes, x + apart, y) != (bool)(way & 2))
+                    continue;
+                if (!possible)
+                    fail_at("a possible way of a linked number is lost", n, bytes, x, y);
+                if (!scalar_contains(&s.reg[2].n, x) || !scalar_contains(&s.reg[3].n, x + apart))
+                    fail_at("a linked number loses a member", n, bytes, x, y);
+            }
+        }
+}
+
+static void all_small_linked_numbers_are_sound(void **state)
+{
+    static const uint64_t offsets[] = {
+        0,          1,          4,          (uint64_t)-1, (uint64_t)-4,
+        0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,  0x8000000000000000};
+    struct sample a[64];
+    (void)state;
+
+    for (unsigned p = 0; p < PLACES; p++)
+        for (unsigned k = 0; k < sizeof offsets / sizeof offsets[0]; k++)
+            for (unsigned shape = 0; shape < 2; shape++) {
+                unsigned count = shape ? make_bit_sets(a, 30 * (k & 1), places[p])
+                                       : make_intervals(a, places[p]);
+                for (unsigned i = 0; i < count; i++)
+                    for (uint64_t y = 0; y < 8; y++)
+                        check_linked(&a[i], offsets[k], places[p] + offsets[k] + y - 1);
+            }
+}
+
 /* Numbers near powers of two, and small ones, and any. */
 static uint64_t interesting(uint64_t *seed)
 {
@@ -319,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_small_intervals_are_sound),
         cmocka_unit_test(all_small_bit_sets_are_sound),
+        cmocka_unit_test(all_small_linked_numbers_are_sound),
         cmocka_unit_test(random_numbers_are_sound),
         cmocka_unit_test(useful_facts_are_kept),
         cmocka_unit_test(contradictions_are_found),

@@ -10,13 +10,12 @@
 #include <string.h>
 
 #include "grafts/checker.h"
-#include "grafts/interp.h"
 #include "tests/host/graft_asm.h"
+#include "tests/host/graft_world.h"
 
 #define ROUNDS      120000u
 #define RUNS        6u /* packets per accepted program */
 #define MAX_CODE    64u
-#define MAX_PACKET  96u
 #define OPEN        24u
 #define LEAST_YIELD 4u /* per cent of programs that must be accepted, or the test shows nothing */
 
@@ -187,86 +186,42 @@ static void make_changed(struct code *c)
     }
 }
 
-/* All that a run may touch, with room around it, so that two worlds have different addresses. */
-struct world {
-    struct graft_packet context;
-    uint8_t *packet; /* [context.length] */
-    _Alignas(16) uint8_t stack[GRAFT_STACK_BYTES];
-};
-
-static bool lies_in(const void *base, uint64_t size, uint64_t address, uint32_t bytes)
-{
-    uint64_t offset = address - (uintptr_t)base;
-    return offset < size && bytes <= size - offset;
-}
-
-static bool allows(void *self, uint64_t address, uint32_t bytes, bool write)
-{
-    const struct world *w = self;
-
-    if (lies_in(w->stack, sizeof w->stack, address, bytes))
-        return true;
-    return !write && (lies_in(&w->context, sizeof w->context, address, bytes) ||
-                      lies_in(w->packet, w->context.length, address, bytes));
-}
-
-/* The helpers that need no map. What they give is the same in all worlds. */
-static bool helper(void *self, int32_t number, uint64_t *reg, bool *done)
-{
-    (void)done;
-    if (number != 5 && number != 8 && number != 28)
-        return false;
-    for (unsigned n = 1; number == 28 && n <= 3; n += 2)
-        if (reg[n + 1] != 0 && !allows(self, reg[n], (uint32_t)reg[n + 1], false))
-            return false;
-    reg[0] = (uint64_t)number;
-    for (unsigned n = 1; n <= 5; n++)
-        reg[n] = (uintptr_t)self; /* lost, and whoever reads it tells two worlds apart */
-    return true;
-}
-
 static uint64_t run(const struct graft_program *p, struct world *w, const uint8_t *packet,
-                    uint32_t length, uint8_t garbage)
+                    uint32_t length, uint8_t garbage, uint64_t calls)
 {
-    struct interp_guard guard = {.allows = allows, .helper = helper, .self = w};
-    struct interp m = {.code = p->code,
-                       .count = p->count,
-                       .steps_left = p->steps,
-                       .max_depth = 1,
-                       .guard = &guard};
+    struct interp_guard guard = {.allows = world_allows, .helper = world_helper, .self = w};
+    struct insn linked[MAX_CODE];
+    struct interp m = {
+        .code = linked, .count = p->count, .steps_left = p->steps, .max_depth = 1, .guard = &guard};
 
-    w->packet = malloc(length + 1);
-    assert_non_null(w->packet);
-    memcpy(w->packet, packet, length);
-    w->context =
-        (struct graft_packet){(uintptr_t)w->packet, (uintptr_t)w->packet + length, length, 3};
-    memset(w->stack, garbage, sizeof w->stack);
-    memset(m.reg, garbage ^ 0x5a, sizeof m.reg);
-    m.reg[1] = (uintptr_t)&w->context;
-    m.reg[INSN_FRAME] = (uintptr_t)w->stack + sizeof w->stack;
+    memcpy(linked, p->code, p->count * sizeof linked[0]);
+    world_link(w, linked, p->count);
+    world_begin(w, &m, packet, length, garbage, calls);
     enum interp_end end = interp_run(&m);
     free(w->packet);
     if (end != INTERP_EXIT)
         fail_msg("an accepted program ended with %u at slot %u of %u", end, m.at, p->count);
+    if (world_held(w) != 0)
+        fail_msg("an accepted program ended and held a record");
     return m.reg[0];
 }
 
 static void run_in_two_worlds(const struct graft_program *p)
 {
-    struct world one, *two = malloc(sizeof *two);
-    uint8_t packet[MAX_PACKET];
+    static struct world one, two;
+    uint8_t packet[WORLD_MAX_PACKET];
 
-    assert_non_null(two);
     for (unsigned n = 0; n < RUNS; n++) {
-        uint32_t length = pick(MAX_PACKET + 1);
+        uint32_t length = pick(WORLD_MAX_PACKET + 1);
+        uint64_t calls = asm_random(&seed);
         for (uint32_t i = 0; i < length; i++)
             packet[i] = pick(3) ? (uint8_t)pick(256) : (uint8_t)(0 - pick(2));
-        uint64_t a = run(p, &one, packet, length, 0x00), b = run(p, two, packet, length, 0xff);
+        uint64_t a = run(p, &one, packet, length, 0x00, calls);
+        uint64_t b = run(p, &two, packet, length, 0xff, calls);
         if (a != b)
             fail_msg("a result depends on addresses or on old contents: %#llx, %#llx",
                      (unsigned long long)a, (unsigned long long)b);
     }
-    free(two);
 }
 
 static unsigned count_accepted(void (*make)(struct code *), unsigned rounds)
@@ -281,7 +236,11 @@ static unsigned count_accepted(void (*make)(struct code *), unsigned rounds)
         struct graft_program p;
         struct graft_report r;
         make(&c);
-        struct graft_input in = {.code = c.at, .count = c.count, .hook = GRAFT_HOOK_PACKET_FILTER};
+        struct graft_input in = {.code = c.at,
+                                 .count = c.count,
+                                 .hook = GRAFT_HOOK_PACKET_FILTER,
+                                 .map_count = WORLD_MAPS,
+                                 .maps = world_maps};
         if (graft_check(&in, work, bytes, &p, &r) != GRAFT_ACCEPTED)
             continue;
         accepted++;

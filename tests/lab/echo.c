@@ -230,6 +230,7 @@ int main(void)
     settle_ring(IN_FLIGHT);
     measure_ring();
     lab_report("udp.echo.ring", &series, empty, IN_FLIGHT, IN_FLIGHT);
+    lab_keys(&rig, empty);
     log_line("end");
     return 0;
 }

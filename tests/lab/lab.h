@@ -58,6 +58,10 @@ CPU_INLINE void lab_keep(struct lab_series *s, uint32_t round, uint64_t ticks,
     };
 }
 
+/* Whose packet it is, with one key and with many; in a machine with a card (keys.c). */
+struct rig;
+void lab_keys(struct rig *r, uint64_t empty);
+
 /* Fills a series with rounds of `operation`, which is compiled into the loop, so that nothing but
  * it lies between the stamps. `prepare` runs before each round, uncounted; NULL: nothing to do. */
 CPU_INLINE void lab_measure(struct lab_series *s, lab_fn prepare, lab_fn operation, void *argument)

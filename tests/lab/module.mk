@@ -10,7 +10,7 @@ lab_lines-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/line
 lab_lines-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
-lab_echo-sources := $(addprefix tests/lab/,echo.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
+lab_echo-sources := $(addprefix tests/lab/,echo.c keys.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
                     tests/qemu/rig.c libos-net/examples/answer.c
 lab_echo-libs    := libos-net
 lab_getppid-sources := tests/lab/getppid.c
