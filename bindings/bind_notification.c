@@ -51,6 +51,12 @@ void notification_judge_again(const struct thread *t)
         notification_raise(t->judged_at, 0);
 }
 
+void notification_judge_unbind(struct thread *t)
+{
+    node_unlink(&t->wake_node);
+    notification_judge_again(t);
+}
+
 void notification_raise(struct notification *n, uint64_t bits)
 {
     struct list *l, *next;

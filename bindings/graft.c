@@ -203,3 +203,12 @@ void graft_end(struct graft *g)
     if (g->info)
         object_end(g->info);
 }
+
+bool graft_stands_on(const struct node *n)
+{
+    const void *first = frame_memory(frame_number(n));
+
+    if (frame_of(frame_number(n))->type == FRAME_GRAFT)
+        return n != &((const struct graft *)first)->tell;
+    return n == &((const struct map_object *)first)->values;
+}

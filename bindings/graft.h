@@ -112,5 +112,9 @@ enum graft_reason graft_build(struct graft *g, const struct graft_source *s,
 /* What graft_build made of the CPU's state goes. */
 void graft_end(struct graft *g);
 
+/* Does what holds the node go without what that binds it to: a graft without a map, or a map
+ * without its values? */
+bool graft_stands_on(const struct node *n);
+
 /* A map goes; no graft has it any more. */
 void map_end(struct map_object *m);

@@ -27,5 +27,8 @@ void notification_unbind(struct thread *t);
 /* Another graft judges what `t` waits for, or none: what was refused is judged anew. */
 void notification_judge_again(const struct thread *t);
 
+/* None does from now on. Pre: one did. */
+void notification_judge_unbind(struct thread *t);
+
 /* Ends the wait of everybody with BAD_STATE. */
 void notification_destroy(struct notification *n);

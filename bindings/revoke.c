@@ -15,7 +15,6 @@
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
-#include "exo/arch/irq.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -101,14 +100,9 @@ static struct node *contents(struct node *n)
         const struct device *d = frame_memory(frame);
         return n == &d->pci ? node_at(frame_of(frame)->origin) : NULL;
     }
-    case FRAME_GRAFT: { /* without a map, or a map without its values, it goes */
-        const struct graft *g = frame_memory(frame);
-        return n == &g->tell ? NULL : node_at(frame_of(frame)->origin);
-    }
-    case FRAME_GRAFT_MAP: {
-        const struct map_object *m = frame_memory(frame);
-        return n == &m->values ? node_at(frame_of(frame)->origin) : NULL;
-    }
+    case FRAME_GRAFT:
+    case FRAME_GRAFT_MAP:
+        return graft_stands_on(n) ? node_at(frame_of(frame)->origin) : NULL;
     case FRAME_ENV: {
         struct env *e = frame_memory(frame);
         long i = n - e->captable_nodes;
@@ -304,8 +298,7 @@ static void drop_in_thread(struct thread *t, struct node *n)
     if (n == &t->notify_node) {
         notification_unbind(t);
     } else if (n == &t->wake_node) {
-        node_unlink(n);
-        notification_judge_again(t);
+        notification_judge_unbind(t);
     } else if (n == &t->counters_node) {
         counters_unbind(t);
     } else if (n == &t->memory_node) {

@@ -58,7 +58,8 @@ graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
 
-HOST_TESTS += graft_map
+HOST_TESTS += graft_map graft_ring
+graft_ring-needs = $(graft_map-needs)
 graft_map-needs := $(filter grafts/map%,$(KERNEL))
 
 HOST_TESTS += graft_link graft_prove graft_corpus

@@ -46,6 +46,19 @@ static bool run_interpreted(const struct graft_program *p, void *context, uint64
     return false;
 }
 
+/* Does it name maps, or call helpers? */
+static bool reaches_out(const struct graft_program *p)
+{
+    for (uint32_t at = 0; at < p->count; at++) {
+        const struct insn *i = &p->code[at];
+        uint8_t form = insn_shapes[i->opcode].form;
+        if (form == FORM_CALL || form == FORM_CALL_REG || (form == FORM_WIDE && insn_src(i) != 0))
+            return true;
+        at += form == FORM_WIDE;
+    }
+    return false;
+}
+
 static int run(struct object_file *o, const struct arguments *a)
 {
     static uint8_t packet[MAX_PACKET];
@@ -60,8 +73,8 @@ static int run(struct object_file *o, const struct arguments *a)
     }
     if (!object_check(o, &p))
         return 1;
-    if (p.map_count > 0 || o->hook != GRAFT_HOOK_PACKET_FILTER) {
-        fprintf(stderr, "graft: only packet filters without maps can be run here\n");
+    if (reaches_out(&p) || o->hook != GRAFT_HOOK_PACKET_FILTER) {
+        fprintf(stderr, "graft: only packet filters that call nothing and use no map run here\n");
         return 1;
     }
     struct graft_packet context = {.data = (uintptr_t)packet,

@@ -15,13 +15,15 @@
 #include "libos/slots.h"
 #include "libos/string.h"
 
-#define ROWS      768u
-#define BAND_ROWS 256u
-#define BORDER    64u
-#define TILE      32u
-#define MEMORY    512u
-#define SLOT_BAND SLOT_FREE       /* in a painter */
-#define SLOT_BELL (SLOT_FREE + 1) /* rung when it has drawn all */
+#define ROWS       768u
+#define BAND_ROWS  256u
+#define BORDER     64u
+#define TILE       32u
+#define MEMORY     512u
+#define RING_UPPER 1u /* bits of the bell */
+#define RING_LOWER 2u
+#define SLOT_BAND  SLOT_FREE       /* in a painter */
+#define SLOT_BELL  (SLOT_FREE + 1) /* rung when it has drawn all */
 
 static struct framebuffer display;
 static slot_t bell, bands[2];
@@ -32,9 +34,9 @@ static void check(enum err e)
         program_fail(1, "bands", error_text(e));
 }
 
-/* A chequered band, drawn again and again: in one colour, and in that with the bits of `other` too.
- */
-static _Noreturn void paint(uint32_t colour, uint32_t other)
+/* A chequered band, drawn again and again: in one colour, and in that with the bits of `other` too;
+ * each time the bell is rung. */
+static _Noreturn void paint(uint32_t colour, uint32_t other, uint64_t ring)
 {
     struct band b;
 
@@ -44,12 +46,12 @@ static _Noreturn void paint(uint32_t colour, uint32_t other)
             for (uint32_t x = 0; x < FRAMEBUFFER_WIDTH; x += TILE)
                 band_fill(&b, &(struct rectangle){x, y, TILE, TILE},
                           (x + y) / TILE % 2 ? colour | other : colour);
-        exo_notify(SLOT_BELL, 1);
+        exo_notify(SLOT_BELL, ring);
     }
 }
 
 static void start(const struct archive *a, struct spawn_child *child, const char *role,
-                  uint32_t row, slot_t *band)
+                  uint32_t row, uint64_t ring, slot_t *band)
 {
     const char *arguments[] = {"bands", role, NULL};
     struct archive_entry entry;
@@ -66,7 +68,7 @@ static void start(const struct archive *a, struct spawn_child *child, const char
     check(exo_cap_copy(child->env, SLOT_BAND, *band, RIGHT_READ | RIGHT_WRITE, 0, 0));
     check(exo_cap_copy(child->env, SLOT_BELL, bell, RIGHT_WRITE, 0, 0));
     check(spawn_run(child));
-    check(notify_until(bell, 1, FOREVER, NULL)); /* it has drawn */
+    check(notify_until(bell, ring, FOREVER, NULL)); /* it has drawn */
 }
 
 static void take_back(struct spawn_child *child, uint32_t row, slot_t *band)
@@ -90,16 +92,16 @@ int main(int argc, char **argv)
 
     check(libos_setup());
     if (strcmp(role, "upper") == 0)
-        paint(0x400000, 0x8000);
+        paint(0x400000, 0x8000, RING_UPPER);
     if (strcmp(role, "lower") == 0)
-        paint(0x40, 0x8000);
+        paint(0x40, 0x8000, RING_LOWER);
     check(archive_map(&archive));
     check(notify_new(&bell));
     check(framebuffer_open(&display, SLOT_PCI, ROWS));
     check(band_open(&all, display.window));
     band_fill(&all, &(struct rectangle){0, 0, FRAMEBUFFER_WIDTH, ROWS}, 0x202020);
-    start(&archive, &upper, "upper", BORDER, &bands[0]);
-    start(&archive, &lower, "lower", ROWS - BORDER - BAND_ROWS, &bands[1]);
+    start(&archive, &upper, "upper", BORDER, RING_UPPER, &bands[0]);
+    start(&archive, &lower, "lower", ROWS - BORDER - BAND_ROWS, RING_LOWER, &bands[1]);
     log_line("bands: two programs draw");
     if (strcmp(role, "back") == 0) {
         take_back(&lower, ROWS - BORDER - BAND_ROWS, &bands[1]);

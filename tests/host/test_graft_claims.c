@@ -18,8 +18,9 @@
 #define POINTS  4u
 #define CODE    64u
 #define NUMBERS 160u
-#define SETTLED 4u /* per cent of changed proofs that must be accepted, or the test shows nothing  \
-                    */
+#define SETTLED                                                                                    \
+    4u /* per cent of changed proofs that must be accepted, or the test shows nothing              \
+        */
 
 #define LDMAP(dst, map)         INSN(0x18, dst, 5, 0, map), INSN(0, 0, 0, 0, 0)
 #define LDVALUE(dst, map, from) INSN(0x18, dst, 6, 0, map), INSN(0, 0, 0, 0, from)

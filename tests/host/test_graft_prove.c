@@ -310,7 +310,7 @@ static void random_code_gets_a_verdict(void **state)
     unsigned accepted = 0;
     (void)state;
 
-    for (unsigned round = 0; round < 20000; round++) {
+    for (unsigned round = 0; round < 6000; round++) {
         struct insn code[48] = {LOAD_ENDS, SET(4, 1), SET(5, 2), SET(6, 3), ST(DW, 10, -8, 4)};
         uint32_t count = 10 + (uint32_t)(asm_random(&seed) % 30);
         struct work w = {.blocks = NULL};

@@ -92,8 +92,9 @@ def serial(count, what, **options):
         check(status == 0 and not why, f"serial{what} ends well", why or f"status {status}\n" +
               "\n".join(list(machine.log)[-5:]))
         equal(heard, [True], f"serial{what}: every byte came back, one higher")
+        asked = "yes" if count > 1 else "(yes|no)"  # the first may be there before anybody waits
         judge("serial", [r"serial: ready",
-                         rf"serial: {count} bytes in and out, interrupts for them: yes"],
+                         rf"serial: {count} bytes in and out, interrupts for them: {asked}"],
               bytes(machine.out).decode(errors="replace").splitlines(), what)
     ours.close()
 
