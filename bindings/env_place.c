@@ -1,5 +1,5 @@
-/* Places of environments: where their messages go, which of their threads has a position of the slice
- * vector, and what is taken from them first. */
+/* Places of environments: where their messages go, which of their threads has a position of the
+ * slice vector, and what is taken from them first. */
 #include "bindings/env_place.h"
 
 #include "bindings/graft.h"
