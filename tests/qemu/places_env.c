@@ -222,6 +222,24 @@ static bool are_near(const uint64_t a[WORKERS], const uint64_t b[WORKERS], uint6
     return good;
 }
 
+static bool are_alike(const uint64_t theirs[WORKERS], const uint64_t ours[WORKERS])
+{
+    const uint64_t ideal[WORKERS] = {500, 333, 167};
+
+    /* A checked kernel's calls take longer than slices, and so do those of libos' dispatcher. */
+    return are_near(ideal, theirs, 15) ? are_near(theirs, ours, 40) : are_near(ideal, ours, 150);
+}
+
+/* 3 : 2 : 1, but for the last round. */
+static bool are_counted(const volatile struct stride *table)
+{
+    const uint64_t least = table->threads[2].count;
+
+    return least > 5 && table->threads[0].count + 3 >= 3 * least &&
+           table->threads[0].count <= 3 * least + 3 && table->threads[1].count + 2 >= 2 * least &&
+           table->threads[1].count <= 2 * least + 2;
+}
+
 /* One position is nobody's: in it who is awake runs by its priority, so this thread comes back. */
 static void test_stride(void)
 {
@@ -239,8 +257,8 @@ static void test_stride(void)
     by_dispatcher(theirs);
     tap_is(exo_graft_bind(graft, SLOT_ENV, GRAFT_HOOK_SLICE_END), ERR_OK, "stride by a graft");
     by_graft(table, ours);
-    tap_ok(are_near(theirs, ours, THERE ? 150 : 40), "gives the same shares");
-    tap_ok(table->threads[0].count > 2 * table->threads[2].count, "by what it counted, too");
+    tap_ok(are_alike(theirs, ours), "gives the same shares");
+    tap_ok(are_counted(table), "3 : 2 : 1 of what it gave");
     tap_ok(runs_of(graft) >= QUANTA, "it ran for each position");
     slot_delete(graft);
     dispatch_give_slices();
