@@ -117,41 +117,43 @@ static void abort_run(struct graft *g, struct journal *j)
     graft_untold = true;
 }
 
-static uint64_t run_fuelled(struct run *r, void *context, uint64_t otherwise)
+static uint64_t run_fuelled(struct graft *g, void *context, uint64_t otherwise)
 {
-    struct journal j = {.at = r->graft->journal, .bytes = r->graft->journal_bytes};
+    struct journal j = {.at = g->journal, .bytes = g->journal_bytes};
+    struct run r = {.graft = g, .journal = &j, .outer = running};
     uint64_t result = otherwise;
-    bool ended = note_at_once(&j, r->graft, context);
+    bool ended = note_at_once(&j, g, context);
 
-    r->journal = &j;
-    running = r;
+    running = &r;
     if (ended)
-        ended = run_program(r->graft, context, &result) && !j.is_full;
-    running = r->outer;
+        ended = run_program(g, context, &result) && !j.is_full;
+    running = r.outer;
     if (ended)
         journal_commit(&j);
     else
-        abort_run(r->graft, &j);
+        abort_run(g, &j);
     return ended ? result : otherwise;
+}
+
+static uint64_t run_proven(struct graft *g, void *context)
+{
+    struct run r = {.graft = g, .outer = running};
+    uint64_t result = 0;
+
+    running = &r;
+    bool ended = run_program(g, context, &result);
+    running = r.outer;
+    ASSERT(ended);
+    return result;
 }
 
 static __attribute__((noinline)) uint64_t run_fully(struct graft *g, void *context,
                                                     uint64_t otherwise)
 {
-    struct run r = {.graft = g, .outer = running};
-    uint64_t result = otherwise;
-
     if (g->is_ended)
         return otherwise;
     g->info->counts[COUNT_RUNS]++;
-    if (g->program.fuel) {
-        result = run_fuelled(&r, context, otherwise);
-    } else {
-        running = &r;
-        bool ended = run_program(g, context, &result);
-        running = r.outer;
-        ASSERT(ended);
-    }
+    uint64_t result = g->program.fuel ? run_fuelled(g, context, otherwise) : run_proven(g, context);
     graft_tell();
     return result;
 }

@@ -26,7 +26,7 @@
 #define STATE_SLOT_PLACE    16u /* place of slot 0; those of registers are their numbers */
 #define STATE_HELD          8u  /* records that may be held at once */
 #define STATE_POINTER_RANGE ((int64_t)1 << 28) /* bytes; no object is longer */
-#define STATE_PACKET_MOST   ((int64_t)1 << 16) /* bytes of a packet */
+#define STATE_PACKET_MOST   ((int64_t)GRAFT_MAX_PACKET)
 #define STATE_AHEAD_NONE    (-(1 << 30))       /* holds of every pointer, by S2 */
 #define STATE_MOVED_MOST    ((int64_t)1 << 61) /* |moved| is at most this */
 

@@ -11,12 +11,14 @@
 
 #define GRAFT_MAX_INSTRUCTIONS 65536u /* 8-byte slots; a 64-bit load takes two */
 #define GRAFT_STACK_BYTES      512u
+#define GRAFT_MAX_PACKET       65536u
 #define GRAFT_NO_REGISTER      255u
 #define GRAFT_NO_INSTRUCTION   0xffffffffu
 
 /*
  * Context of a packet filter. A byte at data + n may be read only where the graft has compared
- * data + n + 1 (or more) with data_end; the checker follows those comparisons.
+ * data + n + 1 (or more) with data_end; the checker follows those comparisons. Packets have at
+ * most GRAFT_MAX_PACKET bytes.
  */
 struct graft_packet {
     uint64_t data;     /* address of the Ethernet header                 */

@@ -129,10 +129,8 @@ static void what_is_no_graft_is_refused_and_leaves_no_frames(void **state)
     (void)state;
     struct thread *b = world.boss;
     const vaddr_t object = SCRATCH + PAGE_SIZE, report = SCRATCH + 2 * PAGE_SIZE;
-    const struct graft_load good = {.object = object,
-                                    .bytes = 100,
-                                    .report = report,
-                                    .hook = GRAFT_HOOK_PACKET_FILTER};
+    const struct graft_load good = {
+        .object = object, .bytes = 100, .report = report, .hook = GRAFT_HOOK_PACKET_FILTER};
 
     put_load(good);
     REFUSED(ERR_BAD_ARG, b, graft_create, REGION, PFN_ANY, SLOT_NONE, SCRATCH);

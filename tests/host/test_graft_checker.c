@@ -99,8 +99,8 @@ static void every_row_gets_its_verdict(void **state)
 static void every_reason_of_the_checker_is_shown(void **state)
 {
     static const enum graft_reason elsewhere[] = {
-        GRAFT_BAD_HOOK, GRAFT_EMPTY, GRAFT_TOO_LONG, GRAFT_BUDGET, GRAFT_WORK_MEMORY, GRAFT_BAD_MAP,
-        GRAFT_MAP_GIVEN,
+        GRAFT_BAD_HOOK,    GRAFT_EMPTY,   GRAFT_TOO_LONG,  GRAFT_BUDGET,
+        GRAFT_WORK_MEMORY, GRAFT_BAD_MAP, GRAFT_MAP_GIVEN,
     };
     (void)state;
 

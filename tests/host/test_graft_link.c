@@ -8,6 +8,7 @@
 #include "exo/abi/graft_object.h"
 #include "grafts/elf.h"
 #include "grafts/interp.h"
+#include "grafts/prover/linker.h"
 #include "grafts/prover/writer.h"
 #include "tests/host/graft_asm.h"
 #include "tests/host/graft_object.h"
@@ -69,10 +70,11 @@ static uint64_t run(const struct insn *code, uint32_t count, uint64_t r1)
     return m.reg[0];
 }
 
-/* main(x) = add(x, 3) + x, where r6 lives over the call; add uses r6 and its own stack. */
-static const struct insn caller[] = {COPY(6, 1),         STX(DW, 10, 1, -8), SET(2, 3),
-                                     CALL(1, -1),        LDX(DW, 3, 10, -8), ALU64_X(ADD, 0, 3),
-                                     ALU64_X(SUB, 0, 6), ALU64_X(ADD, 0, 6), EXIT};
+/* main(x) = add(x, 3) + x + x, once by the stack and once by r6, which lives over the call; add
+ * uses r6 and its own stack. */
+static const struct insn caller[] = {
+    COPY(6, 1),         STX(DW, 10, 1, -8), SET(2, 3),          CALL(1, -1),
+    LDX(DW, 3, 10, -8), ALU64_X(ADD, 0, 3), ALU64_X(ADD, 0, 6), EXIT};
 static const struct insn callee[] = {COPY(6, 10),
                                      ALU64_K(ADD, 6, -16),
                                      STX(DW, 6, 1, 0),
@@ -107,7 +109,8 @@ static void a_call_becomes_what_it_calls(void **state)
     for (uint32_t i = 0; i < x->program.count; i++)
         assert_int_not_equal(x->program.code[i].opcode, 0x85);
     for (uint64_t r1 = 0; r1 < 20; r1++)
-        assert_int_equal(run(x->program.code, x->program.count, r1), r1 + (r1 == 7 ? 100 : r1 + 3));
+        assert_int_equal(run(x->program.code, x->program.count, r1),
+                         r1 + r1 + (r1 == 7 ? 100 : r1 + 3));
     assert_string_equal(x->program.section, "packet_filter");
 }
 
@@ -140,6 +143,94 @@ static void stacks_that_add_up_to_too_much_are_refused(void **state)
     go_symbol(&x->object, "f", s, FUNCTION, 0, 24);
     go_symbol(&x->object, "g", s, OBJECT_FUNCTION, 24, 24);
     assert_non_null(strstr(link(x, NULL, NULL), "more than 512"));
+}
+
+/* What only the newest CPU version has: a long goto, loads, moves and divisions with sign, swaps.
+ */
+static void instructions_of_version_4_stay_what_they_are(void **state)
+{
+    static const struct insn code[] = {STX(DW, 10, 1, -8),
+                                       LDSX(B, 0, 10, -8),
+                                       GOTOL(1),
+                                       SET(0, 0),
+                                       INSN(0x37, 0, 0, 1, 3),
+                                       INSN(0xbf, 2, 0, 16, 0),
+                                       INSN(0xd7, 2, 0, 0, 16),
+                                       ALU64_X(ADD, 0, 2),
+                                       EXIT};
+    struct fixture *x = *state;
+
+    go_begin(&x->object);
+    uint32_t s = go_section(&x->object, "f", OBJECT_PROGBITS, EXEC, code, sizeof code);
+    go_symbol(&x->object, "f", s, FUNCTION, 0, sizeof code);
+    assert_null(link(x, NULL, NULL));
+    assert_int_equal(x->program.count, 7); /* what the goto jumps over is gone, and so is it */
+    for (uint64_t r1 = 0; r1 < 256; r1++)
+        assert_int_equal(run(x->program.code, x->program.count, r1),
+                         run(code, sizeof code / sizeof code[0], r1));
+}
+
+/* Jumps over more slots than 16 bits tell: forwards by a condition, and back by a goto. */
+static void jumps_that_do_not_reach_become_longer(void **state)
+{
+    enum { MANY = 40000 };
+    struct fixture *x = *state;
+    struct function f = {.name = "f"};
+    struct item item = {.target = LISTING_NONE, .callee = LISTING_NONE, .line = {0, ""}};
+
+    if (setjmp(x->work.out))
+        fail_msg("%s", x->work.fault.text);
+    item.insn = (struct insn)SET(0, 0);
+    listing_add(&x->work, &f, &item);
+    item.insn = (struct insn)JUMP64_K(JEQ, 1, 7, 0);
+    item.target = MANY + 2;
+    listing_add(&x->work, &f, &item);
+    item.target = LISTING_NONE;
+    item.insn = (struct insn)ALU64_K(ADD, 0, 1);
+    for (uint32_t i = 0; i < MANY; i++)
+        listing_add(&x->work, &f, &item);
+    item.insn = (struct insn)ALU64_K(ADD, 1, 1);
+    listing_add(&x->work, &f, &item);
+    item.insn = (struct insn)JUMP64_K(JLT, 1, 9, 0);
+    item.target = 1;
+    listing_add(&x->work, &f, &item);
+    item.target = LISTING_NONE;
+    item.insn = (struct insn)EXIT;
+    listing_add(&x->work, &f, &item);
+    linker_emit(&x->work, &f, &x->program);
+    assert_int_equal(x->program.count, MANY + 5 + 2 * 2); /* two more slots for each long jump */
+    assert_int_equal(run(x->program.code, x->program.count, 7), MANY);
+    assert_int_equal(run(x->program.code, x->program.count, 9), MANY);
+    work_end(&x->work);
+}
+
+/* Shifts that extend, as older versions write them, become moves. */
+static void shifts_that_extend_become_moves(void **state)
+{
+    static const struct insn code[] = {COPY(2, 1),
+                                       ALU64_K(LSH, 2, 32),
+                                       ALU64_K(RSH, 2, 32),
+                                       ALU64_K(LSH, 1, 32),
+                                       ALU64_K(ARSH, 1, 32),
+                                       COPY(0, 1),
+                                       JUMP64_K(JEQ, 2, 5, 1),
+                                       ALU64_K(LSH, 0, 32),
+                                       ALU64_K(RSH, 0, 32),
+                                       ALU64_X(ADD, 0, 2),
+                                       EXIT};
+    struct fixture *x = *state;
+
+    go_begin(&x->object);
+    uint32_t s = go_section(&x->object, "f", OBJECT_PROGBITS, EXEC, code, sizeof code);
+    go_symbol(&x->object, "f", s, FUNCTION, 0, sizeof code);
+    assert_null(link(x, NULL, NULL));
+    assert_int_equal(x->program.count, 8); /* a jump goes between the last two shifts */
+    for (uint64_t r1 = UINT64_C(0xfffffffffffffff0); r1 != 16; r1++)
+        for (unsigned high = 0; high < 64; high += 31) {
+            uint64_t x1 = r1 ^ (uint64_t)1 << high;
+            assert_int_equal(run(x->program.code, x->program.count, x1),
+                             run(code, sizeof code / sizeof code[0], x1));
+        }
 }
 
 /* A map, data with and without contents, and a part of .rodata that clang names its own way. */
@@ -296,6 +387,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_function_that_calls_itself_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stacks_that_add_up_to_too_much_are_refused, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(instructions_of_version_4_stay_what_they_are, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(jumps_that_do_not_reach_become_longer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shifts_that_extend_become_moves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(maps_and_data_get_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_file_says_all_that_was_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_linked_is_named, set_up, tear_down),

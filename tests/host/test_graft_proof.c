@@ -215,12 +215,52 @@ static void fuel_points_need_room(void **state)
     assert_int_equal(r.report.instruction, 3);
 }
 
+/* A thousand jumps to one claim, each compared with seven states that are large and do not fit
+ * before the eighth does: what costs the kernel more than the program is long is refused. */
+static void proofs_that_cost_too_much_are_refused(void **state)
+{
+    enum { JUMPS = 1000, STATES = 8 };
+    static struct insn code[JUMPS + 2];
+    static uint64_t numbers[16 + STATES * 300];
+    static uint8_t proof[sizeof numbers];
+    uint32_t count = 0;
+    struct checked r;
+    (void)state;
+
+    code[0] = (struct insn)LDX(W, 0, 1, 16);
+    for (uint32_t i = 1; i <= JUMPS; i++)
+        code[i] = (struct insn)JUMP64_K(JEQ, 0, i, JUMPS - i);
+    code[JUMPS + 1] = (struct insn)EXIT;
+
+    const uint64_t head[] = {1, 0, 1, JUMPS + 1, 0, JUMPS + 1, STATES};
+    memcpy(numbers, head, sizeof head);
+    count = sizeof head / sizeof head[0];
+    for (uint32_t n = 0; n < STATES; n++) {
+        const uint64_t regs[] = {1, ANY, n + 1 < STATES ? STATE_SLOTS : 0};
+        memcpy(numbers + count, regs, sizeof regs);
+        count += sizeof regs / sizeof regs[0];
+        for (uint32_t i = 0; n + 1 < STATES && i < STATE_SLOTS; i++) {
+            const uint64_t slot[] = {0, 255, ANY};
+            memcpy(numbers + count, slot, sizeof slot);
+            count += sizeof slot / sizeof slot[0];
+        }
+        numbers[count++] = 0;
+        numbers[count++] = 0;
+    }
+    check(code, JUMPS + 2, proof, proof_encode(numbers, count, proof), &r);
+    assert_int_equal(r.report.reason, GRAFT_EFFORT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_row_gets_its_verdict),     cmocka_unit_test(every_reason_is_shown),
-        cmocka_unit_test(damaged_proofs_are_refused),     cmocka_unit_test(numbers_have_one_form),
-        cmocka_unit_test(fuel_is_what_the_budget_leaves), cmocka_unit_test(fuel_points_need_room),
+        cmocka_unit_test(every_row_gets_its_verdict),
+        cmocka_unit_test(every_reason_is_shown),
+        cmocka_unit_test(damaged_proofs_are_refused),
+        cmocka_unit_test(numbers_have_one_form),
+        cmocka_unit_test(fuel_is_what_the_budget_leaves),
+        cmocka_unit_test(fuel_points_need_room),
+        cmocka_unit_test(proofs_that_cost_too_much_are_refused),
     };
     return cmocka_run_group_tests_name("grafts/proof", tests, NULL, NULL);
 }

@@ -35,6 +35,7 @@ check format check_format
 check layers python3 tests/tools/check_layers.py
 check manual check_manual
 check text python3 tests/tools/check_text.py
+check size python3 tests/tools/check_size.py
 check cppcheck check_statically "$@"
 if [ -n "$failed" ]; then
     echo "check: failed:$failed" >&2
