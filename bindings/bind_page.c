@@ -8,6 +8,7 @@
 #include "exo/entry/main.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
 #include "exo/env/thread.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
@@ -158,15 +159,16 @@ static enum err do_one(enum op op, const struct work *w, struct cap *frames,
 }
 
 /* The rights that a page has when it is bound with this word; the CPU cannot show it otherwise than
- * for reading. And all that it may ever have. */
+ * for reading. And all that it may ever have. For others than plain pages there may be more bits.
+ */
 INLINE rights_t rights_now(uint32_t word)
 {
-    return (word | RIGHT_READ) & PAGE_RIGHTS;
+    return (uint16_t)word | RIGHT_READ;
 }
 
 INLINE rights_t rights_ever(uint32_t word)
 {
-    return (word | word >> 16 | RIGHT_READ) & PAGE_RIGHTS;
+    return (uint16_t)(word | word >> 16) | RIGHT_READ;
 }
 
 /* May the pages from `entry` on be done as plain ones, as far as the arguments say? */
@@ -179,11 +181,10 @@ INLINE bool is_ordinary(enum op op, rights_t env_rights, const struct cap *frame
         return true;
     if (op == PROTECT)
         return entry.rights && !(entry.rights & ~PAGE_RIGHTS);
-    const uint32_t may = (frames->rights & PAGE_RIGHTS) * 0x10001u; /* now and later */
+    const rights_t most = frames->rights & PAGE_RIGHTS, ever = rights_ever(entry.rights);
     const uint32_t offset = entry.pfn - frames->base;
-    return frames->kind == CAP_FRAMES && (entry.rights & PAGE_RIGHTS) &&
-           !((entry.rights | RIGHT_READ) & ~may) && offset < frames->count &&
-           (count == 1 || count <= frames->count - offset);
+    return frames->kind == CAP_FRAMES && (entry.rights & PAGE_RIGHTS) && !(ever & ~most) &&
+           offset < frames->count && (count == 1 || count <= frames->count - offset);
 }
 
 static uint32_t do_run(enum op op, struct cap *frames, struct page_entry entry, pte_t *at,
@@ -251,57 +252,77 @@ NOINLINE int run_call(enum op op, const struct thread *caller, slot_t env, struc
     return (int)e;
 }
 
-/* The only page of a call, if it is a plain one and its table the one found last. */
-INLINE bool run_single(enum op op, const struct thread *caller, slot_t env_slot, struct cap *frames,
-                       word_t run, word_t what, word_t *result)
+/* The only page of a call, if it is a plain one and its table the one found last; with `own`, and
+ * if that concerns no other CPU. */
+INLINE bool run_single(enum op op, bool own, const struct thread *caller, word_t env_slot,
+                       struct cap *frames, word_t run, word_t what)
 {
     const struct page_entry entry = {run - 1, (pfn_t)what, (uint32_t)(what >> 32)};
     rights_t env_rights = 0;
     struct env *env = cap_env(caller->env, env_slot, &env_rights);
 
-    if (PAGE_RUN_COUNT(run) != 1 || !env || !is_ordinary(op, env_rights, frames, entry, 1) ||
-        !env_leaf_is(env, run))
+    if (entry.va % PAGE_SIZE || !env || !is_ordinary(op, env_rights, frames, entry, 1) ||
+        !env_leaf_is(env, run) || (own && op != BIND && !cpu_tlb_is_own(env)))
         return false;
     pte_t *at = env_leaf_entry(env, run);
-    if (op == BIND) {
-        if (!plain_bind(at, frames, entry.pfn, rights_now(entry.rights), rights_ever(entry.rights)))
-            return false;
-    } else {
-        if (!(op == PROTECT ? plain_protect(at, 1, plain_change_to(rights_now(entry.rights)))
-                            : plain_unbind(at)))
-            return false;
+    if (op == BIND)
+        return plain_bind(at, frames, entry.pfn, rights_now(entry.rights),
+                          rights_ever(entry.rights));
+    if (!(op == PROTECT ? plain_protect(at, 1, plain_change_to(rights_now(entry.rights)))
+                        : plain_unbind(at)))
+        return false;
+    if (own)
+        cpu_tlb_flush_own(env, entry.va);
+    else
         cpu_tlb_flush(env, entry.va);
-    }
-    *result = 1;
     return true;
+}
+
+bool hook_page_bind_run(struct thread *t, word_t env, word_t frames, word_t run, word_t what)
+{
+    struct cap *c = cap_find_word(t->env, frames, CAP_FRAMES);
+
+    return c && run_single(BIND, true, t, env, c, run, what);
+}
+
+bool hook_page_protect_run(struct thread *t, word_t env, word_t run, word_t rights)
+{
+    return rights <= PAGE_RIGHTS &&
+           run_single(PROTECT, true, t, env, NULL, run, RUN_FRAMES(0, rights));
+}
+
+bool hook_page_unbind_run(struct thread *t, word_t env, word_t run)
+{
+    return run_single(UNBIND, true, t, env, NULL, run, 0);
 }
 
 int sys_page_bind_run(struct thread *caller, const struct sys_page_bind_run_args *a, word_t *result)
 {
-    struct cap *frames = cap_find(caller->env, a->frames, CAP_FRAMES);
+    struct cap *frames = cap_slot(caller->env, a->frames);
 
-    if (frames && run_single(BIND, caller, a->env, frames, a->run, a->what, result))
-        return ERR_OK;
-    frames = cap_slot(caller->env, a->frames);
     return run_call(BIND, caller, a->env, frames, a->run, a->what, result);
+}
+
+/* On several CPUs, one page is done here. */
+INLINE int change_call(enum op op, const struct thread *caller, slot_t env, word_t run, word_t what,
+                       word_t *result)
+{
+    if (cpu_count == 1 || !run_single(op, false, caller, env, NULL, run, what))
+        return run_call(op, caller, env, NULL, run, what, result);
+    *result = 1;
+    return ERR_OK;
 }
 
 int sys_page_protect_run(struct thread *caller, const struct sys_page_protect_run_args *a,
                          word_t *result)
 {
-    const word_t what = RUN_FRAMES(0, a->rights);
-
-    if (run_single(PROTECT, caller, a->env, NULL, a->run, what, result))
-        return ERR_OK;
-    return run_call(PROTECT, caller, a->env, NULL, a->run, what, result);
+    return change_call(PROTECT, caller, a->env, a->run, RUN_FRAMES(0, a->rights), result);
 }
 
 int sys_page_unbind_run(struct thread *caller, const struct sys_page_unbind_run_args *a,
                         word_t *result)
 {
-    if (run_single(UNBIND, caller, a->env, NULL, a->run, 0, result))
-        return ERR_OK;
-    return run_call(UNBIND, caller, a->env, NULL, a->run, 0, result);
+    return change_call(UNBIND, caller, a->env, a->run, 0, result);
 }
 
 /* A batch being worked on. Its entries are read where they lie, a page at a time. */

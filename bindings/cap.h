@@ -29,14 +29,25 @@ static inline struct cap *cap_slot(const struct env *e, slot_t slot)
     return table ? &table[slot % CAPS_PER_FRAME] : NULL;
 }
 
+/* cap_find for a slot that the table may have. */
+static inline struct cap *cap_find_within(const struct env *e, word_t slot, enum cap_kind kind)
+{
+    struct cap *table = e->captables[slot / CAPS_PER_FRAME];
+    struct cap *c = table ? &table[slot % CAPS_PER_FRAME] : NULL;
+
+    return c && c->kind == kind ? c : NULL; /* the slot SLOT_NONE is empty */
+}
+
 /* The capability in `slot` when it has kind `kind`, else NULL. */
 static inline struct cap *cap_find(const struct env *e, slot_t slot, enum cap_kind kind)
 {
-    if (slot / CAPS_PER_FRAME >= CAPTABLE_FRAMES)
-        return NULL;
-    struct cap *table = e->captables[slot / CAPS_PER_FRAME];
-    struct cap *c = table ? &table[slot % CAPS_PER_FRAME] : NULL;
-    return c && c->kind == kind ? c : NULL; /* the slot SLOT_NONE is empty */
+    return slot / CAPS_PER_FRAME < CAPTABLE_FRAMES ? cap_find_within(e, slot, kind) : NULL;
+}
+
+/* The same for a register, which may be no slot. */
+static inline struct cap *cap_find_word(const struct env *e, word_t slot, enum cap_kind kind)
+{
+    return slot / CAPS_PER_FRAME < CAPTABLE_FRAMES ? cap_find_within(e, slot, kind) : NULL;
 }
 
 /* The first capability in a table, or NULL. */
@@ -46,9 +57,9 @@ struct node *cap_table_contents(struct cap *caps);
 enum err cap_free_slot(const struct env *e, slot_t slot, struct cap **out);
 
 /* The object of a capability of that kind in `slot`, or NULL. */
-static inline struct env *cap_env(const struct env *e, slot_t slot, rights_t *rights)
+static inline struct env *cap_env(const struct env *e, word_t slot, rights_t *rights)
 {
-    const struct cap *c = cap_find(e, slot, CAP_ENV);
+    const struct cap *c = cap_find_word(e, slot, CAP_ENV);
 
     if (!c)
         return NULL;

@@ -63,6 +63,12 @@ static bool is_page_item(word_t header)
     return (ITEM_KIND(header) & ~(ITEM_MAP ^ ITEM_GRANT)) == (ITEM_MAP & ITEM_GRANT);
 }
 
+/* A map may take the UTCB of either away. */
+static bool is_over(const struct thread *from, const struct thread *to)
+{
+    return from->state == THREAD_DEAD || to->state == THREAD_DEAD;
+}
+
 /* The map or grant item at the sender's current one, of a message that ends before word `end`. A
  * page fault accepts all of the space. */
 static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
@@ -79,13 +85,7 @@ static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
     if (error)
         return error;
     from->transfer.item = (uint8_t)(i + 2);
-    return 0;
-}
-
-/* A map may take the UTCB of either away. */
-static bool is_over(const struct thread *from, const struct thread *to)
-{
-    return from->state == THREAD_DEAD || to->state == THREAD_DEAD;
+    return i + 2 < end && is_over(from, to) ? IPC_OVERFLOW : 0;
 }
 
 word_t ipc_transfer_items(struct thread *from, struct thread *to)
@@ -96,16 +96,12 @@ word_t ipc_transfer_items(struct thread *from, struct thread *to)
 
     from->transfer.budget = TRANSFER_STEP;
     while (!error && from->transfer.item < end) {
-        if (is_over(from, to)) {
-            error = IPC_OVERFLOW;
-            break;
-        }
         if (ITEM_IS_STRING(ipc_message_word(from, from->transfer.item)))
             error = string_item(from, to, end);
         else
             error = move_mapping(from, to, end);
     }
-    if (!from->transfer_with && suspended)
+    if (suspended && !from->transfer_with)
         return IPC_LEFT; /* the end of one has ended it */
     return error && error != IPC_LEFT ? IPC_WITH_OFFSET(error, from->transfer.copied) : error;
 }

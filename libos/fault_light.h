@@ -11,10 +11,11 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Looks at the interrupted code's frame, which it may change. It touches bound memory only and
+/* Looks at the interrupted code's frame, `save[UPCALL_CLASS_FAULT]` in the thread's UTCB, which it
+ * may change. It touches bound memory only and
  * calls only functions that keep to integer registers. True: go on with the frame. False: nothing
  * has changed, and the full handler shall try. */
-typedef bool (*fault_light_fn)(struct upcall_frame *frame) KEEPS_REGISTERS;
+typedef bool (*fault_light_fn)(void) KEEPS_REGISTERS;
 
 /* From now on `hook` is asked first at faults of the calling thread; NULL: the full handler alone.
  * One hook an environment. Pre: upcall_init(). */

@@ -13,6 +13,7 @@
 #define RW (RIGHT_READ | RIGHT_WRITE)
 
 static struct pages *ranges;
+static struct pages none, *last = &none; /* the range of the last fault, or one without pages */
 
 struct pages *pages_ranges(void)
 {
@@ -21,13 +22,21 @@ struct pages *pages_ranges(void)
 
 static upcall_fault_fn next_hook; /* who repairs what is not ours */
 
+CPU_INLINE bool is_in(const struct pages *p, const volatile struct upcall_frame *frame)
+{
+    return frame->address - p->low < p->bytes;
+}
+
 /* The range that the fault lies in, or NULL. */
-CPU_INLINE struct pages *range_of(const volatile struct upcall_frame *frame)
+static __attribute__((noinline)) KEEPS_REGISTERS struct pages *
+range_of(const volatile struct upcall_frame *frame)
 {
     struct pages *p = ranges;
 
-    while (p && frame->address - p->low >= p->bytes)
+    while (p && !is_in(p, frame))
         p = p->next;
+    if (p)
+        last = p;
     return p;
 }
 
@@ -69,11 +78,13 @@ static __attribute__((noinline)) KEEPS_REGISTERS bool repair_light(struct pages 
     return p->trap && p->trap(p, frame);
 }
 
-static KEEPS_REGISTERS bool handle_light(struct upcall_frame *frame)
+static KEEPS_REGISTERS bool handle_light(void)
 {
-    struct pages *p = range_of(frame);
+    struct upcall_frame *frame = &book_utcb()->save[UPCALL_CLASS_FAULT];
+    struct pages *p = last;
 
-    if (!p)
+    __asm__("" : "+r"(frame)); /* one register for all of its fields */
+    if (!is_in(p, frame) && !(p = range_of(frame)))
         return false;
     if (!(frame->error & CPU_FAULT_PRESENT) || p->shared)
         return repair_light(p, frame);
@@ -238,14 +249,15 @@ void pages_destroy(struct pages *p)
             *at = p->next;
             break;
         }
+    if (last == p)
+        last = &none;
     if (!ranges)
         fault_light_set(NULL);
 }
 
 static bool may_protect(const struct pages *p, vaddr_t va, rights_t rights)
 {
-    return va - p->low < p->high - p->low && va % PAGE_SIZE == 0 &&
-           (rights == RIGHT_READ || rights == RW);
+    return va - p->low < p->bytes && va % PAGE_SIZE == 0 && (rights == RIGHT_READ || rights == RW);
 }
 
 /* Tells the kernel the rights of resident pages of [va, va + count), which are noted; those that

@@ -11,6 +11,11 @@
 #define RETURNS_STRAIGHT(e) ((e) < CALL_NO_REPLY)
 #define PREEMPTS(number)    ((number) == SYS_notify) /* may end with another thread running */
 
+/* Calls whose common form is tried first, with the registers as they came. */
+#define IS_QUICK(number)                                                                           \
+    ((number) == SYS_page_bind_run || (number) == SYS_page_protect_run ||                          \
+     (number) == SYS_page_unbind_run)
+
 /* The transfers look at their caller's registers; those that take back, or move another thread, may
  * be entered again; who moves himself is saved. */
 #define IN_WORD(w, number) ((number) / 64 == (w) ? (uint64_t)1 << (number) % 64 : 0)
@@ -67,8 +72,8 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
     if (a.field != reg[n++])                                                                       \
         return finish(c, caller, (struct reply){ERR_BAD_ARG, 0});
 #define SYSCALL(number, name, args)                                                                \
-    static struct reply call_##name(word_t r0, word_t r1, word_t r2, word_t r3, word_t r4,         \
-                                    word_t r5)                                                     \
+    static __attribute__((noinline)) struct reply call_##name(word_t r0, word_t r1, word_t r2,     \
+                                                              word_t r3, word_t r4, word_t r5)     \
     {                                                                                              \
         const word_t reg[SYS_MAX_ARGS] = {r0, r1, r2, r3, r4, r5};                                 \
         struct sys_##name##_args a = {.end_of_arguments = 0};                                      \
@@ -76,7 +81,8 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         struct thread *caller = c->current;                                                        \
         struct reply reply = {0, 0};                                                               \
         unsigned n = 0;                                                                            \
-        caller->counts->calls++; /* it may go with what it takes */                                \
+        if (!IS_QUICK(number))                                                                     \
+            caller->counts->calls++; /* it may go with what it takes */                            \
         (void)reg;                                                                                 \
         (void)n;                                                                                   \
         args int e = sys_##name(caller, &a, &reply.result);                                        \
@@ -96,6 +102,21 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
 #undef SYSCALL
 #undef ARG
 
+#define QUICK(name, ...)                                                                           \
+    static struct reply quick_##name(word_t r0, word_t r1, word_t r2, word_t r3, word_t r4,        \
+                                     word_t r5)                                                    \
+    {                                                                                              \
+        struct cpu *c = cpu_this();                                                                \
+        c->current->counts->calls++;                                                               \
+        if (c->choose || !hook_##name(c->current, __VA_ARGS__))                                    \
+            return call_##name(r0, r1, r2, r3, r4, r5);                                            \
+        return checked((struct reply){ERR_OK, 1});                                                 \
+    }
+QUICK(page_bind_run, r0, r1, r2, r3)
+QUICK(page_protect_run, r0, r1, r2)
+QUICK(page_unbind_run, r0, r1)
+#undef QUICK
+
 static struct reply call_nothing(word_t r0, word_t r1, word_t r2, word_t r3, word_t r4, word_t r5)
 {
     struct cpu *c = cpu_this();
@@ -112,4 +133,7 @@ __extension__ const trap_fn trap_calls[256] = {
 #define SYSCALL(number, name, args) [number] = call_##name,
 #include "exo/abi/syscalls.def"
 #undef SYSCALL
+    [SYS_page_bind_run] = quick_page_bind_run,
+    [SYS_page_protect_run] = quick_page_protect_run,
+    [SYS_page_unbind_run] = quick_page_unbind_run,
 };

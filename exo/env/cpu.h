@@ -122,19 +122,30 @@ static inline void forest_unlock(void)
  * CPU: one page, or all when `va` is TLB_ALL. In line when that is nobody but the only CPU. */
 #define TLB_ALL (~(vaddr_t)0)
 void cpu_tlb_flush_slow(struct env *e, vaddr_t va);
+
+static inline bool cpu_tlb_is_own(const struct env *e)
+{
+    return cpu_count == 1 && !e->lends;
+}
+
+/* The same where cpu_tlb_is_own. */
+static inline void cpu_tlb_flush_own(struct env *e, vaddr_t va)
+{
+    if (cpu_this()->space != e)
+        return;
+    e->counts->tlb_flushes++;
+    if (va == TLB_ALL)
+        arch_tlb_all();
+    else
+        arch_tlb_page(va);
+}
+
 static inline void cpu_tlb_flush(struct env *e, vaddr_t va)
 {
-    struct cpu *c = cpu_this();
-
-    if (cpu_count > 1 || e->lends) {
+    if (cpu_tlb_is_own(e))
+        cpu_tlb_flush_own(e, va);
+    else
         cpu_tlb_flush_slow(e, va);
-    } else if (c->space == e) {
-        e->counts->tlb_flushes++;
-        if (va == TLB_ALL)
-            arch_tlb_all();
-        else
-            arch_tlb_page(va);
-    }
 }
 
 /* Invalidates all translations that are not global, the kernel's too, on every CPU. */

@@ -68,7 +68,8 @@ static struct arch_cpu_tables {
 static struct gate idt[256] __attribute__((aligned(16)));
 static uint8_t fpu_first[FPU_BYTES] __attribute__((aligned(64)));
 
-extern const char arch_vectors[], arch_call_entry[];
+extern const char arch_vectors[], arch_call_entry[], arch_call_plain[], arch_call_locked[],
+    arch_call_saved[], arch_call_pct_call[], arch_call_pct_return[];
 
 static void require(bool have, const char *what)
 {
@@ -154,6 +155,21 @@ static void set_memory_types(void)
     msr_write(MSR_PAT, PAT_TYPES);
     __asm__ volatile("wbinvd" : : : "memory");
     arch_tlb_all();
+}
+
+/* Where the entry goes on for a call, by number. */
+const char *arch_call_ways[256];
+
+void set_call_ways(bool several_cpus)
+{
+    for (unsigned n = 0; n < 256; n++) {
+        bool saved = trap_saved_calls[n / 64] >> n % 64 & 1;
+        arch_call_ways[n] = saved          ? arch_call_saved
+                            : several_cpus ? arch_call_locked
+                                           : arch_call_plain;
+    }
+    arch_call_ways[SYS_pct_call] = arch_call_pct_call;
+    arch_call_ways[SYS_pct_return] = arch_call_pct_return;
 }
 
 static void set_call_entry(void)

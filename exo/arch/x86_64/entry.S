@@ -87,37 +87,30 @@ ipc_return:
 
 /* `syscall`. rcx and r11 hold rip and rflags; cs and ss of a thread never change. Whose return
  * address lies in the kernel's half came by a link of the kernel interface page: nothing else there
- * can be executed. */
+ * can be executed. Those of the other links lie below IPC's, by less than half of all addresses; the
+ * user's lie above it, as far as the sign of the difference goes. */
         .globl arch_call_entry
         .balign 64
 arch_call_entry:
         swapgs
         cmp ipc_return(%rip), %rcx
         jae call_ipc
-        mov %rsp, %gs:CPU_USER_RSP
-        test %rcx, %rcx
         js call_link
-        cmp $(SYS_BASE + SYS_PCT_CALL), %rax
-        je call_pct_call
-        cmp $(SYS_BASE + SYS_PCT_RETURN), %rax
-        je call_pct_return
+        sub $SYS_BASE, %rax
+        cmp $256, %rax
+        jae call_foreign
+        jmp *arch_call_ways(, %rax, 8)
 
-/* An exokernel call. C keeps the registers that calls keep, so none is saved unless something else
- * than the caller is to run, or the call is one of those that look at them. */
-call_plain:
+/* An exokernel call where there is one CPU. C keeps the registers that calls keep, so none is saved
+ * unless something else than the caller is to run, or the call is one of those that look at them. */
+        .globl arch_call_plain, arch_call_locked, arch_call_saved
+arch_call_plain:
+        mov %rsp, %gs:CPU_USER_RSP
         mov %gs:CPU_STACK, %rsp
         push %rcx
         push %r11
-        lea -SYS_BASE(%rax), %r11
-        cmp $256, %r11
-        jae call_foreign
-        bt %r11, trap_saved_calls(%rip)
-        jc call_saved
-call_function:
-        cmpl $1, cpu_count(%rip)
-        jne call_locked
         mov %r10, %rcx
-        call *trap_calls(, %r11, 8)
+        call *trap_calls(, %rax, 8)
 call_done:
         cmp $CALL_NO_REPLY, %rax
         jae call_leave
@@ -128,8 +121,31 @@ call_done:
         swapgs
         sysretq
 
-/* All of it: the caller may have left this CPU when the call returns. */
-call_saved:
+/* Where there are several. */
+arch_call_locked:
+        mov %rsp, %gs:CPU_USER_RSP
+        mov %gs:CPU_STACK, %rsp
+        push %rcx
+        push %r11
+        mov %rax, %r11
+call_locked:
+        call trap_lock
+        test %al, %al
+        mov $CALL_LOST, %eax
+        jz call_leave
+        mov %r10, %rcx
+        call *trap_calls(, %r11, 8)
+        call trap_unlock
+        jmp call_done
+
+/* All of it is saved: the caller may have left this CPU when the call returns. */
+arch_call_saved:
+        mov %rsp, %gs:CPU_USER_RSP
+        mov %gs:CPU_STACK, %rsp
+        push %rcx
+        push %r11
+        mov %rax, %r11
+        add $SYS_BASE, %rax
         mov %gs:CPU_CURRENT, %rcx
         save_message %rcx
         save_kept %rcx
@@ -139,16 +155,10 @@ call_saved:
         mov %rax, RIP(%rcx)
         mov %gs:CPU_USER_RSP, %rax
         mov %rax, RSP(%rcx)
-        jmp call_function
-
-call_locked:
-        call trap_lock
-        test %al, %al
-        mov $CALL_LOST, %eax
-        jz call_leave
+        cmpl $1, cpu_count(%rip)
+        jne call_locked
         mov %r10, %rcx
         call *trap_calls(, %r11, 8)
-        call trap_unlock
         jmp call_done
 
 call_leave:
@@ -190,31 +200,34 @@ call_preempted:
 /* A protected control transfer: the message stays in the registers, and the hooks, which use rax, rcx
  * and r11 alone, leave by themselves (arch_pct_enter, arch_pct_return). The caller's that calls keep are
  * saved, too, for the case that the callee ends first. */
-call_pct_call:
-        mov %gs:CPU_CURRENT, %rsp
-        mov %rcx, RIP(%rsp)
-        mov %r11, RFLAGS(%rsp)
-        save_kept %rsp
-        mov %gs:CPU_USER_RSP, %r11
-        mov %r11, RSP(%rsp)
+        .globl arch_call_pct_call, arch_call_pct_return
+arch_call_pct_call:
+        mov %gs:CPU_CURRENT, %rax
+        mov %rcx, RIP(%rax)
+        mov %r11, RFLAGS(%rax)
+        save_kept %rax
+        mov %rsp, RSP(%rax)
         mov %gs:CPU_STACK, %rsp
         call hook_pct_call
         mov %gs:CPU_CURRENT, %rsp       /* declined */
         mov RIP(%rsp), %rcx
         mov RFLAGS(%rsp), %r11
-        mov $(SYS_BASE + SYS_PCT_CALL), %eax
-        jmp call_plain
+        mov RSP(%rsp), %rsp
+        mov $SYS_PCT_CALL, %eax
+        jmp arch_call_saved
 
 /* And back. Nothing of the callee's is saved: it goes on at its entry. */
-call_pct_return:
+arch_call_pct_return:
+        mov %rsp, %gs:CPU_USER_RSP
         mov %gs:CPU_STACK, %rsp
         push %rcx
         push %r11
         call hook_pct_return
         pop %r11
         pop %rcx
-        mov $(SYS_BASE + SYS_PCT_RETURN), %eax
-        jmp call_plain
+        mov %gs:CPU_USER_RSP, %rsp
+        mov $SYS_PCT_RETURN, %eax
+        jmp arch_call_saved
 
 /* An IPC: the message stays in the registers, but for MR1, which is in rbp meanwhile. The C function uses
  * none of those, and leaves by itself (arch_ipc_leave). Its arguments but one stand where the links'
@@ -238,6 +251,7 @@ call_ipc:
 
 /* Another call by a link. */
 call_link:
+        mov %rsp, %gs:CPU_USER_RSP
         mov %gs:CPU_STACK, %rsp
         push %rcx
         mov %gs:CPU_CURRENT, %rcx
@@ -253,6 +267,11 @@ call_link:
 
 /* A call of another system, to the thread's own handler if that needs nothing else. */
 call_foreign:
+        mov %rsp, %gs:CPU_USER_RSP
+        mov %gs:CPU_STACK, %rsp
+        push %rcx
+        push %r11
+        add $SYS_BASE, %rax
         push %rax
         call trap_reflect_fast
         test %rax, %rax

@@ -76,5 +76,6 @@ unsigned arch_cpus_start(paddr_t rsdp)
             continue;
         start_one(madt[i + 3]);
     }
+    set_call_ways(arrived > 1);
     return arrived;
 }

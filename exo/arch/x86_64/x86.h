@@ -34,6 +34,10 @@ static inline uint64_t msr_read(uint32_t msr)
 
 void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
+/* Where the entry of calls goes on for each number (entry.S): by how many CPUs there are. */
+extern const char *arch_call_ways[256];
+void set_call_ways(bool several_cpus);
+
 uint32_t apic_id(void);
 
 /* A vector of its own for the handler of a line; `held`: the line is masked before it runs. */

@@ -14,12 +14,8 @@
         .type   libos_upcall_light, @function
 libos_upcall_light:
         push    %rax
-        push    %rdi
-        mov     %gs:0, %rdi
-        add     $(GS_SAVE - MR_GS), %rdi
         call    *fault_light_hook(%rip)
         test    %al, %al
-        pop     %rdi
         pop     %rax
         jz      libos_upcall_fault      /* as if the kernel had entered there */
         andq    $~1, %gs:GS_MASK        /* bit UPCALL_CLASS_FAULT */
