@@ -1,6 +1,7 @@
 /* Calls: binding grafts to places. */
 #include "bindings/cap.h"
 #include "bindings/disk_ring.h"
+#include "bindings/env_place.h"
 #include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
@@ -23,6 +24,10 @@ static enum cap_kind kind_of(uint32_t place)
         return CAP_IRQ;
     case GRAFT_HOOK_DISK_DONE:
         return CAP_DISK_RING;
+    case GRAFT_HOOK_IPC:
+    case GRAFT_HOOK_SLICE_END:
+    case GRAFT_HOOK_RECLAIM:
+        return CAP_ENV;
     default:
         return CAP_NONE;
     }
@@ -32,6 +37,10 @@ static enum cap_kind kind_of(uint32_t place)
 static struct node *node_of(const struct cap *target, uint32_t place)
 {
     switch (place) {
+    case GRAFT_HOOK_IPC:
+    case GRAFT_HOOK_SLICE_END:
+    case GRAFT_HOOK_RECLAIM:
+        return env_place(frame_memory(target->base), place);
     case GRAFT_HOOK_PACKET_FILTER:
         return &((struct ring *)frame_memory(target->base))->filter;
     case GRAFT_HOOK_PACKET_HANDLER:
@@ -51,6 +60,12 @@ struct bind_plan {
     struct node *node;
 };
 
+/* A graft can let messages pass that a redirector would get. Who is redirected may not say so. */
+static bool may_bind(const struct cap *target, uint32_t place)
+{
+    return target->rights & RIGHT_WRITE && (place != GRAFT_HOOK_IPC || target->flags & CAP_ORIGIN);
+}
+
 static enum err check_bind(const struct env *e, const struct sys_graft_bind_args *a,
                            struct bind_plan *p)
 {
@@ -62,7 +77,7 @@ static enum err check_bind(const struct env *e, const struct sys_graft_bind_args
     p->graft = cap_find(e, a->graft, CAP_GRAFT);
     if (!p->target || (a->graft != SLOT_NONE && !p->graft))
         return ERR_BAD_CAP;
-    if (!(p->target->rights & RIGHT_WRITE))
+    if (!may_bind(p->target, a->place))
         return ERR_NO_RIGHT;
     p->node = node_of(p->target, a->place);
     if (!p->node)
@@ -91,5 +106,7 @@ int sys_graft_bind(struct thread *caller, const struct sys_graft_bind_args *a, w
         node_link(&p.graft->node, p.node);
     if (a->place == GRAFT_HOOK_WAKE_UP)
         notification_judge_again(frame_memory(p.target->base));
+    if (kind_of(a->place) == CAP_ENV)
+        env_place_changed(frame_memory(p.target->base));
     return ERR_OK;
 }

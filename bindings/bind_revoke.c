@@ -4,6 +4,7 @@
  * After the deadline the CPU that took the ask does what is due, a step at each alarm.
  */
 #include "bindings/cap.h"
+#include "bindings/env_place.h"
 #include "bindings/guarantee.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
@@ -219,8 +220,8 @@ int sys_revoke_look(struct thread *caller, const struct sys_revoke_look_args *a,
     return ERR_OK;
 }
 
-/* What goes next: what the environment would rather lose, else its highest position. */
-static uint32_t choose(struct env *e)
+/* What the environment would rather lose, else its highest position; 1 + it. */
+static uint32_t preferred(struct env *e)
 {
     const struct thread *t = listener(e);
     const volatile struct utcb_exo *x = t ? thread_exo(t) : NULL;
@@ -235,6 +236,20 @@ static uint32_t choose(struct env *e)
             return REPOSSESSED_NAME(word) + 1;
     }
     return e->ask.scan_highest;
+}
+
+/* What goes next: what its graft says, if that may go. */
+static uint32_t choose(struct env *e)
+{
+    const struct revoke_ask *ask = &e->ask;
+    uint32_t otherwise = preferred(e), steps = 0;
+
+    if (!otherwise)
+        return 0;
+    uint32_t position = env_place_reclaim(e, otherwise - 1, holding_positions(e, ask->kind));
+    struct holding h = holding_at(e, ask->kind, position);
+    bool may = h.node && holding_comes_from(h.node, ask->from, &steps);
+    return may ? position + 1 : otherwise;
 }
 
 /* Frames that were taken change hands in the same step, so that nobody takes them between. Those

@@ -158,6 +158,19 @@ static void slice_give(struct cpu *c, uint32_t position, struct cap *cpu, struct
     node_link(&cpu->node, &c->slice_nodes[position]);
 }
 
+void slice_unbind(struct node *n)
+{
+    for (unsigned i = 0; i < cpu_count; i++) {
+        struct cpu *c = cpu_number(i);
+        long position = n - c->slice_nodes;
+        if (position < 0 || position >= (long)SLICE_COUNT)
+            continue;
+        c->slices[position] = NULL;
+        slice_publish(c, (uint32_t)position, NULL);
+    }
+    node_unlink(n);
+}
+
 int sys_slice_bind(struct thread *caller, const struct sys_slice_bind_args *a, word_t *result)
 {
     rights_t rights = 0;

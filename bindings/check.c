@@ -315,7 +315,7 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
     case FRAME_ENV: {
         const struct env *e = memory;
         const char *broken = check_nodes(&e->watch, 4);
-        return broken ? broken : check_nodes(e->captable_nodes, CAPTABLE_FRAMES);
+        return broken ? broken : check_nodes(e->captable_nodes, CAPTABLE_FRAMES + ENV_PLACES);
     }
     default:
         return NULL;

@@ -1,5 +1,6 @@
 KERNEL += bindings/cap.c
 KERNEL += bindings/check.c
+KERNEL += bindings/env_place.c
 KERNEL += bindings/flow.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c
@@ -66,7 +67,15 @@ disk_ro-boot  := disk=ro:1M
 # Grafts at their places: compiled, interpreted, and on two CPUs.
 GUEST_PLACES := places places_interpreted places_smp
 GUEST_TESTS  += $(GUEST_PLACES)
-$(foreach t,$(GUEST_PLACES),$(eval $(t)-sources := tests/qemu/places.c tests/qemu/rig.c) $(eval $(t)-libs := libos-net))
+$(foreach t,$(GUEST_PLACES),$(eval $(t)-sources := tests/qemu/places.c tests/qemu/graft_rig.c tests/qemu/rig.c) $(eval $(t)-libs := libos-net))
 places-boot             := net=user disk=16M
 places_interpreted-boot := net=user disk=16M append=jit=0
 places_smp-boot         := net=user disk=16M smp=2
+
+# Those of environments.
+GUEST_PLACES_ENV := places_env places_env_interpreted places_env_smp
+GUEST_TESTS      += $(GUEST_PLACES_ENV)
+$(foreach t,$(GUEST_PLACES_ENV),$(eval $(t)-sources := $(addprefix tests/qemu/,places_env.c graft_rig.c guest.c $(ARCH)/blobs.S)))
+places_env-boot             := icount=1
+places_env_interpreted-boot := icount=1 append=jit=0
+places_env_smp-boot         := smp=2

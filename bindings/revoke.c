@@ -6,6 +6,7 @@
 #include "bindings/device.h"
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
+#include "bindings/env_place.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -109,7 +110,7 @@ static struct node *contents(struct node *n)
             return env_contents(e);
         if (n == &e->ports_node)
             return cap_table_contents(e->ports);
-        return i > 0 ? cap_table_contents(e->captables[i]) : NULL;
+        return i > 0 && i < (long)CAPTABLE_FRAMES ? cap_table_contents(e->captables[i]) : NULL;
     }
     default:
         return NULL;
@@ -189,6 +190,7 @@ static void destroy_env(struct env *e)
         node_unlink(&e->watch);
     if (e->kmem.parent)
         node_unlink(&e->kmem);
+    env_places_end(e);
     env_forget(e);
 }
 
@@ -313,7 +315,9 @@ static void drop_in_env(struct env *e, struct node *n)
     long i = n - e->captable_nodes;
 
     node_unlink(n);
-    if (n == &e->memory) {
+    if (env_place_is(e, n)) {
+        env_place_changed(e);
+    } else if (n == &e->memory) {
         destroy_env(e);
         frames_give(e->frame, ENV_FRAMES);
     } else if (n == &e->ports_node) {
@@ -325,19 +329,6 @@ static void drop_in_env(struct env *e, struct node *n)
         if ((size_t)i < sizeof e->info->captables / sizeof e->info->captables[0])
             e->info->captables[i] = 0;
     }
-}
-
-static void drop_slice(struct node *n)
-{
-    for (unsigned i = 0; i < cpu_count; i++) {
-        struct cpu *c = cpu_number(i);
-        long position = n - c->slice_nodes;
-        if (position < 0 || position >= (long)SLICE_COUNT)
-            continue;
-        c->slices[position] = NULL;
-        slice_publish(c, (uint32_t)position, NULL);
-    }
-    node_unlink(n);
 }
 
 static void drop(struct node *n)
@@ -356,7 +347,7 @@ static void drop(struct node *n)
         drop_in_env(frame_memory(frame_number(n)), n);
         break;
     case FRAME_CPU:
-        drop_slice(n);
+        slice_unbind(n);
         break;
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);

@@ -50,6 +50,9 @@ void cap_destroy(struct cap *c);
  * are cut off are free. Pre: nothing is derived from it, 0 < keep < count. */
 void cap_shrink(struct cap *c, uint32_t keep);
 
+/* A position of a slice vector, by its node, is nobody's any more. */
+void slice_unbind(struct node *n);
+
 /* Ends a thread and what is bound to it; its frame may go. */
 void thread_destroy(struct thread *t);
 

@@ -48,6 +48,9 @@ GRAFTS += grafts/examples/wake_any.c
 GRAFTS += grafts/examples/wake_both.c
 GRAFTS += grafts/examples/irq_other.c
 GRAFTS += grafts/examples/disk_last.c
+GRAFTS += grafts/examples/ipc_clan.c
+GRAFTS += grafts/examples/slice_stride.c
+GRAFTS += grafts/examples/reclaim_clean.c
 
 HOST_TESTS += graft_domain graft_checker graft_proof graft_claims graft_interp graft_elf graft_fuzz
 graft_domain-needs  := $(graft-library)

@@ -192,7 +192,7 @@ static void ipc_phases(struct thread *t, word_t to, word_t from, word_t timeouts
         endpoint_begin(t, to);
     struct thread *p = to == L4_NIL ? NULL : ipc_find(t, to);
     if (p)
-        p = ipc_redirect(t, p);
+        p = ipc_route(t, p);
     bool propagates = p && (thread_regs(t)->r9 & TAG_PROPAGATED);
     t->ipc_virtual = propagates ? ipc_find_virtual(t, p) : 0;
 

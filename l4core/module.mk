@@ -19,6 +19,7 @@ KERNEL += l4core/port_map.c
 KERNEL += l4core/preempt.c
 KERNEL += l4core/remote.c
 KERNEL += l4core/time.c
+KERNEL += l4core/route.c
 KERNEL += l4core/schedule.c
 KERNEL += l4core/space_control.c
 KERNEL += l4core/suspend.c

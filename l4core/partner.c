@@ -20,7 +20,7 @@ bool ipc_find_locks(const struct thread *t, word_t id)
     if (L4_IS_LOCAL(id))
         return ipc_find_walks(id);
     const struct thread *p = thread_or_nobody(id >> 32);
-    return p->global_id == id && p->cpu != t->cpu;
+    return p->global_id == id && (p->cpu != t->cpu || p->kind & THREAD_REDIRECTED);
 }
 
 struct thread *ipc_find(const struct thread *t, word_t id)
@@ -152,15 +152,13 @@ bool ipc_accepts(const struct thread *t, const struct thread *sender)
 void ipc_set_redirector(struct env *e, word_t redirector)
 {
     e->redirector = redirector;
-    for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), THREAD_REDIRECTED,
-                           redirector != 0);
+    thread_set_redirected(e);
 }
 
 struct thread *ipc_redirect(struct thread *t, struct thread *p)
 {
     t->ipc_intended = 0;
-    if (!(t->kind & THREAD_REDIRECTED) || p->env == t->env)
+    if (!(t->kind & THREAD_REDIRECTED) || !t->env->redirector || p->env == t->env)
         return p;
     struct thread *r = thread_of(t->env->redirector);
     if (!r || r->env == t->env || r->env == p->env)

@@ -37,6 +37,10 @@ void ipc_set_redirector(struct env *e, word_t redirector);
  * Under the forest lock, if `t` is redirected. */
 struct thread *ipc_redirect(struct thread *t, struct thread *p);
 
+/* The same where grafts of both sides' spaces have their say, which they have once for a message:
+ * NULL as well when one refuses it. Under the forest lock, if either side has THREAD_REDIRECTED. */
+struct thread *ipc_route(struct thread *t, struct thread *p);
+
 /* `to` has got the propagated message of `sender`. A virtual sender that waits for `sender` alone
  * now waits for `to`, from where the answer will come. Under the forest lock. */
 void ipc_propagated(const struct thread *sender, const struct thread *to);

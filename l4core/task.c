@@ -75,7 +75,7 @@ void task_move(struct thread *t, struct env *to)
     list_remove(&t->env_link);
     t->env = to;
     t->counts = counts_at(to->number, t->cpu);
-    thread_set_unusual(t, THREAD_REDIRECTED, to->redirector != 0);
+    thread_set_unusual(t, THREAD_REDIRECTED, env_is_redirected(to));
     list_insert(&to->threads, &t->env_link);
     to->info->threads++;
     count_frames(t, to);

@@ -106,7 +106,9 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_KMEM   16u   /* FRAME_ENV: where page tables for mapped pages come from      */
 #define NODE_AT_PORTS  48u   /* FRAME_ENV: its table of mapped ports, child of a region       */
 #define NODE_AT_TABLES 1024u /* FRAME_ENV: node i is capability table i, child of a region     */
-#define NODE_AT_SLICES 0u    /* FRAME_CPU: node i is slice i                                 */
+#define NODE_AT_PLACES                                                                             \
+    2048u                 /* FRAME_ENV: node i is enum env_place i, child of a graft's capability */
+#define NODE_AT_SLICES 0u /* FRAME_CPU: node i is slice i                                 */
 
 /* Slots that every program finds filled when it starts; CAP_NONE where it was given none. */
 enum {

@@ -56,6 +56,42 @@ struct graft_disk_done {
     uint32_t state;     /* DISK_DONE or DISK_FAILED (disk.h)    */
 };
 
+/* A message on its way from a space to another: asked of the sender's, then of the receiver's. */
+struct graft_ipc {
+    uint64_t from, to; /* global IDs                                   */
+    uint64_t label;
+    uint32_t untyped, typed; /* words                                     */
+    uint32_t phase;          /* enum graft_ipc_phase                      */
+    uint32_t redirector;     /* its space has one (0 or 1)                */
+};
+
+enum graft_ipc_phase {
+    GRAFT_IPC_SEND,   /* it leaves the space                          */
+    GRAFT_IPC_RECEIVE /* it enters it                                 */
+};
+
+enum graft_ipc_verdict {
+    GRAFT_IPC_DEFAULT,  /* as without a graft                           */
+    GRAFT_IPC_PASS,     /* to whom it is for, whoever is the redirector */
+    GRAFT_IPC_REDIRECT, /* to the redirector; without one, refused      */
+    GRAFT_IPC_REFUSE    /* the sender's call fails: no such partner     */
+};
+
+struct graft_slice {
+    uint64_t time;     /* time-stamp counter                           */
+    uint32_t position; /* in the slice vector                          */
+    uint32_t cpu;
+    uint32_t thread; /* number of the thread that it is bound to       */
+    uint32_t last;   /* and of the one that had the position before; 0: none of the environment */
+};
+
+struct graft_reclaim {
+    uint32_t kind;     /* enum revoke_kind                             */
+    uint32_t count;    /* how much is still to go                      */
+    uint32_t position; /* what goes next without a graft               */
+    uint32_t end;      /* positions are below this one                 */
+};
+
 #define GRAFT_WRITES_PACKET 1u /* flag of a hook */
 
 enum graft_hook {

@@ -39,7 +39,8 @@ struct cpu {
     bool ticking;             /* the timer is set for the end of the slice                    */
     uint64_t slice_end;       /* time-stamp counter                                           */
     bool begun;               /* the slice's owner has run in it, or in one just before it    */
-    bool forfeited;           /* the slice's owner has lost it: the queue runs                */
+    bool changed_hands;       /* the slice is not its owner's, but the deputy's               */
+    struct thread *deputy;    /* NULL: it is forfeited, and the queue runs                    */
     struct thread *ending;    /* runs its epilogue; or NULL                                   */
     uint64_t ending_from;     /* since when                                                   */
     uint64_t ending_until;

@@ -44,6 +44,9 @@ struct guarantee {
 
 #define ENV_LOCALS 32u
 
+/* Places of grafts that an environment has. */
+enum env_place { ENV_PLACE_IPC, ENV_PLACE_SLICE, ENV_PLACE_RECLAIM, ENV_PLACES };
+
 struct env {
     struct node watch;      /* child of the notification capability to raise at its end     */
     struct node kmem;       /* child of the region that page tables for maps come from      */
@@ -77,7 +80,9 @@ struct env {
     uint8_t pad[47];
     uint16_t locals[ENV_LOCALS]; /* numbers of threads found last by local ID; claims          */
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
+    struct node places[ENV_PLACES]; /* children of grafts' capabilities; no parent: none is bound */
 };
+_Static_assert(offsetof(struct env, places) == NODE_AT_PLACES, "node offsets are ABI");
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");
 _Static_assert(sizeof(struct env) <= PAGE_SIZE, "an env is one frame");
 
@@ -128,6 +133,12 @@ uint16_t env_number_free(void);
 /* Ends `e`: no thread of it runs again. It stays an object. `death` is 1 + the vector of the fault
  * that ended it, or 0; it and the place are for its public record. */
 void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address);
+
+/* Does more than their receiver decide on what its threads send? */
+static inline bool env_is_redirected(const struct env *e)
+{
+    return e->redirector || e->places[ENV_PLACE_IPC].parent;
+}
 
 /* Takes `e` out of the tables. Pre: ended, no thread left. */
 void env_forget(struct env *e);

@@ -48,6 +48,8 @@ void sched_release(struct thread *t)
         slice_end_epilogue(c, arch_ticks(), false);
     if (c->chosen == t)
         c->chosen = NULL;
+    if (c->deputy == t)
+        c->changed_hands = false;
     ready_release(c, t);
     if (c->current != t)
         return;

@@ -7,6 +7,7 @@
 #include "exo/env/counts.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
@@ -25,13 +26,18 @@ void slice_begin(struct cpu *c, uint64_t now)
 {
     c->slice_end = now + slice_ticks();
     c->info->position = 0;
-    c->begun = c->forfeited = false;
+    c->begun = c->changed_hands = false;
     c->ending = NULL;
 }
 
+/* A deputy serves as long as the position is its environment's. */
 struct thread *slice_owner(const struct cpu *c)
 {
-    return c->forfeited ? NULL : c->slices[c->info->position];
+    struct thread *bound = c->slices[c->info->position], *deputy = c->deputy;
+
+    if (!c->changed_hands || !bound)
+        return bound;
+    return deputy && deputy->env != bound->env ? bound : deputy;
 }
 
 /* One of the two replaces the other where the other has not been delivered. */
@@ -55,11 +61,12 @@ void slice_run(struct cpu *c, struct thread *t)
 /* The position just entered may have to be given up by its owner. */
 static void pay_forfeit(struct cpu *c)
 {
-    struct thread *t = c->slices[c->info->position];
+    struct thread *t = slice_owner(c);
 
-    c->forfeited = t && t->forfeits;
-    if (!c->forfeited)
+    if (!t || !t->forfeits)
         return;
+    c->changed_hands = true;
+    c->deputy = NULL;
     t->forfeits--;
     thread_exo(t)->forfeits++;
     thread_exo(t)->forfeits_ahead = t->forfeits;
@@ -76,6 +83,20 @@ static void begin_epilogue(struct cpu *c, struct thread *t, uint64_t now)
     c->ending_until = now + slice_epilogue_ticks();
 }
 
+/* The position just entered is its owner's, or of whom a graft names. */
+static void find_deputy(struct cpu *c, const struct thread *last, uint64_t now)
+{
+    const struct thread *bound = c->slices[c->info->position];
+
+    c->changed_hands = false;
+    c->deputy = NULL;
+    if (!bound || !bound->env->places[ENV_PLACE_SLICE].parent)
+        return;
+    const bool same = last && last->env == bound->env;
+    c->deputy = hook_slice_deputy(c->info->position, same ? last->number : 0, now);
+    c->changed_hands = c->deputy != NULL;
+}
+
 bool slice_advance(struct cpu *c, uint64_t now)
 {
     struct thread *owner = slice_owner(c);
@@ -88,6 +109,8 @@ bool slice_advance(struct cpu *c, uint64_t now)
     c->slice_end += steps * slice_ticks();
     c->info->position = (uint32_t)((c->info->position + steps) % SLICE_COUNT);
     c->info->slices_run++;
+    find_deputy(c, owner, now);
+    ran = ran && owner == c->current; /* it may have ended meanwhile */
     pay_forfeit(c);
     struct thread *next = slice_owner(c);
     if (owner != next || next == NULL)

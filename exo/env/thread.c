@@ -87,7 +87,7 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->env = e;
     t->counts = counts_at(e->number, t->cpu);
     t->utcb = utcb;
-    t->kind = e->redirector ? THREAD_REDIRECTED : 0;
+    t->kind = env_is_redirected(e) ? THREAD_REDIRECTED : 0;
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
@@ -179,6 +179,13 @@ void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on)
     cpu_call(t->cpu, set_unusual_here, &u);
 }
 
+void thread_set_redirected(struct env *e)
+{
+    for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
+        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), THREAD_REDIRECTED,
+                           env_is_redirected(e));
+}
+
 void thread_reply(struct thread *t, word_t error, word_t result)
 {
     struct regs *r = thread_regs(t);
@@ -267,6 +274,8 @@ static void forget_here(void *argument)
             c->slices[i] = NULL;
     if (c->chosen == t)
         c->chosen = NULL;
+    if (c->deputy == t)
+        c->changed_hands = false;
     if (c->ending == t)
         c->ending = NULL;
     if (c->current == t)

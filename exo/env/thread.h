@@ -30,7 +30,7 @@ enum thread_state {
 
 enum thread_kind {
     THREAD_NO_FPU = 1,     /* it has no extended state                                       */
-    THREAD_REDIRECTED = 2, /* its env has a redirector: no message of its own goes by itself */
+    THREAD_REDIRECTED = 2, /* env_is_redirected: no message of its own goes by itself        */
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
     THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
@@ -249,6 +249,9 @@ void thread_set_metered(struct thread *t, bool on);
 /* Whether `t`, of any CPU, has THREAD_REDIRECTED, THREAD_TOLD or THREAD_NAMED: then its IPC takes
  * the general path. Under the forest lock. */
 void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on);
+
+/* Whether env_is_redirected has changed: its threads have THREAD_REDIRECTED accordingly. */
+void thread_set_redirected(struct env *e);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
  * nothing of the kernel's afterwards. */

@@ -81,6 +81,7 @@ static void held_text(char *what, char *which, const struct graph_row *row)
                : offset == NODE_AT_KMEM   ? "kernel memory"
                : offset == NODE_AT_PORTS  ? "mapped ports"
                : offset == NODE_AT_ORIGIN ? "space of an L4 task"
+               : offset >= NODE_AT_PLACES ? "graft at a place"
                : offset >= NODE_AT_TABLES ? "capability table"
                                           : name;
         break;

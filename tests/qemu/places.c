@@ -4,20 +4,17 @@
 #include "exo/abi/batch.h"
 #include "exo/abi/graft.h"
 #include "exo/abi/graft_map.h"
-#include "libos/archive.h"
-#include "libos/book.h"
 #include "libos/clock.h"
 #include "libos/disk.h"
 #include "libos/libos.h"
 #include "libos/notify.h"
 #include "libos/region.h"
 #include "libos/slots.h"
-#include "libos/vm.h"
+#include "tests/qemu/graft_rig.h"
 #include "tests/qemu/rig.h"
 #include "tests/qemu/tap.h"
 
 #define ROUNDS   8u /* of handler_probe */
-#define TOLD     ((word_t)16)
 #define PATIENCE ((uint64_t)5000 * CLOCK_NS_PER_MS)
 #define REQUESTS 8u
 
@@ -32,59 +29,6 @@
 #define LINE     8u
 #define POLLS    12u
 #define POLL     ((uint64_t)150 * CLOCK_NS_PER_MS) /* longer than from tick to tick */
-
-static struct archive archive;
-
-/* A map whose values, or records, lie at *va. */
-static slot_t make_map(struct graft_map_def def, uint32_t pages, slot_t note, vaddr_t *va)
-{
-    struct graft_map_load l = {.def = def, .notification = note, .bits = TOLD};
-    slot_t slot = new_slot();
-    pfn_t first, frame = 0;
-
-    region_frames(pages, &l.frames, &first);
-    vm_map_frames(l.frames, first, pages, va, RIGHT_READ | RIGHT_WRITE);
-    vm_populate(*va, pages * PAGE_SIZE);
-    region_find(1, &frame);
-    tap_is(exo_graft_map_create(SLOT_MEMORY, frame, slot, (vaddr_t)&l), ERR_OK, "make a map");
-    return slot;
-}
-
-static slot_t make_graft(const char *name, uint32_t hook, const slot_t *maps, uint32_t count)
-{
-    struct archive_entry e;
-    struct graft_report report = {0};
-    slot_t slot = new_slot();
-    pfn_t frame = PFN_ANY;
-
-    if (archive_find(&archive, name, &e) != ERR_OK)
-        return SLOT_NONE;
-    for (size_t i = 0; i < e.bytes; i++)
-        (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
-    const struct graft_load l = {.object = (vaddr_t)e.data,
-                                 .bytes = e.bytes,
-                                 .report = (vaddr_t)&report,
-                                 .hook = hook,
-                                 .map_count = count,
-                                 .maps = (vaddr_t)maps};
-    region_find(GRAFT_FRAMES(e.bytes), &frame);
-    tap_is(exo_graft_create(SLOT_MEMORY, frame, slot, (vaddr_t)&l), ERR_OK, name);
-    if (report.reason)
-        tap_note("refused: reason %u, instruction %u", report.reason, report.instruction);
-    return slot;
-}
-
-static uint64_t runs_of(slot_t graft)
-{
-    struct object_info o;
-
-    for (uint32_t i = OBJECT_GRAFTS; i < OBJECT_MAX; i++) {
-        book_read(INFO_OBJECTS, i, 1, &o);
-        if (o.frame == slot_cap(graft)->base && o.kind == CAP_GRAFT)
-            return o.counts[COUNT_RUNS];
-    }
-    return 0;
-}
 
 static void test_handler(void)
 {
@@ -109,7 +53,7 @@ static void test_handler(void)
         (const volatile uint8_t *)records + GRAFT_RING_DATA + GRAFT_RING_HEAD;
     rig_ask(&rig, RIG_ADDRESS);
     tap_is(exo_ring_kick(rig.slot), ERR_OK, "ask once");
-    tap_is(notify_until(rig.notification, TOLD, clock_deadline(PATIENCE), NULL), ERR_OK,
+    tap_is(notify_until(rig.notification, GRAFT_RIG_TOLD, clock_deadline(PATIENCE), NULL), ERR_OK,
            "the ring buffer's notification is raised");
     tap_is(*count, ROUNDS, "the handler has asked the other times");
     tap_is(rig.ring.header->rx_done, 0, "and the ring has received nothing");
@@ -210,7 +154,7 @@ static void test_disk(void)
 
 int main(void)
 {
-    if (libos_setup() != ERR_OK || archive_map(&archive) != ERR_OK)
+    if (libos_setup() != ERR_OK || !graft_rig_begin())
         return 1;
     tap_plan(36);
     test_handler();

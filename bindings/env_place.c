@@ -1,0 +1,89 @@
+/* Places of environments: where their messages go, which of their threads has a position of the
+ * slice vector, and what is taken from them first. */
+#include "bindings/env_place.h"
+
+#include "bindings/graft.h"
+#include "bindings/node.h"
+#include "exo/abi/l4.h"
+#include "exo/env/cpu.h"
+#include "exo/env/env.h"
+#include "exo/env/hooks.h"
+#include "exo/env/thread.h"
+
+struct node *env_place(struct env *e, uint32_t hook)
+{
+    switch (hook) {
+    case GRAFT_HOOK_IPC:
+        return &e->places[ENV_PLACE_IPC];
+    case GRAFT_HOOK_SLICE_END:
+        return &e->places[ENV_PLACE_SLICE];
+    case GRAFT_HOOK_RECLAIM:
+        return &e->places[ENV_PLACE_RECLAIM];
+    default:
+        return NULL;
+    }
+}
+
+bool env_place_is(const struct env *e, const struct node *n)
+{
+    return n >= e->places && n < e->places + ENV_PLACES;
+}
+
+void env_place_changed(struct env *e)
+{
+    thread_set_redirected(e);
+}
+
+void env_places_end(struct env *e)
+{
+    for (unsigned i = 0; i < ENV_PLACES; i++)
+        if (e->places[i].parent)
+            node_unlink(&e->places[i]);
+}
+
+uint64_t hook_ipc_judge(struct env *e, uint64_t from, uint64_t to, word_t tag, unsigned phase)
+{
+    struct graft_ipc context = {.from = from,
+                                .to = to,
+                                .label = tag >> 16,
+                                .untyped = TAG_UNTYPED(tag),
+                                .typed = TAG_TYPED(tag),
+                                .phase = phase,
+                                .redirector = e->redirector != 0};
+
+    return graft_call(&e->places[ENV_PLACE_IPC], &context, GRAFT_IPC_DEFAULT);
+}
+
+struct thread *hook_slice_deputy(unsigned position, uint32_t last, uint64_t now)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = NULL;
+
+    forest_lock();
+    const struct thread *bound = c->slices[position];
+    if (bound && bound->env->places[ENV_PLACE_SLICE].parent) {
+        struct graft_slice context = {.time = now,
+                                      .position = position,
+                                      .cpu = c->number,
+                                      .thread = bound->number,
+                                      .last = last};
+        uint64_t number = graft_call(&bound->env->places[ENV_PLACE_SLICE], &context, 0);
+        t = number < THREAD_MAX ? thread_by_number((uint32_t)number) : NULL;
+        if (t && (t->env != bound->env || t->cpu != c->number || t->state == THREAD_DEAD))
+            t = NULL;
+    }
+    forest_unlock();
+    return t;
+}
+
+uint32_t env_place_reclaim(struct env *e, uint32_t position, uint32_t end)
+{
+    struct graft_reclaim context = {
+        .kind = e->ask.kind, .count = e->ask.rest, .position = position, .end = end};
+    uint64_t chosen;
+
+    if (!e->places[ENV_PLACE_RECLAIM].parent)
+        return position;
+    chosen = graft_call(&e->places[ENV_PLACE_RECLAIM], &context, position);
+    return chosen < end ? (uint32_t)chosen : position;
+}

@@ -1,0 +1,314 @@
+/* Grafts of environments: what becomes of messages that cross their borders, which thread has a
+ * position of the slice vector, and what is taken by force first. */
+#include "tests/host/graft_asm.h"
+#include "tests/host/graft_object.h"
+#undef CALL
+#include "tests/host/kernel_world.h"
+
+#include "bindings/cap.h"
+#include "bindings/graft.h"
+#include "exo/abi/graft_object.h"
+#include "exo/abi/revoke.h"
+#include "exo/arch/irq.h"
+#include "exo/env/slice.h"
+#include "l4core/partner.h"
+#include "tests/host/kernel_ipc.h"
+
+enum { GRAFT = 40, PART, COPY_OF_ENV, MATE, THIRD };
+#define LOAD    SCRATCH
+#define REPORT  (SCRATCH + 1024)
+#define OBJECT  (SCRATCH + 2 * PAGE_SIZE)
+#define NEVER   TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_ZERO)
+#define MINE    6u /* p's slots: a part of REGION, and memory that it made */
+#define SMALL   7u
+#define LARGE   8u
+
+/* The label says what becomes of the message; or its phase: what comes in is refused. */
+static const struct insn by_label[] = {LDX(DW, 0, 1, 16), EXIT};
+static const struct insn by_phase[] = {LDX(W, 0, 1, 32), ALU64_K(MUL, 0, 3), EXIT};
+
+static struct party p, q, r;
+static struct thread *mate; /* of p's space */
+
+static int set_up(void **state)
+{
+    world_begin(state);
+    party_make(&p, 20);
+    party_make(&q, 24);
+    party_make(&r, 28);
+    mate = party_thread(&p, MATE, 1);
+    return 0;
+}
+
+static void put(vaddr_t va, const void *from, size_t bytes)
+{
+    assert_true(space_copy_out(world.root->root, va, from, bytes));
+}
+
+static void make_graft(const struct insn *code, size_t bytes, uint32_t hook)
+{
+    static struct go o;
+    const struct graft_load l = {.object = OBJECT, .report = REPORT, .hook = hook};
+    struct graft_load load = l;
+
+    go_begin(&o);
+    go_section(&o, GRAFT_SECTION_CODE, OBJECT_PROGBITS, OBJECT_ALLOC | OBJECT_EXEC, code, bytes);
+    load.bytes = go_end(&o);
+    put(OBJECT, o.image, load.bytes);
+    put(LOAD, &load, sizeof load);
+    OK(BOSS(graft_create, REGION, PFN_ANY, GRAFT, LOAD));
+}
+
+/* A graft that always says `value`, bound to p; the one before goes. */
+static void always(uint32_t value, uint32_t hook)
+{
+    const struct insn code[] = {SET(0, value), EXIT};
+
+    if (cap_slot(world.root, GRAFT)->kind != CAP_NONE)
+        OK(BOSS(cap_delete, GRAFT));
+    make_graft(code, sizeof code, hook);
+    OK(BOSS(graft_bind, GRAFT, p.env, hook));
+}
+
+static uint64_t runs(void)
+{
+    return ((struct graft *)frame_memory(cap_slot(world.root, GRAFT)->base))
+        ->info->counts[COUNT_RUNS];
+}
+
+static void places_of_environments_refuse(void **state)
+{
+    struct thread *b = world.boss;
+
+    (void)state;
+    make_graft(by_label, sizeof by_label, GRAFT_HOOK_IPC);
+    OK(BOSS(cap_copy, SLOT_ENV, COPY_OF_ENV, p.env, RIGHT_ALL, 0, 0));
+    REFUSED(ERR_BAD_CAP, b, graft_bind, GRAFT, p.thread, GRAFT_HOOK_IPC);
+    REFUSED(ERR_NO_RIGHT, b, graft_bind, GRAFT, COPY_OF_ENV, GRAFT_HOOK_IPC);
+    REFUSED(ERR_BAD_STATE, b, graft_bind, GRAFT, p.env, GRAFT_HOOK_SLICE_END);
+    REFUSED(ERR_BAD_STATE, b, graft_bind, GRAFT, p.env, GRAFT_HOOK_RECLAIM);
+    REFUSED(ERR_NOT_BOUND, b, graft_bind, SLOT_NONE, p.env, GRAFT_HOOK_IPC);
+    give(p.env, 9, GRAFT, RIGHT_ALL); /* who is redirected cannot end that */
+    REFUSED(ERR_NO_RIGHT, p.t, graft_bind, 9, SLOT_ENV, GRAFT_HOOK_IPC);
+    always(0, GRAFT_HOOK_SLICE_END);
+    OK(BOSS(graft_bind, GRAFT, COPY_OF_ENV, GRAFT_HOOK_SLICE_END));
+}
+
+/* p sends to `to` with that label. */
+static void sends(const struct thread *to, word_t label)
+{
+    ipc_words(p.t, to->global_id, L4_NIL, NO_WAIT, label, 1, 8);
+}
+
+static void assert_direct(struct thread *t)
+{
+    assert_received(t, p.t->global_id);
+    assert_false(get_mr(t, 0) & TAG_REDIRECTED);
+    ipc(t, L4_NIL, L4_ANY, NEVER);
+}
+
+static void a_graft_refuses_what_leaves(void **state)
+{
+    (void)state;
+    make_graft(by_label, sizeof by_label, GRAFT_HOOK_IPC);
+    OK(BOSS(graft_bind, GRAFT, p.env, GRAFT_HOOK_IPC));
+    assert_true(p.t->kind & THREAD_REDIRECTED && mate->kind & THREAD_REDIRECTED);
+    assert_true(party_thread(&p, THIRD, 2)->kind & THREAD_REDIRECTED);
+    assert_false(q.t->kind & THREAD_REDIRECTED);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    sends(q.t, GRAFT_IPC_DEFAULT);
+    assert_direct(q.t);
+    sends(q.t, GRAFT_IPC_PASS);
+    assert_direct(q.t);
+    sends(q.t, 77);
+    assert_direct(q.t);
+    sends(q.t, GRAFT_IPC_REFUSE);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    sends(q.t, GRAFT_IPC_REDIRECT); /* there is no redirector */
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
+    assert_int_equal(runs(), 5);
+    ipc(mate, L4_NIL, L4_ANY, NEVER);
+    ipc_words(p.t, mate->global_id, L4_NIL, NO_WAIT, GRAFT_IPC_REFUSE, 1, 8);
+    assert_received(mate, local_id(p.t)); /* that crosses no border */
+    assert_int_equal(runs(), 5);
+    OK(BOSS(cap_delete, GRAFT));
+    assert_false((p.t->kind | mate->kind) & THREAD_REDIRECTED);
+    sends(q.t, GRAFT_IPC_REFUSE);
+    assert_direct(q.t);
+}
+
+static void a_graft_says_what_goes_to_the_redirector(void **state)
+{
+    (void)state;
+    ipc_set_redirector(p.e, r.t->global_id);
+    make_graft(by_label, sizeof by_label, GRAFT_HOOK_IPC);
+    OK(BOSS(graft_bind, GRAFT, p.env, GRAFT_HOOK_IPC));
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    for (word_t label = 0; label < 3; label += GRAFT_IPC_REDIRECT) {
+        ipc(r.t, L4_NIL, L4_ANY, NEVER);
+        sends(q.t, label);
+        assert_received(r.t, p.t->global_id);
+        assert_true(get_mr(r.t, 0) & TAG_REDIRECTED);
+        assert_int_equal(*thread_mr(r.t, TCR_INTENDED), q.t->global_id);
+    }
+    sends(q.t, GRAFT_IPC_PASS);
+    assert_direct(q.t);
+    ipc(r.t, L4_NIL, L4_ANY, NEVER);
+    sends(q.t, GRAFT_IPC_REFUSE);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    OK(BOSS(graft_bind, SLOT_NONE, p.env, GRAFT_HOOK_IPC));
+    assert_true(p.t->kind & THREAD_REDIRECTED);
+    sends(q.t, GRAFT_IPC_PASS);
+    assert_received(r.t, p.t->global_id);
+    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
+}
+
+static void a_graft_refuses_what_comes_in(void **state)
+{
+    (void)state;
+    make_graft(by_phase, sizeof by_phase, GRAFT_HOOK_IPC);
+    OK(BOSS(graft_bind, GRAFT, q.env, GRAFT_HOOK_IPC));
+    ipc(r.t, L4_NIL, L4_ANY, NEVER);
+    ipc_words(q.t, r.t->global_id, L4_NIL, NO_WAIT, 5, 1, 8);
+    assert_received(r.t, q.t->global_id);
+    ipc(q.t, L4_NIL, L4_ANY, NEVER);
+    sends(q.t, 5);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
+    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
+    assert_int_equal(runs(), 2);
+    OK(BOSS(graft_bind, SLOT_NONE, q.env, GRAFT_HOOK_IPC));
+    sends(q.t, 5);
+    assert_direct(q.t);
+}
+
+static void the_environments_end_is_the_bindings(void **state)
+{
+    (void)state;
+    always(0, GRAFT_HOOK_RECLAIM);
+    const struct cap *c = cap_slot(world.root, GRAFT);
+    assert_int_not_equal(c->node.child, 0);
+    OK(BOSS(cap_delete, p.env));
+    assert_int_equal(c->node.child, 0);
+}
+
+/* Even positions are p's, odd ones q's; the boss sleeps. */
+static void share_slices(void)
+{
+    for (uint32_t i = 2; i < SLICE_COUNT; i++)
+        OK(BOSS(slice_bind, SLOT_CPU, 0, i, i % 2 ? q.thread : p.thread));
+    OK(BOSS(notification_create, REGION, PFN_ANY, THIRD));
+}
+
+/* Goes on to the next position that is bound to p; who has it? */
+static struct thread *next_owner(void)
+{
+    const struct cpu *c = cpu_this();
+
+    do
+        pass_time(arch_tick_khz() * SLICE_MICROS / 1000 + 1);
+    while (c->slices[c->info->position] != p.t);
+    return slice_owner(c);
+}
+
+static void a_graft_gives_a_position_to_another_thread(void **state)
+{
+    (void)state;
+    share_slices();
+    always(mate->number, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), mate);
+    assert_true(runs() > 0);
+    pass_time(arch_tick_khz() * SLICE_MICROS / 1000);
+    assert_ptr_equal(slice_owner(cpu_this()), q.t); /* whose positions are its own */
+    always(0, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), p.t);
+    always(q.t->number, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), p.t);
+    always(THREAD_MAX, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), p.t);
+    always(THREAD_MAX - 1, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), p.t);
+}
+
+static void a_deputy_pays_its_own_forfeits(void **state)
+{
+    (void)state;
+    share_slices();
+    always(mate->number, GRAFT_HOOK_SLICE_END);
+    mate->forfeits = 1;
+    assert_null(next_owner());
+    assert_int_equal(mate->forfeits, 0);
+    assert_ptr_equal(next_owner(), mate);
+}
+
+static void a_deputy_that_goes_leaves_the_position(void **state)
+{
+    (void)state;
+    share_slices();
+    always(mate->number, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), mate);
+    OK(BOSS(cap_delete, MATE));
+    assert_ptr_equal(slice_owner(cpu_this()), p.t);
+    assert_ptr_equal(next_owner(), p.t);
+    always(p.t->number, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(next_owner(), p.t);
+    OK(BOSS(slice_bind, SLOT_CPU, 0, cpu_this()->info->position, SLOT_NONE));
+    assert_null(slice_owner(cpu_this()));
+}
+
+static bool holds(slot_t slot)
+{
+    return cap_slot(p.e, slot)->kind == CAP_FRAMES;
+}
+
+/* p has 4 frames in SMALL and 8 in LARGE; `count` are taken by force. */
+static void take(uint32_t count)
+{
+    OK(BOSS(revoke_ask, PART, p.e->number, REVOKE_FRAMES, count, host.ticks + 1000, SLOT_NONE));
+    pass_time(1000);
+    for (unsigned i = 0; p.e->ask.from && i < 1000; i++)
+        pass_time(1);
+    assert_int_equal(p.e->ask.from, 0);
+}
+
+static void a_graft_says_what_is_taken(void **state)
+{
+    (void)state;
+    OK(BOSS(cap_copy, SLOT_ENV, PART, REGION, RIGHT_ALL, world.base + world.count - 400, 400));
+    give(p.env, MINE, PART, RIGHT_ALL);
+    OK(CALL(p.t, frames_alloc, MINE, PFN_ANY, 4, SMALL));
+    OK(CALL(p.t, frames_alloc, MINE, PFN_ANY, 8, LARGE));
+    always(MINE, GRAFT_HOOK_RECLAIM); /* which is no frames: as without it */
+    take(1);
+    assert_int_equal(cap_slot(p.e, LARGE)->count, 7);
+    always(100000, GRAFT_HOOK_RECLAIM);
+    take(1);
+    assert_int_equal(cap_slot(p.e, LARGE)->count, 6);
+    always(SMALL, GRAFT_HOOK_RECLAIM);
+    take(1);
+    assert_int_equal(cap_slot(p.e, SMALL)->count, 3);
+    take(5);
+    assert_false(holds(SMALL));
+    assert_int_equal(cap_slot(p.e, LARGE)->count, 4);
+    assert_true(runs() >= 3);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(places_of_environments_refuse),
+        TEST(a_graft_refuses_what_leaves),
+        TEST(a_graft_says_what_goes_to_the_redirector),
+        TEST(a_graft_refuses_what_comes_in),
+        TEST(the_environments_end_is_the_bindings),
+        TEST(a_graft_gives_a_position_to_another_thread),
+        TEST(a_deputy_pays_its_own_forfeits),
+        TEST(a_deputy_that_goes_leaves_the_position),
+        TEST(a_graft_says_what_is_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
