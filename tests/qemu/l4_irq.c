@@ -114,6 +114,33 @@ static bool serve(L4_Word_t flags)
     return good & L4_IpcSucceeded(L4_Reply(line));
 }
 
+static volatile L4_Word_t stranger_error;
+
+static void acknowledge_as_stranger(void *unused)
+{
+    (void)unused;
+    L4_Set_MsgTag(L4_Niltag);
+    stranger_error = L4_IpcFailed(L4_Reply(line)) ? L4_ErrorCode() : 0;
+}
+
+/* The line is masked, and stays so. */
+static void wrong_answers(void)
+{
+    struct thread stranger;
+    L4_ThreadId_t from;
+    L4_Msg_t m;
+
+    thread_run(&stranger, acknowledge_as_stranger, NULL, THREAD_CPU_HERE, THREAD_PRIORITY);
+    thread_join(&stranger);
+    tap_is(stranger_error, IPC_ERROR(IPC_TIMEOUT, IPC_SEND_PHASE), "only the handler acknowledges");
+    L4_MsgClear(&m);
+    L4_MsgAppendMapItem(&m, L4_MapItem(L4_CompleteAddressSpace, 0));
+    L4_MsgLoad(&m);
+    failed(L4_Reply(line), IPC_ERROR(IPC_OVERFLOW, IPC_SEND_PHASE), "and without items");
+    failed(L4_Wait_Timeout(PAUSE, &from), IPC_ERROR(IPC_TIMEOUT, IPC_RECEIVE_PHASE),
+           "after neither the line is open");
+}
+
 static void interrupts(void)
 {
     L4_ThreadId_t from;
@@ -132,6 +159,7 @@ static void interrupts(void)
     clock_read(REG_C);
     failed(L4_Wait_Timeout(L4_ZeroTime, &from), IPC_ERROR(IPC_TIMEOUT, IPC_RECEIVE_PHASE),
            "the line is masked until that is acknowledged");
+    wrong_answers();
     clock_run(false);
     L4_Set_MsgTag(L4_Niltag);
     tap_ok(L4_IpcSucceeded(L4_ReplyWait_Timeout(line, L4_ZeroTime, &from)),

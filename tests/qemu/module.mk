@@ -75,7 +75,7 @@ $(1)-boot        := icount=1
 $(1)_smp-sources := $$($(1)-sources)
 $(1)_smp-boot    := smp=2
 endef
-$(foreach t,l4_rows l4_rows_fault l4_rows_map,$(eval $(call rows_test,$(t))))
+$(foreach t,l4_rows l4_rows_control l4_rows_fault l4_rows_map,$(eval $(call rows_test,$(t))))
 
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
