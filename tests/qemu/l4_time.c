@@ -28,6 +28,7 @@ struct counter {
     volatile bool on;
     volatile L4_Word8_t flags; /* to set; and what was found */
     volatile L4_Word_t handler;
+    bool yields; /* when it finds that it delays another */
 };
 
 static void count(void *argument)
@@ -39,6 +40,8 @@ static void count(void *argument)
     while (c->on) {
         c->count++;
         c->flags = *(volatile L4_Word8_t *)(L4_Utcb() + L4_TCR_FLAGS);
+        if (c->yields && (c->flags & L4_PREEMPT_PENDING))
+            L4_Yield();
     }
 }
 
@@ -174,11 +177,11 @@ static void sleep_and_count(void *argument)
 
 /* How long a thread of a higher priority waits for the processor after its sleep, while one with
  * these flags runs; what that finds in its flags then. */
-static uint64_t waits(L4_Word8_t flags, L4_Word_t handler, L4_Word8_t *found)
+static uint64_t waits(L4_Word8_t flags, bool yields, L4_Word_t handler, L4_Word8_t *found)
 {
     static struct counter c, urgent;
 
-    c = (struct counter){.flags = flags, .handler = handler};
+    c = (struct counter){.flags = flags, .handler = handler, .yields = yields};
     urgent = (struct counter){0};
     L4_ThreadId_t t = start(&c, count, LOW);
     start(&urgent, sleep_and_count, HIGH);
@@ -199,16 +202,19 @@ static uint64_t waits(L4_Word8_t flags, L4_Word_t handler, L4_Word8_t *found)
 static void delays(void)
 {
     L4_Word8_t found = 0;
-    uint64_t at_once = waits(0, 0, &found);
+    uint64_t at_once = waits(0, false, 0, &found);
 
     if (!tap_ok(at_once < SHORT && !found, "a higher priority preempts at once"))
         tap_note("%lu us, flags %x", at_once, found);
-    uint64_t later = waits(L4_PREEMPT_DELAY, 0, &found);
+    uint64_t later = waits(L4_PREEMPT_DELAY, false, 0, &found);
     bool good = later >= DELAY - SHORT && later < DELAY + SHORT &&
                 found == (L4_PREEMPT_DELAY | L4_PREEMPT_PENDING);
     if (!tap_ok(good, "but who delays that may go on for so long, and finds it pending"))
         tap_note("%lu us, flags %x", later, found);
-    later = waits(L4_PREEMPT_DELAY | L4_PREEMPT_SIGNAL, L4_Myself().raw, &found);
+    later = waits(L4_PREEMPT_DELAY, true, 0, &found);
+    if (!tap_ok(later < DELAY / 2, "ThreadSwitch ends the delay"))
+        tap_note("%lu us, flags %x", later, found);
+    later = waits(L4_PREEMPT_DELAY | L4_PREEMPT_SIGNAL, false, L4_Myself().raw, &found);
     if (!tap_ok(later >= DELAY - SHORT, "then it is preempted"))
         tap_note("%lu us, flags %x", later, found);
 }

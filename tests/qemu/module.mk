@@ -67,6 +67,16 @@ l4_tree-boot        := icount=1
 l4_tree_smp-sources := $(l4_tree-sources)
 l4_tree_smp-boot    := smp=2
 
+# L4 IPC and mappings in the words of the reference: on one CPU, and with partners on the other of two.
+define rows_test
+GUEST_TESTS      += $(1) $(1)_smp
+$(1)-sources     := tests/qemu/$(1).c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+$(1)-boot        := icount=1
+$(1)_smp-sources := $$($(1)-sources)
+$(1)_smp-boot    := smp=2
+endef
+$(foreach t,l4_rows l4_rows_fault l4_rows_map,$(eval $(call rows_test,$(t))))
+
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
 l4_smp-sources := tests/qemu/l4_smp.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
@@ -183,7 +193,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 l4_time large libos_events libos_revoke libos_sched processor slices smp timers torn
+UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
 
 # What starts several programs beside itself wants more memory; and shares by time, of a pool, are not
 # what they should be there.
