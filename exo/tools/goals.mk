@@ -66,7 +66,7 @@ run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
+test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
 	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))

@@ -156,7 +156,7 @@ int main(void)
 {
     if (libos_setup() != ERR_OK || notify_new(&note) != ERR_OK)
         return 1;
-    tap_plan(41);
+    tap_plan(42);
     test_ports();
     test_irq_errors();
     test_interrupts();
