@@ -16,7 +16,7 @@
 #define SECOND (L4_TimePeriod(1000000))
 #define TEN_MS (L4_TimePeriod(10000))
 #define ROUNDS 20u
-#define MOST   15u /* of them: a slice may end in any */
+#define MOST   10u /* of them: a slice may end in any */
 
 /* A thread that makes one IPC and notes what came of it. */
 struct actor {
