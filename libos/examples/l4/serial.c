@@ -11,7 +11,6 @@
 enum { DATA, INTERRUPTS, FIFO, FORMAT, MODEM, STATUS }; /* registers of a 16550 */
 enum { ON_DATA = 1, ON_ROOM = 2 };                      /* in INTERRUPTS         */
 enum { HAS_DATA = 1, HAS_ROOM = 0x20 };                 /* in STATUS             */
-#define FIFO_BYTES 16u
 
 #define REQUEST_READ  1u
 #define REQUEST_WRITE 2u
@@ -85,9 +84,8 @@ static void serve_device(void)
 
     while (received.count < RING_BYTES && (in(STATUS)&HAS_DATA))
         ring_put(&received, in(DATA));
-    if (in(STATUS)&HAS_ROOM)
-        for (unsigned i = 0; i < FIFO_BYTES && to_send.count; i++)
-            out(DATA, ring_get(&to_send));
+    while (to_send.count && (in(STATUS)&HAS_ROOM)) /* byte by byte: its FIFO may be off */
+        out(DATA, ring_get(&to_send));
     if (received.count < RING_BYTES)
         wanted |= ON_DATA;
     if (to_send.count)
