@@ -64,11 +64,12 @@ disk-boot     := disk=16M
 disk_smp-boot := disk=16M smp=2
 disk_ro-boot  := disk=ro:1M
 
-# Grafts at their places: compiled, interpreted, and on two CPUs.
-GUEST_PLACES := places places_interpreted places_smp
+# Grafts at their places: compiled, masked against speculation, interpreted, and on two CPUs.
+GUEST_PLACES := places places_masked places_interpreted places_smp
 GUEST_TESTS  += $(GUEST_PLACES)
 $(foreach t,$(GUEST_PLACES),$(eval $(t)-sources := tests/qemu/places.c tests/qemu/graft_rig.c tests/qemu/rig.c) $(eval $(t)-libs := libos-net))
 places-boot             := net=user disk=16M
+places_masked-boot      := net=user disk=16M append=mask=1
 places_interpreted-boot := net=user disk=16M append=jit=0
 places_smp-boot         := net=user disk=16M smp=2
 

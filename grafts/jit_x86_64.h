@@ -238,6 +238,8 @@ uint32_t jit_divide_idiom(struct jit *j, uint32_t i);
 
 /* jit_x86_64_move.c */
 
+/* Register `r` gets `value`, known from then on; nothing is made when nobody reads it. */
+void jit_constant(struct jit *j, uint32_t i, unsigned r, uint64_t value);
 uint32_t jit_move(struct jit *j, uint32_t i);
 uint32_t jit_scaled(struct jit *j, uint32_t i); /* shift, and an address with it */
 

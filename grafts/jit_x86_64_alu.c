@@ -342,15 +342,6 @@ uint32_t jit_wide(struct jit *j, uint32_t i)
         jit_fail(j, GRAFT_JIT_BAD_MAP, i);
         return 1;
     }
-    if (jit_dies(j, i, r))
-        return 1;
-    x86_move_imm(j, j->map[r], value);
-    if (value == 0)
-        j->flags_of = NO_FLAGS;
-    jit_result(j, r, jit_bits(value));
-    j->constants |= (uint16_t)(1u << r);
-    j->value[r] = value;
-    if (value)
-        j->nonzero |= (uint16_t)(1u << r);
+    jit_constant(j, i, r, value);
     return 1;
 }

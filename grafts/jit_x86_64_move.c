@@ -37,13 +37,10 @@ static void know_copy(struct jit *j, unsigned d, unsigned s, unsigned bytes)
     j->value[d] = j->value[s];
 }
 
-static uint32_t move_imm(struct jit *j, uint32_t i, const struct insn *x, unsigned bytes)
+void jit_constant(struct jit *j, uint32_t i, unsigned r, uint64_t value)
 {
-    unsigned r = insn_dst(x);
-    uint64_t value = bytes == 8 ? (uint64_t)(int64_t)x->imm : (uint32_t)x->imm;
-
     if (jit_dies(j, i, r))
-        return 1;
+        return;
     x86_move_imm(j, j->map[r], value);
     if (value == 0)
         j->flags_of = NO_FLAGS;
@@ -52,6 +49,14 @@ static uint32_t move_imm(struct jit *j, uint32_t i, const struct insn *x, unsign
     j->value[r] = value;
     if (value)
         j->nonzero |= (uint16_t)(1u << r);
+}
+
+static uint32_t move_imm(struct jit *j, uint32_t i, const struct insn *x, unsigned bytes)
+{
+    unsigned r = insn_dst(x);
+    uint64_t value = bytes == 8 ? (uint64_t)(int64_t)x->imm : (uint32_t)x->imm;
+
+    jit_constant(j, i, r, value);
     return 1;
 }
 

@@ -12,23 +12,15 @@
 #include "libos/slots.h"
 #include "tests/qemu/graft_rig.h"
 #include "tests/qemu/rig.h"
+#include "tests/qemu/rtc.h"
 #include "tests/qemu/tap.h"
 
 #define ROUNDS   8u /* of handler_probe */
 #define PATIENCE ((uint64_t)5000 * CLOCK_NS_PER_MS)
 #define REQUESTS 8u
 
-/* The battery clock. */
-#define INDEX    0x70u
-#define DATA     0x71u
-#define REG_A    0x0au
-#define REG_B    0x0bu
-#define REG_C    0x0cu
-#define RATE_8HZ 0x2du
-#define PERIODIC 0x40u
-#define LINE     8u
-#define POLLS    12u
-#define POLL     ((uint64_t)150 * CLOCK_NS_PER_MS) /* longer than from tick to tick */
+#define POLLS 12u
+#define POLL  ((uint64_t)150 * CLOCK_NS_PER_MS) /* longer than from tick to tick */
 
 static void test_handler(void)
 {
@@ -86,41 +78,26 @@ static void test_wake_up(void)
     tap_is(notify_until(note, 7, clock_deadline(POLL), &got), ERR_OK, "without it one is enough");
 }
 
-static word_t clock_read(uint32_t reg)
-{
-    word_t value = 0;
-
-    exo_port_write(SLOT_PORTS, INDEX, 1, reg);
-    exo_port_read_get(SLOT_PORTS, DATA, 1, &value);
-    return value;
-}
-
-static void clock_write(uint32_t reg, uint32_t value)
-{
-    exo_port_write(SLOT_PORTS, INDEX, 1, reg);
-    exo_port_write(SLOT_PORTS, DATA, 1, value);
-}
-
-/* The clock interrupts at most once from look to look at REG_C. */
+/* The clock interrupts at most once from look to look at RTC_C. */
 static void test_irq(void)
 {
-    slot_t note, line = weaker(SLOT_IRQ, RIGHT_READ | RIGHT_WRITE, LINE, 1);
+    slot_t note, line = weaker(SLOT_IRQ, RIGHT_READ | RIGHT_WRITE, RTC_LINE, 1);
     slot_t graft = make_graft(".exo4/irq_other.o", GRAFT_HOOK_IRQ, NULL, 0);
     uint64_t told = 0;
 
     notify_new(&note);
-    tap_is(exo_irq_bind(line, LINE, note, 1), ERR_OK, "bind a line");
+    tap_is(exo_irq_bind(line, RTC_LINE, note, 1), ERR_OK, "bind a line");
     tap_is(exo_graft_bind(graft, line, GRAFT_HOOK_IRQ), ERR_OK, "and a graft to it");
-    clock_write(REG_A, RATE_8HZ);
-    clock_write(REG_B, (uint32_t)clock_read(REG_B) | PERIODIC);
+    rtc_write(RTC_A, RTC_8HZ);
+    rtc_write(RTC_B, (uint32_t)rtc_read(RTC_B) | RTC_PERIODIC);
     for (unsigned i = 0; i < POLLS; i++) {
-        clock_read(REG_C);
+        rtc_read(RTC_C);
         const uint64_t until = clock_deadline(POLL);
         while (cpu_ticks() < until)
             ;
         told += exo_notify_wait(note, 1, 0) == ERR_OK;
     }
-    clock_write(REG_B, (uint32_t)clock_read(REG_B) & ~PERIODIC);
+    rtc_write(RTC_B, (uint32_t)rtc_read(RTC_B) & ~RTC_PERIODIC);
     uint64_t runs = runs_of(graft);
     tap_ok(runs >= POLLS / 2, "it ran for each interrupt");
     /* the last one may have come after the last look */

@@ -44,30 +44,13 @@ L4_INLINE L4_Word_t L4_Timeouts(L4_Time_t send, L4_Time_t receive)
 /* One link takes MR0 to MR7 in registers; they are loaded from the UTCB and stored back to it. The
  * link's code is called below the red zone; it keeps rsp, rbp, and in rdi the address of MR0. */
 #define L4_CALL_IPC(call, rcx)                                                                     \
-    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"                                                 \
-                     "movq %%gs:0, %%rdi\n\t"                                                      \
-                     "movq 0(%%rdi), %%r9\n\t"                                                     \
-                     "movq 8(%%rdi), %%rax\n\t"                                                    \
-                     "movq 16(%%rdi), %%rbx\n\t"                                                   \
-                     "movq 24(%%rdi), %%r10\n\t"                                                   \
-                     "movq 32(%%rdi), %%r12\n\t"                                                   \
-                     "movq 40(%%rdi), %%r13\n\t"                                                   \
-                     "movq 48(%%rdi), %%r14\n\t"                                                   \
-                     "movq 56(%%rdi), %%r15\n\t"                                                   \
-                     "call " call "\n\t"                                                           \
-                     "movq %%r9, 0(%%rdi)\n\t"                                                     \
-                     "movq %%rax, 8(%%rdi)\n\t"                                                    \
-                     "movq %%rbx, 16(%%rdi)\n\t"                                                   \
-                     "movq %%r10, 24(%%rdi)\n\t"                                                   \
-                     "movq %%r12, 32(%%rdi)\n\t"                                                   \
-                     "movq %%r13, 40(%%rdi)\n\t"                                                   \
-                     "movq %%r14, 48(%%rdi)\n\t"                                                   \
-                     "movq %%r15, 56(%%rdi)\n\t"                                                   \
-                     "leaq 128(%%rsp), %%rsp"                                                      \
-                     : "+S"(source), "+d"(destination), rcx(link), "+r"(r8), "=r"(tag)             \
-                     :                                                                             \
-                     : "rax", "rbx", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "memory",    \
-                       "cc")
+    __asm__ volatile(                                                                              \
+        "leaq -128(%%rsp), %%rsp\n\t"                                                              \
+        "movq %%gs:0, %%rdi\n\t" L4_MRS_TO_REGISTERS "call " call "\n\t" L4_MRS_STORE "\n\t"       \
+        "leaq 128(%%rsp), %%rsp"                                                                   \
+        : "+S"(source), "+d"(destination), rcx(link), "+r"(r8), "=r"(tag)                          \
+        :                                                                                          \
+        : "rax", "rbx", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc")
 
 /* exo4 has the link's address in the UTCB, too. */
 L4_INLINE L4_MsgTag_t L4_Ipc(L4_ThreadId_t to, L4_ThreadId_t specifier, L4_Word_t timeouts,

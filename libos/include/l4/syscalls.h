@@ -146,8 +146,7 @@ L4_INLINE L4_ThreadId_t L4_ExchangeRegisters(L4_ThreadId_t dest, L4_Word_t contr
     "movq 40(%%rdi), %%r13\n\t"                                                                    \
     "movq 48(%%rdi), %%r14\n\t"                                                                    \
     "movq 56(%%rdi), %%r15\n\t"
-#define L4_MRS_FROM_REGISTERS                                                                      \
-    "\n\tmovq %%gs:0, %%rdi\n\t"                                                                   \
+#define L4_MRS_STORE                                                                               \
     "movq %%r9, 0(%%rdi)\n\t"                                                                      \
     "movq %%rax, 8(%%rdi)\n\t"                                                                     \
     "movq %%rbx, 16(%%rdi)\n\t"                                                                    \
@@ -156,6 +155,7 @@ L4_INLINE L4_ThreadId_t L4_ExchangeRegisters(L4_ThreadId_t dest, L4_Word_t contr
     "movq %%r13, 40(%%rdi)\n\t"                                                                    \
     "movq %%r14, 48(%%rdi)\n\t"                                                                    \
     "movq %%r15, 56(%%rdi)"
+#define L4_MRS_FROM_REGISTERS "\n\tmovq %%gs:0, %%rdi\n\t" L4_MRS_STORE
 
 /* Unmap: the fpages are in MR0 to MR[control & 63], and come back with status bits. */
 L4_INLINE void L4_Unmap(L4_Word_t control)
