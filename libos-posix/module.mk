@@ -32,3 +32,8 @@ posix_random-needs  := $(POSIX_TEST_NEEDS)
 
 HOST_TOOLS += posix-run
 posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c
+
+# A family of processes: its pool of frames.
+HOST_TESTS += posix_frames
+posix_frames-needs := libos-posix/frame_list.c
+posix_frames-flags := -pthread
