@@ -1,0 +1,319 @@
+/* The keeper: the memory of a family, and serving its requests. */
+#include "libos-posix/keeper.h"
+
+#include <l4/ipc.h>
+
+#include "exo/abi/batch.h"
+#include "exo/abi/l4.h"
+#include "libos-posix/keeper_parts.h"
+#include "libos-posix/member.h"
+#include "libos-posix/space.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/clock.h"
+#include "libos/frames.h"
+#include "libos/notify.h"
+#include "libos/spawn.h"
+#include "libos/string.h"
+#include "libos/tables.h"
+
+#define LEAST_FRAMES 1024u /* that are worth a family */
+#define LARGE_ALIGN  9u
+#define MEMBER_BITS  (((word_t)1 << MEMBERS_MAX) - 1)
+
+slot_t keeper_pool;
+static slot_t events;               /* the keeper's notification */
+static slot_t tasks_slot[TASKS_MAX]; /* notification of each task; made when it is needed first */
+static bool sweep_is_due;
+
+slot_t keeper_notification(void)
+{
+    return events;
+}
+
+void keeper_wake(uint32_t task, word_t bits)
+{
+    exo_notify(task == TASK_KEEPER ? events : tasks_slot[task], bits);
+}
+
+slot_t keeper_task_slot(uint32_t task)
+{
+    if (task == TASK_KEEPER)
+        return events;
+    if (!tasks_slot[task] && notify_new(&tasks_slot[task]))
+        tasks_slot[task] = SLOT_NONE;
+    return tasks_slot[task];
+}
+
+/* Memory for records, which is not the pool's, zero. */
+static enum err map_own(vaddr_t va, uint64_t bytes)
+{
+    uint32_t pages = (uint32_t)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+    slot_t slot;
+    pfn_t first;
+    enum err e = spawn_tables(SLOT_ENV, va, va + bytes);
+
+    if (e == ERR_OK)
+        e = region_frames(pages, &slot, &first);
+    if (e == ERR_OK)
+        e = spawn_bind(SLOT_ENV, slot, va, first, pages, RIGHT_READ | RIGHT_WRITE);
+    if (e == ERR_OK)
+        memset((void *)va, 0, pages * PAGE_SIZE);
+    return e;
+}
+
+/* The most that begins at 2 MiB, up to `most` frames. */
+static enum err take_pool(uint32_t most, pfn_t *first, uint32_t *count)
+{
+    enum err e = slot_take(&keeper_pool);
+
+    for (*count = most & ~(LARGE_PAGES - 1); e == ERR_OK && *count >= LEAST_FRAMES;
+         *count -= LARGE_PAGES) {
+        word_t found;
+        e = exo_frames_find_get(SLOT_MEMORY, FRAME_RANGE_ALL, *count, LARGE_ALIGN, ~(word_t)0,
+                                keeper_pool, &found);
+        *first = (pfn_t)found;
+        if (e != ERR_NO_MEM)
+            return e;
+        e = ERR_OK;
+    }
+    slot_give(keeper_pool);
+    return ERR_NO_MEM;
+}
+
+/* The pool as it is in memory, by large pages. */
+static enum err show_pool(pfn_t first, uint32_t count)
+{
+    enum err e = ERR_OK;
+
+    for (uint32_t i = 0; i < count && e == ERR_OK; i += LARGE_PAGES) {
+        vaddr_t va = (vaddr_t)family_frame(first + i);
+        if (i == 0 || va % FAMILY_GIB == 0)
+            e = tables_make_for(SLOT_ENV, va, 2);
+        if (e == ERR_OK)
+            e = exo_page_bind_run(SLOT_ENV, keeper_pool, PAGE_RUN(va, 1),
+                                  RUN_FRAMES(first + i, RIGHT_READ | RIGHT_WRITE | PAGE_LARGE));
+    }
+    return e;
+}
+
+static enum err begin_records(pfn_t first, uint32_t count)
+{
+    enum err e = map_own(FAMILY_SHARED, sizeof(struct family));
+
+    if (e == ERR_OK)
+        e = map_own(FAMILY_LIST, frame_list_bytes(count));
+    if (e)
+        return e;
+    frame_list_init(POOL, first, count);
+    FAMILY->keeper = *book_tcr(TCR_GLOBAL_ID);
+    FAMILY->core_end = FAMILY_CORE;
+    for (uint32_t i = 0; i < TASKS_MAX; i++)
+        FAMILY->tasks[i].member = TASK_NONE;
+    *member_place() = (struct family_place){.member = TASK_NONE, .task = TASK_KEEPER};
+    e = notify_new(&events);
+    return e ? e : exo_notify_bind(events, SLOT_THREAD, ~(word_t)0);
+}
+
+enum err keeper_begin(uint32_t most)
+{
+    const uint64_t free = region_free_count() + frames_free_count();
+    pfn_t first;
+    uint32_t count;
+
+    if (KINFO->hidden)
+        return ERR_BAD_STATE;
+    const uint64_t least = free - free / 8;
+    enum err e = take_pool(least < most ? (uint32_t)least : most, &first, &count);
+    if (e == ERR_OK)
+        e = show_pool(first, count);
+    return e ? e : begin_records(first, count);
+}
+
+/* Where the arena reaches a new gigabyte, all that live see it, too. */
+static enum err share_core(vaddr_t va)
+{
+    enum err e = ERR_OK;
+
+    for (uint32_t m = 0; m < MEMBERS_MAX && e == ERR_OK; m++)
+        if (FAMILY->members[m].state != MEMBER_NONE)
+            e = exo_table_share(SLOT_ENV, va, keeper_kept[m].env, va, 2, RIGHT_READ | RIGHT_WRITE);
+    return e;
+}
+
+/* One piece of up to `pages` frames at `va`. */
+static enum err extend_part(vaddr_t va, uint32_t pages, uint32_t *done)
+{
+    pfn_t first;
+    bool zero;
+    uint32_t *record = family_core_frame(va);
+    vaddr_t page = (vaddr_t)record & ~(PAGE_SIZE - 1);
+
+    if (va % (PAGE_SIZE * (PAGE_SIZE / sizeof *record)) == 0) {
+        enum err e = map_own(page, PAGE_SIZE);
+        if (e)
+            return e;
+    }
+    *done = space_take(TASK_KEEPER, pages, &first, &zero);
+    if (!*done)
+        return ERR_NO_MEM;
+    if (!zero)
+        memset(family_frame(first), 0, *done * PAGE_SIZE);
+    for (uint32_t i = 0; i < *done; i++) {
+        frame_list_share(POOL, first + i);
+        record[i] = first + i;
+    }
+    enum err e = exo_page_bind_run(SLOT_ENV, keeper_pool, PAGE_RUN(va, *done),
+                                   RUN_FRAMES(first, RIGHT_READ | RIGHT_WRITE));
+    space_let_go(TASK_KEEPER);
+    return e;
+}
+
+enum err keeper_extend(vaddr_t va, uint64_t bytes)
+{
+    const bool new = va % FAMILY_GIB == 0;
+    enum err e = ERR_OK;
+
+    if (va != FAMILY->core_end || bytes % (2u << 20) || va + bytes > FAMILY_END)
+        return ERR_BAD_ARG;
+    for (uint32_t done; FAMILY->core_end < va + bytes && e == ERR_OK;) {
+        vaddr_t at = FAMILY->core_end;
+        uint32_t pages = (uint32_t)((va + bytes - at) / PAGE_SIZE);
+        if (at % (2u << 20) == 0)
+            e = spawn_tables(SLOT_ENV, at, at + (2u << 20));
+        uint32_t rest = 512 - (uint32_t)(at / PAGE_SIZE % 512);
+        if (e == ERR_OK)
+            e = extend_part(at, pages < rest ? pages : rest, &done);
+        if (e == ERR_OK)
+            FAMILY->core_end += done * PAGE_SIZE;
+    }
+    return e == ERR_OK && new ? share_core(va) : e;
+}
+
+static enum err thread_of(uint32_t task, vaddr_t core, vaddr_t context)
+{
+    uint32_t made;
+    enum err e = keeper_thread(FAMILY->tasks[task].member, core, TASK_NONE, &made);
+
+    if (e == ERR_OK)
+        e = keeper_start(made, context,
+                         FAMILY_BLOCK(FAMILY->tasks[made].block) + BLOCK_BYTES - 8, core);
+    return e;
+}
+
+/* Performs what `task` asks. False: there is nobody to answer any more. */
+static bool perform(uint32_t request, uint32_t task, word_t first, word_t second, enum err *e)
+{
+    const uint32_t member = FAMILY->tasks[task].member;
+
+    *e = ERR_BAD_ARG;
+    if (request == REQUEST_TABLE) {
+        *e = keeper_table(member, first);
+    } else if (request == REQUEST_EXTEND) {
+        *e = keeper_extend(first, second);
+    } else if (request == REQUEST_FORK) {
+        *e = keeper_fork(task, first, second);
+    } else if (request == REQUEST_THREAD) {
+        *e = thread_of(task, first, second);
+    } else if (request == REQUEST_NOTIFY && first < TASKS_MAX) {
+        *e = exo_cap_copy(keeper_kept[member].env, FAMILY_SLOT_TASK + (slot_t)first,
+                          keeper_task_slot((uint32_t)first), RIGHT_READ | RIGHT_WRITE, 0,
+                          0);
+    } else if (request == REQUEST_THREAD_END) {
+        keeper_thread_end(task);
+        return false;
+    } else if (request == REQUEST_END) {
+        keeper_unmake(member);
+        return false;
+    }
+    return true;
+}
+
+/* Answers a message, whose sender is a thread of the family if it says its own number. */
+static L4_ThreadId_t serve(L4_MsgTag_t tag, L4_ThreadId_t from)
+{
+    const word_t *mr = L4_Utcb();
+    const word_t task = mr[1];
+    enum err e;
+
+    if (task >= TASKS_MAX || FAMILY->tasks[task].member == TASK_NONE ||
+        FAMILY->tasks[task].thread != from.raw)
+        return L4_nilthread;
+    if (!perform((uint32_t)(tag.raw >> 16), (uint32_t)task, mr[2], mr[3], &e))
+        return L4_nilthread;
+    L4_LoadMR(0, 1);
+    L4_LoadMR(1, e);
+    return from;
+}
+
+/* Environments that ended without asking. */
+static const char *bury(word_t bits, const struct keeper_work *work)
+{
+    const char *broken = NULL;
+
+    for (uint32_t m = 0; m < MEMBERS_MAX && !broken; m++) {
+        vaddr_t core = 0;
+        if (!(bits >> m & 1) || FAMILY->members[m].state != MEMBER_ALIVE)
+            continue;
+        if (book_env_read(FAMILY->members[m].env).state == ENV_ALIVE &&
+            book_env_read(FAMILY->members[m].env).threads)
+            continue; /* of one that had the number before */
+        for (uint32_t t = 0; t < TASKS_MAX && !core; t++)
+            if (FAMILY->tasks[t].member == m)
+                core = FAMILY->tasks[t].core;
+        keeper_unmake(m);
+        sweep_is_due = true;
+        if (work->lost)
+            broken = work->lost(core);
+    }
+    return broken;
+}
+
+static L4_Time_t time_until(uint64_t deadline)
+{
+    const uint64_t now = cpu_ticks();
+
+    if (deadline == FOREVER)
+        return L4_Never;
+    if (deadline <= now)
+        return L4_ZeroTime;
+    return L4_TimePeriod((deadline - now) * 1000 / KINFO->tsc_khz + 1);
+}
+
+const char *keeper_run(const struct keeper_work *work)
+{
+    L4_ThreadId_t to = L4_nilthread, from;
+    const char *broken = NULL;
+    word_t bits = 0;
+
+    while (!broken) {
+        uint64_t deadline = FOREVER;
+        if (sweep_is_due)
+            sweep_is_due = !keeper_sweep();
+        if (work->step && work->step(bits, &deadline))
+            break;
+        if (sweep_is_due && deadline == FOREVER)
+            deadline = cpu_ticks() + KINFO->tsc_khz;
+        L4_MsgTag_t tag = L4_Ipc(to, L4_anythread, L4_Timeouts(L4_ZeroTime, time_until(deadline)),
+                                 &from);
+        to = L4_nilthread;
+        bits = 0;
+        if (L4_IpcFailed(tag))
+            continue; /* who asked is gone, or it is time */
+        if (from.raw != L4_BOUND) {
+            to = serve(tag, from);
+            continue;
+        }
+        bits = L4_Utcb()[1];
+        if (bits & MEMBER_BITS)
+            broken = bury(bits & MEMBER_BITS, work);
+    }
+    return broken;
+}
+
+void keeper_end(void)
+{
+    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+        if (FAMILY->members[m].state != MEMBER_NONE)
+            keeper_unmake(m);
+}

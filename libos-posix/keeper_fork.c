@@ -1,0 +1,229 @@
+/* Copying a process: its pages are shown in the copy, and both lose the right to write to them. */
+#include "exo/abi/batch.h"
+#include "libos-posix/keeper_parts.h"
+#include "libos-posix/space.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/libos.h"
+#include "libos/string.h"
+#include "libos/tables.h"
+
+#define TABLE_BYTES (512 * PAGE_SIZE)
+#define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
+
+/* What is to be done for one table. */
+static struct page_entry shown[512], kept_back[512];
+static uint32_t shown_count, kept_count;
+
+/* A page of the program that the image is, by the frames that it was loaded into. */
+static enum err bind_image(uint32_t m, vaddr_t va, pfn_t frame, rights_t rights)
+{
+    enum err e = keeper_table(m, va);
+
+    return e ? e
+             : exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(va, 1),
+                                 RUN_FRAMES(frame, rights));
+}
+
+/* A copy of a page, the member's own. */
+static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, rights_t rights)
+{
+    pfn_t frame;
+    bool zero;
+
+    if (!space_take(TASK_KEEPER, 1, &frame, &zero))
+        return ERR_NO_MEM;
+    memcpy(family_frame(frame), page, PAGE_SIZE);
+    enum err e = keeper_bind(m, va, frame, rights);
+    space_let_go(TASK_KEEPER);
+    return e;
+}
+
+static bool is_zero(const void *page)
+{
+    const uint64_t *word = page;
+
+    for (uint32_t i = 0; i < PAGE_SIZE / sizeof *word; i++)
+        if (word[i])
+            return false;
+    return true;
+}
+
+enum err keeper_copy_image(uint32_t m)
+{
+    struct family *f = FAMILY;
+    enum err e = ERR_OK;
+
+    f->image_low = START->image_low & ~(PAGE_SIZE - 1);
+    f->image_high = (START->image_high + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    f->image_data = f->image_high;
+    for (vaddr_t va = f->image_low; va < f->image_high && e == ERR_OK; va += PAGE_SIZE) {
+        uint64_t pte = tables_entry(va);
+        if (!cpu_pte_is_bound(pte))
+            continue;
+        if (!(cpu_pte_rights(pte) & RIGHT_WRITE)) {
+            e = bind_image(m, va, cpu_pte_pfn(pte), cpu_pte_rights(pte));
+            continue;
+        }
+        if (va < f->image_data)
+            f->image_data = va;
+        if (!is_zero((const void *)va))
+            e = bind_copy(m, va, (const void *)va, RIGHT_READ | RIGHT_WRITE);
+    }
+    return e;
+}
+
+/* What is hidden is seen by nobody, so the copy gets its own. */
+static enum err copy_hidden(uint32_t m, vaddr_t va, pfn_t frame)
+{
+    struct page_note note = {va, SPACE_NOTE(frame)};
+    pfn_t copy;
+    bool zero;
+
+    if (!(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA)) {
+        if (!space_take(TASK_KEEPER, 1, &copy, &zero))
+            return ERR_NO_MEM;
+        memcpy(family_frame(copy), family_frame(frame), PAGE_SIZE);
+        note.value = SPACE_NOTE(copy);
+    }
+    enum err e = exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
+    space_let_go(TASK_KEEPER);
+    return e;
+}
+
+static enum err add_page(uint32_t m, vaddr_t va, uint64_t pte)
+{
+    const pfn_t frame = cpu_pte_pfn(pte);
+    rights_t rights = cpu_pte_rights(pte);
+
+    if (!frame_list_has(POOL, frame))
+        return bind_image(m, va, frame, rights);
+    if (!(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA) && (rights & RIGHT_WRITE)) {
+        rights &= ~RIGHT_WRITE;
+        kept_back[kept_count++] = (struct page_entry){va, frame, rights};
+    }
+    shown[shown_count++] = (struct page_entry){va, frame, rights | RIGHTS_LATER(PAGE_RIGHTS)};
+    return ERR_OK;
+}
+
+static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
+{
+    const volatile uint64_t *table = family_view(parent, k);
+    const vaddr_t base = (vaddr_t)FAMILY->members[parent].tables[k] * TABLE_BYTES;
+    enum err e = keeper_table(m, base);
+
+    shown_count = kept_count = 0;
+    for (uint32_t i = 0; i < 512 && e == ERR_OK; i++) {
+        if (i % 8 == 0 && !(table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
+                            table[i + 5] | table[i + 6] | table[i + 7])) {
+            i += 7;
+            continue;
+        }
+        uint64_t pte = table[i];
+        if (cpu_pte_is_bound(pte))
+            e = add_page(m, base + i * PAGE_SIZE, pte);
+        else if (SPACE_IS_HIDDEN(pte))
+            e = copy_hidden(m, base + i * PAGE_SIZE, cpu_pte_pfn(pte));
+    }
+    if (e == ERR_OK && kept_count)
+        e = exo_page_protect(keeper_kept[parent].env, (vaddr_t)kept_back, kept_count);
+    if (e == ERR_OK && shown_count)
+        e = exo_page_bind(keeper_kept[m].env, keeper_pool, (vaddr_t)shown, shown_count);
+    return e;
+}
+
+/* Of a block the copy has the stack as far as it is in use, which it writes to at once. */
+static enum err copy_block(const struct family_task *parent, uint32_t m, vaddr_t sp)
+{
+    const vaddr_t block = FAMILY_BLOCK(parent->block), end = block + BLOCK_BYTES;
+    vaddr_t low = block + BLOCK_STACK_FIRST * PAGE_SIZE;
+    enum err e = ERR_OK;
+
+    if (sp > low && sp < end)
+        low = sp & ~(PAGE_SIZE - 1);
+    for (vaddr_t va = low; va < end && e == ERR_OK; va += PAGE_SIZE) {
+        const volatile uint64_t *entry = space_entry(parent->member, va);
+        if (entry && cpu_pte_is_bound(*entry))
+            e = bind_copy(m, va, family_frame(cpu_pte_pfn(*entry)), RIGHT_READ | RIGHT_WRITE);
+    }
+    return e;
+}
+
+static enum err copy_all(const struct family_task *parent, uint32_t m, vaddr_t sp)
+{
+    const struct member *from = &FAMILY->members[parent->member];
+    enum err e = ERR_OK;
+
+    for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++)
+        if (from->tables[k] != FAMILY_BLOCKS / TABLE_BYTES)
+            e = copy_table(parent->member, k, m);
+    return e ? e : copy_block(parent, m, sp);
+}
+_Static_assert(FAMILY_BLOCKS_MAX * BLOCK_BYTES == TABLE_BYTES, "blocks have one table");
+
+/* Upcalls go on as they were set, with nothing pending. */
+static void copy_utcb(uint32_t from, uint32_t to)
+{
+    const uint8_t *old = keeper_utcb(from);
+    uint8_t *new = keeper_utcb(to);
+    const struct utcb_exo *was = (const struct utcb_exo *)(const void *)(old + UTCB_EXO);
+    struct utcb_exo *is = (struct utcb_exo *)(void *)(new + UTCB_EXO);
+
+    is->mask = was->mask;
+    memcpy(is->entry, was->entry, sizeof is->entry);
+    memcpy(is->stack, was->stack, sizeof is->stack);
+    memcpy(new + UTCB_LIBRARY, old + UTCB_LIBRARY, FAMILY_PLACE - UTCB_LIBRARY);
+}
+
+/* Where a member's memory is seen here; NULL: nowhere. */
+static const void *look(uint32_t m, vaddr_t va)
+{
+    const volatile uint64_t *entry = space_entry(m, va);
+
+    if (!entry || !cpu_pte_is_bound(*entry) || !frame_list_has(POOL, cpu_pte_pfn(*entry)))
+        return NULL;
+    return (const uint8_t *)family_frame(cpu_pte_pfn(*entry)) + va % PAGE_SIZE;
+}
+
+enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context)
+{
+    const struct family_task *parent = &FAMILY->tasks[parent_task];
+    const struct family_context *c = look(parent->member, context);
+    uint32_t m, task;
+
+    if (!c || context % PAGE_SIZE > PAGE_SIZE - sizeof *c)
+        return ERR_BAD_ARG;
+    enum err e = keeper_make(&m);
+    if (e)
+        return e;
+    e = copy_all(parent, m, c->rsp);
+    if (e == ERR_OK)
+        e = keeper_thread(m, core, parent->block, &task);
+    if (e == ERR_OK) {
+        copy_utcb(parent_task, task);
+        e = keeper_start(task, (vaddr_t)family_resume, c->rsp, context);
+    }
+    if (e)
+        keeper_unmake(m);
+    return e;
+}
+
+enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core)
+{
+    const vaddr_t top = FAMILY_BLOCK(0) + BLOCK_BYTES;
+    uint32_t m, task;
+    enum err e = keeper_make(&m);
+
+    if (e)
+        return e;
+    e = keeper_copy_image(m);
+    if (e == ERR_OK)
+        e = bind_copy(m, top - PAGE_SIZE, (const void *)FAMILY_LIST, RIGHT_READ | RIGHT_WRITE);
+    if (e == ERR_OK)
+        e = keeper_thread(m, core, 0, &task);
+    if (e == ERR_OK)
+        e = keeper_start(task, (vaddr_t)run, top - 8, (word_t)argument);
+    if (e)
+        keeper_unmake(m);
+    return e;
+}

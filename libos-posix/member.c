@@ -1,0 +1,120 @@
+/* A process of a family, seen from inside. */
+#include "libos-posix/member.h"
+
+#include <l4/ipc.h>
+
+#include "libos-posix/keeper.h"
+#include "libos-posix/space.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/upcall.h"
+
+#define BIT_WOKEN  ((word_t)1) /* of a task's notification, and of its timer */
+#define AGAIN_TICKS_SHIFT 14   /* a second look at an event: after 1 / 2^14 s */
+
+/* family_x86_64.S */
+#pragma GCC visibility push(hidden)
+void family_sleep(word_t slot, word_t bits, word_t deadline, const uint64_t *woken, word_t number);
+extern char family_sleep_begin[], family_sleep_call[], family_sleep_out[];
+#pragma GCC visibility pop
+
+void (*member_interrupt)(struct libos_regs *regs);
+
+enum err member_request(enum family_request request, word_t first, word_t second)
+{
+    L4_ThreadId_t keeper = L4_ThreadIdOf(FAMILY->keeper);
+
+    L4_Utcb()[0] = (L4_Word_t)request << 16 | 3;
+    L4_Utcb()[1] = member_place()->task;
+    L4_Utcb()[2] = first;
+    L4_Utcb()[3] = second;
+    if (L4_IpcFailed(L4_Call(keeper)))
+        return ERR_BAD_STATE;
+    L4_Word_t result;
+    L4_StoreMR(1, &result);
+    return (enum err)result;
+}
+
+/* Where the core or a handler of faults runs nothing is to be interrupted: whoever sleeps shall
+ * not, and who is just about to return to the program is looked at again a moment later. */
+static void on_event(struct libos_regs *r)
+{
+    const struct family *f = FAMILY;
+
+    __atomic_store_n(&book_utcb()->notified, 0, __ATOMIC_RELAXED);
+    member_place()->woken = 1;
+    if (r->frame.ip - f->image_low >= f->image_high - f->image_low) {
+        if (member_interrupt)
+            member_interrupt(r);
+        return;
+    }
+    if (r->frame.ip >= (vaddr_t)family_sleep_begin && r->frame.ip <= (vaddr_t)family_sleep_call)
+        r->frame.ip = (vaddr_t)family_sleep_out;
+    else
+        exo_timer_set(cpu_ticks() + (KINFO->tsc_khz * 1000 >> AGAIN_TICKS_SHIFT), BIT_WOKEN);
+}
+
+void member_begin(void)
+{
+    const vaddr_t block = (vaddr_t)cpu_utcb_mr() - UTCB_MR;
+
+    libos_fault_hook = space_fault;
+    upcall_init_stacks(block + BLOCK_FAULT_TOP, block + BLOCK_EVENT_TOP);
+    upcall_set_event(UPCALL_NOTIFY, on_event);
+}
+
+int member_fork(vaddr_t child, enum err *e)
+{
+    struct family_context context __attribute__((aligned(128)));
+
+    if (family_save(&context))
+        return 0;
+    bool taken = space_lock();
+    *e = member_request(REQUEST_FORK, child, (word_t)&context);
+    space_unlock(taken);
+    return *e ? -1 : 1;
+}
+
+enum err member_thread(vaddr_t task, vaddr_t context)
+{
+    return member_request(REQUEST_THREAD, task, context);
+}
+
+void member_sleep(uint64_t deadline)
+{
+    struct family_place *self = member_place();
+
+    family_sleep(FAMILY_SLOT_TASK + self->task, BIT_WOKEN, deadline, &self->woken,
+                 SYS_BASE + SYS_notify_wait);
+    self->woken = 0;
+}
+
+void member_wake(uint32_t task)
+{
+    const word_t bit = task == TASK_KEEPER ? KEEPER_WAKE : BIT_WOKEN;
+
+    if (member_place()->member == TASK_NONE) {
+        keeper_wake(task, bit);
+        return;
+    }
+    if (exo_notify(FAMILY_SLOT_TASK + task, bit) == ERR_BAD_CAP &&
+        member_request(REQUEST_NOTIFY, task, 0) == ERR_OK)
+        exo_notify(FAMILY_SLOT_TASK + task, bit);
+}
+
+bool member_was_woken(void)
+{
+    return __atomic_exchange_n(&member_place()->woken, 0, __ATOMIC_RELAXED);
+}
+
+_Noreturn void member_thread_end(void)
+{
+    for (;;)
+        member_request(REQUEST_THREAD_END, 0, 0);
+}
+
+_Noreturn void member_end(void)
+{
+    for (;;)
+        member_request(REQUEST_END, 0, 0);
+}

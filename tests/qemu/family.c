@@ -1,0 +1,231 @@
+/* A family without the core: its keeper makes processes that fork, share an arena, sleep and wake
+ * one another; afterwards nothing is missing. */
+#include "libos-posix/keeper.h"
+#include "libos-posix/member.h"
+#include "libos-posix/space.h"
+#include "libos/book.h"
+#include "libos/call.h"
+#include "libos/libos.h"
+#include "libos/log.h"
+#include "libos/region.h"
+#include "libos/string.h"
+#include "tests/qemu/tap.h"
+
+#define ARENA_BYTES ((uint64_t)2 << 20)
+#define POOL_FRAMES 4096u
+#define MEMORY      ((vaddr_t)0x400000) /* a program's */
+#define MEMORY_SIZE ((uint64_t)64 << 12)
+#define RW          (RIGHT_READ | RIGHT_WRITE)
+
+/* In the arena. */
+struct common {
+    uint64_t good[64], count; /* results of checks, by number */
+    uint64_t words[64];
+    uint32_t task[8];
+};
+#define COMMON ((struct common *)FAMILY_CORE)
+
+static const char *const checks[] = {
+    "the first process sees its own copy of the image",
+    "memory is zero when first read",
+    "fork returns 1 to the parent",
+    "a copy sees what was there",
+    "what the copy wrote the parent does not see",
+    "what the parent wrote the copy does not see",
+    "both see the arena",
+    "of a page that the copy has left the parent writes in place",
+    "stacks are each its own",
+    "a hundred copies one after the other",
+    "copies of copies",
+    "a task sleeps until it is woken",
+    "who is woken before he sleeps does not",
+    "a sleep ends at its deadline",
+};
+enum { CHECKS = sizeof checks / sizeof checks[0] };
+
+static uint64_t own = 5; /* in the image: each process' own */
+
+static void check(bool good)
+{
+    struct common *c = COMMON;
+
+    c->good[c->count++] = good;
+}
+
+static void wait_for(volatile uint64_t *word, uint64_t least)
+{
+    while (*word < least)
+        exo_yield(SLOT_NONE);
+}
+
+static volatile uint64_t *page(uint32_t i)
+{
+    return (volatile uint64_t *)(MEMORY + i * PAGE_SIZE);
+}
+
+/* Ends the copy, after telling. */
+static _Noreturn void tell_and_end(volatile uint64_t *word)
+{
+    __atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
+    member_end();
+}
+
+/* 1, or 0 in the copy. */
+static int fork_now(void)
+{
+    enum err e = ERR_OK;
+    int who = member_fork(1, &e);
+
+    if (who < 0) {
+        log_line("# fork: error %d", (int)e);
+        member_end();
+    }
+    return who;
+}
+
+static void copying(void)
+{
+    struct common *c = COMMON;
+    volatile uint64_t *w = c->words;
+    volatile uint64_t local = 3;
+
+    own = 6;
+    check(own == 6 && space_map(MEMORY, MEMORY_SIZE, RW));
+    check(*page(0) == 0 && *page(33) == 0);
+    *page(0) = 11;
+    *page(1) = 12;
+    int who = fork_now();
+    if (who == 0) {
+        w[1] = *page(0) == 11 && *page(1) == 12 && *page(2) == 0 && own == 6 && local == 3;
+        *page(0) = 21;
+        own = 7;
+        local = 4;
+        w[0] = 1;
+        wait_for(&w[2], 1);
+        w[3] = *page(1) == 12 && *page(0) == 21 && own == 7 && local == 4;
+        tell_and_end(&w[0]);
+    }
+    check(who == 1);
+    wait_for(&w[0], 1);
+    check(w[1]);
+    check(*page(0) == 11 && own == 6);
+    *page(1) = 99;
+    w[2] = 1;
+    wait_for(&w[0], 2);
+    check(w[3]);
+    check(w[0] == 2);
+    while (((volatile struct member *)&FAMILY->members[1])->state)
+        exo_yield(SLOT_NONE);
+    pfn_t before = cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE));
+    *page(2) = 1;
+    check(cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE)) == before &&
+          *page(1) == 99);
+    check(local == 3);
+}
+
+static void many(void)
+{
+    volatile uint64_t *w = COMMON->words;
+
+    for (uint32_t i = 0; i < 100; i++) {
+        w[8] = 0;
+        uint64_t begin = cpu_ticks();
+        *page(3) = i;
+        if (fork_now() == 0) {
+            w[9] += *page(3) == i;
+            *page(3) = 1000;
+            tell_and_end(&w[8]);
+        }
+        wait_for(&w[8], 1);
+        w[40] = cpu_ticks() - begin;
+    }
+    check(w[9] == 100);
+    w[10] = 0;
+    uint32_t depth = 0;
+    for (; depth < 5 && fork_now() == 0; depth++)
+        *page(4) = depth + 1;
+    if (depth) {
+        w[11] += *page(4) == depth;
+        tell_and_end(&w[10]);
+    }
+    wait_for(&w[10], 5);
+    check(w[11] == 5);
+}
+
+static void sleeping(void)
+{
+    struct common *c = COMMON;
+    volatile uint64_t *w = c->words;
+
+    w[16] = w[17] = 0;
+    c->task[0] = member_place()->task;
+    if (fork_now() == 0) {
+        c->task[1] = member_place()->task;
+        w[16] = 1;
+        while (!w[17])
+            member_sleep(FOREVER);
+        w[18] = 1;
+        member_wake(c->task[0]);
+        member_end();
+    }
+    wait_for(&w[16], 1);
+    for (uint32_t i = 0; i < 10; i++) /* it sleeps by now */
+        exo_yield(SLOT_NONE);
+    w[17] = 1;
+    member_wake(c->task[1]);
+    while (!w[18])
+        member_sleep(FOREVER);
+    check(w[18] == 1);
+    member_wake(member_place()->task);
+    member_sleep(FOREVER);
+    check(true);
+    member_was_woken();
+    uint64_t until = cpu_ticks() + KINFO->tsc_khz;
+    while (cpu_ticks() < until)
+        member_sleep(until);
+    check(cpu_ticks() >= until);
+}
+
+static void first(void *argument)
+{
+    (void)argument;
+    member_begin();
+    copying();
+    many();
+    sleeping();
+    member_end();
+}
+
+static bool step(word_t bits, uint64_t *deadline)
+{
+    (void)bits, (void)deadline;
+    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+        if (FAMILY->members[m].state)
+            return false;
+    return true;
+}
+
+int main(void)
+{
+    const struct keeper_work work = {.step = step};
+    enum err e = libos_setup();
+    uint32_t lost = 0;
+
+    if (e == ERR_OK)
+        e = keeper_begin(POOL_FRAMES);
+    if (e == ERR_OK)
+        e = keeper_extend(FAMILY_CORE, ARENA_BYTES);
+    tap_is(e, ERR_OK, "a keeper begins");
+    if (e)
+        return tap_done();
+    const uint32_t used = POOL->used;
+    tap_is(keeper_first(first, NULL, 1), ERR_OK, "and makes a process");
+    const char *broken = keeper_run(&work);
+    tap_ok(!broken, "the family ends by itself");
+    for (uint32_t i = 0; i < CHECKS; i++)
+        tap_ok(i < COMMON->count && COMMON->good[i], checks[i]);
+    tap_note("a fork, an end: %lu ticks", COMMON->words[40]);
+    tap_is(POOL->used, used, "all frames are given back");
+    tap_ok(!frame_list_check(POOL, &lost) && lost == 0, "and the list of them is sound");
+    return tap_done();
+}
