@@ -63,7 +63,8 @@ enum family_request {
     REQUEST_END
 };
 
-enum member_state { MEMBER_NONE, MEMBER_ALIVE };
+/* A spare one has ended: its environment, tables and last thread wait for the next process. */
+enum member_state { MEMBER_NONE, MEMBER_ALIVE, MEMBER_SPARE };
 
 /* Frames that a task has taken and not bound yet: first << 32 | count; HAND_ANY: it is about to. */
 #define HAND_EMPTY ((uint64_t)0)

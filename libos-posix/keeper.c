@@ -223,7 +223,7 @@ static bool perform(uint32_t request, uint32_t task, word_t first, word_t second
         keeper_thread_end(task);
         return false;
     } else if (request == REQUEST_END) {
-        keeper_unmake(member);
+        keeper_retire(task);
         return false;
     }
     return true;
@@ -253,7 +253,7 @@ static const char *bury(word_t bits, const struct keeper_work *work)
 
     for (uint32_t m = 0; m < MEMBERS_MAX && !broken; m++) {
         vaddr_t core = 0;
-        if (!(bits >> m & 1) || FAMILY->members[m].state != MEMBER_ALIVE)
+        if (!(bits >> m & 1) || FAMILY->members[m].state == MEMBER_NONE)
             continue;
         if (book_env_read(FAMILY->members[m].env).state == ENV_ALIVE &&
             book_env_read(FAMILY->members[m].env).threads)
@@ -261,9 +261,10 @@ static const char *bury(word_t bits, const struct keeper_work *work)
         for (uint32_t t = 0; t < TASKS_MAX && !core; t++)
             if (FAMILY->tasks[t].member == m)
                 core = FAMILY->tasks[t].core;
+        bool was_spare = FAMILY->members[m].state == MEMBER_SPARE;
         keeper_unmake(m);
         sweep_is_due = true;
-        if (work->lost)
+        if (work->lost && !was_spare)
             broken = work->lost(core);
     }
     return broken;

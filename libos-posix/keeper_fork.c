@@ -20,17 +20,24 @@ static enum err bind_image(uint32_t m, vaddr_t va, pfn_t frame, rights_t rights)
 {
     enum err e = keeper_table(m, va);
 
+    if (e == ERR_OK && cpu_pte_is_bound(*space_entry(m, va)))
+        return ERR_OK; /* it is spare, and has kept that */
     return e ? e
              : exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(va, 1),
                                  RUN_FRAMES(frame, rights));
 }
 
-/* A copy of a page, the member's own. */
+/* A copy of a page, the member's own; in a frame that it has kept, or another. */
 static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, rights_t rights)
 {
+    const volatile uint64_t *entry = space_entry(m, va);
     pfn_t frame;
     bool zero;
 
+    if (entry && cpu_pte_is_bound(*entry)) {
+        memcpy(family_frame(cpu_pte_pfn(*entry)), page, PAGE_SIZE);
+        return ERR_OK;
+    }
     if (!space_take(TASK_KEEPER, 1, &frame, &zero))
         return ERR_NO_MEM;
     memcpy(family_frame(frame), page, PAGE_SIZE);
@@ -170,6 +177,7 @@ static void copy_utcb(uint32_t from, uint32_t to)
     struct utcb_exo *is = (struct utcb_exo *)(void *)(new + UTCB_EXO);
 
     is->mask = was->mask;
+    is->pending = is->notified = 0;
     memcpy(is->entry, was->entry, sizeof is->entry);
     memcpy(is->stack, was->stack, sizeof is->stack);
     memcpy(new + UTCB_LIBRARY, old + UTCB_LIBRARY, FAMILY_PLACE - UTCB_LIBRARY);
@@ -193,7 +201,7 @@ enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context)
 
     if (!c || context % PAGE_SIZE > PAGE_SIZE - sizeof *c)
         return ERR_BAD_ARG;
-    enum err e = keeper_make(&m);
+    enum err e = keeper_make(parent->block, &m);
     if (e)
         return e;
     e = copy_all(parent, m, c->rsp);
@@ -212,7 +220,7 @@ enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core)
 {
     const vaddr_t top = FAMILY_BLOCK(0) + BLOCK_BYTES;
     uint32_t m, task;
-    enum err e = keeper_make(&m);
+    enum err e = keeper_make(0, &m);
 
     if (e)
         return e;

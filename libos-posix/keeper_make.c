@@ -12,7 +12,6 @@
 
 #define TABLE_BYTES (512 * PAGE_SIZE)
 #define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
-#define PART        64u
 
 struct kept keeper_kept[MEMBERS_MAX];
 
@@ -62,15 +61,43 @@ static enum err give_all(uint32_t m)
     return e;
 }
 
-enum err keeper_make(uint32_t *member)
+/* A member in `state` and, if there is such a one, with a thread in `block`. */
+static uint32_t find_member(enum member_state state, uint32_t block)
 {
-    uint32_t m = 0;
+    uint32_t found = MEMBERS_MAX;
+
+    for (uint32_t m = 0; m < MEMBERS_MAX; m++) {
+        if (FAMILY->members[m].state != state)
+            continue;
+        if (FAMILY->members[m].blocks >> block & 1)
+            return m;
+        found = found == MEMBERS_MAX ? m : found;
+    }
+    return found;
+}
+
+/* A thread elsewhere is of no use. */
+static void use_spare(uint32_t m, uint32_t block)
+{
+    FAMILY->members[m].state = MEMBER_ALIVE;
+    for (uint32_t t = TASK_KEEPER + 1; t < TASKS_MAX; t++)
+        if (FAMILY->tasks[t].member == m && FAMILY->tasks[t].block != block)
+            keeper_thread_end(t);
+}
+
+enum err keeper_make(uint32_t block, uint32_t *member)
+{
+    uint32_t m = find_member(MEMBER_SPARE, block);
     pfn_t frame;
     word_t number;
     slot_t slot;
 
-    while (m < MEMBERS_MAX && FAMILY->members[m].state != MEMBER_NONE)
-        m++;
+    *member = m;
+    if (m < MEMBERS_MAX) {
+        use_spare(m, block);
+        return ERR_OK;
+    }
+    m = *member = find_member(MEMBER_NONE, 0);
     if (m == MEMBERS_MAX)
         return ERR_BAD_STATE;
     enum err e = slot_take(&slot);
@@ -91,7 +118,6 @@ enum err keeper_make(uint32_t *member)
         e = give_all(m);
     if (e)
         keeper_unmake(m);
-    *member = m;
     return e;
 }
 
@@ -230,10 +256,26 @@ static enum err tell(uint32_t m, uint32_t block, uint32_t task)
     return e;
 }
 
+/* The thread that a spare member kept. */
+static bool use_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
+{
+    if (block >= FAMILY_BLOCKS_MAX || !(FAMILY->members[m].blocks >> block & 1))
+        return false;
+    for (*task = TASK_KEEPER + 1; FAMILY->tasks[*task].member != m;)
+        ++*task;
+    struct family_place *place =
+        (struct family_place *)((vaddr_t)keeper_utcb(*task) + FAMILY_PLACE);
+    FAMILY->tasks[*task].core = place->core = core;
+    place->woken = 0;
+    return true;
+}
+
 enum err keeper_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
 {
     uint32_t t = TASK_KEEPER + 1;
 
+    if (use_thread(m, core, block, task))
+        return ERR_OK;
     while (t < TASKS_MAX && FAMILY->tasks[t].member != TASK_NONE)
         t++;
     if (block == TASK_NONE)
@@ -272,29 +314,6 @@ void keeper_thread_end(uint32_t task)
     *t = (struct family_task){.member = TASK_NONE};
 }
 
-/* Gives back what is seen in one table. Entries of one whose environment is gone are empty. */
-static void empty(uint32_t m, uint32_t k)
-{
-    const volatile uint64_t *table = family_view(m, k);
-    const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
-    pfn_t frames[PART];
-
-    for (uint32_t i = 0, count; (count = space_next(table, &i, 512, PART)) != 0; i += count) {
-        for (uint32_t n = 0; n < count; n++)
-            frames[n] = cpu_pte_pfn(table[i + n]);
-        exo_page_unbind_run(keeper_kept[m].env, PAGE_RUN(base + i * PAGE_SIZE, count));
-        for (uint32_t n = 0; n < count; n++)
-            if (frame_list_has(POOL, frames[n]))
-                space_give(frames[n], frame_list_mark(POOL, frames[n]));
-    }
-    for (uint32_t i = 0; i < 512; i++)
-        if (SPACE_IS_HIDDEN(table[i])) {
-            uint32_t mark = frame_list_mark(POOL, cpu_pte_pfn(table[i]));
-            if (!(mark & FRAME_LIST_ARENA))
-                frame_list_give(POOL, cpu_pte_pfn(table[i]), mark);
-        }
-}
-
 void keeper_unmake(uint32_t m)
 {
     struct member *member = &FAMILY->members[m];
@@ -304,7 +323,7 @@ void keeper_unmake(uint32_t m)
         if (kept->threads[b])
             slot_delete(kept->threads[b]);
     for (uint32_t k = 0; k < member->table_count; k++)
-        empty(m, k);
+        keeper_empty(m, k, 0);
     slot_delete(kept->env);
     if (member->table_count)
         exo_page_unbind_run(SLOT_ENV, PAGE_RUN((vaddr_t)family_view(m, 0), member->table_count));

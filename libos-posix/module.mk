@@ -34,7 +34,7 @@ HOST_TOOLS += posix-run
 posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c
 
 # A family of processes: its pool of frames; its keeper and its members; without the core, on one CPU.
-FAMILY := $(addprefix libos-posix/,frame_list.c keeper.c keeper_make.c keeper_fork.c keeper_lost.c \
+FAMILY := $(addprefix libos-posix/,frame_list.c keeper.c keeper_make.c keeper_fork.c keeper_lost.c keeper_spare.c \
     member.c space.c family_x86_64.S)
 GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY)
