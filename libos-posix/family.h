@@ -21,7 +21,8 @@
 #define FAMILY_FRAMES (FAMILY_SHARED + (512u << 20)) /* uint32_t for each page of the arena */
 #define FAMILY_CORE   (FAMILY_SHARED + FAMILY_GIB)
 #define FAMILY_END    (FAMILY_SHARED + 32 * FAMILY_GIB)
-#define FAMILY_POOL   (FAMILY_SHARED + 64 * FAMILY_GIB) /* frame n of the machine at + n * PAGE_SIZE */
+#define FAMILY_POOL                                                                                \
+    (FAMILY_SHARED + 64 * FAMILY_GIB) /* frame n of the machine at + n * PAGE_SIZE */
 
 /* A member's own: blocks for its threads, each of a UTCB, stacks for faults and events that are
  * always bound, a hole, and a stack for the core, bound as it is used. Near the image. */
@@ -80,24 +81,27 @@ struct family_task {
 
 struct member {
     uint32_t state;
-    uint32_t env;  /* its number, for people */
-    uint32_t lock; /* of its memory: 1 + task that has it; 0: nobody */
+    uint32_t env;    /* its number, for people */
+    uint32_t lock;   /* of its memory: 1 + task that has it; 0: nobody */
     uint32_t blocks; /* set of those in use */
     uint32_t table_count;
-    uint32_t table_last; /* where the last search ended */
+    uint32_t table_last;            /* where the last search ended */
     uint32_t tables[MEMBER_TABLES]; /* address / 2 MiB */
+    /* By table, the groups of 8 pages (bit: group) where something was bound since the process
+     * began, but for what the keeper bound for good. */
+    uint64_t groups[MEMBER_TABLES];
 };
 
 struct family {
-    uint64_t keeper;     /* global ID of the keeper's thread */
-    vaddr_t core_end;    /* of what the arena has */
+    uint64_t keeper;                           /* global ID of the keeper's thread */
+    vaddr_t core_end;                          /* of what the arena has */
     vaddr_t image_low, image_data, image_high; /* from image_data on pages are each member's own */
     struct family_task tasks[TASKS_MAX];
     struct member members[MEMBERS_MAX];
 };
 
-#define FAMILY      ((struct family *)FAMILY_SHARED)
-#define POOL        ((struct frame_list *)FAMILY_LIST)
+#define FAMILY ((struct family *)FAMILY_SHARED)
+#define POOL   ((struct frame_list *)FAMILY_LIST)
 _Static_assert(sizeof(struct family) <= 1u << 20, "the list of frames comes behind");
 
 /* Where a frame of the pool is seen. */
@@ -109,8 +113,25 @@ static inline void *family_frame(pfn_t frame)
 /* Table `k` of a member, as the MMU has it. */
 static inline const volatile uint64_t *family_view(uint32_t member, uint32_t k)
 {
-    return (const volatile uint64_t *)(FAMILY_VIEWS +
-                                       (member * MEMBER_TABLES + k) * PAGE_SIZE);
+    return (const volatile uint64_t *)(FAMILY_VIEWS + (member * MEMBER_TABLES + k) * PAGE_SIZE);
+}
+
+/* From now on [va, va + bytes), in table `k`, is looked at when the process is copied or ends. */
+static inline void family_use(struct member *m, uint32_t k, vaddr_t va, uint64_t bytes)
+{
+    const uint32_t first = va / PAGE_SIZE % 512 / 8;
+    const uint32_t last = (va + bytes - 1) / PAGE_SIZE % 512 / 8;
+
+    __atomic_fetch_or(&m->groups[k], (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last)),
+                      __ATOMIC_RELAXED);
+}
+
+/* The first entry from `index` on that is to be looked at; 512: none is. */
+static inline uint32_t family_used(uint64_t groups, uint32_t index)
+{
+    const uint64_t left = index < 512 ? groups >> index / 8 : 0;
+
+    return !left ? 512 : left & 1 ? index : (index / 8 + (uint32_t)__builtin_ctzll(left)) * 8;
 }
 
 /* The frame behind a page of the arena. */

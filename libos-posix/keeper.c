@@ -22,7 +22,7 @@
 #define MEMBER_BITS  (((word_t)1 << MEMBERS_MAX) - 1)
 
 slot_t keeper_pool;
-static slot_t events;               /* the keeper's notification */
+static slot_t events;                /* the keeper's notification */
 static slot_t tasks_slot[TASKS_MAX]; /* notification of each task; made when it is needed first */
 static bool sweep_is_due;
 
@@ -196,8 +196,8 @@ static enum err thread_of(uint32_t task, vaddr_t core, vaddr_t context)
     enum err e = keeper_thread(FAMILY->tasks[task].member, core, TASK_NONE, &made);
 
     if (e == ERR_OK)
-        e = keeper_start(made, context,
-                         FAMILY_BLOCK(FAMILY->tasks[made].block) + BLOCK_BYTES - 8, core);
+        e = keeper_start(made, context, FAMILY_BLOCK(FAMILY->tasks[made].block) + BLOCK_BYTES - 8,
+                         core);
     return e;
 }
 
@@ -217,8 +217,7 @@ static bool perform(uint32_t request, uint32_t task, word_t first, word_t second
         *e = thread_of(task, first, second);
     } else if (request == REQUEST_NOTIFY && first < TASKS_MAX) {
         *e = exo_cap_copy(keeper_kept[member].env, FAMILY_SLOT_TASK + (slot_t)first,
-                          keeper_task_slot((uint32_t)first), RIGHT_READ | RIGHT_WRITE, 0,
-                          0);
+                          keeper_task_slot((uint32_t)first), RIGHT_READ | RIGHT_WRITE, 0, 0);
     } else if (request == REQUEST_THREAD_END) {
         keeper_thread_end(task);
         return false;
@@ -295,8 +294,8 @@ const char *keeper_run(const struct keeper_work *work)
             break;
         if (sweep_is_due && deadline == FOREVER)
             deadline = cpu_ticks() + KINFO->tsc_khz;
-        L4_MsgTag_t tag = L4_Ipc(to, L4_anythread, L4_Timeouts(L4_ZeroTime, time_until(deadline)),
-                                 &from);
+        L4_MsgTag_t tag =
+            L4_Ipc(to, L4_anythread, L4_Timeouts(L4_ZeroTime, time_until(deadline)), &from);
         to = L4_nilthread;
         bits = 0;
         if (L4_IpcFailed(tag))

@@ -11,24 +11,11 @@
 #define TABLE_BYTES (512 * PAGE_SIZE)
 #define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
 
-/* What is to be done for one table. */
-static struct page_entry shown[512], kept_back[512];
-static uint32_t shown_count, kept_count;
-
-/* A page of the program that the image is, by the frames that it was loaded into. */
-static enum err bind_image(uint32_t m, vaddr_t va, pfn_t frame, rights_t rights)
-{
-    enum err e = keeper_table(m, va);
-
-    if (e == ERR_OK && cpu_pte_is_bound(*space_entry(m, va)))
-        return ERR_OK; /* it is spare, and has kept that */
-    return e ? e
-             : exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(va, 1),
-                                 RUN_FRAMES(frame, rights));
-}
+/* Bits of an entry that say how a page is used. */
+#define ENTRY_USE (CPU_PTE_ACCESSED | CPU_PTE_DIRTY)
 
 /* A copy of a page, the member's own; in a frame that it has kept, or another. */
-static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, rights_t rights)
+static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, bool used)
 {
     const volatile uint64_t *entry = space_entry(m, va);
     pfn_t frame;
@@ -41,7 +28,7 @@ static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, rights_t rig
     if (!space_take(TASK_KEEPER, 1, &frame, &zero))
         return ERR_NO_MEM;
     memcpy(family_frame(frame), page, PAGE_SIZE);
-    enum err e = keeper_bind(m, va, frame, rights);
+    enum err e = keeper_bind(m, va, frame, RIGHT_READ | RIGHT_WRITE, used);
     space_let_go(TASK_KEEPER);
     return e;
 }
@@ -56,27 +43,40 @@ static bool is_zero(const void *page)
     return true;
 }
 
-enum err keeper_copy_image(uint32_t m)
+/* What the image's entry for `va` is here; 0: nothing. */
+static uint64_t image_entry(vaddr_t va)
 {
-    struct family *f = FAMILY;
+    uint64_t pte = tables_entry(va);
+
+    return cpu_pte_is_bound(pte) ? pte : 0;
+}
+
+/* By the frames that it was loaded into. */
+enum err keeper_text(uint32_t m)
+{
+    const vaddr_t low = START->image_low & ~(PAGE_SIZE - 1), high = START->image_high;
+    enum err e = keeper_table(m, low);
+
+    for (vaddr_t va = low; va < high && e == ERR_OK; va += PAGE_SIZE) {
+        uint64_t pte = image_entry(va);
+        if (!pte || (pte & CPU_PTE_WRITE))
+            continue;
+        e = keeper_table(m, va);
+        if (e == ERR_OK)
+            e = exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(va, 1),
+                                  RUN_FRAMES(cpu_pte_pfn(pte), cpu_pte_rights(pte)));
+    }
+    return e;
+}
+
+static enum err copy_data(uint32_t m)
+{
+    const struct family *f = FAMILY;
     enum err e = ERR_OK;
 
-    f->image_low = START->image_low & ~(PAGE_SIZE - 1);
-    f->image_high = (START->image_high + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    f->image_data = f->image_high;
-    for (vaddr_t va = f->image_low; va < f->image_high && e == ERR_OK; va += PAGE_SIZE) {
-        uint64_t pte = tables_entry(va);
-        if (!cpu_pte_is_bound(pte))
-            continue;
-        if (!(cpu_pte_rights(pte) & RIGHT_WRITE)) {
-            e = bind_image(m, va, cpu_pte_pfn(pte), cpu_pte_rights(pte));
-            continue;
-        }
-        if (va < f->image_data)
-            f->image_data = va;
-        if (!is_zero((const void *)va))
-            e = bind_copy(m, va, (const void *)va, RIGHT_READ | RIGHT_WRITE);
-    }
+    for (vaddr_t va = f->image_data; va < f->image_high && e == ERR_OK; va += PAGE_SIZE)
+        if (image_entry(va) && !is_zero((const void *)va))
+            e = bind_copy(m, va, (const void *)va, true);
     return e;
 }
 
@@ -93,49 +93,67 @@ static enum err copy_hidden(uint32_t m, vaddr_t va, pfn_t frame)
         memcpy(family_frame(copy), family_frame(frame), PAGE_SIZE);
         note.value = SPACE_NOTE(copy);
     }
+    if (space_entry(m, va)) /* finds the table */
+        family_use(&FAMILY->members[m], FAMILY->members[m].table_last, va, PAGE_SIZE);
     enum err e = exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
     space_let_go(TASK_KEEPER);
     return e;
 }
 
-static enum err add_page(uint32_t m, vaddr_t va, uint64_t pte)
+/* Says in the copy, too, that pages are the arena's. */
+static enum err note_shown(uint32_t m, vaddr_t va, uint32_t count)
 {
-    const pfn_t frame = cpu_pte_pfn(pte);
-    rights_t rights = cpu_pte_rights(pte);
+    enum err e = ERR_OK;
 
-    if (!frame_list_has(POOL, frame))
-        return bind_image(m, va, frame, rights);
-    if (!(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA) && (rights & RIGHT_WRITE)) {
-        rights &= ~RIGHT_WRITE;
-        kept_back[kept_count++] = (struct page_entry){va, frame, rights};
+    for (uint32_t i = 0; i < count && e == ERR_OK; i++) {
+        struct page_note note = {va + i * PAGE_SIZE, SPACE_SHOWN};
+        e = exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
     }
-    shown[shown_count++] = (struct page_entry){va, frame, rights | RIGHTS_LATER(PAGE_RIGHTS)};
-    return ERR_OK;
+    return e;
+}
+
+/* Pages side by side, of frames side by side, with the same rights. */
+static enum err copy_run(uint32_t parent, uint32_t m, vaddr_t va, uint64_t pte, uint32_t count)
+{
+    const word_t run = PAGE_RUN(va, count);
+    rights_t rights = cpu_pte_rights(pte);
+    enum err e = ERR_OK;
+
+    if ((rights & RIGHT_WRITE) && !(pte & SPACE_SHOWN)) {
+        rights &= ~RIGHT_WRITE;
+        e = exo_page_protect_run(keeper_kept[parent].env, run, rights);
+    }
+    if (e == ERR_OK)
+        e = exo_page_bind_run(keeper_kept[m].env, keeper_pool, run,
+                              RUN_FRAMES(cpu_pte_pfn(pte), rights | RIGHTS_LATER(PAGE_RIGHTS)));
+    if (e == ERR_OK && (pte & SPACE_SHOWN))
+        e = note_shown(m, va, count);
+    return e;
 }
 
 static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
 {
+    struct member *from = &FAMILY->members[parent], *to = &FAMILY->members[m];
     const volatile uint64_t *table = family_view(parent, k);
-    const vaddr_t base = (vaddr_t)FAMILY->members[parent].tables[k] * TABLE_BYTES;
-    enum err e = keeper_table(m, base);
+    const vaddr_t base = (vaddr_t)from->tables[k] * TABLE_BYTES;
+    const uint64_t groups = from->groups[k];
+    enum err e = groups ? keeper_table(m, base) : ERR_OK;
 
-    shown_count = kept_count = 0;
-    for (uint32_t i = 0; i < 512 && e == ERR_OK; i++) {
-        if (i % 8 == 0 && !(table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
-                            table[i + 5] | table[i + 6] | table[i + 7])) {
-            i += 7;
-            continue;
-        }
-        uint64_t pte = table[i];
-        if (cpu_pte_is_bound(pte))
-            e = add_page(m, base + i * PAGE_SIZE, pte);
-        else if (SPACE_IS_HIDDEN(pte))
+    if (e || !groups || !space_entry(m, base))
+        return e;
+    to->groups[to->table_last] |= groups;
+    for (uint32_t i = 0, count; (i = family_used(groups, i)) < 512 && e == ERR_OK; i += count) {
+        const uint64_t pte = table[i] & ~ENTRY_USE;
+        count = 1;
+        if (cpu_pte_is_bound(pte) && frame_list_has(POOL, cpu_pte_pfn(pte))) {
+            while (i + count < 512 && frame_list_has(POOL, cpu_pte_pfn(pte) + count) &&
+                   (table[i + count] & ~ENTRY_USE) == pte + count * PAGE_SIZE)
+                count++;
+            e = copy_run(parent, m, base + i * PAGE_SIZE, pte, count);
+        } else if (SPACE_IS_HIDDEN(pte)) {
             e = copy_hidden(m, base + i * PAGE_SIZE, cpu_pte_pfn(pte));
+        }
     }
-    if (e == ERR_OK && kept_count)
-        e = exo_page_protect(keeper_kept[parent].env, (vaddr_t)kept_back, kept_count);
-    if (e == ERR_OK && shown_count)
-        e = exo_page_bind(keeper_kept[m].env, keeper_pool, (vaddr_t)shown, shown_count);
     return e;
 }
 
@@ -151,7 +169,7 @@ static enum err copy_block(const struct family_task *parent, uint32_t m, vaddr_t
     for (vaddr_t va = low; va < end && e == ERR_OK; va += PAGE_SIZE) {
         const volatile uint64_t *entry = space_entry(parent->member, va);
         if (entry && cpu_pte_is_bound(*entry))
-            e = bind_copy(m, va, family_frame(cpu_pte_pfn(*entry)), RIGHT_READ | RIGHT_WRITE);
+            e = bind_copy(m, va, family_frame(cpu_pte_pfn(*entry)), true);
     }
     return e;
 }
@@ -166,7 +184,7 @@ static enum err copy_all(const struct family_task *parent, uint32_t m, vaddr_t s
             e = copy_table(parent->member, k, m);
     return e ? e : copy_block(parent, m, sp);
 }
-_Static_assert(FAMILY_BLOCKS_MAX * BLOCK_BYTES == TABLE_BYTES, "blocks have one table");
+_Static_assert(FAMILY_BLOCKS_MAX *BLOCK_BYTES == TABLE_BYTES, "blocks have one table");
 
 /* Upcalls go on as they were set, with nothing pending. */
 static void copy_utcb(uint32_t from, uint32_t to)
@@ -216,17 +234,28 @@ enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context)
     return e;
 }
 
+/* Where this program lies, and from where on its pages are each process' own. */
+static void find_image(struct family *f)
+{
+    f->image_low = START->image_low & ~(PAGE_SIZE - 1);
+    f->image_high = (START->image_high + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    for (f->image_data = f->image_low; f->image_data < f->image_high; f->image_data += PAGE_SIZE)
+        if (image_entry(f->image_data) & CPU_PTE_WRITE)
+            break;
+}
+
 enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core)
 {
     const vaddr_t top = FAMILY_BLOCK(0) + BLOCK_BYTES;
     uint32_t m, task;
+    find_image(FAMILY);
     enum err e = keeper_make(0, &m);
 
     if (e)
         return e;
-    e = keeper_copy_image(m);
+    e = copy_data(m);
     if (e == ERR_OK)
-        e = bind_copy(m, top - PAGE_SIZE, (const void *)FAMILY_LIST, RIGHT_READ | RIGHT_WRITE);
+        e = bind_copy(m, top - PAGE_SIZE, (const void *)FAMILY_LIST, true);
     if (e == ERR_OK)
         e = keeper_thread(m, core, 0, &task);
     if (e == ERR_OK)

@@ -80,9 +80,9 @@ static uint32_t find_member(enum member_state state, uint32_t block)
 static void use_spare(uint32_t m, uint32_t block)
 {
     FAMILY->members[m].state = MEMBER_ALIVE;
-    for (uint32_t t = TASK_KEEPER + 1; t < TASKS_MAX; t++)
-        if (FAMILY->tasks[t].member == m && FAMILY->tasks[t].block != block)
-            keeper_thread_end(t);
+    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
+        if (b != block && keeper_kept[m].threads[b])
+            keeper_thread_end(keeper_kept[m].tasks[b]);
 }
 
 enum err keeper_make(uint32_t block, uint32_t *member)
@@ -116,6 +116,8 @@ enum err keeper_make(uint32_t block, uint32_t *member)
     e = share_all(slot);
     if (e == ERR_OK)
         e = give_all(m);
+    if (e == ERR_OK)
+        e = keeper_text(m);
     if (e)
         keeper_unmake(m);
     return e;
@@ -178,13 +180,16 @@ enum err keeper_table(uint32_t m, vaddr_t va)
     return ERR_OK;
 }
 
-enum err keeper_bind(uint32_t m, vaddr_t va, pfn_t frame, rights_t rights)
+enum err keeper_bind(uint32_t m, vaddr_t va, pfn_t frame, rights_t rights, bool used)
 {
-    enum err e = space_entry(m, va) ? ERR_OK : keeper_table(m, va);
+    enum err e = keeper_table(m, va);
 
-    return e ? e
-             : exo_page_bind_run(keeper_kept[m].env, keeper_pool, PAGE_RUN(va, 1),
-                                 RUN_FRAMES(frame, rights | RIGHTS_LATER(PAGE_RIGHTS)));
+    if (e)
+        return e;
+    if (used && space_entry(m, va)) /* finds the table */
+        family_use(&FAMILY->members[m], FAMILY->members[m].table_last, va, PAGE_SIZE);
+    return exo_page_bind_run(keeper_kept[m].env, keeper_pool, PAGE_RUN(va, 1),
+                             RUN_FRAMES(frame, rights | RIGHTS_LATER(PAGE_RIGHTS)));
 }
 
 /* The pages of a block that are always bound. What they held was the family's. */
@@ -202,7 +207,7 @@ static enum err fill_block(uint32_t m, vaddr_t block)
             return ERR_NO_MEM;
         if (page == 0 && !zero)
             memset(family_frame(frame), 0, PAGE_SIZE);
-        e = keeper_bind(m, block + page * PAGE_SIZE, frame, RIGHT_READ | RIGHT_WRITE);
+        e = keeper_bind(m, block + page * PAGE_SIZE, frame, RIGHT_READ | RIGHT_WRITE, false);
         space_let_go(TASK_KEEPER);
     }
     return e;
@@ -233,10 +238,10 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
         return e;
     }
     FAMILY->members[m].blocks |= 1u << block;
+    keeper_kept[m].tasks[block] = task;
     FAMILY->tasks[task] =
         (struct family_task){.member = m, .block = block, .thread = id, .core = core};
-    struct family_place *place =
-        (struct family_place *)((vaddr_t)keeper_utcb(task) + FAMILY_PLACE);
+    struct family_place *place = (struct family_place *)((vaddr_t)keeper_utcb(task) + FAMILY_PLACE);
     *place = (struct family_place){.member = m, .task = task, .core = core};
     return ERR_OK;
 }
@@ -251,8 +256,7 @@ static enum err tell(uint32_t m, uint32_t block, uint32_t task)
     if (e == ERR_OK || e == ERR_IN_USE)
         e = exo_notify_bind(note, thread, 1);
     if (e == ERR_OK && slot_cap(SLOT_CPU))
-        e = exo_thread_place(thread, SLOT_CPU, (uint32_t)*book_tcr(TCR_PROCESSOR),
-                             THREAD_PRIORITY);
+        e = exo_thread_place(thread, SLOT_CPU, (uint32_t)*book_tcr(TCR_PROCESSOR), THREAD_PRIORITY);
     return e;
 }
 
@@ -261,8 +265,7 @@ static bool use_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
 {
     if (block >= FAMILY_BLOCKS_MAX || !(FAMILY->members[m].blocks >> block & 1))
         return false;
-    for (*task = TASK_KEEPER + 1; FAMILY->tasks[*task].member != m;)
-        ++*task;
+    *task = keeper_kept[m].tasks[block];
     struct family_place *place =
         (struct family_place *)((vaddr_t)keeper_utcb(*task) + FAMILY_PLACE);
     FAMILY->tasks[*task].core = place->core = core;
@@ -301,7 +304,8 @@ enum err keeper_start(uint32_t task, vaddr_t ip, vaddr_t sp, word_t value)
     return exo_thread_start(keeper_kept[t->member].threads[t->block], ip, sp, value);
 }
 
-/* The block's pages stay for the next thread; the UTCB's is bound anew, for it holds what it held. */
+/* The block's pages stay for the next thread; the UTCB's is bound anew, for it holds what it held.
+ */
 void keeper_thread_end(uint32_t task)
 {
     struct family_task *t = &FAMILY->tasks[task];
@@ -322,8 +326,10 @@ void keeper_unmake(uint32_t m)
     for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
         if (kept->threads[b])
             slot_delete(kept->threads[b]);
-    for (uint32_t k = 0; k < member->table_count; k++)
+    for (uint32_t k = 0; k < member->table_count; k++) {
+        member->groups[k] = ~(uint64_t)0; /* all there is */
         keeper_empty(m, k, 0);
+    }
     slot_delete(kept->env);
     if (member->table_count)
         exo_page_unbind_run(SLOT_ENV, PAGE_RUN((vaddr_t)family_view(m, 0), member->table_count));

@@ -9,6 +9,7 @@
 struct kept {
     slot_t env;
     slot_t threads[FAMILY_BLOCKS_MAX]; /* by block; SLOT_NONE: none */
+    uint32_t tasks[FAMILY_BLOCKS_MAX]; /* by block, of threads      */
 };
 extern struct kept keeper_kept[MEMBERS_MAX];
 extern slot_t keeper_pool; /* CAP_FRAMES */
@@ -33,8 +34,8 @@ void keeper_thread_end(uint32_t task);
 /* The UTCB page of a task, as it is seen here. */
 void *keeper_utcb(uint32_t task);
 
-/* Binds one frame of the pool in a member, with all rights for later. */
-enum err keeper_bind(uint32_t member, vaddr_t va, pfn_t frame, rights_t rights);
+/* Binds one frame of the pool in a member, for good or, with `used`, until the process ends. */
+enum err keeper_bind(uint32_t member, vaddr_t va, pfn_t frame, rights_t rights, bool used);
 
 /* Takes all back that a member has. */
 void keeper_unmake(uint32_t member);
@@ -49,7 +50,7 @@ void keeper_empty(uint32_t member, uint32_t k, vaddr_t keep);
 
 /* keeper_fork.c */
 enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context);
-enum err keeper_copy_image(uint32_t member);
+enum err keeper_text(uint32_t member); /* the image's code and constants */
 
 /* keeper_lost.c: gives frames back that nobody uses and nobody gave. False: it has to be tried
  * again, because somebody is just about to take one. */

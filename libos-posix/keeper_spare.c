@@ -1,5 +1,5 @@
-/* Taking a member's memory back, and keeping the rest of it for the next process: an environment, its
- * tables and a thread are many times as dear as what they are emptied and filled with. */
+/* Taking a member's memory back, and keeping the rest of it for the next process: an environment,
+ * its tables and a thread are many times as dear as what they are emptied and filled with. */
 #include "exo/abi/batch.h"
 #include "libos-posix/keeper_parts.h"
 #include "libos-posix/space.h"
@@ -47,15 +47,11 @@ static bool is_kept(vaddr_t va, vaddr_t keep)
 void keeper_empty(uint32_t m, uint32_t k, vaddr_t keep)
 {
     const volatile uint64_t *table = family_view(m, k);
+    uint64_t *groups = &FAMILY->members[m].groups[k];
     const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
 
-    for (uint32_t i = 0, count; i < 512; i += count ? count : 1) {
-        count = 0;
-        if (i % 8 == 0 && !(table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
-                            table[i + 5] | table[i + 6] | table[i + 7])) {
-            count = 8;
-            continue;
-        }
+    for (uint32_t i = 0; (i = family_used(*groups, i)) < 512;) {
+        uint32_t count = 0;
         while (i + count < 512 && count < PART && is_of_pool(table[i + count]) &&
                !is_kept(base + (i + count) * PAGE_SIZE, keep))
             count++;
@@ -63,7 +59,9 @@ void keeper_empty(uint32_t m, uint32_t k, vaddr_t keep)
             drop(m, base + i * PAGE_SIZE, table + i, count);
         else if (SPACE_IS_HIDDEN(table[i]))
             drop_hidden(m, base + i * PAGE_SIZE, table[i]);
+        i += count ? count : 1;
     }
+    *groups = 0;
 }
 
 static bool is_worth_keeping(const struct member *member)
@@ -84,9 +82,9 @@ void keeper_retire(uint32_t task)
         keeper_unmake(m);
         return;
     }
-    for (uint32_t t = TASK_KEEPER + 1; t < TASKS_MAX; t++)
-        if (t != task && FAMILY->tasks[t].member == m)
-            keeper_thread_end(t);
+    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
+        if (b != block && keeper_kept[m].threads[b])
+            keeper_thread_end(keeper_kept[m].tasks[b]);
     for (uint32_t k = 0; k < member->table_count; k++)
         keeper_empty(m, k, FAMILY_BLOCK(block));
     member->lock = 0;

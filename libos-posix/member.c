@@ -9,8 +9,8 @@
 #include "libos/call.h"
 #include "libos/upcall.h"
 
-#define BIT_WOKEN  ((word_t)1) /* of a task's notification, and of its timer */
-#define AGAIN_TICKS_SHIFT 14   /* a second look at an event: after 1 / 2^14 s */
+#define BIT_WOKEN         ((word_t)1) /* of a task's notification, and of its timer */
+#define AGAIN_TICKS_SHIFT 14          /* a second look at an event: after 1 / 2^14 s */
 
 /* family_x86_64.S */
 #pragma GCC visibility push(hidden)

@@ -8,10 +8,11 @@
 #include "libos/call.h"
 #include "libos/string.h"
 
-#define FAULT_AROUND 16u /* pages bound at a fault, while there are fresh frames; a power of two */
-#define PART         64u /* pages taken out at once */
-#define TABLE_BYTES  (512 * PAGE_SIZE)
-#define PAGE_RIGHTS  (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
+#define FAULT_AROUND 16u /* pages bound at a fault, while there are fresh frames; a power of two   \
+                          */
+#define PART        64u  /* pages taken out at once */
+#define TABLE_BYTES (512 * PAGE_SIZE)
+#define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
 
 static struct areas areas;
 
@@ -108,8 +109,14 @@ static bool is_common(pfn_t frame)
            !(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA);
 }
 
+/* Pages of one table, which is there. */
 static enum err bind(vaddr_t va, pfn_t frame, uint32_t count, rights_t rights)
 {
+    const uint32_t member = member_place()->member;
+
+    if (space_entry(member, va)) /* finds the table */
+        family_use(&FAMILY->members[member], FAMILY->members[member].table_last, va,
+                   count * PAGE_SIZE);
     return exo_page_bind_run(SLOT_ENV, FAMILY_SLOT_POOL, PAGE_RUN(va, count),
                              RUN_FRAMES(frame, rights | RIGHTS_LATER(PAGE_RIGHTS)));
 }
@@ -278,7 +285,11 @@ static bool next_run(vaddr_t *va, vaddr_t end, struct run *r)
 
 static void note(vaddr_t va, uint64_t value)
 {
+    const uint32_t member = member_place()->member;
     struct page_note notes = {va, value};
+
+    if (value && space_entry(member, va))
+        family_use(&FAMILY->members[member], FAMILY->members[member].table_last, va, PAGE_SIZE);
 
     exo_page_note(SLOT_ENV, (vaddr_t)&notes, 1);
 }
@@ -362,11 +373,13 @@ bool space_show(vaddr_t va, vaddr_t core, uint64_t bytes, rights_t rights)
             good = member_request(REQUEST_TABLE, at, 0) == ERR_OK;
         if (good && rights)
             good = bind(at, *family_core_frame(core), 1, rights) == ERR_OK;
-        else if (good)
-            note(at, SPACE_NOTE(*family_core_frame(core)));
+        if (good)
+            note(at, rights ? SPACE_SHOWN : SPACE_NOTE(*family_core_frame(core)));
     }
     if (good)
-        good = areas_add(&areas, &(struct area){.low = va, .high = va + bytes, .rights = rights,
+        good = areas_add(&areas, &(struct area){.low = va,
+                                                .high = va + bytes,
+                                                .rights = rights,
                                                 .kind = AREA_FRAMES}) == ERR_OK;
     if (!good)
         space_discard(va, bytes);
@@ -393,15 +406,26 @@ static bool hide(const struct run *r)
     return true;
 }
 
+static bool is_shown(pfn_t frame)
+{
+    return frame_list_has(POOL, frame) && (frame_list_mark(POOL, frame) & FRAME_LIST_ARENA);
+}
+
 static bool give_rights(const struct run *r, rights_t rights)
 {
-    if (SPACE_IS_HIDDEN(*r->entry))
-        return bind(r->va, cpu_pte_pfn(*r->entry), 1, rights) == ERR_OK;
+    if (SPACE_IS_HIDDEN(*r->entry)) {
+        pfn_t frame = cpu_pte_pfn(*r->entry);
+        if (bind(r->va, frame, 1, rights))
+            return false;
+        if (is_shown(frame))
+            note(r->va, SPACE_SHOWN);
+        return true;
+    }
     for (uint32_t i = 0, count; i < r->count; i += count) {
         rights_t now = rights;
         bool common = is_common(cpu_pte_pfn(r->entry[i]));
-        for (count = 1; i + count < r->count &&
-                        is_common(cpu_pte_pfn(r->entry[i + count])) == common;)
+        for (count = 1;
+             i + count < r->count && is_common(cpu_pte_pfn(r->entry[i + count])) == common;)
             count++;
         if (common)
             now &= ~RIGHT_WRITE;

@@ -14,9 +14,10 @@
 #pragma GCC visibility push(hidden)
 
 /* What is noted in an empty entry: frame, and that there is one. */
-#define SPACE_HIDDEN              ((uint64_t)2)
-#define SPACE_NOTE(frame)         ((uint64_t)(frame) << PAGE_BITS | SPACE_HIDDEN)
-#define SPACE_IS_HIDDEN(entry)    (((entry) & (CPU_PTE_PRESENT | SPACE_HIDDEN)) == SPACE_HIDDEN)
+#define SPACE_HIDDEN           ((uint64_t)2)
+#define SPACE_NOTE(frame)      ((uint64_t)(frame) << PAGE_BITS | SPACE_HIDDEN)
+#define SPACE_SHOWN            ((uint64_t)1 << 10) /* note of a page of the arena */
+#define SPACE_IS_HIDDEN(entry) (((entry) & (CPU_PTE_PRESENT | SPACE_HIDDEN)) == SPACE_HIDDEN)
 
 /* Pages that were there before the process: the image and its blocks are known without. */
 bool space_map(vaddr_t va, uint64_t bytes, rights_t rights);

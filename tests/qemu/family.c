@@ -14,7 +14,8 @@
 #define ARENA_BYTES ((uint64_t)2 << 20)
 #define POOL_FRAMES 4096u
 #define MEMORY      ((vaddr_t)0x400000) /* a program's */
-#define COUNTED     64u
+#define MANY        30u
+#define COUNTED     16u
 #define MEMORY_SIZE ((uint64_t)64 << 12)
 #define RW          (RIGHT_READ | RIGHT_WRITE)
 
@@ -36,7 +37,7 @@ static const char *const checks[] = {
     "both see the arena",
     "of a page that the copy has left the parent writes in place",
     "stacks are each its own",
-    "a hundred copies one after the other",
+    "many copies one after the other",
     "copies of copies",
     "a task sleeps until it is woken",
     "who is woken before he sleeps does not",
@@ -119,8 +120,7 @@ static void copying(void)
         exo_yield(SLOT_NONE);
     pfn_t before = cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE));
     *page(2) = 1;
-    check(cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE)) == before &&
-          *page(1) == 99);
+    check(cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE)) == before && *page(1) == 99);
     check(local == 3);
 }
 
@@ -128,7 +128,7 @@ static void many(void)
 {
     volatile uint64_t *w = COMMON->words;
 
-    for (uint32_t i = 0; i < 100; i++) {
+    for (uint32_t i = 0; i < MANY; i++) {
         w[8] = 0;
 
         *page(3) = i;
@@ -139,7 +139,7 @@ static void many(void)
         }
         wait_for(&w[8], 1);
     }
-    check(w[9] == 100);
+    check(w[9] == MANY);
     w[10] = 0;
     uint32_t depth = 0;
     for (; depth < 5 && fork_now() == 0; depth++)
