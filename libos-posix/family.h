@@ -33,7 +33,7 @@
 #define BLOCK_BYTES         (BLOCK_PAGES * PAGE_SIZE)
 #define BLOCK_FAULT_TOP     (4 * PAGE_SIZE) /* pages 1 to 3 */
 #define BLOCK_EVENT_TOP     (6 * PAGE_SIZE) /* pages 4 and 5 */
-#define BLOCK_BOUND         6u              /* pages that are bound from the beginning */
+#define BLOCK_BOUND         6u              /* pages that are always bound; so is the last */
 #define BLOCK_STACK_FIRST   8u
 #define FAMILY_BLOCK(block) (FAMILY_BLOCKS + (block)*BLOCK_BYTES)
 

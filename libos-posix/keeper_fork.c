@@ -174,7 +174,7 @@ static enum err copy_block(const struct family_task *parent, uint32_t m, vaddr_t
     return e;
 }
 
-static enum err copy_all(const struct family_task *parent, uint32_t m, vaddr_t sp)
+static enum err copy_all(const struct family_task *parent, uint32_t m)
 {
     const struct member *from = &FAMILY->members[parent->member];
     enum err e = ERR_OK;
@@ -182,9 +182,9 @@ static enum err copy_all(const struct family_task *parent, uint32_t m, vaddr_t s
     for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++)
         if (from->tables[k] != FAMILY_BLOCKS / TABLE_BYTES)
             e = copy_table(parent->member, k, m);
-    return e ? e : copy_block(parent, m, sp);
+    return e;
 }
-_Static_assert(FAMILY_BLOCKS_MAX *BLOCK_BYTES == TABLE_BYTES, "blocks have one table");
+_Static_assert(BLOCK_BYTES * FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
 
 /* Upcalls go on as they were set, with nothing pending. */
 static void copy_utcb(uint32_t from, uint32_t to)
@@ -222,9 +222,11 @@ enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context)
     enum err e = keeper_make(parent->block, &m);
     if (e)
         return e;
-    e = copy_all(parent, m, c->rsp);
+    e = copy_all(parent, m);
     if (e == ERR_OK)
         e = keeper_thread(m, core, parent->block, &task);
+    if (e == ERR_OK)
+        e = copy_block(parent, m, c->rsp);
     if (e == ERR_OK) {
         copy_utcb(parent_task, task);
         e = keeper_start(task, (vaddr_t)family_resume, c->rsp, context);
@@ -254,8 +256,6 @@ enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core)
     if (e)
         return e;
     e = copy_data(m);
-    if (e == ERR_OK)
-        e = bind_copy(m, top - PAGE_SIZE, (const void *)FAMILY_LIST, true);
     if (e == ERR_OK)
         e = keeper_thread(m, core, 0, &task);
     if (e == ERR_OK)

@@ -197,7 +197,8 @@ static enum err fill_block(uint32_t m, vaddr_t block)
 {
     enum err e = ERR_OK;
 
-    for (uint32_t page = 0; page < BLOCK_BOUND && e == ERR_OK; page++) {
+    for (uint32_t i = 0; i <= BLOCK_BOUND && e == ERR_OK; i++) {
+        const uint32_t page = i < BLOCK_BOUND ? i : BLOCK_PAGES - 1;
         const volatile uint64_t *entry = space_entry(m, block + page * PAGE_SIZE);
         pfn_t frame;
         bool zero;
@@ -246,17 +247,19 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     return ERR_OK;
 }
 
-/* A task hears by its own notification, which its environment may have kept of another. */
+/* A task hears by its own notification, which its environment may have kept of another. Tasks take
+ * turns on the CPUs that the keeper may use. */
 static enum err tell(uint32_t m, uint32_t block, uint32_t task)
 {
     const slot_t note = keeper_task_slot(task), to = FAMILY_SLOT_TASK + task;
     const slot_t thread = keeper_kept[m].threads[block];
+    const volatile struct cap *cpus = slot_cap(SLOT_CPU);
     enum err e = give(keeper_kept[m].env, to, note, RIGHT_READ | RIGHT_WRITE);
 
     if (e == ERR_OK || e == ERR_IN_USE)
         e = exo_notify_bind(note, thread, 1);
-    if (e == ERR_OK && slot_cap(SLOT_CPU))
-        e = exo_thread_place(thread, SLOT_CPU, (uint32_t)*book_tcr(TCR_PROCESSOR), THREAD_PRIORITY);
+    if (e == ERR_OK && cpus)
+        e = exo_thread_place(thread, SLOT_CPU, cpus->base + task % cpus->count, THREAD_PRIORITY);
     return e;
 }
 

@@ -58,8 +58,9 @@ void member_begin(void)
 {
     const vaddr_t block = (vaddr_t)cpu_utcb_mr() - UTCB_MR;
 
-    libos_fault_hook = space_fault;
     upcall_init_stacks(block + BLOCK_FAULT_TOP, block + BLOCK_EVENT_TOP);
+    if (libos_fault_hook != space_fault) /* the first process, whose page may be written to */
+        libos_fault_hook = space_fault;
     upcall_set_event(UPCALL_NOTIFY, on_event);
 }
 

@@ -37,9 +37,13 @@ posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/
 FAMILY := $(addprefix libos-posix/,frame_list.c keeper.c keeper_make.c keeper_fork.c keeper_lost.c keeper_spare.c \
     member.c space.c family_x86_64.S)
 GUEST_TESTS    += family
-family-sources := tests/qemu/family.c $(FAMILY)
+family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000
 family-boot    := icount=1
+GUEST_TESTS        += family_smp
+family_smp-sources := $(family-sources)
+family_smp-base    := $(family-base)
+family_smp-boot    := smp=2
 HOST_TESTS += posix_frames
 posix_frames-needs := libos-posix/frame_list.c
 posix_frames-flags := -pthread

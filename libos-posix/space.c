@@ -8,9 +8,10 @@
 #include "libos/call.h"
 #include "libos/string.h"
 
-#define FAULT_AROUND 16u /* pages bound at a fault, while there are fresh frames; a power of two   \
-                          */
-#define PART        64u  /* pages taken out at once */
+#define FAULT_AROUND                                                                               \
+    16u                 /* pages bound at a fault, while there are fresh frames; a power of two    \
+                         */
+#define PART        64u /* pages taken out at once */
 #define TABLE_BYTES (512 * PAGE_SIZE)
 #define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
 

@@ -9,6 +9,7 @@
 #include "libos/log.h"
 #include "libos/region.h"
 #include "libos/string.h"
+#include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
 #define ARENA_BYTES ((uint64_t)2 << 20)
@@ -42,6 +43,14 @@ static const char *const checks[] = {
     "a task sleeps until it is woken",
     "who is woken before he sleeps does not",
     "a sleep ends at its deadline",
+    "memory that may not be touched keeps what it holds",
+    "in a copy, too",
+    "the arena is shown in the program's memory",
+    "in a copy, too, and both see what either writes",
+    "what is unmapped is given back",
+    "a running program is interrupted",
+    "a second thread sees the same memory",
+    "and ends alone",
 };
 enum { CHECKS = sizeof checks / sizeof checks[0] };
 
@@ -186,6 +195,111 @@ static void sleeping(void)
     check(cpu_ticks() >= until);
 }
 
+static void memory(void)
+{
+    struct common *c = COMMON;
+    volatile uint64_t *w = c->words;
+    volatile uint64_t *shown = page(40);
+    const uint32_t used = POOL->used;
+
+    *page(5) = 55;
+    bool good = space_protect(MEMORY + 5 * PAGE_SIZE, PAGE_SIZE, 0);
+    w[20] = 0;
+    if (fork_now() == 0) {
+        w[21] = space_protect(MEMORY + 5 * PAGE_SIZE, PAGE_SIZE, RW) && *page(5) == 55;
+        *page(5) = 56;
+        tell_and_end(&w[20]);
+    }
+    wait_for(&w[20], 1);
+    check(good && space_protect(MEMORY + 5 * PAGE_SIZE, PAGE_SIZE, RIGHT_READ) && *page(5) == 55);
+    check(w[21]);
+    good = space_unmap((vaddr_t)shown, PAGE_SIZE) &&
+           space_show((vaddr_t)shown, FAMILY_CORE + 4 * PAGE_SIZE, PAGE_SIZE, RW);
+    *(volatile uint64_t *)(FAMILY_CORE + 4 * PAGE_SIZE) = 77;
+    check(good && *shown == 77);
+    w[20] = 0;
+    if (fork_now() == 0) {
+        w[22] = *shown == 77;
+        *shown = 78;
+        tell_and_end(&w[20]);
+    }
+    wait_for(&w[20], 1);
+    *(shown + 1) = 79;
+    check(w[22] && *shown == 78 && ((uint64_t *)(FAMILY_CORE + 4 * PAGE_SIZE))[1] == 79);
+    check(space_unmap(MEMORY, MEMORY_SIZE) && POOL->used < used &&
+          space_map(MEMORY, MEMORY_SIZE, RW) && *page(5) == 0);
+}
+
+/* Where the interrupted code goes on. */
+static void escape(void)
+{
+    tell_and_end(&COMMON->words[24]);
+}
+
+static void on_interrupt(struct libos_regs *r)
+{
+    r->frame.ip = (vaddr_t)escape;
+    r->frame.sp = (r->frame.sp & ~(vaddr_t)15) - 8;
+}
+
+RAW_BLOB(spin) /* for ever: RAW_DATA ++ */
+
+/* The program of the copy is but a loop. */
+static void interrupting(void)
+{
+    struct common *c = COMMON;
+    volatile uint64_t *w = c->words;
+    const vaddr_t code = RAW_CODE;
+    void (*spin)(void);
+
+    w[24] = 0;
+    if (fork_now() == 0) {
+        c->task[2] = member_place()->task;
+        member_interrupt = on_interrupt;
+        memcpy((void *)code, blob_spin, (size_t)(blob_spin_end - blob_spin));
+        space_protect(code, PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
+        memcpy(&spin, &code, sizeof spin);
+        w[25] = 1;
+        spin();
+    }
+    wait_for(&w[25], 1);
+    for (uint32_t i = 0; i < 5; i++)
+        exo_yield(SLOT_NONE);
+    member_wake(c->task[2]);
+    wait_for(&w[24], 1);
+    check(true);
+}
+
+static void run_thread(void *argument)
+{
+    volatile uint64_t *w = COMMON->words;
+
+    member_begin();
+    w[26] = *page(6) == 66 && (vaddr_t)argument == 2;
+    *page(6) = 67;
+    w[27] = 1;
+    member_thread_end();
+}
+
+static void threads(void)
+{
+    volatile uint64_t *w = COMMON->words;
+    uint32_t good = 0;
+
+    for (uint32_t i = 0; i < 20; i++) {
+        w[26] = w[27] = 0;
+        *page(6) = 66;
+        good += member_thread(2, (vaddr_t)run_thread) == ERR_OK;
+        wait_for(&w[27], 1);
+        good += w[26] && *page(6) == 67;
+    }
+    check(good == 40);
+    const volatile uint32_t *blocks = &FAMILY->members[member_place()->member].blocks;
+    while (*blocks != 1)
+        exo_yield(SLOT_NONE);
+    check(true);
+}
+
 /* What a copy costs that ends at once, with the waiting for it. */
 static void counting(void)
 {
@@ -215,6 +329,9 @@ static void first(void *argument)
     copying();
     many();
     sleeping();
+    memory();
+    interrupting();
+    threads();
     counting();
     member_end();
 }
