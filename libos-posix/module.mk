@@ -34,16 +34,22 @@ HOST_TOOLS += posix-run
 posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c
 
 # A family of processes: its pool of frames; its keeper and its members; without the core, on one CPU.
-FAMILY := $(addprefix libos-posix/,frame_list.c keeper.c keeper_make.c keeper_fork.c keeper_lost.c keeper_spare.c \
+FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c keeper_fork.c keeper_lost.c keeper_spare.c \
     member.c space.c family_x86_64.S)
 GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000
 family-boot    := icount=1
-GUEST_TESTS        += family_smp
+GUEST_TESTS        += family_smp family_kill family_kill_smp
+family_kill-sources := tests/qemu/family_kill.c $(FAMILY)
+family_kill-base    := $(family-base)
+family_kill-boot    := icount=1
+family_kill_smp-sources := $(family_kill-sources)
+family_kill_smp-base    := $(family-base)
+family_kill_smp-boot    := smp=2
 family_smp-sources := $(family-sources)
 family_smp-base    := $(family-base)
 family_smp-boot    := smp=2
 HOST_TESTS += posix_frames
-posix_frames-needs := libos-posix/frame_list.c
+posix_frames-needs := libos-posix/family/frame_list.c
 posix_frames-flags := -pthread

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "libos-posix/frame_list.h"
+#include "libos-posix/family/frame_list.h"
 
 #define FIRST   1000u
 #define FRAMES  64u

@@ -1,8 +1,8 @@
 /* A family without the core: its keeper makes processes that fork, share an arena, sleep and wake
  * one another; afterwards nothing is missing. */
-#include "libos-posix/keeper.h"
-#include "libos-posix/member.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper.h"
+#include "libos-posix/family/member.h"
+#include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/libos.h"

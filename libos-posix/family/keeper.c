@@ -1,13 +1,13 @@
 /* The keeper: the memory of a family, and serving its requests. */
-#include "libos-posix/keeper.h"
+#include "libos-posix/family/keeper.h"
 
 #include <l4/ipc.h>
 
 #include "exo/abi/batch.h"
 #include "exo/abi/l4.h"
-#include "libos-posix/keeper_parts.h"
-#include "libos-posix/member.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/member.h"
+#include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/clock.h"
@@ -16,6 +16,8 @@
 #include "libos/spawn.h"
 #include "libos/string.h"
 #include "libos/tables.h"
+#include "libos/upcall.h"
+#include "libos/vm.h"
 
 #define LEAST_FRAMES 1024u /* that are worth a family */
 #define LARGE_ALIGN  9u
@@ -97,6 +99,35 @@ static enum err show_pool(pfn_t first, uint32_t count)
     return e;
 }
 
+static slot_t nothing; /* a frame of zeroes, in place of a view that is gone */
+static pfn_t nothing_frame;
+
+/* The views go with an environment, which an outsider may end while the keeper looks at them. */
+static bool on_fault(struct libos_regs *r)
+{
+    const vaddr_t page = r->frame.address & ~(PAGE_SIZE - 1);
+
+    return member_place()->member == TASK_NONE && r->frame.vector == CPU_VECTOR_PAGE_FAULT &&
+           page - FAMILY_VIEWS < MEMBERS_MAX * MEMBER_TABLES * PAGE_SIZE &&
+           exo_page_bind_run(SLOT_ENV, nothing, PAGE_RUN(page, 1),
+                             RUN_FRAMES(nothing_frame, RIGHT_READ)) == ERR_OK;
+}
+
+static enum err begin_views(void)
+{
+    enum err e = region_frames(1, &nothing, &nothing_frame);
+    vaddr_t va = 0;
+
+    if (e == ERR_OK)
+        e = vm_map_frames(nothing, nothing_frame, 1, &va, RIGHT_READ | RIGHT_WRITE);
+    if (e)
+        return e;
+    memset((void *)va, 0, PAGE_SIZE);
+    vm_unmap(va, PAGE_SIZE);
+    libos_segv_hook = on_fault;
+    return ERR_OK;
+}
+
 static enum err begin_records(pfn_t first, uint32_t count)
 {
     enum err e = map_own(FAMILY_SHARED, sizeof(struct family));
@@ -110,6 +141,9 @@ static enum err begin_records(pfn_t first, uint32_t count)
     FAMILY->core_end = FAMILY_CORE;
     for (uint32_t i = 0; i < TASKS_MAX; i++)
         FAMILY->tasks[i].member = TASK_NONE;
+    e = begin_views();
+    if (e)
+        return e;
     *member_place() = (struct family_place){.member = TASK_NONE, .task = TASK_KEEPER};
     e = notify_new(&events);
     return e ? e : exo_notify_bind(events, SLOT_THREAD, ~(word_t)0);

@@ -1,7 +1,7 @@
 /* Making and ending environments of a family, their tables and their threads. */
 #include "exo/abi/batch.h"
-#include "libos-posix/keeper_parts.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/notify.h"
@@ -334,8 +334,8 @@ void keeper_unmake(uint32_t m)
         keeper_empty(m, k, 0);
     }
     slot_delete(kept->env);
-    if (member->table_count)
-        exo_page_unbind_run(SLOT_ENV, PAGE_RUN((vaddr_t)family_view(m, 0), member->table_count));
+    for (uint32_t k = 0; k < member->table_count; k++) /* unless it is gone */
+        exo_page_unbind_run(SLOT_ENV, PAGE_RUN((vaddr_t)family_view(m, k), 1));
     for (uint32_t t = 1; t < TASKS_MAX; t++)
         if (FAMILY->tasks[t].member == m)
             FAMILY->tasks[t] = (struct family_task){.member = TASK_NONE};

@@ -1,5 +1,5 @@
 /* The frames of a family's pool. */
-#include "libos-posix/frame_list.h"
+#include "libos-posix/family/frame_list.h"
 
 #define INDEX(head)  ((uint32_t)(head)) /* 1 + index; 0: none */
 #define CHANGES(h)   ((uint32_t)((h) >> 32))

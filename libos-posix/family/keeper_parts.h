@@ -1,7 +1,7 @@
 /* Between the keeper's files. */
 #pragma once
 
-#include "libos-posix/keeper.h"
+#include "libos-posix/family/keeper.h"
 
 #pragma GCC visibility push(hidden)
 

@@ -1,6 +1,6 @@
 /* What a member had in hand when it was ended in the middle. */
-#include "libos-posix/keeper_parts.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/space.h"
 #include "libos/book.h"
 
 /* Frames that somebody holds in his hand, or has hidden. */

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "exo/abi/cap.h"
-#include "libos-posix/frame_list.h"
+#include "libos-posix/family/frame_list.h"
 
 /* All that is not the program's lies in one part of 512 GiB, for one upper table of a member. */
 #define FAMILY_SHARED ((vaddr_t)0x7f8000000000)

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "exo/abi/error.h"
-#include "libos-posix/family.h"
+#include "libos-posix/family/family.h"
 
 #pragma GCC visibility push(hidden)
 

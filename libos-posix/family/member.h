@@ -2,7 +2,7 @@
 #pragma once
 
 #include "exo/abi/error.h"
-#include "libos-posix/family.h"
+#include "libos-posix/family/family.h"
 #include "libos/start/cpu.h"
 
 #pragma GCC visibility push(hidden)

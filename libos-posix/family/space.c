@@ -1,8 +1,8 @@
 /* A member's memory. */
-#include "libos-posix/space.h"
+#include "libos-posix/family/space.h"
 
 #include "exo/abi/batch.h"
-#include "libos-posix/member.h"
+#include "libos-posix/family/member.h"
 #include "libos/areas.h"
 #include "libos/book.h"
 #include "libos/call.h"

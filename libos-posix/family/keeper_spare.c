@@ -1,8 +1,8 @@
 /* Taking a member's memory back, and keeping the rest of it for the next process: an environment,
  * its tables and a thread are many times as dear as what they are emptied and filled with. */
 #include "exo/abi/batch.h"
-#include "libos-posix/keeper_parts.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/space.h"
 #include "libos/call.h"
 
 #define TABLE_BYTES  (512 * PAGE_SIZE)

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "libos/start/cpu.h"
-#include "libos-posix/family.h"
+#include "libos-posix/family/family.h"
 
 #pragma GCC visibility push(hidden)
 

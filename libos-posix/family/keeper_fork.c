@@ -1,7 +1,7 @@
 /* Copying a process: its pages are shown in the copy, and both lose the right to write to them. */
 #include "exo/abi/batch.h"
-#include "libos-posix/keeper_parts.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/libos.h"
@@ -184,7 +184,7 @@ static enum err copy_all(const struct family_task *parent, uint32_t m)
             e = copy_table(parent->member, k, m);
     return e;
 }
-_Static_assert(BLOCK_BYTES * FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
+_Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
 
 /* Upcalls go on as they were set, with nothing pending. */
 static void copy_utcb(uint32_t from, uint32_t to)

@@ -1,10 +1,10 @@
 /* A process of a family, seen from inside. */
-#include "libos-posix/member.h"
+#include "libos-posix/family/member.h"
 
 #include <l4/ipc.h>
 
-#include "libos-posix/keeper.h"
-#include "libos-posix/space.h"
+#include "libos-posix/family/keeper.h"
+#include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/upcall.h"
