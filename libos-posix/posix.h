@@ -3,7 +3,12 @@
  *
  * A way calls posix_start once, then either posix_exec (a foreign program) or posix_adopt for its
  * own image and stack (a program linked with the core), and from then on posix_syscall for each
- * call. After a call whose result it has stored, it asks posix_signal_take. One thread at a time.
+ * call. After a call whose result it has stored, it asks posix_signal_take. Any number of threads
+ * may call; they take turns.
+ *
+ * In a family the keeper calls posix_start, then makes the first process: a thread that calls
+ * port_set_self(posix_first_task()) and then does the above without posix_start. The keeper itself
+ * is the task posix_keeper_task() and then only calls posix_keeper_*.
  */
 #pragma once
 
@@ -40,6 +45,51 @@ struct posix_start {
  * ENOENT and the like; EACCES: not an executable regular file; ENOEXEC: no static x86-64 ELF, or a
  * damaged one; E2BIG: arguments above 128 KiB; ENOMEM; ELOOP: scripts that run scripts. */
 long posix_exec(const struct posix_exec *request, struct posix_start *out);
+
+struct task;
+
+/* The task of the first process, and the keeper's, which has no process: for port_set_self. */
+struct task *posix_first_task(void);
+struct task *posix_keeper_task(void);
+
+/*
+ * What the keeper does whenever it is woken (port_wake(posix_keeper_task()) is one of the reasons),
+ * has input for the terminal, or `*deadline_ns` of the last step has passed: timers that are due
+ * are fired, and the moment of the next is stored (PORT_FOREVER: none).
+ * The keeper never waits for the arena's lock, since who holds it may wait for the keeper.
+ */
+enum posix_keeper {
+    POSIX_KEEPER_GO_ON,
+    POSIX_KEEPER_BUSY,  /* somebody holds the lock: nothing was done; the keeper will be woken */
+    POSIX_KEEPER_ENDED, /* the first process has ended and no other is left: posix_keeper_status */
+};
+enum posix_keeper posix_keeper_step(uint64_t *deadline_ns);
+int posix_keeper_status(void); /* 0 to 255, as a shell says it: 128 + n for signal n */
+
+/* Gives bytes of console input to the core; 0 bytes mean that the input has ended. Returns how
+ * many were taken: less than `count` when the terminal's queue is full (the keeper is woken when
+ * there is room), -EAGAIN when somebody holds the lock (the keeper will be woken). */
+long posix_keeper_input(const void *bytes, size_t count);
+
+/* A process has ended without having said so (an outsider took its memory): its tasks are ended as
+ * by SIGKILL. If it held the lock, all invariants are tested. NULL, or which invariant is broken:
+ * then the family cannot go on. Any of the tasks names the process. */
+const char *posix_keeper_lost(struct task *task);
+
+/* The calling thread, which was in the program's code, was interrupted by port_wake: its signals
+ * are looked at, and default actions taken. Afterwards posix_signal_take as after a call. */
+void posix_interrupt(void);
+
+/* A fault of the program's code at its present instruction. `number` is the signal, `code` and
+ * `address` what siginfo_t says, `trap` and `error` what the processor said. Pending afterwards:
+ * posix_signal_take. A blocked or ignored one ends the process. */
+struct posix_fault {
+    unsigned number;
+    int code;
+    vaddr_t address;
+    uint64_t trap, error;
+};
+void posix_fault(const struct posix_fault *fault);
 
 /* A signal that is to be delivered now. */
 struct posix_signal {

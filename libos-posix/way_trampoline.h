@@ -18,6 +18,10 @@ struct posix_regs {
  * registers to what the program shall see: the result, or the entry of a signal handler. */
 void posix_trampoline(struct posix_regs *regs);
 
+/* Calls that need or change more registers than those (fork, clone, execve, rt_sigreturn and their
+ * kin): for them a way calls posix_trampoline with all registers. */
+bool posix_trampoline_wants(word_t number);
+
 /* Its parts, for a way that hands on all registers only when it must. */
 #define POSIX_SIGRETURN 15u /* rt_sigreturn: the call that a signal's handler ends with */
 
