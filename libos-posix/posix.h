@@ -26,6 +26,11 @@ long posix_adopt(vaddr_t start, vaddr_t end, rights_t rights);
  * and answered with -ENOSYS. exit and exit_group do not return. */
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
 
+/* Writes a line for each call to the console's stream of errors; and the numbers of calls that were
+ * made and have no handler, with how often. */
+void posix_trace(bool on);
+void posix_trace_missing(void);
+
 /* How many calls with an unknown number were made. */
 uint64_t posix_unknown_calls(void);
 
@@ -72,9 +77,9 @@ int posix_keeper_status(void); /* 0 to 255, as a shell says it: 128 + n for sign
 long posix_keeper_input(const void *bytes, size_t count);
 
 /* A process has ended without having said so (an outsider took its memory): its tasks are ended as
- * by SIGKILL. If it held the lock, all invariants are tested. NULL, or which invariant is broken:
- * then the family cannot go on. Any of the tasks names the process. */
-const char *posix_keeper_lost(struct task *task);
+ * by SIGKILL; any of them names it. If it held the lock, all invariants are tested: *broken is NULL,
+ * or says which does not hold, and then the family cannot go on. BUSY: to be called again. */
+enum posix_keeper posix_keeper_lost(struct task *task, const char **broken);
 
 /* The calling thread, which was in the program's code, was interrupted by port_wake: its signals
  * are looked at, and default actions taken. Afterwards posix_signal_take as after a call. */
@@ -97,6 +102,9 @@ struct posix_signal {
     struct linux_sigaction action;
     uint64_t old_mask;        /* to be restored when the handler returns */
     struct linux_stack stack; /* the alternate stack; meaningful if action.flags asks for it */
+    struct linux_siginfo info;
+    uint64_t trap, error; /* of a fault, else 0 */
+    vaddr_t address;
 };
 
 /* Takes the next pending signal that is not blocked and has a handler, and blocks what its action
