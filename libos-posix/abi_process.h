@@ -31,8 +31,14 @@
 #define FUTEX_WAIT        0u
 #define FUTEX_WAKE        1u
 #define FUTEX_REQUEUE     3u
+#define FUTEX_CMP_REQUEUE 4u
+#define FUTEX_WAKE_OP     5u
+#define FUTEX_LOCK_PI     6u
+#define FUTEX_UNLOCK_PI   7u
+#define FUTEX_TRYLOCK_PI  8u
 #define FUTEX_WAIT_BITSET 9u
 #define FUTEX_WAKE_BITSET 10u
+#define FUTEX_LOCK_PI2    13u
 #define FUTEX_COMMAND     0x7fu /* without PRIVATE and CLOCK_REALTIME */
 #define FUTEX_REALTIME    0x100u
 
@@ -46,19 +52,33 @@
 #define CLOCK_BOOTTIME           7
 #define TIMER_ABSTIME            1u
 
-#define RLIMIT_COUNT  16u
-#define RLIMIT_STACK  3u
-#define RLIMIT_NOFILE 7u
-#define RLIM_INFINITY UINT64_MAX
+#define RLIMIT_CPU        0u
+#define RLIMIT_FSIZE      1u
+#define RLIMIT_DATA       2u
+#define RLIMIT_STACK      3u
+#define RLIMIT_CORE       4u
+#define RLIMIT_NPROC      6u
+#define RLIMIT_NOFILE     7u
+#define RLIMIT_AS         9u
+#define RLIMIT_SIGPENDING 11u
+#define RLIMIT_NICE       13u
+#define RLIMIT_COUNT      16u
+#define RLIM_INFINITY     UINT64_MAX
 
 #define SIGNAL_COUNT 64u /* signals are 1 to 64 */
-#define SIGKILL      9u
-#define SIGFPE       8u
-#define SIGTRAP      5u
+#define SIGNAL_QUEUED 32u /* from this one on each is kept, not only the first */
+#define SIGHUP       1u
+#define SIGINT       2u
+#define SIGQUIT      3u
 #define SIGILL       4u
+#define SIGTRAP      5u
+#define SIGABRT      6u
 #define SIGBUS       7u
+#define SIGFPE       8u
+#define SIGKILL      9u
 #define SIGSEGV      11u
 #define SIGPIPE      13u
+#define SIGALRM      14u
 #define SIGCHLD      17u
 #define SIGCONT      18u
 #define SIGSTOP      19u
@@ -66,12 +86,30 @@
 #define SIGTTIN      21u
 #define SIGTTOU      22u
 #define SIGURG       23u
+#define SIGXCPU      24u
+#define SIGXFSZ      25u
+#define SIGVTALRM    26u
+#define SIGPROF      27u
 #define SIGWINCH     28u
+#define SIGSYS       31u
 #define SIG_DFL      0u
 #define SIG_IGN      1u
 #define SIG_BLOCK    0u
 #define SIG_UNBLOCK  1u
 #define SIG_SETMASK  2u
+#define SA_NOCLDSTOP 1u
+#define SA_NOCLDWAIT 2u
+#define SA_SIGINFO   4u
+#define SA_ONSTACK   0x08000000u
+#define SA_RESTART   0x10000000u
+#define SA_NODEFER   0x40000000u
+#define SA_RESETHAND 0x80000000u
+#define SI_USER      0
+#define SI_KERNEL    128
+#define SI_QUEUE     (-1)
+#define SI_TIMER     (-2)
+#define SI_TKILL     (-6)
+#define SS_ONSTACK   1u
 #define SS_DISABLE   2u
 #define MINSIGSTKSZ  2048u
 

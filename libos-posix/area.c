@@ -195,6 +195,34 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
     return e;
 }
 
+bool area_copy_all(struct process *to, const struct process *from)
+{
+    struct area *last = NULL;
+
+    for (const struct area *a = from->areas; a; a = a->next) {
+        struct area *new = core_heap_alloc(&to->arena->heap, sizeof *new);
+        if (!new) {
+            area_forget_all(to);
+            return false;
+        }
+        *new = *a;
+        new->next = NULL;
+        new->prev = last;
+        if (last)
+            last->next = new;
+        else
+            to->areas = new;
+        last = new;
+    }
+    return true;
+}
+
+void area_forget_all(struct process *p)
+{
+    while (p->areas)
+        drop(p, p->areas);
+}
+
 uint64_t area_total(const struct process *p)
 {
     uint64_t bytes = 0;

@@ -15,6 +15,8 @@ struct area {
     vaddr_t start, end; /* bytes, page-aligned, [start, end) */
     rights_t rights;    /* RIGHT_READ, _WRITE, _EXEC */
     bool adopted;       /* was there before the core: the libOS's own image and stack */
+    struct node *shared; /* shows pages of this file, which it holds; NULL: private memory */
+    uint64_t offset;     /* bytes into `shared`, of `start` */
     struct area *next, *prev;
 };
 
@@ -46,6 +48,13 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end);
 
 /* Changes the rights of all of [start, end). ENOMEM: there is a hole, or a split needs memory. */
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
+
+/* Gives a process without areas copies of another's: for the memory that port_fork copies. False:
+ * no memory; then it has none. */
+bool area_copy_all(struct process *to, const struct process *from);
+
+/* Forgets all areas of a process that ends; its memory goes with it. */
+void area_forget_all(struct process *p);
 
 /* Bytes in all areas. */
 uint64_t area_total(const struct process *p);

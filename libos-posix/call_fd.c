@@ -3,6 +3,7 @@
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/node.h"
+#include "libos-posix/pty.h"
 #include "libos-posix/user.h"
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
@@ -104,38 +105,6 @@ long call_flock(struct process *p, word_t fd, word_t operation)
     return file_get(p, fd) ? 0 : -EBADF;
 }
 
-static long terminal_size(struct process *p, const struct port_terminal *t, vaddr_t to)
-{
-    struct linux_winsize size = {.rows = t->rows, .columns = t->columns};
-    return USER_PUT(p, to, &size);
-}
-
-static long terminal_ioctl(struct process *p, uint32_t request, vaddr_t at)
-{
-    int32_t group = p->pid;
-    struct port_terminal t;
-
-    port_terminal_get(&t);
-    if (!t.is_terminal)
-        return -ENOTTY;
-    switch (request) {
-    case TCGETS:
-        return USER_PUT(p, at, &p->arena->termios);
-    case TCSETS:
-    case TCSETSW:
-    case TCSETSF:
-        return USER_GET(p, &p->arena->termios, at);
-    case TIOCGWINSZ:
-        return terminal_size(p, &t, at);
-    case TIOCGPGRP:
-        return USER_PUT(p, at, &group);
-    case TIOCSPGRP:
-        return USER_GET(p, &group, at) ? -EFAULT : group == p->pid ? 0 : -EPERM;
-    default:
-        return -ENOTTY;
-    }
-}
-
 /* How many bytes a read would find now. */
 static long bytes_waiting(struct process *p, const struct file *f, vaddr_t to)
 {
@@ -148,6 +117,15 @@ static long bytes_waiting(struct process *p, const struct file *f, vaddr_t to)
     else
         return -ENOTTY;
     return USER_PUT(p, to, &count);
+}
+
+static long device_ioctl(struct process *p, struct file *f, uint32_t request, vaddr_t argument)
+{
+    struct terminal *t = file_terminal(p, f);
+
+    if (f->kind == FILE_PTY_MASTER)
+        return pty_ioctl(p, f, request, argument);
+    return t ? terminal_ioctl(p, t, request, argument) : -ENOTTY;
 }
 
 long call_ioctl(struct process *p, word_t fd, word_t request, word_t argument)
@@ -168,9 +146,11 @@ long call_ioctl(struct process *p, word_t fd, word_t request, word_t argument)
         f->flags = (f->flags & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0);
         return 0;
     case FIONREAD:
-        return bytes_waiting(p, f, argument);
+        if (!file_terminal(p, f) && f->kind != FILE_PTY_MASTER)
+            return bytes_waiting(p, f, argument);
+        return device_ioctl(p, f, FIONREAD, argument);
     default:
-        return f->kind == FILE_CONSOLE ? terminal_ioctl(p, (uint32_t)request, argument) : -ENOTTY;
+        return device_ioctl(p, f, (uint32_t)request, argument);
     }
 }
 

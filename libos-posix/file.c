@@ -4,6 +4,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/io.h"
 #include "libos-posix/node.h"
+#include "libos-posix/pty.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
@@ -42,6 +43,8 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_TEXT] = &file_ops_text,
     [FILE_PIPE_READ] = &file_ops_pipe_read,
     [FILE_PIPE_WRITE] = &file_ops_pipe_write,
+    [FILE_PTY_MASTER] = &file_ops_pty_master,
+    [FILE_PTY_TERMINAL] = &file_ops_pty_terminal,
 };
 
 const struct file_ops *file_ops(const struct file *f)
@@ -163,7 +166,13 @@ long file_open_node(struct process *p, struct node *n, uint32_t flags, struct fi
     *out = file_create(p->arena, kind, n, flags);
     if (!*out)
         return -ENOMEM;
-    if (kind == FILE_TEXT && (e = text_fill(p, *out)) != 0)
+    if (kind == FILE_TEXT)
+        e = text_fill(p, *out);
+    else if (kind == FILE_PTY_MASTER)
+        e = pty_open_master(p, *out);
+    else if (kind == FILE_PTY_TERMINAL)
+        e = pty_open_terminal(p, n, *out);
+    if (e)
         file_release(p, *out);
     return e;
 }
@@ -194,4 +203,11 @@ long file_write(struct process *p, struct file *f, struct io *io, uint64_t *at)
     if (!io->left)
         return 0;
     return file_ops(f)->write(p, f, io, at ? at : &f->position);
+}
+
+struct terminal *file_terminal(const struct process *p, const struct file *f)
+{
+    if (f->kind == FILE_CONSOLE)
+        return p->arena->terminal;
+    return f->kind == FILE_PTY_TERMINAL ? f->buffer : NULL;
 }

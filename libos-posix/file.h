@@ -22,6 +22,8 @@ enum file_kind {
     FILE_TEXT, /* made up when opened; file->buffer holds it */
     FILE_PIPE_READ,
     FILE_PIPE_WRITE,
+    FILE_PTY_MASTER,
+    FILE_PTY_TERMINAL,
     FILE_KINDS
 };
 
@@ -31,7 +33,7 @@ struct file {
     uint32_t refs;        /* descriptors, and calls that use it now */
     struct node *node;    /* never NULL; holds one `opens` of it */
     uint64_t position;    /* bytes; for a directory a cookie */
-    void *buffer;         /* FILE_TEXT: its contents; FILE_PIPE_*: the struct pipe */
+    void *buffer;         /* what the kind keeps: text, pipe, terminal */
     size_t buffer_bytes;  /* FILE_TEXT: length of the contents                     */
     bool is_error_stream; /* FILE_CONSOLE: first opened as descriptor 2            */
 };
@@ -97,4 +99,7 @@ size_t pipe_waiting(const struct file *f);
 
 extern const struct file_ops file_ops_console, file_ops_null, file_ops_zero, file_ops_full;
 extern const struct file_ops file_ops_random, file_ops_text, file_ops_pipe_read;
-extern const struct file_ops file_ops_pipe_write;
+extern const struct file_ops file_ops_pipe_write, file_ops_pty_master, file_ops_pty_terminal;
+
+/* The terminal of a file, or NULL. */
+struct terminal *file_terminal(const struct process *p, const struct file *f);

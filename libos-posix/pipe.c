@@ -6,8 +6,7 @@
 #include "libos-posix/node.h"
 #include "libos-posix/signal.h"
 
-/* A pipe has the size of the largest heap block, as in Linux 64 KiB. */
-#define PIPE_BYTES        HEAP_MOST
+#define PIPE_BYTES        ((size_t)65536) /* as in Linux */
 #define PIPE_ATOMIC_BYTES ((size_t)4096) /* PIPE_BUF: so much is written at once or not at all */
 
 struct pipe {
@@ -70,11 +69,12 @@ long pipe_create(struct process *p, uint32_t flags, struct file **reader, struct
     return -ENOMEM;
 }
 
-/* With one process and one thread nobody could end the wait, so a call that would wait for its
- * own process for ever is refused. */
-static long would_wait(const struct file *f)
+/* Waits for the other end, unless that is not wanted. */
+static long wait_for_change(const struct file *f)
 {
-    return f->flags & O_NONBLOCK ? -EAGAIN : -EDEADLK;
+    if (f->flags & O_NONBLOCK)
+        return -EAGAIN;
+    return task_sleep(task_current(), f->buffer, PORT_FOREVER);
 }
 
 static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
@@ -82,9 +82,12 @@ static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t
     struct pipe *pipe = f->buffer;
     long done = 0;
 
-    (void)p, (void)position;
-    if (!pipe->waiting)
-        return pipe->has_writer ? would_wait(f) : 0;
+    (void)position;
+    while (!pipe->waiting) {
+        long e = pipe->has_writer ? wait_for_change(f) : 0;
+        if (e || !pipe->has_writer)
+            return e;
+    }
     while (pipe->waiting && io->left) {
         size_t n = PIPE_BYTES - pipe->start;
         if (n > pipe->waiting)
@@ -96,22 +99,15 @@ static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t
         pipe->waiting -= (size_t)moved;
         done += moved;
     }
+    task_wake_pollers(p->arena, pipe);
     return done;
 }
 
-static long pipe_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+/* As much as fits. */
+static long fill(struct process *p, struct pipe *pipe, struct io *io)
 {
-    struct pipe *pipe = f->buffer;
-    size_t space = PIPE_BYTES - pipe->waiting;
     long done = 0;
 
-    (void)position;
-    if (!pipe->has_reader) {
-        signal_raise(p, SIGPIPE);
-        return -EPIPE;
-    }
-    if (!space || (io->left <= PIPE_ATOMIC_BYTES && space < io->left))
-        return would_wait(f);
     while (io->left && pipe->waiting < PIPE_BYTES) {
         size_t end = (pipe->start + pipe->waiting) % PIPE_BYTES;
         size_t n = PIPE_BYTES - pipe->waiting; /* free in all; and before the ring ends: */
@@ -123,7 +119,31 @@ static long pipe_write(struct process *p, struct file *f, struct io *io, uint64_
         pipe->waiting += (size_t)moved;
         done += moved;
     }
+    task_wake_pollers(p->arena, pipe);
     return done;
+}
+
+static long pipe_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    struct pipe *pipe = f->buffer;
+    long done = 0, e = 0;
+
+    (void)position;
+    while (io->left && !e) {
+        size_t space = PIPE_BYTES - pipe->waiting;
+        bool whole = io->left <= PIPE_ATOMIC_BYTES;
+        if (!pipe->has_reader) {
+            signal_raise(p, NULL, SIGPIPE, p);
+            e = -EPIPE;
+        } else if (!space || (whole && !done && space < io->left)) {
+            e = wait_for_change(f);
+        } else {
+            long n = fill(p, pipe, io);
+            e = n < 0 ? n : 0;
+            done += n > 0 ? n : 0;
+        }
+    }
+    return done ? done : e;
 }
 
 static uint16_t pipe_read_poll(const struct file *f)
@@ -145,6 +165,7 @@ static void pipe_read_close(struct process *p, struct file *f)
     if (!pipe)
         return;
     pipe->has_reader = false;
+    task_wake_pollers(p->arena, pipe);
     if (!pipe->has_writer)
         pipe_free(p->arena, pipe);
 }
@@ -153,6 +174,7 @@ static void pipe_write_close(struct process *p, struct file *f)
 {
     struct pipe *pipe = f->buffer;
     pipe->has_writer = false;
+    task_wake_pollers(p->arena, pipe);
     if (!pipe->has_reader)
         pipe_free(p->arena, pipe);
 }

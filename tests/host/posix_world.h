@@ -12,6 +12,10 @@
 #include "libos-posix/area.h"
 #include "libos-posix/node.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/process.h"
+#include "libos-posix/signal.h"
+#include "libos-posix/task.h"
+#include "libos-posix/terminal.h"
 #include "tests/host/fakes/posix_port.h"
 
 enum call_number {
@@ -95,14 +99,38 @@ static inline int world_set_up(void **state)
     return 0;
 }
 
+/* The process that a test has ended lives on, for what else the test wants to see. */
+static inline void world_revive(void)
+{
+    process_current()->ending = false;
+    process_current()->status = 0;
+}
+
+/* The first invariant that does not hold, or NULL. */
+static inline const char *world_check(void)
+{
+    const struct arena *a = arena_get();
+    const char *broken = task_check(a);
+
+    if (!broken)
+        broken = process_check(a);
+    if (!broken)
+        broken = signal_check(a);
+    if (!broken)
+        broken = terminal_check(a->terminal);
+    if (!broken)
+        broken = node_check(a);
+    for (const struct process *p = a->processes; p && !broken; p = p->next)
+        broken = area_check(p);
+    return broken;
+}
+
 /* Every test must leave sound structures. */
 static inline int world_tear_down(void **state)
 {
-    const char *broken = area_check(process_current());
+    const char *broken = world_check();
 
     (void)state;
-    if (!broken)
-        broken = node_check(process_current()->arena);
     if (broken)
         print_error("%s\n", broken);
     fake_reset();

@@ -368,7 +368,7 @@ static void a_pipe_without_reader_ends_the_writer(void **state)
     IS(fake.exit_status, 128 + SIGPIPE);
     struct linux_sigaction *ignore = (struct linux_sigaction *)world.user;
     *ignore = (struct linux_sigaction){.handler = SIG_IGN};
-    process_current()->signals.pending = 0;
+    world_revive();
     IS(SYS(rt_sigaction, SIGPIPE, ignore, 0, 8), 0);
     IS(SYS(write, out, world.user, 1), -EPIPE);
 }

@@ -10,7 +10,7 @@
 #include "libos-posix/port.h"
 #include "tests/host/host.h"
 
-#define CORE_BYTES    ((size_t)256 << 20)
+#define CORE_BYTES    ((size_t)256 << 20) /* a multiple of PORT_CORE_STEP */
 #define PIECES_MAX    4096u
 #define INITIAL_LIMIT ((size_t)512 << 20)
 
@@ -162,10 +162,19 @@ uint64_t port_cpu_ns(void)
     return fake.now_ns / 2;
 }
 
-/* Comes back half-way the first time, as the contract allows. */
-void port_wait(uint64_t deadline_ns, bool console)
+struct task *port_self(void)
 {
-    fake.waits++;
+    return fake.self;
+}
+
+void port_set_self(struct task *self)
+{
+    fake.self = self;
+}
+
+/* Comes back half-way the first time, as the contract allows. */
+static void sleep_alone(uint64_t deadline_ns, bool console)
+{
     if (console && port_console_ready())
         return;
     if (deadline_ns == PORT_FOREVER)
@@ -174,6 +183,26 @@ void port_wait(uint64_t deadline_ns, bool console)
         uint64_t length = deadline_ns - fake.now_ns;
         fake.now_ns += fake.waits % 2 ? (length + 1) / 2 : length;
     }
+}
+
+void port_sleep(uint64_t deadline_ns, bool console)
+{
+    fake.waits++;
+    if (fake.has_keeper)
+        fake_run_others(deadline_ns);
+    else
+        sleep_alone(deadline_ns, console);
+}
+
+bool port_has_keeper(void)
+{
+    return fake.has_keeper;
+}
+
+bool port_core_extend(vaddr_t va, size_t bytes)
+{
+    assert_true(va >= layout.core_low && bytes % PORT_CORE_STEP == 0);
+    return port_map(va, bytes, RIGHT_READ | RIGHT_WRITE);
 }
 
 unsigned port_processors(void)
@@ -213,6 +242,7 @@ const void *port_archive(size_t *bytes)
 
 void fake_reset(void)
 {
+    fake_tasks_reset();
     while (piece_count) {
         piece_count--;
         munmap((void *)pieces[piece_count].start, pieces[piece_count].bytes);
