@@ -9,14 +9,19 @@ POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_exec.c cal
 
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
-    libos-posix/fault.c libos-posix/reflect.c libos-posix/reflect_x86_64.S \
+    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c \
     libos-posix/way_libos_start.c
+
+# A family of processes: its pool of frames; its keeper and its members.
+FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c keeper_fork.c \
+    keeper_lost.c keeper_spare.c member.c space.c family_x86_64.S)
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
-posix-sources := libos-posix/posix_main.c
+posix-sources := libos-posix/posix_main.c $(FAMILY) \
+    $(addprefix libos-posix/family/,keep.c port.c way.c way_x86_64.S)
 posix-libs    := libos-posix
-posix-base    := 0x7e0000000000
+posix-base    := 0x7fe000000000
 
 # Written against plain POSIX, linked with musl and its own library OS.
 PROGRAMS     += show
@@ -37,9 +42,7 @@ HOST_TOOLS += posix-run
 posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
-# A family of processes: its pool of frames; its keeper and its members; without the core, on one CPU.
-FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c keeper_fork.c keeper_lost.c keeper_spare.c \
-    member.c space.c family_x86_64.S)
+# A family without the core.
 GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000

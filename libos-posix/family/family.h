@@ -11,6 +11,7 @@
 #pragma once
 
 #include "exo/abi/cap.h"
+#include "exo/abi/utcb.h"
 #include "libos-posix/family/frame_list.h"
 
 /* All that is not the program's lies in one part of 512 GiB, for one upper table of a member. */
@@ -21,6 +22,7 @@
 #define FAMILY_FRAMES (FAMILY_SHARED + (512u << 20)) /* uint32_t for each page of the arena */
 #define FAMILY_CORE   (FAMILY_SHARED + FAMILY_GIB)
 #define FAMILY_END    (FAMILY_SHARED + 32 * FAMILY_GIB)
+#define FAMILY_EXTRA  (FAMILY_SHARED + 48 * FAMILY_GIB) /* what the keeper shows besides */
 #define FAMILY_POOL                                                                                \
     (FAMILY_SHARED + 64 * FAMILY_GIB) /* frame n of the machine at + n * PAGE_SIZE */
 
@@ -31,9 +33,9 @@
 #define FAMILY_BLOCKS_MAX   16u
 #define BLOCK_PAGES         32u
 #define BLOCK_BYTES         (BLOCK_PAGES * PAGE_SIZE)
-#define BLOCK_FAULT_TOP     (4 * PAGE_SIZE) /* pages 1 to 3 */
-#define BLOCK_EVENT_TOP     (6 * PAGE_SIZE) /* pages 4 and 5 */
-#define BLOCK_BOUND         6u              /* pages that are always bound; so is the last */
+#define BLOCK_FAULT_TOP     (3 * PAGE_SIZE) /* pages 1 and 2 */
+#define BLOCK_EVENT_TOP     (7 * PAGE_SIZE) /* pages 3 to 6 */
+#define BLOCK_BOUND         7u              /* pages that are always bound; so is the last */
 #define BLOCK_STACK_FIRST   8u
 #define FAMILY_BLOCK(block) (FAMILY_BLOCKS + (block)*BLOCK_BYTES)
 
@@ -53,15 +55,17 @@ enum {
 
 _Static_assert(FAMILY_SLOT_TASK + TASKS_MAX <= CAPS_PER_FRAME, "one table of capabilities");
 
-/* Label of a message to the keeper; words are arguments. The answer is an error of exo/abi. */
+/* Label of a message to the keeper; its words are the sender's number and then arguments. The answer
+ * is an error of exo/abi, and a word. */
 enum family_request {
-    REQUEST_TABLE = 1, /* address: make the table of level 1 for it                           */
-    REQUEST_EXTEND,    /* address and bytes: the arena grows                                  */
-    REQUEST_FORK,      /* struct task of the child, struct family_context                     */
-    REQUEST_THREAD,    /* struct task, first instruction's argument: a thread of this process */
-    REQUEST_NOTIFY,    /* number of a task: a capability to wake it                           */
-    REQUEST_THREAD_END,
-    REQUEST_END
+    REQUEST_TABLE = 1,  /* address: make the table of level 1 for it                             */
+    REQUEST_EXTEND,     /* address and bytes: the arena grows                                    */
+    REQUEST_FORK,       /* struct task, struct family_context; answer: the copy's task           */
+    REQUEST_THREAD,     /* struct task, first instruction, FAMILY_START_BYTES; answer: its task  */
+    REQUEST_NOTIFY,     /* number of a task: a capability to wake it                             */
+    REQUEST_THREAD_END, /* these three are not answered                                          */
+    REQUEST_END,
+    REQUEST_ABORT
 };
 
 /* A spare one has ended: its environment, tables and last thread wait for the next process. */
@@ -94,6 +98,7 @@ struct member {
 
 struct family {
     uint64_t keeper;                           /* global ID of the keeper's thread */
+    vaddr_t extra_end;   /* of what is shown besides */
     vaddr_t core_end;                          /* of what the arena has */
     vaddr_t image_low, image_data, image_high; /* from image_data on pages are each member's own */
     struct family_task tasks[TASKS_MAX];
@@ -147,6 +152,10 @@ struct family_place {
     vaddr_t core;   /* struct task */
     uint64_t woken; /* an event came since the last sleep */
 };
+
+/* In the UTCB of a new thread, from MR16 on: what it begins with. */
+#define FAMILY_START       (UTCB_MR + 16u * sizeof(word_t))
+#define FAMILY_START_BYTES 160u
 
 /* What a thread is gone on with by family_resume (family_x86_64.S). */
 struct family_context {

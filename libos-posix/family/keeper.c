@@ -139,6 +139,7 @@ static enum err begin_records(pfn_t first, uint32_t count)
     frame_list_init(POOL, first, count);
     FAMILY->keeper = *book_tcr(TCR_GLOBAL_ID);
     FAMILY->core_end = FAMILY_CORE;
+    FAMILY->extra_end = FAMILY_EXTRA;
     for (uint32_t i = 0; i < TASKS_MAX; i++)
         FAMILY->tasks[i].member = TASK_NONE;
     e = begin_views();
@@ -162,6 +163,26 @@ enum err keeper_begin(uint32_t most)
     if (e == ERR_OK)
         e = show_pool(first, count);
     return e ? e : begin_records(first, count);
+}
+
+enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, vaddr_t *va)
+{
+    enum err e = ERR_OK;
+
+    *va = FAMILY->extra_end;
+    if (count > (FAMILY_POOL - *va) / PAGE_SIZE)
+        return ERR_NO_MEM;
+    for (uint32_t done = 0, part; done < count && e == ERR_OK; done += part) {
+        vaddr_t at = *va + done * PAGE_SIZE;
+        part = count - done < BATCH_MAX ? count - done : BATCH_MAX;
+        e = spawn_tables(SLOT_ENV, at, at + part * PAGE_SIZE);
+        if (e == ERR_OK)
+            e = exo_page_bind_run(SLOT_ENV, frames, PAGE_RUN(at, part),
+                                  RUN_FRAMES(first + done, RIGHT_READ));
+    }
+    if (e == ERR_OK)
+        FAMILY->extra_end += count * PAGE_SIZE;
+    return e;
 }
 
 /* Where the arena reaches a new gigabyte, all that live see it, too. */
@@ -224,58 +245,93 @@ enum err keeper_extend(vaddr_t va, uint64_t bytes)
     return e == ERR_OK && new ? share_core(va) : e;
 }
 
-static enum err thread_of(uint32_t task, vaddr_t core, vaddr_t context)
+/* A thread of the process of `task`, which runs words[1] with what is at words[2]. */
+static enum err start_thread(uint32_t task, const word_t words[3], uint32_t *made)
 {
-    uint32_t made;
-    enum err e = keeper_thread(FAMILY->tasks[task].member, core, TASK_NONE, &made);
+    const uint32_t m = FAMILY->tasks[task].member;
+    const void *data = keeper_look(m, words[2], FAMILY_START_BYTES);
 
-    if (e == ERR_OK)
-        e = keeper_start(made, context, FAMILY_BLOCK(FAMILY->tasks[made].block) + BLOCK_BYTES - 8,
-                         core);
+    if (!data)
+        return ERR_BAD_ARG;
+    enum err e = keeper_thread(m, words[0], TASK_NONE, made);
+    if (e)
+        return e;
+    const vaddr_t block = FAMILY_BLOCK(FAMILY->tasks[*made].block);
+    memcpy((uint8_t *)keeper_utcb(*made) + FAMILY_START, data, FAMILY_START_BYTES);
+    e = keeper_start(*made, words[1], block + BLOCK_BYTES - 8, block + FAMILY_START);
+    if (e)
+        keeper_thread_end(*made);
     return e;
 }
 
-/* Performs what `task` asks. False: there is nobody to answer any more. */
-static bool perform(uint32_t request, uint32_t task, word_t first, word_t second, enum err *e)
+static enum err give_notification(uint32_t member, word_t task)
+{
+    return task >= TASKS_MAX ? ERR_BAD_ARG
+                             : exo_cap_copy(keeper_kept[member].env,
+                                            FAMILY_SLOT_TASK + (slot_t)task,
+                                            keeper_task_slot((uint32_t)task),
+                                            RIGHT_READ | RIGHT_WRITE, 0, 0);
+}
+
+/* Performs what `task` asks, and is answered. */
+static enum err perform(uint32_t request, uint32_t task, const word_t words[3], uint32_t *answer)
 {
     const uint32_t member = FAMILY->tasks[task].member;
 
-    *e = ERR_BAD_ARG;
-    if (request == REQUEST_TABLE) {
-        *e = keeper_table(member, first);
-    } else if (request == REQUEST_EXTEND) {
-        *e = keeper_extend(first, second);
-    } else if (request == REQUEST_FORK) {
-        *e = keeper_fork(task, first, second);
-    } else if (request == REQUEST_THREAD) {
-        *e = thread_of(task, first, second);
-    } else if (request == REQUEST_NOTIFY && first < TASKS_MAX) {
-        *e = exo_cap_copy(keeper_kept[member].env, FAMILY_SLOT_TASK + (slot_t)first,
-                          keeper_task_slot((uint32_t)first), RIGHT_READ | RIGHT_WRITE, 0, 0);
-    } else if (request == REQUEST_THREAD_END) {
-        keeper_thread_end(task);
-        return false;
-    } else if (request == REQUEST_END) {
-        keeper_retire(task);
-        return false;
+    switch (request) {
+    case REQUEST_TABLE:
+        return keeper_table(member, words[0]);
+    case REQUEST_EXTEND:
+        return keeper_extend(words[0], words[1]);
+    case REQUEST_FORK:
+        return keeper_fork(task, words[0], words[1], answer);
+    case REQUEST_THREAD:
+        return start_thread(task, words, answer);
+    case REQUEST_NOTIFY:
+        return give_notification(member, words[0]);
+    default:
+        return ERR_BAD_ARG;
     }
+}
+
+/* The same for requests to end, of which nobody is left who could be answered. */
+static bool perform_end(uint32_t request, uint32_t task, const struct keeper_work *work,
+                        const char **broken)
+{
+    const uint32_t member = FAMILY->tasks[task].member;
+    const vaddr_t core = FAMILY->tasks[task].core;
+
+    if (request == REQUEST_THREAD_END)
+        keeper_thread_end(task);
+    else if (request == REQUEST_END)
+        keeper_retire(task);
+    else if (request == REQUEST_ABORT)
+        keeper_unmake(member);
+    else
+        return false;
+    if (request == REQUEST_ABORT && work->lost)
+        *broken = work->lost(core);
     return true;
 }
 
 /* Answers a message, whose sender is a thread of the family if it says its own number. */
-static L4_ThreadId_t serve(L4_MsgTag_t tag, L4_ThreadId_t from)
+static L4_ThreadId_t serve(L4_MsgTag_t tag, L4_ThreadId_t from, const struct keeper_work *work,
+                           const char **broken)
 {
-    const word_t *mr = L4_Utcb();
-    const word_t task = mr[1];
-    enum err e;
+    L4_Word_t *mr = L4_Utcb();
+    const uint32_t request = (uint32_t)(tag.raw >> 16);
+    const word_t task = mr[1], words[3] = {mr[2], mr[3], mr[4]};
+    uint32_t answer = 0;
 
     if (task >= TASKS_MAX || FAMILY->tasks[task].member == TASK_NONE ||
         FAMILY->tasks[task].thread != from.raw)
         return L4_nilthread;
-    if (!perform((uint32_t)(tag.raw >> 16), (uint32_t)task, mr[2], mr[3], &e))
+    if (perform_end(request, (uint32_t)task, work, broken))
         return L4_nilthread;
-    L4_LoadMR(0, 1);
-    L4_LoadMR(1, e);
+    enum err e = perform(request, (uint32_t)task, words, &answer);
+    mr[0] = 2;
+    mr[1] = (word_t)e;
+    mr[2] = answer;
     return from;
 }
 
@@ -335,7 +391,7 @@ const char *keeper_run(const struct keeper_work *work)
         if (L4_IpcFailed(tag))
             continue; /* who asked is gone, or it is time */
         if (from.raw != L4_BOUND) {
-            to = serve(tag, from);
+            to = serve(tag, from, work, &broken);
             continue;
         }
         bits = L4_Utcb()[1];

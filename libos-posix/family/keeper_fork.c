@@ -201,35 +201,35 @@ static void copy_utcb(uint32_t from, uint32_t to)
     memcpy(new + UTCB_LIBRARY, old + UTCB_LIBRARY, FAMILY_PLACE - UTCB_LIBRARY);
 }
 
-/* Where a member's memory is seen here; NULL: nowhere. */
-static const void *look(uint32_t m, vaddr_t va)
+const void *keeper_look(uint32_t m, vaddr_t va, uint64_t bytes)
 {
     const volatile uint64_t *entry = space_entry(m, va);
 
-    if (!entry || !cpu_pte_is_bound(*entry) || !frame_list_has(POOL, cpu_pte_pfn(*entry)))
+    if (!entry || !cpu_pte_is_bound(*entry) || !frame_list_has(POOL, cpu_pte_pfn(*entry)) ||
+        va % PAGE_SIZE > PAGE_SIZE - bytes)
         return NULL;
     return (const uint8_t *)family_frame(cpu_pte_pfn(*entry)) + va % PAGE_SIZE;
 }
 
-enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context)
+enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task)
 {
     const struct family_task *parent = &FAMILY->tasks[parent_task];
-    const struct family_context *c = look(parent->member, context);
-    uint32_t m, task;
+    const struct family_context *c = keeper_look(parent->member, context, sizeof *c);
+    uint32_t m;
 
-    if (!c || context % PAGE_SIZE > PAGE_SIZE - sizeof *c)
+    if (!c)
         return ERR_BAD_ARG;
     enum err e = keeper_make(parent->block, &m);
     if (e)
         return e;
     e = copy_all(parent, m);
     if (e == ERR_OK)
-        e = keeper_thread(m, core, parent->block, &task);
+        e = keeper_thread(m, core, parent->block, task);
     if (e == ERR_OK)
         e = copy_block(parent, m, c->rsp);
     if (e == ERR_OK) {
-        copy_utcb(parent_task, task);
-        e = keeper_start(task, (vaddr_t)family_resume, c->rsp, context);
+        copy_utcb(parent_task, *task);
+        e = keeper_start(*task, (vaddr_t)family_resume, c->rsp, context);
     }
     if (e)
         keeper_unmake(m);

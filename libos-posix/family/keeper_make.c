@@ -35,6 +35,8 @@ static enum err share_all(slot_t env)
     if (e == ERR_OK)
         e = share(env, FAMILY_CORE, FAMILY->core_end);
     if (e == ERR_OK)
+        e = share(env, FAMILY_EXTRA, FAMILY->extra_end);
+    if (e == ERR_OK)
         e = share(env, (vaddr_t)family_frame(pool->first),
                   (vaddr_t)family_frame(pool->first + pool->count));
     return e;

@@ -49,7 +49,10 @@ void keeper_retire(uint32_t task);
 void keeper_empty(uint32_t member, uint32_t k, vaddr_t keep);
 
 /* keeper_fork.c */
-enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context);
+enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task);
+
+/* Where memory of a member is seen here, `bytes` of one page; NULL: nowhere. */
+const void *keeper_look(uint32_t member, vaddr_t va, uint64_t bytes);
 enum err keeper_text(uint32_t member); /* the image's code and constants */
 
 /* keeper_lost.c: gives frames back that nobody uses and nobody gave. False: it has to be tried

@@ -20,19 +20,23 @@ extern char family_sleep_begin[], family_sleep_call[], family_sleep_out[];
 
 void (*member_interrupt)(struct libos_regs *regs);
 
-enum err member_request(enum family_request request, word_t first, word_t second)
+enum err member_ask(enum family_request request, const word_t words[3], word_t *answer)
 {
     L4_ThreadId_t keeper = L4_ThreadIdOf(FAMILY->keeper);
+    const word_t task = member_place()->task, first = words[0], second = words[1],
+                 third = words[2];
+    L4_Word_t *mr = L4_Utcb();
 
-    L4_Utcb()[0] = (L4_Word_t)request << 16 | 3;
-    L4_Utcb()[1] = member_place()->task;
-    L4_Utcb()[2] = first;
-    L4_Utcb()[3] = second;
+    mr[0] = (L4_Word_t)request << 16 | 4;
+    mr[1] = task;
+    mr[2] = first;
+    mr[3] = second;
+    mr[4] = third;
     if (L4_IpcFailed(L4_Call(keeper)))
         return ERR_BAD_STATE;
-    L4_Word_t result;
-    L4_StoreMR(1, &result);
-    return (enum err)result;
+    if (answer)
+        *answer = mr[2];
+    return (enum err)mr[1];
 }
 
 /* Where the core or a handler of faults runs nothing is to be interrupted: whoever sleeps shall
@@ -64,21 +68,28 @@ void member_begin(void)
     upcall_set_event(UPCALL_NOTIFY, on_event);
 }
 
-int member_fork(vaddr_t child, enum err *e)
+int member_fork(vaddr_t child, uint32_t *task, enum err *e)
 {
     struct family_context context __attribute__((aligned(128)));
+    word_t made = 0;
 
     if (family_save(&context))
         return 0;
     bool taken = space_lock();
-    *e = member_request(REQUEST_FORK, child, (word_t)&context);
+    *e = member_ask(REQUEST_FORK, (const word_t[3]){child, (word_t)&context, 0}, &made);
     space_unlock(taken);
+    *task = (uint32_t)made;
     return *e ? -1 : 1;
 }
 
-enum err member_thread(vaddr_t task, vaddr_t context)
+enum err member_thread(vaddr_t core, void (*run)(void *), const void *data, uint32_t *task)
 {
-    return member_request(REQUEST_THREAD, task, context);
+    word_t made = 0;
+    enum err e =
+        member_ask(REQUEST_THREAD, (const word_t[3]){core, (word_t)run, (word_t)data}, &made);
+
+    *task = (uint32_t)made;
+    return e;
 }
 
 void member_sleep(uint64_t deadline)
@@ -118,4 +129,10 @@ _Noreturn void member_end(void)
 {
     for (;;)
         member_request(REQUEST_END, 0, 0);
+}
+
+_Noreturn void member_abort(void)
+{
+    for (;;)
+        member_request(REQUEST_ABORT, 0, 0);
 }

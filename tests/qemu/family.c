@@ -85,7 +85,8 @@ static _Noreturn void tell_and_end(volatile uint64_t *word)
 static int fork_now(void)
 {
     enum err e = ERR_OK;
-    int who = member_fork(1, &e);
+    uint32_t task;
+    int who = member_fork(1, &task, &e);
 
     if (who < 0) {
         log_line("# fork: error %d", (int)e);
@@ -275,7 +276,7 @@ static void run_thread(void *argument)
     volatile uint64_t *w = COMMON->words;
 
     member_begin();
-    w[26] = *page(6) == 66 && (vaddr_t)argument == 2;
+    w[26] = *page(6) == 66 && *(const uint64_t *)argument == 2;
     *page(6) = 67;
     w[27] = 1;
     member_thread_end();
@@ -283,13 +284,14 @@ static void run_thread(void *argument)
 
 static void threads(void)
 {
+    const uint64_t data[FAMILY_START_BYTES / 8] __attribute__((aligned(256))) = {2};
     volatile uint64_t *w = COMMON->words;
-    uint32_t good = 0;
+    uint32_t good = 0, task;
 
     for (uint32_t i = 0; i < 20; i++) {
         w[26] = w[27] = 0;
         *page(6) = 66;
-        good += member_thread(2, (vaddr_t)run_thread) == ERR_OK;
+        good += member_thread(1, run_thread, data, &task) == ERR_OK;
         wait_for(&w[27], 1);
         good += w[26] && *page(6) == 67;
     }

@@ -46,6 +46,7 @@ static void work(uint64_t turn)
 {
     const vaddr_t part = MEMORY + turn % 4 * (PAGES / 4) * PAGE_SIZE;
     enum err e = ERR_OK;
+    uint32_t task;
 
     for (uint64_t i = 0; i < 8; i++)
         *page(turn * 5 + i * 7) = turn;
@@ -55,7 +56,7 @@ static void work(uint64_t turn)
         COMMON->wrong++;
     if (turn % 5 == 0)
         space_discard(part, PAGES / 4 * PAGE_SIZE);
-    if (turn % 4 == 0 && member_fork(1, &e) == 0) {
+    if (turn % 4 == 0 && member_fork(1, &task, &e) == 0) {
         COMMON->forks++;
         *page(turn * 5) = 0;
         member_end();
@@ -66,11 +67,12 @@ static void work(uint64_t turn)
 static void first(void *argument)
 {
     enum err e;
+    uint32_t task;
 
     (void)argument;
     member_begin();
     for (;;) {
-        if (member_fork(2, &e) == 0) {
+        if (member_fork(2, &task, &e) == 0) {
             if (!space_map(MEMORY, PAGES * PAGE_SIZE, RW))
                 COMMON->wrong++;
             for (uint64_t turn = 0;; turn++) {
