@@ -14,7 +14,8 @@
 #include "exo/abi/utcb.h"
 #include "libos-posix/family/frame_list.h"
 
-/* All that is not the program's lies in one part of 512 GiB, for one upper table of a member. */
+/* All that is not the program's lies from here on, the kernel's window behind it; and in one part of
+ * 512 GiB, for one upper table of a member. */
 #define FAMILY_SHARED ((vaddr_t)0x7f8000000000)
 #define FAMILY_GIB    ((vaddr_t)1 << 30)
 #define FAMILY_LIST   (FAMILY_SHARED + (16u << 20))

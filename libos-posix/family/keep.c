@@ -78,7 +78,6 @@ int keep(void)
     const char *why = keeper_run(&work);
     if (!why)
         why = broken;
-    posix_trace_missing();
     keeper_end();
     if (!why)
         return posix_keeper_status();

@@ -43,11 +43,9 @@ enum err member_ask(enum family_request request, const word_t words[3], word_t *
  * not, and who is just about to return to the program is looked at again a moment later. */
 static void on_event(struct libos_regs *r)
 {
-    const struct family *f = FAMILY;
-
     __atomic_store_n(&book_utcb()->notified, 0, __ATOMIC_RELAXED);
     member_place()->woken = 1;
-    if (r->frame.ip - f->image_low >= f->image_high - f->image_low) {
+    if (r->frame.ip < FAMILY_SHARED) {
         if (member_interrupt)
             member_interrupt(r);
         return;
