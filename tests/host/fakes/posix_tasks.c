@@ -138,12 +138,6 @@ _Noreturn void port_process_end(void)
     port_thread_end();
 }
 
-bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
-{
-    (void)core;
-    return port_map(va, bytes, rights);
-}
-
 void fake_tasks_reset(void)
 {
     for (unsigned i = 0; i < THREAD_COUNT; i++) {
