@@ -14,6 +14,7 @@
 #define NAME_BUCKETS     4096u
 #define COMMAND_BYTES    16u
 #define TASK_COUNT       512u /* in one family */
+#define ACTIVITY_COUNT   256u
 #define MISSING_COUNT    512u /* numbers of calls that are counted one by one */
 #define GROUPS_MAX       32u
 #define PTY_COUNT        64u
@@ -23,6 +24,9 @@ struct node;
 struct entry;
 struct area;
 struct arena;
+struct counter;
+struct epoll;
+struct socket;
 struct pty;
 struct terminal;
 
@@ -110,6 +114,10 @@ struct arena {
     int end_status; /* of the first process, as a shell says it */
     struct terminal *terminal;      /* the console; see terminal.h */
     struct pty *ptys[PTY_COUNT];
+    struct counter *timer_files; /* see event.h */
+    struct epoll *epolls;
+    struct socket *sockets;
+    uint32_t activity[ACTIVITY_COUNT];
     struct node *root;     /* of the file system */
     uint64_t next_inode;
     uint64_t node_count;

@@ -2,6 +2,7 @@
 #include "libos-posix/file.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/event.h"
 #include "libos-posix/io.h"
 #include "libos-posix/node.h"
 #include "libos-posix/pty.h"
@@ -45,6 +46,10 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_PIPE_WRITE] = &file_ops_pipe_write,
     [FILE_PTY_MASTER] = &file_ops_pty_master,
     [FILE_PTY_TERMINAL] = &file_ops_pty_terminal,
+    [FILE_COUNTER] = &file_ops_counter,
+    [FILE_SIGNAL] = &file_ops_signal,
+    [FILE_EPOLL] = &file_ops_epoll,
+    [FILE_SOCKET] = &file_ops_socket,
 };
 
 const struct file_ops *file_ops(const struct file *f)
@@ -71,6 +76,8 @@ void file_release(struct process *p, struct file *f)
 {
     if (--f->refs)
         return;
+    if (f->watched)
+        epoll_forget(p->arena, f);
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
     node_drop(p->arena, f->node);

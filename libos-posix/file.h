@@ -24,6 +24,10 @@ enum file_kind {
     FILE_PIPE_WRITE,
     FILE_PTY_MASTER,
     FILE_PTY_TERMINAL,
+    FILE_COUNTER, /* eventfd, timerfd */
+    FILE_SIGNAL,  /* signalfd */
+    FILE_EPOLL,
+    FILE_SOCKET,
     FILE_KINDS
 };
 
@@ -35,6 +39,7 @@ struct file {
     uint64_t position;    /* bytes; for a directory a cookie */
     void *buffer;         /* what the kind keeps: text, pipe, terminal */
     size_t buffer_bytes;  /* FILE_TEXT: length of the contents                     */
+    uint32_t watched;     /* epoll files that watch it */
     bool is_error_stream; /* FILE_CONSOLE: first opened as descriptor 2            */
 };
 
@@ -100,6 +105,7 @@ size_t pipe_waiting(const struct file *f);
 extern const struct file_ops file_ops_console, file_ops_null, file_ops_zero, file_ops_full;
 extern const struct file_ops file_ops_random, file_ops_text, file_ops_pipe_read;
 extern const struct file_ops file_ops_pipe_write, file_ops_pty_master, file_ops_pty_terminal;
+extern const struct file_ops file_ops_counter, file_ops_signal, file_ops_epoll, file_ops_socket;
 
 /* The terminal of a file, or NULL. */
 struct terminal *file_terminal(const struct process *p, const struct file *f);

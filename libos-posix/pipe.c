@@ -84,8 +84,10 @@ static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t
 
     (void)position;
     while (!pipe->waiting) {
-        long e = pipe->has_writer ? wait_for_change(f) : 0;
-        if (e || !pipe->has_writer)
+        if (!pipe->has_writer)
+            return 0;
+        long e = wait_for_change(f);
+        if (e)
             return e;
     }
     while (pipe->waiting && io->left) {

@@ -2,6 +2,7 @@
 #include "libos-posix/task.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/event.h"
 #include "libos-posix/lock.h"
 #include "libos-posix/process.h"
 #include "libos-posix/signal.h"
@@ -190,6 +191,7 @@ void task_wake(struct arena *a, const void *channel)
 
 void task_wake_pollers(struct arena *a, const void *channel)
 {
+    ++*activity_of(a, channel);
     wake(a, channel, poll_channel(a));
 }
 

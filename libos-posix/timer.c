@@ -1,7 +1,7 @@
 /* Timers of processes: firing them. */
 #include "libos-posix/timer.h"
 
-#include "libos-posix/file.h"
+#include "libos-posix/event.h"
 #include "libos-posix/signal.h"
 
 static const unsigned interval_signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
@@ -54,7 +54,7 @@ static uint64_t run_process(struct process *p, uint64_t now)
 
 uint64_t timer_run(struct arena *a)
 {
-    uint64_t now = port_monotonic_ns(), first = PORT_FOREVER;
+    uint64_t now = port_monotonic_ns(), first = timerfd_run(a);
 
     for (struct process *p = a->processes; p; p = p->next) {
         uint64_t next = p->ended ? PORT_FOREVER : run_process(p, now);

@@ -58,10 +58,9 @@ static inline char *user_text(const char *text)
     return to;
 }
 
-/* Starts the core with whatever the archive of the fake holds. */
-static inline void world_start(void)
+/* Gives the program its memory. */
+static inline void world_memory(void)
 {
-    IS(posix_start(), 0);
     long at = SYS(mmap, 0, USER_BYTES + 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(at > 0);
@@ -70,6 +69,13 @@ static inline void world_start(void)
     world.hole = world.user + USER_BYTES + PAGE_SIZE;
     IS(SYS(mprotect, world.read_only, PAGE_SIZE, PROT_READ), 0);
     IS(SYS(munmap, world.hole, PAGE_SIZE), 0);
+}
+
+/* Starts the core with whatever the archive of the fake holds. */
+static inline void world_start(void)
+{
+    IS(posix_start(), 0);
+    world_memory();
 }
 
 /* A root with a few files of every kind. */

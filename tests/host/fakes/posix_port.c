@@ -55,8 +55,9 @@ bool port_map(vaddr_t va, size_t bytes, rights_t rights)
 
     if (bytes > fake.limit_bytes - fake.mapped_bytes || piece_count == PIECES_MAX)
         return false;
+    int kind = va >= layout.core_low && va < layout.core_high ? MAP_SHARED : MAP_PRIVATE;
     void *got = mmap((void *)va, bytes, protection(rights),
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+                     kind | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (got == MAP_FAILED) /* this process has something of its own there */
         return false;
     assert_ptr_equal(got, (void *)va);
@@ -203,6 +204,20 @@ bool port_core_extend(vaddr_t va, size_t bytes)
 {
     assert_true(va >= layout.core_low && bytes % PORT_CORE_STEP == 0);
     return port_map(va, bytes, RIGHT_READ | RIGHT_WRITE);
+}
+
+/* A second view of the same pages: mremap gives one when the old size is 0. */
+bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
+{
+    void *to = (void *)va;
+
+    if (!port_map(va, bytes, rights))
+        return false;
+    assert_int_equal(munmap(to, bytes), 0);
+    assert_ptr_equal(mremap((void *)(uintptr_t)core, 0, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to),
+                     to);
+    assert_int_equal(mprotect(to, bytes, protection(rights)), 0);
+    return true;
 }
 
 unsigned port_processors(void)

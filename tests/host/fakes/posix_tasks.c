@@ -18,6 +18,7 @@ static struct thread {
     struct task *task; /* NULL: not in use */
     ucontext_t context;
     void *stack;
+    void (*born)(struct task *);
     bool raised; /* its semaphore */
     bool asleep;
     uint64_t deadline;
@@ -85,7 +86,7 @@ void fake_run_others(uint64_t deadline_ns)
 
 static void thread_main(void)
 {
-    fake.born(fake.self);
+    running->born(fake.self);
     fail_msg("a task went on behind its end");
 }
 
@@ -101,6 +102,7 @@ static void start(struct task *task)
             t->stack = malloc(STACK_BYTES);
         assert_non_null(t->stack);
         t->task = task;
+        t->born = fake.born;
         t->asleep = t->raised = false;
         getcontext(&t->context);
         t->context.uc_stack.ss_sp = t->stack;
@@ -136,12 +138,6 @@ _Noreturn void port_thread_end(void)
 _Noreturn void port_process_end(void)
 {
     port_thread_end();
-}
-
-bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
-{
-    (void)core;
-    return port_map(va, bytes, rights);
 }
 
 void fake_tasks_reset(void)
