@@ -10,9 +10,11 @@ PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c libos-net/examples/answer.c
 udp_echo-libs    := libos-net
 
-HOST_TESTS += answer card http http_files ring
+HOST_TESTS += answer card card_pairs http http_files ring rss
 answer-needs := libos-net/examples/answer.c
 card-needs = $(addprefix libos-net/,card.c card_control.c card_pair.c) $(OWN_DEVICE)
+card_pairs-needs = $(card-needs)
+rss-needs := libos-net/rss.c
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
