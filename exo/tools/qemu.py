@@ -39,8 +39,7 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     icount: bool = False
-    net: str = "none"        # none, user, tap:NAME[:QUEUES]; wire: cards with it reach each other;
-                             # fd:N[:N]...: descriptors of a tap, one for each queue
+    net: str = "none"        # none, user, tap:NAME[:QUEUES]; wire: to each other; fd:N[:N]...: tap, opened
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
     iommu: str = ""          # 1: VT-d; strict: without accepting what it lets by. Behind it:
@@ -99,9 +98,7 @@ def backend(net, fwd, name):
 def queues_of(net):
     """Pairs of queues that a card on that network has."""
     kind, *rest = net.split(":")
-    if kind == "fd":
-        return len(rest)
-    return int(rest[1]) if kind == "tap" and len(rest) > 1 else 1
+    return len(rest) if kind == "fd" else int(rest[1]) if len(rest) > 1 else 1
 
 
 def net_arguments(net, fwd, number=0, name="NET"):
