@@ -5,8 +5,8 @@
  * A card has one or more pairs of queues, each with CARD_BUFFERS buffers. A buffer is at any time
  * the card's, for reception or sending, or the program's: one that it received or took, until it
  * sends it or frees it by the same pair. So a packet can be answered in place. One thread uses a
- * pair at a time, and pairs have nothing in common that changes; opening, steering and closing are
- * for one thread while no other uses the card.
+ * pair at a time, and pairs have nothing in common that changes. One thread at a time steers; one
+ * opens and closes, while no other uses the card.
  */
 #pragma once
 
@@ -80,13 +80,12 @@ void card_close(struct card *c);
 /* Which pair a packet comes by: the low bits of its hash (libos-net/rss.h) are an index into a
  * table. */
 struct card_steering {
-    uint32_t
-        hash_types; /* VIRTIO_NET_HASH_*: what is hashed; of a packet of several, ports first */
-    uint16_t unclassified; /* pair of packets that are not                                       */
-    uint16_t table_length; /* entries: a power of two                                            */
+    uint32_t hash_types;   /* VIRTIO_NET_HASH_*: what is hashed; with ports before without */
+    uint16_t unclassified; /* pair of packets that are not                                 */
+    uint16_t table_length; /* entries: a power of two                                      */
     uint8_t key_bytes;
     const uint8_t *key;
-    const uint16_t *table; /* pairs                                                              */
+    const uint16_t *table; /* pairs                                                        */
 };
 
 /* Packets that arrive from now on come by that rule. Those that have arrived stay where they are.
