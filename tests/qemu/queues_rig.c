@@ -22,7 +22,7 @@
 static struct pair_notes {
     uint16_t packets[FLOWS_MAX];
     uint32_t disorder, heard, ends, bounced;
-    bool rests;
+    bool rests, resting;     /* it is to; its server has seen that */
     uint8_t wanted[REQUEST]; /* a packet to send, of `wanted_length` bytes */
     uint32_t wanted_length;
 } notes[FLOWS_PAIRS];
@@ -109,7 +109,9 @@ static void serve(struct card_pair *p)
         card_send(p, buffer, length);
         n->wanted_length = 0;
     }
-    if (!__atomic_load_n(&n->rests, __ATOMIC_ACQUIRE))
+    bool rests = __atomic_load_n(&n->rests, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&n->resting, rests, __ATOMIC_RELEASE);
+    if (!rests)
         while (card_receive(p, &buffer, &length)) {
             note(n, card_packet(p, buffer), length);
             card_free(p, buffer);
@@ -168,6 +170,8 @@ void flows_ask(unsigned by, uint16_t flows, uint16_t packets)
 void flows_rest(unsigned pair, bool rests)
 {
     __atomic_store_n(&notes[pair].rests, rests, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&notes[pair].resting, __ATOMIC_ACQUIRE) != rests)
+        serve_cpu(0);
 }
 
 uint32_t flows_heard(unsigned pair)

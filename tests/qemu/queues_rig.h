@@ -22,7 +22,8 @@ void flows_end(void);
  * come, at most five seconds. */
 void flows_round(unsigned by, uint16_t flows, uint16_t packets);
 
-/* The same in parts: nothing of a pair that rests is taken until it is served again. */
+/* The same in parts: nothing of a pair that rests is taken until it is served again.
+ * flows_rest() returns when whoever serves it has seen that. */
 void flows_ask(unsigned by, uint16_t flows, uint16_t packets);
 void flows_rest(unsigned pair, bool rests);
 void flows_serve(void);
