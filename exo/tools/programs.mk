@@ -58,12 +58,12 @@ build/host/$(1): $($(1)-sources) | $(SETUP)
 endef
 # NAME-flags: further options of a test; NAME-archives: libraries behind its sources.
 define host_test
-build/host/test_$(1): tests/host/test_$(1).c \
-    $(sort $($(1)-needs) $(if $($(1)-archives),,tests/host/fakes/panic.c)) $($(1)-archives) | $(SETUP)
+$(1)-compiled := tests/host/test_$(1).c $(sort $($(1)-needs) $(if $($(1)-archives),,tests/host/fakes/panic.c))
+build/host/test_$(1): $$($(1)-compiled) $($(1)-archives) | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$@"
-	@gcc $(FLAGS) -DCHECKED $($(1)-flags) -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
-	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) $($(1)-flags) $$(filter %.c %.a,$$^) -lcmocka -o $$@
+	@gcc $(FLAGS) -DCHECKED $($(1)-flags) -MM -MP -MT $$@ $$($(1)-compiled) > $$@.d
+	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) $($(1)-flags) $$($(1)-compiled) $($(1)-archives) -lcmocka -o $$@
 endef
 
 # The kernel for the CPU `host`, once for all tests of the whole kernel.
