@@ -70,12 +70,15 @@ l4_tree_smp-boot    := smp=2
 # L4 IPC and mappings in the words of the reference: on one CPU, and with partners on the other of two.
 define rows_test
 GUEST_TESTS      += $(1) $(1)_smp
-$(1)-sources     := tests/qemu/$(1).c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+$(1)-sources     := tests/qemu/$(1).c $(2) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 $(1)-boot        := icount=1
 $(1)_smp-sources := $$($(1)-sources)
 $(1)_smp-boot    := smp=2
 endef
 $(foreach t,l4_rows l4_rows_control l4_rows_fault l4_rows_map,$(eval $(call rows_test,$(t))))
+
+# The same with partners in other spaces, which do what they are told.
+$(foreach t,l4_redirect,$(eval $(call rows_test,$(t),tests/qemu/l4_actor.c)))
 
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
