@@ -78,7 +78,7 @@ endef
 $(foreach t,l4_rows l4_rows_control l4_rows_fault l4_rows_map,$(eval $(call rows_test,$(t))))
 
 # The same with partners in other spaces, which do what they are told.
-$(foreach t,l4_redirect,$(eval $(call rows_test,$(t),tests/qemu/l4_actor.c)))
+$(foreach t,l4_redirect l4_ports,$(eval $(call rows_test,$(t),tests/qemu/l4_actor.c)))
 
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp
