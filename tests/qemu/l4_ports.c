@@ -90,12 +90,10 @@ static void mapped(void)
 
     tap_is(has(&q), 0, "another program has no port");
     tap_ok(map(&q, ports(FIRST, 1), all) && has(&q) == BOTH, "what is mapped to it, it has");
-    tap_ok(item(ITEM_MAP, ports(FIRST + 1, 0), all) && has(&r) == HIGH,
-           "it maps one of them on");
+    tap_ok(item(ITEM_MAP, ports(FIRST + 1, 0), all) && has(&r) == HIGH, "it maps one of them on");
     tap_is(has(&q), BOTH, "and has both itself");
     renew();
-    tap_ok(map(&q, all, all) && has(&q) == BOTH,
-           "of all ports it gets those that the sender has");
+    tap_ok(map(&q, all, all) && has(&q) == BOTH, "of all ports it gets those that the sender has");
     renew();
     tap_ok(map(&q, ports(FIRST, 1), ports(FIRST + 1, 0)) && has(&q) == HIGH,
            "a window of ports takes what lies in it");
@@ -204,7 +202,8 @@ static void faults(void)
     for (unsigned i = 0; i < 2; i++) {
         L4_MsgTag_t tag = L4_Receive_Timeout(id, SECOND);
         L4_Fpage_t f = L4_FpageOf(L4_Utcb()[1]);
-        tap_ok(L4_IpcSucceeded(tag) && (L4_Label(tag) & ~(L4_Word_t)7) == LABEL_PORT_FAULT << 16 >> 16 &&
+        tap_ok(L4_IpcSucceeded(tag) &&
+                   (L4_Label(tag) & ~(L4_Word_t)7) == LABEL_PORT_FAULT << 16 >> 16 &&
                    L4_UntypedWords(tag) == 2,
                i ? "after an answer without use it comes again"
                  : "an access without its port is an I/O page fault");

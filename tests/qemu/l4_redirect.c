@@ -51,9 +51,8 @@ static bool failed(const struct outcome *o, unsigned code, unsigned phase)
 /* One word, straight from `from`. */
 static bool got(const struct outcome *o, L4_ThreadId_t from, L4_Word_t word)
 {
-    bool good = L4_IpcSucceeded(o->tag) && !L4_IpcRedirected(o->tag) &&
-                !L4_IpcPropagated(o->tag) && o->from.raw == from.raw && o->words[0] == word &&
-                L4_UntypedWords(o->tag) == 1;
+    bool good = L4_IpcSucceeded(o->tag) && !L4_IpcRedirected(o->tag) && !L4_IpcPropagated(o->tag) &&
+                o->from.raw == from.raw && o->words[0] == word && L4_UntypedWords(o->tag) == 1;
 
     if (!good)
         tap_note("tag %lx from %lx: %lx", o->tag.raw, o->from.raw, o->words[0]);
@@ -166,8 +165,8 @@ static void by_themselves(void)
     L4_ThreadId_t mate = L4_ThreadIdOf(actor_ask(&a, ACTOR_MATE, 0, 0));
     struct deed d = message(mate, mate, 20);
 
-    tap_ok(actor_does(&a, &d, &of_a) && L4_IpcSucceeded(of_a.tag) &&
-               !L4_IpcRedirected(of_a.tag) && of_a.words[0] == 20 && L4_IsLocalId(of_a.from),
+    tap_ok(actor_does(&a, &d, &of_a) && L4_IpcSucceeded(of_a.tag) && !L4_IpcRedirected(of_a.tag) &&
+               of_a.words[0] == 20 && L4_IsLocalId(of_a.from),
            "messages inside of the space go by themselves");
     d = message(L4_Myself(), L4_nilthread, 21);
     actor_begin(&a, &d);
