@@ -75,7 +75,8 @@ $(1)-boot        := icount=1
 $(1)_smp-sources := $$($(1)-sources)
 $(1)_smp-boot    := smp=2
 endef
-$(foreach t,l4_rows l4_rows_control l4_rows_fault,$(eval $(call rows_test,$(t))))
+$(foreach t,l4_rows_control l4_rows_fault,$(eval $(call rows_test,$(t))))
+$(foreach t,l4_rows l4_ep_rows,$(eval $(call rows_test,$(t),tests/qemu/l4_mate.c)))
 $(foreach t,l4_rows_map l4_rows_large,$(eval $(call rows_test,$(t),tests/qemu/l4_giver.c)))
 
 # The same with partners in other spaces, which do what they are told.
