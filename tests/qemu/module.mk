@@ -81,6 +81,7 @@ $(foreach t,l4_rows_map l4_rows_large,$(eval $(call rows_test,$(t),tests/qemu/l4
 
 # The same with partners in other spaces, which do what they are told.
 $(foreach t,l4_redirect l4_ports,$(eval $(call rows_test,$(t),tests/qemu/l4_actor.c)))
+$(eval $(call rows_test,l4_rows_ipc,$(foreach s,giver mate,tests/qemu/l4_$(s).c)))
 $(eval $(call rows_test,l4_rows_thread,$(foreach s,actor giver mate,tests/qemu/l4_$(s).c)))
 
 # L4 IPC between CPUs.
