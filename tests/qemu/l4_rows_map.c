@@ -23,7 +23,8 @@
 #define OWN      GUEST_FREE /* the giver's pages, aligned to them all */
 #define WINDOW   (GUEST_FREE + 0x10000)
 #define FURTHER  (GUEST_FREE + 0x20000)
-#define HOLE     (GUEST_FREE + 0x30000) /* what no page is at */
+#define FAR      (GUEST_FREE + 0x40000000) /* no table is there */
+#define HOLE     (GUEST_FREE + 0x30000)    /* what no page is at */
 #define MARK     0x3000u
 #define TYPE     ((uint64_t)0x98) /* PAT, PCD, PWT of an entry */
 #define NO_CACHE 0x18u
@@ -321,6 +322,12 @@ static void suspended(uint32_t cpu)
     L4_Flush(L4_FpageAddRights(page_at(HOLE), L4_FullyAccessible));
 }
 
+static void without_memory(void)
+{
+    tap_ok(overflow(giver_grant(page_at(own(0)), 0, page_at(FAR))) && shows(own(0), MARK),
+           "without memory for a table a grant overflows and leaves the page");
+}
+
 int main(void)
 {
     const uint32_t cpu = KINFO->cpu_count > 1 ? 1 : THREAD_CPU_HERE;
@@ -328,9 +335,10 @@ int main(void)
     guest_begin();
     frames = guest_frames(PAGES, &first);
     tap_is(tables_make(OWN), ERR_OK, "page tables");
-    tap_is(exo_env_kmem(SLOT_ENV, SLOT_MEMORY), ERR_OK, "memory for further tables is lent");
     giver_start();
     renew();
+    without_memory();
+    tap_is(exo_env_kmem(SLOT_ENV, SLOT_MEMORY), ERR_OK, "memory for further tables is lent");
     tap_ok(shows(own(15), MARK + 15) && probe_read(WINDOW), "sixteen pages");
     small_fpages();
     what_is_there();

@@ -221,6 +221,13 @@ static void states(void)
            "ThreadControl changes its pager");
     end(t);
     tap_is(mate_state(t), L4_SCHEDRESULT_ERROR, "Schedule knows nobody who has ended");
+    struct raw dead;
+    raw_make(&dead, BLOB(undefined));
+    raw_start(&dead, 0);
+    raw_wait(&dead);
+    tap_is(mate_state(L4_ThreadIdOf(dead.id)), L4_SCHEDRESULT_DEAD,
+           "but who met its end and is still there is dead");
+    raw_destroy(&dead);
 }
 
 /* By a program without privilege, whose thread is the scheduler, or is not. */
