@@ -1,6 +1,6 @@
 /*
- * A program in another space that makes the IPC that a test tells it to make, and tells what came of
- * it; and that looks at what it has. By L4 messages, from and to the thread that started it.
+ * A program in another space that makes the IPC that a test tells it to make, and tells what came
+ * of it; and that looks at what it has. By L4 messages, from and to the thread that started it.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
-/* Threads of this program that make one IPC each and note what came of it; on the other CPU if there
- * is one. */
+/* Threads of this program that make one IPC each and note what came of it; on the other CPU if
+ * there is one. */
 #pragma once
 
 #include <l4/ipc.h>
