@@ -14,7 +14,7 @@
 #define FRAMES      512u
 #define DEED_WORDS  (sizeof(struct deed) / sizeof(L4_Word_t))
 #define OUT_WORDS   (sizeof(struct outcome) / sizeof(L4_Word_t))
-#define SECOND      (L4_TimePeriod(1000000))
+#define PATIENCE    (L4_TimePeriod(5000000)) /* on a busy host */
 #define LABEL_READS 1u
 
 static L4_ThreadId_t boss;
@@ -74,7 +74,7 @@ static L4_Word_t ports(L4_Word_t first, L4_Word_t count)
         static struct thread t;
         L4_Word_t w[2] = {first + i, L4_MyGlobalId().raw};
         thread_run(&t, read_port, w, THREAD_CPU_HERE, THREAD_PRIORITY);
-        L4_MsgTag_t tag = L4_Receive_Timeout(L4_ThreadIdOf(t.id), SECOND);
+        L4_MsgTag_t tag = L4_Receive_Timeout(L4_ThreadIdOf(t.id), PATIENCE);
         if (L4_IpcSucceeded(tag) && L4_Label(tag) == LABEL_READS)
             bits |= (L4_Word_t)1 << i;
         thread_destroy(&t);
@@ -174,7 +174,7 @@ void actor_begin(const struct actor *a, const struct deed *d)
 
 bool actor_done(const struct actor *a, struct outcome *o)
 {
-    L4_MsgTag_t tag = L4_Receive_Timeout(a->id, SECOND);
+    L4_MsgTag_t tag = L4_Receive_Timeout(a->id, PATIENCE);
 
     if (L4_IpcFailed(tag) || L4_UntypedWords(tag) != OUT_WORDS) {
         tap_note("no report: tag %lx, error %lx", tag.raw, L4_ErrorCode());

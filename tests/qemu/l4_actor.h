@@ -51,7 +51,7 @@ _Noreturn void actor_run(void);
 bool actor_start(struct actor *a, const char *program, uint32_t cpu);
 void actor_end(struct actor *a);
 
-/* Tells it to begin; waits, at most a second, until it is done. */
+/* Tells it to begin; waits, at most five seconds, until it is done. */
 void actor_begin(const struct actor *a, const struct deed *d);
 bool actor_done(const struct actor *a, struct outcome *o);
 

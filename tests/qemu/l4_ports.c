@@ -13,11 +13,11 @@
 #include "tests/qemu/l4_actor.h"
 #include "tests/qemu/tap.h"
 
-#define FIRST  0x70u
-#define BOTH   3u /* bits of actor_ask(, ACTOR_PORTS, FIRST, 2) */
-#define LOW    1u
-#define HIGH   2u
-#define SECOND (L4_TimePeriod(1000000))
+#define FIRST    0x70u
+#define BOTH     3u /* bits of actor_ask(, ACTOR_PORTS, FIRST, 2) */
+#define LOW      1u
+#define HIGH     2u
+#define PATIENCE (L4_TimePeriod(5000000)) /* on a busy host */
 
 static struct actor q, r; /* q gets them from us, r from q */
 
@@ -41,7 +41,7 @@ static void renew(void)
 static struct deed taking(L4_ThreadId_t from, L4_Fpage_t window)
 {
     return (struct deed){.from = from,
-                         .timeouts = L4_Timeouts(L4_ZeroTime, SECOND),
+                         .timeouts = L4_Timeouts(L4_ZeroTime, PATIENCE),
                          .acceptor = L4_MapGrantItems(window).raw};
 }
 
@@ -61,7 +61,7 @@ static bool map(const struct actor *to, L4_Fpage_t f, L4_Fpage_t window)
     L4_MsgClear(&m);
     L4_MsgAppendMapItem(&m, L4_MapItem(L4_FpageAddRights(f, L4_ReadWriteOnly), 0));
     L4_MsgLoad(&m);
-    L4_MsgTag_t tag = L4_Send_Timeout(to->id, SECOND);
+    L4_MsgTag_t tag = L4_Send_Timeout(to->id, PATIENCE);
     L4_Word_t error = L4_ErrorCode();
     bool reported = actor_done(to, &o), sent = L4_IpcSucceeded(tag);
     if (!reported || told(&o) != (!sent && error == IPC_ERROR(IPC_OVERFLOW, IPC_SEND_PHASE)))
@@ -74,7 +74,7 @@ static bool map(const struct actor *to, L4_Fpage_t f, L4_Fpage_t window)
 static bool item(L4_Word_t kind, L4_Fpage_t f, L4_Fpage_t window)
 {
     struct deed take = taking(q.id, window), give = {.to = r.id,
-                                                     .timeouts = L4_Timeouts(SECOND, L4_ZeroTime),
+                                                     .timeouts = L4_Timeouts(PATIENCE, L4_ZeroTime),
                                                      .tag = L4_MsgTagMake(0, 0, 2),
                                                      .words = {kind, f.raw | L4_ReadWriteOnly}};
     struct outcome of_q, of_r;
@@ -139,14 +139,14 @@ static void derived_by_grant(void)
     map(&q, ports(FIRST, 1), all);
     item(ITEM_MAP, ports(FIRST, 0), all);
     struct deed give = {.to = L4_Myself(),
-                        .timeouts = L4_Timeouts(SECOND, L4_ZeroTime),
+                        .timeouts = L4_Timeouts(PATIENCE, L4_ZeroTime),
                         .tag = L4_MsgTagMake(0, 0, 2),
                         .words = {ITEM_GRANT, ports(FIRST, 1).raw | L4_ReadWriteOnly}};
     struct outcome o;
     tap_is(exo_env_kmem(SLOT_ENV, SLOT_MEMORY), ERR_OK, "memory for a table of ports");
     L4_Accept(L4_MapGrantItems(all));
     actor_begin(&q, &give);
-    bool good = L4_IpcSucceeded(L4_Receive_Timeout(q.id, SECOND));
+    bool good = L4_IpcSucceeded(L4_Receive_Timeout(q.id, PATIENCE));
     L4_Accept(L4_UntypedWordsAcceptor);
     tap_ok(good && actor_done(&q, &o) && has(&q) == 0 && has(&r) == LOW,
            "what was derived from a granted port stays");
@@ -200,7 +200,7 @@ static void faults(void)
     raw_start(&raw, 0);
     L4_ThreadId_t id = L4_ThreadIdOf(raw.id);
     for (unsigned i = 0; i < 2; i++) {
-        L4_MsgTag_t tag = L4_Receive_Timeout(id, SECOND);
+        L4_MsgTag_t tag = L4_Receive_Timeout(id, PATIENCE);
         L4_Fpage_t f = L4_FpageOf(L4_Utcb()[1]);
         tap_ok(L4_IpcSucceeded(tag) &&
                    (L4_Label(tag) & ~(L4_Word_t)7) == LABEL_PORT_FAULT << 16 >> 16 &&

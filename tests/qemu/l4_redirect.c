@@ -12,24 +12,24 @@
 #include "tests/qemu/l4_actor.h"
 #include "tests/qemu/tap.h"
 
-#define SECOND (L4_TimePeriod(1000000))
-#define TEN_MS (L4_TimePeriod(10000))
-#define KIP    ((L4_Word_t)GUEST_FREE)
-#define UTCBS  ((L4_Word_t)GUEST_FREE + 0x100000)
+#define PATIENCE (L4_TimePeriod(5000000)) /* on a busy host */
+#define TEN_MS   (L4_TimePeriod(10000))
+#define KIP      ((L4_Word_t)GUEST_FREE)
+#define UTCBS    ((L4_Word_t)GUEST_FREE + 0x100000)
 
 static struct actor a, b; /* what `a` sends to another space comes here */
 static struct outcome of_a, of_b;
 
-static L4_Word_t patience(void)
+static L4_Word_t both_phases(void)
 {
-    return L4_Timeouts(SECOND, SECOND);
+    return L4_Timeouts(PATIENCE, PATIENCE);
 }
 
 static struct deed message(L4_ThreadId_t to, L4_ThreadId_t answer_of, L4_Word_t word)
 {
     return (struct deed){.to = to,
                          .from = answer_of,
-                         .timeouts = patience(),
+                         .timeouts = both_phases(),
                          .tag = L4_MsgTagMake(5, 1, 0),
                          .words = {word}};
 }
@@ -74,7 +74,7 @@ static bool got_by(const struct outcome *o, L4_ThreadId_t from, L4_ThreadId_t by
 /* Comes what `a` sent to `meant`, with one word? */
 static bool redirected(L4_ThreadId_t meant, L4_Word_t word)
 {
-    L4_MsgTag_t tag = L4_Receive_Timeout(a.id, SECOND);
+    L4_MsgTag_t tag = L4_Receive_Timeout(a.id, PATIENCE);
     bool good = L4_IpcSucceeded(tag) && L4_IpcRedirected(tag) && L4_UntypedWords(tag) == 1 &&
                 L4_Label(tag) == 5 && L4_IntendedReceiver().raw == meant.raw &&
                 L4_Utcb()[1] == word;
@@ -93,7 +93,7 @@ static L4_MsgTag_t send_as(L4_ThreadId_t name, L4_ThreadId_t to, L4_Word_t word)
     L4_Set_Propagation(&tag);
     L4_LoadMR(1, word);
     L4_Set_MsgTag(tag);
-    return L4_Send_Timeout(to, SECOND);
+    return L4_Send_Timeout(to, PATIENCE);
 }
 
 /* SpaceControl of the space of `a`. */
@@ -105,9 +105,16 @@ static L4_Word_t redirect_to(L4_ThreadId_t redirector, L4_Word_t utcbs)
                            &old);
 }
 
+/* Waits until an IPC of `a` has failed; no error before it was as high. It reports then, to who
+ * still gets what it sends, or when it may send again. */
+static void await_failure(L4_Word_t error)
+{
+    guest_await((volatile uint64_t *)(a.child.utcb + UTCB_MR) + TCR_ERROR, error);
+}
+
 static void without(void)
 {
-    struct deed d = wait_for(L4_anythread, SECOND);
+    struct deed d = wait_for(L4_anythread, PATIENCE);
 
     tap_is(exo_env_privilege(SLOT_ENV, SLOT_MACHINE), ERR_OK, "privilege");
     tap_is(actor_ask(&a, ACTOR_LEND, 0, 0), ERR_OK, "it lends memory for its tables");
@@ -119,7 +126,7 @@ static void without(void)
 
 static void handed_on(void)
 {
-    struct deed d = wait_for(L4_anythread, SECOND);
+    struct deed d = wait_for(L4_anythread, PATIENCE);
 
     actor_begin(&b, &d);
     d = message(b.id, b.id, 8);
@@ -155,7 +162,7 @@ static void queued(void)
     d = message(b.id, L4_nilthread, 14);
     d.timeouts = L4_Timeouts(TEN_MS, L4_ZeroTime);
     actor_begin(&a, &d);
-    guest_sleep(30000);
+    await_failure(IPC_ERROR(IPC_TIMEOUT, IPC_SEND_PHASE));
     tap_ok(actor_done(&a, &of_a) && failed(&of_a, IPC_TIMEOUT, IPC_SEND_PHASE),
            "at most as long as its send phase may take");
 }
@@ -170,11 +177,11 @@ static void by_themselves(void)
            "messages inside of the space go by themselves");
     d = message(L4_Myself(), L4_nilthread, 21);
     actor_begin(&a, &d);
-    L4_MsgTag_t tag = L4_Receive_Timeout(a.id, SECOND);
+    L4_MsgTag_t tag = L4_Receive_Timeout(a.id, PATIENCE);
     tap_ok(L4_IpcSucceeded(tag) && !L4_IpcRedirected(tag) && L4_Utcb()[1] == 21,
            "and those to the redirector");
     actor_done(&a, &of_a);
-    d = wait_for(b.id, SECOND);
+    d = wait_for(b.id, PATIENCE);
     actor_begin(&a, &d);
     d = message(a.id, L4_nilthread, 22);
     actor_does(&b, &d, &of_b);
@@ -186,7 +193,7 @@ static bool is_redirected(void)
 {
     struct deed d = message(b.id, L4_nilthread, 30);
 
-    d.timeouts = L4_Timeouts(SECOND, L4_ZeroTime);
+    d.timeouts = L4_Timeouts(PATIENCE, L4_ZeroTime);
     actor_begin(&a, &d);
     bool good = redirected(b.id, 30);
     return actor_done(&a, &of_a) && good;
@@ -200,7 +207,7 @@ static void space_control(void)
     tap_ok(!done && error == CALL_ERROR_UTCB_AREA, "with an area that is none it fails");
     tap_ok(is_redirected(), "and the redirector is who it was");
     tap_is(redirect_to(L4_anythread, UTCBS), 1, "with anythread");
-    struct deed d = wait_for(L4_anythread, SECOND);
+    struct deed d = wait_for(L4_anythread, PATIENCE);
     actor_begin(&b, &d);
     d = message(b.id, L4_nilthread, 31);
     actor_does(&a, &d, &of_a);
@@ -224,9 +231,7 @@ static void gone(void)
     actor_begin(&b, &d);
     d = message(b.id, L4_nilthread, 40);
     actor_begin(&a, &d);
-    /* Until it has failed: what it reports then waits for a redirector that is none. */
-    guest_await((volatile uint64_t *)(a.child.utcb + UTCB_MR) + TCR_ERROR,
-                IPC_ERROR(IPC_NO_PARTNER, IPC_SEND_PHASE));
+    await_failure(IPC_ERROR(IPC_NO_PARTNER, IPC_SEND_PHASE));
     tap_ok(actor_done(&b, &of_b) && failed(&of_b, IPC_TIMEOUT, IPC_RECEIVE_PHASE),
            "of a space whose redirector is gone nobody gets a message");
     redirect_to(L4_anythread, UTCBS);
@@ -250,7 +255,7 @@ static void names(void)
 
     d.virtual = a.id;
     actor_begin(&b, &d);
-    L4_MsgTag_t tag = L4_Receive_Timeout(b.id, SECOND);
+    L4_MsgTag_t tag = L4_Receive_Timeout(b.id, PATIENCE);
     tap_ok(L4_IpcSucceeded(tag) && !L4_IpcPropagated(tag) && L4_Utcb()[1] == 50,
            "a stranger's name is not taken: the message comes from who sent it");
     actor_done(&b, &of_b);
@@ -258,19 +263,19 @@ static void names(void)
     d.virtual = mate;
     d.words[0] = 51;
     actor_begin(&b, &d);
-    tag = L4_Receive_Timeout(mate, SECOND);
+    tag = L4_Receive_Timeout(mate, PATIENCE);
     tap_ok(L4_IpcPropagated(tag) && L4_Utcb()[1] == 51 && L4_ActualSender().raw == b.id.raw,
            "one of the sender's space is");
     actor_done(&b, &of_b);
     d.virtual = L4_GlobalId(4000, 1);
     d.words[0] = 52;
     actor_begin(&b, &d);
-    tag = L4_Receive_Timeout(b.id, SECOND);
+    tag = L4_Receive_Timeout(b.id, PATIENCE);
     tap_ok(L4_IpcSucceeded(tag) && !L4_IpcPropagated(tag) && L4_Utcb()[1] == 52,
            "nobody's name is not");
     actor_done(&b, &of_b);
     thread_run(&t, send_in_name_of_a, &me, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
-    tag = L4_Receive_Timeout(a.id, SECOND);
+    tag = L4_Receive_Timeout(a.id, PATIENCE);
     tap_ok(L4_IpcPropagated(tag) && L4_Utcb()[1] == 53 &&
                L4_ActualSender().raw == t.memory + UTCB_MR,
            "and anybody's is, towards the sender's own space");
