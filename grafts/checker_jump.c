@@ -101,25 +101,24 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
     return true;
 }
 
-/* Makes *c->taken a copy of *c->now. */
-static bool branch(struct checker *c)
+bool checker_branch(struct checker *c, const struct insn *i)
 {
-    c->taken = &c->states[1];
-    if (c->in->proof && c->depth >= c->open_count)
-        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->depth + 1, c->depth);
-    if (c->in->proof)
-        c->taken = &c->open[c->depth].state;
-    state_copy(c->taken, c->now);
-    return checker_spend(c, state_values(c->now));
+    c->other = checker_open_take(c);
+    if (!c->other)
+        return false;
+    c->ways = 2;
+    c->target = (uint32_t)insn_target(i, c->at);
+    c->taken = &c->other->state;
+    return true;
 }
 
 bool checker_step_jump(struct checker *c, const struct insn *i)
 {
     const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
 
-    if (!operand || !branch(c))
+    if (!operand || !checker_branch(c, i) || !checker_spend(c, state_values(c->now)))
         return false;
-    c->target = (uint32_t)insn_target(i, c->at);
+    state_copy(c->taken, c->now);
     c->goes = true;
     if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
         return compare_pointers(c, i, operand);
