@@ -10,6 +10,8 @@ static bool refine_numbers(struct state *state, const struct insn *i, const stru
     struct value *dst = &state->reg[insn_dst(i)], *src = &state->reg[insn_src(i)];
     struct scalar a = dst->n, b = operand->n;
 
+    if (scalar_is_constant(&a) && scalar_is_constant(&b))
+        return jump_holds(s->op, s->bytes, a.umin, b.umin) == taken;
     if (!scalar_refine(s->op, s->bytes, taken, &a, &b))
         return false;
     if (s->by_reg)

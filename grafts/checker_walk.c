@@ -50,10 +50,10 @@ static bool step_wide(struct checker *c, const struct insn *i)
     struct value *v = &c->now->reg[insn_dst(i)];
 
     c->next = c->at + 2;
-    *v = value_number(scalar_constant(x));
+    *value_set(v, VALUE_NUMBER) = scalar_constant(x);
     if (insn_src(i) == 0)
         return true;
-    *v = value_pointer(VALUE_MAP); /* checker_check_form has seen that there is such a map */
+    value_set_pointer(v, VALUE_MAP); /* checker_check_form has seen that there is such a map */
     v->map = (uint8_t)i[0].imm;
     if (insn_src(i) == INSN_MAP_VALUE) {
         v->kind = VALUE_MAP_VALUE;
@@ -154,7 +154,8 @@ bool checker_walk(struct checker *c)
     return true;
 }
 
-/* One of the edges that meet. The first state stays and waits; when the last has come it goes on. */
+/* One of the edges that meet. The first state stays and waits; when the last has come it goes on.
+ */
 static bool join(struct checker *c, struct checker_open *o)
 {
     struct checker_place *place = &c->places[o->at];

@@ -49,8 +49,8 @@ static void walk_from(struct prover *p, uint32_t from, uint32_t at, const struct
     p->from = from;
     while (c->ready) {
         uint32_t n = (uint32_t)c->ready->steps + 1;
-        bool ends = !c->ready->dead &&
-                    insn_shapes[c->in->code[c->ready->at].opcode].form == FORM_EXIT;
+        bool ends =
+            !c->ready->dead && insn_shapes[c->in->code[c->ready->at].opcode].form == FORM_EXIT;
         p->path[n - 1] = c->ready->at;
         p->walked++;
         c->effort = UINT64_MAX / 2;
