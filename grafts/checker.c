@@ -74,6 +74,20 @@ static bool lay_out(struct checker *c, size_t work_bytes)
     return true;
 }
 
+/* The start is an edge like others. */
+static bool walk_start(struct checker *c)
+{
+    struct checker_open *o = checker_open_take(c);
+
+    if (!o)
+        return false;
+    c->at = 0;
+    c->steps = 0;
+    c->arrive = c->in->proof ? checker_arrive : checker_join;
+    state_begin(&o->state);
+    return checker_follow(c, o, 0, true) && checker_walk(c);
+}
+
 enum graft_reason graft_check(const struct graft_input *in, void *work, size_t work_bytes,
                               struct graft_program *out, struct graft_report *report)
 {
@@ -88,7 +102,8 @@ enum graft_reason graft_check(const struct graft_input *in, void *work, size_t w
     c->in = in;
     c->report = report;
     if (!check_input(c) || !lay_out(c, work_bytes) || !checker_check_form(c) ||
-        !(in->proof ? checker_check_proof(c) : checker_check_joins(c)))
+        (in->proof && !checker_read_proof(c)) || !walk_start(c) ||
+        !(in->proof ? checker_walk_claims(c) : checker_check_done(c)))
         return report->reason;
     uint32_t steps = (uint32_t)c->longest;
     *report = (struct graft_report){

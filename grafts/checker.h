@@ -98,19 +98,15 @@ struct checker {
     struct checker_loop *loops;
     uint32_t open_count, loop_count;
     uint32_t point_count;
-    uint64_t effort;            /* that is left */
-    uint64_t longest;           /* steps */
-    uint32_t at;                /* the slot being checked */
-    uint32_t next;              /* the slot that *now goes to */
-    uint32_t target;            /* the slot that *taken goes to */
-    uint32_t loop;              /* of the root: 0, or 1 + number */
-    uint32_t ways;              /* out of the instruction: 0, 1 (next) or 2 (and target) */
-    bool alive;                 /* *now is a state that can be */
-    bool goes;                  /* so is *taken */
-    uint64_t steps;             /* up to and with the instruction at `at` */
-    struct state *now;          /* before, then after, the instruction */
-    struct state *taken;        /* after a jump that was taken */
-    struct checker_open *other; /* what *taken lies in */
+    uint64_t effort;     /* that is left */
+    uint64_t longest;    /* steps */
+    uint32_t at;         /* the slot being checked */
+    uint32_t loop;       /* of the root: 0, or 1 + number */
+    bool alive;          /* *now is a state that can be */
+    bool goes;           /* so is *taken */
+    uint64_t steps;      /* up to and with the instruction at `at` */
+    struct state *now;   /* before, then after, the instruction */
+    struct state *taken; /* after a jump that was taken */
     /* A way ends with *o: there is a claim, or others meet it. It becomes the callee's. */
     bool (*arrive)(struct checker *c, struct checker_open *o);
     void *self;         /* for `arrive` */

@@ -32,29 +32,18 @@ static void prove_by_end(struct checker *c, uint8_t op, bool mirrored, const str
     state_prove_packet(by_fall ? c->now : c->taken, p, strict);
 }
 
-/* Comparing addresses in one object is comparing offsets, which may be negative. */
-static uint8_t offset_comparison(uint8_t op)
-{
-    switch (op) {
-    case JUMP_JGT:
-        return JUMP_JSGT;
-    case JUMP_JGE:
-        return JUMP_JSGE;
-    case JUMP_JLT:
-        return JUMP_JSLT;
-    case JUMP_JLE:
-        return JUMP_JSLE;
-    default: /* JEQ, JNE */
-        return op;
-    }
-}
+/* Comparing addresses in one object is comparing offsets, which may be negative. The others have
+ * none. */
+static const uint8_t offset_comparison[] = {
+    [JUMP_JEQ] = JUMP_JEQ,  [JUMP_JNE] = JUMP_JNE,  [JUMP_JGT] = JUMP_JSGT, [JUMP_JGE] = JUMP_JSGE,
+    [JUMP_JLT] = JUMP_JSLT, [JUMP_JLE] = JUMP_JSLE, [JUMP_JSLE] = 0};
 
 static bool refine_offsets(struct state *state, const struct insn *i, bool taken)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct scalar a = state->reg[insn_dst(i)].n, b = state->reg[insn_src(i)].n;
 
-    if (!scalar_refine(offset_comparison(s->op), 8, taken, &a, &b))
+    if (!scalar_refine(offset_comparison[s->op], 8, taken, &a, &b))
         return false;
     state->reg[insn_src(i)].n = b;
     state->reg[insn_dst(i)].n = a;
@@ -89,7 +78,7 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
         compare_null(c, s->op, is_zero(&src) ? &dst : &src);
         return true;
     }
-    if (s->bytes != 8 || (!equality && offset_comparison(s->op) == s->op) ||
+    if (s->bytes != 8 || (!equality && offset_comparison[s->op] == 0) ||
         !checker_same_object(&dst, &src))
         return checker_fail(c, GRAFT_POINTER_COMPARE,
                             value_is_pointer(&dst) ? insn_dst(i) : insn_src(i));
@@ -103,22 +92,11 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
     return true;
 }
 
-bool checker_branch(struct checker *c, const struct insn *i)
-{
-    c->other = checker_open_take(c);
-    if (!c->other)
-        return false;
-    c->ways = 2;
-    c->target = (uint32_t)insn_target(i, c->at);
-    c->taken = &c->other->state;
-    return true;
-}
-
 bool checker_step_jump(struct checker *c, const struct insn *i)
 {
     const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
 
-    if (!operand || !checker_branch(c, i) || !checker_spend(c, state_values(c->now)))
+    if (!operand || !checker_spend(c, state_values(c->now)))
         return false;
     state_copy(c->taken, c->now);
     c->goes = true;

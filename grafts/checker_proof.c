@@ -69,8 +69,7 @@ static bool read_claim(struct checker *c, const struct proof_claim *claim)
     return !loop || loop->told.rank || add_point(c, loop);
 }
 
-/* Reads all of it once. Where paths meet it must say what holds: so what lies between are trees. */
-static bool read_proof(struct checker *c)
+bool checker_read_proof(struct checker *c)
 {
     struct proof_claim claim = {.at = UINT32_MAX};
 
@@ -185,8 +184,7 @@ bool checker_end(struct checker *c)
     return true;
 }
 
-/* A way of the tree ends at a claim. */
-static bool arrive(struct checker *c, struct checker_open *o)
+bool checker_arrive(struct checker *c, struct checker_open *o)
 {
     checker_open_drop(c, o);
     return o->dead || check_edge(c, o->at, &o->state);
@@ -225,28 +223,10 @@ static bool walk_tree(struct checker *c, const struct proof_claim *claim)
     return checker_walk(c);
 }
 
-/* The start is an edge like others. */
-static bool walk_start(struct checker *c)
-{
-    struct checker_open *o = checker_open_take(c);
-
-    c->at = 0;
-    c->steps = 0;
-    if (!o)
-        return false;
-    state_begin(&o->state);
-    return checker_follow(c, o, 0, true) && checker_walk(c);
-}
-
-bool checker_check_proof(struct checker *c)
+bool checker_walk_claims(struct checker *c)
 {
     struct proof_claim claim = {.at = UINT32_MAX};
 
-    c->arrive = arrive;
-    if (!read_proof(c))
-        return false;
-    if (!walk_start(c))
-        return false;
     for (uint32_t left = proof_take_claims(&c->proof, c->in->count); left > 0; left--) {
         proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
         for (uint32_t n = 0; n < claim.states; n++)

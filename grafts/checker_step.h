@@ -17,11 +17,28 @@ bool checker_spend(struct checker *c, uint32_t values);
  * Counts the edges that lead to each. */
 bool checker_check_form(struct checker *c);
 
-/* Checks a program without a proof. Pre: checker_check_form. */
-bool checker_check_joins(struct checker *c);
+/*
+ * Without a proof. Pre: checker_check_form.
+ */
 
-/* Checks one with a proof, which has been read up to its loops. Pre: checker_check_form. */
-bool checker_check_proof(struct checker *c);
+/* For c->arrive: one way to the place where several meet. */
+bool checker_join(struct checker *c, struct checker_open *o);
+
+/* Did the walk from the start come everywhere? */
+bool checker_check_done(struct checker *c);
+
+/*
+ * With one, of which the loops are still to be read. Pre: checker_check_form.
+ */
+
+/* Reads all of it once. Where paths meet it must say what holds: so what lies between are trees. */
+bool checker_read_proof(struct checker *c);
+
+/* For c->arrive: a way of a tree ends at a claim. */
+bool checker_arrive(struct checker *c, struct checker_open *o);
+
+/* Walks the trees of all claims. */
+bool checker_walk_claims(struct checker *c);
 
 /* Makes all of `open` free. */
 void checker_walk_begin(struct checker *c);
@@ -42,9 +59,6 @@ bool checker_walk(struct checker *c);
 
 /* A run ends here, after c->steps on the turn of loop c->loop. */
 bool checker_end(struct checker *c);
-
-/* Takes *c->other for the way of the jump. */
-bool checker_branch(struct checker *c, const struct insn *i);
 
 /* Is register `reg` written, and of one kind? */
 bool checker_read(struct checker *c, unsigned reg);

@@ -49,7 +49,6 @@ static bool step_wide(struct checker *c, const struct insn *i)
     uint64_t x = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
     struct value *v = &c->now->reg[insn_dst(i)];
 
-    c->next = c->at + 2;
     *value_set(v, VALUE_NUMBER) = scalar_constant(x);
     if (insn_src(i) == 0)
         return true;
@@ -66,18 +65,11 @@ static bool step_wide(struct checker *c, const struct insn *i)
 static bool step_exit(struct checker *c, const struct insn *i)
 {
     (void)i;
-    c->ways = 0;
     if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
         return false;
     if (c->now->held_count > 0)
         return checker_fail(c, GRAFT_RECORD_HELD, GRAFT_NO_REGISTER);
     return checker_end(c);
-}
-
-static bool step_goto(struct checker *c, const struct insn *i)
-{
-    c->next = (uint32_t)insn_target(i, c->at);
-    return true;
 }
 
 typedef bool step(struct checker *c, const struct insn *i);
@@ -92,34 +84,18 @@ static step *const actions[] = {
     [FORM_STORE_IMM] = checker_step_store,
     [FORM_ATOMIC] = checker_step_atomic,
     [FORM_JUMP] = checker_step_jump,
-    [FORM_GOTO] = step_goto,
     [FORM_CALL] = checker_step_call,
     [FORM_CALL_REG] = checker_step_call,
     [FORM_EXIT] = step_exit,
 };
 
 /* What no values come to, because a branch is never taken, cannot run and is not checked; but its
- * ways must be followed where others wait for them. */
-static bool step_dead(struct checker *c, const struct insn *i)
-{
-    switch (insn_shapes[i->opcode].form) {
-    case FORM_JUMP:
-        return checker_branch(c, i);
-    case FORM_WIDE:
-        c->next = c->at + 2;
-        return true;
-    case FORM_GOTO:
-        return step_goto(c, i);
-    default:
-        c->ways = insn_shapes[i->opcode].form != FORM_EXIT;
-        return true;
-    }
-}
-
-/* checker_check_form refused unknown opcodes. */
+ * ways are followed, for others may wait for them. checker_check_form refused unknown opcodes. */
 bool checker_walk_one(struct checker *c)
 {
-    struct checker_open *o = c->ready;
+    struct checker_open *o = c->ready, *other = NULL;
+    const struct insn *i = &c->in->code[o->at];
+    uint8_t form = insn_shapes[i->opcode].form;
 
     c->ready = o->next;
     c->at = o->at;
@@ -127,21 +103,18 @@ bool checker_walk_one(struct checker *c)
     c->now = &o->state;
     c->alive = !o->dead;
     c->goes = false;
-    c->ways = 1;
-    c->next = c->at + 1;
-    c->other = NULL;
     c->places[c->at].done = true;
-    const struct insn *i = &c->in->code[c->at];
-    bool good = c->alive ? actions[insn_shapes[i->opcode].form](c, i) : step_dead(c, i);
-    if (good && c->ways == 2) {
-        struct checker_open *other = c->other;
-        c->other = NULL;
-        good = checker_follow(c, other, c->target, c->goes);
-    }
-    if (good && c->ways > 0)
-        return checker_follow(c, o, c->next, c->alive);
-    if (c->other)
-        checker_open_drop(c, c->other);
+    uint32_t next = c->at + (form == FORM_WIDE ? 2 : 1), target = (uint32_t)insn_target(i, c->at);
+    if (form == FORM_JUMP && (other = checker_open_take(c)))
+        c->taken = &other->state;
+    bool good = form != FORM_JUMP || other;
+    good = good && (o->dead || form == FORM_GOTO || actions[form](c, i));
+    if (good && other)
+        good = checker_follow(c, other, target, c->goes);
+    else if (other)
+        checker_open_drop(c, other);
+    if (good && form != FORM_EXIT)
+        return checker_follow(c, o, form == FORM_GOTO ? target : next, c->alive);
     checker_open_drop(c, o);
     return good;
 }
@@ -154,9 +127,9 @@ bool checker_walk(struct checker *c)
     return true;
 }
 
-/* One of the edges that meet. The first state stays and waits; when the last has come it goes on.
+/* The first state stays and waits; when the last has come it goes on.
  */
-static bool join(struct checker *c, struct checker_open *o)
+bool checker_join(struct checker *c, struct checker_open *o)
 {
     struct checker_place *place = &c->places[o->at];
     struct checker_open *waits = place->open ? &c->open[place->open - 1] : NULL;
@@ -183,7 +156,7 @@ static bool join(struct checker *c, struct checker_open *o)
 }
 
 /* What the walk did not come to is on a loop, or behind one, or nothing leads there. */
-static bool check_all_done(struct checker *c)
+bool checker_check_done(struct checker *c)
 {
     for (c->at = 0; c->at < c->in->count; c->at++) {
         const struct insn *i = &c->in->code[c->at];
@@ -199,16 +172,4 @@ static bool check_all_done(struct checker *c)
             return checker_fail(c, GRAFT_BACK_EDGE, GRAFT_NO_REGISTER);
     }
     return true;
-}
-
-bool checker_check_joins(struct checker *c)
-{
-    struct checker_open *o = checker_open_take(c);
-
-    if (!o)
-        return false;
-    state_begin(&o->state);
-    c->arrive = join;
-    c->steps = 0;
-    return checker_follow(c, o, 0, true) && checker_walk(c) && check_all_done(c);
 }

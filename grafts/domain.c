@@ -1,9 +1,7 @@
 /* Abstract numbers: making, comparing, tightening, arithmetic. Refinement is in refine.c. */
 #include "grafts/domain.h"
 
-#define LOW_HALF      ((uint64_t)UINT32_MAX)
-#define LARGER(a, b)  ((a) > (b) ? (a) : (b))
-#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
+#define LOW_HALF ((uint64_t)UINT32_MAX)
 
 /* Makes the interval low..high of *a no larger than from..to. */
 #define BOUND(a, low, high, from, to)                                                              \

@@ -1,9 +1,6 @@
 /* Abstract states: joining, including, packet bounds, linked values, stack bytes. */
 #include "grafts/state.h"
 
-#define LARGER(a, b)  ((a) > (b) ? (a) : (b))
-#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
-
 #define NO_BASE UINT32_MAX /* what a number without a base is bound to: equal to nothing */
 _Static_assert(STATE_PLACES < STATE_COMPUTED, "each place has its own name");
 
