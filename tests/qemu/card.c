@@ -39,7 +39,8 @@ static uint64_t entries_of(void)
 }
 
 /* Entries into the kernel while `ROUNDS` times `AT_ONCE` packets go out and come in. Ends of slices
- * are the clock's doing. */
+ * are the clock's doing; one that an interrupt for another program finds is no entry of this one.
+ */
 static void test_no_entries(void)
 {
     const volatile struct cpu_info *cpu = book_cpu((uint32_t)*book_tcr(TCR_PROCESSOR));
@@ -54,7 +55,7 @@ static void test_no_entries(void)
     slices = cpu->slices_run - slices;
     tap_is(asked, ROUNDS * AT_ONCE, "1,024 packets go out");
     tap_is(heard, ROUNDS * AT_ONCE, "1,024 packets come in");
-    tap_is(entries - slices, 0, "and the kernel was not entered once for them");
+    tap_ok(entries <= slices, "and the kernel was not entered once for them");
 }
 
 static void test_sleep(void)
