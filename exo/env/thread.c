@@ -208,18 +208,19 @@ void thread_start(struct thread *t)
     cpu_call(t->cpu, start_here, t);
 }
 
-/* Ends a protected control transfer that `t` takes part in: a caller whose callee goes is told. */
+/* Ends a protected control transfer that `t` takes part in: a caller whose callee goes is told. No
+ * register of its own comes back from a transfer, so none was saved. */
 static void leave_pct(struct thread *t)
 {
-    if (t->pct_callee)
-        t->pct_callee->pct_caller = NULL;
-    t->pct_callee = NULL;
+    if (t->state == THREAD_PCT_CALLING)
+        t->pct_target->pct_caller = NULL;
     struct thread *caller = t->pct_caller;
     t->pct_caller = NULL;
     if (!caller)
         return;
-    caller->pct_callee = NULL;
     thread_reply(caller, ERR_BAD_STATE, 0);
+    struct regs *r = thread_regs(caller);
+    r->rbx = r->rbp = r->r12 = r->r13 = r->r14 = r->r15 = 0;
     sched_wake(caller);
 }
 

@@ -124,9 +124,8 @@ struct thread {
     struct list bound_link;         /* the notification bound to it, by `bound_bits`          */
     uint64_t bound_bits;
     struct thread *pct_caller; /* whom it serves; NULL: nobody, or an asynchronous transfer */
-    struct thread *pct_callee; /* THREAD_PCT_CALLING                                        */
     uint64_t pct_slot;         /* of its last call: the capability that was found there     */
-    struct thread *pct_target; /* and its thread,                                           */
+    struct thread *pct_target; /* and its thread, THREAD_PCT_CALLING: whom it waits for,    */
     uint64_t pct_epoch;        /* as long as this is thread_epoch                           */
 
     struct list senders;       /* threads in THREAD_IPC_SEND to this one                    */

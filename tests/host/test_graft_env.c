@@ -208,7 +208,7 @@ static struct thread *next_owner(void)
 
     do
         pass_time(arch_tick_khz() * SLICE_MICROS / 1000 + 1);
-    while (c->slices[c->info->position] != p.t);
+    while (c->slices[c->info.position] != p.t);
     return slice_owner(c);
 }
 
@@ -253,7 +253,7 @@ static void a_deputy_that_goes_leaves_the_position(void **state)
     assert_ptr_equal(next_owner(), p.t);
     always(p.t->number, GRAFT_HOOK_SLICE_END);
     assert_ptr_equal(next_owner(), p.t);
-    OK(BOSS(slice_bind, SLOT_CPU, 0, cpu_this()->info->position, SLOT_NONE));
+    OK(BOSS(slice_bind, SLOT_CPU, 0, cpu_this()->info.position, SLOT_NONE));
     assert_null(slice_owner(cpu_this()));
 }
 

@@ -198,14 +198,13 @@ call_preempted:
         sysretq
 
 /* A protected control transfer: the message stays in the registers, and the hooks, which use rax, rcx
- * and r11 alone, leave by themselves (arch_pct_enter, arch_pct_return). The caller's that calls keep are
- * saved, too, for the case that the callee ends first. */
+ * and r11 alone, leave by themselves (arch_pct_enter, arch_pct_return). What the caller gets back is the
+ * callee's, or 0 if that ends first: none of its own registers is saved but where it goes on. */
         .globl arch_call_pct_call, arch_call_pct_return
 arch_call_pct_call:
         mov %gs:CPU_CURRENT, %rax
         mov %rcx, RIP(%rax)
         mov %r11, RFLAGS(%rax)
-        save_kept %rax
         mov %rsp, RSP(%rax)
         mov %gs:CPU_STACK, %rsp
         call hook_pct_call
