@@ -1,6 +1,7 @@
 KERNEL += bindings/cap.c
 KERNEL += bindings/check.c
 KERNEL += bindings/env_place.c
+KERNEL += bindings/env_trap.c
 KERNEL += bindings/flow.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c

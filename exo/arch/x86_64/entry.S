@@ -5,6 +5,8 @@
 #define CPU_STACK    8                  /* offsets in struct cpu, asserted in cpu.c */
 #define CPU_USER_RSP 16
 #define CPU_CURRENT  40                 /* behind struct arch_cpu, asserted in exo/env/cpu.c */
+#define CPU_LIKE     80                 /* and the kind of that thread; asserted there      */
+#define JUDGED       128                /* a bit of it */
 #define THREAD_REGS  64                 /* offset in struct thread, the same */
 #define R15          (THREAD_REGS + 0)  /* from here on offsets in struct thread, asserted in cpu.c */
 #define R14          (THREAD_REGS + 8)
@@ -282,7 +284,10 @@ call_foreign:
         mov %gs:CPU_USER_RSP, %rsp
         swapgs
         sysretq
-1:      push %rcx
+1:      testb $JUDGED, %gs:CPU_LIKE
+        jnz call_judged
+call_reflected:
+        push %rcx
         mov %gs:CPU_CURRENT, %rcx
         save_message %rcx
         save_kept %rcx
@@ -292,6 +297,36 @@ call_foreign:
         mov %rax, RSP(%rcx)
         call trap_reflect
         jmp arch_resume
+
+/* There may be a graft to ask: its context is made here, struct graft_system_call. */
+call_judged:
+        push %r11
+        push $0
+        push %rcx
+        push %r9
+        push %r8
+        push %r10
+        push %rdx
+        push %rsi
+        push %rdi
+        push %rax
+        mov %rsp, %rdi
+        call trap_judge_call
+        test %al, %al
+        pop %rax
+        pop %rdi
+        pop %rsi
+        pop %rdx
+        pop %r10
+        pop %r8
+        pop %r9
+        pop %rcx
+        lea 8(%rsp), %rsp
+        pop %r11
+        jz call_reflected
+        mov %gs:CPU_USER_RSP, %rsp
+        swapgs
+        sysretq
 
         /* An exception or interrupt, its number and error code on the stack: all registers into the
          * thread. */
@@ -342,10 +377,22 @@ trap_page_fault:
 3:      movq $user_code_gone, 8(%rsp)
         add $8, %rsp
         iretq
-2:      push $VECTOR_PAGE_FAULT
+2:      testb $JUDGED, %gs:CPU_LIKE
+        jnz 4f
+        push $VECTOR_PAGE_FAULT
         save_interrupted
         call trap_fault
         jmp arch_resume
+4:      push %rax                       /* there may be a graft to ask */
+        call trap_judge_fault
+        test %rax, %rax
+        pop %rax
+        jz 5f
+        add $8, %rsp
+        swapgs
+        iretq
+5:      push $VECTOR_PAGE_FAULT
+        jmp trap_save
 
 /* eax = the two bytes at rdi, or 0: the one place where the kernel reads at a user's address. */
         .globl user_code
