@@ -81,3 +81,11 @@ $(foreach t,$(GUEST_PLACES_ENV),$(eval $(t)-sources := $(addprefix tests/qemu/,p
 places_env-boot             := icount=1
 places_env_interpreted-boot := icount=1 append=jit=0
 places_env_smp-boot         := smp=2
+
+# And where programs trap.
+GUEST_PLACES_TRAP := places_trap places_trap_interpreted places_trap_smp
+GUEST_TESTS       += $(GUEST_PLACES_TRAP)
+$(foreach t,$(GUEST_PLACES_TRAP),$(eval $(t)-sources := $(addprefix tests/qemu/,places_trap.c graft_rig.c guest.c $(ARCH)/blobs.S)))
+places_trap-boot             := icount=1
+places_trap_interpreted-boot := icount=1 append=jit=0
+places_trap_smp-boot         := smp=2
