@@ -78,8 +78,10 @@ enum fault_outcome hook_fault_judge(struct thread *t, vaddr_t address, rights_t 
         return FAULT_PAGER;
     if (v.what != GRAFT_FAULT_BIND && v.what != GRAFT_FAULT_PROTECT)
         return FAULT_DEFAULT;
-    return is_repaired(t, address & ~(vaddr_t)(PAGE_SIZE - 1), access, &v) ? FAULT_OVER
-                                                                           : FAULT_DEFAULT;
+    if (!is_repaired(t, address & ~(vaddr_t)(PAGE_SIZE - 1), access, &v))
+        return FAULT_DEFAULT;
+    t->counts->faults++;
+    return FAULT_OVER;
 }
 
 bool hook_call_judge(struct thread *t, struct graft_system_call *call)

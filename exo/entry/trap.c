@@ -84,32 +84,32 @@ void trap_reflect(void)
     struct thread *t = c->current;
 
     t->counts->foreign++;
-    if (t->kind & THREAD_JUDGED && is_answered(t)) {
+    if (t->kind & THREAD_JUDGED && is_answered(t))
         check();
-        if (c->choose)
-            sched_leave();
-    } else if (!upcall_deliver(t, UPCALL_SYSCALL, thread_regs(t)->rax, 0, 0)) {
+    else if (!upcall_deliver(t, UPCALL_SYSCALL, thread_regs(t)->rax, 0, 0))
         thread_reply(t, ERR_BAD_CALL, 0);
-    }
+    if (c->choose)
+        sched_leave();
 }
 
-bool trap_judge_call(struct graft_system_call *call)
+/* What a graft has said is remembered for when all is saved, unless that is not needed. */
+int trap_judge_call(struct graft_system_call *call)
 {
     struct cpu *c = cpu_this();
     struct thread *t = c->current;
 
     if (t->events || !(t->kind & THREAD_JUDGED) || !forest_try_lock())
-        return false;
+        return 0;
     call->thread = t->number;
     const bool answered = hook_call_judge(t, call);
     forest_unlock();
     if (!answered || c->choose) {
         c->judged = answered ? FAULT_OVER : FAULT_DEFAULT;
-        return false;
+        return answered || c->choose ? 0 : -1;
     }
     t->counts->foreign++;
     check();
-    return true;
+    return 1;
 }
 
 static rights_t access_of(word_t error)
@@ -179,14 +179,11 @@ word_t trap_exception_fast(void)
     return start.entry;
 }
 
-word_t trap_reflect_fast(void)
+static inline word_t call_upcall(struct cpu *c, const struct thread *t)
 {
-    struct cpu *c = cpu_this();
-    const struct thread *t = c->current;
     struct upcall_start start;
 
-    if (t->trapping & TRAPS_SLOWLY ||
-        !upcall_is_taken(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, &start))
+    if (!upcall_is_taken(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, &start))
         return 0;
     struct call_frame *f = arch_call_frame(&c->arch);
     t->counts->foreign++;
@@ -195,6 +192,24 @@ word_t trap_reflect_fast(void)
                      (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp});
     save->error = save->address = 0;
     return start.entry;
+}
+
+word_t trap_reflect_fast(void)
+{
+    struct cpu *c = cpu_this();
+    const struct thread *t = c->current;
+
+    return t->trapping & TRAPS_SLOWLY ? 0 : call_upcall(c, t);
+}
+
+word_t trap_reflect_passed(void)
+{
+    struct cpu *c = cpu_this();
+    const word_t entry = call_upcall(c, c->current);
+
+    if (entry)
+        c->judged = FAULT_UNJUDGED;
+    return entry;
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */

@@ -83,9 +83,12 @@ static bool reflect_fast(struct regs *r)
     if (!trap_reflect_fast()) {
         struct graft_system_call call = {
             r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, r->rip, 0, 0};
-        const bool answered = may_be_judged() && trap_judge_call(&call);
+        const int answered = may_be_judged() ? trap_judge_call(&call) : 0;
         r->rax = call.number;
-        return answered;
+        if (answered >= 0)
+            return answered;
+        if (!trap_reflect_passed())
+            return false;
     }
     r->rip = c->call_frame.rip;
     r->rflags = c->call_frame.rflags;
