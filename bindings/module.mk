@@ -80,7 +80,9 @@ GUEST_TESTS      += $(GUEST_PLACES_ENV)
 $(foreach t,$(GUEST_PLACES_ENV),$(eval $(t)-sources := $(addprefix tests/qemu/,places_env.c graft_rig.c guest.c $(ARCH)/blobs.S)))
 places_env-boot             := icount=1
 places_env_interpreted-boot := icount=1 append=jit=0
-places_env_smp-boot         := smp=2
+places_env_smp-boot         := smp=2 icount=1
+# A checked kernel's calls take longer than slices, so shares say nothing there.
+$(foreach t,$(GUEST_PLACES_ENV),$(eval $(t)-checked := append=unjudged))
 
 # And where programs trap.
 GUEST_PLACES_TRAP := places_trap places_trap_interpreted places_trap_smp

@@ -26,7 +26,7 @@ lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) build/lab/root/getppid        
 	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'
 
 lab-trace: $(IMAGE)                         ## Print the instructions of KEY=, an operation of the lab, by function.
-	@python3 tests/lab/run_trace.py $(if $(ASM),--asm) "$${KEY:?}"
+	@python3 tests/lab/run_trace.py $(if $(ASM),--asm) "$$KEY"
 
 graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
 	@python3 tests/lab/run_graph.py
