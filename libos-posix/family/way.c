@@ -155,6 +155,11 @@ void way_fault(struct libos_regs *r, uint8_t *vectors)
         .error = r->frame.error,
     };
 
+    if (task_current()->process->action[fault.number - 1].handler == SIG_DFL)
+        log_kernel_line("posix: the program is ended by signal %u: exception %lu (error %lx) at "
+                        "%lx, address %lx",
+                        fault.number, r->frame.vector, r->frame.error, r->frame.ip,
+                        r->frame.address);
     posix_fault(&fault);
     settle(r, vectors);
 }
