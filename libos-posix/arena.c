@@ -45,6 +45,8 @@ static long open_console(struct process *p)
     if (!n)
         return -ENOMEM;
 
+    p->arena->terminal->session = p->session; /* as if the first process had opened it */
+    p->arena->terminal->foreground = p->group;
     n->major = 5; /* 5:1 is Linux's /dev/console */
     n->minor = 1;
     for (unsigned fd = 0; fd < 3; fd++) {

@@ -8,6 +8,7 @@
 #include "libos-posix/node.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/pty.h"
+#include "libos-posix/signal.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
@@ -22,6 +23,12 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
 {
     if (f->flags & O_APPEND)
         *position = f->node->size;
+    if (*position >= p->limits[RLIMIT_FSIZE].current) {
+        signal_raise(p, task_current(), SIGXFSZ, NULL);
+        return -EFBIG;
+    }
+    if (io->left > p->limits[RLIMIT_FSIZE].current - *position)
+        io->left = p->limits[RLIMIT_FSIZE].current - *position;
 
     long n = data_write(p->arena, f->node, *position, io);
     if (n > 0)
@@ -179,6 +186,12 @@ long file_open_node(struct process *p, struct node *n, uint32_t flags, struct fi
     }
 
     enum file_kind kind;
+    if (!(flags & O_PATH) && device_is_controlling(n)) {
+        struct terminal *t = pty_of_session(p->arena, p->session);
+        if (!t && p->arena->terminal->session != p->session)
+            return -ENXIO;
+        n = t ? pty_node(t) : n;
+    }
     long e = kind_of(n, flags, &kind);
     if (e)
         return e;

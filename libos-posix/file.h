@@ -91,6 +91,9 @@ long proc_populate(struct arena *a);
 /* The kind that a device node opens as; false: no such device. */
 bool device_kind(const struct node *n, enum file_kind *out);
 
+/* /dev/tty: the controlling terminal of who opens it. */
+bool device_is_controlling(const struct node *n);
+
 /* /dev/stdin, stdout and stderr open as another reference of descriptor 0, 1 or 2. */
 bool device_is_descriptor(const struct node *n, word_t *fd);
 
