@@ -1,28 +1,21 @@
-/* A network card of one's own: buffers between two queues. */
+/* A network card of one's own: opening and closing it. */
 #include "libos-net/card.h"
 
+#include "libos-net/card_control.h"
 #include "libos/error.h"
 #include "libos/log.h"
 
-#define BIT_PACKET ((word_t)1) /* of the notification                      */
-#define BIT_FAULT  ((word_t)2)
-#define VECTOR     0u /* both queues interrupt by it              */
-#define FRAMES     (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
-_Static_assert(!((BIT_PACKET | BIT_FAULT) & CARD_BITS_FREE), "others raise others");
+#define FRAMES (CARD_BUFFERS * CARD_BUFFER_BYTES / (uint32_t)PAGE_SIZE)
 _Static_assert(VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX <= CARD_BUFFER_BYTES, "a packet fits");
+
+#define PAIR_FRAMES (2u * VIRTQ_FRAMES)
+#define PAIR_QUEUES 2u
 
 #define MTU_MAX (CARD_PACKET_MAX - CARD_PACKET_MIN)
 #define MTU_MIN 68u /* RFC 791: what every link must carry */
 
-static enum err agree_on_features(struct card *c)
+static enum err read_mtu(struct card *c, uint64_t agreed)
 {
-    uint64_t agreed = 0;
-    enum err e = virtio_pci_agree(&c->pci, VIRTIO_NET_F_MTU, VIRTIO_NET_F_MAC, &agreed);
-
-    if (e)
-        return e;
-    for (unsigned i = 0; i < sizeof c->mac; i++)
-        c->mac[i] = (uint8_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MAC + i, 1);
     c->mtu = MTU_MAX;
     if (agreed & VIRTIO_NET_F_MTU) {
         uint16_t mtu = (uint16_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MTU, 2);
@@ -34,60 +27,145 @@ static enum err agree_on_features(struct card *c)
     return ERR_OK;
 }
 
-static enum err make_queue(struct card *c, struct virtqueue *q, uint16_t number)
+/* What it says of steering; of a longer table a part is made use of. */
+static void read_steering(struct card *c)
+{
+    c->table_most = (uint16_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_TABLE, 2);
+    if (c->table_most > CARD_TABLE_MAX)
+        c->table_most = CARD_TABLE_MAX;
+    c->key_most = (uint8_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_KEY, 1);
+    c->hash_types_most = (uint32_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_TYPES, 4);
+}
+
+/* *most: pairs that it has. */
+static enum err agree_on_features(struct card *c, uint16_t *most)
+{
+    bool several = c->pair_count > 1;
+    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | (several ? VIRTIO_NET_F_RSS : 0);
+    uint64_t needed = VIRTIO_NET_F_MAC | (several ? VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ : 0);
+    enum err e = virtio_pci_agree(&c->pci, wanted, needed, &agreed);
+
+    if (e)
+        return e;
+    for (unsigned i = 0; i < sizeof c->mac; i++)
+        c->mac[i] = (uint8_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MAC + i, 1);
+    *most = 1;
+    if (several)
+        *most = (uint16_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_PAIRS, 2);
+    if (*most < c->pair_count)
+        return ERR_NO_DEVICE;
+    if (agreed & VIRTIO_NET_F_RSS)
+        read_steering(c);
+    return read_mtu(c, agreed);
+}
+
+/* The memory of queues from number `number` on. */
+static struct device_memory queue_memory(const struct card *c, unsigned number)
 {
     struct device_memory part = c->queues;
 
     part.va += number * VIRTQ_FRAMES * PAGE_SIZE;
     part.address += number * VIRTQ_FRAMES * PAGE_SIZE;
-    return virtio_pci_queue(&c->pci, q, number, CARD_BUFFERS, &part, VECTOR);
+    return part;
+}
+
+static enum err make_queue(struct card *c, struct virtqueue *q, unsigned number, uint16_t vector)
+{
+    const struct device_memory part = queue_memory(c, number);
+
+    return virtio_pci_queue(&c->pci, q, (uint16_t)number, CARD_BUFFERS, &part, vector);
 }
 
 /* Descriptors never change but for the length of what is sent. */
-static void fill_queues(struct card *c)
+static void fill_queues(struct card_pair *p)
 {
-    c->count = c->rx.size < c->tx.size ? c->rx.size : c->tx.size;
-    c->spare_most = c->count / 4;
-    for (uint16_t i = 0; i < c->count; i++) {
-        uint64_t address = c->buffers.address + i * CARD_BUFFER_BYTES;
+    p->count = p->rx.size < p->tx.size ? p->rx.size : p->tx.size;
+    p->spare_most = p->count / 4;
+    for (uint16_t i = 0; i < p->count; i++) {
+        uint64_t address = p->buffers.address + i * CARD_BUFFER_BYTES;
 
-        c->rx.desc[i].address = c->tx.desc[i].address = address;
-        c->rx.desc[i].length = VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX;
-        c->rx.desc[i].flags = VIRTQ_DESC_WRITE;
-        card_free(c, i);
+        p->rx.desc[i].address = p->tx.desc[i].address = address;
+        p->rx.desc[i].length = VIRTIO_NET_HEADER_BYTES + CARD_PACKET_MAX;
+        p->rx.desc[i].flags = VIRTQ_DESC_WRITE;
+        card_free(p, i);
     }
+}
+
+/* Pair i interrupts by message i. */
+static enum err make_pair(struct card *c, uint16_t number)
+{
+    struct card_pair *p = &c->pairs[number];
+    enum err e = device_memory_make(&c->device, FRAMES, &p->buffers);
+
+    p->card = c;
+    p->number = number;
+    p->bits = c->pair_count == 1 ? ~(word_t)0 : (word_t)0xff << 8 * number;
+    if (e == ERR_OK && card_here(p))
+        e = ERR_NO_DEVICE; /* it has not so many messages */
+    if (e == ERR_OK)
+        e = make_queue(c, &p->rx, PAIR_QUEUES * number + VIRTIO_NET_QUEUE_RX, number);
+    if (e == ERR_OK)
+        e = make_queue(c, &p->tx, PAIR_QUEUES * number + VIRTIO_NET_QUEUE_TX, number);
+    if (e == ERR_OK)
+        fill_queues(p);
+    return e;
+}
+
+static enum err make_pairs(struct card *c, uint16_t most)
+{
+    enum err e = ERR_OK;
+
+    for (uint16_t i = 0; i < c->pair_count && e == ERR_OK; i++)
+        e = make_pair(c, i);
+    if (e == ERR_OK && c->pair_count > 1) {
+        const struct device_memory part = queue_memory(c, PAIR_QUEUES * c->pair_count);
+        e = card_control_open(c, (uint16_t)(PAIR_QUEUES * most), &part);
+    }
+    return e;
+}
+
+/* Sets it going: buffers first, so that no packet finds none. */
+static enum err go(struct card *c)
+{
+    virtio_pci_start(&c->pci);
+    for (uint16_t i = 0; i < c->pair_count; i++)
+        card_push(&c->pairs[i]);
+    return c->pair_count > 1 ? card_control_pairs(c, c->pair_count) : ERR_OK;
+}
+
+/* A stopped access is every pair's business. */
+static word_t fault_bits(const struct card *c)
+{
+    word_t bits = 0;
+
+    for (unsigned i = 0; i < c->pair_count; i++)
+        bits |= (word_t)2 << 8 * i;
+    return bits;
 }
 
 /* The card is reset before it can reach memory: it may have been another program's. */
 static enum err start(struct card *c)
 {
+    uint32_t frames = c->pair_count * PAIR_FRAMES + (c->pair_count > 1 ? CARD_CONTROL_FRAMES : 0);
+    uint16_t most = 0;
     enum err e = virtio_pci_open(&c->pci, &c->device, VIRTIO_NET);
 
     if (e == ERR_OK)
-        e = device_listen(&c->device, VECTOR, BIT_PACKET);
+        e = device_listen(&c->device, DEVICE_FAULT_VECTOR, fault_bits(c));
     if (e == ERR_OK)
-        e = device_listen(&c->device, DEVICE_FAULT_VECTOR, BIT_FAULT);
+        e = device_memory_make(&c->device, frames, &c->queues);
     if (e == ERR_OK)
-        e = device_memory_make(&c->device, 2 * VIRTQ_FRAMES, &c->queues);
+        e = agree_on_features(c, &most);
     if (e == ERR_OK)
-        e = device_memory_make(&c->device, FRAMES, &c->buffers);
-    if (e == ERR_OK)
-        e = agree_on_features(c);
-    if (e == ERR_OK)
-        e = make_queue(c, &c->rx, VIRTIO_NET_QUEUE_RX);
-    if (e == ERR_OK)
-        e = make_queue(c, &c->tx, VIRTIO_NET_QUEUE_TX);
-    if (e)
-        return e;
-    fill_queues(c);
-    virtio_pci_start(&c->pci);
-    card_push(c);
-    return ERR_OK;
+        e = make_pairs(c, most);
+    return e == ERR_OK ? go(c) : e;
 }
 
-enum err card_open(struct card *c, slot_t pci, uint32_t function)
+enum err card_open_pairs(struct card *c, slot_t pci, uint32_t function, uint16_t pairs)
 {
-    *c = (struct card){.count = 0};
+    *c = (struct card){.pair_count = pairs};
+    if (pairs < 1 || pairs > CARD_PAIRS_MAX)
+        return ERR_BAD_ARG;
     enum err e = device_open(&c->device, pci, function);
 
     if (e == ERR_OK)
@@ -95,6 +173,11 @@ enum err card_open(struct card *c, slot_t pci, uint32_t function)
     if (e)
         card_close(c);
     return e;
+}
+
+enum err card_open(struct card *c, slot_t pci, uint32_t function)
+{
+    return card_open_pairs(c, pci, function, 1);
 }
 
 enum err card_open_any(struct card *c, const char *who)
@@ -114,72 +197,8 @@ enum err card_open_any(struct card *c, const char *who)
 void card_close(struct card *c)
 {
     device_close(&c->device);
-    device_memory_free(&c->buffers);
+    for (unsigned i = 0; i < CARD_PAIRS_MAX; i++)
+        device_memory_free(&c->pairs[i].buffers);
     device_memory_free(&c->queues);
-    *c = (struct card){.count = 0};
-}
-
-bool card_receive(struct card *c, uint16_t *buffer, uint32_t *length)
-{
-    while (virtqueue_take(&c->rx, buffer, length)) {
-        *length -= VIRTIO_NET_HEADER_BYTES;
-        if (*length - CARD_PACKET_MIN <= CARD_PACKET_MAX - CARD_PACKET_MIN) {
-            c->received++;
-            return true;
-        }
-        card_free(c, *buffer);
-    }
-    return false;
-}
-
-bool card_take(struct card *c, uint16_t *buffer)
-{
-    if (c->spare_count == 0)
-        return false;
-    *buffer = c->spares[--c->spare_count];
-    return true;
-}
-
-void card_send(struct card *c, uint16_t buffer, uint32_t length)
-{
-    volatile uint32_t *header =
-        (volatile uint32_t *)(void *)(card_packet(c, buffer) - VIRTIO_NET_HEADER_BYTES);
-
-    /* No offload is asked for, whatever the header said when the packet came. */
-    for (unsigned i = 0; i < VIRTIO_NET_HEADER_BYTES / sizeof *header; i++)
-        header[i] = 0;
-    c->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
-    virtqueue_offer(&c->tx, buffer);
-    c->sent++;
-}
-
-void card_free(struct card *c, uint16_t buffer)
-{
-    if (c->spare_count < c->spare_most)
-        c->spares[c->spare_count++] = (uint8_t)buffer;
-    else
-        virtqueue_offer(&c->rx, buffer);
-}
-
-void card_push(struct card *c)
-{
-    uint16_t buffer;
-    uint32_t length;
-
-    while (virtqueue_take(&c->tx, &buffer, &length))
-        card_free(c, buffer);
-    virtqueue_push(&c->rx);
-    virtqueue_push(&c->tx);
-}
-
-enum err card_wait(struct card *c, uint64_t deadline)
-{
-    enum err e = ERR_OK;
-    word_t got = 0;
-
-    while (e == ERR_OK && !(got & CARD_BITS_FREE) && !virtqueue_interrupt(&c->rx, true) &&
-           !virtio_pci_is_broken(&c->pci))
-        e = device_wait(&c->device, ~(word_t)0, deadline, &got);
-    virtqueue_interrupt(&c->rx, false);
-    return e == ERR_OK && virtio_pci_is_broken(&c->pci) ? ERR_BAD_STATE : e;
+    *c = (struct card){.pair_count = 0};
 }

@@ -16,30 +16,30 @@ static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t
 {
     uint16_t number;
 
-    if (!card_receive(link_of(l)->card, &number, length))
+    if (!card_receive(link_of(l)->pair, &number, length))
         return false;
     *buffer = number;
-    *packet = card_packet(link_of(l)->card, number);
+    *packet = card_packet(link_of(l)->pair, number);
     return true;
 }
 
 static void give_back(struct link *l, uint32_t buffer)
 {
-    card_free(link_of(l)->card, (uint16_t)buffer);
+    card_free(link_of(l)->pair, (uint16_t)buffer);
 }
 
 static bool is_short(const struct link *l)
 {
-    const struct card *card = ((const struct card_link *)l)->card;
+    const struct card_pair *pair = ((const struct card_link *)l)->pair;
 
-    return virtqueue_in_flight(&card->rx) < card->count / 4;
+    return virtqueue_in_flight(&pair->rx) < pair->count / 4;
 }
 
 static bool flush(struct link *l)
 {
     bool any = link_of(l)->unpushed > 0;
 
-    card_push(link_of(l)->card);
+    card_push(link_of(l)->pair);
     link_of(l)->unpushed = 0;
     return any;
 }
@@ -49,19 +49,19 @@ static uint8_t *room(struct link *l)
     struct card_link *c = link_of(l);
 
     if (!c->has_next)
-        c->has_next = card_take(c->card, &c->next);
+        c->has_next = card_take(c->pair, &c->next);
     if (!c->has_next) {
         flush(l);
-        c->has_next = card_take(c->card, &c->next);
+        c->has_next = card_take(c->pair, &c->next);
     }
-    return c->has_next ? card_packet(c->card, c->next) : NULL;
+    return c->has_next ? card_packet(c->pair, c->next) : NULL;
 }
 
 static void send(struct link *l, uint32_t length)
 {
     struct card_link *c = link_of(l);
 
-    card_send(c->card, c->next, length);
+    card_send(c->pair, c->next, length);
     c->has_next = false;
     if (++c->unpushed >= PUSH_AT)
         flush(l);
@@ -69,12 +69,12 @@ static void send(struct link *l, uint32_t length)
 
 static bool wait(struct link *l, uint64_t deadline)
 {
-    return deadline && card_wait(link_of(l)->card, deadline) == ERR_OK;
+    return deadline && card_wait(link_of(l)->pair, deadline) == ERR_OK;
 }
 
-void card_link_open(struct card_link *l, struct card *card)
+void card_link_open(struct card_link *l, struct card_pair *pair)
 {
-    *l = (struct card_link){.link = {.mtu = card->mtu,
+    *l = (struct card_link){.link = {.mtu = pair->card->mtu,
                                      .receive = receive,
                                      .give_back = give_back,
                                      .is_short = is_short,
@@ -82,6 +82,6 @@ void card_link_open(struct card_link *l, struct card *card)
                                      .send = send,
                                      .flush = flush,
                                      .wait = wait},
-                            .card = card};
-    memcpy(l->link.mac, card->mac, sizeof l->link.mac);
+                            .pair = pair};
+    memcpy(l->link.mac, pair->card->mac, sizeof l->link.mac);
 }

@@ -6,11 +6,11 @@
 
 struct card_link {
     struct link link; /* first */
-    struct card *card;
+    struct card_pair *pair;
     uint16_t next; /* buffer for the next packet to send */
     bool has_next;
     uint32_t unpushed; /* packets sent that the card was not shown */
 };
 
-/* On an open card, which the link uses from now on. */
-void card_link_open(struct card_link *l, struct card *card);
+/* On a pair of an open card, which the link uses from now on. */
+void card_link_open(struct card_link *l, struct card_pair *pair);

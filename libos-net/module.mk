@@ -1,4 +1,5 @@
-LIBOS_NET += $(addprefix libos-net/,card.c card_link.c link_netif.c net.c ring.c ring_link.c port/sys.c)
+LIBOS_NET += $(addprefix libos-net/,card.c card_control.c card_pair.c rss.c card_link.c link_netif.c \
+             net.c ring.c ring_link.c port/sys.c)
 
 PROGRAMS += http
 http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.c http_files.c \
@@ -9,9 +10,11 @@ PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c libos-net/examples/answer.c
 udp_echo-libs    := libos-net
 
-HOST_TESTS += answer card http http_files ring
+HOST_TESTS += answer card card_pairs http http_files ring rss
 answer-needs := libos-net/examples/answer.c
-card-needs = libos-net/card.c $(OWN_DEVICE)
+card-needs = $(addprefix libos-net/,card.c card_control.c card_pair.c) $(OWN_DEVICE)
+card_pairs-needs = $(card-needs)
+rss-needs := libos-net/rss.c
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
@@ -35,6 +38,14 @@ dma-boot           := $(card-boot) disk=1M disk2=1M
 dma_smp-sources    := $(dma-sources)
 dma_smp-libs       := libos-net
 dma_smp-boot       := $(dma-boot) smp=2
+# Several pairs, on a network of the test's own.
+GUEST_TESTS        += queues queues_smp
+queues-sources     := $(addprefix tests/qemu/,queues.c queues_rig.c guest.c $(ARCH)/blobs.S) $(CARD_RIG)
+queues-libs        := libos-net
+queues-boot        := iommu=1 net2=peer:flows:4
+queues_smp-sources := $(queues-sources)
+queues_smp-libs    := libos-net
+queues_smp-boot    := $(queues-boot) smp=2
 no_iommu-sources   := tests/qemu/no_iommu.c tests/qemu/rig.c
 no_iommu-libs      := libos-net
 no_iommu-boot      := net=user net2=user disk=1M disk2=1M

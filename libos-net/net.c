@@ -157,7 +157,7 @@ enum err net_open(const struct net_config *config)
         return ERR_BAD_ARG;
     net.link = config->card ? &net.card.link : &net.ring.link;
     if (config->card)
-        card_link_open(&net.card, config->card);
+        card_link_open(&net.card, &config->card->pairs[0]);
     else
         e = open_ring(config);
     return e == ERR_OK ? start_interface(config) : e;
@@ -186,16 +186,17 @@ bool net_poll(uint64_t deadline)
 
 slot_t net_notification(void)
 {
-    return net.link == &net.card.link ? net.card.card->device.notification : net.ring.notification;
+    return net.link == &net.card.link ? net.card.pair->card->device.notification
+                                      : net.ring.notification;
 }
 
 struct net_figures net_figures(void)
 {
     const volatile struct ring_header *h = net.ring.ring.header;
-    const struct card *card = net.card.card;
+    const struct card_pair *pair = net.card.pair;
 
     if (net.link == &net.card.link)
-        return (struct net_figures){card->received, card->received, 0, card->sent};
+        return (struct net_figures){pair->received, pair->received, 0, pair->sent};
     return (struct net_figures){h->rx_filtered, h->rx_done, h->rx_dropped, h->tx_done};
 }
 

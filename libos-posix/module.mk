@@ -7,7 +7,8 @@ POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_exec.c cal
     proc.c proc_text.c process.c pty.c signal.c socket.c task.c terminal.c terminal_io.c text.c timer.c trace.c \
     unpack.c user.c way_trampoline.c)
 
-LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_x86_64.S \
+LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
+    libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
     libos-posix/fault.c libos-posix/reflect.c libos-posix/reflect_x86_64.S \
     libos-posix/way_libos_start.c

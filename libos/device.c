@@ -181,6 +181,7 @@ enum err device_listen(struct device *d, uint32_t vector, word_t bits)
 {
     uint32_t cpu = vector == DEVICE_FAULT_VECTOR ? 0 : (uint32_t)*book_tcr(TCR_PROCESSOR);
 
+    exo_device_interrupt(d->slot, vector, SLOT_NONE, 0, 0); /* of who listened before */
     return exo_device_interrupt(d->slot, vector, d->notification, bits, cpu);
 }
 

@@ -71,8 +71,8 @@ enum err device_memory_make(struct device *d, uint32_t frames, struct device_mem
  * are not used again. None is no error. */
 void device_memory_free(struct device_memory *memory);
 
-/* Messages number `vector` raise `bits` of the notification; DEVICE_FAULT_VECTOR: accesses to
- * memory that were stopped. This thread's CPU takes the interrupt. Errors of the call
+/* From now on messages number `vector` raise `bits` of the notification; DEVICE_FAULT_VECTOR:
+ * accesses to memory that were stopped. This thread's CPU takes the interrupt. Errors of the call
  * device_interrupt. */
 enum err device_listen(struct device *d, uint32_t vector, word_t bits);
 

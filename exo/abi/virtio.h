@@ -59,9 +59,33 @@
 #define VIRTIO_NET_QUEUE_TX     1u
 #define VIRTIO_NET_F_MTU        ((uint64_t)1 << 3)
 #define VIRTIO_NET_F_MAC        ((uint64_t)1 << 5)
+#define VIRTIO_NET_F_CTRL_VQ    ((uint64_t)1 << 17)
+#define VIRTIO_NET_F_MQ         ((uint64_t)1 << 22)
+#define VIRTIO_NET_F_RSS        ((uint64_t)1 << 60)
 #define VIRTIO_NET_CONFIG_MAC   0u
+#define VIRTIO_NET_CONFIG_PAIRS 8u
 #define VIRTIO_NET_CONFIG_MTU   10u
+#define VIRTIO_NET_CONFIG_KEY   17u
+#define VIRTIO_NET_CONFIG_TABLE 18u
+#define VIRTIO_NET_CONFIG_TYPES 20u
 #define VIRTIO_NET_HEADER_BYTES 12u
+
+/* With several pairs, pair i has queues 2i and 2i + 1, and the control queue is behind all that the
+ * device has. "Control Virtqueue": a command is class, command, data; the device writes a byte. */
+#define VIRTIO_NET_CLASS_MQ      4u
+#define VIRTIO_NET_MQ_PAIRS      0u /* 16 bits: how many; steering is automatic */
+#define VIRTIO_NET_MQ_RSS        1u
+#define VIRTIO_NET_OK            0u
+#define VIRTIO_NET_NO_ANSWER     0xffu /* none of the specification's: not answered yet */
+#define VIRTIO_NET_COMMAND_BYTES 2u
+
+/* "Receive-side scaling": kinds of packets that are hashed, of those that this project speaks. */
+#define VIRTIO_NET_HASH_IPV4 1u
+#define VIRTIO_NET_HASH_TCP4 2u
+#define VIRTIO_NET_HASH_UDP4 4u
+#define VIRTIO_NET_HASH_IPV6 8u
+#define VIRTIO_NET_HASH_TCP6 16u
+#define VIRTIO_NET_HASH_UDP6 32u
 
 /* "Block Device". */
 #define VIRTIO_BLOCK_QUEUE        0u

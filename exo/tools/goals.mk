@@ -84,14 +84,17 @@ test-qemu: test-qemu-run                    ## The tests inside the guest (TAP),
 test-system: test-system-run                ## The tests from outside, or T=name.
 	$(end_with_status)
 
+# A whole number that the command line names, or else the second one.
+number = $(if $(shell printf %s '$($(1))' | tr -d 0-9),$(error $(1)=$($(1)) is no whole number),$(or $($(1)),$(2)))
+
 fuzz-l4: build/host/test_fuzz_l4            ## Random L4 calls for SECONDS=n (60), from SEED=n (1) on.
-	@nice $< $(or $(SECONDS),60) $(or $(SEED),1)
+	@nice $< $(call number,SECONDS,60) $(call number,SEED,1)
 
 bench-graft: build/host/graft $(GRAFT_LOOPS) ## Compiled grafts beside clang's code: instructions and bytes.
 	@$< bench build/grafts/loops
 
 fuzz-graft: $(GRAFT_FUZZERS)                ## Graft engines, compiler, checker, loader for SECONDS=n (60), SEED=n (1).
-	@sh tests/tools/fuzz_graft.sh $(or $(SECONDS),60) $(or $(SEED),1) $^
+	@sh tests/tools/fuzz_graft.sh $(call number,SECONDS,60) $(call number,SEED,1) $^
 
 check: | $(SETUP)                           ## Format, layers, manual, sizes, words, static analysis.
 	@sh tests/tools/check.sh $(filter %.c,$(KERNEL))

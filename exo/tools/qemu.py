@@ -39,7 +39,7 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     icount: bool = False
-    net: str = "none"        # none, user, tap:NAME; wire: cards with it reach each other
+    net: str = "none"        # none, user, tap:NAME[:QUEUES]; wire: to each other; fd:N[:N]...: tap, opened
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
     iommu: str = ""          # 1: VT-d; strict: without accepting what it lets by. Behind it:
@@ -87,18 +87,27 @@ def backend(net, fwd, name):
         return ",".join(["user", *forwards(fwd)])
     if net == "wire":
         return "hubport,hubid=1"
-    m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)", net)
+    if m := re.fullmatch(r"fd:(\d+(?::\d+)*)", net):
+        return f"tap,fd{'s' if ':' in m[1] else ''}={m[1]}"
+    m = re.fullmatch(r"tap:([A-Za-z0-9_.-]+)(?::([1-8]))?", net)
     if not m:
-        raise Misuse(f"{name}={net}: want user, tap:NAME, wire or none")
-    return f"tap,ifname={m[1]},script=no,downscript=no"
+        raise Misuse(f"{name}={net}: want user, tap:NAME, tap:NAME:QUEUES with 1 to 8, wire or none")
+    return f"tap,ifname={m[1]},script=no,downscript=no" + (f",queues={m[2]}" if m[2] else "")
+
+
+def queues_of(net):
+    """Pairs of queues that a card on that network has."""
+    kind, *rest = net.split(":")
+    return len(rest) if kind == "fd" else int(rest[1]) if len(rest) > 1 else 1
 
 
 def net_arguments(net, fwd, number=0, name="NET"):
     if net == "none" and not fwd:
         return []
-    card = f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors=3,romfile="
-    return ["-netdev", f"{backend(net, fwd, name)},id=net{number}", "-device",
-            card + (DEDICATED if number else "")]
+    plug, queues = backend(net, fwd, name), queues_of(net)
+    card = f"virtio-net-pci,netdev=net{number},disable-legacy=on,vectors={2 * queues + 1},romfile="
+    return ["-netdev", f"{plug},id=net{number}", "-device",
+            card + (",mq=on,rss=on" if queues > 1 else "") + (DEDICATED if number else "")]
 
 
 def disk_arguments(disk, number=0, name="DISK"):
@@ -408,7 +417,7 @@ def add_options(parser):
     parser.add_argument("--smp", type=whole, help="processors")
     parser.add_argument("--mem", help="memory, such as 512M")
     parser.add_argument("--icount", help="1: count instructions instead of time")
-    parser.add_argument("--net", help="user, tap:NAME, wire (to the other card) or none")
+    parser.add_argument("--net", help="user, tap:NAME[:QUEUES], wire (to the other card) or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
     parser.add_argument("--iommu", help="1: VT-d, so that devices can be dedicated; strict: only "

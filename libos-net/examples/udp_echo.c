@@ -34,32 +34,32 @@ static uint32_t read_address(const char *s)
 }
 
 /* Answers all packets that are there. False: there were none. */
-static bool serve(struct card *card, const struct answer_host *me)
+static bool serve(struct card_pair *pair, const struct answer_host *me)
 {
     uint16_t buffer;
     uint32_t length;
     bool any = false;
 
-    for (; card_receive(card, &buffer, &length); any = true) {
-        uint32_t answer = answer_make(me, card_packet(card, buffer), length);
+    for (; card_receive(pair, &buffer, &length); any = true) {
+        uint32_t answer = answer_make(me, card_packet(pair, buffer), length);
         if (answer)
-            card_send(card, buffer, answer);
+            card_send(pair, buffer, answer);
         else
-            card_free(card, buffer);
+            card_free(pair, buffer);
     }
-    card_push(card);
+    card_push(pair);
     return any;
 }
 
-static enum err serve_for_ever(struct card *card, const struct answer_host *me)
+static enum err serve_for_ever(struct card_pair *pair, const struct answer_host *me)
 {
     enum err e = ERR_OK;
     uint32_t idle = 0;
 
     while (e == ERR_OK) {
-        idle = serve(card, me) ? 0 : idle + 1;
+        idle = serve(pair, me) ? 0 : idle + 1;
         if (idle == IDLE_POLLS) {
-            e = card_wait(card, DEVICE_FOREVER);
+            e = card_wait(pair, DEVICE_FOREVER);
             idle = 0;
         }
     }
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sizeof me.mac; i++)
         me.mac[i] = card.mac[i];
     log_line("udp_echo: port %u, on a card of its own", PORT);
-    enum err e = serve_for_ever(&card, &me);
+    enum err e = serve_for_ever(&card.pairs[0], &me);
     log_error_line("udp_echo: the card ended: %s", error_text(e));
     card_close(&card);
     return 1;

@@ -30,6 +30,7 @@
 #define ARRIVED "udp.echo: packets to the ring"
 
 static struct card card;
+static struct card_pair *const pair = &card.pairs[0];
 static struct rig rig;
 static struct answer_host card_host = {.port = 7, .address = CARD_ADDRESS};
 static struct answer_host ring_host = {.port = 7, .address = RIG_ADDRESS};
@@ -72,7 +73,7 @@ static uint64_t wait_for(const volatile uint32_t *counter, uint32_t want, const 
 static void wait_for_queue(const struct virtqueue *q, uint16_t left)
 {
     const char *what =
-        q == &card.rx ? "udp.echo: packets for the card" : "udp.echo: packets from it";
+        q == &pair->rx ? "udp.echo: packets for the card" : "udp.echo: packets from it";
 
     for (uint64_t i = 0; (uint16_t)(q->offered - q->used->index) > left; i++)
         if (virtio_pci_is_broken(&card.pci) || i > PATIENCE)
@@ -101,8 +102,8 @@ static void ring_asks(uint32_t answers)
         ring_send(&rig.ring, PACKET_BYTES);
     }
     exo_ring_kick(rig.slot);
-    wait_for_queue(&card.rx, (uint16_t)(virtqueue_in_flight(&card.rx) - IN_FLIGHT));
-    wait_for_queue(&card.tx, 0);
+    wait_for_queue(&pair->rx, (uint16_t)(virtqueue_in_flight(&pair->rx) - IN_FLIGHT));
+    wait_for_queue(&pair->tx, 0);
     settle_ring(0);
 }
 
@@ -112,14 +113,14 @@ static void card_answers(void)
     uint16_t buffer;
     uint32_t length;
 
-    while (card_receive(&card, &buffer, &length)) {
-        uint32_t answer = answer_make(&card_host, card_packet(&card, buffer), length);
+    while (card_receive(pair, &buffer, &length)) {
+        uint32_t answer = answer_make(&card_host, card_packet(pair, buffer), length);
         if (answer)
-            card_send(&card, buffer, answer);
+            card_send(pair, buffer, answer);
         else
-            card_free(&card, buffer);
+            card_free(pair, buffer);
     }
-    card_push(&card);
+    card_push(pair);
 }
 
 /* The same on the ring. */
@@ -146,15 +147,15 @@ static void card_prepares(uint32_t round)
     uint32_t length;
 
     if (round)
-        wait_for_queue(&card.rx, (uint16_t)(virtqueue_in_flight(&card.rx) - IN_FLIGHT));
-    wait_for_queue(&card.tx, 0);
-    while (card_receive(&card, &buffer, &length))
-        card_free(&card, buffer);
-    card_push(&card);
+        wait_for_queue(&pair->rx, (uint16_t)(virtqueue_in_flight(&pair->rx) - IN_FLIGHT));
+    wait_for_queue(&pair->tx, 0);
+    while (card_receive(pair, &buffer, &length))
+        card_free(pair, buffer);
+    card_push(pair);
     for (unsigned i = 0; i < IN_FLIGHT; i++) {
-        card_take(&card, &buffer);
-        memcpy(card_packet(&card, buffer), to_ring, PACKET_BYTES);
-        card_send(&card, buffer, PACKET_BYTES);
+        card_take(pair, &buffer);
+        memcpy(card_packet(pair, buffer), to_ring, PACKET_BYTES);
+        card_send(pair, buffer, PACKET_BYTES);
     }
 }
 
@@ -187,7 +188,7 @@ static void measure_ring(void)
         card_prepares(i);
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp(), waited = 0;
-        virtqueue_push(&card.tx);
+        virtqueue_push(&pair->tx);
         waited += wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
         ring_answers();
         waited += wait_for(&h->tx_done, h->tx_posted, SENT);

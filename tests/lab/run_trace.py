@@ -192,6 +192,8 @@ def main():
     parser.add_argument("--initrd", default=str(qemu.SYSTEM))
     parser.add_argument("--asm", action="store_true")
     args = parser.parse_args()
+    if not args.key:
+        sys.exit("lab-trace: KEY is missing: make lab-trace KEY=call.null")
     program, kernel = Symbols(PROGRAM), Symbols(args.kernel)
     try:
         ran = trace(args, program)

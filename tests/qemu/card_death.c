@@ -19,6 +19,7 @@
 #define DEATHS       4u
 
 static struct card card;
+static struct card_pair *const pair = &card.pairs[0];
 static uint32_t function;
 
 /* The driver: leaves without a word to its card. */
@@ -26,7 +27,7 @@ static int be_driver(void)
 {
     if (virtio_pci_find(VIRTIO_NET, 0, &function) || card_open(&card, SLOT_PCI, function))
         return 1;
-    card_ask(&card, QUESTIONS);
+    card_ask(pair, QUESTIONS);
     return STATUS;
 }
 
@@ -65,8 +66,8 @@ static void test_memory(pfn_t first)
     bytes = (uint8_t *)va;
     memset(bytes, 0xa5, CHILD_FRAMES * PAGE_SIZE);
     tap_is(card_open(&card, SLOT_PCI, function), ERR_OK, "the next one gets the card");
-    card_ask(&card, QUESTIONS);
-    tap_is(card_hear(&card, QUESTIONS), QUESTIONS, "and hears what it asked for");
+    card_ask(pair, QUESTIONS);
+    tap_is(card_hear(pair, QUESTIONS), QUESTIONS, "and hears what it asked for");
     tap_is(device_is_stopped(&card.device), false, "no access was stopped");
     for (size_t i = 0; i < CHILD_FRAMES * PAGE_SIZE; i++)
         whole &= bytes[i] == 0xa5;

@@ -17,6 +17,7 @@
 #define PATIENCE ((uint64_t)5000 * CLOCK_NS_PER_MS)
 
 static struct card card;
+static struct card_pair *const pair = &card.pairs[0];
 static struct drive drive;
 static uint32_t card_function, disk_function;
 
@@ -57,7 +58,7 @@ static bool is_reported(const struct device *d, uint32_t before, uint64_t addres
 
 static bool is_answered(void)
 {
-    return card_ask(&card, 1) == 1 && card_hear(&card, 1) == 1;
+    return card_ask(pair, 1) == 1 && card_hear(pair, 1) == 1;
 }
 
 static void reopen_card(const char *what)
@@ -72,10 +73,10 @@ static void test_read(uint64_t address, const char *what)
     uint32_t before = device_info(&card.device)->faults;
     uint16_t buffer;
 
-    card_take(&card, &buffer);
-    card.tx.desc[buffer].address = address;
-    card_send(&card, buffer, RIG_PACKET);
-    card_push(&card);
+    card_take(pair, &buffer);
+    pair->tx.desc[buffer].address = address;
+    card_send(pair, buffer, RIG_PACKET);
+    card_push(pair);
     tap_ok(is_reported(&card.device, before, address), what);
 }
 
@@ -84,9 +85,9 @@ static void test_write(uint64_t address, const char *what)
 {
     uint32_t before = device_info(&card.device)->faults;
 
-    for (uint16_t i = 0; i < card.count; i++)
-        card.rx.desc[i].address = address;
-    card_ask(&card, 1);
+    for (uint16_t i = 0; i < pair->count; i++)
+        pair->rx.desc[i].address = address;
+    card_ask(pair, 1);
     tap_ok(is_reported(&card.device, before, address), what);
 }
 
@@ -120,7 +121,7 @@ static void test_card(struct rig *neighbour)
         kernel++;
     test_write(victim.first * PAGE_SIZE, "a packet into memory that the card was not given");
     tap_ok(is_victim_whole(), "did not arrive there");
-    tap_is(card_wait(&card, clock_deadline(PATIENCE)), ERR_BAD_STATE,
+    tap_is(card_wait(pair, clock_deadline(PATIENCE)), ERR_BAD_STATE,
            "the driver is told that its card gave up");
     tap_ok(rig_ask_and_hear(neighbour), "the neighbour does not notice");
     reopen_card("opened anew the card works");
@@ -137,17 +138,17 @@ static void test_card(struct rig *neighbour)
 /* Memory is the card's until its owner takes it back, and not a moment longer. */
 static void test_taken_back(void)
 {
-    uint64_t address = card.buffers.address;
+    uint64_t address = pair->buffers.address;
     uint32_t before = device_info(&card.device)->faults;
-    pfn_t first = card.buffers.first;
+    pfn_t first = pair->buffers.first;
 
     tap_ok(is_answered(), "a card whose memory is its own works");
-    device_memory_free(&card.buffers);
+    device_memory_free(&pair->buffers);
     tap_is(book_frame(first)->type, FRAME_FREE, "its memory is taken and free");
-    card.tx.desc[0].address = address;
-    card.tx.desc[0].length = VIRTIO_NET_HEADER_BYTES + RIG_PACKET;
-    virtqueue_offer(&card.tx, 0);
-    virtqueue_push(&card.tx);
+    pair->tx.desc[0].address = address;
+    pair->tx.desc[0].length = VIRTIO_NET_HEADER_BYTES + RIG_PACKET;
+    virtqueue_offer(&pair->tx, 0);
+    virtqueue_push(&pair->tx);
     tap_ok(is_reported(&card.device, before, address), "the card cannot reach it any more");
     card_close(&card);
 }

@@ -5,6 +5,8 @@ usage: qemu_run.py NAME [OPTION=VALUE]...      options: smp mem icount net fwd d
                                                          disk2 edu uart display numa timeout append kernel
 
 kernel=checked boots the kernel that looks at all its invariants after each call; other names are variants.
+net or net2=peer:NAME:QUEUES is a network of the test's own (tap_net.py); where the machine gives none, the
+test is skipped.
 
 Passes when all of this holds; anything else is a failure, with the reason on stderr:
   * one plan, and as many results as it says, numbered 1, 2, 3, ...
@@ -14,12 +16,14 @@ Passes when all of this holds; anything else is a failure, with the reason on st
 import argparse
 import contextlib
 import pathlib
+import re
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "exo/tools"))
 import qemu  # noqa: E402
 import tap   # noqa: E402
+import tap_net  # noqa: E402
 
 TIMEOUT = 90  # seconds; only to notice a hang
 
@@ -58,9 +62,32 @@ def with_images(options):
         yield options
 
 
+@contextlib.contextmanager
+def with_networks(options):
+    """Boot option net=peer:NAME:QUEUES: a network of its own, for this boot."""
+    with contextlib.ExitStack() as networks:
+        for name in ("net", "net2"):
+            m = re.fullmatch(r"peer:(\w+):([1-8])", getattr(options, name))
+            if not m:
+                continue
+            network = networks.enter_context(tap_net.TapNet(m[1], int(m[2])))
+            setattr(options, name, ":".join(["fd", *map(str, network.fds)]))
+            options.pass_fds += tuple(network.fds)
+        yield options
+
+
 def run(name, words):
     """Boots the test. Returns its verdict and everything it printed."""
-    with with_images(options_for(name, words)) as options, qemu.Machine(options) as machine:
+    try:
+        return boot(name, words)
+    except tap_net.Unavailable as problem:
+        text = f"1..0 # SKIP no network of its own: {problem}\n"
+        return tap.judge(text.splitlines()), text
+
+
+def boot(name, words):
+    with with_images(options_for(name, words)) as options, with_networks(options), \
+            qemu.Machine(options) as machine:
         status, why = machine.run()
         out, err = (bytes(b).decode(errors="replace") for b in (machine.out, machine.err))
         log = "".join(f"| {line}\n" for line in machine.log)

@@ -132,6 +132,26 @@ def test_judge():
         equal((verdict.passed, verdict.failed, verdict.skipped), want, f"judged: {name}")
 
 
+def test_networks():
+    for net, want in (("tap:t0", "tap,ifname=t0,script=no,downscript=no,id=net0"),
+                      ("tap:t0:4", "tap,ifname=t0,script=no,downscript=no,queues=4,id=net0"),
+                      ("fd:7", "tap,fd=7,id=net0"), ("fd:7:9", "tap,fds=7:9,id=net0")):
+        plug, card = (qemu.net_arguments(net, "")[i] for i in (1, 3))
+        equal((plug, "mq=on" in card), (want, ":4" in net or "7:9" in net), f"NET={net} is plugged in")
+    for net in ("tap:t0:0", "tap:t0:9", "tap:t0:", "tap:", "fd:", "fd:x"):
+        try:
+            qemu.net_arguments(net, "")
+            check(False, f"NET={net} is refused")
+        except qemu.Misuse as problem:
+            check("QUEUES" in str(problem), f"NET={net} is refused", str(problem))
+    # Without any right of its own: nobody gives such a program a network.
+    end = subprocess.run(["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
+                          sys.executable, "tests/tools/qemu_run.py", "none", "net=peer:flows:2"],
+                         capture_output=True, text=True, check=False) if os.geteuid() == 0 else None
+    check(end is None or (end.returncode == 0 and end.stdout.startswith("1..0 # SKIP no network")),
+          "a test that gets no network is skipped, with the reason", end)
+
+
 def main():
     work = pathlib.Path(tempfile.mkdtemp())
     try:
@@ -142,6 +162,7 @@ def main():
         test_exec(guest, work)
         test_make()
         test_judge()
+        test_networks()
     finally:
         shutil.rmtree(work)
     done()

@@ -23,7 +23,7 @@ struct own_device own_device;
 static _Alignas(4096) uint8_t bar[BAR_BYTES];
 
 /* Memory for the device, by I/O addresses from FIRST_ADDRESS on. */
-#define POOL_FRAMES   256u
+#define POOL_FRAMES   1024u
 #define FIRST_ADDRESS 0x7700000000u
 static _Alignas(4096) uint8_t pool[POOL_FRAMES * 4096];
 static uint32_t pool_used;
@@ -59,9 +59,10 @@ void own_device_reset(uint16_t number, uint16_t queues, uint64_t features)
         .queues = queues,
         .limit = VIRTQ_MAX,
         .vectors = 2,
-        .bell_offset = {0, 1, 2},
         .memory_left = 100,
     };
+    for (uint16_t i = 0; i < OWN_QUEUES; i++)
+        own_device.bell_offset[i] = i;
     memset(pool, 0xee, sizeof pool);
     memset(bar, 0xee, sizeof bar);
     pool_used = 0;
@@ -185,7 +186,12 @@ enum err device_listen(struct device *d, uint32_t vector, word_t bits)
 {
     (void)d;
     assert_true(bits != 0);
-    return vector < own_device.vectors || vector == DEVICE_FAULT_VECTOR ? ERR_OK : ERR_BAD_ARG;
+    if (vector == DEVICE_FAULT_VECTOR)
+        return ERR_OK;
+    if (vector >= own_device.vectors)
+        return ERR_BAD_ARG;
+    own_device.heard[vector] = bits;
+    return ERR_OK;
 }
 
 enum err device_wait(struct device *d, word_t bits, uint64_t deadline, word_t *got)
@@ -193,6 +199,7 @@ enum err device_wait(struct device *d, word_t bits, uint64_t deadline, word_t *g
     (void)d;
     (void)deadline;
     assert_true(bits != 0);
+    own_device.awaited = bits;
     own_device.waits++;
     if (got)
         *got = own_device.raised;
@@ -268,6 +275,8 @@ static void refresh(unsigned at)
         put_word_at(at, half < 2 ? own_device.features >> half * 32 : 0, 4);
     if (at == VIRTIO_AT_QUEUES)
         put_word_at(at, own_device.queues, 2);
+    if (at == VIRTIO_AT_STATUS && own_device.on_look)
+        own_device.on_look();
     if (at == VIRTIO_AT_STATUS)
         bar[at] = own_device.status;
     if (at == VIRTIO_AT_QUEUE_BELL)

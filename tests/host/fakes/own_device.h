@@ -8,7 +8,7 @@
 #include "libos/device.h"
 #include "tests/host/fakes/virtq_device.h"
 
-#define OWN_QUEUES 3u
+#define OWN_QUEUES 9u
 
 struct own_device {
     bool closed_bus;    /* no IOMMU: it cannot be opened           */
@@ -19,15 +19,17 @@ struct own_device {
     bool refuses;       /* does not accept what the driver agreed  */
     uint16_t queues, limit, vectors;
     uint16_t bell_offset[OWN_QUEUES]; /* times the multiplier            */
-    uint8_t config[16];
+    uint8_t config[24];
     unsigned memory_left; /* calls of device_memory_make that succeed */
 
-    word_t raised; /* bits that a waiting brings */
+    word_t raised;         /* bits that a waiting brings                */
+    void (*on_look)(void); /* what happens when its status is looked at */
 
     /* What the driver did. */
     uint8_t status;
     uint64_t accepted;
     unsigned resets, opened, waits;
+    word_t heard[OWN_QUEUES], awaited; /* bits that a message raises; bits that were waited for */
     struct fake_queue queue[OWN_QUEUES];
     uint16_t vector[OWN_QUEUES];
     bool memory_at_reset;  /* it could reach memory when it was reset */

@@ -1,0 +1,91 @@
+/* A pair of queues of a network card of one's own: buffers between the two. */
+#include "libos-net/card.h"
+
+#define BIT_PACKET ((word_t)1) /* of the pair's byte of the notification; the fault is bit 1 */
+
+enum err card_here(struct card_pair *p)
+{
+    return device_listen(&p->card->device, p->number, BIT_PACKET << 8 * p->number);
+}
+
+bool card_receive(struct card_pair *p, uint16_t *buffer, uint32_t *length)
+{
+    while (virtqueue_take(&p->rx, buffer, length)) {
+        *length -= VIRTIO_NET_HEADER_BYTES;
+        if (*length - CARD_PACKET_MIN <= CARD_PACKET_MAX - CARD_PACKET_MIN) {
+            p->received++;
+            return true;
+        }
+        card_free(p, *buffer);
+    }
+    return false;
+}
+
+bool card_take(struct card_pair *p, uint16_t *buffer)
+{
+    if (p->spare_count == 0)
+        return false;
+    *buffer = p->spares[--p->spare_count];
+    return true;
+}
+
+void card_send(struct card_pair *p, uint16_t buffer, uint32_t length)
+{
+    volatile uint32_t *header =
+        (volatile uint32_t *)(void *)(card_packet(p, buffer) - VIRTIO_NET_HEADER_BYTES);
+
+    /* No offload is asked for, whatever the header said when the packet came. */
+    for (unsigned i = 0; i < VIRTIO_NET_HEADER_BYTES / sizeof *header; i++)
+        header[i] = 0;
+    p->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
+    virtqueue_offer(&p->tx, buffer);
+    p->sent++;
+}
+
+void card_free(struct card_pair *p, uint16_t buffer)
+{
+    if (p->spare_count < p->spare_most)
+        p->spares[p->spare_count++] = (uint8_t)buffer;
+    else
+        virtqueue_offer(&p->rx, buffer);
+}
+
+/* Gives the card buffers. When it may have seen none, it may keep packets for this pair where they
+ * came in, and look again when the bell of that queue rings. */
+static void refill(struct card_pair *p)
+{
+    const struct card *c = p->card;
+    uint16_t shown = p->rx.pushed;
+
+    virtqueue_push(&p->rx);
+    if (p->rx.pushed == shown || (uint16_t)(p->rx.used->index - shown) > CARD_BUFFERS)
+        return;
+    for (unsigned i = 0; i < c->pair_count; i++)
+        *c->pairs[i].rx.bell = c->pairs[i].rx.number;
+}
+
+void card_push(struct card_pair *p)
+{
+    uint16_t buffer;
+    uint32_t length;
+
+    while (virtqueue_take(&p->tx, &buffer, &length))
+        card_free(p, buffer);
+    if (p->card->pair_count > 1)
+        refill(p);
+    else
+        virtqueue_push(&p->rx);
+    virtqueue_push(&p->tx);
+}
+
+enum err card_wait(struct card_pair *p, uint64_t deadline)
+{
+    enum err e = ERR_OK;
+    word_t got = 0;
+
+    while (e == ERR_OK && !(got & card_bits_free(p)) && !virtqueue_interrupt(&p->rx, true) &&
+           !virtio_pci_is_broken(&p->card->pci))
+        e = device_wait(&p->card->device, p->bits, deadline, &got);
+    virtqueue_interrupt(&p->rx, false);
+    return e == ERR_OK && virtio_pci_is_broken(&p->card->pci) ? ERR_BAD_STATE : e;
+}
