@@ -65,6 +65,11 @@
 #define F_SETLK         6
 #define F_SETLKW        7
 #define F_DUPFD_CLOEXEC 1030
+#define F_OFD_GETLK     36
+#define F_OFD_SETLK     37
+#define F_OFD_SETLKW    38
+#define F_RDLCK         0
+#define F_WRLCK         1
 #define F_UNLCK         2
 #define FD_CLOEXEC      1u
 
@@ -222,8 +227,23 @@ _Static_assert(sizeof(struct linux_termios) == 36, "the kernel's struct termios"
 
 /* Indices of `chars`. */
 enum {
-    V_INTR, V_QUIT, V_ERASE, V_KILL, V_EOF, V_TIME, V_MIN, V_SWTC, V_START, V_STOP, V_SUSP, V_EOL,
-    V_REPRINT, V_DISCARD, V_WERASE, V_LNEXT, V_EOL2
+    V_INTR,
+    V_QUIT,
+    V_ERASE,
+    V_KILL,
+    V_EOF,
+    V_TIME,
+    V_MIN,
+    V_SWTC,
+    V_START,
+    V_STOP,
+    V_SUSP,
+    V_EOL,
+    V_REPRINT,
+    V_DISCARD,
+    V_WERASE,
+    V_LNEXT,
+    V_EOL2
 };
 
 struct linux_winsize {

@@ -24,6 +24,8 @@ struct arena *arena_create(void)
     core_heap_init(&a->heap, heap_low, l->core_low + PORT_CORE_STEP, l->core_high);
     a->next_inode = 1;
     a->last_pid = 1;
+    memcpy(a->host_name, "exo4", 5);
+    memcpy(a->domain_name, "(none)", 7);
     a->root = node_create(a, S_IFDIR | 0755);
     struct task *keeper = core_heap_alloc(&a->heap, sizeof *keeper);
     if (!a->root || !keeper)
@@ -43,6 +45,8 @@ static long open_console(struct process *p)
     if (!n)
         return -ENOMEM;
 
+    p->arena->terminal->session = p->session; /* as if the first process had opened it */
+    p->arena->terminal->foreground = p->group;
     n->major = 5; /* 5:1 is Linux's /dev/console */
     n->minor = 1;
     for (unsigned fd = 0; fd < 3; fd++) {

@@ -62,19 +62,20 @@ struct interval {
 struct process {
     struct arena *arena; /* never changes */
     int32_t pid, group, session;
-    struct process *next;                         /* of all in the arena */
-    struct process *parent, *children, *sibling;  /* P2 in process.h */
-    struct task *tasks;                           /* P3 */
+    struct process *next;                        /* of all in the arena */
+    struct process *parent, *children, *sibling; /* P2 in process.h */
+    struct task *tasks;                          /* P3 */
     unsigned task_count;
-    int exit_signal;    /* sent to the parent at the end; 0: none */
-    bool ending;        /* its tasks end when they leave the core */
-    bool ended;         /* nothing but its status is left         */
-    bool executed;      /* it has called execve since its birth   */
-    bool stopped;       /* by a signal: its tasks rest            */
-    bool stop_unseen;   /* wait has not told of the stop yet      */
-    bool go_on_unseen;  /* nor of its end                         */
+    int exit_signal;           /* sent to the parent at the end; 0: none */
+    bool ending;               /* its tasks end when they leave the core */
+    bool ended;                /* nothing but its status is left         */
+    bool in_proc;              /* /proc has a directory of it */
+    bool executed;             /* it has called execve since its birth   */
+    bool stopped;              /* by a signal: its tasks rest            */
+    bool stop_unseen;          /* wait has not told of the stop yet      */
+    bool go_on_unseen;         /* nor of its end                         */
     struct task *vfork_waiter; /* the parent's, that waits for execve or the end */
-    int status;         /* as wait4 gives it, when ended          */
+    int status;                /* as wait4 gives it, when ended          */
     int stop_signal;
     struct credentials who;
     struct linux_sigaction action[SIGNAL_COUNT]; /* [signal - 1] */
@@ -98,8 +99,8 @@ struct process {
 
 /* Who may use the arena; see lock.h. */
 struct arena_lock {
-    uint32_t owner;   /* index + 1 of the task that holds it; 0: free */
-    uint32_t waiting; /* tasks that want it */
+    uint32_t owner;                   /* index + 1 of the task that holds it; 0: free */
+    uint32_t waiting;                 /* tasks that want it */
     uint64_t wanted[TASK_COUNT / 64]; /* their indices */
 };
 
@@ -108,23 +109,27 @@ struct arena {
     struct arena_lock lock;
     struct process *first;     /* the process that the family was started for: pid 1 */
     struct process *processes; /* all, ended ones too until they were waited for */
-    struct task *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
+    struct task
+        *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
     struct task *sleepers, *last_sleeper; /* see task.h */
     int32_t last_pid;
-    int end_status; /* of the first process, as a shell says it */
-    struct terminal *terminal;      /* the console; see terminal.h */
+    int end_status;            /* of the first process, as a shell says it */
+    struct terminal *terminal; /* the console; see terminal.h */
     struct pty *ptys[PTY_COUNT];
     struct counter *timer_files; /* see event.h */
     struct epoll *epolls;
     struct socket *sockets;
     uint32_t activity[ACTIVITY_COUNT];
-    struct node *root;     /* of the file system */
+    struct node *root; /* of the file system */
+    struct node *proc; /* the directory of that name */
     uint64_t next_inode;
     uint64_t node_count;
-    uint64_t page_count;    /* pages that hold file contents */
+    uint64_t page_count;             /* pages that hold file contents */
     uint64_t unknown_calls;          /* answered with ENOSYS */
     uint16_t missing[MISSING_COUNT]; /* of them, by number   */
     bool traces;
+    char host_name[65], domain_name[65];
+    char link_text[PATH_MAX];          /* of a link in /proc, while it is read */
     struct entry *names[NAME_BUCKETS]; /* every directory entry, by parent and name */
 };
 

@@ -2,6 +2,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
+#include "libos-posix/lockf.h"
 #include "libos-posix/node.h"
 #include "libos-posix/pty.h"
 #include "libos-posix/user.h"
@@ -52,17 +53,6 @@ long call_dup3(struct process *p, word_t fd, word_t to, word_t flags)
     return f ? duplicate_to(p, f, to, flags & O_CLOEXEC) : -EBADF;
 }
 
-/* With one process no lock can be in the way. */
-static long lock_test(struct process *p, vaddr_t at)
-{
-    struct linux_flock lock;
-
-    if (USER_GET(p, &lock, at))
-        return -EFAULT;
-    lock.type = F_UNLCK;
-    return USER_PUT(p, at, &lock);
-}
-
 long call_fcntl(struct process *p, word_t fd, word_t command, word_t value)
 {
     struct file *f = file_get(p, fd);
@@ -86,23 +76,15 @@ long call_fcntl(struct process *p, word_t fd, word_t command, word_t value)
         f->flags = (f->flags & ~SETTABLE_FLAGS) | ((uint32_t)value & SETTABLE_FLAGS);
         return 0;
     case F_GETLK:
-        return lock_test(p, value);
     case F_SETLK:
     case F_SETLKW:
-        return 0;
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return lockf_fcntl(p, f, (int)command, value);
     default:
         return -EINVAL;
     }
-}
-
-long call_flock(struct process *p, word_t fd, word_t operation)
-{
-    const word_t shared = 1, exclusive = 2, do_not_wait = 4, unlock = 8;
-    word_t what = operation & ~do_not_wait;
-
-    if (what != shared && what != exclusive && what != unlock)
-        return -EINVAL;
-    return file_get(p, fd) ? 0 : -EBADF;
 }
 
 /* How many bytes a read would find now. */
@@ -112,7 +94,7 @@ static long bytes_waiting(struct process *p, const struct file *f, vaddr_t to)
 
     if (f->kind == FILE_REGULAR && f->position <= f->node->size)
         count = (int32_t)(f->node->size - f->position);
-    else if (f->kind == FILE_PIPE_READ)
+    else if (f->kind == FILE_PIPE_READ || f->kind == FILE_PIPE_BOTH)
         count = (int32_t)pipe_waiting(f);
     else
         return -ENOTTY;

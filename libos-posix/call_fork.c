@@ -43,11 +43,21 @@ static void task_inherit(struct task *new, const struct task *from)
     new->call = from->call;
 }
 
+/* RLIMIT_NPROC counts the tasks of a user; it does not bind the superuser. */
+static bool has_too_many(const struct process *p)
+{
+    uint64_t count = 0;
+
+    for (const struct process *q = p->arena->processes; q; q = q->next)
+        count += q->who.uid == p->who.uid ? q->task_count : 0;
+    return p->who.uid && count >= p->limits[RLIMIT_NPROC].current;
+}
+
 static long start_thread(struct process *p, struct task *t, const struct birth *b)
 {
     if (!t->regs)
         return -ENOSYS;
-    struct task *new = task_create(p->arena, p, 0);
+    struct task *new = has_too_many(p) ? NULL : task_create(p->arena, p, 0);
     if (!new)
         return -EAGAIN;
     task_inherit(new, t);
@@ -113,7 +123,7 @@ static long fork_process(struct process *p, struct task *t, const struct birth *
 
     if (!port_has_keeper() || (b->stack && !t->regs))
         return -ENOSYS;
-    struct process *child = process_create(a, p);
+    struct process *child = has_too_many(p) ? NULL : process_create(a, p);
     struct task *first = child ? task_create(a, child, child->pid) : NULL;
     if (!first) {
         if (child)

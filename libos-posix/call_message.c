@@ -1,4 +1,5 @@
-/* Calls that send and receive on sockets; addresses, descriptors and credentials that come along. */
+/* Calls that send and receive on sockets; addresses, descriptors and credentials that come along.
+ */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/io.h"
@@ -76,8 +77,7 @@ long socket_name_write(struct process *p, const struct socket_name *name, vaddr_
     return user_write(p, at, &address, n) || USER_PUT(p, bytes_at, &whole) ? -EFAULT : 0;
 }
 
-long socket_resolve(struct process *p, vaddr_t at, word_t bytes, uint32_t type,
-                    struct socket **out)
+long socket_resolve(struct process *p, vaddr_t at, word_t bytes, uint32_t type, struct socket **out)
 {
     struct socket_name name;
     struct walk w = {0};
@@ -291,7 +291,8 @@ static bool control_put(struct process *p, struct control *c, int type, const vo
 }
 
 /* Descriptors for as many of the files as there is room for; the others go. */
-static bool files_put(struct process *p, struct control *c, struct received *got, bool close_on_exec)
+static bool files_put(struct process *p, struct control *c, struct received *got,
+                      bool close_on_exec)
 {
     int32_t numbers[SOCKET_FILES];
     uint64_t head = sizeof(struct linux_cmsghdr);

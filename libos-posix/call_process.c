@@ -127,3 +127,15 @@ long call_set_tid_address(struct process *p, word_t at)
     task_current()->clear_tid = at;
     return task_current()->tid;
 }
+
+long call_rseq(struct process *p, word_t at, word_t bytes, word_t flags, word_t signature)
+{
+    (void)p, (void)at, (void)bytes, (void)flags, (void)signature;
+    return -ENOSYS;
+}
+
+long call_clone3(struct process *p, word_t at, word_t bytes)
+{
+    (void)p, (void)at, (void)bytes;
+    return -ENOSYS;
+}

@@ -1,15 +1,16 @@
-/* Calls about the order in which tasks run: all have one policy; its numbers are kept or refused. */
+/* Calls about the order in which tasks run: all have one policy; its numbers are kept or refused.
+ */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/process.h"
 #include "libos-posix/task.h"
 #include "libos-posix/user.h"
 
-#define SCHED_OTHER 0
-#define SCHED_FIFO  1
-#define SCHED_RR    2
-#define SCHED_BATCH 3
-#define SCHED_IDLE  5
+#define SCHED_OTHER  0
+#define SCHED_FIFO   1
+#define SCHED_RR     2
+#define SCHED_BATCH  3
+#define SCHED_IDLE   5
 #define PRIO_PROCESS 0
 #define PRIO_PGRP    1
 #define PRIO_USER    2
@@ -165,7 +166,9 @@ long call_getpriority(struct process *p, word_t which, word_t who)
 
 long call_setpriority(struct process *p, word_t which, word_t who, word_t nice)
 {
-    int wanted = (int)nice > NICE_MOST ? NICE_MOST : (int)nice < NICE_LEAST ? NICE_LEAST : (int)nice;
+    int wanted = (int)nice > NICE_MOST    ? NICE_MOST
+                 : (int)nice < NICE_LEAST ? NICE_LEAST
+                                          : (int)nice;
     long result = -ESRCH;
 
     if ((uint32_t)which > PRIO_USER)

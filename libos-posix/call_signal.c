@@ -131,8 +131,8 @@ long call_sigaltstack(struct process *p, word_t new, word_t old)
 {
     struct task *t = task_current();
     struct linux_stack given, before = t->stack;
-    bool is_on = t->regs && !(before.flags & SS_DISABLE) &&
-                 t->regs->rsp - before.base < before.bytes;
+    bool is_on =
+        t->regs && !(before.flags & SS_DISABLE) && t->regs->rsp - before.base < before.bytes;
 
     if (is_on)
         before.flags |= SS_ONSTACK;

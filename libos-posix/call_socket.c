@@ -168,7 +168,7 @@ long call_accept4(struct process *p, word_t fd, word_t at, word_t bytes_at, word
         name = s->peer->name;
     long new = install(p, s, flags);
     if (new >= 0 && at && socket_name_write(p, &name, at, bytes_at)) {
-        file_close(p, (word_t)new);
+        file_close(p, (word_t) new);
         return -EFAULT;
     }
     return new;

@@ -2,6 +2,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/clock.h"
+#include "libos-posix/mem.h"
 #include "libos-posix/process.h"
 #include "libos-posix/user.h"
 
@@ -85,14 +86,15 @@ long call_sysinfo(struct process *p, word_t to)
  * calls behave like; the version says who answers. */
 long call_uname(struct process *p, word_t to)
 {
-    static const struct linux_utsname name = {
+    struct linux_utsname name = {
         .system = "Linux",
-        .node = "exo4",
         .release = "6.1.0-exo4",
         .version = "libos-posix on exo4",
         .machine = "x86_64",
-        .domain = "(none)",
     };
+
+    memcpy(name.node, p->arena->host_name, sizeof name.node);
+    memcpy(name.domain, p->arena->domain_name, sizeof name.domain);
     return USER_PUT(p, to, &name);
 }
 

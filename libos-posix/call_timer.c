@@ -67,9 +67,9 @@ long call_setitimer(struct process *p, word_t which, word_t new, word_t old)
     if (!ns_of(&given.period, &period) || !ns_of(&given.left, &left))
         return -EINVAL;
     struct interval *v = &p->intervals[(uint32_t)which];
-    struct linux_itimerval before = {
-        timeval_of(v->period), v->next == PORT_FOREVER ? (struct linux_timeval){0, 0}
-                                                       : timeval_of(left_of(v->next))};
+    struct linux_itimerval before = {timeval_of(v->period), v->next == PORT_FOREVER
+                                                                ? (struct linux_timeval){0, 0}
+                                                                : timeval_of(left_of(v->next))};
     if (!v->period)
         before.period = (struct linux_timeval){0, 0};
     *v = (struct interval){moment_after(left), period};

@@ -52,8 +52,9 @@ static long perform(long number, const word_t a[6])
 {
     for (;;) {
         struct task *t = task_current();
-        long result = is_known(number) ? enter[number](t->process, a[0], a[1], a[2], a[3], a[4], a[5])
-                                       : unknown(t);
+        long result = is_known(number)
+                          ? enter[number](t->process, a[0], a[1], a[2], a[3], a[4], a[5])
+                          : unknown(t);
         t = task_current();
         bool handler = signal_is_due(t) && signal_settle(t);
         if (t->restore_blocked && !handler) {

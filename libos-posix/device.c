@@ -39,6 +39,11 @@ bool device_is_descriptor(const struct node *n, word_t *fd)
     return n->major == MAJOR_STREAM && n->minor <= 2;
 }
 
+bool device_is_controlling(const struct node *n)
+{
+    return node_is(n, S_IFCHR) && n->major == 5 && n->minor == 0;
+}
+
 bool device_kind(const struct node *n, enum file_kind *out)
 {
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {

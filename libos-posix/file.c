@@ -4,8 +4,11 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/event.h"
 #include "libos-posix/io.h"
+#include "libos-posix/lockf.h"
 #include "libos-posix/node.h"
+#include "libos-posix/proc.h"
 #include "libos-posix/pty.h"
+#include "libos-posix/signal.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
@@ -20,6 +23,12 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
 {
     if (f->flags & O_APPEND)
         *position = f->node->size;
+    if (*position >= p->limits[RLIMIT_FSIZE].current) {
+        signal_raise(p, task_current(), SIGXFSZ, NULL);
+        return -EFBIG;
+    }
+    if (io->left > p->limits[RLIMIT_FSIZE].current - *position)
+        io->left = p->limits[RLIMIT_FSIZE].current - *position;
 
     long n = data_write(p->arena, f->node, *position, io);
     if (n > 0)
@@ -44,6 +53,7 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_TEXT] = &file_ops_text,
     [FILE_PIPE_READ] = &file_ops_pipe_read,
     [FILE_PIPE_WRITE] = &file_ops_pipe_write,
+    [FILE_PIPE_BOTH] = &file_ops_pipe_both,
     [FILE_PTY_MASTER] = &file_ops_pty_master,
     [FILE_PTY_TERMINAL] = &file_ops_pty_terminal,
     [FILE_COUNTER] = &file_ops_counter,
@@ -76,6 +86,7 @@ void file_release(struct process *p, struct file *f)
 {
     if (--f->refs)
         return;
+    lockf_file_goes(p->arena, f);
     if (f->watched)
         epoll_forget(p->arena, f);
     if (file_ops(f)->close)
@@ -110,6 +121,7 @@ long file_close(struct process *p, word_t fd)
     if (!f)
         return -EBADF;
     p->descriptors[(uint32_t)fd] = (struct descriptor){0};
+    lockf_process_closes(p, f->node);
     file_release(p, f);
     return 0;
 }
@@ -131,7 +143,7 @@ static long text_fill(struct process *p, struct file *f)
     f->buffer = core_heap_alloc(&p->arena->heap, PAGE_SIZE);
     if (!f->buffer)
         return -ENOMEM;
-    f->buffer_bytes = proc_text(p, f->node, f->buffer, PAGE_SIZE);
+    f->buffer_bytes = proc_text(f->node, f->buffer, PAGE_SIZE);
     return 0;
 }
 
@@ -148,6 +160,13 @@ static long kind_of(const struct node *n, uint32_t flags, enum file_kind *out)
     case S_IFDIR:
         *out = FILE_DIRECTORY;
         return 0;
+    case S_IFIFO:
+        *out = (flags & O_ACCMODE) == O_RDONLY   ? FILE_PIPE_READ
+               : (flags & O_ACCMODE) == O_WRONLY ? FILE_PIPE_WRITE
+                                                 : FILE_PIPE_BOTH;
+        return 0;
+    case S_IFSOCK:
+        return -ENXIO;
     case S_IFCHR:
         return device_kind(n, out) ? 0 : -ENODEV;
     default:
@@ -167,13 +186,21 @@ long file_open_node(struct process *p, struct node *n, uint32_t flags, struct fi
     }
 
     enum file_kind kind;
+    if (!(flags & O_PATH) && device_is_controlling(n)) {
+        struct terminal *t = pty_of_session(p->arena, p->session);
+        if (!t && p->arena->terminal->session != p->session)
+            return -ENXIO;
+        n = t ? pty_node(t) : n;
+    }
     long e = kind_of(n, flags, &kind);
     if (e)
         return e;
     *out = file_create(p->arena, kind, n, flags);
     if (!*out)
         return -ENOMEM;
-    if (kind == FILE_TEXT)
+    if (node_is(n, S_IFIFO) && kind != FILE_PATH)
+        e = pipe_open(p, *out);
+    else if (kind == FILE_TEXT)
         e = text_fill(p, *out);
     else if (kind == FILE_PTY_MASTER)
         e = pty_open_master(p, *out);

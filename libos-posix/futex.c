@@ -142,7 +142,8 @@ static bool compares(uint32_t kind, int32_t old, int32_t with)
 }
 
 /* FUTEX_WAKE_OP: changes the second word, and wakes its waiters too if it was as described. */
-static long wake_op(struct process *p, vaddr_t at, vaddr_t at2, long count, long count2, uint32_t op)
+static long wake_op(struct process *p, vaddr_t at, vaddr_t at2, long count, long count2,
+                    uint32_t op)
 {
     int32_t operand = (int32_t)(op << 8) >> 20, with = (int32_t)(op << 20) >> 20;
     uint32_t kind = op >> 28 & 7, compare = op >> 24 & 15, old, tried, new;

@@ -1,11 +1,12 @@
 # The personality core, and the ways into it.
-POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_exec.c call_exit.c \
-    call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_path.c call_poll.c \
-    call_process.c call_rename.c call_sched.c call_signal.c call_size.c call_socket.c call_stat.c call_system.c \
-    call_time.c call_timer.c call_user.c call_wait.c calls.c cpio.c data.c deliver.c device.c \
-    elf.c epoll.c event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c posix_keeper.c node.c path.c pipe.c \
-    proc.c process.c pty.c signal.c socket.c task.c terminal.c terminal_io.c text.c timer.c trace.c \
-    unpack.c user.c way_trampoline.c)
+POSIX_CORE := $(addprefix libos-posix/,area.c arena.c call_dir.c call_exec.c call_exit.c \
+    call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_path.c \
+    call_poll.c call_process.c call_rename.c call_sched.c call_signal.c call_size.c \
+    call_socket.c call_stat.c call_system.c call_time.c call_timer.c call_user.c \
+    call_various.c call_wait.c calls.c cpio.c data.c deliver.c device.c elf.c epoll.c \
+    event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c lockf.c node.c path.c \
+    pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c task.c \
+    terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c)
 
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
@@ -31,7 +32,12 @@ show-libs    := musl
 
 POSIX_TEST_NEEDS := $(POSIX_CORE) tests/host/fakes/posix_port.c tests/host/fakes/posix_tasks.c
 HOST_TESTS += posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
-    posix_family posix_thread
+    posix_family posix_thread posix_event posix_socket posix_terminal \
+    posix_various
+posix_various-needs := $(POSIX_TEST_NEEDS)
+posix_event-needs   := $(POSIX_TEST_NEEDS)
+posix_socket-needs  := $(POSIX_TEST_NEEDS)
+posix_terminal-needs := $(POSIX_TEST_NEEDS)
 posix_family-needs  := $(POSIX_TEST_NEEDS)
 posix_thread-needs  := $(POSIX_TEST_NEEDS)
 posix_cpio-needs    := $(POSIX_TEST_NEEDS)

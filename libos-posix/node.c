@@ -3,6 +3,7 @@
 
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/mem.h"
+#include "libos-posix/proc.h"
 
 #define LINKS_MAX 65000u
 
@@ -143,13 +144,8 @@ struct node *node_parent(const struct arena *a, const struct node *dir)
 
 const char *node_link_text(const struct process *p, const struct node *n, size_t *bytes)
 {
-    if (n->made_up == MADE_SELF_EXE) {
-        size_t length = 0;
-        while (p->exe[length])
-            length++;
-        *bytes = length;
-        return p->exe;
-    }
+    if (n->made_up)
+        return proc_link(p, n, bytes);
     *bytes = (size_t)n->archive_bytes;
     return (const char *)n->archive;
 }

@@ -77,8 +77,8 @@ int posix_keeper_status(void); /* 0 to 255, as a shell says it: 128 + n for sign
 long posix_keeper_input(const void *bytes, size_t count);
 
 /* A process has ended without having said so (an outsider took its memory): its tasks are ended as
- * by SIGKILL; any of them names it. If it held the lock, all invariants are tested: *broken is NULL,
- * or says which does not hold, and then the family cannot go on. BUSY: to be called again. */
+ * by SIGKILL; any of them names it. If it held the lock, all invariants are tested: *broken is
+ * NULL, or says which does not hold, and then the family cannot go on. BUSY: to be called again. */
 enum posix_keeper posix_keeper_lost(struct task *task, const char **broken);
 
 /* The calling thread, which was in the program's code, was interrupted by port_wake: its signals

@@ -6,6 +6,7 @@
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
+#include "libos-posix/proc.h"
 #include "libos-posix/signal.h"
 #include "libos-posix/task.h"
 #include "libos-posix/terminal.h"
@@ -130,6 +131,7 @@ void process_free(struct process *p)
 {
     struct arena *a = p->arena;
 
+    proc_forget(p);
     release_all(p);
     unlink_from_parent(p);
     for (struct process **at = &a->processes; *at; at = &(*at)->next)

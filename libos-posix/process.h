@@ -24,7 +24,8 @@ struct process *process_find(const struct arena *a, int32_t pid);
 /* Has a process of this group been born and not been waited for? */
 bool process_group_exists(const struct arena *a, int32_t group, int32_t session);
 
-/* All tasks end as soon as they leave the core; the process then has `status`, as wait4 gives it. */
+/* All tasks end as soon as they leave the core; the process then has `status`, as wait4 gives it.
+ */
 void process_kill(struct process *p, int status);
 
 /* The last task has gone: files are closed, children given away, and the parent is told. */

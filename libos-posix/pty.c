@@ -151,10 +151,22 @@ long pty_open_terminal(struct process *p, const struct node *n, struct file *f)
 
     if (!pty || pty->locked)
         return -EIO;
+    struct terminal *t = pty->terminal;
+    bool leads = p->session == p->pid && !pty_of_session(p->arena, p->session) &&
+                 p->arena->terminal->session != p->session;
+    if (leads && !t->session && !(f->flags & O_NOCTTY)) {
+        t->session = p->session;
+        t->foreground = p->group;
+    }
     pty->slaves++;
     pty->slave_seen = true;
-    f->buffer = pty->terminal;
+    f->buffer = t;
     return 0;
+}
+
+struct node *pty_node(const struct terminal *t)
+{
+    return t->pty->node;
 }
 
 static void terminal_closed(struct process *p, struct file *f)

@@ -23,6 +23,9 @@ bool pty_is_hung_up(const struct terminal *t);
 long pty_open_master(struct process *p, struct file *f);
 long pty_open_terminal(struct process *p, const struct node *n, struct file *f);
 
+/* /dev/pts/N of a terminal. */
+struct node *pty_node(const struct terminal *t);
+
 /* ioctl of a master. */
 long pty_ioctl(struct process *p, struct file *f, uint32_t request, vaddr_t at);
 

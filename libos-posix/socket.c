@@ -303,8 +303,8 @@ long socket_receive(struct process *p, struct file *f, struct io *io, uint32_t f
         return s->listens ? -EINVAL : -ENOTCONN;
     for (;;) {
         if (s->first) {
-            long n = is_stream(s) ? take_stream(p, s, io, peek, out)
-                                  : take_packet(p, s, io, peek, out);
+            long n =
+                is_stream(s) ? take_stream(p, s, io, peek, out) : take_packet(p, s, io, peek, out);
             task_wake_pollers(p->arena, s); /* there is room again */
             if (n < 0)
                 return done ? done : n;

@@ -64,10 +64,10 @@ struct socket {
     uint32_t refs;       /* its file, its peer, a queue of connections */
     uint32_t type;
     bool listens, read_shut, write_shut;
-    bool peer_gone;      /* was connected, and the other end is closed */
-    bool open;           /* has a file, or waits for accept */
+    bool peer_gone; /* was connected, and the other end is closed */
+    bool open;      /* has a file, or waits for accept */
     bool wants_credentials;
-    struct socket *peer; /* datagrams: where to send; it may be somebody else's */
+    struct socket *peer;                   /* datagrams: where to send; it may be somebody else's */
     struct socket *pending, *pending_next; /* connections that were not accepted yet */
     unsigned pending_count, pending_most;
     struct linux_ucred owner, peer_owner;

@@ -38,15 +38,15 @@ struct futex_key {
 struct task {
     struct process *process; /* NULL: free, or the keeper's */
     int32_t tid;
-    uint32_t index;          /* in arena->tasks; never changes */
-    struct task *next;       /* in its process */
+    uint32_t index;    /* in arena->tasks; never changes */
+    struct task *next; /* in its process */
     struct port_task port;
     char name[COMMAND_BYTES]; /* prctl(PR_SET_NAME) */
 
     const void *channel; /* what it sleeps on; NULL: it does not */
     struct task *sleep_next, *sleep_prev;
     bool woken;
-    bool wants_console; /* in its next sleep, where there is no keeper */
+    bool wants_console;  /* in its next sleep, where there is no keeper */
     bool only_end_wakes; /* in its next sleep: no signal does but one that ends it */
     bool vfork_done;     /* the child has called execve, or ended */
     struct futex_key futex;
@@ -56,19 +56,19 @@ struct task {
     uint64_t blocked;     /* signals, bit signal - 1 */
     bool restore_blocked; /* when the call ends, `blocked_before` holds again (sigsuspend, ppoll) */
     uint64_t blocked_before;
-    uint64_t awaited;     /* signals that sigtimedwait waits for, blocked or not */
+    uint64_t awaited; /* signals that sigtimedwait waits for, blocked or not */
     struct pending pending;
-    struct linux_stack stack;       /* the alternate stack */
+    struct linux_stack stack;         /* the alternate stack */
     uint64_t fault_trap, fault_error; /* of the last fault, for the signal frame */
     vaddr_t fault_address;
 
-    long call;               /* number of the call that is being performed */
-    bool restarted;          /* it is performed again: */
+    long call;                 /* number of the call that is being performed */
+    bool restarted;            /* it is performed again: */
     uint64_t restart_deadline; /* PORT_FOREVER or when it shall end */
-    struct posix_regs *regs; /* of the program, where the way has handed them over; else NULL */
-    uint8_t *vectors;        /* likewise: the image of its vector registers, VECTORS_BYTES */
+    struct posix_regs *regs;   /* of the program, where the way has handed them over; else NULL */
+    uint8_t *vectors;          /* likewise: the image of its vector registers, VECTORS_BYTES */
 
-    bool new_program;        /* the call was execve, and has set `regs` */
+    bool new_program; /* the call was execve, and has set `regs` */
 
     vaddr_t fs_base;
     vaddr_t clear_tid;   /* set_tid_address; 0: none */
@@ -98,7 +98,8 @@ struct task *task_find(const struct arena *a, int32_t tid);
 int32_t task_new_number(struct arena *a);
 
 /* Sleeps on `channel` until task_wake, a signal that must be looked at, or `deadline`; the lock is
- * free meanwhile. 0; -RESTART: a signal; -ETIMEDOUT; -EDEADLK: nobody is there who could wake it. */
+ * free meanwhile. 0; -RESTART: a signal; -ETIMEDOUT; -EDEADLK: nobody is there who could wake it.
+ */
 long task_sleep(struct task *t, const void *channel, uint64_t deadline);
 
 /* The same for who waits for any of many files: woken by every task_wake_pollers. */

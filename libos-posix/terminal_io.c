@@ -39,7 +39,7 @@ static long check_foreground(struct process *p, const struct terminal *t, unsign
 {
     uint64_t bit = signal_bit(number);
 
-    if (!t->session || t->session != p->session || t->foreground == p->group)
+    if (!t->session || t->session != p->session || t->foreground == p->group || !terminal_is_one(t))
         return 0;
     bool deaf = p->action[number - 1].handler == SIG_IGN || (task_current()->blocked & bit);
     if (number == SIGTTOU && deaf)
@@ -229,7 +229,9 @@ static long set_controlling(struct process *p, struct terminal *t)
 {
     if (t->session == p->session)
         return 0;
-    if (p->session != p->pid || t->session)
+    bool has_one =
+        pty_of_session(p->arena, p->session) || p->arena->terminal->session == p->session;
+    if (p->session != p->pid || t->session || has_one)
         return -EPERM;
     t->session = p->session;
     t->foreground = p->group;

@@ -5,7 +5,8 @@
  *
  * The program and its files come from the cpio archive. Each of its system calls is trapped by
  * syscall user dispatch and answered by the core, as the kernel's reflection does on exo4; none
- * reaches Linux. The tool itself is the keeper; each process is one of Linux, each task a thread. For development: calls that the core lacks show here within a second.
+ * reaches Linux. The tool itself is the keeper; each process is one of Linux, each task a thread.
+ * For development: calls that the core lacks show here within a second.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,18 +87,25 @@ static void hand_over_input(void)
     }
 }
 
-static _Noreturn void keep(void)
+/* From the beginning on they wait, in the first process too, until somebody can take them. */
+static void block_wakes(void)
 {
-    sigset_t none, wakes;
-    bool end_told = false;
+    sigset_t wakes;
 
-    sigemptyset(&none);
     sigemptyset(&wakes);
     sigaddset(&wakes, SIGUSR1);
     sigaddset(&wakes, SIGCHLD);
     sigprocmask(SIG_BLOCK, &wakes, NULL);
     signal(SIGUSR1, on_wake);
     signal(SIGCHLD, on_wake);
+}
+
+static _Noreturn void keep(void)
+{
+    sigset_t none;
+    bool end_told = false;
+
+    sigemptyset(&none);
     for (;;) {
         uint64_t deadline;
         reap();
@@ -114,14 +122,15 @@ static _Noreturn void keep(void)
             input_ended = end_told = !input_bytes;
         }
     }
-    posix_trace_missing();
+    if (getenv("POSIX_RUN_TRACE"))
+        posix_trace_missing();
     exit(posix_keeper_status());
 }
 
 /* The first process: loads the program and becomes it. */
 static _Noreturn void run(char **argv)
 {
-    const char *const environment[] = {"PATH=/bin:/usr/bin", "HOME=/", "TERM=vt100", NULL};
+    const char *const environment[] = {"PATH=/bin:/usr/bin", "HOME=/", NULL};
     struct posix_exec request = {argv[0], (const char *const *)argv, environment};
     struct host_thread *self = host_stack_create();
     struct posix_start start;
@@ -148,6 +157,7 @@ int main(int argc, char **argv)
         return 2;
     }
     host_has_keeper = true;
+    block_wakes();
     archive_open(argv[1]);
     long e = posix_start();
     if (e) {

@@ -7,13 +7,13 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/task.h"
 
-#define WAKE_SIGNAL   10 /* SIGUSR1 */
+#define WAKE_SIGNAL 10 /* SIGUSR1 */
 
 /* Of Linux itself; its headers and the core's have the same names for other things. */
-#define MAP_NORESERVE 0x4000u
-#define ANY_BITS      (-1)
-#define POLLIN_EVENT  1
-#define CLONE_FAMILY  0x00008000 /* CLONE_PARENT */
+#define MAP_NORESERVE  0x4000u
+#define ANY_BITS       (-1)
+#define POLLIN_EVENT   1
+#define CLONE_FAMILY   0x00008000 /* CLONE_PARENT */
 #define CLONE_TOGETHER 0x00050f00 /* VM, FS, FILES, SIGHAND, THREAD, SYSVSEM */
 
 static struct host_thread alone; /* of the first thread, until it has a stack */
@@ -33,7 +33,8 @@ static void thread_set(struct host_thread *self)
 
 struct host_thread *host_stack_create(void)
 {
-    long at = LINUX(mmap, 0, HOST_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    long at =
+        LINUX(mmap, 0, HOST_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     return at > 0 ? (struct host_thread *)at : NULL;
 }
 
@@ -91,7 +92,8 @@ void port_wake(struct task *task)
     __atomic_store_n(word, 1, __ATOMIC_SEQ_CST);
     LINUX(futex, word, FUTEX_WAKE, 1);
     if (task->port.words[HOST_WORD_THREAD])
-        LINUX(tgkill, task->port.words[HOST_WORD_PROCESS], task->port.words[HOST_WORD_THREAD], WAKE_SIGNAL);
+        LINUX(tgkill, task->port.words[HOST_WORD_PROCESS], task->port.words[HOST_WORD_THREAD],
+              WAKE_SIGNAL);
 }
 
 bool port_has_keeper(void)
@@ -120,8 +122,8 @@ bool port_core_extend(vaddr_t va, size_t bytes)
 bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
 {
     unsigned protection = (rights & RIGHT_READ ? PROT_READ : 0) |
-                     (rights & RIGHT_WRITE ? PROT_WRITE : 0) |
-                     (rights & RIGHT_EXEC ? PROT_EXEC : 0);
+                          (rights & RIGHT_WRITE ? PROT_WRITE : 0) |
+                          (rights & RIGHT_EXEC ? PROT_EXEC : 0);
 
     return LINUX(mmap, va, bytes, protection, MAP_SHARED | MAP_FIXED_NOREPLACE, HOST_ARENA_FD,
                  (vaddr_t)core - port_layout()->core_low) == (long)va;

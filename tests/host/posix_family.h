@@ -47,12 +47,12 @@ static inline int child_wait(int32_t pid)
     return *status;
 }
 
-#define EXITED(status)   ((status) << 8)
-#define STOPPED(number)  ((number) << 8 | 0x7f)
-#define CONTINUED        0xffff
-#define WNOHANG          1
-#define WUNTRACED        2
-#define WCONTINUED       8
+#define EXITED(status)  ((status) << 8)
+#define STOPPED(number) ((number) << 8 | 0x7f)
+#define CONTINUED       0xffff
+#define WNOHANG         1
+#define WUNTRACED       2
+#define WCONTINUED      8
 
 static inline void action_set(unsigned number, uint64_t handler, uint64_t flags)
 {

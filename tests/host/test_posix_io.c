@@ -231,6 +231,7 @@ static void fcntl_and_ioctl_keep_flags(void **state)
     IS(SYS(fcntl, fd, 12345), -EINVAL);
     IS(SYS(fcntl, 99, F_GETFL), -EBADF);
     IS(SYS(fcntl, fd, F_GETLK, world.hole), -EFAULT);
+    *(struct linux_flock *)world.user = (struct linux_flock){.type = F_WRLCK};
     IS(SYS(fcntl, fd, F_GETLK, world.user), 0);
     IS(((struct linux_flock *)world.user)->type, F_UNLCK);
     IS(SYS(flock, fd, 2), 0);

@@ -84,8 +84,8 @@ static bool may_wait_for_ever(long number)
 {
     return number == NR_poll || number == NR_ppoll || number == NR_select ||
            number == NR_pselect6 || number == NR_nanosleep || number == NR_clock_nanosleep ||
-           number == NR_futex || number == NR_rt_sigsuspend ||
-           number == NR_pause || number == NR_rt_sigtimedwait;
+           number == NR_futex || number == NR_rt_sigsuspend || number == NR_pause ||
+           number == NR_rt_sigtimedwait;
 }
 
 static void any_call_with_any_arguments_answers(void **state)

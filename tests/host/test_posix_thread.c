@@ -156,7 +156,8 @@ static void an_owned_lock_is_handed_over(void **state)
 /* A list of one lock, whose word stands 16 bytes behind its entry. */
 static void thread_dies_with_a_lock(struct task *t)
 {
-    uint64_t *head = (uint64_t *)(world.user + 1024), *entry = (uint64_t *)(world.user + 1100 / 8 * 8);
+    uint64_t *head = (uint64_t *)(world.user + 1024),
+             *entry = (uint64_t *)(world.user + 1100 / 8 * 8);
 
     head[0] = (uint64_t)entry;
     head[1] = 16;
