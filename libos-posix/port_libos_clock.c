@@ -9,7 +9,8 @@ static uint64_t random_state;
 
 uint64_t port_libos_ticks(uint64_t deadline_ns)
 {
-    return deadline_ns == PORT_FOREVER ? UINT64_MAX : KINFO->tsc_boot + clock_ns_to_ticks(deadline_ns);
+    return deadline_ns == PORT_FOREVER ? UINT64_MAX
+                                       : KINFO->tsc_boot + clock_ns_to_ticks(deadline_ns);
 }
 
 uint64_t port_monotonic_ns(void)

@@ -1,6 +1,6 @@
 /*
- * posix: runs an unmodified static Linux program of the boot archive's root file system, as the first
- * process of a family, and is its keeper.
+ * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
+ * first process of a family, and is its keeper.
  *
  *   posix [via=trampoline]
  *

@@ -14,8 +14,8 @@
 #include "exo/abi/utcb.h"
 #include "libos-posix/family/frame_list.h"
 
-/* All that is not the program's lies from here on, the kernel's window behind it; and in one part of
- * 512 GiB, for one upper table of a member. */
+/* All that is not the program's lies from here on, the kernel's window behind it; and in one part
+ * of 512 GiB, for one upper table of a member. */
 #define FAMILY_SHARED ((vaddr_t)0x7f8000000000)
 #define FAMILY_GIB    ((vaddr_t)1 << 30)
 #define FAMILY_LIST   (FAMILY_SHARED + (16u << 20))
@@ -56,8 +56,8 @@ enum {
 
 _Static_assert(FAMILY_SLOT_TASK + TASKS_MAX <= CAPS_PER_FRAME, "one table of capabilities");
 
-/* Label of a message to the keeper; its words are the sender's number and then arguments. The answer
- * is an error of exo/abi, and a word. */
+/* Label of a message to the keeper; its words are the sender's number and then arguments. The
+ * answer is an error of exo/abi, and a word. */
 enum family_request {
     REQUEST_TABLE = 1,  /* address: make the table of level 1 for it                             */
     REQUEST_EXTEND,     /* address and bytes: the arena grows                                    */
@@ -99,7 +99,7 @@ struct member {
 
 struct family {
     uint64_t keeper;                           /* global ID of the keeper's thread */
-    vaddr_t extra_end;   /* of what is shown besides */
+    vaddr_t extra_end;                         /* of what is shown besides */
     vaddr_t core_end;                          /* of what the arena has */
     vaddr_t image_low, image_data, image_high; /* from image_data on pages are each member's own */
     struct family_task tasks[TASKS_MAX];

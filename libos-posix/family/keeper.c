@@ -266,11 +266,10 @@ static enum err start_thread(uint32_t task, const word_t words[3], uint32_t *mad
 
 static enum err give_notification(uint32_t member, word_t task)
 {
-    return task >= TASKS_MAX ? ERR_BAD_ARG
-                             : exo_cap_copy(keeper_kept[member].env,
-                                            FAMILY_SLOT_TASK + (slot_t)task,
-                                            keeper_task_slot((uint32_t)task),
-                                            RIGHT_READ | RIGHT_WRITE, 0, 0);
+    return task >= TASKS_MAX
+               ? ERR_BAD_ARG
+               : exo_cap_copy(keeper_kept[member].env, FAMILY_SLOT_TASK + (slot_t)task,
+                              keeper_task_slot((uint32_t)task), RIGHT_READ | RIGHT_WRITE, 0, 0);
 }
 
 /* Performs what `task` asks, and is answered. */

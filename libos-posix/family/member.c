@@ -23,8 +23,7 @@ void (*member_interrupt)(struct libos_regs *regs);
 enum err member_ask(enum family_request request, const word_t words[3], word_t *answer)
 {
     L4_ThreadId_t keeper = L4_ThreadIdOf(FAMILY->keeper);
-    const word_t task = member_place()->task, first = words[0], second = words[1],
-                 third = words[2];
+    const word_t task = member_place()->task, first = words[0], second = words[1], third = words[2];
     L4_Word_t *mr = L4_Utcb();
 
     mr[0] = (L4_Word_t)request << 16 | 4;

@@ -13,8 +13,8 @@ static inline struct family_place *member_place(void)
     return (struct family_place *)((vaddr_t)cpu_utcb_mr() - UTCB_MR + FAMILY_PLACE);
 }
 
-/* Asks the keeper. Errors of what it does; BAD_STATE: the keeper is gone. `*answer` is the word that
- * the request brings, if it is not NULL. */
+/* Asks the keeper. Errors of what it does; BAD_STATE: the keeper is gone. `*answer` is the word
+ * that the request brings, if it is not NULL. */
 enum err member_ask(enum family_request request, const word_t words[3], word_t *answer);
 static inline enum err member_request(enum family_request request, word_t first, word_t second)
 {

@@ -183,5 +183,5 @@ void way_begin_thread(void *data)
     cpu_set_fs(start->fs_base);
     load(&regs, &start->regs);
     regs.frame.flags = FLAGS_BEGIN;
-    way_leave(&regs);
+    upcall_resume(&regs);
 }

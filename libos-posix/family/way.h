@@ -24,11 +24,8 @@ void way_begin_thread(void *start);
 /* Runs a loaded program: registers are as the System V ABI says. */
 _Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
 
-/* way_x86_64.S: goes on with these registers, from a stack for the core. */
-_Noreturn void way_leave(struct libos_regs *regs);
-
-/* Where a fault of the program goes on, on the stack for the core, with the registers at the stack
- * pointer; calls way_fault. */
+/* way_x86_64.S: where a fault of the program goes on, on the stack for the core, with the registers
+ * at the stack pointer; calls way_fault. */
 void way_fault_entry(void);
 void way_fault(struct libos_regs *regs, uint8_t *vectors);
 

@@ -1,7 +1,4 @@
 /* Entering programs of a family, and going on in them. */
-#include "libos/start/x86_64/upcall_layout.h"
-
-#define CLASS_SYSCALL 1
 
         .text
 
@@ -45,25 +42,7 @@ way_fault_entry:
         call    way_fault
         fxrstor64 (%rsp)
         mov     %rbx, %rdi
-        .size way_fault_entry, . - way_fault_entry      /* falls through */
-
-/* way_leave(struct libos_regs *): as upcall.S leaves a system call. */
-        .global way_leave
-        .hidden way_leave
-        .type way_leave, @function
-way_leave:
-        mov     %rdi, %rsp
-        mov     REGS_BYTES(%rsp), %rax
-        mov     %rax, %gs:(GS_RETURN + CLASS_SYSCALL * 16)
-        mov     (REGS_BYTES + 24)(%rsp), %rax
-        mov     %rax, %gs:(GS_RETURN + CLASS_SYSCALL * 16 + 8)
-        .irp    register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
-        pop     %\register
-        .endr
-        lea     16(%rsp), %rsp
-        popfq
-        mov     %gs:(GS_RETURN + CLASS_SYSCALL * 16 + 8), %rsp
-        jmp     *%gs:(GS_RETURN + CLASS_SYSCALL * 16)
-        .size way_leave, . - way_leave
+        jmp     upcall_resume
+        .size way_fault_entry, . - way_fault_entry
 
         .section .note.GNU-stack, "", @progbits

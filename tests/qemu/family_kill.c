@@ -52,7 +52,8 @@ static void work(uint64_t turn)
         *page(turn * 5 + i * 7) = turn;
     if (*page(turn * 5) != turn)
         COMMON->wrong++;
-    if (turn % 3 == 0 && (!space_protect(part, PAGE_SIZE, 0) || !space_protect(part, PAGE_SIZE, RW)))
+    if (turn % 3 == 0 &&
+        (!space_protect(part, PAGE_SIZE, 0) || !space_protect(part, PAGE_SIZE, RW)))
         COMMON->wrong++;
     if (turn % 5 == 0)
         space_discard(part, PAGES / 4 * PAGE_SIZE);
