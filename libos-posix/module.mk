@@ -57,10 +57,12 @@ GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000
 family-boot    := icount=1
+family-checked := append=few
 GUEST_TESTS        += family_smp family_kill family_kill_smp
 family_kill-sources := tests/qemu/family_kill.c $(FAMILY)
 family_kill-base    := $(family-base)
 family_kill-boot    := icount=1
+family_kill-checked := append=few
 family_kill_smp-sources := $(family_kill-sources)
 family_kill_smp-base    := $(family-base)
 family_kill_smp-boot    := smp=2

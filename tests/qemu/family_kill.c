@@ -17,7 +17,6 @@
 #define PAGES       64u
 #define RW          (RIGHT_READ | RIGHT_WRITE)
 #define WORKERS     4u
-#define KILLS       40u
 #define WARM        5u /* before the counts of what there is begin */
 
 /* In the arena. */
@@ -26,7 +25,7 @@ struct common {
 };
 #define COMMON ((struct common *)FAMILY_CORE)
 
-static uint32_t kills, told;
+static uint32_t kills, told, wanted = 40;
 static uint64_t next, seed = 1;
 static uint32_t warm_free;
 
@@ -115,13 +114,13 @@ static bool step(word_t bits, uint64_t *deadline)
         next = cpu_ticks() + KINFO->tsc_khz * (1 + chance() % 64) / 16;
         if (alive() < WORKERS)
             keeper_wake(1, 1); /* the first process' only task */
-        else if (kills < KILLS)
+        else if (kills < wanted)
             kill_one();
         if (kills == WARM)
             warm_free = region_free_count();
     }
     *deadline = next;
-    return kills == KILLS && told == KILLS;
+    return kills == wanted && told == wanted;
 }
 
 static const char *lost(vaddr_t core)
@@ -142,8 +141,10 @@ static void check_pool(uint32_t used)
     tap_ok(POOL->used - used <= left, "and none is thought to be used");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    wanted = argc > 1 ? 8 : wanted; /* few */
     const struct keeper_work hooks = {.step = step, .lost = lost};
     enum err e = libos_setup();
 
@@ -160,7 +161,7 @@ int main(void)
     next = cpu_ticks();
     const char *broken = keeper_run(&hooks);
     tap_ok(region_free_count() + 200 > warm_free, "kernel objects do not become more");
-    tap_ok(!broken && kills == KILLS, "it goes on while members are ended from outside");
+    tap_ok(!broken && kills == wanted, "it goes on while members are ended from outside");
     tap_is(COMMON->wrong, 0, "who lives has what he wrote");
     tap_ok(COMMON->forks > 0, "and copies himself");
     tap_note("%u ended, %lu copies", kills, COMMON->forks);
