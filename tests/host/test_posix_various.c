@@ -149,6 +149,8 @@ static void processes_stand_in_proc(void **state)
     char path[64], *to = world.user + PAGE_SIZE;
 
     (void)state;
+    assert_true(read_all("/proc/1/stat", to) > 0);
+    uint64_t nodes = arena_get()->node_count;
     int32_t pid = child_start(child_pauses);
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     assert_true(read_all(path, to) > 0);
@@ -162,6 +164,7 @@ static void processes_stand_in_proc(void **state)
     IS(SYS(kill, pid, SIGKILL), 0);
     IS(child_wait(pid), SIGKILL);
     IS(read_all(path, to), -ENOENT);
+    IS(arena_get()->node_count, nodes); /* all that told of it has gone */
     IS(read_all("/proc/99999999999/stat", to), -ENOENT);
     assert_true(read_all("/proc/1/maps", to) > 0);
 }
