@@ -144,6 +144,10 @@ static inline struct arena *arena_get(void)
     return (struct arena *)port_layout()->core_low;
 }
 
+/* NULL when all invariants of all structures hold, else a sentence that begins with the broken
+ * one's name. Pre: nobody changes them meanwhile. */
+const char *arena_check(const struct arena *a);
+
 /* Marks the moment for mtime and the like. */
 static inline uint64_t arena_now(void)
 {

@@ -2,6 +2,7 @@
  */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
+#include "libos-posix/clock.h"
 #include "libos-posix/io.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
@@ -364,4 +365,56 @@ long call_recvmsg(struct process *p, word_t fd, word_t at, word_t flags)
     }
     core_heap_free(&p->arena->heap, parts, IOV_MAX * sizeof parts[0]);
     return n;
+}
+
+/* What one call of many does: a message, and behind its header the bytes that it moved. */
+#define MANY_BYTES (sizeof(struct linux_msghdr) + 8)
+
+static long many(struct process *p, word_t fd, vaddr_t at, word_t count, word_t flags,
+                 long (*one)(struct process *p, word_t fd, word_t at, word_t flags))
+{
+    uint32_t most = (uint32_t)count < IOV_MAX ? (uint32_t)count : IOV_MAX, done = 0;
+    long n = 0;
+
+    while (done < most) {
+        vaddr_t here = at + done * MANY_BYTES;
+        n = one(p, fd, here, flags);
+        uint32_t moved = (uint32_t)n;
+        if (n < 0)
+            break;
+        if (USER_PUT(p, here + sizeof(struct linux_msghdr), &moved)) {
+            n = -EFAULT;
+            break;
+        }
+        done++;
+    }
+    return done ? (long)done : n;
+}
+
+long call_sendmmsg(struct process *p, word_t fd, word_t at, word_t count, word_t flags)
+{
+    return many(p, fd, at, count, flags, call_sendmsg);
+}
+
+/* It waits for the first one only, unless it is to wait for all; the time limit is looked at
+ * between two, as Linux does it, so that it cannot end a wait. */
+long call_recvmmsg(struct process *p, word_t fd, word_t at, word_t count, word_t flags,
+                   word_t timeout)
+{
+    const word_t wait_for_one = 0x10000;
+    struct linux_timespec limit;
+
+    if (timeout && USER_GET(p, &limit, timeout))
+        return -EFAULT;
+    if (timeout && !clock_is_valid(&limit))
+        return -EINVAL;
+    word_t plain = flags & ~wait_for_one;
+    if (!(flags & wait_for_one) || !(uint32_t)count)
+        return many(p, fd, at, count, plain, call_recvmsg);
+    long first = many(p, fd, at, 1, plain, call_recvmsg);
+    if (first < 1)
+        return first;
+    long rest =
+        many(p, fd, at + MANY_BYTES, (uint32_t)count - 1, plain | MSG_DONTWAIT, call_recvmsg);
+    return rest > 0 ? first + rest : first;
 }

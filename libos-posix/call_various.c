@@ -15,6 +15,7 @@
 #define MEMBARRIER_QUERY 0
 #define HOST_NAME_MOST   64u
 #define CAPABILITIES_V3  0x20080522u
+#define MEMORY_POLICIES  5u /* MPOL_DEFAULT to MPOL_PREFERRED_MANY */
 
 /* Space is taken when it is written; only the size may have to grow. */
 long call_fallocate(struct process *p, word_t fd, word_t mode, word_t offset, word_t bytes)
@@ -201,4 +202,53 @@ long call_capget(struct process *p, word_t header, word_t to)
         return USER_PUT(p, header, &h) ? -EFAULT : to ? -EINVAL : 0;
     }
     return to ? USER_PUT(p, to, &sets) : 0;
+}
+
+/* All memory is in one place, so every policy that names it holds. */
+long call_mbind(struct process *p, word_t start, word_t bytes, word_t mode, word_t nodes,
+                word_t most, word_t flags)
+{
+    (void)nodes, (void)most;
+    if (start % PAGE_SIZE || (uint32_t)mode > MEMORY_POLICIES || (flags & ~(word_t)7))
+        return -EINVAL;
+    return bytes && check_memory(p, start, bytes) ? -EFAULT : 0;
+}
+
+long call_set_mempolicy(struct process *p, word_t mode, word_t nodes, word_t most)
+{
+    (void)p, (void)nodes, (void)most;
+    return (uint32_t)mode > MEMORY_POLICIES ? -EINVAL : 0;
+}
+
+long call_get_mempolicy(struct process *p, word_t mode_to, word_t nodes, word_t most, word_t at,
+                        word_t flags)
+{
+    const int32_t none = 0;
+    const uint64_t first = 1;
+
+    (void)at;
+    if (flags & ~(word_t)7)
+        return -EINVAL;
+    if (mode_to && USER_PUT(p, mode_to, &none))
+        return -EFAULT;
+    if (nodes && most && USER_PUT(p, nodes, &first))
+        return -EFAULT;
+    return 0;
+}
+
+/* The time of day is the machine's. */
+long call_clock_settime(struct process *p, word_t clock, word_t from)
+{
+    struct linux_timespec t;
+
+    if (USER_GET(p, &t, from))
+        return -EFAULT;
+    return (int)clock == CLOCK_REALTIME ? -EPERM : -EINVAL;
+}
+
+/* Calls begin again by themselves; who makes this one is told that it was interrupted. */
+long call_restart_syscall(struct process *p)
+{
+    (void)p;
+    return -EINTR;
 }

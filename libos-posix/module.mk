@@ -6,7 +6,7 @@ POSIX_CORE := $(addprefix libos-posix/,area.c arena.c call_dir.c call_exec.c cal
     call_various.c call_wait.c calls.c cpio.c data.c deliver.c device.c elf.c epoll.c \
     event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c lockf.c node.c path.c \
     pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c task.c \
-    terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c)
+    terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c xattr.c)
 
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \

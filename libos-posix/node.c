@@ -4,6 +4,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/proc.h"
+#include "libos-posix/xattr.h"
 
 #define LINKS_MAX 65000u
 
@@ -47,6 +48,7 @@ void node_release(struct arena *a, struct node *n)
     if (is_held(a, n))
         return;
     data_free(a, n);
+    xattr_free(a, n);
     if (n->text_owned)
         core_heap_free(&a->heap, (void *)(uintptr_t)n->archive, n->archive_bytes);
     core_heap_free(&a->heap, n, sizeof *n);

@@ -16,6 +16,7 @@
 
 struct record;
 struct pipe;
+struct xattr;
 
 #define POINTERS_PER_PAGE ((size_t)(PAGE_SIZE / sizeof(void *)))
 #define FILE_BYTES_MAX    ((uint64_t)(POINTERS_PER_PAGE * POINTERS_PER_PAGE) * PAGE_SIZE)
@@ -60,6 +61,7 @@ struct node {
     enum made_up made_up;
     int32_t pid;                /* made up: of which process it tells; 0: of all */
     struct record *locks;       /* see lockf.h */
+    struct xattr *xattrs;       /* see xattr.h */
     struct pipe *pipe;          /* FIFO: while it is open; NULL: it is not */
     uint32_t shown;             /* areas that show its pages: they stay in RAM meanwhile */
     const uint8_t *archive;     /* file: initial contents; link: text; or NULL      */

@@ -6,6 +6,7 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/process.h"
 #include "libos-posix/signal.h"
+#include "libos-posix/socket.h"
 #include "libos-posix/terminal.h"
 #include "libos-posix/timer.h"
 
@@ -48,7 +49,7 @@ long posix_keeper_input(const void *bytes, size_t count)
     return taken;
 }
 
-static const char *check_all(const struct arena *a)
+const char *arena_check(const struct arena *a)
 {
     const char *broken = task_check(a);
 
@@ -56,6 +57,10 @@ static const char *check_all(const struct arena *a)
         broken = process_check(a);
     if (!broken)
         broken = signal_check(a);
+    if (!broken)
+        broken = terminal_check(a->terminal);
+    if (!broken)
+        broken = socket_check(a);
     if (!broken)
         broken = node_check(a);
     for (const struct process *p = a->processes; p && !broken; p = p->next)
@@ -79,7 +84,7 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
     *broken = NULL;
     if (p && holds_lock(p)) {
         lock_inherit(a->tasks[0]);
-        *broken = check_all(a);
+        *broken = arena_check(a);
     } else if (!lock_try(a->tasks[0])) {
         return POSIX_KEEPER_BUSY;
     }

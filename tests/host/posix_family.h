@@ -29,7 +29,7 @@ static inline int32_t child_start(void (*what)(struct task *))
     fake.born = what;
     long pid = SYS(fork);
     assert_true(pid > 1);
-    const char *broken = world_check();
+    const char *broken = arena_check(arena_get());
     if (broken)
         fail_msg("after fork: %s", broken);
     return (int32_t)pid;
@@ -41,7 +41,7 @@ static inline int child_wait(int32_t pid)
     int32_t *status = (int32_t *)(world.user + 2048);
 
     IS(SYS(wait4, pid, status, 0, 0), pid);
-    const char *broken = world_check();
+    const char *broken = arena_check(arena_get());
     if (broken)
         fail_msg("after wait4: %s", broken);
     return *status;

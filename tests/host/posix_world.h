@@ -112,29 +112,10 @@ static inline void world_revive(void)
     process_current()->status = 0;
 }
 
-/* The first invariant that does not hold, or NULL. */
-static inline const char *world_check(void)
-{
-    const struct arena *a = arena_get();
-    const char *broken = task_check(a);
-
-    if (!broken)
-        broken = process_check(a);
-    if (!broken)
-        broken = signal_check(a);
-    if (!broken)
-        broken = terminal_check(a->terminal);
-    if (!broken)
-        broken = node_check(a);
-    for (const struct process *p = a->processes; p && !broken; p = p->next)
-        broken = area_check(p);
-    return broken;
-}
-
 /* Every test must leave sound structures. */
 static inline int world_tear_down(void **state)
 {
-    const char *broken = world_check();
+    const char *broken = arena_check(arena_get());
 
     (void)state;
     if (broken)

@@ -400,7 +400,7 @@ static void execve_replaces_the_program(void **state)
     r = calling_execve("/script"); /* over the first one, which lies at the same addresses */
     posix_trampoline(&r, NULL);
     IS(r.rip, BASE + 0x200);
-    assert_string_equal((const char *)((const uint64_t *)r.rsp)[2], "arg");
+    assert_string_equal((const char *)((const uint64_t *)r.rsp)[2], "an arg");
 }
 
 static void execve_that_fails_changes_nothing(void **state)

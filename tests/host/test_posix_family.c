@@ -274,7 +274,7 @@ static void too_many_processes_are_eagain(void **state)
         pids[count++] = (int32_t)pid;
     assert_true(pid > 0 || pid == -EAGAIN);
     assert_true(count > 10);
-    assert_null(world_check());
+    assert_null(arena_check(arena_get()));
     for (unsigned i = 0; i < count; i++)
         IS(SYS(kill, pids[i], SIGKILL), 0);
     for (unsigned i = 0; i < count; i++)

@@ -20,7 +20,7 @@ static int32_t thread_start(void (*what)(struct task *), long flags)
     task_current()->regs = &regs;
     long tid = SYS(clone, THREAD_FLAGS | flags, 0x600000, world.user + 128, world.user + 132, 0);
     assert_true(tid > 1);
-    assert_null(world_check());
+    assert_null(arena_check(arena_get()));
     return (int32_t)tid;
 }
 

@@ -1,6 +1,10 @@
 /* Host tests of who a process acts as, transfers at places, odd calls, and /proc. */
 #include "tests/host/posix_family.h"
 
+#include <stdio.h>
+
+#include "libos-posix/file.h"
+
 #define P(text) user_text(text)
 
 static void a_user_may_only_take_what_it_has(void **state)
@@ -96,6 +100,31 @@ static void descriptors_close_in_ranges(void **state)
     IS(SYS(write, 5, world.user, 3), 3);
 }
 
+static void attributes_are_kept_by_name(void **state)
+{
+    char *to = world.user;
+
+    (void)state;
+    IS(SYS(setxattr, P("/etc/text"), P("user.a"), P("value"), 5, 0), 0);
+    IS(SYS(setxattr, P("/etc/text"), P("user.a"), P("v"), 1, 1), -EEXIST);
+    IS(SYS(setxattr, P("/etc/text"), P("user.b"), P("v"), 1, 2), -ENODATA);
+    IS(SYS(setxattr, P("/etc/text"), P("system.x"), P("v"), 1, 0), -EOPNOTSUPP);
+    IS(SYS(setxattr, P("/etc/text"), P("user.b"), world.hole, 5, 0), -EFAULT);
+    IS(SYS(getxattr, P("/etc/link"), P("user.a"), to, 10), 5);
+    assert_memory_equal(to, "value", 5);
+    IS(SYS(getxattr, P("/etc/text"), P("user.a"), to, 4), -ERANGE);
+    IS(SYS(getxattr, P("/etc/text"), P("user.a"), 0, 0), 5);
+    IS(SYS(lsetxattr, P("/etc/link"), P("user.a"), P("v"), 1, 0), -EPERM);
+    IS(SYS(setxattr, P("/etc/text"), P("user.a"), P("new"), 3, 2), 0);
+    IS(SYS(setxattr, P("/etc/text"), P("trusted.t"), 0, 0, 0), 0);
+    IS(SYS(listxattr, P("/etc/text"), to, 100), 17);
+    assert_memory_equal(to, "trusted.t\0user.a", 17);
+    IS(SYS(listxattr, P("/etc/text"), to, 16), -ERANGE);
+    IS(SYS(removexattr, P("/etc/text"), P("user.a")), 0);
+    IS(SYS(removexattr, P("/etc/text"), P("user.a")), -ENODATA);
+    IS(SYS(setxattr, P("/missing"), P("user.a"), 0, 0, 0), -ENOENT);
+}
+
 static void child_pauses(struct task *t)
 {
     (void)t;
@@ -120,6 +149,8 @@ static void processes_stand_in_proc(void **state)
     char path[64], *to = world.user + PAGE_SIZE;
 
     (void)state;
+    assert_true(read_all("/proc/1/stat", to) > 0);
+    uint64_t nodes = arena_get()->node_count;
     int32_t pid = child_start(child_pauses);
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     assert_true(read_all(path, to) > 0);
@@ -133,6 +164,7 @@ static void processes_stand_in_proc(void **state)
     IS(SYS(kill, pid, SIGKILL), 0);
     IS(child_wait(pid), SIGKILL);
     IS(read_all(path, to), -ENOENT);
+    IS(arena_get()->node_count, nodes); /* all that told of it has gone */
     IS(read_all("/proc/99999999999/stat", to), -ENOENT);
     assert_true(read_all("/proc/1/maps", to) > 0);
 }
@@ -145,6 +177,7 @@ int main(void)
         FAMILY_TEST(bytes_move_at_places),
         FAMILY_TEST(limits_stop_writes),
         FAMILY_TEST(descriptors_close_in_ranges),
+        FAMILY_TEST(attributes_are_kept_by_name),
         FAMILY_TEST(processes_stand_in_proc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
