@@ -102,6 +102,9 @@ void value_set_pointer(struct value *v, enum value_kind kind); /* at offset 0 */
  * `place` (slots after registers) where paths meet there. */
 uint32_t state_name(uint32_t at, uint32_t place);
 
+/* Nothing is known but r10, the stack's top. */
+void state_clear(struct state *s);
+
 /* What a graft starts with: r1 the context, r10 the stack's top, nothing else. */
 void state_begin(struct state *s);
 
@@ -142,6 +145,9 @@ bool state_release(struct state *s, uint32_t base);
  * The stack. `low` and `high` are distances from its low end: bytes [low, high) may be touched.
  * Pre for all: 0 <= low < high <= GRAFT_STACK_BYTES.
  */
+
+/* Makes slots up to i used. Pre: i < STATE_SLOTS. */
+void state_reach_slot(struct state *s, uint32_t i);
 
 /* The slot that begins at `low`, a multiple of 8; NULL when it holds no whole value. */
 struct value *state_stack_slot(struct state *s, uint32_t low);

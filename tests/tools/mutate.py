@@ -19,8 +19,8 @@ import subprocess
 import sys
 
 OUT = pathlib.Path("build/mutate")
-FLAGS = ["-std=c11", "-w", "-g", "-O1", "-DCHECKED", "-fsanitize=address,undefined",
-         "-fno-sanitize-recover=all", "-I.", "-Iexo/arch/host"]
+FLAGS = ["-std=c11", "-w", "-g", "-O1", "-DCHECKED", "-D_GNU_SOURCE",
+         "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I.", "-Iexo/arch/host"]
 WRAP = ["-Wl,--wrap=frame_take", "-Wl,--wrap=frame_give", "-Wl,--wrap=frame_unbound"]
 SWITCH = r"""/* Which mutant this process is, and which sites it came by. */
 #include <stdio.h>
@@ -140,6 +140,7 @@ def build(files, jobs):
     kernel, of_kernel = asked("HOST_KERNEL"), set(asked("KERNEL_TESTS"))
     for test in asked("HOST_TESTS"):
         needs = kernel if test in of_kernel else asked(f"{test}-needs") + ["tests/host/fakes/panic.c"]
+        needs = [n for n in needs if n.endswith(".c")]  # others are made, and read by the test
         if set(needs) & set(files):
             tests[test] = needs + [f"tests/host/test_{test}.c"]
     for source in {s for needs in tests.values() for s in needs}:
