@@ -12,7 +12,7 @@ HOST_KERNEL += $(addprefix l4core/,calls.c deadline.c endpoint.c endpoint_fast.c
     $(addprefix l4core/,kernel_ipc.c kip.c leave.c lock_home.c map.c) \
     $(addprefix l4core/,memory_control.c partner.c port_fault.c port_map.c preempt.c remote.c route.c schedule.c space_control.c string.c suspend.c) \
     $(addprefix l4core/,task.c thread_control.c time.c transfer.c unmap.c)
-HOST_KERNEL += $(addprefix grafts/,alu.c bits.c $(addprefix checker,.c _call.c _form.c _jump.c _memory.c _order.c _proof.c _step.c))
+HOST_KERNEL += $(addprefix grafts/,alu.c bits.c $(addprefix checker,.c _call.c _form.c _jump.c _memory.c _proof.c _step.c _walk.c))
 HOST_KERNEL += $(addprefix grafts/,domain.c elf.c hook.c insn.c interp.c proof.c program.c reason.c refine.c state.c)
 HOST_KERNEL += $(addprefix grafts/map,.c _array.c _hash.c _lpm.c _ringbuf.c) grafts/jit_analyse.c \
     $(addprefix grafts/jit_x86_64,.c _alu.c _divide.c _emit.c _flow.c _memory.c _move.c)
