@@ -356,31 +356,25 @@ struct value *state_stack_new(struct state *s, uint32_t low)
     return &s->slot[i];
 }
 
-bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high)
+enum graft_reason state_stack_read(const struct state *s, uint32_t low, uint32_t high)
 {
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low) && i < s->used; i++)
-        if (value_is_pointer(&s->slot[i]))
-            return true;
-    return false;
-}
+    enum graft_reason reason = GRAFT_ACCEPTED;
 
-bool state_stack_is_init(const struct state *s, uint32_t low, uint32_t high)
-{
     for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
-        if (i >= s->used || (bytes_within(i, low, high) & ~s->init[i]))
-            return false;
-    return true;
+        if (i < s->used && value_is_pointer(&s->slot[i]))
+            return GRAFT_POINTER_PART;
+        else if (i >= s->used || (bytes_within(i, low, high) & ~s->init[i]))
+            reason = GRAFT_STACK_UNINITIALISED;
+    return reason;
 }
 
-void state_stack_write(struct state *s, uint32_t low, uint32_t high)
+bool state_stack_write(struct state *s, uint32_t low, uint32_t high, bool all)
 {
     state_reach_slot(s, slot_of(low));
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
-        set_bytes(s, i, readable_bytes(s, i) | bytes_within(i, low, high));
-}
-
-void state_stack_blur(struct state *s, uint32_t low, uint32_t high)
-{
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low) && i < s->used; i++)
-        set_bytes(s, i, s->init[i]);
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++) {
+        if (!all && value_is_pointer(&s->slot[i]))
+            return false;
+        set_bytes(s, i, readable_bytes(s, i) | (all ? bytes_within(i, low, high) : 0));
+    }
+    return true;
 }

@@ -155,14 +155,10 @@ struct value *state_stack_slot(struct state *s, uint32_t low);
 /* Where a whole value is to be written there. */
 struct value *state_stack_new(struct state *s, uint32_t low);
 
-/* Does a stored pointer lie in the range? */
-bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high);
+/* May the range be read as numbers? No (POINTER_PART) where a pointer lies, nor
+ * (STACK_UNINITIALISED) where a byte may not have been written. */
+enum graft_reason state_stack_read(const struct state *s, uint32_t low, uint32_t high);
 
-/* Has every byte of the range been written on every path? */
-bool state_stack_is_init(const struct state *s, uint32_t low, uint32_t high);
-
-/* Exactly these bytes are written with parts of some number; a pointer hit is torn. */
-void state_stack_write(struct state *s, uint32_t low, uint32_t high);
-
-/* Some of these bytes may be written with parts of a number. Pre: no pointer in the range. */
-void state_stack_blur(struct state *s, uint32_t low, uint32_t high);
+/* Numbers are written: to all bytes of the range, and a pointer hit is torn; or to some that are
+ * not known, and then false: a pointer lies there, and *s is not to be used. */
+bool state_stack_write(struct state *s, uint32_t low, uint32_t high, bool all);
