@@ -63,12 +63,6 @@ bool scalar_is_constant(const struct scalar *a)
     return a->umin == a->umax;
 }
 
-bool scalar_contains(const struct scalar *a, uint64_t x)
-{
-    struct scalar only = scalar_constant(x);
-    return scalar_includes(a, &only);
-}
-
 bool scalar_includes(const struct scalar *a, const struct scalar *b)
 {
 #define WITHIN(low, high) &&a->low <= b->low && b->high <= a->high
@@ -293,11 +287,10 @@ static struct scalar divide(enum alu_op op, bool is_signed, const struct scalar 
     return a->umax < b->umin ? *a : scalar_unsigned(0, SMALLER(a->umax, b->umax - 1));
 }
 
+/* Moves bits and computes nothing, so value and doubt travel alike. */
 static struct bits shift_bits(enum alu_op op, struct bits a, unsigned by)
 {
-    return op == ALU_LSH   ? bits_shift_left(a, by)
-           : op == ALU_RSH ? bits_shift_right(a, by)
-                           : bits_shift_signed(a, by);
+    return (struct bits){alu_compute(op, 0, 8, a.value, by), alu_compute(op, 0, 8, a.unknown, by)};
 }
 
 /* By at least `low` and at most `high`, which differ where the distance is not known. */
@@ -404,7 +397,7 @@ struct scalar scalar_swap(enum swap_op op, int32_t bits, const struct scalar *a)
         return *a;
     if (op == SWAP_LITTLE && bits == 32)
         return extend32(a, false);
-    /* Moves bits and computes nothing, so value and doubt travel alike. */
+    /* As in shift_bits. */
     r.bits = (struct bits){alu_swap(op, bits, a->bits.value), alu_swap(op, bits, a->bits.unknown)};
     return tight(r);
 }

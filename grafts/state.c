@@ -271,7 +271,9 @@ void state_prove_packet(struct state *s, const struct value *p, int32_t extra)
 
 bool state_tell_numbers(struct state *s, const struct value *told)
 {
-    for (uint32_t i = 0; told->base != 0 && i < state_values(s); i++) {
+    const bool linked = told->kind == VALUE_NUMBER && told->base != 0;
+
+    for (uint32_t i = 0; linked && i < state_values(s); i++) {
         struct value *v = &s->at[i];
         if (v->kind != VALUE_NUMBER || v->base != told->base || v == told)
             continue;

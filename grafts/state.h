@@ -130,7 +130,7 @@ bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at);
 /* A comparison showed that p + extra <= data_end: tells it to every pointer of p's base. */
 void state_prove_packet(struct state *s, const struct value *p, int32_t extra);
 
-/* A comparison told more about the number `told`: tells it to every number of its base. False:
+/* A comparison told more about `told`: if it is a number, tells it to every one of its base. False:
  * nothing is left that some of them could be. */
 bool state_tell_numbers(struct state *s, const struct value *told);
 

@@ -10,6 +10,7 @@
 #include "grafts/hook.h"
 #include "tests/host/graft_asm.h"
 #include "tests/host/graft_proof.h"
+#include "tests/host/graft_scalar.h"
 #include "tests/host/graft_world.h"
 
 #define ROUNDS  60000u
