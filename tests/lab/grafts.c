@@ -16,7 +16,8 @@
 #define LENGTH_AT   16 /* of struct graft_packet */
 #define LOOP        5u /* instructions of a counting loop */
 #define TURNS       10u
-#define TURN        3u         /* instructions */
+#define TURN        3u  /* instructions */
+#define LEAVING     10u /* likewise, at most, with what is behind it up to the next loop or exit */
 #define PROOF_BYTES (1u << 17) /* for the loops of CODE_MOST instructions */
 
 /* eBPF, RFC 9669. */
@@ -47,7 +48,7 @@ static struct {
     char names[32];
     struct section sections[4];
     struct insn code[CODE_MOST];
-    uint8_t proof[PROOF_BYTES];
+    uint8_t room[PROOF_BYTES]; /* the proof begins behind the instructions that there are */
 } object;
 
 static struct lab_series series;
@@ -134,12 +135,12 @@ static uint32_t make_proof(uint32_t count)
 {
     static const uint8_t claim[] = {0, 1, 3, 2, 0, 2, 1, 0, TURNS - 1, 0, 0, 0};
     const uint32_t loops = (count - 2) / LOOP;
-    uint8_t *at = put(put(object.proof, 1), loops);
+    uint8_t *begin = (uint8_t *)(object.code + count), *at = put(put(begin, 1), loops);
 
     for (uint32_t k = 0; k < loops; k++) {
         at = put(put(put(at, k * LOOP + 2), 0), 2);          /* head, no parent, rank r1 */
         at = put(put(at, 0), 1);                             /* up, by 1 */
-        at = put(put(at, k * (TURNS * TURN + 2) + 2), TURN); /* steps before it; of a turn */
+        at = put(put(at, k * TURNS * LEAVING + 2), LEAVING); /* steps before it; of a turn */
     }
     at = put(at, loops);
     for (uint32_t k = 0; k < loops; k++) {
@@ -147,14 +148,14 @@ static uint32_t make_proof(uint32_t count)
         memcpy(at, claim, sizeof claim);
         at += sizeof claim;
     }
-    return (uint32_t)(at - object.proof);
+    return (uint32_t)(at - begin);
 }
 
 static size_t make_object(uint32_t count, bool proven)
 {
     static const char names[] = "\0" GRAFT_SECTION_CODE "\0" GRAFT_SECTION_PROOF;
     const uint32_t code = (uint32_t)((char *)object.code - (char *)&object);
-    const uint32_t proof = (uint32_t)((char *)object.proof - (char *)&object);
+    const uint32_t proof = code + count * (uint32_t)sizeof(struct insn);
     uint32_t proof_bytes = 0;
 
     if (proven) {
@@ -189,13 +190,15 @@ static size_t make_object(uint32_t count, bool proven)
                             .sections = (uint64_t)((char *)object.sections - (char *)&object),
                             .section_count = proven ? 4 : 3,
                             .section_names = 2};
-    return proven ? proof + proof_bytes : code + count * sizeof(struct insn);
+    return proof + proof_bytes;
 }
 
 /* The whole call: copying the object, checking, giving the frames back. */
 static void check(const char *key, uint32_t count, bool proven)
 {
+    static struct graft_report report;
     size_t bytes = make_object(count, proven);
+    uint64_t empty = lab_empty();
     slot_t slot;
 
     if (slot_take(&slot))
@@ -203,12 +206,13 @@ static void check(const char *key, uint32_t count, bool proven)
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
-        enum err e = lab_graft_create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
+        enum err e =
+            lab_graft_create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE, &report);
         lab_keep(&series, i, lab_stamp() - begin, before);
-        if (e != ERR_BAD_GRAFT)
+        if (e != ERR_BAD_GRAFT || report.instruction != count - 1)
             lab_fail(key, e);
     }
-    lab_report(key, &series, lab_empty(), count, 1);
+    lab_report(key, &series, empty, count, 1);
     slot_give(slot);
 }
 
