@@ -21,14 +21,9 @@ struct bits bits_range(uint64_t low, uint64_t high)
     return make(low, UINT64_MAX >> __builtin_clzll(differ));
 }
 
-bool bits_contain(struct bits a, uint64_t x)
-{
-    return (x & ~a.unknown) == a.value;
-}
-
 bool bits_include(struct bits a, struct bits b)
 {
-    return (b.unknown & ~a.unknown) == 0 && bits_contain(a, b.value);
+    return ((b.unknown | (b.value ^ a.value)) & ~a.unknown) == 0;
 }
 
 struct bits bits_join(struct bits a, struct bits b)
@@ -64,11 +59,11 @@ struct bits bits_mul(struct bits a, struct bits b)
 {
     struct bits sum = make(a.value * b.value, 0), doubt = make(0, 0);
 
-    for (; greatest(a) != 0; a = bits_shift_right(a, 1), b = bits_shift_left(b, 1)) {
-        if (a.value & 1)
-            doubt = bits_add(doubt, make(0, b.unknown));
-        else if (a.unknown & 1)
-            doubt = bits_add(doubt, make(0, greatest(b)));
+    for (unsigned i = 0; i < 64 && greatest(a) >> i != 0; i++) {
+        if (a.value >> i & 1)
+            doubt = bits_add(doubt, make(0, b.unknown << i));
+        else if (a.unknown >> i & 1)
+            doubt = bits_add(doubt, make(0, greatest(b) << i));
     }
     return bits_add(sum, doubt);
 }
@@ -88,19 +83,4 @@ struct bits bits_or(struct bits a, struct bits b)
 struct bits bits_xor(struct bits a, struct bits b)
 {
     return make(a.value ^ b.value, a.unknown | b.unknown);
-}
-
-struct bits bits_shift_left(struct bits a, unsigned by)
-{
-    return make(a.value << by, a.unknown << by);
-}
-
-struct bits bits_shift_right(struct bits a, unsigned by)
-{
-    return make(a.value >> by, a.unknown >> by);
-}
-
-struct bits bits_shift_signed(struct bits a, unsigned by)
-{
-    return make((uint64_t)((int64_t)a.value >> by), (uint64_t)((int64_t)a.unknown >> by));
 }

@@ -19,7 +19,6 @@ struct bits {
 /* The smallest set that holds every number from `low` to `high`. Pre: low <= high. */
 struct bits bits_range(uint64_t low, uint64_t high);
 
-bool bits_contain(struct bits a, uint64_t x);
 bool bits_include(struct bits a, struct bits b); /* is b a part of a? */
 struct bits bits_join(struct bits a, struct bits b);
 
@@ -32,6 +31,3 @@ struct bits bits_mul(struct bits a, struct bits b);
 struct bits bits_and(struct bits a, struct bits b);
 struct bits bits_or(struct bits a, struct bits b);
 struct bits bits_xor(struct bits a, struct bits b);
-struct bits bits_shift_left(struct bits a, unsigned by);
-struct bits bits_shift_right(struct bits a, unsigned by);
-struct bits bits_shift_signed(struct bits a, unsigned by);

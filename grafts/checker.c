@@ -16,10 +16,15 @@ bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg)
     return checker_refuse(c, reason, reg, 0, 0);
 }
 
+bool checker_stop(struct checker *c, enum graft_reason reason)
+{
+    return checker_refuse(c, reason, GRAFT_NO_REGISTER, 0, 0);
+}
+
 bool checker_spend(struct checker *c, uint32_t values)
 {
     if (c->effort < values)
-        return checker_fail(c, GRAFT_EFFORT, GRAFT_NO_REGISTER);
+        return checker_stop(c, GRAFT_EFFORT);
     c->effort -= values;
     return true;
 }
@@ -40,15 +45,15 @@ static bool check_input(struct checker *c)
     c->at = GRAFT_NO_INSTRUCTION;
     c->hook = hook_find(in->hook);
     if (!c->hook)
-        return checker_fail(c, GRAFT_BAD_HOOK, GRAFT_NO_REGISTER);
+        return checker_stop(c, GRAFT_BAD_HOOK);
     if (in->count == 0)
-        return checker_fail(c, GRAFT_EMPTY, GRAFT_NO_REGISTER);
+        return checker_stop(c, GRAFT_EMPTY);
     if (in->count > GRAFT_MAX_INSTRUCTIONS)
         return checker_refuse(c, GRAFT_TOO_LONG, GRAFT_NO_REGISTER, in->count,
                               GRAFT_MAX_INSTRUCTIONS);
     for (uint32_t i = 0; i < in->map_count; i++)
         if (in->map_count > GRAFT_MAX_MAPS || !is_map(&in->maps[i]))
-            return checker_fail(c, GRAFT_BAD_MAP, GRAFT_NO_REGISTER);
+            return checker_stop(c, GRAFT_BAD_MAP);
     return true;
 }
 
@@ -57,15 +62,15 @@ static bool lay_out(struct checker *c, size_t work_bytes)
 {
     size_t fixed = GRAFT_WORK_BYTES(c->in->count, 0);
 
-    c->longest = c->point_count = c->loop = c->loop_count = c->open_count = 0;
+    c->longest = c->point_count = c->loop = c->proof.loops = 0;
     c->effort = ((uint64_t)c->in->count + CHECKER_LEAST) * CHECKER_EFFORT;
     if (c->in->proof)
-        proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, &c->loop_count);
-    fixed += c->loop_count * sizeof(struct checker_loop);
+        proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, c->in->count, c->in->map_count);
+    fixed += c->proof.loops * sizeof(struct checker_loop);
     if (work_bytes < fixed)
-        return checker_fail(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER);
+        return checker_stop(c, GRAFT_WORK_MEMORY);
     c->loops = (struct checker_loop *)(c + 1);
-    c->open = (struct checker_open *)(c->loops + c->loop_count);
+    c->open = (struct checker_open *)(c->loops + c->proof.loops);
     uint64_t room = (work_bytes - fixed) / sizeof *c->open + 2;
     uint32_t most = c->in->count < UINT16_MAX - 2 ? c->in->count + 2 : UINT16_MAX;
     c->open_count = room < most ? (uint32_t)room : most;

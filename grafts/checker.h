@@ -96,7 +96,7 @@ struct checker {
     struct checker_open *free;  /* a list */
     struct checker_open *ready; /* likewise: the walk goes on with the first */
     struct checker_loop *loops;
-    uint32_t open_count, loop_count;
+    uint32_t open_count;
     uint32_t point_count;
     uint64_t effort;     /* that is left */
     uint64_t longest;    /* steps */

@@ -55,52 +55,37 @@ static bool check_sized(struct checker *c, unsigned reg, bool write)
 {
     const struct scalar *size = &c->now->reg[reg + 1].n;
 
-    if (!checker_read(c, reg) || !checker_read_number(c, reg + 1, GRAFT_ARGUMENT))
+    if (!checker_read_number(c, reg + 1, GRAFT_ARGUMENT))
         return false;
     if (size->umax > (uint64_t)STATE_POINTER_RANGE)
         return checker_refuse(c, GRAFT_ARGUMENT, reg + 1, (int64_t)size->umax, STATE_POINTER_RANGE);
     return size->umax == 0 || checker_check_memory(c, reg, (uint32_t)size->umax, write);
 }
 
-/* Is the value of that kind? `map`: the one that an argument before this one named. */
-static bool is_argument(struct checker *c, enum argument kind, const struct value *v,
-                        const struct graft_map_def *map)
-{
-    switch (kind) {
-    case ARG_NUMBER:
-    case ARG_SIZE:
-        return v->kind == VALUE_NUMBER;
-    case ARG_CONTEXT:
-        return is_at_start(v, VALUE_CONTEXT);
-    case ARG_MAP:
-    case ARG_RING:
-        return v->kind == VALUE_MAP && (map->type == GRAFT_MAP_RINGBUF) == (kind == ARG_RING);
-    case ARG_RECORD_SIZE:
-        return v->kind == VALUE_NUMBER && scalar_is_constant(&v->n) && v->n.umin > 0 &&
-               v->n.umax <= map->entries && v->n.umax <= GRAFT_MAX_MAP_VALUE;
-    default: /* ARG_RECORD */
-        return is_at_start(v, VALUE_RECORD) && state_release(c->now, v->base);
-    }
-}
-
 static bool check_argument(struct checker *c, enum argument kind, unsigned reg)
 {
-    const struct value *first = &c->now->reg[1];
+    const struct value *first = &c->now->reg[1], *v = &c->now->reg[reg];
     const struct graft_map_def *map =
         first->kind == VALUE_MAP ? &c->in->maps[first->map] : c->in->maps;
+    bool number = v->kind == VALUE_NUMBER, good = number; /* ARG_NUMBER, ARG_SIZE */
 
-    switch (kind) {
-    case ARG_KEY:
-        return checker_check_memory(c, reg, map->key_bytes, false);
-    case ARG_VALUE:
-        return checker_check_memory(c, reg, map->value_bytes, false);
-    case ARG_MEMORY:
-    case ARG_MEMORY_OUT:
+    if (!checker_read(c, reg))
+        return false;
+    if (kind == ARG_KEY || kind == ARG_VALUE)
+        return checker_check_memory(c, reg, kind == ARG_KEY ? map->key_bytes : map->value_bytes,
+                                    false);
+    if (kind == ARG_MEMORY || kind == ARG_MEMORY_OUT)
         return check_sized(c, reg, kind == ARG_MEMORY_OUT);
-    default:
-        return checker_read(c, reg) && (is_argument(c, kind, &c->now->reg[reg], map) ||
-                                        checker_fail(c, GRAFT_ARGUMENT, reg));
-    }
+    if (kind == ARG_CONTEXT)
+        good = is_at_start(v, VALUE_CONTEXT);
+    if (kind == ARG_MAP || kind == ARG_RING)
+        good = v->kind == VALUE_MAP && (map->type == GRAFT_MAP_RINGBUF) == (kind == ARG_RING);
+    if (kind == ARG_RECORD_SIZE)
+        good = number && scalar_is_constant(&v->n) && v->n.umin > 0 && v->n.umax <= map->entries &&
+               v->n.umax <= GRAFT_MAX_MAP_VALUE;
+    if (kind == ARG_RECORD)
+        good = is_at_start(v, VALUE_RECORD) && state_release(c->now, v->base);
+    return good || checker_fail(c, GRAFT_ARGUMENT, reg);
 }
 
 static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, int32_t bytes)

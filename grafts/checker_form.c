@@ -74,5 +74,5 @@ bool checker_check_form(struct checker *c)
                                 reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER);
     }
     c->at -= 1u + c->places[c->at - 1].half;
-    return !falls || checker_fail(c, GRAFT_FALLS_OFF, GRAFT_NO_REGISTER);
+    return !falls || checker_stop(c, GRAFT_FALLS_OFF);
 }

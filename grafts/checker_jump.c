@@ -3,16 +3,16 @@
 
 /* Narrows both operands in `state`, and what is linked to them. False: the jump cannot go this
  * way. */
-static bool refine_numbers(struct state *state, const struct insn *i, const struct value *operand,
-                           bool taken)
+static bool refine(struct state *state, const struct insn *i, uint8_t op,
+                   const struct value *operand, bool taken)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &state->reg[insn_dst(i)], *src = &state->reg[insn_src(i)];
     struct scalar a = dst->n, b = operand->n;
 
     if (scalar_is_constant(&a) && scalar_is_constant(&b))
-        return jump_holds(s->op, s->bytes, a.umin, b.umin) == taken;
-    if (!scalar_refine(s->op, s->bytes, taken, &a, &b))
+        return jump_holds(op, s->bytes, a.umin, b.umin) == taken;
+    if (!scalar_refine(op, s->bytes, taken, &a, &b))
         return false;
     if (s->by_reg)
         src->n = b;
@@ -37,18 +37,6 @@ static void prove_by_end(struct checker *c, uint8_t op, bool mirrored, const str
 static const uint8_t offset_comparison[] = {
     [JUMP_JEQ] = JUMP_JEQ,  [JUMP_JNE] = JUMP_JNE,  [JUMP_JGT] = JUMP_JSGT, [JUMP_JGE] = JUMP_JSGE,
     [JUMP_JLT] = JUMP_JSLT, [JUMP_JLE] = JUMP_JSLE, [JUMP_JSLE] = 0};
-
-static bool refine_offsets(struct state *state, const struct insn *i, bool taken)
-{
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct scalar a = state->reg[insn_dst(i)].n, b = state->reg[insn_src(i)].n;
-
-    if (!scalar_refine(offset_comparison[s->op], 8, taken, &a, &b))
-        return false;
-    state->reg[insn_src(i)].n = b;
-    state->reg[insn_dst(i)].n = a;
-    return true;
-}
 
 /* A pointer is compared with 0, by JEQ or JNE of 64 bits. */
 static void compare_null(struct checker *c, uint8_t op, const struct value *p)
@@ -83,8 +71,8 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
         return checker_fail(c, GRAFT_POINTER_COMPARE,
                             value_is_pointer(&dst) ? insn_dst(i) : insn_src(i));
     if (dst.kind == src.kind) {
-        c->alive = refine_offsets(c->now, i, false);
-        c->goes = refine_offsets(c->taken, i, true);
+        c->goes = refine(c->taken, i, offset_comparison[s->op], operand, true);
+        c->alive = refine(c->now, i, offset_comparison[s->op], operand, false);
     } else {
         bool mirrored = src.kind == VALUE_PACKET;
         prove_by_end(c, s->op, mirrored, mirrored ? &src : &dst);
@@ -102,8 +90,8 @@ bool checker_step_jump(struct checker *c, const struct insn *i)
     c->goes = true;
     if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
         return compare_pointers(c, i, operand);
-    c->goes =
-        refine_numbers(c->taken, i, operand, true); /* before *c->now, where it may lie, changes */
-    c->alive = refine_numbers(c->now, i, operand, false);
+    uint8_t op = insn_shapes[i->opcode].op;
+    c->goes = refine(c->taken, i, op, operand, true); /* first: *operand may lie in *c->now */
+    c->alive = refine(c->now, i, op, operand, false);
     return true;
 }

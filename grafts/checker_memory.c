@@ -73,7 +73,17 @@ static bool check_object(struct checker *c, struct access *a, int64_t before, in
     return true;
 }
 
-/* Does all that the access may touch lie where it may? Context is for others to judge. */
+/* Kinds through which nothing is accessed, whatever its place. */
+static const uint8_t refusals[VALUE_KINDS] = {
+    [VALUE_NUMBER] = GRAFT_NOT_POINTER,
+    [VALUE_CONTEXT] = GRAFT_CONTEXT_WRITE, /* load_context is asked for reading */
+    [VALUE_PACKET_END] = GRAFT_PACKET_END,
+    [VALUE_MAP] = GRAFT_MAP_ACCESS,
+    [VALUE_MAP_VALUE_OR_NULL] = GRAFT_MAYBE_NULL,
+    [VALUE_RECORD_OR_NULL] = GRAFT_MAYBE_NULL,
+};
+
+/* Does all that the access may touch lie where it may? */
 static bool check_access(struct checker *c, struct access *a)
 {
     const struct value *p = a->base;
@@ -87,15 +97,10 @@ static bool check_access(struct checker *c, struct access *a)
         return check_object(c, a, 0, c->in->maps[p->map].value_bytes, GRAFT_OBJECT_BOUNDS);
     case VALUE_RECORD:
         return check_object(c, a, 0, p->ahead, GRAFT_OBJECT_BOUNDS);
-    case VALUE_CONTEXT:
-        return checker_fail(c, a->write ? GRAFT_CONTEXT_WRITE : GRAFT_CONTEXT_FIELD, a->reg);
-    case VALUE_PACKET_END:
-        return checker_fail(c, GRAFT_PACKET_END, a->reg);
-    case VALUE_MAP_VALUE_OR_NULL:
-    case VALUE_RECORD_OR_NULL:
-        return checker_fail(c, GRAFT_MAYBE_NULL, a->reg);
     default:
-        return checker_fail(c, p->kind == VALUE_MAP ? GRAFT_MAP_ACCESS : GRAFT_NOT_POINTER, a->reg);
+        return checker_fail(
+            c, p->kind == VALUE_CONTEXT && !a->write ? GRAFT_CONTEXT_FIELD : refusals[p->kind],
+            a->reg);
     }
 }
 
@@ -109,26 +114,18 @@ static bool is_whole_slot(const struct access *a)
     return a->bytes == 8 && is_exact(a) && a->low % 8 == 0;
 }
 
-/* May the range be read as numbers? */
-static bool check_stack_bytes(struct checker *c, const struct access *a)
+static bool read_stack_bytes(struct checker *c, const struct access *a)
 {
-    if (state_stack_has_pointer(c->now, a->low, a->high))
-        return checker_fail(c, GRAFT_POINTER_PART, a->reg);
-    return state_stack_is_init(c->now, a->low, a->high) ||
-           checker_fail(c, GRAFT_STACK_UNINITIALISED, a->reg);
+    enum graft_reason reason = state_stack_read(c->now, a->low, a->high);
+
+    return reason == GRAFT_ACCEPTED || checker_fail(c, reason, a->reg);
 }
 
 /* Numbers are written somewhere in the range: everywhere where that is exact. */
 static bool write_stack_bytes(struct checker *c, const struct access *a, bool exact)
 {
-    if (exact) {
-        state_stack_write(c->now, a->low, a->high);
-        return true;
-    }
-    if (state_stack_has_pointer(c->now, a->low, a->high))
-        return checker_fail(c, GRAFT_POINTER_PART, a->reg);
-    state_stack_blur(c->now, a->low, a->high);
-    return true;
+    return state_stack_write(c->now, a->low, a->high, exact) ||
+           checker_fail(c, GRAFT_POINTER_PART, a->reg);
 }
 
 bool checker_step_load(struct checker *c, const struct insn *i)
@@ -145,7 +142,7 @@ bool checker_step_load(struct checker *c, const struct insn *i)
         return false;
     if (a.base->kind == VALUE_STACK) {
         slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
-        if (!slot && !check_stack_bytes(c, &a))
+        if (!slot && !read_stack_bytes(c, &a))
             return false;
     }
     if (slot)
@@ -199,11 +196,9 @@ bool checker_step_atomic(struct checker *c, const struct insn *i)
         return false;
     if (!is_atomic_target(&a))
         return checker_fail(c, GRAFT_ATOMIC_TARGET, a.reg);
-    if (a.base->kind == VALUE_STACK) {
-        if (!check_stack_bytes(c, &a))
-            return false;
-        state_stack_write(c->now, a.low, a.high);
-    }
+    if (a.base->kind == VALUE_STACK &&
+        (!read_stack_bytes(c, &a) || !write_stack_bytes(c, &a, true)))
+        return false;
     if (i->imm & ATOMIC_FETCHES)
         set_loaded(&c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)], FORM_LOAD, a.bytes);
     return true;
@@ -217,5 +212,5 @@ bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool 
         return false;
     if (a.base->kind != VALUE_STACK)
         return true;
-    return write ? write_stack_bytes(c, &a, false) : check_stack_bytes(c, &a);
+    return write ? write_stack_bytes(c, &a, false) : read_stack_bytes(c, &a);
 }

@@ -2,15 +2,20 @@
  */
 #include "grafts/checker_step.h"
 
-static bool fail(struct checker *c, enum graft_reason reason)
+static bool take_state(struct checker *c, struct proof *p, struct state *out)
 {
-    return checker_fail(c, reason, GRAFT_NO_REGISTER);
+    proof_take_state(p, out);
+    return checker_spend(c, 4 * state_values(out));
 }
 
-static bool take_state(struct checker *c, struct proof *p, uint32_t at, struct state *out)
+/* Where the states of the claim at `at` begin. */
+static struct proof claim_at(const struct checker *c, uint32_t at)
 {
-    proof_take_state(p, at, c->loop_count, c->in->map_count, out);
-    return checker_spend(c, 4 * state_values(out));
+    struct proof p = c->proof;
+
+    p.next = c->in->proof + c->places[at].claim;
+    p.at = at;
+    return p;
 }
 
 /* The loop, or NULL, whose head is at `at`, where a claim stands. */
@@ -27,9 +32,9 @@ static bool see_rank(struct checker *c, struct checker_loop *loop, struct state 
     struct value *rank = state_place(s, loop->told.rank - 1);
 
     if (!rank || rank->mark != 0 || !scalar_tighten(&rank->n))
-        return fail(c, GRAFT_LOOP_RANK);
-    loop->low = rank->n.smin < loop->low ? rank->n.smin : loop->low;
-    loop->high = rank->n.smax > loop->high ? rank->n.smax : loop->high;
+        return checker_stop(c, GRAFT_LOOP_RANK);
+    loop->low = SMALLER(loop->low, rank->n.smin);
+    loop->high = LARGER(loop->high, rank->n.smax);
     return true;
 }
 
@@ -44,25 +49,27 @@ static bool add_point(struct checker *c, const struct checker_loop *loop)
     return true;
 }
 
-static bool read_claim(struct checker *c, const struct proof_claim *claim)
+static bool read_claim(struct checker *c)
 {
-    struct checker_place *place = &c->places[claim->at];
+    struct proof_claim claim;
     struct state *s = &c->claimed;
 
-    c->at = claim->at;
+    proof_take_claim(&c->proof, &claim);
+    c->at = claim.at;
+    struct checker_place *place = &c->places[claim.at];
     if (c->proof.broken || place->half)
-        return fail(c, GRAFT_CLAIM_FORM);
+        return checker_stop(c, GRAFT_CLAIM_FORM);
     place->claim = (uint32_t)(c->proof.next - c->in->proof);
-    place->states = (uint8_t)claim->states;
-    place->loop = (uint16_t)claim->loop;
-    place->steps = claim->steps;
+    place->states = (uint8_t)claim.states;
+    place->loop = (uint16_t)claim.loop;
+    place->steps = claim.steps;
 
-    struct checker_loop *loop = loop_at(c, claim->at);
-    for (uint32_t k = 0; k < claim->states; k++) {
-        if (!take_state(c, &c->proof, claim->at, s))
+    struct checker_loop *loop = loop_at(c, claim.at);
+    for (uint32_t k = 0; k < claim.states; k++) {
+        if (!take_state(c, &c->proof, s))
             return false;
         if (c->proof.broken)
-            return fail(c, GRAFT_CLAIM_FORM);
+            return checker_stop(c, GRAFT_CLAIM_FORM);
         if (loop && loop->told.rank && !see_rank(c, loop, s))
             return false;
     }
@@ -71,37 +78,30 @@ static bool read_claim(struct checker *c, const struct proof_claim *claim)
 
 bool checker_read_proof(struct checker *c)
 {
-    struct proof_claim claim = {.at = UINT32_MAX};
-
     c->at = GRAFT_NO_INSTRUCTION;
-    for (uint32_t k = 0; k < c->loop_count; k++) {
+    for (uint32_t k = 0; k < c->proof.loops; k++) {
         c->loops[k].low = INT64_MAX;
         c->loops[k].high = INT64_MIN;
-        proof_take_loop(&c->proof, k, c->in->count, &c->loops[k].told);
+        proof_take_loop(&c->proof, k, &c->loops[k].told);
     }
-    const struct proof claims = c->proof;
-    if (c->proof.broken)
-        return fail(c, GRAFT_CLAIM_FORM);
-    for (uint32_t left = proof_take_claims(&c->proof, c->in->count); left > 0; left--) {
-        proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
-        if (!read_claim(c, &claim))
+    for (uint32_t left = proof_take_claims(&c->proof); left > 0; left--)
+        if (!c->proof.broken && !read_claim(c))
             return false;
+    if (c->proof.broken || c->proof.next != c->proof.end) {
+        c->at = GRAFT_NO_INSTRUCTION;
+        return checker_stop(c, GRAFT_CLAIM_FORM);
     }
-    c->at = GRAFT_NO_INSTRUCTION;
-    if (c->proof.broken || c->proof.next != c->proof.end)
-        return fail(c, GRAFT_CLAIM_FORM);
-    c->proof = claims; /* the walk reads them again */
     for (c->at = 0; c->at < c->in->count; c->at++)
         if (c->places[c->at].edges > 1 && !c->places[c->at].claim)
-            return fail(c, GRAFT_CLAIM_MISSING);
+            return checker_stop(c, GRAFT_CLAIM_MISSING);
     return true;
 }
 
 /* As a report's numbers go. */
 static bool refuse_steps(struct checker *c, enum graft_reason reason, uint64_t need, uint64_t have)
 {
-    return checker_refuse(c, reason, GRAFT_NO_REGISTER,
-                          need < INT64_MAX ? (int64_t)need : INT64_MAX, (int64_t)have);
+    return checker_refuse(c, reason, GRAFT_NO_REGISTER, (int64_t)SMALLER(need, INT64_MAX),
+                          (int64_t)have);
 }
 
 /* Leaves loop number *at with *steps on its turn: both become the parent's. The head is passed once
@@ -141,33 +141,31 @@ static bool check_steps(struct checker *c, uint32_t target, struct state *s)
 
     while (at != place->loop && at != outside) {
         if (at == 0)
-            return fail(c, GRAFT_LOOP_ENTRY);
+            return checker_stop(c, GRAFT_LOOP_ENTRY);
         if (!leave_loop(c, &at, &steps))
             return false;
     }
     if (head)
         most = at == place->loop ? head->told.body : head->told.entry;
     if (head && at == place->loop && head->told.rank && !has_moved(c, head, s))
-        return fail(c, GRAFT_LOOP_RANK);
+        return checker_stop(c, GRAFT_LOOP_RANK);
     return steps <= most || refuse_steps(c, GRAFT_LOOP_STEPS, steps, most);
 }
 
 /* The edge into the claim at `target`: steps, and values. */
 static bool check_edge(struct checker *c, uint32_t target, struct state *s)
 {
-    const struct checker_place *place = &c->places[target];
-    struct proof p = {.next = c->in->proof + place->claim, .end = c->proof.end};
-    struct state *claimed = &c->claimed;
+    struct proof p = claim_at(c, target);
 
     if (!check_steps(c, target, s))
         return false;
-    for (uint32_t k = 0; k < place->states; k++) {
-        if (!take_state(c, &p, target, claimed))
+    for (uint32_t k = 0; k < c->places[target].states; k++) {
+        if (!take_state(c, &p, &c->claimed))
             return false;
-        if (state_includes(claimed, s))
+        if (state_includes(&c->claimed, s))
             return true;
     }
-    return fail(c, GRAFT_CLAIM);
+    return checker_stop(c, GRAFT_CLAIM);
 }
 
 bool checker_end(struct checker *c)
@@ -177,11 +175,8 @@ bool checker_end(struct checker *c)
     while (at != 0)
         if (!leave_loop(c, &at, &c->steps))
             return false;
-    if (c->steps > c->hook->budget)
-        return refuse_steps(c, GRAFT_BUDGET, c->steps, c->hook->budget);
-    if (c->longest < c->steps)
-        c->longest = c->steps;
-    return true;
+    c->longest = LARGER(c->longest, c->steps);
+    return c->steps <= c->hook->budget || refuse_steps(c, GRAFT_BUDGET, c->steps, c->hook->budget);
 }
 
 bool checker_arrive(struct checker *c, struct checker_open *o)
@@ -190,47 +185,42 @@ bool checker_arrive(struct checker *c, struct checker_open *o)
     return o->dead || check_edge(c, o->at, &o->state);
 }
 
-/* Makes the next state of the proof the root's: tight, and with the mark of the loop it heads. */
-static bool take_root(struct checker *c, uint32_t at, struct state *s)
+/* Makes a state of the claim at c->at the root's: tight, and with the mark of the loop it heads. */
+static bool make_root(struct checker *c, struct state *s)
 {
-    const struct checker_loop *head = loop_at(c, at);
-
-    proof_take_state(&c->proof, at, c->loop_count, c->in->map_count, s);
-    c->at = at;
-    c->loop = c->places[at].loop;
+    const struct checker_loop *head = loop_at(c, c->at);
     bool good = state_check(s);
+
+    c->loop = c->places[c->at].loop;
     for (uint32_t i = 0; head && i < state_values(s); i++)
         good = good && (s->at[i].kind == VALUE_NONE || s->at[i].mark != c->loop);
-    if (!good)
-        return fail(c, GRAFT_CLAIM_FORM);
-    if (head && head->told.rank)
+    if (good && head && head->told.rank)
         state_place(s, head->told.rank - 1)->mark = (uint16_t)c->loop;
-    return true;
+    return good || checker_stop(c, GRAFT_CLAIM_FORM);
 }
 
-/* The tree below one state of a claim. */
-static bool walk_tree(struct checker *c, const struct proof_claim *claim)
+/* The tree below the next state of a claim. */
+static bool walk_tree(struct checker *c, struct proof *p)
 {
     struct checker_open *root = checker_open_take(c);
 
-    if (!root || !take_root(c, claim->at, &root->state))
+    if (!root)
         return false;
-    root->at = claim->at;
-    root->steps = claim->steps;
+    proof_take_state(p, &root->state);
+    c->at = root->at = p->at;
+    root->steps = c->places[p->at].steps;
     root->dead = false;
     root->next = NULL;
     c->ready = root;
-    return checker_walk(c);
+    return make_root(c, &root->state) && checker_walk(c);
 }
 
 bool checker_walk_claims(struct checker *c)
 {
-    struct proof_claim claim = {.at = UINT32_MAX};
-
-    for (uint32_t left = proof_take_claims(&c->proof, c->in->count); left > 0; left--) {
-        proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
-        for (uint32_t n = 0; n < claim.states; n++)
-            if (!walk_tree(c, &claim))
+    for (uint32_t at = 0; at < c->in->count; at++) {
+        struct proof p = claim_at(c, at);
+        for (uint32_t n = 0; n < c->places[at].states; n++)
+            if (!walk_tree(c, &p))
                 return false;
     }
     return true;

@@ -9,6 +9,7 @@
 bool checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg, int64_t need,
                     int64_t have);
 bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg); /* no need, no have */
+bool checker_stop(struct checker *c, enum graft_reason reason);               /* nor a register */
 
 /* Counts work on so many values. */
 bool checker_spend(struct checker *c, uint32_t values);

@@ -68,7 +68,7 @@ static bool step_exit(struct checker *c, const struct insn *i)
     if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
         return false;
     if (c->now->held_count > 0)
-        return checker_fail(c, GRAFT_RECORD_HELD, GRAFT_NO_REGISTER);
+        return checker_stop(c, GRAFT_RECORD_HELD);
     return checker_end(c);
 }
 
@@ -146,7 +146,7 @@ bool checker_join(struct checker *c, struct checker_open *o)
         if (!checker_spend(c, state_values(&o->state)))
             return false;
         if (!state_join(&waits->state, &o->state, o->at))
-            return checker_fail(c, GRAFT_RECORD_PATHS, GRAFT_NO_REGISTER);
+            return checker_stop(c, GRAFT_RECORD_PATHS);
     }
     if (place->edges == 0) {
         place->open = 0;
@@ -165,11 +165,11 @@ bool checker_check_done(struct checker *c)
         if (c->places[c->at].half || c->places[c->at].done)
             continue;
         if (c->places[c->at].edges == 0)
-            return checker_fail(c, GRAFT_UNREACHABLE, GRAFT_NO_REGISTER);
+            return checker_stop(c, GRAFT_UNREACHABLE);
         if ((form != FORM_JUMP && form != FORM_GOTO) || insn_target(i, c->at) > c->at)
             continue;
         if (!c->places[insn_target(i, c->at)].done)
-            return checker_fail(c, GRAFT_BACK_EDGE, GRAFT_NO_REGISTER);
+            return checker_stop(c, GRAFT_BACK_EDGE);
     }
     return true;
 }

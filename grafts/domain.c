@@ -3,6 +3,9 @@
 
 #define LOW_HALF ((uint64_t)UINT32_MAX)
 
+/* Sums and products of 64-bit numbers, whole. */
+__extension__ typedef __int128 wide;
+
 /* Makes the interval low..high of *a no larger than from..to. */
 #define BOUND(a, low, high, from, to)                                                              \
     ((a)->low = LARGER((a)->low, (from)), (a)->high = SMALLER((a)->high, (to)))
@@ -49,23 +52,15 @@ struct scalar scalar_signed(int64_t low, int64_t high)
 
 struct scalar scalar_of_width(unsigned bits, bool is_signed)
 {
-    int64_t limit = (int64_t)1 << (bits & 63) >> 1;
+    unsigned cut = 64 - bits;
 
-    if (bits == 64)
-        return scalar_anything();
-    return is_signed ? scalar_signed(-limit, limit - 1)
-                     : scalar_unsigned(0, 2 * (uint64_t)limit - 1);
+    return is_signed ? scalar_signed(INT64_MIN >> cut, INT64_MAX >> cut)
+                     : scalar_unsigned(0, UINT64_MAX >> cut);
 }
 
 bool scalar_is_constant(const struct scalar *a)
 {
     return a->umin == a->umax;
-}
-
-bool scalar_contains(const struct scalar *a, uint64_t x)
-{
-    struct scalar only = scalar_constant(x);
-    return scalar_includes(a, &only);
 }
 
 bool scalar_includes(const struct scalar *a, const struct scalar *b)
@@ -229,22 +224,16 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
 static struct scalar add(bool is_sub, const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    uint64_t low, high;
-    int64_t slow, shigh;
-    bool low_wraps = is_sub ? __builtin_sub_overflow(a->umin, b->umax, &low)
-                            : __builtin_add_overflow(a->umin, b->umin, &low);
-    bool high_wraps = is_sub ? __builtin_sub_overflow(a->umax, b->umin, &high)
-                             : __builtin_add_overflow(a->umax, b->umax, &high);
-    bool slow_wraps = is_sub ? __builtin_sub_overflow(a->smin, b->smax, &slow)
-                             : __builtin_add_overflow(a->smin, b->smin, &slow);
-    bool shigh_wraps = is_sub ? __builtin_sub_overflow(a->smax, b->smin, &shigh)
-                              : __builtin_add_overflow(a->smax, b->smax, &shigh);
+    wide low = (wide)a->umin + (is_sub ? -(wide)b->umax : b->umin);
+    wide high = (wide)a->umax + (is_sub ? -(wide)b->umin : b->umax);
+    wide slow = (wide)a->smin + (is_sub ? -(wide)b->smax : b->smin);
+    wide shigh = (wide)a->smax + (is_sub ? -(wide)b->smin : b->smax);
 
     r.bits = is_sub ? bits_sub(a->bits, b->bits) : bits_add(a->bits, b->bits);
-    if (low_wraps == high_wraps)
-        BOUND(&r, umin, umax, low, high);
-    if (!slow_wraps && !shigh_wraps)
-        BOUND(&r, smin, smax, slow, shigh);
+    if (low >> 64 == high >> 64)
+        BOUND(&r, umin, umax, (uint64_t)low, (uint64_t)high);
+    if (slow >= INT64_MIN && shigh <= INT64_MAX)
+        BOUND(&r, smin, smax, (int64_t)slow, (int64_t)shigh);
     return tight(r);
 }
 
@@ -252,21 +241,19 @@ static struct scalar add(bool is_sub, const struct scalar *a, const struct scala
 static struct scalar multiply(const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    int64_t low = INT64_MAX, high = INT64_MIN, corner;
+    wide low = INT64_MAX, high = INT64_MIN;
     uint64_t most;
-    bool fits = true;
 
     r.bits = bits_mul(a->bits, b->bits);
     if (!__builtin_mul_overflow(a->umax, b->umax, &most))
         BOUND(&r, umin, umax, a->umin * b->umin, most);
-    for (unsigned i = 0; i < 4 && fits; i++) {
-        fits =
-            !__builtin_mul_overflow(i & 1 ? a->smin : a->smax, i & 2 ? b->smin : b->smax, &corner);
+    for (unsigned i = 0; i < 4; i++) {
+        wide corner = (wide)(i & 1 ? a->smin : a->smax) * (i & 2 ? b->smin : b->smax);
         low = SMALLER(low, corner);
         high = LARGER(high, corner);
     }
-    if (fits)
-        BOUND(&r, smin, smax, low, high);
+    if (low >= INT64_MIN && high <= INT64_MAX)
+        BOUND(&r, smin, smax, (int64_t)low, (int64_t)high);
     return tight(r);
 }
 
@@ -300,11 +287,10 @@ static struct scalar divide(enum alu_op op, bool is_signed, const struct scalar 
     return a->umax < b->umin ? *a : scalar_unsigned(0, SMALLER(a->umax, b->umax - 1));
 }
 
+/* Moves bits and computes nothing, so value and doubt travel alike. */
 static struct bits shift_bits(enum alu_op op, struct bits a, unsigned by)
 {
-    return op == ALU_LSH   ? bits_shift_left(a, by)
-           : op == ALU_RSH ? bits_shift_right(a, by)
-                           : bits_shift_signed(a, by);
+    return (struct bits){alu_compute(op, 0, 8, a.value, by), alu_compute(op, 0, 8, a.unknown, by)};
 }
 
 /* By at least `low` and at most `high`, which differ where the distance is not known. */
@@ -334,12 +320,11 @@ static struct scalar shift(enum alu_op op, unsigned mask, const struct scalar *a
 
 static struct scalar sign_extend(const struct scalar *a, unsigned bits)
 {
-    int64_t limit = (int64_t)1 << (bits - 1);
     struct scalar by = scalar_constant(64 - bits);
 
     if (bits == 32)
         return extend32(a, true);
-    if (a->smin >= -limit && a->smax < limit)
+    if (a->smin >= INT64_MIN >> by.umin && a->smax <= INT64_MAX >> by.umin)
         return *a;
     struct scalar up = shift(ALU_LSH, 63, a, &by);
     return shift(ALU_ARSH, 63, &up, &by);
@@ -412,7 +397,7 @@ struct scalar scalar_swap(enum swap_op op, int32_t bits, const struct scalar *a)
         return *a;
     if (op == SWAP_LITTLE && bits == 32)
         return extend32(a, false);
-    /* Moves bits and computes nothing, so value and doubt travel alike. */
+    /* As in shift_bits. */
     r.bits = (struct bits){alu_swap(op, bits, a->bits.value), alu_swap(op, bits, a->bits.unknown)};
     return tight(r);
 }

@@ -29,7 +29,6 @@ struct scalar scalar_signed(int64_t low, int64_t high);     /* pre: low <= high 
 struct scalar scalar_of_width(unsigned bits, bool is_signed);
 
 bool scalar_is_constant(const struct scalar *a);
-bool scalar_contains(const struct scalar *a, uint64_t x);
 
 /* Is every number of `b` in `a`? May say no when the answer is yes, never the reverse. */
 bool scalar_includes(const struct scalar *a, const struct scalar *b);

@@ -34,16 +34,15 @@ static uint64_t expect(struct proof *p, bool good, uint64_t x)
 static uint64_t take_long(struct proof *p)
 {
     uint64_t x = 0, byte = 0x80;
+    unsigned shift = 0;
 
-    for (unsigned shift = 0; byte & 0x80; shift += 7) {
-        if (p->next == p->end)
+    for (; byte & 0x80; shift += 7) {
+        if (p->next == p->end || shift > 63)
             return expect(p, false, 0);
         byte = *p->next++;
         x |= (byte & 0x7f) << shift;
-        if (shift > 0 && (byte == 0 || (shift == 63 && byte != 1)))
-            return expect(p, false, 0);
     }
-    return x;
+    return expect(p, (byte != 0 || shift == 7) && (byte == 1 || shift < 70), x);
 }
 
 /* The next number. Most take one byte. */
@@ -73,11 +72,13 @@ static int64_t take_signed(struct proof *p, int64_t low, int64_t high)
     return (int64_t)expect(p, low <= x && x <= high, (uint64_t)x);
 }
 
-void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t *loops)
+void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
+                 uint32_t maps)
 {
-    *p = (struct proof){.next = bytes, .end = bytes + size};
+    *p = (struct proof){
+        .next = bytes, .end = bytes + size, .count = count, .maps = maps, .at = UINT32_MAX};
     take(p, PROOF_VERSION, PROOF_VERSION);
-    *loops = take_small(p, 0, PROOF_MAX_LOOPS);
+    p->loops = take_small(p, 0, PROOF_MAX_LOOPS);
 }
 
 /* A place that values can lie in, plus 1; or 0. */
@@ -88,10 +89,10 @@ static uint32_t take_rank(struct proof *p)
     return (uint32_t)expect(p, rank < INSN_REGISTERS || rank > STATE_SLOT_PLACE, rank);
 }
 
-void proof_take_loop(struct proof *p, uint32_t number, uint32_t count, struct proof_loop *out)
+void proof_take_loop(struct proof *p, uint32_t number, struct proof_loop *out)
 {
     *out = (struct proof_loop){0};
-    out->head = take_small(p, 0, count - 1);
+    out->head = take_small(p, 0, p->count - 1);
     out->parent = take_small(p, 0, number);
     out->rank = take_rank(p);
     if (out->rank) {
@@ -102,29 +103,26 @@ void proof_take_loop(struct proof *p, uint32_t number, uint32_t count, struct pr
     out->body = take_small(p, 0, PROOF_MAX_STEPS);
 }
 
-uint32_t proof_take_claims(struct proof *p, uint32_t count)
+uint32_t proof_take_claims(struct proof *p)
 {
-    return take_small(p, 0, count);
+    return take_small(p, 0, p->count);
 }
 
-void proof_take_claim(struct proof *p, uint32_t previous, uint32_t count, uint32_t loops,
-                      struct proof_claim *out)
+void proof_take_claim(struct proof *p, struct proof_claim *out)
 {
-    uint64_t at = previous + (uint32_t)1 + take(p, 0, count);
-
-    out->at = (uint32_t)expect(p, at < count, at);
-    out->loop = take_small(p, 0, loops);
+    p->at += 1 + take_small(p, 0, p->count);
+    out->at = p->at = (uint32_t)expect(p, p->at < p->count, p->at);
+    out->loop = take_small(p, 0, p->loops);
     out->steps = take_small(p, 0, PROOF_MAX_STEPS);
     out->states = take_small(p, 0, PROOF_MAX_STATES);
 }
 
-static void take_scalar(struct proof *p, uint32_t flags, struct scalar *n)
+static void take_scalar(struct proof *p, uint64_t flags, struct scalar *n)
 {
     *n = scalar_anything();
     if (flags & PROOF_UNSIGNED) {
         n->umin = take_any(p);
-        n->umax = n->umin + take_any(p);
-        expect(p, n->umin <= n->umax, 0);
+        n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
     }
     if (flags & PROOF_SIGNED) {
         n->smin = take_signed(p, INT64_MIN, INT64_MAX);
@@ -140,39 +138,37 @@ static void take_scalar(struct proof *p, uint32_t flags, struct scalar *n)
         n->umin32 = take_small(p, 0, UINT32_MAX);
         n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
         n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
-        n->smax32 =
-            (int32_t)(n->smin32 + (int64_t)take(p, 0, (uint64_t)((int64_t)INT32_MAX - n->smin32)));
+        n->smax32 = (int32_t)((uint32_t)n->smin32 +
+                              take_small(p, 0, (uint32_t)INT32_MAX - (uint32_t)n->smin32));
     }
 }
 
 /* A class that is shared by `fixed`, or by being one object. */
 static void take_class(struct proof *p, struct value *v)
 {
+    bool fixes = v->kind == VALUE_NUMBER || v->kind == VALUE_PACKET;
+
     v->base = take_small(p, v->kind == VALUE_PACKET ? 0 : 1, STATE_CLASSES - 2);
-    v->fixed = take_signed(p, INT64_MIN, INT64_MAX);
-    if (v->kind != VALUE_NUMBER && v->kind != VALUE_PACKET)
-        expect(p, v->fixed == 0, 0);
+    v->fixed = take_signed(p, fixes ? INT64_MIN : 0, fixes ? INT64_MAX : 0);
 }
 
-static void take_value(struct proof *p, uint32_t alone, uint32_t loops, uint32_t maps,
-                       struct value *v)
+/* The value in `at[i]`. */
+static void take_value(struct proof *p, uint32_t i, struct value *v)
 {
-    uint64_t kind = take_any(p), flags = take_any(p);
-    uint32_t may = kind < VALUE_KINDS ? says[kind] : 0;
+    uint64_t kind = take(p, VALUE_NUMBER, VALUE_KINDS - 1), flags = take_any(p);
+    uint32_t may = says[kind], must = may & HAS_CLASS ? PROOF_CLASS : 0;
 
-    if (expect(p,
-               may != 0 && (flags & ~(may & 127u)) == 0 &&
-                   ((may & HAS_CLASS) == 0 || flags & PROOF_CLASS),
-               1) == 0)
-        return;
+    expect(p, (flags & ~(may & 127u)) == 0 && (flags & must) == must, 0);
     value_set(v, (enum value_kind)kind);
-    v->base = kind == VALUE_PACKET || (may & HAS_MAP) ? alone : 0;
+    if (kind == VALUE_PACKET || (may & HAS_MAP))
+        v->base = state_name(p->at, i);
     if (may & HAS_MAP)
-        v->map = (uint8_t)expect(p, maps > 0, take_small(p, 0, maps > 0 ? maps - 1 : 0));
+        v->map = (uint8_t)take_small(p, 0, GRAFT_MAX_MAPS - 1);
+    expect(p, !(may & HAS_MAP) || v->map < p->maps, 0);
     if (flags & PROOF_CLASS)
         take_class(p, v);
     if (flags & PROOF_MARK) {
-        v->mark = (uint16_t)take_small(p, 1, loops);
+        v->mark = (uint16_t)take_small(p, 1, p->loops);
         v->moved = take_signed(p, -STATE_MOVED_MOST, STATE_MOVED_MOST);
     }
     if (kind == VALUE_PACKET)
@@ -180,44 +176,33 @@ static void take_value(struct proof *p, uint32_t alone, uint32_t loops, uint32_t
     if (flags & PROOF_AHEAD)
         v->ahead = (int32_t)take_signed(p, STATE_AHEAD_NONE, STATE_POINTER_RANGE);
     if (may & NUMBER_FLAGS)
-        take_scalar(p, (uint32_t)flags, &v->n);
+        take_scalar(p, flags, &v->n);
     else
         v->n = scalar_constant(0);
 }
 
-static void take_slots(struct proof *p, uint32_t alone, uint32_t loops, uint32_t maps,
-                       struct state *out)
+static void take_slots(struct proof *p, struct state *out)
 {
-    uint32_t slots = take_small(p, 0, STATE_SLOTS);
-
-    for (out->used = 0; slots > 0 && !p->broken; slots--) {
-        uint32_t skipped = take_small(p, 0, STATE_SLOTS - 1);
-        if (expect(p, out->used + skipped < STATE_SLOTS, 1) == 0)
+    for (uint32_t slots = take_small(p, 0, STATE_SLOTS); slots > 0; slots--) {
+        uint32_t i = out->used + take_small(p, 0, STATE_SLOTS - 1);
+        if (expect(p, i < STATE_SLOTS, 1) == 0)
             return;
-        for (; skipped > 0; skipped--, out->used++) {
-            out->slot[out->used].kind = VALUE_NONE;
-            out->init[out->used] = 0;
-        }
-        uint32_t i = out->used++;
+        state_reach_slot(out, i);
         out->init[i] = (uint8_t)take_small(p, 1, 0xff);
-        out->slot[i].kind = VALUE_NONE;
         if (out->init[i] == 0xff)
-            take_value(p, alone + INSN_REGISTERS + i, loops, maps, &out->slot[i]);
+            take_value(p, INSN_REGISTERS + i, &out->slot[i]);
     }
 }
 
-void proof_take_state(struct proof *p, uint32_t at, uint32_t loops, uint32_t maps,
-                      struct state *out)
+void proof_take_state(struct proof *p, struct state *out)
 {
-    uint32_t regs = take_small(p, 0, (1u << INSN_FRAME) - 1), alone = state_name(at, 0);
+    uint32_t regs = take_small(p, 0, (1u << INSN_FRAME) - 1);
 
-    for (uint32_t i = 0; i < INSN_FRAME; i++) {
-        out->reg[i].kind = VALUE_NONE;
+    state_clear(out);
+    for (uint32_t i = 0; i < INSN_FRAME; i++)
         if (regs & 1u << i)
-            take_value(p, alone + i, loops, maps, &out->reg[i]);
-    }
-    value_set_pointer(&out->reg[INSN_FRAME], VALUE_STACK);
-    take_slots(p, alone, loops, maps, out);
+            take_value(p, i, &out->reg[i]);
+    take_slots(p, out);
     out->packet_length = take_small(p, 0, (uint32_t)STATE_POINTER_RANGE);
     out->held_count = take_small(p, 0, STATE_HELD);
     for (uint32_t i = 0; i < out->held_count; i++)

@@ -36,6 +36,8 @@ enum proof_flag {
 
 struct proof {
     const uint8_t *next, *end;
+    uint32_t count, maps, loops; /* slots, maps, loops that there are: what numbers may name */
+    uint32_t at;                 /* of the claim */
     bool broken;
 };
 
@@ -55,20 +57,19 @@ struct proof_claim {
     uint32_t states; /* that follow */
 };
 
-/* Begins to read; *loops is how many follow. */
-void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t *loops);
+/* Begins to read the proof of a program of `count` slots and `maps` maps; p->loops loops follow. */
+void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
+                 uint32_t maps);
 
-/* Loop number `number` of a program of `count` slots. */
-void proof_take_loop(struct proof *p, uint32_t number, uint32_t count, struct proof_loop *out);
+/* Loop number `number`. */
+void proof_take_loop(struct proof *p, uint32_t number, struct proof_loop *out);
 
 /* How many claims follow. */
-uint32_t proof_take_claims(struct proof *p, uint32_t count);
+uint32_t proof_take_claims(struct proof *p);
 
-/* The next claim. `previous`: the instruction of the one before, UINT32_MAX for the first. */
-void proof_take_claim(struct proof *p, uint32_t previous, uint32_t count, uint32_t loops,
-                      struct proof_claim *out);
+/* The next claim. */
+void proof_take_claim(struct proof *p, struct proof_claim *out);
 
-/* The next state of the claim at instruction `at`: bases are classes, or names of single values.
- * Its numbers are not made tight, and S1, S2, S4 are not asked for: state_check does that. */
-void proof_take_state(struct proof *p, uint32_t at, uint32_t loops, uint32_t maps,
-                      struct state *out);
+/* The next state of the claim at p->at: bases are classes, or names of single values. Its numbers
+ * are not made tight, and S1, S2, S4 are not asked for: state_check does that. */
+void proof_take_state(struct proof *p, struct state *out);

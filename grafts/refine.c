@@ -50,14 +50,14 @@ static bool make_different(struct scalar *a, struct scalar *b)
 }
 
 /* a < b, or a <= b where `gap` is 0. */
-static bool make_ordered(bool is_signed, struct scalar *a, struct scalar *b, unsigned gap)
+static bool make_ordered(bool by_sign, struct scalar *a, struct scalar *b, unsigned gap)
 {
     bool below = b->umax < gap || a->umin > UINT64_MAX - gap;
     bool less = b->smax < INT64_MIN + (int)gap || a->smin > INT64_MAX - (int)gap;
 
-    if (is_signed ? less : below)
+    if (by_sign ? less : below)
         return false;
-    if (is_signed) {
+    if (by_sign) {
         a->smax = SMALLER(a->smax, b->smax - (int)gap);
         b->smin = LARGER(b->smin, a->smin + (int)gap);
     } else {
@@ -91,6 +91,11 @@ static bool make_no_common_bit(struct scalar *a, struct scalar *b)
     return know_bits(a, in_b, 0) && know_bits(b, in_a, 0);
 }
 
+static bool is_signed(enum relation relation)
+{
+    return relation == LESS || relation == LESS_EQUAL;
+}
+
 static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
     switch (relation) {
@@ -101,39 +106,33 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
         return true;
     case DIFFERENT:
         return make_different(a, b);
-    case BELOW:
-    case BELOW_EQUAL:
-        return make_ordered(false, a, b, relation == BELOW);
-    case LESS:
-    case LESS_EQUAL:
-        return make_ordered(true, a, b, relation == LESS);
     case COMMON_BIT:
         return make_common_bit(a, b);
     case NO_COMMON_BIT:
         return make_no_common_bit(a, b);
+    default:
+        return make_ordered(is_signed(relation), a, b, relation == BELOW || relation == LESS);
     }
-    return true;
 }
 
 /* Only the low half of `a`, extended in any way, was refined into `low`: takes over what that says
  * of the low half, and nothing of the upper. */
 static bool take_low_half(struct scalar *a, const struct scalar *low)
 {
-    struct scalar known = scalar_anything();
+    struct scalar known = *low;
 
-    known.bits.value = low->bits.value & UINT32_MAX;
-    known.bits.unknown = low->bits.unknown | ~(uint64_t)UINT32_MAX;
-    known.umin32 = low->umin32;
-    known.umax32 = low->umax32;
-    known.smin32 = low->smin32;
-    known.smax32 = low->smax32;
+    known.umin = 0;
+    known.umax = UINT64_MAX;
+    known.smin = INT64_MIN;
+    known.smax = INT64_MAX;
+    known.bits.value &= UINT32_MAX;
+    known.bits.unknown |= ~(uint64_t)UINT32_MAX;
     return scalar_meet(a, &known);
 }
 
 static struct scalar low_half(enum relation relation, const struct scalar *a)
 {
-    bool is_signed = relation == LESS || relation == LESS_EQUAL;
-    return scalar_alu(ALU_MOV, is_signed ? 32 : 0, is_signed ? 8 : 4, a, a);
+    return is_signed(relation) ? scalar_alu(ALU_MOV, 32, 8, a, a) : scalar_alu(ALU_MOV, 0, 4, a, a);
 }
 
 bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a, struct scalar *b)

@@ -25,15 +25,18 @@ void value_set_pointer(struct value *v, enum value_kind kind)
     *value_set(v, kind) = scalar_constant(0);
 }
 
+void state_clear(struct state *s)
+{
+    for (unsigned i = 0; i < INSN_FRAME; i++)
+        s->reg[i].kind = VALUE_NONE;
+    value_set_pointer(&s->reg[INSN_FRAME], VALUE_STACK);
+    s->packet_length = s->used = s->held_count = 0;
+}
+
 void state_begin(struct state *s)
 {
-    for (unsigned i = 0; i < INSN_REGISTERS; i++)
-        s->reg[i].kind = VALUE_NONE;
+    state_clear(s);
     value_set_pointer(&s->reg[1], VALUE_CONTEXT);
-    value_set_pointer(&s->reg[INSN_FRAME], VALUE_STACK);
-    s->packet_length = 0;
-    s->used = 0;
-    s->held_count = 0;
 }
 
 void state_copy(struct state *to, const struct state *from)
@@ -268,7 +271,9 @@ void state_prove_packet(struct state *s, const struct value *p, int32_t extra)
 
 bool state_tell_numbers(struct state *s, const struct value *told)
 {
-    for (uint32_t i = 0; told->base != 0 && i < state_values(s); i++) {
+    const bool linked = told->kind == VALUE_NUMBER && told->base != 0;
+
+    for (uint32_t i = 0; linked && i < state_values(s); i++) {
         struct value *v = &s->at[i];
         if (v->kind != VALUE_NUMBER || v->base != told->base || v == told)
             continue;
@@ -330,8 +335,7 @@ static uint8_t bytes_within(unsigned i, uint32_t low, uint32_t high)
     return (uint8_t)((0xffu << from) & (0xffu >> (8 - to)));
 }
 
-/* Makes slots up to i used. */
-static void reach_slot(struct state *s, unsigned i)
+void state_reach_slot(struct state *s, uint32_t i)
 {
     for (; s->used <= i; s->used++) {
         s->slot[s->used].kind = VALUE_NONE;
@@ -349,36 +353,30 @@ struct value *state_stack_new(struct state *s, uint32_t low)
 {
     unsigned i = slot_of(low);
 
-    reach_slot(s, i);
+    state_reach_slot(s, i);
     s->init[i] = 0xff;
     return &s->slot[i];
 }
 
-bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high)
+enum graft_reason state_stack_read(const struct state *s, uint32_t low, uint32_t high)
 {
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low) && i < s->used; i++)
-        if (value_is_pointer(&s->slot[i]))
-            return true;
-    return false;
+    enum graft_reason reason = GRAFT_ACCEPTED;
+
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
+        if (i < s->used && value_is_pointer(&s->slot[i]))
+            return GRAFT_POINTER_PART;
+        else if (i >= s->used || (bytes_within(i, low, high) & ~s->init[i]))
+            reason = GRAFT_STACK_UNINITIALISED;
+    return reason;
 }
 
-bool state_stack_is_init(const struct state *s, uint32_t low, uint32_t high)
+bool state_stack_write(struct state *s, uint32_t low, uint32_t high, bool all)
 {
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
-        if (i >= s->used || (bytes_within(i, low, high) & ~s->init[i]))
+    state_reach_slot(s, slot_of(low));
+    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++) {
+        if (!all && value_is_pointer(&s->slot[i]))
             return false;
+        set_bytes(s, i, readable_bytes(s, i) | (all ? bytes_within(i, low, high) : 0));
+    }
     return true;
-}
-
-void state_stack_write(struct state *s, uint32_t low, uint32_t high)
-{
-    reach_slot(s, slot_of(low));
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
-        set_bytes(s, i, readable_bytes(s, i) | bytes_within(i, low, high));
-}
-
-void state_stack_blur(struct state *s, uint32_t low, uint32_t high)
-{
-    for (unsigned i = slot_of(high - 1); i <= slot_of(low) && i < s->used; i++)
-        set_bytes(s, i, s->init[i]);
 }

@@ -102,6 +102,9 @@ void value_set_pointer(struct value *v, enum value_kind kind); /* at offset 0 */
  * `place` (slots after registers) where paths meet there. */
 uint32_t state_name(uint32_t at, uint32_t place);
 
+/* Nothing is known but r10, the stack's top. */
+void state_clear(struct state *s);
+
 /* What a graft starts with: r1 the context, r10 the stack's top, nothing else. */
 void state_begin(struct state *s);
 
@@ -127,7 +130,7 @@ bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at);
 /* A comparison showed that p + extra <= data_end: tells it to every pointer of p's base. */
 void state_prove_packet(struct state *s, const struct value *p, int32_t extra);
 
-/* A comparison told more about the number `told`: tells it to every number of its base. False:
+/* A comparison told more about `told`: if it is a number, tells it to every one of its base. False:
  * nothing is left that some of them could be. */
 bool state_tell_numbers(struct state *s, const struct value *told);
 
@@ -143,20 +146,19 @@ bool state_release(struct state *s, uint32_t base);
  * Pre for all: 0 <= low < high <= GRAFT_STACK_BYTES.
  */
 
+/* Makes slots up to i used. Pre: i < STATE_SLOTS. */
+void state_reach_slot(struct state *s, uint32_t i);
+
 /* The slot that begins at `low`, a multiple of 8; NULL when it holds no whole value. */
 struct value *state_stack_slot(struct state *s, uint32_t low);
 
 /* Where a whole value is to be written there. */
 struct value *state_stack_new(struct state *s, uint32_t low);
 
-/* Does a stored pointer lie in the range? */
-bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high);
+/* May the range be read as numbers? No (POINTER_PART) where a pointer lies, nor
+ * (STACK_UNINITIALISED) where a byte may not have been written. */
+enum graft_reason state_stack_read(const struct state *s, uint32_t low, uint32_t high);
 
-/* Has every byte of the range been written on every path? */
-bool state_stack_is_init(const struct state *s, uint32_t low, uint32_t high);
-
-/* Exactly these bytes are written with parts of some number; a pointer hit is torn. */
-void state_stack_write(struct state *s, uint32_t low, uint32_t high);
-
-/* Some of these bytes may be written with parts of a number. Pre: no pointer in the range. */
-void state_stack_blur(struct state *s, uint32_t low, uint32_t high);
+/* Numbers are written: to all bytes of the range, and a pointer hit is torn; or to some that are
+ * not known, and then false: a pointer lies there, and *s is not to be used. */
+bool state_stack_write(struct state *s, uint32_t low, uint32_t high, bool all);

@@ -24,23 +24,22 @@ static bool read_proof(struct shown *s, const uint8_t *bytes, uint32_t size)
 {
     struct work *w = (struct work *)(uintptr_t)&s->object->work;
     const struct linked *p = &s->object->program;
-    struct proof_claim told = {.at = UINT32_MAX};
+    struct proof_claim told;
     struct proof_loop loop;
     struct proof in;
-    uint32_t loops;
 
-    proof_begin(&in, bytes, size, &loops);
-    for (uint32_t k = 0; k < loops && !in.broken; k++)
-        proof_take_loop(&in, k, p->count, &loop);
-    uint32_t count = proof_take_claims(&in, p->count);
+    proof_begin(&in, bytes, size, p->count, p->map_count);
+    for (uint32_t k = 0; k < in.loops && !in.broken; k++)
+        proof_take_loop(&in, k, &loop);
+    uint32_t count = proof_take_claims(&in);
     for (uint32_t k = 0; k < count && !in.broken; k++) {
-        proof_take_claim(&in, told.at, p->count, loops, &told);
+        proof_take_claim(&in, &told);
         struct prove_claim *c = &s->claims[told.at];
         *c = (struct prove_claim){told.at, told.loop, told.steps, told.states, {NULL}};
         s->has_claim[told.at] = true;
         for (uint32_t i = 0; i < told.states && !in.broken; i++) {
             struct state *state = work_take(w, 1, sizeof *state);
-            proof_take_state(&in, told.at, loops, p->map_count, state);
+            proof_take_state(&in, state);
             state_check(state);
             c->state[i] = state;
         }

@@ -63,7 +63,10 @@ static void run_both(const struct graft_program *p, uint32_t length)
         abort();
     if (!native.runs && !native_open(&native, CODE_BYTES, MOST))
         abort();
-    if (native_compile(&native, &in, true, &entry, &out) != GRAFT_JIT_DONE)
+    enum graft_jit_end end = native_compile(&native, &in, true, &entry, &out);
+    if (end == GRAFT_JIT_BAD_CALL) /* by a register, where no path leads: it is interpreted */
+        return;
+    if (end != GRAFT_JIT_DONE)
         abort();
     if (entry((uintptr_t)&w.context, 0, 0).r0 != m.reg[0])
         abort();

@@ -10,6 +10,7 @@
 #include "grafts/hook.h"
 #include "tests/host/graft_asm.h"
 #include "tests/host/graft_proof.h"
+#include "tests/host/graft_scalar.h"
 #include "tests/host/graft_world.h"
 
 #define ROUNDS  60000u
@@ -140,20 +141,21 @@ static bool accepted(struct trial *t)
 static void index_claims(struct trial *t)
 {
     struct proof p;
-    struct proof_claim claim = {.at = UINT32_MAX};
+    struct proof_claim claim;
     struct state s;
 
     memset(t->states, 0, sizeof t->states);
-    proof_begin(&p, t->proof, t->proof_bytes, &t->loop_count);
+    proof_begin(&p, t->proof, t->proof_bytes, t->s.count, WORLD_MAPS);
+    t->loop_count = p.loops;
     assert_in_range(t->loop_count, 0, 8);
     for (uint32_t i = 0; i < t->loop_count; i++)
-        proof_take_loop(&p, i, t->s.count, &t->loops[i]);
-    for (uint32_t left = proof_take_claims(&p, t->s.count); left > 0; left--) {
-        proof_take_claim(&p, claim.at, t->s.count, t->loop_count, &claim);
+        proof_take_loop(&p, i, &t->loops[i]);
+    for (uint32_t left = proof_take_claims(&p); left > 0; left--) {
+        proof_take_claim(&p, &claim);
         t->claims[claim.at] = p;
         t->states[claim.at] = (uint8_t)(claim.states + 1);
         for (uint32_t n = 0; n < claim.states; n++)
-            proof_take_state(&p, claim.at, t->loop_count, WORLD_MAPS, &s);
+            proof_take_state(&p, &s);
     }
     assert_false(p.broken);
 }
@@ -250,7 +252,7 @@ static void check_claim(struct trial *t, const struct world *w, const struct int
     struct state s;
 
     for (uint32_t n = 1; n < t->states[m->at] && !any; n++) {
-        proof_take_state(&p, m->at, t->loop_count, WORLD_MAPS, &s);
+        proof_take_state(&p, &s);
         any = is_true_state(t, w, m, &s);
     }
     if (!any)

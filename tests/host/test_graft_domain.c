@@ -8,6 +8,7 @@
 #include "grafts/domain.h"
 #include "grafts/state.h"
 #include "tests/host/graft_asm.h"
+#include "tests/host/graft_scalar.h"
 
 #define MAX_MEMBERS 16u
 

@@ -11,12 +11,12 @@
 
 #define KERNEL_FRAMES 8u /* of a small map */
 
-enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map)
+enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map,
+                          struct graft_report *report)
 {
-    static struct graft_report report;
     const struct graft_load l = {.object = (vaddr_t)at,
                                  .bytes = bytes,
-                                 .report = (vaddr_t)&report,
+                                 .report = (vaddr_t)report,
                                  .hook = hook,
                                  .map_count = map != SLOT_NONE,
                                  .maps = (vaddr_t)&map};
@@ -28,6 +28,7 @@ enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t ho
 
 slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_t map)
 {
+    static struct graft_report report;
     struct archive_entry e;
     slot_t slot;
 
@@ -35,7 +36,7 @@ slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_
         lab_fail(name, ERR_BAD_ARG);
     for (size_t i = 0; i < e.bytes; i++)
         (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
-    enum err err = lab_graft_create(slot, e.data, e.bytes, hook, map);
+    enum err err = lab_graft_create(slot, e.data, e.bytes, hook, map, &report);
     if (err)
         lab_fail(name, err);
     return slot;

@@ -14,11 +14,17 @@
 #define MACHINE_BPF 247u
 #define TYPE_REL    1u
 #define LENGTH_AT   16 /* of struct graft_packet */
+#define LOOP        5u /* instructions of a counting loop */
+#define TURNS       10u
+#define TURN        3u  /* instructions */
+#define LEAVING     10u /* likewise, at most, with what is behind it up to the next loop or exit */
+#define PROOF_BYTES (1u << 17) /* for the loops of CODE_MOST instructions */
 
 /* eBPF, RFC 9669. */
 #define LOAD_WORD 0x61
 #define JUMP_NE   0x55
 #define ADD       0x07
+#define ADD_REG   0x0f
 #define SET       0xb7
 #define COPY      0xbf
 #define EXIT      0x95
@@ -36,12 +42,13 @@ struct insn {
     int32_t immediate;
 };
 
-/* An object with one section of code, and the names of both. */
+/* An object with sections of code, names, and a proof. */
 static struct {
     struct elf_header header;
     char names[32];
-    struct section sections[3];
+    struct section sections[4];
     struct insn code[CODE_MOST];
+    uint8_t room[PROOF_BYTES]; /* the proof begins behind the instructions that there are */
 } object;
 
 static struct lab_series series;
@@ -95,10 +102,68 @@ static void make_code(uint32_t count)
     *i = (struct insn){EXIT, 0, 0, 0};
 }
 
-static size_t make_object(uint32_t count)
+/* Counting loops, one behind the other; at the end an address is given away likewise. */
+static void make_loops(uint32_t count)
 {
-    static const char names[] = "\0" GRAFT_SECTION_CODE;
+    struct insn *i = object.code;
+
+    while (i + LOOP + 2 <= object.code + count) {
+        *i++ = (struct insn){SET, 0, 0, 0};
+        *i++ = (struct insn){SET, 1, 0, 0};
+        *i++ = (struct insn){ADD_REG, 0 | 1 << 4, 0, 0};
+        *i++ = (struct insn){ADD, 1, 0, 1};
+        *i++ = (struct insn){JUMP_NE, 1, -(int16_t)TURN, (int32_t)TURNS};
+    }
+    while (i < object.code + count - 2)
+        *i++ = (struct insn){SET, 0, 0, 0};
+    *i++ = (struct insn){COPY, 0 | 10 << 4, 0, 0};
+    *i = (struct insn){EXIT, 0, 0, 0};
+}
+
+/* A number of a proof: decision 35. */
+static uint8_t *put(uint8_t *at, uint32_t x)
+{
+    for (; x > 0x7f; x >>= 7)
+        *at++ = (uint8_t)(0x80 | x);
+    *at++ = (uint8_t)x;
+    return at;
+}
+
+/* What is so of each loop: r1 counts up by 1 and is 0 to 9 at the head; r0 is some number. Returns
+ * the bytes. */
+static uint32_t make_proof(uint32_t count)
+{
+    static const uint8_t claim[] = {0, 1, 3, 2, 0, 2, 1, 0, TURNS - 1, 0, 0, 0};
+    const uint32_t loops = (count - 2) / LOOP;
+    uint8_t *begin = (uint8_t *)(object.code + count), *at = put(put(begin, 1), loops);
+
+    for (uint32_t k = 0; k < loops; k++) {
+        at = put(put(put(at, k * LOOP + 2), 0), 2);          /* head, no parent, rank r1 */
+        at = put(put(at, 0), 1);                             /* up, by 1 */
+        at = put(put(at, k * TURNS * LEAVING + 2), LEAVING); /* steps before it; of a turn */
+    }
+    at = put(at, loops);
+    for (uint32_t k = 0; k < loops; k++) {
+        at = put(put(at, k ? LOOP - 1 : 2), k + 1); /* how far from the last; the loop */
+        memcpy(at, claim, sizeof claim);
+        at += sizeof claim;
+    }
+    return (uint32_t)(at - begin);
+}
+
+static size_t make_object(uint32_t count, bool proven)
+{
+    static const char names[] = "\0" GRAFT_SECTION_CODE "\0" GRAFT_SECTION_PROOF;
     const uint32_t code = (uint32_t)((char *)object.code - (char *)&object);
+    const uint32_t proof = code + count * (uint32_t)sizeof(struct insn);
+    uint32_t proof_bytes = 0;
+
+    if (proven) {
+        make_loops(count);
+        proof_bytes = make_proof(count);
+    } else {
+        make_code(count);
+    }
 
     memcpy(object.names, names, sizeof names);
     object.sections[1] = (struct section){
@@ -107,6 +172,11 @@ static size_t make_object(uint32_t count)
         (struct section){.type = 3,
                          .offset = (uint64_t)((char *)object.names - (char *)&object),
                          .bytes = sizeof object.names};
+    object.sections[3] = (struct section){.name = 1 + sizeof GRAFT_SECTION_CODE,
+                                          .type = 1,
+                                          .offset = proof,
+                                          .bytes = proof_bytes,
+                                          .alignment = 1};
     object.header =
         (struct elf_header){.magic = ELF_MAGIC,
                             .class = ELF_CLASS_64,
@@ -118,16 +188,17 @@ static size_t make_object(uint32_t count)
                             .header_bytes = sizeof object.header,
                             .section_bytes = sizeof object.sections[0],
                             .sections = (uint64_t)((char *)object.sections - (char *)&object),
-                            .section_count = 3,
+                            .section_count = proven ? 4 : 3,
                             .section_names = 2};
-    make_code(count);
-    return code + count * sizeof(struct insn);
+    return proof + proof_bytes;
 }
 
 /* The whole call: copying the object, checking, giving the frames back. */
-static void check(const char *key, uint32_t count)
+static void check(const char *key, uint32_t count, bool proven)
 {
-    size_t bytes = make_object(count);
+    static struct graft_report report;
+    size_t bytes = make_object(count, proven);
+    uint64_t empty = lab_empty();
     slot_t slot;
 
     if (slot_take(&slot))
@@ -135,19 +206,23 @@ static void check(const char *key, uint32_t count)
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
-        enum err e = lab_graft_create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
+        enum err e =
+            lab_graft_create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE, &report);
         lab_keep(&series, i, lab_stamp() - begin, before);
-        if (e != ERR_BAD_GRAFT)
+        if (e != ERR_BAD_GRAFT || report.instruction != count - 1)
             lab_fail(key, e);
     }
-    lab_report(key, &series, lab_empty(), count, 1);
+    lab_report(key, &series, empty, count, 1);
     slot_give(slot);
 }
 
 void lab_grafts(const struct archive *a)
 {
     empty_graft(a);
-    check("graft.check.64", 64);
-    check("graft.check.1024", 1024);
-    check("graft.check.16384", CODE_MOST);
+    check("graft.check.64", 64, false);
+    check("graft.check.1024", 1024, false);
+    check("graft.check.16384", CODE_MOST, false);
+    check("graft.check.loops.64", 64, true);
+    check("graft.check.loops.1024", 1024, true);
+    check("graft.check.loops.16384", CODE_MOST, true);
 }

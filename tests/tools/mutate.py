@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Deletes one check of the kernel at a time, and lists those that no host test misses.
 
-    tests/tools/mutate.py [--jobs N] [--skip TEST] FILE.c ...
+    tests/tools/mutate.py [--jobs N] [--skip TEST] [--only TEST] FILE.c ...
 
 Each condition of an `if`, and each operand of && and || in conditions, returned values and
 variables of type bool, is a site. All mutants are in one build: an operand x becomes
@@ -19,8 +19,8 @@ import subprocess
 import sys
 
 OUT = pathlib.Path("build/mutate")
-FLAGS = ["-std=c11", "-w", "-g", "-O1", "-DCHECKED", "-fsanitize=address,undefined",
-         "-fno-sanitize-recover=all", "-I.", "-Iexo/arch/host"]
+FLAGS = ["-std=c11", "-w", "-g", "-O1", "-DCHECKED", "-D_GNU_SOURCE",
+         "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I.", "-Iexo/arch/host"]
 WRAP = ["-Wl,--wrap=frame_take", "-Wl,--wrap=frame_give", "-Wl,--wrap=frame_unbound"]
 SWITCH = r"""/* Which mutant this process is, and which sites it came by. */
 #include <stdio.h>
@@ -129,7 +129,7 @@ def compiled(job):
     subprocess.run(["gcc", *FLAGS, "-c", source, "-o", target], check=True)
 
 
-def build(files, jobs):
+def build(files, jobs, only):
     """Makes the tests with all mutants; returns (sites, tests)."""
     sites, tests, work = [], {}, {}
     for name in files:
@@ -138,8 +138,9 @@ def build(files, jobs):
         new.write_text(Mutator(name, sites).mutated())
     (OUT / "switch.c").write_text(SWITCH.replace("SITES", str(len(sites))))
     kernel, of_kernel = asked("HOST_KERNEL"), set(asked("KERNEL_TESTS"))
-    for test in asked("HOST_TESTS"):
+    for test in only or asked("HOST_TESTS"):
         needs = kernel if test in of_kernel else asked(f"{test}-needs") + ["tests/host/fakes/panic.c"]
+        needs = [n for n in needs if n.endswith(".c")]  # others are made, and read by the test
         if set(needs) & set(files):
             tests[test] = needs + [f"tests/host/test_{test}.c"]
     for source in {s for needs in tests.values() for s in needs}:
@@ -179,9 +180,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--skip", action="append", default=[], help="a test that is not run")
+    parser.add_argument("--only", action="append", help="a test that is run, and no other")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
-    sites, tests = build(options.files, options.jobs)
+    sites, tests = build(options.files, options.jobs, options.only)
     reached = reached_by(t for t in tests if t not in options.skip)
 
     def survives(number):
