@@ -3,6 +3,7 @@
 
 #include "bindings/node.h"
 #include "bindings/object.h"
+#include "bindings/ring.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
@@ -184,6 +185,7 @@ static void drain(const struct graft *g)
         nic_poll();
     if (g->answers_busy)
         nic_restart();
+    ring_settle();
     ASSERT(g->answers_busy == 0);
 }
 

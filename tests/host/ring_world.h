@@ -104,6 +104,7 @@ static inline void card_finishes(void)
 {
     assert_true(card.finished < card.given);
     hook_nic_sent(card.cookies[card.finished++]);
+    ring_settle();
 }
 
 void nic_poll(void)
@@ -268,5 +269,6 @@ static inline void arrives(uint8_t kind, uint32_t length)
 
     memset(packet, kind, length);
     hook_nic_received(packet, length);
+    ring_settle();
     free(packet);
 }
