@@ -22,6 +22,7 @@ static uint32_t next_served; /* index of the ring that the card's room is offere
 
 /* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
 static uint64_t unpublished, untold;
+static bool has_answers; /* and the card has not been told of packets */
 
 const struct ring *ring_at(uint32_t index)
 {
@@ -96,6 +97,9 @@ void ring_settle(void)
 {
     const uint64_t told = untold;
 
+    if (has_answers)
+        nic_flush();
+    has_answers = false;
     for (uint64_t rest = unpublished; rest; rest &= rest - 1)
         ring_publish(rings[__builtin_ctzll(rest)]);
     unpublished = untold = 0;
@@ -186,7 +190,7 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
     memcpy(copy, packet, bytes);
     const struct flow f = flow_read(copy, bytes, true);
     if (flow_bears_mac(copy, bytes, mac) && ring_may_send(r, &f))
-        graft_answer(g, copy, bytes);
+        has_answers |= graft_answer(g, copy, bytes);
 }
 
 /* A packet that is the ring's alone: the handler's, or the owner's. */
