@@ -105,6 +105,7 @@ static void enter(const struct create_plan *p, struct graft *g, uint16_t owner)
     g->tell_bits = p->load.bits;
     object_begin(p->info, CAP_GRAFT, p->place.base, owner);
     p->info->keys = p->load.hook;
+    p->info->state = (uint8_t)((g->code ? OBJECT_NATIVE : 0) | (g->is_masked ? OBJECT_MASKED : 0));
     p->info->counts[COUNT_STEPS] = g->program.steps;
     g->info = p->info;
 }

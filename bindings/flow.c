@@ -5,7 +5,6 @@
 
 #define AT_TYPE       12u
 #define AT_PAYLOAD    14u
-#define MAC_BYTES     6u
 #define AT_FROM_MAC   6u
 #define TYPE_IPV4     0x0800u
 #define TYPE_ARP      0x0806u
@@ -87,7 +86,14 @@ struct flow flow_read(const uint8_t *packet, uint32_t bytes, bool sent)
 
 static bool same_mac(const uint8_t *p, const uint8_t mac[6])
 {
-    return memcmp(p, mac, MAC_BYTES) == 0;
+    uint32_t first[2];
+    uint16_t last[2];
+
+    memcpy(&first[0], p, sizeof first[0]);
+    memcpy(&first[1], mac, sizeof first[1]);
+    memcpy(&last[0], p + sizeof first[0], sizeof last[0]);
+    memcpy(&last[1], mac + sizeof first[0], sizeof last[1]);
+    return first[0] == first[1] && last[0] == last[1];
 }
 
 bool flow_bears_mac(const uint8_t *packet, uint32_t bytes, const uint8_t mac[6])

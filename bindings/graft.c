@@ -3,6 +3,7 @@
 
 #include "bindings/node.h"
 #include "bindings/object.h"
+#include "bindings/ring.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
@@ -91,6 +92,7 @@ static size_t compile(struct graft *g, const struct graft_source *s)
     arch_clear(s->work, PAGE_SIZE);
     arch_code_map(g->slot, arch_phys_of(s->work), arch_phys_of(code), (uint32_t)pages);
     g->code = (graft_jit_entry)(uintptr_t)base;
+    g->is_masked = in.options & GRAFT_JIT_MASK;
     return (1 + pages) * PAGE_SIZE;
 }
 
@@ -102,15 +104,15 @@ uint8_t *graft_answer_room(const struct graft *g)
     return NULL;
 }
 
-void graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes)
+bool graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes)
 {
     uint32_t i = (uint32_t)((size_t)(room - g->answers) / GRAFT_ANSWER_BYTES);
     const struct nic_segment segment = {arch_phys_of(room), bytes};
 
     if (!nic_send(&segment, 1, GRAFT_ANSWER_COOKIE | g->slot << ANSWER_BITS | i))
-        return;
+        return false;
     g->answers_busy |= 1u << i;
-    nic_flush();
+    return true;
 }
 
 void graft_answer_sent(uint32_t cookie)
@@ -184,6 +186,7 @@ static void drain(const struct graft *g)
         nic_poll();
     if (g->answers_busy)
         nic_restart();
+    ring_settle();
     ASSERT(g->answers_busy == 0);
 }
 

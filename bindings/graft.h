@@ -40,6 +40,7 @@ struct graft {
     uint8_t *answers; /* PACKET_HANDLER: [GRAFT_ANSWERS] packets on their way out      */
     uint32_t answers_busy;  /* bit for each                                                  */
     bool is_ended;          /* it was aborted                                               */
+    bool is_masked;         /* its code is                                                  */
     struct graft *next_due; /* of those whose owners are to be told that                    */
     uint64_t map_addresses[GRAFT_MAX_MAPS];
     uint64_t values[GRAFT_MAX_MAPS];
@@ -85,12 +86,12 @@ static inline uint64_t graft_call(const struct node *binding, void *context, uin
 }
 
 /* Packets that a handler answers: room for one, or NULL when too many are on their way; and sending
- * what lies there now. */
+ * what lies there now, of which the card is to be told. */
 #define GRAFT_ANSWERS       8u
 #define GRAFT_ANSWER_BYTES  2048u
 #define GRAFT_ANSWER_COOKIE (1u << 31) /* the packet is an answer, and not a ring's */
 uint8_t *graft_answer_room(const struct graft *g);
-void graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes);
+bool graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes);
 void graft_answer_sent(uint32_t cookie);
 
 /* Tells whom grafts concern that ran quietly. */

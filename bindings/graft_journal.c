@@ -80,9 +80,8 @@ bool journal_value(struct journal *j, struct graft_map *m, const void *key, uint
     return true;
 }
 
-bool journal_record(struct journal *j, struct graft_map *m, void *record, enum journal_record what)
+bool journal_record(struct journal *j, void *record, enum journal_record what)
 {
-    (void)m;
     return add(j, (struct note){.object = record, .kind = NOTE_RECORD, .what = what}) != NULL;
 }
 

@@ -27,7 +27,7 @@ bool journal_value(struct journal *j, struct graft_map *m, const void *key, uint
 
 /* Notes that a record was reserved, or is to be submitted or discarded when the run has ended. */
 enum journal_record { JOURNAL_RESERVED, JOURNAL_SUBMIT, JOURNAL_DISCARD };
-bool journal_record(struct journal *j, struct graft_map *m, void *record, enum journal_record what);
+bool journal_record(struct journal *j, void *record, enum journal_record what);
 
 /* Ends a run well; or undoes it. */
 void journal_commit(struct journal *j);

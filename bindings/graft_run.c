@@ -267,7 +267,7 @@ static uint64_t reserve(struct graft_map *m, uint64_t bytes)
     void *record = graft_ring_reserve(m, bytes);
     struct journal *j = running->journal;
 
-    if (record && j && !journal_record(j, m, record, JOURNAL_RESERVED)) {
+    if (record && j && !journal_record(j, record, JOURNAL_RESERVED)) {
         graft_ring_discard(record);
         return 0;
     }
@@ -279,7 +279,7 @@ static void give_back(void *record, enum journal_record what)
     struct journal *j = running->journal;
 
     if (j)
-        journal_record(j, NULL, record, what); /* a full one undoes the reservation */
+        journal_record(j, record, what); /* a full one undoes the reservation */
     else if (what == JOURNAL_SUBMIT)
         graft_ring_submit(record);
     else

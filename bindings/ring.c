@@ -20,6 +20,10 @@ _Static_assert(RING_PACKET_MAX == NIC_PACKET_MAX, "a ring's packet is the card's
 static struct ring *rings[RINGS_MAX];
 static uint32_t next_served; /* index of the ring that the card's room is offered to first */
 
+/* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
+static uint64_t unpublished, untold;
+static bool has_answers; /* and the card has not been told of packets */
+
 const struct ring *ring_at(uint32_t index)
 {
     return rings[index];
@@ -56,6 +60,11 @@ static bool in_memory(const struct ring *r, uint64_t offset, uint32_t length)
     return offset <= bytes && length <= bytes - offset;
 }
 
+static uint64_t bit_of(const struct ring *r)
+{
+    return (uint64_t)1 << r->index;
+}
+
 static void tell_owner(const struct ring *r)
 {
     const struct cap *c = parent_cap(&r->notify);
@@ -82,6 +91,20 @@ void ring_publish(const struct ring *r)
     o->counts[COUNT_SENT] = r->tx_done;
     o->counts[COUNT_HANDLED] = r->rx_handled;
     sequence_end(&o->sequence);
+}
+
+void ring_settle(void)
+{
+    const uint64_t told = untold;
+
+    if (has_answers)
+        nic_flush();
+    has_answers = false;
+    for (uint64_t rest = unpublished; rest; rest &= rest - 1)
+        ring_publish(rings[__builtin_ctzll(rest)]);
+    unpublished = untold = 0;
+    for (uint64_t rest = told; rest; rest &= rest - 1)
+        tell_owner(rings[__builtin_ctzll(rest)]);
 }
 
 bool ring_has_room(void)
@@ -138,9 +161,8 @@ static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
     }
     if (!taken)
         store(&h->rx_dropped, ++r->rx_dropped);
-    ring_publish(r);
     if (r->rx_done != before)
-        tell_owner(r);
+        untold |= bit_of(r);
 }
 
 /* A filter can only refuse what a key has matched. */
@@ -168,7 +190,7 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
     memcpy(copy, packet, bytes);
     const struct flow f = flow_read(copy, bytes, true);
     if (flow_bears_mac(copy, bytes, mac) && ring_may_send(r, &f))
-        graft_answer(g, copy, bytes);
+        has_answers |= graft_answer(g, copy, bytes);
 }
 
 /* A packet that is the ring's alone: the handler's, or the owner's. */
@@ -190,9 +212,8 @@ static void handle(struct ring *r, uint8_t *packet, uint32_t length)
         break;
     default:
         deliver(r, packet, length);
-        return;
+        break;
     }
-    ring_publish(r);
 }
 
 void hook_nic_received(uint8_t *packet, uint32_t length)
@@ -203,13 +224,12 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
 
     for (struct ring_bound *b = NULL; (b = ring_bound_next(b, &f)) != NULL;) {
         struct ring *r = b->ring;
-        if (shown >> r->index & 1)
+        if (shown & bit_of(r))
             continue;
-        shown |= (uint64_t)1 << r->index;
-        if (!filter_takes(r, packet, length)) {
-            ring_publish(r);
+        shown |= bit_of(r);
+        unpublished |= bit_of(r);
+        if (!filter_takes(r, packet, length))
             continue;
-        }
         if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
             deliver(r, packet, length);
             continue;
@@ -234,7 +254,8 @@ static void finish(struct ring *r, uint32_t slot, uint32_t state)
         r->tx_done++;
     }
     store(&h->tx_done, r->tx_done);
-    ring_publish(r);
+    unpublished |= bit_of(r);
+    untold |= bit_of(r);
     INVARIANT(ring_check(r));
 }
 
@@ -248,7 +269,6 @@ void hook_nic_sent(uint32_t cookie)
     ASSERT(r && r->in_flight > 0);
     r->in_flight--;
     finish(r, cookie & ((1u << SLOT_BITS) - 1), RING_DONE);
-    tell_owner(r);
 }
 
 /* Copies what a packet begins with, and judges the copy. */
@@ -275,7 +295,6 @@ static bool take_slot(struct ring *r)
     if (!good) {
         r->tx_taken++;
         finish(r, at, RING_BAD);
-        tell_owner(r);
         return true;
     }
     paddr_t own = ((paddr_t)frame_number(r) << PAGE_BITS) + offsetof(struct ring, headers[0]) +
@@ -305,7 +324,8 @@ uint32_t ring_take(struct ring *r)
     }
     if (count)
         nic_flush();
-    ring_publish(r);
+    unpublished |= bit_of(r);
+    ring_settle();
     INVARIANT(ring_check(r));
     return count;
 }
@@ -313,6 +333,7 @@ uint32_t ring_take(struct ring *r)
 void ring_serve_card(void)
 {
     nic_poll();
+    ring_settle();
     for (unsigned i = 0; i < RINGS_MAX; i++) {
         struct ring *r = rings[(next_served + i) % RINGS_MAX];
         if (r && r->waits)
@@ -329,6 +350,7 @@ static void drain(struct ring *r)
         nic_poll();
     if (r->in_flight > 0)
         nic_restart();
+    ring_settle();
     ASSERT(r->in_flight == 0);
 }
 

@@ -93,6 +93,10 @@ bool ring_may_send(const struct ring *r, const struct flow *f);
  * many slots were taken. Pre: the ring has its memory. */
 uint32_t ring_take(struct ring *r);
 
+/* Publishes what the card's packets have changed, and tells their owners. Whoever has called
+ * nic_poll or nic_restart does that next. */
+void ring_settle(void);
+
 /* What the card has for the kernel: takes it, and gives waiting packets. */
 void ring_serve_card(void);
 

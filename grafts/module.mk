@@ -43,7 +43,9 @@ graft-sources := $(graft-library) $(graft-prover) $(wildcard grafts/tool/*.c)
 
 GRAFTS += grafts/examples/filter_all.c
 GRAFTS += grafts/examples/filter_http.c
+GRAFTS += grafts/examples/filter_udp.c
 GRAFTS += grafts/examples/handler_probe.c
+GRAFTS += grafts/examples/handler_echo.c
 GRAFTS += grafts/examples/wake_any.c
 GRAFTS += grafts/examples/wake_both.c
 GRAFTS += grafts/examples/irq_other.c

@@ -19,7 +19,14 @@ WEAK void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
         t += sizeof word;
         f += sizeof word;
     }
-    while (bytes--)
+    if (bytes & sizeof(uint32_t)) {
+        uint32_t word;
+        __builtin_memcpy(&word, f, sizeof word);
+        __builtin_memcpy(t, &word, sizeof word);
+        t += sizeof word;
+        f += sizeof word;
+    }
+    for (bytes &= sizeof(uint32_t) - 1; bytes; bytes--)
         *t++ = *f++;
     return to;
 }

@@ -117,7 +117,9 @@ _Static_assert(sizeof(struct object_info) == 64, "object_info layout");
 #define OBJECT_DEAD        1u /* its memory or extent was taken back                           */
 #define OBJECT_WAITS       2u /* more is posted than the device had room for                   */
 #define OBJECT_ABORTED     8u /* CAP_GRAFT: it ran out of fuel, or of its journal; it runs no more */
-#define OBJECT_FILTER_LOST 4u /* the filter's graft was taken back: it receives nothing        */
+#define OBJECT_FILTER_LOST 4u  /* the filter's graft was taken back: it receives nothing        */
+#define OBJECT_NATIVE      16u /* CAP_GRAFT: it was compiled                                    */
+#define OBJECT_MASKED      32u /* CAP_GRAFT: and its accesses are masked against speculation    */
 
 /* Which record is whose. */
 enum { OBJECT_RINGS = 0, OBJECT_DISK_RINGS = 64, OBJECT_GRAFTS = 128, OBJECT_MAX = 512 };

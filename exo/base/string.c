@@ -3,17 +3,31 @@
 
 #include <stdint.h>
 
-/* Eight bytes of anything. (A call of memcpy in here would be a call of itself.) */
+/* So many bytes of anything. (A call of memcpy in here would be a call of itself.) */
 typedef uint64_t eight_t __attribute__((may_alias, aligned(1)));
+typedef uint32_t four_t __attribute__((may_alias, aligned(1)));
 
 void *memcpy(void *to, const void *from, size_t bytes)
 {
     char *t = to;
     const char *f = from;
 
-    for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
+    for (; bytes >= 16; bytes -= 16, t += 16, f += 16) {
+        const eight_t low = *(const eight_t *)f, high = *(const eight_t *)(f + 8);
+        *(eight_t *)t = low; /* both are read before, as memmove needs it */
+        *(eight_t *)(t + 8) = high;
+    }
+    if (bytes & 8) {
         *(eight_t *)t = *(const eight_t *)f;
-    while (bytes--)
+        t += 8;
+        f += 8;
+    }
+    if (bytes & 4) {
+        *(four_t *)t = *(const four_t *)f;
+        t += 4;
+        f += 4;
+    }
+    for (bytes &= 3; bytes; bytes--)
         *t++ = *f++;
     return to;
 }

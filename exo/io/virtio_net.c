@@ -5,6 +5,7 @@
 #include "exo/io/nic.h"
 
 #include "exo/base/assert.h"
+#include "exo/base/string.h"
 #include "exo/io/virtio.h"
 #include "exo/io/virtq.h"
 
@@ -116,8 +117,9 @@ bool nic_present(void)
 
 void nic_mac(uint8_t mac[6])
 {
-    for (unsigned i = 0; i < 6; i++)
-        mac[i] = nic.found ? nic.mac[i] : 0;
+    memset(mac, 0, sizeof nic.mac);
+    if (nic.found)
+        memcpy(mac, nic.mac, sizeof nic.mac);
 }
 
 uint16_t nic_mtu(void)

@@ -298,24 +298,30 @@ static void answers_are_what_the_ring_might_send(void **state)
     (void)state;
     make_handler(GRAFT_ANSWER);
     hook_nic_received(packet, sizeof packet);
+    ring_settle();
     assert_int_equal(answers, 1);
     assert_int_equal(answer_bytes, 60);
     make_handler(GRAFT_ANSWER_OF(42));
     hook_nic_received(packet, sizeof packet);
+    ring_settle();
     assert_int_equal(answer_bytes, 42);
     make_handler(GRAFT_ANSWER_OF(61)); /* longer than the packet */
     hook_nic_received(packet, sizeof packet);
+    ring_settle();
     assert_int_equal(answer_bytes, 60);
     make_handler(GRAFT_ANSWER_OF(NIC_PACKET_MIN - 1));
     hook_nic_received(packet, sizeof packet);
+    ring_settle();
     assert_int_equal(answers, 3);
     make_handler(GRAFT_ANSWER);
     packet[6] = 1; /* from another card */
     hook_nic_received(packet, sizeof packet);
+    ring_settle();
     assert_int_equal(answers, 3);
     packet[6] = 0;
     answers_full = true;
     hook_nic_received(packet, sizeof packet);
+    ring_settle();
     assert_int_equal(answers, 3);
     assert_int_equal(header(0)->rx_done, 0);
     hook_nic_sent(GRAFT_ANSWER_COOKIE | 7);

@@ -386,6 +386,65 @@ static void a_run_without_end_is_undone(void **state)
     REFUSED(ERR_BAD_STATE, world.boss, graft_bind, GRAFT, p.thread, GRAFT_HOOK_WAKE_UP);
 }
 
+/* One's complement sum of words of two bytes, the last one filled up: as RFC 1071 has it. */
+static uint32_t slow_sum(const uint8_t *at, uint64_t bytes, uint64_t seed)
+{
+    uint64_t sum = seed;
+
+    for (uint64_t i = 0; i < bytes; i++)
+        sum += (uint64_t)at[i] << (i & 1 ? 8 : 0);
+    while (sum >> 16)
+        sum = (sum & UINT16_MAX) + (sum >> 16);
+    return (uint32_t)sum;
+}
+
+static uint32_t fold16(uint64_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & UINT16_MAX) + (sum >> 16);
+    return (uint32_t)sum;
+}
+
+typedef uint64_t (*helper_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+static void what_is_copied_is_summed(void **state)
+{
+    const helper_fn copy = (helper_fn)graft_helper_address(NULL, 0x10000);
+    uint8_t from[70], to[70], want[70];
+
+    (void)state;
+    for (uint32_t i = 0; i < sizeof from; i++)
+        from[i] = (uint8_t)(251 * i + 130);
+    for (uint32_t bytes = 0; bytes <= 64; bytes++)
+        for (uint32_t room = 0; room <= 64; room += bytes % 5 + 1) {
+            const uint32_t count = bytes < room ? bytes : room;
+            memset(to, 0xee, sizeof to);
+            memset(want, 0xee, sizeof want);
+            memcpy(want, from + 1, count);
+            uint64_t sum = copy((uintptr_t)to, room, (uintptr_t)(from + 1), bytes, 0xfffe0003u);
+            assert_memory_equal(to, want, sizeof to);
+            assert_true(sum <= UINT32_MAX);
+            assert_int_equal(fold16(sum), slow_sum(from + 1, count, 0xfffe0003u));
+        }
+}
+
+static void a_difference_is_summed(void **state)
+{
+    const helper_fn difference = (helper_fn)graft_helper_address(NULL, 28);
+    uint8_t a[16], b[16];
+
+    (void)state;
+    for (uint32_t i = 0; i < sizeof a; i++) {
+        a[i] = (uint8_t)(199 * i + 3);
+        b[i] = (uint8_t)(77 * i + 200);
+    }
+    for (uint32_t bytes = 0; bytes <= 16; bytes += 4) {
+        const uint32_t whole = slow_sum(a, bytes, 0x1234);
+        uint64_t sum = difference((uintptr_t)a, bytes, (uintptr_t)b, bytes, whole);
+        assert_int_equal(fold16(sum), slow_sum(b, bytes, 0x1234));
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
@@ -399,6 +458,8 @@ int main(void)
         TEST(a_graft_judges_what_is_waited_for),
         TEST(what_hangs_together_ends_together),
         TEST(a_run_without_end_is_undone),
+        TEST(what_is_copied_is_summed),
+        TEST(a_difference_is_summed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

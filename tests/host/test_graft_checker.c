@@ -12,8 +12,11 @@
 #define OPEN 16u
 
 /* r0 = 0, r2 = data, r3 = data_end */
-#define LOAD_ENDS  SET(0, 0), LDX(DW, 2, 1, 0), LDX(DW, 3, 1, 8)
-#define UNKNOWN(r) COPY(r, 3), ALU64_X(SUB, r, 2)
+/* r2 is a packet of 14 bytes or more. */
+#define LOAD_14       LOAD_ENDS, COPY(4, 2), ALU64_K(ADD, 4, 14), JUMP64_X(JLE, 4, 3, 1), EXIT
+#define COPY_CHECKSUM 0x10000
+#define LOAD_ENDS     SET(0, 0), LDX(DW, 2, 1, 0), LDX(DW, 3, 1, 8)
+#define UNKNOWN(r)    COPY(r, 3), ALU64_X(SUB, r, 2)
 
 struct row {
     const char *what;
@@ -213,6 +216,43 @@ static void a_refusal_tells_what_was_needed_and_known(void **state)
     assert_int_equal(r.have, 14);
 }
 
+/* The same program at both places that see packets; the instruction that changes one. */
+static void is_for_handlers(const struct insn *code, uint32_t count, uint32_t at, uint8_t reg)
+{
+    struct graft_input in = {.code = code, .count = count, .hook = GRAFT_HOOK_PACKET_HANDLER};
+
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_ACCEPTED);
+    in.hook = GRAFT_HOOK_PACKET_FILTER;
+    const struct graft_report r = check_with(&in, OPEN).report;
+    assert_int_equal(r.reason, GRAFT_PACKET_WRITE);
+    assert_int_equal(r.instruction, at);
+    assert_int_equal(r.reg, reg);
+}
+
+static void packets_are_changed_by_handlers_alone(void **state)
+{
+    static const struct insn number[] = {LOAD_14, ST(H, 2, 12, 8), SET(0, 1), EXIT},
+                             value[] = {LOAD_14, SET(3, 5), STX(DW, 2, 3, 0), SET(0, 1), EXIT},
+                             helper[] = {
+                                 LOAD_14,
+                                 COPY(1, 2),
+                                 SET(2, 8),
+                                 COPY(3, 10),
+                                 ALU64_K(ADD, 3, -8),
+                                 SET(4, 8),
+                                 ST(DW, 10, -8, 0),
+                                 SET(5, 0),
+                                 CALL(0, COPY_CHECKSUM),
+                                 SET(0, 1),
+                                 EXIT
+                             };
+    (void)state;
+
+    is_for_handlers(number, sizeof number / sizeof number[0], 7, 2);
+    is_for_handlers(value, sizeof value / sizeof value[0], 8, 2);
+    is_for_handlers(helper, sizeof helper / sizeof helper[0], 14, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +264,7 @@ int main(void)
         cmocka_unit_test(the_longest_path_is_counted),
         cmocka_unit_test(a_path_over_budget_is_refused),
         cmocka_unit_test(a_refusal_tells_what_was_needed_and_known),
+        cmocka_unit_test(packets_are_changed_by_handlers_alone),
     };
     return cmocka_run_group_tests_name("grafts/checker", tests, NULL, NULL);
 }

@@ -99,6 +99,7 @@ static void arrives_for(uint8_t to)
 
     put_ipv4(p, 9, to);
     hook_nic_received(p, sizeof p);
+    ring_settle();
 }
 
 static void the_most_specific_key_wins(void **state)

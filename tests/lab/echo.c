@@ -10,16 +10,22 @@
  * the card needs for 16 packets is its own business, and so this figure is not the same in each
  * boot.
  */
+#include "exo/abi/graft.h"
 #include "libos-net/card.h"
 #include "libos-net/examples/answer.h"
 #include "libos/libos.h"
 #include "libos/log.h"
+#include "libos/slots.h"
 #include "libos/string.h"
+#include "tests/lab/graft_object.h"
+#include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
 #include "tests/lab/wait.h"
 #include "tests/qemu/rig.h"
 
 #define IN_FLIGHT    16u
+#define ANSWERS      8u /* in flight where a graft answers: it has room for so many */
+#define LINGER       2000u
 #define PACKET_BYTES 60u /* 18 of data: the shortest there are */
 #define CARD_ADDRESS 0x0a000210u
 #define AGAIN_MOST   20000u    /* rounds that are not counted */
@@ -140,19 +146,18 @@ static void ring_answers(void)
     exo_ring_kick(rig.slot);
 }
 
-/* The card takes its answers back, and lays new questions ready. */
-static void card_prepares(uint32_t round)
+/* The card takes so many answers back, and lays new questions ready. */
+static void card_prepares(uint32_t answers, uint32_t questions)
 {
     uint16_t buffer;
     uint32_t length;
 
-    if (round)
-        wait_for_queue(&pair->rx, (uint16_t)(virtqueue_in_flight(&pair->rx) - IN_FLIGHT));
+    wait_for_queue(&pair->rx, (uint16_t)(virtqueue_in_flight(&pair->rx) - answers));
     wait_for_queue(&pair->tx, 0);
     while (card_receive(pair, &buffer, &length))
         card_free(pair, buffer);
     card_push(pair);
-    for (unsigned i = 0; i < IN_FLIGHT; i++) {
+    for (unsigned i = 0; i < questions; i++) {
         card_take(pair, &buffer);
         memcpy(card_packet(pair, buffer), to_ring, PACKET_BYTES);
         card_send(pair, buffer, PACKET_BYTES);
@@ -185,7 +190,7 @@ static void measure_ring(void)
     const volatile struct ring_header *h = rig.ring.header;
 
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
-        card_prepares(i);
+        card_prepares(i ? IN_FLIGHT : 0, IN_FLIGHT);
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp(), waited = 0;
         virtqueue_push(&pair->tx);
@@ -194,6 +199,84 @@ static void measure_ring(void)
         waited += wait_for(&h->tx_done, h->tx_posted, SENT);
         lab_keep(&series, i, lab_stamp() - begin - waited, before);
     }
+}
+
+/* The ring receives, and nobody answers; a round with another interrupt is run again. */
+static void measure_receiving(void)
+{
+    const volatile struct ring_header *h = rig.ring.header;
+    uint32_t again = 0;
+
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS && again < AGAIN_MOST;) {
+        card_prepares(0, IN_FLIGHT);
+        struct lab_sample before = lab_counters();
+        uint64_t begin = lab_stamp();
+        virtqueue_push(&pair->tx);
+        uint64_t waited = wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
+        uint64_t ticks = lab_stamp() - begin - waited;
+        bool quiet = lab_counters().entries == before.entries + 1;
+        if (quiet)
+            lab_keep(&series, i++, ticks, before);
+        again += !quiet;
+        settle_ring(IN_FLIGHT);
+    }
+    if (again == AGAIN_MOST)
+        lab_fail("udp.receive", ERR_TIMEOUT);
+}
+
+/* What a graft adds to a packet that it lets through. */
+static void with_graft(const char *key, slot_t graft, uint32_t hook, uint64_t bare)
+{
+    lab_bind(key, graft, rig.slot, hook);
+    measure_receiving();
+    lab_report(key, &series, bare, IN_FLIGHT, IN_FLIGHT);
+    lab_bind(key, SLOT_NONE, rig.slot, hook);
+    slot_delete(graft);
+}
+
+static void measure_grafts(const struct archive *a)
+{
+    measure_receiving();
+    const uint64_t bare = lab_median(&series);
+    with_graft("graft.empty.packet_filter", lab_constant(GRAFT_HOOK_PACKET_FILTER, 1),
+               GRAFT_HOOK_PACKET_FILTER, bare);
+    with_graft("graft.filter.udp",
+               lab_graft(a, ".exo4/filter_udp.o", GRAFT_HOOK_PACKET_FILTER, SLOT_NONE),
+               GRAFT_HOOK_PACKET_FILTER, bare);
+    with_graft("graft.empty.packet_handler", lab_constant(GRAFT_HOOK_PACKET_HANDLER, GRAFT_PASS),
+               GRAFT_HOOK_PACKET_HANDLER, bare);
+}
+
+/* The low half of how many packets the ring's handler has answered. */
+static const volatile uint32_t *handled(void)
+{
+    for (uint32_t i = OBJECT_RINGS;; i++)
+        if (book_object(i)->kind == CAP_RING)
+            return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
+}
+
+/* A handler answers. After that there is time for what the card says of the answers. */
+static void measure_handler(const struct archive *a, uint64_t empty)
+{
+    static const char key[] = "udp.echo.graft";
+    slot_t graft = lab_graft(a, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
+    const volatile uint32_t *count = handled();
+
+    lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
+        card_prepares(i ? ANSWERS : 0, ANSWERS);
+        struct lab_sample before = lab_counters();
+        uint64_t begin = lab_stamp();
+        virtqueue_push(&pair->tx);
+        uint64_t waited = wait_for(count, *count + ANSWERS, ARRIVED);
+        waited +=
+            wait_loops(count, *count + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
+        lab_keep(&series, i, lab_stamp() - begin - waited, before);
+    }
+    card_prepares(ANSWERS, 0);
+    lab_report(key, &series, empty, ANSWERS, ANSWERS);
+    lab_bind(key, SLOT_NONE, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
+    slot_delete(graft);
 }
 
 static void open_both(void)
@@ -223,14 +306,20 @@ static void open_both(void)
 int main(void)
 {
     uint64_t empty = lab_empty();
+    struct archive archive;
 
     open_both();
+    if (archive_map(&archive))
+        lab_fail("udp.echo", ERR_BAD_STATE);
     measure_card();
     lab_report("udp.echo.dedicated", &series, empty, IN_FLIGHT, IN_FLIGHT);
     card_answers(); /* to the last questions */
     settle_ring(IN_FLIGHT);
     measure_ring();
     lab_report("udp.echo.ring", &series, empty, IN_FLIGHT, IN_FLIGHT);
+    card_prepares(IN_FLIGHT, 0);
+    measure_handler(&archive, empty);
+    measure_grafts(&archive);
     lab_keys(&rig, empty);
     log_line("end");
     return 0;

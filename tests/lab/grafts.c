@@ -1,24 +1,19 @@
 /* Experiments: what a graft costs at a place, and what checking one costs. */
-#include "exo/abi/elf.h"
 #include "exo/abi/graft.h"
-#include "exo/abi/graft_object.h"
 #include "libos/call.h"
 #include "libos/notify.h"
 #include "libos/string.h"
+#include "tests/lab/graft_object.h"
 #include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
 
-#define BIT         ((word_t)1)
-#define CODE_MOST   16384u /* instructions */
-#define BLOCK       16u
-#define MACHINE_BPF 247u
-#define TYPE_REL    1u
-#define LENGTH_AT   16 /* of struct graft_packet */
-#define LOOP        5u /* instructions of a counting loop */
-#define TURNS       10u
-#define TURN        3u  /* instructions */
-#define LEAVING     10u /* likewise, at most, with what is behind it up to the next loop or exit */
-#define PROOF_BYTES (1u << 17) /* for the loops of CODE_MOST instructions */
+#define BIT       ((word_t)1)
+#define BLOCK     16u
+#define LENGTH_AT 16 /* of struct graft_packet */
+#define LOOP      5u /* instructions of a counting loop */
+#define TURNS     10u
+#define TURN      3u  /* instructions */
+#define LEAVING   10u /* likewise, at most, with what is behind it up to the next loop or exit */
 
 /* eBPF, RFC 9669. */
 #define LOAD_WORD 0x61
@@ -28,28 +23,6 @@
 #define SET       0xb7
 #define COPY      0xbf
 #define EXIT      0x95
-
-struct section {
-    uint32_t name, type;
-    uint64_t flags, address, offset, bytes;
-    uint32_t link, info;
-    uint64_t alignment, entry_bytes;
-};
-
-struct insn {
-    uint8_t opcode, registers;
-    int16_t offset;
-    int32_t immediate;
-};
-
-/* An object with sections of code, names, and a proof. */
-static struct {
-    struct elf_header header;
-    char names[32];
-    struct section sections[4];
-    struct insn code[CODE_MOST];
-    uint8_t room[PROOF_BYTES]; /* the proof begins behind the instructions that there are */
-} object;
 
 static struct lab_series series;
 static uint64_t bare; /* notify_wait without graft */
@@ -67,9 +40,9 @@ static void raise(void *argument, uint32_t round)
 }
 
 /* A wait for what is there already, with a graft that says yes, less one without. */
-static void empty_graft(const struct archive *a)
+static void empty_graft(void)
 {
-    slot_t note, graft = lab_graft(a, ".exo4/wake_any.o", GRAFT_HOOK_WAKE_UP, SLOT_NONE);
+    slot_t note, graft = lab_constant(GRAFT_HOOK_WAKE_UP, 1);
 
     if (notify_new(&note))
         lab_fail("graft.empty.wake_up", ERR_NO_MEM);
@@ -86,38 +59,38 @@ static void empty_graft(const struct archive *a)
  * gives an address away: what is counted ends with the refusal, after all has been checked. */
 static void make_code(uint32_t count)
 {
-    struct insn *i = object.code;
+    struct lab_insn *i = lab_code;
 
-    *i++ = (struct insn){LOAD_WORD, 2 | 1 << 4, LENGTH_AT, 0};
-    while (i + BLOCK + 3 <= object.code + count) {
-        *i++ = (struct insn){JUMP_NE, 2, BLOCK - 1, (int32_t)(i - object.code)};
-        *i++ = (struct insn){SET, 0, 0, 1};
+    *i++ = (struct lab_insn){LOAD_WORD, 2 | 1 << 4, LENGTH_AT, 0};
+    while (i + BLOCK + 3 <= lab_code + count) {
+        *i++ = (struct lab_insn){JUMP_NE, 2, BLOCK - 1, (int32_t)(i - lab_code)};
+        *i++ = (struct lab_insn){SET, 0, 0, 1};
         for (unsigned k = 0; k < BLOCK - 3; k++)
-            *i++ = (struct insn){ADD, 0, 0, (int32_t)k};
-        *i++ = (struct insn){EXIT, 0, 0, 0};
+            *i++ = (struct lab_insn){ADD, 0, 0, (int32_t)k};
+        *i++ = (struct lab_insn){EXIT, 0, 0, 0};
     }
-    while (i < object.code + count - 2)
-        *i++ = (struct insn){SET, 0, 0, 0};
-    *i++ = (struct insn){COPY, 0 | 1 << 4, 0, 0};
-    *i = (struct insn){EXIT, 0, 0, 0};
+    while (i < lab_code + count - 2)
+        *i++ = (struct lab_insn){SET, 0, 0, 0};
+    *i++ = (struct lab_insn){COPY, 0 | 1 << 4, 0, 0};
+    *i = (struct lab_insn){EXIT, 0, 0, 0};
 }
 
 /* Counting loops, one behind the other; at the end an address is given away likewise. */
 static void make_loops(uint32_t count)
 {
-    struct insn *i = object.code;
+    struct lab_insn *i = lab_code;
 
-    while (i + LOOP + 2 <= object.code + count) {
-        *i++ = (struct insn){SET, 0, 0, 0};
-        *i++ = (struct insn){SET, 1, 0, 0};
-        *i++ = (struct insn){ADD_REG, 0 | 1 << 4, 0, 0};
-        *i++ = (struct insn){ADD, 1, 0, 1};
-        *i++ = (struct insn){JUMP_NE, 1, -(int16_t)TURN, (int32_t)TURNS};
+    while (i + LOOP + 2 <= lab_code + count) {
+        *i++ = (struct lab_insn){SET, 0, 0, 0};
+        *i++ = (struct lab_insn){SET, 1, 0, 0};
+        *i++ = (struct lab_insn){ADD_REG, 0 | 1 << 4, 0, 0};
+        *i++ = (struct lab_insn){ADD, 1, 0, 1};
+        *i++ = (struct lab_insn){JUMP_NE, 1, -(int16_t)TURN, (int32_t)TURNS};
     }
-    while (i < object.code + count - 2)
-        *i++ = (struct insn){SET, 0, 0, 0};
-    *i++ = (struct insn){COPY, 0 | 10 << 4, 0, 0};
-    *i = (struct insn){EXIT, 0, 0, 0};
+    while (i < lab_code + count - 2)
+        *i++ = (struct lab_insn){SET, 0, 0, 0};
+    *i++ = (struct lab_insn){COPY, 0 | 10 << 4, 0, 0};
+    *i = (struct lab_insn){EXIT, 0, 0, 0};
 }
 
 /* A number of a proof: decision 35. */
@@ -135,7 +108,7 @@ static uint32_t make_proof(uint32_t count)
 {
     static const uint8_t claim[] = {0, 1, 3, 2, 0, 2, 1, 0, TURNS - 1, 0, 0, 0};
     const uint32_t loops = (count - 2) / LOOP;
-    uint8_t *begin = (uint8_t *)(object.code + count), *at = put(put(begin, 1), loops);
+    uint8_t *begin = (uint8_t *)(lab_code + count), *at = put(put(begin, 1), loops);
 
     for (uint32_t k = 0; k < loops; k++) {
         at = put(put(put(at, k * LOOP + 2), 0), 2);          /* head, no parent, rank r1 */
@@ -151,12 +124,14 @@ static uint32_t make_proof(uint32_t count)
     return (uint32_t)(at - begin);
 }
 
-static size_t make_object(uint32_t count, bool proven)
+/* The whole call: copying the object, checking, giving the frames back. */
+static void check(const char *key, uint32_t count, bool proven)
 {
-    static const char names[] = "\0" GRAFT_SECTION_CODE "\0" GRAFT_SECTION_PROOF;
-    const uint32_t code = (uint32_t)((char *)object.code - (char *)&object);
-    const uint32_t proof = code + count * (uint32_t)sizeof(struct insn);
+    static struct graft_report report;
+    const uint64_t empty = lab_empty();
     uint32_t proof_bytes = 0;
+    size_t bytes;
+    slot_t slot;
 
     if (proven) {
         make_loops(count);
@@ -164,50 +139,14 @@ static size_t make_object(uint32_t count, bool proven)
     } else {
         make_code(count);
     }
-
-    memcpy(object.names, names, sizeof names);
-    object.sections[1] = (struct section){
-        .name = 1, .type = 1, .flags = 6, .offset = code, .bytes = count * sizeof(struct insn)};
-    object.sections[2] =
-        (struct section){.type = 3,
-                         .offset = (uint64_t)((char *)object.names - (char *)&object),
-                         .bytes = sizeof object.names};
-    object.sections[3] = (struct section){.name = 1 + sizeof GRAFT_SECTION_CODE,
-                                          .type = 1,
-                                          .offset = proof,
-                                          .bytes = proof_bytes,
-                                          .alignment = 1};
-    object.header =
-        (struct elf_header){.magic = ELF_MAGIC,
-                            .class = ELF_CLASS_64,
-                            .order = ELF_LITTLE,
-                            .ident = {1},
-                            .type = TYPE_REL,
-                            .machine = MACHINE_BPF,
-                            .version = 1,
-                            .header_bytes = sizeof object.header,
-                            .section_bytes = sizeof object.sections[0],
-                            .sections = (uint64_t)((char *)object.sections - (char *)&object),
-                            .section_count = proven ? 4 : 3,
-                            .section_names = 2};
-    return proof + proof_bytes;
-}
-
-/* The whole call: copying the object, checking, giving the frames back. */
-static void check(const char *key, uint32_t count, bool proven)
-{
-    static struct graft_report report;
-    size_t bytes = make_object(count, proven);
-    uint64_t empty = lab_empty();
-    slot_t slot;
-
+    const void *at = lab_object(count, proof_bytes, &bytes);
     if (slot_take(&slot))
         lab_fail(key, ERR_NO_MEM);
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
         enum err e =
-            lab_graft_create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE, &report);
+            lab_graft_create(slot, at, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE, &report);
         lab_keep(&series, i, lab_stamp() - begin, before);
         if (e != ERR_BAD_GRAFT || report.instruction != count - 1)
             lab_fail(key, e);
@@ -218,11 +157,12 @@ static void check(const char *key, uint32_t count, bool proven)
 
 void lab_grafts(const struct archive *a)
 {
-    empty_graft(a);
+    (void)a;
+    empty_graft();
     check("graft.check.64", 64, false);
     check("graft.check.1024", 1024, false);
-    check("graft.check.16384", CODE_MOST, false);
+    check("graft.check.16384", LAB_CODE_MOST, false);
     check("graft.check.loops.64", 64, true);
     check("graft.check.loops.1024", 1024, true);
-    check("graft.check.loops.16384", CODE_MOST, true);
+    check("graft.check.loops.16384", LAB_CODE_MOST, true);
 }

@@ -1,7 +1,8 @@
 # The lab: programs that count and draw, and the goals that run them.
 PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines lab_cross
 
-lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c graft_tools.c \
+lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c \
+               graft_tools.c graft_object.c \
                partner.c $(ARCH)/port.S $(ARCH)/probe.S)
 lab-libs    := libos
 lab_cross-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/cross.c
@@ -10,7 +11,7 @@ lab_lines-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/line
 lab_lines-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
-lab_echo-sources := $(addprefix tests/lab/,echo.c keys.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
+lab_echo-sources := $(addprefix tests/lab/,echo.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
                     tests/qemu/rig.c libos-net/examples/answer.c
 lab_echo-libs    := libos-net
 lab_getppid-sources := tests/lab/getppid.c

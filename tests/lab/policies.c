@@ -16,6 +16,7 @@
 #include "libos/tables.h"
 #include "libos/thread.h"
 #include "libos/upcall.h"
+#include "tests/lab/graft_object.h"
 #include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
 #include "tests/lab/probe.h"
@@ -126,26 +127,22 @@ static void calls(const struct archive *a, uint64_t empty)
     call_trip();
     lab_report("call.graft", &series, empty, 1, 1);
     slot_delete(graft);
+    slot_delete(map);
     utcb->entry[UPCALL_SYSCALL] = (vaddr_t)probe_upcall_call;
     const uint64_t bare = call_trip();
-    graft = lab_graft(a, ".exo4/call_rules.o", GRAFT_HOOK_SYSTEM_CALL, map);
-    for (uint32_t i = 0; i < CALL_RULES; i++)
-        rules->of[i].answer = GRAFT_CALL_PASS;
+    graft = lab_constant(GRAFT_HOOK_SYSTEM_CALL, GRAFT_CALL_PASS);
     lab_bind("graft.empty.system_call", graft, SLOT_ENV, GRAFT_HOOK_SYSTEM_CALL);
     call_trip();
     lab_report("graft.empty.system_call", &series, bare, 1, 1);
     utcb->entry[UPCALL_SYSCALL] = entry;
     slot_delete(graft);
-    slot_delete(map);
 }
 
-static void empty_fault(const struct archive *a)
+static void empty_fault(void)
 {
     struct utcb_exo *utcb = book_utcb();
     const uint64_t entry = utcb->entry[UPCALL_FAULT];
-    vaddr_t at = 0;
-    slot_t map = lab_map(sizeof(struct fault_area), 1, &at);
-    slot_t graft = lab_graft(a, ".exo4/fault_area.o", GRAFT_HOOK_PAGE_FAULT, map);
+    slot_t graft = lab_constant(GRAFT_HOOK_PAGE_FAULT, GRAFT_FAULT_DEFAULT);
 
     utcb->entry[UPCALL_FAULT] = (vaddr_t)probe_upcall_fault;
     const uint64_t bare = fault_trip();
@@ -154,7 +151,6 @@ static void empty_fault(const struct archive *a)
     utcb->entry[UPCALL_FAULT] = entry;
     lab_report("graft.empty.page_fault", &series, bare, 1, 1);
     slot_delete(graft);
-    slot_delete(map);
 }
 
 static slot_t note;
@@ -228,9 +224,15 @@ static void server(const struct archive *a, uint64_t empty)
     lab_partner(a, "closed", &child);
     L4_Set_MsgTag(L4_Niltag);
     lab_measure(&series, NULL, ask, &child.thread_id);
+    const uint64_t bare = lab_median(&series);
+    lab_report("call.server", &series, empty, 1, 1);
+    slot_t graft = lab_constant(GRAFT_HOOK_IPC, GRAFT_IPC_DEFAULT);
+    lab_bind("graft.empty.ipc", graft, child.env, GRAFT_HOOK_IPC);
+    lab_measure(&series, NULL, ask, &child.thread_id);
     if (L4_IpcFailed(L4_MsgTag()))
         lab_fail("call.server", ERR_BAD_STATE);
-    lab_report("call.server", &series, empty, 1, 1);
+    lab_report("graft.empty.ipc", &series, bare, 2, 2);
+    slot_delete(graft);
     spawn_destroy(&child);
 }
 
@@ -243,5 +245,5 @@ void lab_policies(const struct archive *a)
     server(a, empty);
     waits(a, "wake.graft", wait_for_both, true, empty);
     waits(a, "wake.library", wait_by_itself, false, empty);
-    empty_fault(a);
+    empty_fault();
 }

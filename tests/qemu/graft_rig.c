@@ -70,14 +70,25 @@ slot_t make_graft(const char *name, uint32_t hook, const slot_t *maps, uint32_t 
     return slot;
 }
 
-uint64_t runs_of(slot_t graft)
+/* Its public record; one of nothing when there is none. */
+static struct object_info record_of(slot_t graft)
 {
     struct object_info o;
 
     for (uint32_t i = OBJECT_GRAFTS; i < OBJECT_MAX; i++) {
         book_read(INFO_OBJECTS, i, 1, &o);
         if (o.frame == slot_cap(graft)->base && o.kind == CAP_GRAFT)
-            return o.counts[COUNT_RUNS];
+            return o;
     }
-    return 0;
+    return (struct object_info){0};
+}
+
+uint64_t runs_of(slot_t graft)
+{
+    return record_of(graft).counts[COUNT_RUNS];
+}
+
+uint8_t state_of(slot_t graft)
+{
+    return record_of(graft).state;
 }

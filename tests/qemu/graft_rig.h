@@ -17,3 +17,6 @@ slot_t make_graft(const char *name, uint32_t hook, const slot_t *maps, uint32_t 
 
 /* How often it has run. */
 uint64_t runs_of(slot_t graft);
+
+/* OBJECT_NATIVE, OBJECT_MASKED and OBJECT_ABORTED. */
+uint8_t state_of(slot_t graft);

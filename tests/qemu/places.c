@@ -10,6 +10,7 @@
 #include "libos/notify.h"
 #include "libos/region.h"
 #include "libos/slots.h"
+#include "libos/string.h"
 #include "tests/qemu/graft_rig.h"
 #include "tests/qemu/rig.h"
 #include "tests/qemu/rtc.h"
@@ -129,11 +130,24 @@ static void test_disk(void)
     disk_close(&d);
 }
 
-int main(void)
+/* The program's name says what the kernel was told to make of grafts. */
+static void test_form(const char *name)
+{
+    slot_t graft = make_graft(".exo4/wake_any.o", GRAFT_HOOK_WAKE_UP, NULL, 0);
+    const uint8_t want = !strcmp(name, "places_interpreted") ? 0
+                         : !strcmp(name, "places_masked")    ? OBJECT_NATIVE | OBJECT_MASKED
+                                                             : OBJECT_NATIVE;
+
+    tap_is(state_of(graft), want, "grafts run as the command line says");
+    slot_delete(graft);
+}
+
+int main(int argc, char **argv)
 {
     if (libos_setup() != ERR_OK || !graft_rig_begin())
         return 1;
-    tap_plan(36);
+    tap_plan(38);
+    test_form(argc ? argv[0] : "");
     test_handler();
     test_wake_up();
     test_irq();

@@ -1,0 +1,84 @@
+/* Objects of grafts whose code is made here: sections of code, of names, and of a proof. */
+#include "tests/lab/graft_object.h"
+
+#include "exo/abi/elf.h"
+#include "exo/abi/graft_object.h"
+#include "libos/slots.h"
+#include "libos/string.h"
+#include "tests/lab/graft_tools.h"
+#include "tests/lab/lab.h"
+
+#define MACHINE_BPF 247u
+#define TYPE_REL    1u
+#define LOAD_LONG   0x18
+#define EXIT        0x95
+
+struct section {
+    uint32_t name, type;
+    uint64_t flags, address, offset, bytes;
+    uint32_t link, info;
+    uint64_t alignment, entry_bytes;
+};
+
+static struct {
+    struct elf_header header;
+    char names[32];
+    struct section sections[4];
+    struct lab_insn code[LAB_CODE_MOST];
+    uint8_t room[LAB_PROOF_MOST];
+} object;
+
+struct lab_insn *const lab_code = object.code;
+
+const void *lab_object(uint32_t count, uint32_t proof_bytes, size_t *bytes)
+{
+    static const char names[] = "\0" GRAFT_SECTION_CODE "\0" GRAFT_SECTION_PROOF;
+    const uint32_t code = (uint32_t)((char *)object.code - (char *)&object);
+    const uint32_t proof = code + count * (uint32_t)sizeof(struct lab_insn);
+
+    memcpy(object.names, names, sizeof names);
+    object.sections[1] = (struct section){
+        .name = 1, .type = 1, .flags = 6, .offset = code, .bytes = count * sizeof(struct lab_insn)};
+    object.sections[2] =
+        (struct section){.type = 3,
+                         .offset = (uint64_t)((char *)object.names - (char *)&object),
+                         .bytes = sizeof object.names};
+    object.sections[3] = (struct section){.name = 1 + sizeof GRAFT_SECTION_CODE,
+                                          .type = 1,
+                                          .offset = proof,
+                                          .bytes = proof_bytes,
+                                          .alignment = 1};
+    object.header =
+        (struct elf_header){.magic = ELF_MAGIC,
+                            .class = ELF_CLASS_64,
+                            .order = ELF_LITTLE,
+                            .ident = {1},
+                            .type = TYPE_REL,
+                            .machine = MACHINE_BPF,
+                            .version = 1,
+                            .header_bytes = sizeof object.header,
+                            .section_bytes = sizeof object.sections[0],
+                            .sections = (uint64_t)((char *)object.sections - (char *)&object),
+                            .section_count = proof_bytes ? 4 : 3,
+                            .section_names = 2};
+    *bytes = proof + proof_bytes;
+    return &object;
+}
+
+slot_t lab_constant(uint32_t hook, uint64_t number)
+{
+    static struct graft_report report;
+    size_t bytes;
+    slot_t slot;
+
+    lab_code[0] = (struct lab_insn){LOAD_LONG, 0, 0, (int32_t)(uint32_t)number};
+    lab_code[1] = (struct lab_insn){0, 0, 0, (int32_t)(uint32_t)(number >> 32)};
+    lab_code[2] = (struct lab_insn){EXIT, 0, 0, 0};
+    const void *at = lab_object(3, 0, &bytes);
+    if (slot_take(&slot))
+        lab_fail("a graft", ERR_NO_MEM);
+    enum err e = lab_graft_create(slot, at, bytes, hook, SLOT_NONE, &report);
+    if (e)
+        lab_fail("a graft", e);
+    return slot;
+}
