@@ -3,7 +3,7 @@
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
 HOST_KERNEL += $(addprefix exo/env/,counts.c cpu.c env.c meter.c move.c ready.c sched.c slice.c thread.c upcall.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c $(addprefix exo/arch/host/,devices.c entry.c machine.c) exo/arch/x86_64/port_insn.c
-HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c env_place.c guarantee.c holding.c io_table.c node.c page.c page_run.c port.c revoke.c sigma0.c)
+HOST_KERNEL += $(addprefix bindings/,cap.c check.c device.c disk_ring.c env_place.c guarantee.c holding.c io_table.c node.c page.c page_run.c port.c revoke.c sigma0.c unbind.c)
 HOST_KERNEL += $(addprefix bindings/bind_,console.c device.c disk.c endpoint.c env.c graft.c irq.c notification.c page.c)
 HOST_KERNEL += bindings/bind_pct.c bindings/pct_fast.c bindings/bind_revoke.c $(addprefix bindings/bind_,info.c note.c table.c thread.c)
 HOST_KERNEL += bindings/object.c bindings/share.c bindings/bind_map.c bindings/bind_place.c \
@@ -25,7 +25,7 @@ KERNEL_TESTS := check console counters device device_window disk dispatch endpoi
                 fault forest forest_steps frame fuzz_l4 graft_bind graft_env grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
                 l4_control l4_move l4_tasks map map_model memory_type meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \
-                string_fault upcall
+                string_fault upcall walk
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.
