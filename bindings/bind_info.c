@@ -54,7 +54,7 @@ static void read_env(union record *r, uint32_t at, uint16_t reader)
 
 static void read_cpu(union record *r, uint32_t at, uint16_t reader)
 {
-    const struct cpu_info *c = cpu_number(at)->info;
+    const struct cpu_info *c = &cpu_number(at)->info;
 
     r->cpu = *c;
     if (!reader)

@@ -74,7 +74,6 @@ int sys_pct_call(struct thread *caller, const struct sys_pct_call_args *a, word_
     (void)result;
     if (e != ERR_OK)
         return (int)e;
-    caller->pct_callee = callee;
     callee->pct_caller = caller;
     enter(callee, caller, a->thread);
     transfer(caller, THREAD_PCT_CALLING, callee);
@@ -107,7 +106,6 @@ int sys_pct_return(struct thread *caller, const struct sys_pct_return_args *a, w
         sched_block(caller, THREAD_PCT_IDLE);
         return CALL_NO_REPLY;
     }
-    client->pct_callee = NULL;
     copy_message(thread_regs(client), thread_regs(caller));
     thread_regs(client)->rax = ERR_OK;
     transfer(caller, THREAD_PCT_IDLE, client);

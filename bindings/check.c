@@ -361,7 +361,7 @@ static const char *check_slices(const struct cpu *c)
             return "W4: a slice and its node disagree";
         if (t && (thread_by_number(t->number) != t || t->cpu != c->number))
             return "W4: a slice names a thread that is gone or elsewhere";
-        if (c->info->slices[i].thread != (t ? t->number : 0))
+        if (c->info.slices[i].thread != (t ? t->number : 0))
             return "W4: the public vector names another thread";
     }
     return check_nodes(c->slice_nodes, SLICE_COUNT);

@@ -13,7 +13,6 @@ word_t hook_pct_call(word_t slot)
     if (slot != caller->pct_slot || caller->pct_epoch != thread_epoch ||
         CPU_GET(awaits_transfer) != callee->readiness)
         return 0;
-    caller->pct_callee = callee;
     callee->pct_caller = caller;
     caller->state = THREAD_PCT_CALLING;
     sched_direct(caller, callee);
@@ -27,7 +26,6 @@ word_t hook_pct_return(void)
     if (!client || client->events || client->kind != callee->kind)
         return 0;
     callee->pct_caller = NULL;
-    client->pct_callee = NULL;
     callee->state = THREAD_PCT_IDLE;
     sched_direct(callee, client);
     return arch_pct_return(&client->arch);

@@ -4,7 +4,8 @@ POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_fd.c call_
     call_system.c call_time.c calls.c cpio.c data.c device.c elf.c exec.c exec_stack.c file.c \
     heap.c io.c node.c path.c pipe.c proc.c signal.c text.c unpack.c user.c way_trampoline.c)
 
-LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_x86_64.S \
+LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
+    libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
     libos-posix/fault.c libos-posix/reflect.c libos-posix/reflect_x86_64.S \
     libos-posix/way_libos_start.c

@@ -9,6 +9,14 @@
  * caller's stack. */
 long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
 
+/* These have functions of their own (way_libos_ask.c). */
+long libos_getpid(void);
+long libos_getppid(void);
+long libos_getuid(void);
+long libos_geteuid(void);
+long libos_getgid(void);
+long libos_getegid(void);
+
 /* arch_prctl(ARCH_SET_FS). 0 or an error number negated. */
 long libos_set_fs(void *base);
 

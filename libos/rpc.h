@@ -2,7 +2,8 @@
  * Remote procedure call by protected control transfer: the registers of the call are the message.
  * Two forms, as in ExOS: lrpc, where neither side trusts the other (the caller saves the registers
  * that a procedure keeps; the server shows none of its own), and trusted lrpc, where the caller
- * relies on the server to give them back as they were, so that nobody saves what nobody changes.
+ * relies on the server to give them back as they were, so that nobody restores what nobody changes;
+ * they stay on the caller's stack for the case that the server ends meanwhile.
  */
 #pragma once
 

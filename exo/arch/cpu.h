@@ -16,11 +16,12 @@
 /* The structure of the CPU that runs this. */
 static inline struct arch_cpu *arch_cpu_this(void);
 
-/* A word of the structure that begins with it (exo/env/cpu.h), `at` bytes, a constant, from there;
- * for those to whom a register is dear. */
+/* A word, or half of one, of the structure that begins with it (exo/env/cpu.h), `at` bytes, a
+ * constant, from there; for those to whom a register is dear. */
 static inline word_t arch_cpu_get(size_t at);
 static inline bool arch_cpu_is(size_t at, word_t value);
 static inline void arch_cpu_set(size_t at, word_t value);
+static inline void arch_cpu_set_half(size_t at, uint32_t value);
 
 /* Sets this CPU up, with `c` as what arch_cpu_this() returns on it. Boot only. */
 void arch_cpu_bind(struct arch_cpu *c);

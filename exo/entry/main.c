@@ -77,15 +77,15 @@ void window_show(vaddr_t va, paddr_t pa, size_t bytes)
         arch_window_map(va, pa, bytes, RIGHT_READ);
 }
 
-/* A CPU's structure with its stack and public record. */
+/* A CPU's structure with its stack; its public record is shown. */
 static void make_cpu(unsigned number)
 {
-    paddr_t stack = boot_frames(STACK_FRAMES), info = boot_frames(1), nodes = boot_frames(1);
+    paddr_t stack = boot_frames(STACK_FRAMES), nodes = boot_frames(1);
 
-    cpu_init(number, (char *)arch_phys(stack) + STACK_FRAMES * PAGE_SIZE, arch_phys(info),
-             arch_phys(nodes));
+    cpu_init(number, (char *)arch_phys(stack) + STACK_FRAMES * PAGE_SIZE, arch_phys(nodes));
     frame_mark((pfn_t)(nodes >> PAGE_BITS), 1, FRAME_CPU);
-    window_show(WINDOW_CPUS + number * CPU_STRIDE, info, PAGE_SIZE);
+    window_show(WINDOW_CPUS + number * CPU_STRIDE, arch_phys_of(&cpu_number(number)->info),
+                PAGE_SIZE);
 }
 
 static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
@@ -190,7 +190,7 @@ void init_numa(void)
     if (kinfo->numa_count == 0)
         kinfo->numa[kinfo->numa_count++] = (struct numa_range){.count = frame_count()};
     for (unsigned n = 0; n < cpu_count; n++)
-        cpu_number(n)->info->domain = arch_numa_of_cpu(boot.rsdp, cpu_number(n)->arch.apic_id);
+        cpu_number(n)->info.domain = arch_numa_of_cpu(boot.rsdp, cpu_number(n)->arch.apic_id);
 }
 
 /* What the machine is, for people. */

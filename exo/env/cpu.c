@@ -20,19 +20,18 @@ struct cpu *cpu_number(unsigned number)
     return &cpus[number];
 }
 
-void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct node *nodes)
+void cpu_init(unsigned number, void *stack_top, struct node *nodes)
 {
     struct cpu *c = cpu_number(number);
 
     c->number = number;
     c->arch.number = number;
     c->arch.stack = stack_top;
-    c->info = info;
     c->slice_nodes = nodes;
     c->choose = true;
     c->alarm = c->meter_end = FOREVER;
-    info->number = number;
-    info->slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
+    c->info.number = number;
+    c->info.slice_nodes = (uint32_t)(arch_phys_of(nodes) >> PAGE_BITS);
     list_init(&c->sleepers);
     list_init(&c->timers);
     for (unsigned p = 0; p < PRIORITIES; p++)
@@ -76,8 +75,8 @@ struct arch_cpu *arch_cpu_number(unsigned number)
 
 _Noreturn void cpu_main(void)
 {
-    cpu_this()->info->apic_id = cpu_this()->arch.apic_id;
-    cpu_this()->info->online = 1;
+    cpu_this()->info.apic_id = cpu_this()->arch.apic_id;
+    cpu_this()->info.online = 1;
     sched_begin();
     sched_leave();
     arch_resume();

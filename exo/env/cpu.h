@@ -35,6 +35,7 @@ struct cpu {
     uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */
+    uint8_t judged;           /* enum fault_outcome: what a fast entry leaves to be done      */
     bool choose;              /* the current thread may not be the right one any more         */
     bool ticking;             /* the timer is set for the end of the slice                    */
     uint64_t slice_end;       /* time-stamp counter                                           */
@@ -50,16 +51,22 @@ struct cpu {
     struct list timers;       /* threads by timer, earliest first                             */
     uint64_t meter_end;       /* the current thread's slice, quantum or delay ends            */
     uint64_t alarm;           /* when hook_alarm runs                                         */
-    struct cpu_info *info;    /* public record                                                */
     struct node *slice_nodes; /* [SLICE_COUNT] children of CPU capabilities                   */
     struct thread *slices[SLICE_COUNT];
 
     volatile uint32_t mail_lock;
     volatile uint32_t mail_first, mail_end; /* run freely                                      */
     struct mail mailbox[MAILBOX_SLOTS];
+
+    _Alignas(PAGE_SIZE) union { /* a page by itself, which users read */
+        struct cpu_info info;
+        uint8_t info_page[PAGE_SIZE];
+    };
 };
 
-_Static_assert(offsetof(struct cpu, current) == ARCH_CPU_CURRENT, "the CPU's entries know it");
+_Static_assert(offsetof(struct cpu, current) == ARCH_CPU_CURRENT &&
+                   offsetof(struct cpu, like) == ARCH_CPU_LIKE,
+               "the CPU's entries know them");
 
 /* `t` is now the current thread of `c`: what its partners are expected to be. */
 void cpu_expect(struct cpu *c, const struct thread *t);
@@ -70,16 +77,17 @@ static inline struct cpu *cpu_this(void)
     return (struct cpu *)arch_cpu_this();
 }
 
-/* One field of it, a word, for those to whom a register is dear. */
-#define CPU_GET(field)        arch_cpu_get(offsetof(struct cpu, field))
-#define CPU_IS(field, value)  arch_cpu_is(offsetof(struct cpu, field), (word_t)(value))
-#define CPU_SET(field, value) arch_cpu_set(offsetof(struct cpu, field), (word_t)(value))
+/* One field of it, a word or half of one, for those to whom a register is dear. */
+#define CPU_GET(field)             arch_cpu_get(offsetof(struct cpu, field))
+#define CPU_IS(field, value)       arch_cpu_is(offsetof(struct cpu, field), (word_t)(value))
+#define CPU_SET(field, value)      arch_cpu_set(offsetof(struct cpu, field), (word_t)(value))
+#define CPU_SET_HALF(field, value) arch_cpu_set_half(offsetof(struct cpu, field), value)
 
 /* The CPU with that number; below CPU_MAX all exist, running or not. */
 struct cpu *cpu_number(unsigned number);
 
-/* Fills the structure of CPU `number`. `info` and `nodes` stay the caller's. */
-void cpu_init(unsigned number, void *stack_top, struct cpu_info *info, struct node *nodes);
+/* Fills the structure of CPU `number`. `nodes` stay the caller's. */
+void cpu_init(unsigned number, void *stack_top, struct node *nodes);
 
 /* Runs `run(argument)` on CPU `number` and returns when it has; meanwhile serves this CPU's own
  * mailbox. `run` may not take the forest lock. */

@@ -33,7 +33,7 @@ static bool is_in_call(const struct thread *t)
 
 int thread_may_move(const struct thread *t, bool by_itself)
 {
-    if (t->pct_caller || t->pct_callee)
+    if (t->pct_caller || t->state == THREAD_PCT_CALLING)
         return ERR_BAD_STATE;
     return is_in_call(t) && !by_itself ? CALL_AGAIN : ERR_OK;
 }

@@ -56,7 +56,7 @@ void sched_release(struct thread *t)
     meter_switch(c, t, NULL);
     arch_thread_switch(&t->arch, NULL);
     c->current = NULL;
-    c->info->thread = 0;
+    c->info.thread = 0;
     c->choose = true;
 }
 
@@ -307,7 +307,7 @@ static struct thread *idle(struct cpu *c)
         arch_thread_switch(&c->current->arch, NULL);
     }
     c->current = NULL;
-    c->info->thread = 0;
+    c->info.thread = 0;
     c->ticking = false;
     timer_arm(c);
     while (!choose(c)) {

@@ -33,7 +33,7 @@ void sched_handoff(struct thread *t);
  * counted as so many transfers. False: the space was loaded. */
 static inline __attribute__((always_inline)) bool sched_enter(struct thread *t, uint64_t transfers)
 {
-    ((struct cpu_info *)CPU_GET(info))->thread = t->number;
+    CPU_SET_HALF(info.thread, t->number);
     t->state = THREAD_RUNNING;
     CPU_SET(current, t);
     struct env_counts *counts = t->counts;

@@ -25,7 +25,7 @@ uint64_t slice_epilogue_ticks(void)
 void slice_begin(struct cpu *c, uint64_t now)
 {
     c->slice_end = now + slice_ticks();
-    c->info->position = 0;
+    c->info.position = 0;
     c->begun = c->changed_hands = false;
     c->ending = NULL;
 }
@@ -33,7 +33,7 @@ void slice_begin(struct cpu *c, uint64_t now)
 /* A deputy serves as long as the position is its environment's. */
 struct thread *slice_owner(const struct cpu *c)
 {
-    struct thread *bound = c->slices[c->info->position], *deputy = c->deputy;
+    struct thread *bound = c->slices[c->info.position], *deputy = c->deputy;
 
     if (!c->changed_hands || !bound)
         return bound;
@@ -86,14 +86,14 @@ static void begin_epilogue(struct cpu *c, struct thread *t, uint64_t now)
 /* The position just entered is its owner's, or of whom a graft names. */
 static void find_deputy(struct cpu *c, const struct thread *last, uint64_t now)
 {
-    const struct thread *bound = c->slices[c->info->position];
+    const struct thread *bound = c->slices[c->info.position];
 
     c->changed_hands = false;
     c->deputy = NULL;
     if (!bound || !bound->env->places[ENV_PLACE_SLICE].parent)
         return;
     const bool same = last && last->env == bound->env;
-    c->deputy = hook_slice_deputy(c->info->position, same ? last->number : 0, now);
+    c->deputy = hook_slice_deputy(c->info.position, same ? last->number : 0, now);
     c->changed_hands = c->deputy != NULL;
 }
 
@@ -107,8 +107,8 @@ bool slice_advance(struct cpu *c, uint64_t now)
         return false;
     uint64_t steps = (now - end) / slice_ticks() + 1;
     c->slice_end += steps * slice_ticks();
-    c->info->position = (uint32_t)((c->info->position + steps) % SLICE_COUNT);
-    c->info->slices_run++;
+    c->info.position = (uint32_t)((c->info.position + steps) % SLICE_COUNT);
+    c->info.slices_run++;
     find_deputy(c, owner, now);
     ran = ran && owner == c->current; /* it may have ended meanwhile */
     pay_forfeit(c);
@@ -181,5 +181,5 @@ void slice_publish(struct cpu *c, unsigned position, const struct thread *t)
 {
     const struct slice_info info = {t ? t->number : 0, t ? t->env->number : 0};
 
-    __atomic_store(&c->info->slices[position], &info, __ATOMIC_RELAXED);
+    __atomic_store(&c->info.slices[position], &info, __ATOMIC_RELAXED);
 }

@@ -87,7 +87,8 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->env = e;
     t->counts = counts_at(e->number, t->cpu);
     t->utcb = utcb;
-    t->kind = env_is_redirected(e) ? THREAD_REDIRECTED : 0;
+    t->kind = (uint8_t)((env_is_redirected(e) ? THREAD_REDIRECTED : 0) |
+                        (env_is_judged(e) ? THREAD_JUDGED : 0));
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
@@ -179,11 +180,20 @@ void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on)
     cpu_call(t->cpu, set_unusual_here, &u);
 }
 
-void thread_set_redirected(struct env *e)
+static void set_all(struct env *e, enum thread_kind bit, bool on)
 {
     for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), THREAD_REDIRECTED,
-                           env_is_redirected(e));
+        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), bit, on);
+}
+
+void thread_set_redirected(struct env *e)
+{
+    set_all(e, THREAD_REDIRECTED, env_is_redirected(e));
+}
+
+void thread_set_judged(struct env *e)
+{
+    set_all(e, THREAD_JUDGED, env_is_judged(e));
 }
 
 void thread_reply(struct thread *t, word_t error, word_t result)
@@ -208,18 +218,19 @@ void thread_start(struct thread *t)
     cpu_call(t->cpu, start_here, t);
 }
 
-/* Ends a protected control transfer that `t` takes part in: a caller whose callee goes is told. */
+/* Ends a protected control transfer that `t` takes part in: a caller whose callee goes is told. No
+ * register of its own comes back from a transfer, so none was saved. */
 static void leave_pct(struct thread *t)
 {
-    if (t->pct_callee)
-        t->pct_callee->pct_caller = NULL;
-    t->pct_callee = NULL;
+    if (t->state == THREAD_PCT_CALLING)
+        t->pct_target->pct_caller = NULL;
     struct thread *caller = t->pct_caller;
     t->pct_caller = NULL;
     if (!caller)
         return;
-    caller->pct_callee = NULL;
     thread_reply(caller, ERR_BAD_STATE, 0);
+    struct regs *r = thread_regs(caller);
+    r->rbx = r->rbp = r->r12 = r->r13 = r->r14 = r->r15 = 0;
     sched_wake(caller);
 }
 

@@ -51,7 +51,7 @@ static const char *check_thread(struct thread *t)
         return "W3: a thread is queued to send and does not";
     if (t->ipc_cap && t->state != THREAD_IPC_SEND && t->state != THREAD_IPC_RECEIVE)
         return "W3: a thread is queued at an endpoint or a notification and does not wait";
-    if (t->state == THREAD_PCT_CALLING && t->pct_callee->pct_caller != t)
+    if (t->state == THREAD_PCT_CALLING && t->pct_target->pct_caller != t)
         return "W3: a callee does not know its caller";
     if (!t->notify_node.parent != list_is_empty(&t->bound_link))
         return "D3: a bound notification and its node disagree";

@@ -85,8 +85,8 @@ static void mark_free(void)
 static void make_cpus(void)
 {
     for (unsigned n = 0; n < CPUS; n++) {
-        paddr_t stack = boot_frames(1), info = boot_frames(1), nodes = boot_frames(1);
-        cpu_init(n, arch_phys(stack), arch_phys(info), arch_phys(nodes));
+        paddr_t stack = boot_frames(1), nodes = boot_frames(1);
+        cpu_init(n, arch_phys(stack), arch_phys(nodes));
         frame_mark((pfn_t)(nodes >> PAGE_BITS), 1, FRAME_CPU);
     }
     arch_cpu_bind(arch_cpu_number(0));

@@ -97,7 +97,7 @@ static void slices(void **state)
 
     SAYS("W4", c->slices[SLICE], (uintptr_t)NULL);
     SAYS("W4", c->slices[SLICE + 1], (uintptr_t)p.t);
-    SAYS("W4", c->info->slices[SLICE].thread, 1);
+    SAYS("W4", c->info.slices[SLICE].thread, 1);
     SAYS("W4", p.t->cpu, 1);
     SAYS("D1", c->slice_nodes[SLICE].prev, node_name(&c->slice_nodes[SLICE]));
 }

@@ -418,8 +418,8 @@ static void slices_go_with_their_thread_and_with_the_cpu_capability(void **state
     OK(BOSS(slice_bind, 43, 0, 3, p.thread));
     OK(BOSS(slice_bind, SLOT_CPU, 0, 63, p.thread));
     OK(BOSS(slice_bind, 43, 0, 5, q.thread));
-    assert_int_equal(c->info->slices[3].thread, p.t->number);
-    assert_int_equal(c->info->slices[3].env, p.e->number);
+    assert_int_equal(c->info.slices[3].thread, p.t->number);
+    assert_int_equal(c->info.slices[3].env, p.e->number);
     OK(BOSS(cap_delete, p.thread));
     assert_null(c->slices[3]);
     assert_null(c->slices[63]);

@@ -84,7 +84,7 @@ static void a_running_thread_is_saved_where_it_leaves(void **state)
     OK(place(&p, 0, 100));
     assert_int_equal(p.t->arch.saved, saved + 1);
     assert_null(cpu_number(1)->current);
-    assert_int_equal(cpu_number(1)->info->thread, 0);
+    assert_int_equal(cpu_number(1)->info.thread, 0);
     assert_true(cpu_number(1)->choose);
     assert_int_equal(thread_regs(p.t)->rip, 0x400500);
     world_run(p.t);

@@ -147,19 +147,21 @@ static void a_send_gives_the_processor_and_expects_nothing_back(void **state)
 static void a_caller_whose_callee_goes_or_stops_is_told(void **state)
 {
     (void)state;
+    fill(thread_regs(p.t), 4000);
     assert_int_equal(CALL(p.t, pct_call, CALLEE, 2, 3, 4, 5, 6), BLOCKED);
     OK(BOSS(thread_stop, q.thread));
     assert_int_equal(p.t->state, THREAD_READY);
     assert_int_equal(thread_regs(p.t)->rax, ERR_BAD_STATE);
     const struct regs *r = thread_regs(p.t);
     assert_true(!r->rdx && !r->rdi && !r->rsi && !r->r8 && !r->r9 && !r->r10);
+    assert_true(!r->rbx && !r->rbp && !r->r12 && !r->r13 && !r->r14 && !r->r15);
     OK(BOSS(thread_start, q.thread, 0x400000, 0x500000, 0));
     assert_int_equal(CALL(q.t, pct_return, 0), BLOCKED);
     assert_int_equal(CALL(p.t, pct_call, CALLEE), BLOCKED);
     thread_regs(p.t)->rax = 0;
     OK(BOSS(cap_delete, q.thread));
     assert_int_equal(thread_regs(p.t)->rax, ERR_BAD_STATE);
-    assert_null(p.t->pct_callee);
+    assert_int_equal(p.t->state, THREAD_READY);
 }
 
 static void a_callee_whose_caller_goes_serves_on_and_returns_to_nobody(void **state)

@@ -99,13 +99,13 @@ static void equals_take_turns_when_a_slice_ends(void **state)
     assert_ptr_equal(current(), first);
     timer(cpu_this()->slice_end - host.ticks - 1);
     assert_ptr_equal(current(), first);
-    uint32_t position = cpu_this()->info->position;
-    uint64_t run = cpu_this()->info->slices_run;
+    uint32_t position = cpu_this()->info.position;
+    uint64_t run = cpu_this()->info.slices_run;
     timer(1);
     struct thread *second = current();
     assert_ptr_not_equal(second, first);
-    assert_int_equal(cpu_this()->info->position, (position + 1) % SLICE_COUNT);
-    assert_int_equal(cpu_this()->info->slices_run, run + 1);
+    assert_int_equal(cpu_this()->info.position, (position + 1) % SLICE_COUNT);
+    assert_int_equal(cpu_this()->info.slices_run, run + 1);
     end_slices(1);
     struct thread *third = current();
     assert_true(third != first && third != second);
@@ -119,7 +119,7 @@ static void a_slice_belongs_to_its_thread_whatever_the_priorities(void **state)
 {
     (void)state;
     struct cpu *c = cpu_this();
-    uint32_t next = (c->info->position + 1) % SLICE_COUNT;
+    uint32_t next = (c->info.position + 1) % SLICE_COUNT;
 
     OK(BOSS(slice_bind, SLOT_CPU, 0, next, p.thread));
     OK(BOSS(slice_bind, SLOT_CPU, 0, (next + 1) % SLICE_COUNT, q.thread));
@@ -137,7 +137,7 @@ static void a_slice_belongs_to_its_thread_whatever_the_priorities(void **state)
     end_slices(1);
     assert_ptr_equal(current(), world.boss);
     end_slices(SLICE_COUNT - 2); /* positions follow time: a late timer skips what has passed */
-    assert_int_equal(c->info->position, next);
+    assert_int_equal(c->info.position, next);
     assert_ptr_equal(current(), p.t);
 }
 
@@ -188,7 +188,7 @@ static void a_switch_loads_the_space_once_and_the_thread_each_time(void **state)
     assert_int_equal(host.mmu[0].switches, switches + 1);
     assert_int_equal(q.t->counts->space_switches, counted + 1);
     assert_int_equal(host.mmu[0].root, (paddr_t)q.e->root << PAGE_BITS);
-    assert_int_equal(cpu_this()->info->thread, q.t->number);
+    assert_int_equal(cpu_this()->info.thread, q.t->number);
 }
 
 static void sleepers_are_woken_in_the_order_of_their_deadlines(void **state)
@@ -225,18 +225,18 @@ static void an_idle_cpu_runs_whom_the_timer_wakes(void **state)
     assert_int_equal(host.ticks, end);
     assert_int_equal(thread_regs(q.t)->rax, ERR_TIMEOUT);
     assert_int_equal(host.idles, idles + 1); /* no slice ticked meanwhile */
-    assert_int_equal(cpu_this()->info->thread, q.t->number);
+    assert_int_equal(cpu_this()->info.thread, q.t->number);
     assert_true(cpu_this()->slice_end > end && host.timer[0] != 0);
     assert_int_equal(CALL(q.t, notify_wait, IN_PARTY, 2, FOREVER), BLOCKED);
     assert_ptr_equal(current(), world.boss);
     assert_int_equal(thread_regs(world.boss)->rax, ERR_TIMEOUT);
     uint64_t loaded = world.boss->arch.loaded;
-    uint32_t position = cpu_this()->info->position;
+    uint32_t position = cpu_this()->info.position;
     assert_int_equal(BOSS(notify_wait, NOTE, 1, host.ticks + 10), ERR_TIMEOUT);
     assert_int_equal(world.boss->arch.loaded, loaded + 1); /* idle, it had been put away */
     assert_true(host.timer[0] == cpu_this()->slice_end);
     end_slices(1);
-    assert_int_not_equal(cpu_this()->info->position, position);
+    assert_int_not_equal(cpu_this()->info.position, position);
 }
 
 static bool names(const char *sentence, const char *name)

@@ -111,14 +111,14 @@ static void whoever_runs_over_loses_slices_and_then_the_environment(void **state
     for (unsigned i = 1; i <= OVERRUNS_MAX; i++) {
         own_slice();
         assert_false(p.e->ended);
-        uint32_t position = cpu_this()->info->position;
+        uint32_t position = cpu_this()->info.position;
         assert_ptr_equal(timer(), p.t);
         timer(); /* the epilogue is over */
         assert_int_equal(x->overruns, i);
         if (i == OVERRUNS_MAX)
             break;
         assert_int_equal(x->forfeits_ahead, 1);
-        while (cpu_this()->info->position != (position + 2) % SLICE_COUNT)
+        while (cpu_this()->info.position != (position + 2) % SLICE_COUNT)
             timer();
         assert_null(slice_owner(cpu_this())); /* lost */
         assert_int_equal(x->forfeits, i);
@@ -184,7 +184,7 @@ static void adjacent_slices_are_one_and_without_entries_nothing_is_told(void **s
     }
     assert_int_equal(BOSS(notify_wait, 40, 1, FOREVER), BLOCKED);
     thread_exo(p.t)->entry[UPCALL_SLICE_BEGIN] = thread_exo(p.t)->entry[UPCALL_SLICE_END] = 0;
-    while (cpu_this()->info->position != 1 || cpu_this()->ending)
+    while (cpu_this()->info.position != 1 || cpu_this()->ending)
         timer();
     area(p.t)->mask = 0;
     own_slice();
@@ -192,7 +192,7 @@ static void adjacent_slices_are_one_and_without_entries_nothing_is_told(void **s
     for (unsigned i = 3; i < SLICE_COUNT; i++) {
         timer();
         assert_int_equal(thread_exo(p.t)->mask, 0);
-        assert_int_equal(cpu_this()->info->position, i);
+        assert_int_equal(cpu_this()->info.position, i);
     }
     timer();
     assert_in(UPCALL_SLICE_END);

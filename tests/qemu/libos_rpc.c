@@ -51,15 +51,21 @@ static word_t busy(word_t caller, word_t a, word_t b, word_t c)
     return a;
 }
 
-static const rpc_fn procedures[] = {sum, who, count, busy};
-enum { SUM, WHO, COUNT, BUSY, PROCEDURES };
+/* The server ends in the middle of a call, with registers of its own. */
+static word_t end_here(word_t caller, word_t a, word_t b, word_t c)
+{
+    libos_exit((int)busy(caller, a, b, c));
+}
+
+static const rpc_fn procedures[] = {sum, who, count, busy, end_here};
+enum { SUM, WHO, COUNT, BUSY, END, PROCEDURES };
 
 typedef enum err (*call_fn)(slot_t, word_t, word_t, word_t, word_t, word_t *);
 
-/* Is every callee-saved register as it was behind a call of BUSY? */
-static bool keeps_registers(call_fn call, slot_t server)
+/* Is every callee-saved register as it was behind a call of `number` that ends with `error`? */
+static bool keeps_registers(call_fn call, slot_t server, word_t number, enum err error)
 {
-    word_t result = 0, wrong, to = server, number = BUSY, value = 7;
+    word_t result = 99, wrong, changed, to = server, value = 7;
 
     __asm__ volatile("mov %[result], %%r9\n\t"
                      "mov $0x1111, %%rbx\n\t"
@@ -79,11 +85,11 @@ static bool keeps_registers(call_fn call, slot_t server)
                      "or %%r13, %%rbx\n\t"
                      "or %%r14, %%rbx\n\t"
                      "or %%r15, %%rbx\n\t"
-                     "or %%rbx, %%rax"
-                     : "=a"(wrong), "+D"(to), "+S"(number), "+d"(value)
+                     "mov %%rbx, %[changed]"
+                     : "=a"(wrong), [changed] "=m"(changed), "+D"(to), "+S"(number), "+d"(value)
                      : "a"(call), [result] "c"(&result)
                      : "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
-    return wrong == 0 && result == 7;
+    return wrong == (word_t)error && changed == 0 && result == (error ? 99u : 7u);
 }
 
 static void check_calls(call_fn call, slot_t server, const char *form)
@@ -104,7 +110,8 @@ static void check_calls(call_fn call, slot_t server, const char *form)
         call(server, SUM, i, 0, 0, &result);
     call(server, COUNT, 0, 0, 0, &result);
     tap_is(result, 101, "the server's state is its own");
-    tap_ok(keeps_registers(call, server), "registers are as before");
+    tap_ok(keeps_registers(call, server, BUSY, ERR_OK), "registers are as before");
+    tap_ok(keeps_registers(call, server, END, ERR_BAD_STATE), "and when the server ends meanwhile");
 }
 
 static void check_server(const char *role, call_fn call)

@@ -139,7 +139,7 @@ def test_behaviour(root):
 
 def behave(root, program):
     for what, status, out, log in (
-            ("signal", 0, b"handled 10\n", ""),
+            ("signal", 0, b"handled 10\n", ""), ("who", 0, b"0 differ, a process\n", ""),
             ("memory", 0, b"kept 7, dropped 0, kept 7, 1 TiB refused\n", ""),
             ("sleep", 0, b"slept\n", ""), ("abort", 134, b"", ""),
             ("store 8", 139, b"", "signal 11"), ("store 401000", 139, b"", "signal 11"),

@@ -25,6 +25,11 @@ static inline void arch_cpu_set(size_t at, word_t value)
     __builtin_memcpy((char *)host.cpu + at, &value, sizeof value);
 }
 
+static inline void arch_cpu_set_half(size_t at, uint32_t value)
+{
+    __builtin_memcpy((char *)host.cpu + at, &value, sizeof value);
+}
+
 static inline struct trap_frame *arch_trap_frame(void)
 {
     return &arch_cpu_this()->trap_frame;

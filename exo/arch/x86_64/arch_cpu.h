@@ -27,6 +27,11 @@ static inline __attribute__((always_inline)) void arch_cpu_set(size_t at, word_t
     __asm__ volatile("mov %0, %%gs:%c1" : : "r"(value), "i"(at) : "memory");
 }
 
+static inline __attribute__((always_inline)) void arch_cpu_set_half(size_t at, uint32_t value)
+{
+    __asm__ volatile("mov %0, %%gs:%c1" : : "r"(value), "i"(at) : "memory");
+}
+
 static inline struct trap_frame *arch_trap_frame(void)
 {
     void *top;

@@ -15,47 +15,62 @@
 \name:
         .endm
 
-        /* rcx = where the result goes; eax = the kernel's error. Flags are the callee's. */
-        .macro  take_answer
-        cld
-        test    %eax, %eax
-        jnz     1f
-        mov     %esi, %eax
-        test    %eax, %eax
-        jnz     1f
-        mov     %rdx, (%rcx)
-1:
-        .endm
-
-        .text
-        function rpc_call_trusted
-        push    %r9
-        mov     %rcx, %r10
-        mov     $SYS_PCT_CALL, %eax
-        syscall
-        pop     %rcx
-        take_answer
-        ret
-
-        function rpc_call
+        .macro  push_kept
         push    %rbx
         push    %rbp
         push    %r12
         push    %r13
         push    %r14
         push    %r15
-        push    %r9
-        mov     %rcx, %r10
-        mov     $SYS_PCT_CALL, %eax
-        syscall
-        pop     %rcx
+        .endm
+
+        .macro  pop_kept
         pop     %r15
         pop     %r14
         pop     %r13
         pop     %r12
         pop     %rbp
         pop     %rbx
-        take_answer
+        .endm
+
+        /* rcx = where the result goes. Flags are the callee's. */
+        .macro  return_answer
+        cld
+        mov     %esi, %eax
+        test    %eax, %eax
+        jnz     1f
+        mov     %rdx, (%rcx)
+1:      ret
+        .endm
+
+        .text
+        function rpc_call_trusted
+        push_kept
+        push    %r9
+        mov     %rcx, %r10
+        mov     $SYS_PCT_CALL, %eax
+        syscall
+        pop     %rcx
+        test    %eax, %eax
+        jnz     2f                      /* the server may have ended, and the registers with it */
+        add     $48, %rsp
+        return_answer
+2:      pop_kept
+        cld
+        ret
+
+        function rpc_call
+        push_kept
+        push    %r9
+        mov     %rcx, %r10
+        mov     $SYS_PCT_CALL, %eax
+        syscall
+        pop     %rcx
+        pop_kept
+        test    %eax, %eax
+        jnz     2f
+        return_answer
+2:      cld
         ret
 
         /* procedure(caller, a, b, c) on utcb_exo.pct_stack; leaves the answer in esi and rdx. */
