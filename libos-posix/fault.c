@@ -1,33 +1,10 @@
 /* Which signal a fault is, and the end of the program by it. */
 #include "libos-posix/fault.h"
 
-#include "libos-posix/abi_process.h"
 #include "libos-posix/port_libos.h"
 #include "libos/exit.h"
 #include "libos/log.h"
 #include "libos/vm.h"
-
-/* Exceptions and what Linux makes of them. */
-enum { DIVIDE = 0, DEBUG = 1, BREAKPOINT = 3, UNDEFINED = 6, X87 = 16, ALIGNMENT = 17, SIMD = 19 };
-
-static unsigned signal_of(uint64_t vector)
-{
-    switch (vector) {
-    case DIVIDE:
-    case X87:
-    case SIMD:
-        return SIGFPE;
-    case DEBUG:
-    case BREAKPOINT:
-        return SIGTRAP;
-    case UNDEFINED:
-        return SIGILL;
-    case ALIGNMENT:
-        return SIGBUS;
-    default:
-        return SIGSEGV;
-    }
-}
 
 bool fault_is_exhausted(const struct upcall_frame *f)
 {
@@ -42,7 +19,7 @@ bool fault_is_exhausted(const struct upcall_frame *f)
 
 _Noreturn void fault_end(const struct upcall_frame *f)
 {
-    unsigned number = signal_of(f->vector);
+    unsigned number = fault_signal(f->vector);
 
     if (fault_is_exhausted(f))
         port_libos_exhausted();

@@ -9,3 +9,6 @@ _Noreturn void fault_end(const struct upcall_frame *fault);
 
 /* Was it a use of memory that the program may use so, and that could not be had? */
 bool fault_is_exhausted(const struct upcall_frame *fault);
+
+/* The signal that Linux sends for an exception of the CPU. */
+unsigned fault_signal(uint64_t vector);

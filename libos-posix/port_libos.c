@@ -1,11 +1,11 @@
 /* The port of the personality core to libos: memory, time and the end; the console is beside. */
 #include "libos-posix/port_libos.h"
 
+#include "libos-posix/abi_errno.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos_console.h"
 #include "libos/book.h"
 #include "libos/clock.h"
-#include "libos/exit.h"
 #include "libos/frames.h"
 #include "libos/libos.h"
 #include "libos/log.h"
@@ -32,10 +32,10 @@ static const struct port_layout layout = {
 static struct archive archive;
 static slot_t events;       /* notification: input has come */
 static bool told_of_input;  /* else it has to be looked for */
-static uint64_t started_ns; /* all three of clock_ns() */
+static uint64_t started_ns; /* both of clock_ns() */
 static uint64_t idle_ns;
-static uint64_t random_state;
 static vaddr_t stack_low, stack_high;
+static struct task *self;
 
 const struct port_layout *port_layout(void)
 {
@@ -143,69 +143,77 @@ void port_memory_get(struct port_memory *out)
     out->free_bytes = (region_free_count() + frames_free_count()) * PAGE_SIZE;
 }
 
-uint64_t port_monotonic_ns(void)
-{
-    return clock_ns();
-}
-
-uint64_t port_real_ns(void)
-{
-    return clock_realtime_ns();
-}
-
 /* The program has its processor to itself, so what it did not wait it used. */
 uint64_t port_cpu_ns(void)
 {
     return clock_ns() - started_ns - idle_ns;
 }
 
-void port_wait(uint64_t deadline_ns, bool console)
+struct task *port_self(void)
+{
+    return self;
+}
+
+void port_set_self(struct task *new)
+{
+    self = new;
+}
+
+void port_sleep(uint64_t deadline_ns, bool console)
 {
     uint64_t begin = clock_ns();
 
     if (console && !told_of_input && deadline_ns > begin + POLL_NS)
         deadline_ns = begin + POLL_NS;
-    uint64_t ticks =
-        deadline_ns == PORT_FOREVER ? FOREVER : KINFO->tsc_boot + clock_ns_to_ticks(deadline_ns);
-    notify_until(events, console ? BIT_INPUT : BIT_NEVER, ticks, NULL);
+    notify_until(events, console ? BIT_INPUT : BIT_NEVER, port_libos_ticks(deadline_ns), NULL);
     idle_ns += clock_ns() - begin;
+}
+
+/* The one task of the one process is never asleep when somebody could wake it. */
+void port_wake(struct task *task)
+{
+    (void)task;
+}
+
+bool port_core_extend(vaddr_t va, size_t bytes)
+{
+    return port_map(va, bytes, RIGHT_READ | RIGHT_WRITE);
+}
+
+bool port_has_keeper(void)
+{
+    return false;
+}
+
+long port_fork(struct task *child)
+{
+    (void)child;
+    return -ENOSYS;
+}
+
+long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t fs_base)
+{
+    (void)task, (void)regs, (void)fs_base;
+    return -ENOSYS;
+}
+
+_Noreturn void port_thread_end(void)
+{
+    port_exit(0);
+}
+
+_Noreturn void port_process_end(void)
+{
+    port_exit(0);
+}
+
+bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
+{
+    (void)va, (void)core, (void)bytes, (void)rights;
+    return false;
 }
 
 unsigned port_processors(void)
 {
     return 1;
-}
-
-void port_set_fs(vaddr_t base)
-{
-    cpu_set_fs(base);
-}
-
-/* Where the CPU has no random numbers: SplitMix64 over the time of day and the time-stamp counter
- * of each request. It differs from run to run, but who knows the times can guess it. */
-static uint64_t weak_random(void)
-{
-    random_state += (cpu_ticks() ^ clock_realtime_ns()) | 1;
-    uint64_t x = random_state += 0x9e3779b97f4a7c15;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
-void port_entropy(void *bytes, size_t count)
-{
-    uint8_t *to = bytes;
-
-    while (count) {
-        uint64_t word;
-        if (!cpu_random(&word))
-            word = weak_random();
-        for (unsigned i = 0; i < sizeof word && count; i++, count--, word >>= 8)
-            *to++ = (uint8_t)word;
-    }
-}
-
-_Noreturn void port_exit(int status)
-{
-    libos_exit(status);
 }

@@ -17,3 +17,6 @@ enum err port_libos_stack(uint64_t bytes, vaddr_t *top);
 
 /* The program needs memory and there is none: says so on port 3, and ends as by SIGKILL. */
 _Noreturn void port_libos_exhausted(void);
+
+/* The time-stamp counter at a moment of port_monotonic_ns(); all ones for PORT_FOREVER. */
+uint64_t port_libos_ticks(uint64_t deadline_ns);

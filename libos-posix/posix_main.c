@@ -1,5 +1,6 @@
 /*
- * posix: runs an unmodified static Linux program of the boot archive's root file system.
+ * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
+ * first process of a family, and is its keeper.
  *
  *   posix [via=trampoline]
  *
@@ -10,12 +11,18 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/abi_file.h"
 #include "libos-posix/mem.h"
+#include "exo/abi/kinfo.h"
 #include "libos-posix/port.h"
-#include "libos-posix/port_libos.h"
-#include "libos-posix/reflect.h"
+#include "libos-posix/family/keep.h"
+#include "libos-posix/family/keeper.h"
+#include "libos-posix/family/way.h"
+#include "libos-posix/posix.h"
+#include "libos/archive.h"
 #include "libos/error.h"
 #include "libos/exit.h"
+#include "libos/libos.h"
 #include "libos/log.h"
+#include "libos/slots.h"
 #include "libos/string.h"
 
 #define STATUS_USAGE     64
@@ -23,6 +30,8 @@
 #define STATUS_NOT_RUN   126
 #define STATUS_NOT_FOUND 127
 #define DEFAULT_PATH     "/bin:/usr/bin"
+#define WORDS_MAX        2048u
+#define NR_EXIT_GROUP    231
 
 static _Noreturn void fail(int status, const char *what, const char *why)
 {
@@ -75,7 +84,7 @@ static long load(const char **words, const char **environment, struct posix_star
 }
 
 /* What a shell says when it cannot run a command. */
-static _Noreturn void cannot_run(const char *name, long e)
+static int cannot_run(const char *name, long e)
 {
     static const struct {
         long error;
@@ -89,12 +98,13 @@ static _Noreturn void cannot_run(const char *name, long e)
         {-ENAMETOOLONG, "file name too long"},
     };
 
-    if (e == -ENOENT || e == -ENOTDIR)
-        fail(STATUS_NOT_FOUND, name, "not found");
+    const char *why = e == -ENOENT || e == -ENOTDIR ? "not found" : "cannot execute";
+
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].error == e)
-            fail(STATUS_NOT_RUN, name, reasons[i].text);
-    fail(STATUS_NOT_RUN, name, "cannot execute");
+            why = reasons[i].text;
+    log_error_line("exo4: %s: %s", name, why);
+    return e == -ENOENT || e == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
 }
 
 /* The way that the words ask for. Every other than the trampoline ends here. */
@@ -111,31 +121,87 @@ static void check_way(int argc, char **argv)
     }
 }
 
+/* What the first process is to run. In the image, so that it has a copy. */
+static const char *words[WORDS_MAX + 1], *environment[WORDS_MAX + 1];
+
+static void read_words(const struct archive *a, const char *name, const char **list)
+{
+    const char **found;
+    size_t count = 0;
+    enum err e = archive_words(a, name, &found);
+
+    if (e)
+        fail(STATUS_SYSTEM, "posix", error_text(e));
+    for (; found[count]; count++)
+        if (count < WORDS_MAX)
+            list[count] = found[count];
+    if (count > WORDS_MAX)
+        fail(STATUS_NOT_RUN, name, "too many words");
+}
+
+static void first_process(void *argument)
+{
+    struct posix_start start;
+
+    (void)argument;
+    way_begin();
+    port_set_self(posix_first_task());
+    long e = load(words, environment, &start);
+    if (e)
+        posix_syscall(NR_EXIT_GROUP, cannot_run(words[0], e), 0, 0, 0, 0, 0);
+    way_enter(start.entry, start.stack);
+}
+
+/* The archive is shown to all at one address, for files that nobody has written to lie there. */
+static enum err show_archive(struct archive *a)
+{
+    const volatile struct cap *cap = slot_cap(SLOT_ARCHIVE);
+    const uint64_t before = KINFO->archive_base % PAGE_SIZE; /* in its first frame */
+    vaddr_t va;
+
+    if (!cap || START->archive_bytes + before > cap->count * PAGE_SIZE)
+        return ERR_BAD_CAP;
+    enum err e = keeper_show(SLOT_ARCHIVE, cap->base, cap->count, &va);
+    if (e == ERR_OK)
+        *a = (struct archive){(const uint8_t *)va + before, START->archive_bytes};
+    return e;
+}
+
+static struct archive archive;
+
+const void *port_archive(size_t *bytes)
+{
+    *bytes = archive.length;
+    return archive.bytes;
+}
+
+static enum err prepare(void)
+{
+    enum err e = libos_setup();
+
+    if (e == ERR_OK)
+        e = keeper_begin(UINT32_MAX);
+    return e ? e : show_archive(&archive);
+}
+
 int main(int argc, char **argv)
 {
-    const char **words, **environment;
-    struct posix_start start;
-    enum err broken = port_libos_init();
+    enum err e = prepare();
 
-    if (broken == ERR_OK)
-        broken = reflect_init();
-    if (broken)
-        fail(STATUS_SYSTEM, "posix", error_text(broken));
+    if (e)
+        fail(STATUS_SYSTEM, "posix", error_text(e));
     check_way(argc, argv);
-    broken = archive_words(port_libos_archive(), ".exo4/argv", &words);
-    if (broken == ERR_OK)
-        broken = archive_words(port_libos_archive(), ".exo4/environ", &environment);
-    if (broken)
-        fail(STATUS_SYSTEM, "posix", error_text(broken));
+    read_words(&archive, ".exo4/argv", words);
+    read_words(&archive, ".exo4/environ", environment);
     if (!words[0])
         fail(STATUS_USAGE, "posix", "the boot archive names no command in .exo4/argv");
-    long e = posix_start();
-    if (e == -EINVAL)
+    long damage = posix_start();
+    if (damage == -EINVAL)
         log_kernel_line("posix: the boot archive is damaged; files behind the damage are missing");
-    else if (e)
+    else if (damage)
         fail(STATUS_SYSTEM, "posix", "no memory for the root file system");
-    e = load(words, environment, &start);
+    e = keeper_first(first_process, NULL, (vaddr_t)posix_first_task());
     if (e)
-        cannot_run(words[0], e);
-    reflect_enter(start.entry, start.stack);
+        fail(STATUS_SYSTEM, "posix", error_text(e));
+    return keep();
 }

@@ -13,11 +13,11 @@ enum {
 #define ASK(name)                                                                                  \
     long libos_##name(void)                                                                        \
     {                                                                                              \
-        struct process *p = process_current();                                                     \
+        struct task *t = task_current();                                                           \
                                                                                                    \
-        if (__builtin_expect(!p || signal_is_due(p), 0))                                           \
+        if (__builtin_expect(!t || signal_is_due(t), 0))                                           \
             return libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);                                 \
-        return call_##name(p);                                                                     \
+        return call_##name(t->process);                                                            \
     }
 ASK(getpid)
 ASK(getppid)

@@ -43,6 +43,10 @@ void upcall_set_event(enum upcall kind, upcall_event_fn hook);
 void upcall_set_syscall(upcall_syscall_fn hook, vaddr_t stack);
 extern upcall_syscall_fn libos_syscall_hook;
 
+/* Goes on with these registers, from any stack but that of events, as a handler of system calls
+ * goes back. `regs` is on that stack. */
+_Noreturn void upcall_resume(struct libos_regs *regs);
+
 /* Clears words of memory that the kernel may take meanwhile: wherever this is called, in a fault
  * handler too, a fault there ends it and no more. False: not all are cleared. Needs 4 KiB of the
  * fault stack beside the handler's own. */

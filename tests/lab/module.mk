@@ -16,13 +16,14 @@ lab_echo-libs    := libos-net
 lab_getppid-sources := tests/lab/getppid.c
 lab_getppid-libs    := musl
 
-# The same source as a program of Linux, which knows nothing of exo4's libraries.
-build/lab/root/getppid: tests/lab/getppid.c | $(SETUP)
+# Programs of Linux, which know nothing of exo4's libraries.
+LAB_FOREIGN := build/lab/root/getppid build/lab/root/fork
+$(LAB_FOREIGN): build/lab/root/%: tests/lab/%.c | $(SETUP)
 	@mkdir -p $(@D)
 	@echo "  CC      $< (Linux)"
 	@$(CC) $(FLAGS) -O2 -static $< -o $@
 
-lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) build/lab/root/getppid                       ## Count what operations cost: build/lab/results.jsonl, report.html.
+lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) $(LAB_FOREIGN)                       ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'
 
 lab-trace: $(IMAGE)                         ## Print the instructions of KEY=, an operation of the lab, by function.

@@ -33,7 +33,7 @@ PIPE_KEYS = {"asynchronous pipe": "pipe.async", "synchronous RPC": "pipe.rpc",
              "mapping RPC": "pipe.map"}
 PIPE_ROUNDS = 128
 END = {PIPES: "pipes: what went in came out"}  # the last line; `end` where none is given
-FOREIGN = "/getppid posix.getppid.trampoline"
+FOREIGN = ("/getppid posix.getppid.trampoline", "/fork")
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang
 WORDS = 64                       # lengths of a message: 0 to 63 words
@@ -59,7 +59,7 @@ def execute(command, args):
 
 def boot(program, args):
     """Runs a guest program under the instruction counter. Returns the lines of its output."""
-    if program == FOREIGN:
+    if program in FOREIGN:
         return execute(program, args)
     options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
@@ -128,7 +128,7 @@ def record(key, first, second, about):
 
 def measure(args):
     figures, compiler = [], None
-    for program in (*PROGRAMS, PIPES, FOREIGN):
+    for program in (*PROGRAMS, PIPES, *FOREIGN):
         print(f"lab: booting {program}, twice", file=sys.stderr)
         (first, found), (second, _) = (parse(boot(program, args)) for _ in range(2))
         compiler = found or compiler

@@ -171,6 +171,15 @@ libos_upcall_syscall:
         leave   CLASS_SYSCALL
         .size   libos_upcall_syscall, . - libos_upcall_syscall
 
+/* upcall_resume(struct libos_regs *) */
+        .globl  upcall_resume
+        .type   upcall_resume, @function
+upcall_resume:
+        mov     %rdi, %rsp
+        restore CLASS_SYSCALL
+        leave   CLASS_SYSCALL
+        .size   upcall_resume, . - upcall_resume
+
 /* bool libos_clear(void *at, uint64_t words): a fault at libos_clear_at goes on at libos_clear_end, with
  * what is left in rcx. */
         .globl  libos_clear, libos_clear_at, libos_clear_end

@@ -1,0 +1,86 @@
+/* The keeper's work for the core, between the requests that it serves. */
+#include "libos-posix/family/keep.h"
+
+#include "libos-posix/family/keeper.h"
+#include "libos-posix/port.h"
+#include "libos-posix/port_libos.h"
+#include "libos-posix/posix.h"
+#include "libos/call.h"
+#include "libos/log.h"
+
+#define INPUT_BYTES   1024u
+#define STATUS_BROKEN 70
+
+static uint8_t input[INPUT_BYTES]; /* read, and not taken by the core yet: [first, end) */
+static size_t input_first, input_end;
+static bool input_ended, end_is_told;
+static struct task *lost[MEMBERS_MAX]; /* tasks of processes that the core has to be told of */
+static uint32_t lost_count;
+static uint64_t next; /* when timers are due, as time-stamp counter */
+
+/* The end of the input is told once, by handing over nothing. */
+static void hand_over_input(void)
+{
+    if (input_first == input_end && !input_ended && port_console_ready()) {
+        input_end = port_console_read(input, sizeof input);
+        input_first = 0;
+        input_ended = input_end == 0;
+    }
+    if (input_first == input_end && (!input_ended || end_is_told))
+        return;
+    long taken = posix_keeper_input(input + input_first, input_end - input_first);
+    if (taken >= 0 && input_first == input_end)
+        end_is_told = true;
+    else if (taken > 0)
+        input_first += (size_t)taken;
+}
+
+static const char *bury(void)
+{
+    const char *broken = NULL;
+
+    while (lost_count && !broken) {
+        if (posix_keeper_lost(lost[lost_count - 1], &broken) == POSIX_KEEPER_BUSY)
+            return NULL; /* who has the lock will wake the keeper */
+        lost_count--;
+    }
+    return broken;
+}
+
+static const char *broken;
+
+static bool step(word_t bits, uint64_t *deadline)
+{
+    uint64_t due;
+
+    *deadline = next;
+    if (!bits && !lost_count && cpu_ticks() < next)
+        return false;
+    broken = bury();
+    hand_over_input();
+    enum posix_keeper state = posix_keeper_step(&due);
+    next = port_libos_ticks(due);
+    *deadline = next;
+    return broken || state == POSIX_KEEPER_ENDED;
+}
+
+static const char *note_lost(vaddr_t core)
+{
+    lost[lost_count++] = (struct task *)core;
+    return NULL;
+}
+
+int keep(void)
+{
+    const struct keeper_work work = {.step = step, .lost = note_lost};
+
+    exo_console_notify(SLOT_CONSOLE, keeper_notification(), KEEPER_INPUT);
+    const char *why = keeper_run(&work);
+    if (!why)
+        why = broken;
+    keeper_end();
+    if (!why)
+        return posix_keeper_status();
+    log_error_line("exo4: the processes cannot go on: %s", why);
+    return STATUS_BROKEN;
+}

@@ -1,0 +1,61 @@
+/* Between the keeper's files. */
+#pragma once
+
+#include "libos-posix/family/keeper.h"
+
+#pragma GCC visibility push(hidden)
+
+/* What the keeper has of a member. */
+struct kept {
+    slot_t env;
+    slot_t threads[FAMILY_BLOCKS_MAX]; /* by block; SLOT_NONE: none */
+    uint32_t tasks[FAMILY_BLOCKS_MAX]; /* by block, of threads      */
+};
+extern struct kept keeper_kept[MEMBERS_MAX];
+extern slot_t keeper_pool; /* CAP_FRAMES */
+
+/* The notification of a task, made when it is needed first. SLOT_NONE: no memory. */
+slot_t keeper_task_slot(uint32_t task);
+
+/* keeper_make.c: an environment with nothing but what all members have, a spare one or new; if
+ * possible with a thread in `block`. BAD_STATE: there are MEMBERS_MAX. After an error nothing is
+ * left. */
+enum err keeper_make(uint32_t block, uint32_t *member);
+
+/* A table of level 1 for `va`, shown as the member's next view. OK if it has one. */
+enum err keeper_table(uint32_t member, vaddr_t va);
+
+/* A thread in the lowest free block or, if it is not TASK_NONE, in `block`; not running yet. That
+ * of a spare member is used again. */
+enum err keeper_thread(uint32_t member, vaddr_t core, uint32_t block, uint32_t *task);
+enum err keeper_start(uint32_t task, vaddr_t ip, vaddr_t sp, word_t value);
+void keeper_thread_end(uint32_t task);
+
+/* The UTCB page of a task, as it is seen here. */
+void *keeper_utcb(uint32_t task);
+
+/* Binds one frame of the pool in a member, for good or, with `used`, until the process ends. */
+enum err keeper_bind(uint32_t member, vaddr_t va, pfn_t frame, rights_t rights, bool used);
+
+/* Takes all back that a member has. */
+void keeper_unmake(uint32_t member);
+
+/* keeper_spare.c: takes a member's memory back. Its environment becomes spare, with the thread of
+ * `task` and what that needs, unless it is too large, or there are enough. */
+void keeper_retire(uint32_t task);
+
+/* Gives back what a member has in table `k`, but for what `keep` says (first address, and pages
+ * from there on). What is not of the pool stays. */
+void keeper_empty(uint32_t member, uint32_t k, vaddr_t keep);
+
+/* keeper_fork.c */
+enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task);
+
+/* Where memory of a member is seen here, `bytes` of one page; NULL: nowhere. */
+const void *keeper_look(uint32_t member, vaddr_t va, uint64_t bytes);
+enum err keeper_text(uint32_t member); /* the image's code and constants */
+
+/* keeper_lost.c: gives frames back that nobody uses and nobody gave. False: it has to be tried
+ * again, because somebody is just about to take one. */
+bool keeper_sweep(void);
+#pragma GCC visibility pop

@@ -1,0 +1,92 @@
+/* Taking a member's memory back, and keeping the rest of it for the next process: an environment,
+ * its tables and a thread are many times as dear as what they are emptied and filled with. */
+#include "exo/abi/batch.h"
+#include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/space.h"
+#include "libos/call.h"
+
+#define TABLE_BYTES  (512 * PAGE_SIZE)
+#define PART         64u
+#define SPARES_MAX   8u
+#define SPARE_TABLES 24u
+
+static void drop_hidden(uint32_t m, vaddr_t va, uint64_t entry)
+{
+    struct page_note note = {va, 0};
+    const pfn_t frame = cpu_pte_pfn(entry);
+    const uint32_t mark = frame_list_mark(POOL, frame);
+
+    exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
+    if (!(mark & FRAME_LIST_ARENA))
+        frame_list_give(POOL, frame, mark);
+}
+
+/* Pages side by side, of the pool. */
+static void drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_t count)
+{
+    pfn_t frames[PART];
+
+    for (uint32_t i = 0; i < count; i++)
+        frames[i] = cpu_pte_pfn(entry[i]);
+    exo_page_unbind_run(keeper_kept[m].env, PAGE_RUN(va, count));
+    for (uint32_t i = 0; i < count; i++)
+        space_give(frames[i], frame_list_mark(POOL, frames[i]));
+}
+
+static bool is_of_pool(uint64_t entry)
+{
+    return cpu_pte_is_bound(entry) && frame_list_has(POOL, cpu_pte_pfn(entry));
+}
+
+static bool is_kept(vaddr_t va, vaddr_t keep)
+{
+    return keep && (va - keep < BLOCK_BOUND * PAGE_SIZE || va == keep + BLOCK_BYTES - PAGE_SIZE);
+}
+
+/* Entries of one whose environment is gone are empty. */
+void keeper_empty(uint32_t m, uint32_t k, vaddr_t keep)
+{
+    const volatile uint64_t *table = family_view(m, k);
+    uint64_t *groups = &FAMILY->members[m].groups[k];
+    const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
+
+    for (uint32_t i = 0; (i = family_used(*groups, i)) < 512;) {
+        uint32_t count = 0;
+        while (i + count < 512 && count < PART && is_of_pool(table[i + count]) &&
+               !is_kept(base + (i + count) * PAGE_SIZE, keep))
+            count++;
+        if (count)
+            drop(m, base + i * PAGE_SIZE, table + i, count);
+        else if (SPACE_IS_HIDDEN(table[i]))
+            drop_hidden(m, base + i * PAGE_SIZE, table[i]);
+        i += count ? count : 1;
+    }
+    *groups = 0;
+}
+
+static bool is_worth_keeping(const struct member *member)
+{
+    uint32_t spares = 0;
+
+    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+        spares += FAMILY->members[m].state == MEMBER_SPARE;
+    return spares < SPARES_MAX && member->table_count <= SPARE_TABLES;
+}
+
+void keeper_retire(uint32_t task)
+{
+    const uint32_t m = FAMILY->tasks[task].member, block = FAMILY->tasks[task].block;
+    struct member *member = &FAMILY->members[m];
+
+    if (!is_worth_keeping(member) || exo_thread_stop(keeper_kept[m].threads[block])) {
+        keeper_unmake(m);
+        return;
+    }
+    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
+        if (b != block && keeper_kept[m].threads[b])
+            keeper_thread_end(keeper_kept[m].tasks[b]);
+    for (uint32_t k = 0; k < member->table_count; k++)
+        keeper_empty(m, k, FAMILY_BLOCK(block));
+    member->lock = 0;
+    member->state = MEMBER_SPARE;
+}

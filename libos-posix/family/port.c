@@ -1,0 +1,175 @@
+/* The port of the personality core to a family's processes and its keeper. */
+#include "libos-posix/port.h"
+
+#include "libos-posix/abi_errno.h"
+#include "libos-posix/family/keeper.h"
+#include "libos-posix/family/member.h"
+#include "libos-posix/family/space.h"
+#include "libos-posix/family/way.h"
+#include "libos-posix/port_libos.h"
+#include "libos-posix/task.h"
+#include "libos-posix/way_trampoline.h"
+#include "libos/book.h"
+#include "libos/log.h"
+
+#define WORD_TASK 0u /* of a port_task: 1 + its number in the family */
+
+static const struct port_layout layout = {
+    .program_low = 0x10000,
+    .program_high = 0x200000000000,
+    .map_low = 0x100000000000,
+    .map_high = 0x200000000000,
+    .core_low = FAMILY_CORE,
+    .core_high = FAMILY_END,
+};
+
+static uint64_t started_ns, idle_ns; /* of this process */
+
+const struct port_layout *port_layout(void)
+{
+    return &layout;
+}
+
+struct task *port_self(void)
+{
+    return (struct task *)member_place()->core;
+}
+
+void port_set_self(struct task *self)
+{
+    member_place()->core = (vaddr_t)self;
+    self->port.words[WORD_TASK] = 1 + member_place()->task;
+}
+
+static bool is_keeper(void)
+{
+    return member_place()->member == TASK_NONE;
+}
+
+static void abort_exhausted(void)
+{
+    log_kernel_line("posix: a process is ended: no memory is left");
+    member_abort();
+}
+
+void port_sleep(uint64_t deadline_ns, bool console)
+{
+    uint64_t begin = port_monotonic_ns();
+
+    (void)console; /* there is a keeper */
+    member_sleep(port_libos_ticks(deadline_ns));
+    idle_ns += port_monotonic_ns() - begin;
+}
+
+void port_wake(struct task *task)
+{
+    if (task->port.words[WORD_TASK])
+        member_wake((uint32_t)task->port.words[WORD_TASK] - 1);
+}
+
+bool port_core_extend(vaddr_t va, size_t bytes)
+{
+    return (is_keeper() ? keeper_extend(va, bytes) : member_request(REQUEST_EXTEND, va, bytes)) ==
+           ERR_OK;
+}
+
+bool port_has_keeper(void)
+{
+    return true;
+}
+
+static long error_number(enum err e)
+{
+    return e == ERR_BAD_STATE ? -EAGAIN : -ENOMEM;
+}
+
+long port_fork(struct task *child)
+{
+    enum err e = ERR_OK;
+    uint32_t task;
+    int side = member_fork((vaddr_t)child, &task, &e);
+
+    if (side < 0)
+        return error_number(e);
+    if (side > 0) {
+        child->port.words[WORD_TASK] = 1 + task;
+        return 1;
+    }
+    started_ns = port_monotonic_ns();
+    idle_ns = 0;
+    return 0;
+}
+
+long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t fs_base)
+{
+    const struct way_start start __attribute__((aligned(256))) = {*regs, fs_base};
+    uint32_t made;
+    enum err e = member_thread((vaddr_t)task, way_begin_thread, &start, &made);
+
+    if (e)
+        return error_number(e);
+    task->port.words[WORD_TASK] = 1 + made;
+    return 0;
+}
+
+_Noreturn void port_thread_end(void)
+{
+    member_thread_end();
+}
+
+_Noreturn void port_process_end(void)
+{
+    member_end();
+}
+
+bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
+{
+    return space_show(va, (vaddr_t)core, bytes, rights);
+}
+
+/* Memory is taken at first use, so that only what could never be had is refused here. */
+bool port_map(vaddr_t va, size_t bytes, rights_t rights)
+{
+    if (rights && bytes > POOL->count * PAGE_SIZE)
+        return false;
+    return space_map(va, bytes, rights);
+}
+
+bool port_protect(vaddr_t va, size_t bytes, rights_t rights)
+{
+    return space_protect(va, bytes, rights);
+}
+
+void port_unmap(vaddr_t va, size_t bytes)
+{
+    if (!space_unmap(va, bytes)) /* an area has to be split, and there are too many */
+        abort_exhausted();
+}
+
+void port_discard(vaddr_t va, size_t bytes)
+{
+    space_discard(va, bytes);
+}
+
+void port_memory_get(struct port_memory *out)
+{
+    out->total_bytes = POOL->count * PAGE_SIZE;
+    out->free_bytes = (POOL->count - POOL->used) * PAGE_SIZE;
+}
+
+/* A process has its processor to itself, so what it did not wait it used. */
+uint64_t port_cpu_ns(void)
+{
+    return port_monotonic_ns() - started_ns - idle_ns;
+}
+
+unsigned port_processors(void)
+{
+    return KINFO->cpu_count;
+}
+
+/* Processes are begun by the loader alone, and the archive is unpacked by the keeper. */
+void port_stack_get(vaddr_t *low, vaddr_t *high)
+{
+    *low = *high = 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * The way of unmodified programs in a family: system calls, faults and interruptions of a thread's
+ * program come to the core, on the thread's stack for that.
+ */
+#pragma once
+
+#include "libos-posix/way_trampoline.h"
+#include "libos/upcall.h"
+
+#pragma GCC visibility push(hidden)
+
+/* What a new thread begins with. */
+struct way_start {
+    struct posix_regs regs;
+    vaddr_t fs_base;
+};
+
+/* Has what happens to the calling thread come here. */
+void way_begin(void);
+
+/* The first thing that a new thread does, with a struct way_start. */
+void way_begin_thread(void *start);
+
+/* Runs a loaded program: registers are as the System V ABI says. */
+_Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
+
+/* way_x86_64.S: where a fault of the program goes on, on the stack for the core, with the registers
+ * at the stack pointer; calls way_fault. */
+void way_fault_entry(void);
+void way_fault(struct libos_regs *regs, uint8_t *vectors);
+
+#pragma GCC visibility pop
