@@ -3,6 +3,7 @@
 #include "bindings/page.h"
 #include "bindings/page_plain.h"
 #include "bindings/page_run.h"
+#include "bindings/unbind.h"
 #include "exo/abi/batch.h"
 #include "exo/entry/handlers.h"
 #include "exo/entry/main.h"
@@ -19,6 +20,9 @@
 struct work {
     struct env *env; /* NULL: none */
     rights_t rights;
+    const struct thread *caller;
+    uint32_t visits;  /* nodes that it has looked at                                     */
+    uint32_t unbound; /* pages that it has unbound before interrupts were let in         */
 };
 
 /* Where the page at `va` is bound, or may be: `at`, or the entry of a large page, which is found by
@@ -129,15 +133,21 @@ static enum err protect_one(const struct work *w, struct page_entry entry, pte_t
     return ERR_OK;
 }
 
-static enum err unbind_one(const struct work *w, struct page_entry entry, pte_t *at)
+static int unbind_one(struct work *w, struct page_entry entry, pte_t *at)
 {
     if (!(w->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
     at = place(w->env, entry.va, at);
     if (!at)
         return ERR_NO_TABLE;
-    if (!arch_pte_present(*at))
+    if (!arch_pte_present(*at) && !w->unbound)
         return ERR_NOT_BOUND;
+    if (!arch_pte_present(*at)) {
+        w->unbound--;
+        return ERR_OK;
+    }
+    if (unbind_derived(at, w->caller, &w->visits) == CALL_AGAIN)
+        return CALL_AGAIN;
     page_take(at);
     return ERR_OK;
 }
@@ -145,14 +155,14 @@ static enum err unbind_one(const struct work *w, struct page_entry entry, pte_t 
 enum op { BIND, PROTECT, UNBIND };
 
 /* Does one page, with all questions asked. */
-static enum err do_one(enum op op, const struct work *w, struct cap *frames,
-                       struct page_entry entry, pte_t *at)
+static int do_one(enum op op, struct work *w, struct cap *frames, struct page_entry entry,
+                  pte_t *at)
 {
     switch (op) {
     case BIND:
-        return bind_one(w, frames, entry, at);
+        return (int)bind_one(w, frames, entry, at);
     case PROTECT:
-        return protect_one(w, entry, at);
+        return (int)protect_one(w, entry, at);
     default:
         return unbind_one(w, entry, at);
     }
@@ -203,8 +213,8 @@ static uint32_t do_run(enum op op, struct cap *frames, struct page_entry entry, 
 
 /* Does `count` pages side by side, which are all the user's, from `entry` on, and counts in *done
  * those that are done. */
-static enum err do_pages(enum op op, const struct work *w, struct cap *frames,
-                         struct page_entry entry, uint32_t count, uint32_t *done)
+static int do_pages(enum op op, struct work *w, struct cap *frames, struct page_entry entry,
+                    uint32_t count, uint32_t *done)
 {
     const bool ordinary = is_ordinary(op, w->rights, frames, entry, count);
 
@@ -216,7 +226,7 @@ static enum err do_pages(enum op op, const struct work *w, struct cap *frames,
             env_leaf_found(w->env, entry.va, at);
             continue;
         }
-        enum err e = do_one(op, w, frames, entry, at);
+        int e = do_one(op, w, frames, entry, at);
         if (e != ERR_OK)
             return e;
         n = 1;
@@ -232,8 +242,8 @@ static void flush(enum op op, struct env *env, vaddr_t first, word_t done)
 }
 
 /* A call for a run, the general way. */
-NOINLINE int run_call(enum op op, const struct thread *caller, slot_t env, struct cap *frames,
-                      word_t run, word_t what, word_t *result)
+NOINLINE int run_call(enum op op, struct thread *caller, slot_t env, struct cap *frames, word_t run,
+                      word_t what, word_t *result)
 {
     struct work w = {.rights = 0};
     struct page_entry entry = {0, (pfn_t)what, (uint32_t)(what >> 32)};
@@ -246,10 +256,12 @@ NOINLINE int run_call(enum op op, const struct thread *caller, slot_t env, struc
     w.env = cap_env(caller->env, env, &w.rights);
     if (!w.env || (op == BIND && !names_frames(frames)))
         return ERR_BAD_CAP;
-    enum err e = do_pages(op, &w, frames, entry, count, &done);
+    w.caller = caller;
+    w.unbound = op == UNBIND ? unbind_done(caller, run, env) : 0;
+    int e = do_pages(op, &w, frames, entry, count, &done);
     *result = done;
     flush(op, w.env, entry.va, done);
-    return (int)e;
+    return e == CALL_AGAIN ? unbind_again(caller, SYS_page_unbind_run, env, run, 0, done) : e;
 }
 
 /* The only page of a call, if it is a plain one and its table the one found last; with `own`, and
@@ -304,7 +316,7 @@ int sys_page_bind_run(struct thread *caller, const struct sys_page_bind_run_args
 }
 
 /* On several CPUs, one page is done here. */
-INLINE int change_call(enum op op, const struct thread *caller, slot_t env, word_t run, word_t what,
+INLINE int change_call(enum op op, struct thread *caller, slot_t env, word_t run, word_t what,
                        word_t *result)
 {
     if (cpu_count == 1 || !run_single(op, false, caller, env, NULL, run, what))
@@ -418,7 +430,7 @@ NOINLINE uint32_t run_length(enum op op, const struct page_entry *e, uint32_t co
 }
 
 /* Does the first run of what is left of the batch. */
-INLINE enum err batch_step(enum op op, struct batch *b, struct cap *frames, vaddr_t *first)
+INLINE int batch_step(enum op op, struct batch *b, struct cap *frames, vaddr_t *first)
 {
     if (b->within == 0 && !batch_fetch(b))
         return ERR_BAD_USER;
@@ -429,8 +441,7 @@ INLINE enum err batch_step(enum op op, struct batch *b, struct cap *frames, vadd
         *first = entry.va;
     uint32_t count = run_length(op, b->at, b->within, entry), done = 0;
     vaddr_t below = (USER_TOP - entry.va) / PAGE_SIZE; /* pages that are the user's */
-    enum err e =
-        do_pages(op, &b->work, frames, entry, count < below ? count : (uint32_t)below, &done);
+    int e = do_pages(op, &b->work, frames, entry, count < below ? count : (uint32_t)below, &done);
     b->at += done;
     b->within -= done;
     b->entries += done * sizeof entry;
@@ -439,7 +450,7 @@ INLINE enum err batch_step(enum op op, struct batch *b, struct cap *frames, vadd
 }
 
 /* A call for a batch of `count` entries at `entries`. */
-INLINE int batch_call(enum op op, const struct thread *caller, slot_t env, struct cap *frames,
+INLINE int batch_call(enum op op, struct thread *caller, slot_t env, struct cap *frames,
                       vaddr_t entries, uint32_t count, word_t *result)
 {
     struct batch b = {.reader = caller->env->root};
@@ -452,12 +463,16 @@ INLINE int batch_call(enum op op, const struct thread *caller, slot_t env, struc
     b.left = count;
     if (!b.work.env)
         return ERR_BAD_CAP;
-    enum err e = batch_readable(&b) ? ERR_OK : ERR_BAD_USER;
+    b.work.caller = caller;
+    b.work.unbound = op == UNBIND ? unbind_done(caller, entries, env) : 0;
+    int e = batch_readable(&b) ? ERR_OK : ERR_BAD_USER;
     while (b.left && e == ERR_OK)
         e = batch_step(op, &b, frames, &first);
     *result = count - b.left;
     flush(op, b.work.env, first, *result);
-    return (int)e;
+    return e == CALL_AGAIN
+               ? unbind_again(caller, SYS_page_unbind, env, entries, count, (uint32_t)*result)
+               : e;
 }
 
 int sys_page_bind(struct thread *caller, const struct sys_page_bind_args *a, word_t *result)

@@ -298,6 +298,7 @@ void thread_destroy(struct thread *t)
     struct cpu *c = cpu_number(t->cpu);
 
     thread_kill(t);
+    node_walk_end(&t->unmap.walk);
     for (unsigned i = 0; i < SLICE_COUNT; i++)
         if (c->slices[i] == t) {
             node_unlink(&c->slice_nodes[i]);

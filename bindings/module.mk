@@ -10,6 +10,7 @@ KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c
 KERNEL += bindings/port.c
 KERNEL += bindings/revoke.c
+KERNEL += bindings/unbind.c
 KERNEL += bindings/bind_console.c
 KERNEL += bindings/bind_device.c
 KERNEL += bindings/bind_disk.c

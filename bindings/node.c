@@ -3,6 +3,7 @@
 
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
+#include "exo/env/walk.h"
 #include "exo/mem/frame.h"
 
 struct node *node_at(node_t name)
@@ -37,9 +38,74 @@ static void leave_siblings(const struct node *n)
         node_at(n->next)->prev = n->prev;
 }
 
+struct node *node_after(const struct node *top, const struct node *n)
+{
+    if (n->child)
+        return node_at(n->child);
+    while (n != top && !n->next)
+        n = node_at(n->parent);
+    return n == top ? NULL : node_at(n->next);
+}
+
+/* Walks between two steps. */
+static struct list waiting = {&waiting, &waiting};
+
+#define WALK(link_of_it) LIST_ITEM(link_of_it, struct walk, link)
+
+void node_walk_on(struct walk *w, struct node *top)
+{
+    const bool goes_on = w->top == top;
+
+    if (w->top)
+        list_remove(&w->link);
+    if (goes_on && !w->anew)
+        return;
+    w->attempts = goes_on ? (uint8_t)(w->attempts + 1) : 0;
+    w->anew = false;
+    w->top = top;
+    w->at = node_after(top, top);
+}
+
+void node_walk_wait(struct walk *w)
+{
+    list_insert(&waiting, &w->link);
+}
+
+void node_walk_end(struct walk *w)
+{
+    if (w->top)
+        list_remove(&w->link);
+    w->top = w->at = NULL;
+}
+
+void node_walks_again(const struct node *n)
+{
+    for (struct list *l = waiting.next; l != &waiting; l = l->next) {
+        const struct node *up = n;
+        while (up && up != WALK(l)->top)
+            up = node_at(up->parent);
+        WALK(l)->anew |= up != NULL;
+    }
+}
+
+/* `n`, which has no children, goes. */
+static void pass_by(const struct node *n)
+{
+    for (struct list *l = waiting.next, *next; l != &waiting; l = next) {
+        struct walk *w = WALK(l);
+        next = l->next;
+        if (w->top == n)
+            node_walk_end(w);
+        else if (w->at == n)
+            w->at = node_after(w->top, n);
+    }
+}
+
 void node_unlink(struct node *n)
 {
     ASSERT(!n->child);
+    if (!list_is_empty(&waiting))
+        pass_by(n);
     leave_siblings(n);
     *n = (struct node){0};
 }

@@ -26,6 +26,23 @@ void node_unlink(struct node *n);
 /* Hangs `n`, with all below it, under another parent. */
 void node_move(struct node *n, struct node *parent);
 
+/* The node after `n` in a walk of the tree under `top` that visits parents first; NULL at its end.
+ */
+struct node *node_after(const struct node *top, const struct node *n);
+
+struct walk;
+
+/* Begins a walk over all below `top`, or goes on with that one: w->at is where. */
+void node_walk_on(struct walk *w, struct node *top);
+
+/* A step of it ends before the walk does: what goes is passed by from now on, and without its top
+ * there is no walk any more. And: it ends, if there is one. */
+void node_walk_wait(struct walk *w);
+void node_walk_end(struct walk *w);
+
+/* `n` is about to move: walks that wait in a tree that it is in begin anew. */
+void node_walks_again(const struct node *n);
+
 /* NULL when D1 and D2 hold for the tree under `root`, else a sentence that begins with the broken
  * one's name. Ends on broken trees too: it visits at most `limit` nodes. */
 const char *forest_check(const struct node *root, uint32_t limit);

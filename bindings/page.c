@@ -8,6 +8,7 @@
 #include "exo/base/sequence.h"
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
+#include "exo/env/walk.h"
 #include "exo/mem/frame.h"
 
 /* Is it the node of a capability of frames? */
@@ -97,17 +98,6 @@ void table_show(pte_t *e, struct node *parent, pfn_t frame, unsigned level)
     node_link(parent, entry_node(e));
 }
 
-/* The node after `n` in a walk of the tree under `top` that visits parents first; NULL at its end.
- */
-static struct node *walk_next(const struct node *top, const struct node *n)
-{
-    if (n->child)
-        return node_at(n->child);
-    while (n != top && !n->next)
-        n = node_at(n->parent);
-    return n == top ? NULL : node_at(n->next);
-}
-
 /* Replaces the bits of an entry that `now` lacks or has more than `was`, as a reading of it. */
 static void entry_change(pte_t *e, pte_t was, pte_t now)
 {
@@ -130,11 +120,11 @@ static bool is_entry(const struct node *n)
     return frame_of(frame_number(n))->type == FRAME_NODES;
 }
 
-void page_restrict_derived(pte_t *e, rights_t rights)
+static void restrict_derived(pte_t *e, rights_t rights)
 {
     struct node *top = entry_node(e);
 
-    for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
+    for (struct node *n = node_after(top, top); n; n = node_after(top, n)) {
         pfn_t table;
         if (!is_entry(n))
             continue;
@@ -144,12 +134,19 @@ void page_restrict_derived(pte_t *e, rights_t rights)
     }
 }
 
+void page_restrict_own(pte_t *e, rights_t rights, rights_t most)
+{
+    const pte_t was = *e;
+
+    entry_change(e, was, arch_pte_limit(arch_pte_protect(was, rights), most));
+}
+
 void page_restrict(pte_t *e, rights_t rights)
 {
     const pte_t was = *e;
 
     entry_change(e, was, arch_pte_protect(was, rights));
-    page_restrict_derived(e, rights);
+    restrict_derived(e, rights);
 }
 
 void page_set_type(pte_t *e, unsigned level, enum memory_type type)
@@ -158,7 +155,7 @@ void page_set_type(pte_t *e, unsigned level, enum memory_type type)
     pfn_t table;
 
     entry_change(e, *e, arch_pte_typed(*e, level, type));
-    for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
+    for (struct node *n = node_after(top, top); n; n = node_after(top, n)) {
         if (!is_entry(n))
             continue;
         pte_t *derived = node_entry(n, &table);
@@ -177,23 +174,56 @@ void page_extend(pte_t *e, rights_t rights)
                                 arch_pte_most(was) | rights));
 }
 
-rights_t page_used(pte_t *e)
+#define ATTEMPTS 4u /* after these it goes on without a step: grants could hold it up for ever */
+
+/* What was used through `n`, which is derived from a page, if it is one; it is forgotten, and what
+ * is not in `keep` is taken. *stale: whose translations are to be invalidated. */
+static rights_t visit(const struct node *n, rights_t keep, struct env **stale)
 {
-    struct node *top = entry_node(e), *parent = node_at(top->parent);
-    rights_t used = arch_pte_used(e);
     pfn_t table;
 
-    for (struct node *n = walk_next(top, top); n; n = walk_next(top, n)) {
-        if (!is_entry(n))
-            continue;
-        rights_t here = arch_pte_used(node_entry(n, &table));
-        if (here)
-            cpu_tlb_flush(env_by_number[frame_of(table)->owner], TLB_ALL);
-        used |= here;
-    }
-    if (used && is_entry(parent))
-        arch_pte_use(node_entry(parent, &table), used);
+    if (!is_entry(n))
+        return 0;
+    pte_t *e = node_entry(n, &table);
+    const pte_t was = *e;
+    const rights_t used = arch_pte_used(e);
+    struct env *owner = env_by_number[frame_of(table)->owner];
+    if ((arch_pte_rights(was) | arch_pte_most(was)) & ~keep)
+        entry_restrict(e, keep);
+    else if (!used)
+        return 0;
+    if (*stale && *stale != owner)
+        cpu_tlb_flush(*stale, TLB_ALL);
+    *stale = owner;
     return used;
+}
+
+bool page_walk(struct walk *w, pte_t *e, rights_t keep, rights_t *used, uint32_t most)
+{
+    struct node *top = entry_node(e);
+    struct env *stale = NULL;
+    rights_t here = 0;
+    pfn_t table;
+
+    node_walk_on(w, top);
+    for (w->visits = 0; w->at && (w->visits < most || w->attempts >= ATTEMPTS); w->visits++) {
+        here |= visit(w->at, keep, &stale);
+        w->at = node_after(top, w->at);
+    }
+    if (stale)
+        cpu_tlb_flush(stale, TLB_ALL);
+    if (w->at) {
+        arch_pte_use(e, here); /* it tells, should it go before the walk ends */
+        node_walk_wait(w);
+        return false;
+    }
+    w->top = NULL;
+    here |= arch_pte_used(e);
+    *used |= here;
+    const struct node *parent = node_at(top->parent);
+    if (here && is_entry(parent))
+        arch_pte_use(node_entry(parent, &table), here);
+    return true;
 }
 
 void page_tell_parent(const struct node *n, pte_t was)
@@ -212,6 +242,7 @@ void page_move(pte_t *e, pte_t *to, rights_t rights, unsigned level)
     pfn_t pfn = (pfn_t)(arch_pte_address(*e) >> PAGE_BITS);
     const rights_t used = arch_pte_used(e);
 
+    node_walks_again(n);
     page_restrict(e, rights);
     if (arch_pte_present(*to)) {
         ASSERT(m->parent == node_name(n));

@@ -23,6 +23,7 @@
 
 struct env;
 struct node;
+struct walk;
 
 /* Shows frame `pfn` through the empty entry `e`, as a child of `parent`, with `rights` now and at
  * most `most` later. */
@@ -55,16 +56,18 @@ void page_frames_unbound(pte_t e, unsigned level);
  * not. */
 void page_restrict(pte_t *e, rights_t rights);
 
-/* The same for what is derived from it alone: the binding keeps its own. */
-void page_restrict_derived(pte_t *e, rights_t rights);
+/* Changes those of a binding alone, and what it may have later. Translations stay. */
+void page_restrict_own(pte_t *e, rights_t rights, rights_t most);
 
 /* A binding that was derived from one with `rights` has them from now on, too. Translations stay.
  */
 void page_extend(pte_t *e, rights_t rights);
 
-/* Rights that were used, since the last look, through a binding and all derived from it; forgets
- * them, but not for the page that it was derived from. Translations of its own space stay. */
-rights_t page_used(pte_t *e);
+/* Looks at all that is derived from a binding, up to `most` of it: takes what is not in `keep` for
+ * good, and adds what was used since the last look to `*used` and forgets it, but not for the page
+ * that it was derived from. False: interrupts are due; the same again goes on, as long as `*w`,
+ * which is 0 at first, is left alone. Translations of its own space stay. */
+bool page_walk(struct walk *w, pte_t *e, rights_t keep, rights_t *used, uint32_t most);
 
 /* A binding, whose entry was `was`, goes: what was used through it is told by the page that it was
  * derived from, at the next look there. Pre: `n`, its node, is still linked. */

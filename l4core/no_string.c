@@ -2,10 +2,11 @@
 #include "exo/abi/l4.h"
 #include "l4core/string.h"
 
-word_t string_item(struct thread *from, struct thread *to, unsigned end)
+word_t string_item(struct thread *from, struct thread *to, word_t header, unsigned end)
 {
     (void)from;
     (void)to;
+    (void)header;
     (void)end;
     return IPC_OVERFLOW;
 }

@@ -177,14 +177,13 @@ static bool is_simple(word_t header)
 
 /* The common string: of one piece, with a buffer of one piece in which it has room, and all pages
  * are there. False: it is another, or turned out so after some bytes. */
-static bool copy_simple(struct thread *from, struct thread *to, unsigned end)
+static bool copy_simple(struct thread *from, struct thread *to, word_t header, unsigned end)
 {
     struct transfer *x = &from->transfer;
     const unsigned item = x->item, buffer = x->buffer;
 
     if (x->done || item + 1 >= end || buffer + 1 >= BUFFER_REGISTERS)
         return false;
-    const word_t header = ipc_message_word(from, item);
     const word_t room = *thread_mr(to, TCR_BR0 - (int)buffer);
     if (!is_simple(header) || !ITEM_IS_STRING(room) || !is_simple(room) ||
         STRING_LENGTH(header) > STRING_LENGTH(room) || STRING_LENGTH(header) > x->budget)
@@ -214,7 +213,7 @@ static bool takes_strings(const struct thread *t)
     return !t->ipc_kernel && (*thread_mr(t, TCR_BR0) & ACCEPT_STRINGS);
 }
 
-word_t string_item(struct thread *from, struct thread *to, unsigned end_of_message)
+word_t string_item(struct thread *from, struct thread *to, word_t header, unsigned end_of_message)
 {
     struct transfer *x = &from->transfer;
     struct cursor in, out;
@@ -222,7 +221,7 @@ word_t string_item(struct thread *from, struct thread *to, unsigned end_of_messa
 
     if (!takes_strings(to) || !x->buffer)
         return IPC_OVERFLOW;
-    if (copy_simple(from, to, end_of_message))
+    if (copy_simple(from, to, header, end_of_message))
         return 0;
     in = begin(from, false, x->item, end_of_message, x->done);
     out = begin(to, true, x->buffer, BUFFER_REGISTERS, x->done);

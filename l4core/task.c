@@ -146,6 +146,7 @@ static void give_up(struct thread *t)
         ipc_cancel(t, true, true);
     if (t->state == THREAD_IN_NOTIFY)
         sched_end_wait(t, ERR_INTERRUPTED, 0);
+    node_walk_end(&t->unmap.walk);
     t->unmap.count = 0;
     t->pct_epoch = 0; /* what it found by a slot */
 }

@@ -69,13 +69,12 @@ static bool is_over(const struct thread *from, const struct thread *to)
     return from->state == THREAD_DEAD || to->state == THREAD_DEAD;
 }
 
-/* The map or grant item at the sender's current one, of a message that ends before word `end`. A
- * page fault accepts all of the space. */
-static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
+/* The map or grant item of that header, the sender's current one, of a message that ends before
+ * word `end`. A page fault accepts all of the space. */
+static word_t move_mapping(struct thread *from, struct thread *to, word_t header, unsigned end)
 {
     word_t window = to->ipc_kernel ? FPAGE_COMPLETE : *thread_mr(to, TCR_BR0) & ~(word_t)0xf;
     unsigned i = from->transfer.item;
-    word_t header = ipc_message_word(from, i);
 
     if (i + 1 == end || !is_page_item(header))
         return IPC_OVERFLOW;
@@ -88,22 +87,29 @@ static word_t move_mapping(struct thread *from, struct thread *to, unsigned end)
     return i + 2 < end && is_over(from, to) ? IPC_OVERFLOW : 0;
 }
 
-word_t ipc_transfer_items(struct thread *from, struct thread *to)
+static word_t transfer_items(struct thread *from, struct thread *to, unsigned end)
 {
-    word_t tag = ipc_message_word(from, 0), error = 0;
-    unsigned end = 1 + TAG_UNTYPED(tag) + TAG_TYPED(tag);
-    bool suspended = from->transfer_with;
+    const bool suspended = from->transfer_with;
+    word_t error = 0;
 
     from->transfer.budget = TRANSFER_STEP;
     while (!error && from->transfer.item < end) {
-        if (ITEM_IS_STRING(ipc_message_word(from, from->transfer.item)))
-            error = string_item(from, to, end);
+        const word_t header = ipc_message_word(from, from->transfer.item);
+        if (ITEM_IS_STRING(header))
+            error = string_item(from, to, header, end);
         else
-            error = move_mapping(from, to, end);
+            error = move_mapping(from, to, header, end);
     }
     if (suspended && !from->transfer_with)
         return IPC_LEFT; /* the end of one has ended it */
     return error && error != IPC_LEFT ? IPC_WITH_OFFSET(error, from->transfer.copied) : error;
+}
+
+word_t ipc_transfer_items(struct thread *from, struct thread *to)
+{
+    const word_t tag = ipc_message_word(from, 0);
+
+    return transfer_items(from, to, 1 + TAG_UNTYPED(tag) + TAG_TYPED(tag));
 }
 
 /* What the kernel tells with a message that `to` gets. */
@@ -132,9 +138,11 @@ word_t ipc_transfer(struct thread *from, struct thread *to)
     word_t tag = ipc_message_word(from, 0);
     unsigned untyped = TAG_UNTYPED(tag), typed = TAG_TYPED(tag);
 
-    if (untyped + typed >= MR_COUNT || (typed && !takes_items(to)))
+    if (untyped + typed >= MR_COUNT)
         return IPC_OVERFLOW;
     if (to->ipc_kernel) {
+        if (typed && !takes_items(to))
+            return IPC_OVERFLOW;
         kernel_message_take(to, from, untyped);
     } else {
         copy_words(from, to, untyped + typed);
@@ -143,5 +151,5 @@ word_t ipc_transfer(struct thread *from, struct thread *to)
     if (!typed)
         return 0;
     from->transfer = (struct transfer){.item = (uint8_t)(untyped + 1), .buffer = 1};
-    return ipc_transfer_items(from, to);
+    return transfer_items(from, to, 1 + untyped + typed);
 }

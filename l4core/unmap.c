@@ -12,28 +12,36 @@
 #include "l4core/port_map.h"
 #include "l4core/suspend.h"
 
-/* Does the page at u->va. False: part of what was mapped from it is gone; the same again goes on.
+/* Takes what was mapped from the page that `e` shows. False: a part of it is left. */
+static bool take_derived(pte_t *e, uint32_t *budget)
+{
+    struct taking t = {.root = entry_node(e)};
+
+    if (!t.root->child)
+        return true;
+    enum taken done = revoke_some(&t);
+    transfer_charge(budget, t.visits * TRANSFER_NODE);
+    return done != TAKEN_SOME;
+}
+
+/* Does the page at u->va. False: part of what was mapped from it is done; the same again goes on.
  */
 static bool unmap_page(pte_t *e, struct unmap *u, uint32_t *budget)
 {
     const rights_t kept = arch_pte_rights(*e) & ~u->taken;
 
-    if (!u->asked)
-        u->used |= page_used(e);
-    u->asked = true;
     if (u->taken & RIGHT_READ) {
-        struct taking t = {.root = entry_node(e), .itself = u->flush};
-        bool all = revoke_some(&t) != TAKEN_SOME;
-        transfer_charge(budget, t.visits * TRANSFER_NODE);
-        return all;
+        if (!take_derived(e, budget)) /* what was used of it is told of by the page */
+            return false;
+    } else if (u->taken && u->flush) {
+        page_restrict_own(e, kept, arch_pte_most(*e) & ~u->taken);
     }
-    if (u->taken && u->flush) {
-        page_restrict(e, kept);
-        *e = arch_pte_limit(*e, arch_pte_most(*e) & ~u->taken);
-    } else if (u->taken) {
-        page_restrict_derived(e, kept);
-    }
-    return true;
+    bool all = page_walk(&u->walk, e, u->taken ? kept : PAGE_RIGHTS, &u->used,
+                         *budget / TRANSFER_NODE + 1);
+    transfer_charge(budget, u->walk.visits * TRANSFER_NODE);
+    if (all && u->flush && (u->taken & RIGHT_READ))
+        page_take(e);
+    return all;
 }
 
 /* Takes shares of tables as a whole: what [va, end) covers of them, from `va` on. */
@@ -60,7 +68,7 @@ static void unmap_step(struct env *e, struct unmap *u, uint32_t *budget)
     bool shown = arch_pte_present(*at) && !(level > 1 && arch_pte_is_share(*at));
     if (shown && !map_is_reserved(e, u->va, MMU_SPAN(level)) && !unmap_page(at, u, budget))
         return;
-    u->asked = false;
+    node_walk_end(&u->walk); /* of a page that is no more */
     u->va = (u->va & ~(MMU_SPAN(level) - 1)) + MMU_SPAN(level);
     if (u->va > u->end)
         u->va = u->end;
@@ -112,7 +120,6 @@ static void begin(struct thread *t)
 
     u->va = u->end = 0;
     u->used = 0;
-    u->asked = false;
     u->taken = fpage_rights(fpage);
     if (FPAGE_IS_PORTS(fpage))
         port_unmap(t->env, fpage, u->flush);

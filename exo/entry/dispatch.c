@@ -26,6 +26,9 @@
      IN_WORD(w, SYS_table_unshare) | IN_WORD(w, SYS_thread_place))
 const uint64_t trap_saved_calls[4] = {SAVED_WORD(0), SAVED_WORD(1), SAVED_WORD(2), SAVED_WORD(3)};
 
+/* May be entered again, and then put their arguments back by themselves. */
+#define PUTS_BACK(number) ((number) == SYS_page_unbind || (number) == SYS_page_unbind_run)
+
 bool trap_lock(void)
 {
     struct cpu *c = cpu_this();
@@ -86,7 +89,7 @@ static inline struct reply finish(struct cpu *c, struct thread *caller, struct r
         (void)reg;                                                                                 \
         (void)n;                                                                                   \
         args int e = sys_##name(caller, &a, &reply.result);                                        \
-        ASSERT(e != CALL_AGAIN || IS_SAVED(number));                                               \
+        ASSERT(e != CALL_AGAIN || IS_SAVED(number) || PUTS_BACK(number));                          \
         reply.error = (word_t)e;                                                                   \
         return PREEMPTS(number) && e == CALL_PREEMPTED ? checked(reply)                            \
                                                        : finish(c, caller, reply);                 \

@@ -3,7 +3,7 @@
  * compiler holds the handler against its row. A handler lives with what it acts on.
  *
  * A handler returns an enum err, CALL_NO_REPLY, CALL_AGAIN or CALL_PREEMPTED (upward.h); if it may
- * return CALL_AGAIN, the call is in trap_saved_calls (dispatch.c).
+ * return CALL_AGAIN, the call is in trap_saved_calls (dispatch.c), or puts its arguments back.
  *
  * Locking: the forest lock is held. `*result` is 0 on entry and goes to the caller's rdx.
  */

@@ -11,6 +11,7 @@
 #include "exo/abi/utcb.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/list.h"
+#include "exo/env/walk.h"
 
 enum thread_state {
     THREAD_STOPPED,
@@ -72,12 +73,20 @@ struct transfer {
 
 /* How far an Unmap that was interrupted has got. */
 struct unmap {
-    uint64_t va, end;  /* what is left of the current fpage                               */
-    rights_t taken;    /* from what was mapped from it, or with `flush` from itself, too  */
-    rights_t used;     /* so far                                                          */
-    bool flush, asked; /* it is known what was used of the page at `va`                   */
-    uint8_t item;      /* the message register of the current fpage                       */
-    uint8_t count;     /* of fpages; 0: there is no such Unmap                            */
+    uint64_t va, end; /* what is left of the current fpage                               */
+    rights_t taken;   /* from what was mapped from it, or with `flush` from itself, too  */
+    rights_t used;    /* so far                                                          */
+    bool flush;
+    struct walk walk; /* over what was mapped from the page at `va`                      */
+    uint8_t item;     /* the message register of the current fpage                       */
+    uint8_t count;    /* of fpages; 0: there is no such Unmap                            */
+};
+
+/* What a page_unbind that is to be entered again has done. */
+struct unbinding {
+    uint64_t of; /* its run, or the address of its entries                          */
+    uint64_t env;
+    uint32_t done; /* of its pages; 0: there is no such call                          */
 };
 
 struct thread {
@@ -171,6 +180,7 @@ struct thread {
     uint8_t transfer_kernel; /* and its ipc_kernel                                       */
 
     struct unmap unmap;
+    struct unbinding unbinding;
     vaddr_t utcb_wanted; /* inactive: where ThreadControl has its UTCB; 0: nowhere yet      */
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");

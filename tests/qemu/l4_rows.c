@@ -234,6 +234,29 @@ static void cancelled(void)
     raw_destroy(&idle);
 }
 
+/* Of a call with one wrong argument nothing is done. */
+static void unchanged(L4_ThreadId_t t)
+{
+    const L4_Word_t keep = ~0ul, slice = (L4_Word_t)L4_TimePeriod(3000).raw << 16, point = 0x8000;
+    const struct {
+        L4_Word_t time, processor, priority, preemption;
+    } wrong[] = {{slice | point, keep, 7, keep},
+                 {slice | keep << 32, keep, 7, keep},
+                 {slice, KINFO->cpu_count, 7, keep},
+                 {slice, keep, 256, keep},
+                 {slice, keep, 7, 255 << 16 | 1}};
+    L4_Time_t before, after, quantum;
+
+    L4_Timeslice(t, &before, &quantum);
+    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        L4_Word_t old, result = L4_Schedule(t, wrong[i].time, wrong[i].processor, wrong[i].priority,
+                                            wrong[i].preemption, &old);
+        L4_Timeslice(t, &after, &quantum);
+        tap_ok(result == L4_SCHEDRESULT_ERROR && after.raw == before.raw,
+               "one wrong argument of Schedule: nothing is changed");
+    }
+}
+
 static void schedule(void)
 {
     static struct mate r;
@@ -258,6 +281,7 @@ static void schedule(void)
     error = L4_ErrorCode();
     tap_ok(result == L4_SCHEDRESULT_ERROR && error == CALL_ERROR_PARAMETER,
            "a processor that is none");
+    unchanged(t);
     result = L4_Set_Priority(L4_GlobalId(4000, 1), 5);
     error = L4_ErrorCode();
     tap_ok(result == L4_SCHEDRESULT_ERROR && error == CALL_ERROR_THREAD, "a thread that is none");

@@ -47,6 +47,12 @@ static void get_privilege(void)
     exo_env_privilege(SLOT_ENV, SLOT_MACHINE);
     refused(L4_ProcessorControl(0, 1000, 1000, 0), CALL_ERROR_PARAMETER,
             "a processor's frequency cannot be changed");
+    refused(L4_ProcessorControl(KINFO->cpu_count, 0, 0, 0), CALL_ERROR_PARAMETER,
+            "nor one that is not there");
+    refused(L4_ProcessorControl(0, 0, 0, 900), CALL_ERROR_PARAMETER, "nor its voltage");
+    const L4_ProcDesc_t *p = L4_ProcDesc(L4_GetKernelInterface(), 0);
+    tap_is(L4_ProcessorControl(0, L4_ProcDescInternalFreq(p), L4_ProcDescExternalFreq(p), 0), 1,
+           "it may be as it is");
     region_find(KMEM_FRAMES, &first);
     exo_cap_copy(SLOT_ENV, kmem, SLOT_MEMORY, RIGHT_ALL, first, KMEM_FRAMES);
     tap_is(exo_env_kmem(SLOT_ENV, kmem), ERR_OK, "kernel memory is named");

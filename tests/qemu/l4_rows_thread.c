@@ -200,6 +200,7 @@ static void start(L4_ThreadId_t t)
     tap_ok(ipc_failed(L4_Send_Timeout(t, L4_ZeroTime), IPC_OVERFLOW, IPC_SEND_PHASE) &&
                probe_read(WINDOW),
            "its start takes no items: overflow");
+    tap_is(mate_state(t), L4_SCHEDRESULT_WAITING, "and it waits for another message");
 }
 
 static void states(void)

@@ -210,6 +210,16 @@ static void count(void)
     }
 }
 
+static volatile L4_Word_t own_end; /* 1 + its error */
+
+static void end_itself(void)
+{
+    bool ended = L4_ThreadControl(L4_Myself(), L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB);
+
+    own_end = 1 + (ended ? 0 : L4_ErrorCode());
+    count();
+}
+
 static bool is_counting(void)
 {
     uint64_t before = rounds;
@@ -248,6 +258,8 @@ static void own_threads(void)
     tap_is(L4_ErrorCode(), CALL_ERROR_THREAD, "is unavailable");
     refused(L4_ThreadControl(me, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB),
             CALL_ERROR_THREAD, "nobody ends itself");
+    L4_Start_SpIp(t, stack + PAGE_SIZE - 8, (L4_Word_t)end_itself);
+    tap_ok(is_counting() && own_end == 1 + CALL_ERROR_THREAD, "nor does a thread of L4's");
     tap_is(L4_ThreadControl(t, L4_nilthread, L4_nilthread, L4_nilthread, NO_UTCB), 1,
            "another may");
     tap_ok(!is_counting(), "and it runs no more");

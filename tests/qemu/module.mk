@@ -60,6 +60,13 @@ l4_grant_smp-boot    := smp=2
 l4_map_smp-sources   := $(l4_map-sources)
 l4_map_smp-boot      := smp=2
 
+# Taking back in steps.
+GUEST_TESTS          += l4_steps l4_steps_smp
+l4_steps-sources     := $(addprefix tests/qemu/,l4_steps.c guest.c $(ARCH)/blobs.S)
+l4_steps-boot        := icount=1
+l4_steps_smp-sources := $(l4_steps-sources)
+l4_steps_smp-boot    := smp=2 icount=1
+
 # Trees of mappings, against a model.
 GUEST_TESTS         += l4_tree l4_tree_smp
 l4_tree-sources     := $(addprefix tests/qemu/,l4_tree.c guest.c $(ARCH)/blobs.S) tests/fuzz/chance.c
@@ -200,7 +207,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
+UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 l4_steps l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
 
 # What starts several programs beside itself wants more memory; and shares by time, of a pool, are not
 # what they should be there.

@@ -62,6 +62,16 @@ struct arch_cpu {
 #define ARCH_CPU_LIKE       (sizeof(struct arch_cpu) + 40)
 #define ARCH_THREAD_IN_FULL 64u
 
+/* The call that entered with `r` has these first arguments, and `number` names it. */
+static inline void regs_set_call(struct regs *r, uint64_t number, uint64_t first, uint64_t second,
+                                 uint64_t third)
+{
+    r->rax = number;
+    r->rdi = first;
+    r->rsi = second;
+    r->rdx = third;
+}
+
 /* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still
  * names the call. */
 static inline void regs_call_again(struct regs *r)
