@@ -7,6 +7,9 @@
 
 #include "exo/abi/types.h"
 
+#define LARGER(a, b)  ((a) > (b) ? (a) : (b))
+#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
+
 /* All x with (x & ~unknown) == value. Invariant: (value & unknown) == 0. */
 struct bits {
     uint64_t value;

@@ -1,4 +1,4 @@
-/* The checker: its input, its work memory, and one instruction after the other. */
+/* The checker: its input, and its work memory. */
 #include "grafts/checker_step.h"
 
 #include "exo/base/assert.h"
@@ -22,69 +22,6 @@ bool checker_spend(struct checker *c, uint32_t values)
         return checker_fail(c, GRAFT_EFFORT, GRAFT_NO_REGISTER);
     c->effort -= values;
     return true;
-}
-
-static bool step_wide(struct checker *c, const struct insn *i)
-{
-    uint64_t x = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
-    struct value *v = &c->now->reg[insn_dst(i)];
-
-    *v = value_number(scalar_constant(x));
-    if (insn_src(i) == 0)
-        return true;
-    *v = value_pointer(VALUE_MAP); /* checker_check_form has seen that there is such a map */
-    v->map = (uint8_t)i[0].imm;
-    if (insn_src(i) == INSN_MAP_VALUE) {
-        v->kind = VALUE_MAP_VALUE;
-        v->n = scalar_constant((uint32_t)i[1].imm);
-        v->base = state_name(c->at, STATE_COMPUTED);
-    }
-    return true;
-}
-
-static bool step_exit(struct checker *c, const struct insn *i)
-{
-    (void)i;
-    c->alive = false;
-    if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
-        return false;
-    if (c->now->held_count > 0)
-        return checker_fail(c, GRAFT_RECORD_HELD, GRAFT_NO_REGISTER);
-    return checker_end(c);
-}
-
-static bool step_goto(struct checker *c, const struct insn *i)
-{
-    c->next = (uint32_t)insn_target(i, c->at);
-    return true;
-}
-
-typedef bool step(struct checker *c, const struct insn *i);
-static step *const actions[] = {
-    [FORM_ALU] = checker_step_alu,
-    [FORM_NEG] = checker_step_unary,
-    [FORM_SWAP] = checker_step_unary,
-    [FORM_WIDE] = step_wide,
-    [FORM_LOAD] = checker_step_load,
-    [FORM_LOAD_SIGNED] = checker_step_load,
-    [FORM_STORE] = checker_step_store,
-    [FORM_STORE_IMM] = checker_step_store,
-    [FORM_ATOMIC] = checker_step_atomic,
-    [FORM_JUMP] = checker_step_jump,
-    [FORM_GOTO] = step_goto,
-    [FORM_CALL] = checker_step_call,
-    [FORM_CALL_REG] = checker_step_call,
-    [FORM_EXIT] = step_exit,
-};
-
-/* checker_check_form refused unknown opcodes. */
-enum graft_reason checker_step(struct checker *c)
-{
-    const struct insn *i = &c->in->code[c->at];
-
-    c->next = c->at + checker_slots(i);
-    c->goes = false;
-    return actions[insn_shapes[i->opcode].form](c, i) ? GRAFT_ACCEPTED : c->report->reason;
 }
 
 static bool is_map(const struct graft_map_def *m)
@@ -129,15 +66,26 @@ static bool lay_out(struct checker *c, size_t work_bytes)
         return checker_fail(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER);
     c->loops = (struct checker_loop *)(c + 1);
     c->open = (struct checker_open *)(c->loops + c->loop_count);
-    while (c->open_count < UINT16_MAX && c->open_count < c->in->count &&
-           work_bytes - fixed >= sizeof(struct checker_open)) {
-        c->open[c->open_count++].used = false;
-        fixed += sizeof(struct checker_open);
-    }
+    uint64_t room = (work_bytes - fixed) / sizeof *c->open + 2;
+    uint32_t most = c->in->count < UINT16_MAX - 2 ? c->in->count + 2 : UINT16_MAX;
+    c->open_count = room < most ? (uint32_t)room : most;
     c->places = (struct checker_place *)(c->open + c->open_count);
-    for (uint32_t i = 0; i < c->in->count; i++)
-        c->places[i] = (struct checker_place){0};
+    checker_walk_begin(c);
     return true;
+}
+
+/* The start is an edge like others. */
+static bool walk_start(struct checker *c)
+{
+    struct checker_open *o = checker_open_take(c);
+
+    if (!o)
+        return false;
+    c->at = 0;
+    c->steps = 0;
+    c->arrive = c->in->proof ? checker_arrive : checker_join;
+    state_begin(&o->state);
+    return checker_follow(c, o, 0, true) && checker_walk(c);
 }
 
 enum graft_reason graft_check(const struct graft_input *in, void *work, size_t work_bytes,
@@ -154,7 +102,8 @@ enum graft_reason graft_check(const struct graft_input *in, void *work, size_t w
     c->in = in;
     c->report = report;
     if (!check_input(c) || !lay_out(c, work_bytes) || !checker_check_form(c) ||
-        !(in->proof ? checker_check_proof(c) : checker_check_in_order(c)))
+        (in->proof && !checker_read_proof(c)) || !walk_start(c) ||
+        !(in->proof ? checker_walk_claims(c) : checker_check_done(c)))
         return report->reason;
     uint32_t steps = (uint32_t)c->longest;
     *report = (struct graft_report){

@@ -7,9 +7,9 @@
  * arrives must be included in one of the claim's; that is the induction. Loops are the proof's:
  * their ranks and steps are checked at the same edges.
  *
- * Without: each instruction is looked at once, in an order in which all that can come before an
- * instruction does; a program has such an order just when it has no loop. (Not the order in the
- * object: compilers place shared exits anywhere.) Where paths meet states are joined.
+ * Without: each instruction is looked at once. Where paths meet their states are joined, and the
+ * walk goes on when all of them have come; so it comes everywhere just when there is no loop,
+ * whatever the order in the object. (Compilers place shared exits anywhere.)
  *
  * Time of check, time of use: code, maps and proof must be a COPY that no user can change, made
  * before graft_check is called; code and maps are kept, unchanged, while the program may run.
@@ -39,10 +39,11 @@ struct graft_input {
     uint32_t point_room;              /* how many fit there */
 };
 
-/* Bytes of work memory for a program of `count` slots with `open` states waiting. */
+/* Bytes of work memory for a program of `count` slots with `open` states waiting besides the one
+ * that goes on and the one that branches off. */
 #define GRAFT_WORK_BYTES(count, open)                                                              \
     (sizeof(struct checker) + (size_t)(count) * sizeof(struct checker_place) +                     \
-     (size_t)(open) * sizeof(struct checker_open))
+     ((size_t)(open) + 2) * sizeof(struct checker_open))
 
 /* Checks `in`. On GRAFT_ACCEPTED fills *out; otherwise *out is unchanged. *report is always
  * filled. `work` is aligned to 16 bytes, is the caller's again on return, and may hold anything
@@ -60,35 +61,25 @@ const char *graft_reason_hint(uint32_t reason);
 #define CHECKER_EFFORT 512u
 #define CHECKER_LEAST  256u /* a program may have the effort of so many slots more */
 
-#define CHECKER_NO_EDGE INT64_MAX
-
 /* What is known of one slot of the program while the check goes on. */
 struct checker_place {
-    uint32_t steps;   /* with a proof: what the claim here says; without: instructions on the
-                         longest path up to and with this one */
-    uint32_t claim;   /* 0: none here; else where its states begin in the proof */
-    uint16_t loop;    /* of the claim: 0, or 1 + number */
-    uint16_t open;    /* 0: no state is pending here; else its number in `open`, from 1 */
-    uint16_t order;   /* of the last places: the slots in order */
-    uint16_t stack;   /* of the k-th place: the k-th slot on the way of the search for an order */
-    uint8_t progress; /* enum checker_progress */
-    uint8_t edges;    /* of the search: how many it has followed; with a proof: that lead here */
-    uint8_t states;   /* of the claim */
-};
-
-enum checker_progress {
-    PROGRESS_NEW,    /* the search has not come here */
-    PROGRESS_ON_WAY, /* it is on the way from the start to where the search is now */
-    PROGRESS_DONE,   /* all that can follow is in order */
-    PROGRESS_HALF,   /* not an instruction but the second half of a 64-bit load */
+    uint32_t claim; /* 0: none here; else where its states begin in the proof */
+    uint32_t steps; /* before it, as the claim says */
+    uint32_t edges; /* that lead here; without a proof: and have not been followed yet */
+    uint16_t loop;  /* of the claim: 0, or 1 + number */
+    uint16_t open;  /* 0, or 1 + number of the state that waits here for the other edges */
+    uint8_t states; /* of the claim */
+    bool half;      /* not an instruction but the second half of a 64-bit load */
+    bool done;      /* was looked at */
 };
 
 /* A state that waits. */
 struct checker_open {
     struct state state;
-    uint64_t steps; /* with a proof: before `at`, on the turn of the root's loop */
+    struct checker_open *next; /* of the list that it is in */
+    uint64_t steps;            /* before `at`; with a proof: on the turn of the root's loop */
     uint32_t at;
-    bool used;
+    bool dead; /* nothing can come this way, and there is no state */
 };
 
 struct checker_loop {
@@ -101,24 +92,25 @@ struct checker {
     const struct hook *hook;
     struct graft_report *report;
     struct checker_place *places;
-    struct checker_open *open;
+    struct checker_open *open;  /* all */
+    struct checker_open *free;  /* a list */
+    struct checker_open *ready; /* likewise: the walk goes on with the first */
     struct checker_loop *loops;
     uint32_t open_count, loop_count;
-    uint32_t order; /* places[order .. count - 1].order is the order of all instructions */
     uint32_t point_count;
     uint64_t effort;     /* that is left */
     uint64_t longest;    /* steps */
     uint32_t at;         /* the slot being checked */
-    uint32_t next;       /* the slot that *now goes to */
-    uint32_t target;     /* the slot that *taken goes to */
     uint32_t loop;       /* of the root: 0, or 1 + number */
-    uint32_t depth;      /* states of the tree in `open`, *now the last of them */
-    uint64_t steps;      /* up to and with the instruction at `at` */
     bool alive;          /* *now is a state that can be */
     bool goes;           /* so is *taken */
+    uint64_t steps;      /* up to and with the instruction at `at` */
     struct state *now;   /* before, then after, the instruction */
     struct state *taken; /* after a jump that was taken */
-    struct value imm;    /* of the instruction, as a value */
-    struct proof proof;  /* as far as it was read */
-    struct state states[2];
+    /* A way ends with *o: there is a claim, or others meet it. It becomes the callee's. */
+    bool (*arrive)(struct checker *c, struct checker_open *o);
+    void *self;         /* for `arrive` */
+    struct value imm;   /* of the instruction, as a value */
+    struct proof proof; /* as far as it was read */
+    struct state claimed;
 };

@@ -108,11 +108,10 @@ static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, in
     struct state *s = c->now;
     struct value *r = &s->reg[0];
 
-    *r = value_number(scalar_anything());
-    r->kind = (uint8_t)kind;
+    *value_set(r, kind) = scalar_anything();
     if (!value_is_pointer(r))
         return true;
-    *r = value_pointer(kind);
+    value_set_pointer(r, kind);
     r->base = state_name(c->at, STATE_COMPUTED);
     if (kind == VALUE_MAP_VALUE_OR_NULL) {
         r->map = map;

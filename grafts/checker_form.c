@@ -1,11 +1,6 @@
 /* The checker: what does not depend on values: the encoding, and edges. */
 #include "grafts/checker_step.h"
 
-uint32_t checker_slots(const struct insn *i)
-{
-    return insn_shapes[i->opcode].form == FORM_WIDE ? 2 : 1;
-}
-
 /* Does the 64-bit load give a number, or name a map that there is, or a place in its one value? */
 static bool is_wide_known(const struct graft_input *in, const struct insn *i)
 {
@@ -35,53 +30,49 @@ static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
         return GRAFT_ACCEPTED;
     if (c->at + 1 >= c->in->count || !insn_is_wide_half(i + 1))
         return GRAFT_WIDE_CUT;
-    c->places[c->at + 1].progress = PROGRESS_HALF;
     return is_wide_known(c->in, i) ? GRAFT_ACCEPTED : GRAFT_MAP;
 }
 
-int64_t checker_edge(const struct checker *c, uint32_t at, unsigned edge)
+static enum graft_reason check_target(struct checker *c, int64_t target)
 {
-    const struct insn *i = &c->in->code[at];
-    uint8_t form = insn_shapes[i->opcode].form;
-
-    if (edge == 0)
-        return form == FORM_JUMP || form == FORM_GOTO ? insn_target(i, at) : CHECKER_NO_EDGE;
-    return form == FORM_GOTO || form == FORM_EXIT ? CHECKER_NO_EDGE
-                                                  : (int64_t)at + checker_slots(i);
+    if (target < 0 || target >= c->in->count)
+        return GRAFT_JUMP_RANGE;
+    c->places[target].edges++;
+    return c->places[target].half ? GRAFT_JUMP_MIDDLE : GRAFT_ACCEPTED;
 }
 
-static enum graft_reason check_edge(struct checker *c, unsigned edge)
+/* What follows a 64-bit load is its half, whatever else is wrong with it. */
+static void begin_places(struct checker *c)
 {
-    int64_t target = checker_edge(c, c->at, edge);
+    bool half = false;
 
-    if (target == CHECKER_NO_EDGE)
-        return GRAFT_ACCEPTED;
-    if (target < 0 || target >= c->in->count)
-        return edge == 0 ? GRAFT_JUMP_RANGE : GRAFT_FALLS_OFF;
-    if (c->places[target].progress == PROGRESS_HALF)
-        return GRAFT_JUMP_MIDDLE;
-    if (c->places[target].edges < 2)
-        c->places[target].edges++;
-    return GRAFT_ACCEPTED;
+    for (uint32_t at = 0; at < c->in->count; at++) {
+        c->places[at] = (struct checker_place){.half = half};
+        half = !half && insn_shapes[c->in->code[at].opcode].form == FORM_WIDE;
+    }
 }
 
 bool checker_check_form(struct checker *c)
 {
-    const struct insn *code = c->in->code;
-    enum graft_reason reason = GRAFT_ACCEPTED;
+    bool falls = true; /* the start */
 
-    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&code[c->at])) {
-        reason = check_one_form(c, &code[c->at]);
+    begin_places(c);
+    for (c->at = 0; c->at < c->in->count; c->at++) {
+        const struct insn *i = &c->in->code[c->at];
+        uint8_t form = insn_shapes[i->opcode].form;
+        enum graft_reason reason;
+
+        if (c->places[c->at].half)
+            continue;
+        c->places[c->at].edges += falls;
+        falls = form != FORM_GOTO && form != FORM_EXIT;
+        reason = check_one_form(c, i);
+        if (reason == GRAFT_ACCEPTED && (form == FORM_JUMP || form == FORM_GOTO))
+            reason = check_target(c, insn_target(i, c->at));
         if (reason != GRAFT_ACCEPTED)
             return checker_fail(c, reason,
                                 reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER);
     }
-    c->places[0].edges = 1; /* the start */
-    for (c->at = 0; c->at < c->in->count; c->at += checker_slots(&code[c->at]))
-        for (unsigned edge = 0; edge < 2; edge++) {
-            reason = check_edge(c, edge);
-            if (reason != GRAFT_ACCEPTED)
-                return checker_fail(c, reason, GRAFT_NO_REGISTER);
-        }
-    return true;
+    c->at -= 1u + c->places[c->at - 1].half;
+    return !falls || checker_fail(c, GRAFT_FALLS_OFF, GRAFT_NO_REGISTER);
 }

@@ -10,6 +10,8 @@ static bool refine_numbers(struct state *state, const struct insn *i, const stru
     struct value *dst = &state->reg[insn_dst(i)], *src = &state->reg[insn_src(i)];
     struct scalar a = dst->n, b = operand->n;
 
+    if (scalar_is_constant(&a) && scalar_is_constant(&b))
+        return jump_holds(s->op, s->bytes, a.umin, b.umin) == taken;
     if (!scalar_refine(s->op, s->bytes, taken, &a, &b))
         return false;
     if (s->by_reg)
@@ -30,29 +32,18 @@ static void prove_by_end(struct checker *c, uint8_t op, bool mirrored, const str
     state_prove_packet(by_fall ? c->now : c->taken, p, strict);
 }
 
-/* Comparing addresses in one object is comparing offsets, which may be negative. */
-static uint8_t offset_comparison(uint8_t op)
-{
-    switch (op) {
-    case JUMP_JGT:
-        return JUMP_JSGT;
-    case JUMP_JGE:
-        return JUMP_JSGE;
-    case JUMP_JLT:
-        return JUMP_JSLT;
-    case JUMP_JLE:
-        return JUMP_JSLE;
-    default: /* JEQ, JNE */
-        return op;
-    }
-}
+/* Comparing addresses in one object is comparing offsets, which may be negative. The others have
+ * none. */
+static const uint8_t offset_comparison[] = {
+    [JUMP_JEQ] = JUMP_JEQ,  [JUMP_JNE] = JUMP_JNE,  [JUMP_JGT] = JUMP_JSGT, [JUMP_JGE] = JUMP_JSGE,
+    [JUMP_JLT] = JUMP_JSLT, [JUMP_JLE] = JUMP_JSLE, [JUMP_JSLE] = 0};
 
 static bool refine_offsets(struct state *state, const struct insn *i, bool taken)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct scalar a = state->reg[insn_dst(i)].n, b = state->reg[insn_src(i)].n;
 
-    if (!scalar_refine(offset_comparison(s->op), 8, taken, &a, &b))
+    if (!scalar_refine(offset_comparison[s->op], 8, taken, &a, &b))
         return false;
     state->reg[insn_src(i)].n = b;
     state->reg[insn_dst(i)].n = a;
@@ -87,7 +78,7 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
         compare_null(c, s->op, is_zero(&src) ? &dst : &src);
         return true;
     }
-    if (s->bytes != 8 || (!equality && offset_comparison(s->op) == s->op) ||
+    if (s->bytes != 8 || (!equality && offset_comparison[s->op] == 0) ||
         !checker_same_object(&dst, &src))
         return checker_fail(c, GRAFT_POINTER_COMPARE,
                             value_is_pointer(&dst) ? insn_dst(i) : insn_src(i));
@@ -101,25 +92,13 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
     return true;
 }
 
-/* Makes *c->taken a copy of *c->now. */
-static bool branch(struct checker *c)
-{
-    c->taken = &c->states[1];
-    if (c->in->proof && c->depth >= c->open_count)
-        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->depth + 1, c->depth);
-    if (c->in->proof)
-        c->taken = &c->open[c->depth].state;
-    state_copy(c->taken, c->now);
-    return checker_spend(c, state_values(c->now));
-}
-
 bool checker_step_jump(struct checker *c, const struct insn *i)
 {
     const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
 
-    if (!operand || !branch(c))
+    if (!operand || !checker_spend(c, state_values(c->now)))
         return false;
-    c->target = (uint32_t)insn_target(i, c->at);
+    state_copy(c->taken, c->now);
     c->goes = true;
     if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
         return compare_pointers(c, i, operand);

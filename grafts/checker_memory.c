@@ -20,16 +20,9 @@ static struct access access_of(const struct checker *c, const struct insn *i, un
 }
 
 /* What a load leaves in its register when nothing is known of the memory. */
-static struct value loaded(uint8_t form, uint32_t bytes)
+static void set_loaded(struct value *v, uint8_t form, uint32_t bytes)
 {
-    unsigned bits = bytes * 8;
-
-    if (bits == 64)
-        return value_number(scalar_anything());
-    if (form == FORM_LOAD_SIGNED)
-        return value_number(
-            scalar_signed(-((int64_t)1 << (bits - 1)), ((int64_t)1 << (bits - 1)) - 1));
-    return value_number(scalar_unsigned(0, ((uint64_t)1 << bits) - 1));
+    *value_set(v, VALUE_NUMBER) = scalar_of_width(bytes * 8, form == FORM_LOAD_SIGNED);
 }
 
 static bool load_context(struct checker *c, const struct access *a, uint8_t form, struct value *out)
@@ -40,7 +33,10 @@ static bool load_context(struct checker *c, const struct access *a, uint8_t form
         f = hook_field_at(c->hook, a->base->n.smin + a->offset, a->bytes);
     if (!f)
         return checker_fail(c, GRAFT_CONTEXT_FIELD, a->reg);
-    *out = f->kind == VALUE_NUMBER ? loaded(form, a->bytes) : value_pointer(f->kind);
+    if (f->kind == VALUE_NUMBER)
+        set_loaded(out, form, a->bytes);
+    else
+        value_set_pointer(out, f->kind);
     if (f->kind == VALUE_PACKET)
         out->ahead = (int32_t)c->now->packet_length;
     return true;
@@ -155,28 +151,28 @@ bool checker_step_load(struct checker *c, const struct insn *i)
     if (slot)
         checker_link(c, dst, slot);
     else
-        *dst = loaded(form, a.bytes);
+        set_loaded(dst, form, a.bytes);
     return true;
 }
 
 bool checker_step_store(struct checker *c, const struct insn *i)
 {
     struct access a = access_of(c, i, insn_dst(i), true);
-    struct value v = value_number(scalar_constant((uint64_t)(int64_t)i->imm));
-    bool by_reg = insn_shapes[i->opcode].form == FORM_STORE;
+    struct value *v = &c->imm;
 
-    if (!checker_read(c, a.reg) || (by_reg && !checker_read(c, insn_src(i))) ||
-        !check_access(c, &a))
+    if (!checker_read(c, a.reg))
         return false;
-    if (by_reg)
-        v = c->now->reg[insn_src(i)];
+    if (insn_shapes[i->opcode].form == FORM_STORE)
+        v = checker_read(c, insn_src(i)) ? &c->now->reg[insn_src(i)] : NULL;
+    else
+        *value_set(v, VALUE_NUMBER) = scalar_constant((uint64_t)(int64_t)i->imm);
+    if (!v || !check_access(c, &a))
+        return false;
     if (a.base->kind == VALUE_STACK && is_whole_slot(&a)) {
-        if (by_reg)
-            checker_link(c, &v, &c->now->reg[insn_src(i)]);
-        state_stack_put(c->now, a.low, &v);
+        checker_link(c, state_stack_new(c->now, a.low), v);
         return true;
     }
-    if (value_is_pointer(&v))
+    if (value_is_pointer(v))
         return checker_fail(c, GRAFT_POINTER_STORE, insn_src(i));
     return a.base->kind != VALUE_STACK || write_stack_bytes(c, &a, is_exact(&a));
 }
@@ -209,7 +205,7 @@ bool checker_step_atomic(struct checker *c, const struct insn *i)
         state_stack_write(c->now, a.low, a.high);
     }
     if (i->imm & ATOMIC_FETCHES)
-        c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)] = loaded(FORM_LOAD, a.bytes);
+        set_loaded(&c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)], FORM_LOAD, a.bytes);
     return true;
 }
 

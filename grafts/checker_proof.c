@@ -47,10 +47,10 @@ static bool add_point(struct checker *c, const struct checker_loop *loop)
 static bool read_claim(struct checker *c, const struct proof_claim *claim)
 {
     struct checker_place *place = &c->places[claim->at];
-    struct state *s = &c->states[0];
+    struct state *s = &c->claimed;
 
     c->at = claim->at;
-    if (c->proof.broken || place->progress == PROGRESS_HALF)
+    if (c->proof.broken || place->half)
         return fail(c, GRAFT_CLAIM_FORM);
     place->claim = (uint32_t)(c->proof.next - c->in->proof);
     place->states = (uint8_t)claim->states;
@@ -69,8 +69,7 @@ static bool read_claim(struct checker *c, const struct proof_claim *claim)
     return !loop || loop->told.rank || add_point(c, loop);
 }
 
-/* Reads all of it once. Where paths meet it must say what holds: so what lies between are trees. */
-static bool read_proof(struct checker *c)
+bool checker_read_proof(struct checker *c)
 {
     struct proof_claim claim = {.at = UINT32_MAX};
 
@@ -158,7 +157,7 @@ static bool check_edge(struct checker *c, uint32_t target, struct state *s)
 {
     const struct checker_place *place = &c->places[target];
     struct proof p = {.next = c->in->proof + place->claim, .end = c->proof.end};
-    struct state *claimed = &c->states[0];
+    struct state *claimed = &c->claimed;
 
     if (!check_steps(c, target, s))
         return false;
@@ -185,56 +184,15 @@ bool checker_end(struct checker *c)
     return true;
 }
 
-/* Where the last state of the tree, just stepped over the instruction at c->at, goes on. The
- * jump's way, when it stays in the tree, comes after it and so is walked first. */
-static bool go_on(struct checker *c)
+bool checker_arrive(struct checker *c, struct checker_open *o)
 {
-    struct checker_open *now = &c->open[c->depth - 1];
-    bool waits = c->goes && !c->places[c->target].claim;
-
-    if (c->goes && !waits && !check_edge(c, c->target, c->taken))
-        return false;
-    if (c->alive && c->places[c->next].claim) {
-        if (!check_edge(c, c->next, c->now))
-            return false;
-        c->alive = false;
-    }
-    now->at = c->next;
-    now->steps = c->steps;
-    if (waits && !c->alive)
-        state_copy(&now->state, c->taken);
-    if (!waits && !c->alive)
-        c->depth--;
-    if (waits && c->alive)
-        now = &c->open[c->depth++];
-    if (waits) {
-        now->at = c->target;
-        now->steps = c->steps;
-    }
-    return true;
-}
-
-/* Walks the tree whose root's state is the first of c->open. */
-static bool walk_tree(struct checker *c, uint32_t root, uint64_t steps)
-{
-    c->open[0].at = root;
-    c->open[0].steps = steps;
-    for (c->depth = 1; c->depth > 0;) {
-        struct checker_open *open = &c->open[c->depth - 1];
-        c->at = open->at;
-        c->steps = open->steps + 1;
-        c->now = &open->state;
-        c->alive = true;
-        if (checker_step(c) != GRAFT_ACCEPTED || !go_on(c))
-            return false;
-    }
-    return true;
+    checker_open_drop(c, o);
+    return o->dead || check_edge(c, o->at, &o->state);
 }
 
 /* Makes the next state of the proof the root's: tight, and with the mark of the loop it heads. */
-static bool take_root(struct checker *c, uint32_t at)
+static bool take_root(struct checker *c, uint32_t at, struct state *s)
 {
-    struct state *s = &c->open[0].state;
     const struct checker_loop *head = loop_at(c, at);
 
     proof_take_state(&c->proof, at, c->loop_count, c->in->map_count, s);
@@ -250,31 +208,29 @@ static bool take_root(struct checker *c, uint32_t at)
     return true;
 }
 
-/* The start is an edge like others. */
-static bool walk_start(struct checker *c)
+/* The tree below one state of a claim. */
+static bool walk_tree(struct checker *c, const struct proof_claim *claim)
 {
-    struct state *s = &c->open[0].state;
+    struct checker_open *root = checker_open_take(c);
 
-    c->at = 0;
-    c->steps = 0;
-    state_begin(s);
-    return c->places[0].claim ? check_edge(c, 0, s) : walk_tree(c, 0, 0);
+    if (!root || !take_root(c, claim->at, &root->state))
+        return false;
+    root->at = claim->at;
+    root->steps = claim->steps;
+    root->dead = false;
+    root->next = NULL;
+    c->ready = root;
+    return checker_walk(c);
 }
 
-bool checker_check_proof(struct checker *c)
+bool checker_walk_claims(struct checker *c)
 {
     struct proof_claim claim = {.at = UINT32_MAX};
 
-    if (!read_proof(c))
-        return false;
-    if (c->open_count == 0)
-        return checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, 1, 0);
-    if (!walk_start(c))
-        return false;
     for (uint32_t left = proof_take_claims(&c->proof, c->in->count); left > 0; left--) {
         proof_take_claim(&c->proof, claim.at, c->in->count, c->loop_count, &claim);
         for (uint32_t n = 0; n < claim.states; n++)
-            if (!take_root(c, claim.at) || !walk_tree(c, claim.at, claim.steps))
+            if (!walk_tree(c, &claim))
                 return false;
     }
     return true;

@@ -13,28 +13,52 @@ bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg); /*
 /* Counts work on so many values. */
 bool checker_spend(struct checker *c, uint32_t values);
 
-/* How many slots the instruction takes: 1 or 2. */
-uint32_t checker_slots(const struct insn *i);
-
 /* Are all instructions well-formed, wherever they stand, and do all edges lead to instructions?
- * Marks second halves and counts the edges that lead to each. */
+ * Counts the edges that lead to each. */
 bool checker_check_form(struct checker *c);
 
-/* Where edge 0 (a jump) or 1 (falling through) of slot `at` leads, or CHECKER_NO_EDGE. */
-int64_t checker_edge(const struct checker *c, uint32_t at, unsigned edge);
+/*
+ * Without a proof. Pre: checker_check_form.
+ */
 
-/* Checks a program without a proof. Pre: checker_check_form. */
-bool checker_check_in_order(struct checker *c);
+/* For c->arrive: one way to the place where several meet. */
+bool checker_join(struct checker *c, struct checker_open *o);
 
-/* Checks one with a proof, which has been read up to its loops. Pre: checker_check_form. */
-bool checker_check_proof(struct checker *c);
+/* Did the walk from the start come everywhere? */
+bool checker_check_done(struct checker *c);
+
+/*
+ * With one, of which the loops are still to be read. Pre: checker_check_form.
+ */
+
+/* Reads all of it once. Where paths meet it must say what holds: so what lies between are trees. */
+bool checker_read_proof(struct checker *c);
+
+/* For c->arrive: a way of a tree ends at a claim. */
+bool checker_arrive(struct checker *c, struct checker_open *o);
+
+/* Walks the trees of all claims. */
+bool checker_walk_claims(struct checker *c);
+
+/* Makes all of `open` free. */
+void checker_walk_begin(struct checker *c);
+
+/* Takes a free one; NULL after a refusal. */
+struct checker_open *checker_open_take(struct checker *c);
+void checker_open_drop(struct checker *c, struct checker_open *o);
+
+/* The state in *o, which becomes the walk's, goes on at `target`: now, or where its way ends,
+ * through c->arrive. */
+bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive);
+
+/* One instruction, with the first of c->ready. After a refusal that state is gone. */
+bool checker_walk_one(struct checker *c);
+
+/* Goes on until nothing is ready. */
+bool checker_walk(struct checker *c);
 
 /* A run ends here, after c->steps on the turn of loop c->loop. */
 bool checker_end(struct checker *c);
-
-/* The instruction at c->at: changes *c->now as it would, or refuses. Sets alive, next, goes,
- * target, taken. */
-enum graft_reason checker_step(struct checker *c);
 
 /* Is register `reg` written, and of one kind? */
 bool checker_read(struct checker *c, unsigned reg);

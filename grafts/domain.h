@@ -25,6 +25,9 @@ struct scalar scalar_anything(void);
 struct scalar scalar_unsigned(uint64_t low, uint64_t high); /* pre: low <= high */
 struct scalar scalar_signed(int64_t low, int64_t high);     /* pre: low <= high */
 
+/* What a field of so many bits holds, extended as an unsigned or signed number. */
+struct scalar scalar_of_width(unsigned bits, bool is_signed);
+
 bool scalar_is_constant(const struct scalar *a);
 bool scalar_contains(const struct scalar *a, uint64_t x);
 

@@ -42,40 +42,50 @@ static bool is_alu_offset(const struct insn_shape *s, int16_t offset)
     return false;
 }
 
-enum field { DST = 1, SRC = 2, OFFSET = 4, IMM = 8 };
+/* The fields of a slot, read as one number. */
+#define DST    0x0f00u
+#define SRC    0xf000u
+#define OFFSET 0xffff0000u
+#define IMM    0xffffffff00000000u
 
-/* Which fields each form does not use, where the opcode alone decides; they must be 0. */
-static const uint8_t unused[] = {
-    [FORM_ALU] = 0,
-    [FORM_NEG] = SRC | OFFSET | IMM,
-    [FORM_SWAP] = SRC | OFFSET,
-    [FORM_WIDE] = OFFSET,
-    [FORM_LOAD] = IMM,
-    [FORM_LOAD_SIGNED] = IMM,
-    [FORM_STORE] = IMM,
-    [FORM_STORE_IMM] = SRC,
-    [FORM_GOTO] = DST | SRC,
-    [FORM_CALL] = DST | OFFSET,
-    [FORM_CALL_REG] = SRC | OFFSET | IMM,
-    [FORM_EXIT] = DST | SRC | OFFSET | IMM,
+/* Which fields each form does not use, with an operand in imm and in a register; they must be 0. */
+static const uint64_t unused[][2] = {
+    [FORM_ALU] = {SRC, IMM},
+    [FORM_NEG] = {SRC | OFFSET | IMM},
+    [FORM_SWAP] = {SRC | OFFSET},
+    [FORM_WIDE] = {OFFSET},
+    [FORM_LOAD] = {IMM},
+    [FORM_LOAD_SIGNED] = {IMM},
+    [FORM_STORE] = {IMM},
+    [FORM_STORE_IMM] = {SRC},
+    [FORM_JUMP] = {SRC, IMM},
+    [FORM_GOTO] = {DST | SRC},
+    [FORM_CALL] = {DST | OFFSET},
+    [FORM_CALL_REG] = {SRC | OFFSET | IMM},
+    [FORM_EXIT] = {DST | SRC | OFFSET | IMM},
 };
 
 static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
 {
-    unsigned clean = unused[s->form];
+    uint64_t slot;
 
-    if (s->form == FORM_ALU || s->form == FORM_JUMP)
-        clean |= s->by_reg ? IMM : SRC;
-    if (s->form == FORM_GOTO)
-        clean |= s->bytes == 2 ? IMM : OFFSET;
-    if (((clean & DST) && insn_dst(i) != 0) || ((clean & SRC) && insn_src(i) != 0) ||
-        ((clean & OFFSET) && i->offset != 0) || ((clean & IMM) && i->imm != 0))
+    __builtin_memcpy(&slot, i, sizeof slot);
+    if (slot & unused[s->form][s->by_reg])
         return false;
-    if (s->form == FORM_SWAP)
-        return i->imm == 16 || i->imm == 32 || i->imm == 64;
-    if (s->form == FORM_ALU)
+    switch (s->form) {
+    case FORM_ALU:
         return is_alu_offset(s, i->offset);
-    return s->form == FORM_ATOMIC ? is_atomic_op(i->imm) : s->form != FORM_CALL || insn_src(i) <= 2;
+    case FORM_SWAP:
+        return i->imm == 16 || i->imm == 32 || i->imm == 64;
+    case FORM_ATOMIC:
+        return is_atomic_op(i->imm);
+    case FORM_GOTO:
+        return (s->bytes == 2 ? i->imm : i->offset) == 0;
+    case FORM_CALL:
+        return insn_src(i) <= 2;
+    default:
+        return true;
+    }
 }
 
 static bool writes_frame_pointer(const struct insn *i, const struct insn_shape *s)

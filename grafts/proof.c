@@ -4,6 +4,7 @@
 #define NUMBER_FLAGS (PROOF_UNSIGNED | PROOF_SIGNED | PROOF_BITS | PROOF_HALVES)
 #define HAS_MAP      0x100 /* not a flag of the form: the kind has a map's number */
 #define HAS_CLASS    0x200 /* the kind must have a class */
+#define HAS_KIND     0x400 /* nothing else */
 
 /* What may be said of each kind. */
 static const uint16_t says[VALUE_KINDS] = {
@@ -11,6 +12,7 @@ static const uint16_t says[VALUE_KINDS] = {
     [VALUE_CONTEXT] = NUMBER_FLAGS | PROOF_MARK,
     [VALUE_PACKET] = NUMBER_FLAGS | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
     [VALUE_STACK] = NUMBER_FLAGS | PROOF_MARK,
+    [VALUE_PACKET_END] = HAS_KIND,
     [VALUE_MAP] = HAS_MAP,
     [VALUE_MAP_VALUE] = HAS_MAP | NUMBER_FLAGS | PROOF_CLASS | PROOF_MARK,
     [VALUE_MAP_VALUE_OR_NULL] = HAS_MAP | PROOF_CLASS,
@@ -28,15 +30,11 @@ static uint64_t expect(struct proof *p, bool good, uint64_t x)
     return 0;
 }
 
-/* The next number, which lies between `low` and `high`. Most take one byte. */
-static uint64_t take(struct proof *p, uint64_t low, uint64_t high)
+/* One of several bytes. */
+static uint64_t take_long(struct proof *p)
 {
     uint64_t x = 0, byte = 0x80;
 
-    if (p->next < p->end && *p->next < 0x80) {
-        x = *p->next++;
-        return expect(p, low <= x && x <= high, x);
-    }
     for (unsigned shift = 0; byte & 0x80; shift += 7) {
         if (p->next == p->end)
             return expect(p, false, 0);
@@ -45,6 +43,20 @@ static uint64_t take(struct proof *p, uint64_t low, uint64_t high)
         if (shift > 0 && (byte == 0 || (shift == 63 && byte != 1)))
             return expect(p, false, 0);
     }
+    return x;
+}
+
+/* The next number. Most take one byte. */
+static inline uint64_t take_any(struct proof *p)
+{
+    return p->next < p->end && *p->next < 0x80 ? *p->next++ : take_long(p);
+}
+
+/* One that lies between `low` and `high`. */
+static uint64_t take(struct proof *p, uint64_t low, uint64_t high)
+{
+    uint64_t x = take_any(p);
+
     return expect(p, low <= x && x <= high, x);
 }
 
@@ -55,7 +67,7 @@ static uint32_t take_small(struct proof *p, uint32_t low, uint32_t high)
 
 static int64_t take_signed(struct proof *p, int64_t low, int64_t high)
 {
-    uint64_t zigzag = take(p, 0, UINT64_MAX);
+    uint64_t zigzag = take_any(p);
     int64_t x = (int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
 
     return (int64_t)expect(p, low <= x && x <= high, (uint64_t)x);
@@ -110,8 +122,9 @@ static void take_scalar(struct proof *p, uint32_t flags, struct scalar *n)
 {
     *n = scalar_anything();
     if (flags & PROOF_UNSIGNED) {
-        n->umin = take(p, 0, UINT64_MAX);
-        n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
+        n->umin = take_any(p);
+        n->umax = n->umin + take_any(p);
+        expect(p, n->umin <= n->umax, 0);
     }
     if (flags & PROOF_SIGNED) {
         n->smin = take_signed(p, INT64_MIN, INT64_MAX);
@@ -119,8 +132,8 @@ static void take_scalar(struct proof *p, uint32_t flags, struct scalar *n)
             (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
     }
     if (flags & PROOF_BITS) {
-        n->bits.value = take(p, 0, UINT64_MAX);
-        n->bits.unknown = take(p, 0, UINT64_MAX);
+        n->bits.value = take_any(p);
+        n->bits.unknown = take_any(p);
         expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
     }
     if (flags & PROOF_HALVES) {
@@ -144,11 +157,15 @@ static void take_class(struct proof *p, struct value *v)
 static void take_value(struct proof *p, uint32_t alone, uint32_t loops, uint32_t maps,
                        struct value *v)
 {
-    uint32_t kind = take_small(p, VALUE_NUMBER, VALUE_KINDS - 1), flags = take_small(p, 0, 127);
-    uint32_t may = says[kind];
+    uint64_t kind = take_any(p), flags = take_any(p);
+    uint32_t may = kind < VALUE_KINDS ? says[kind] : 0;
 
-    expect(p, (flags & ~may) == 0 && !((may & HAS_CLASS) && !(flags & PROOF_CLASS)), 0);
-    *v = (struct value){.kind = (uint8_t)kind};
+    if (expect(p,
+               may != 0 && (flags & ~(may & 127u)) == 0 &&
+                   ((may & HAS_CLASS) == 0 || flags & PROOF_CLASS),
+               1) == 0)
+        return;
+    value_set(v, (enum value_kind)kind);
     v->base = kind == VALUE_PACKET || (may & HAS_MAP) ? alone : 0;
     if (may & HAS_MAP)
         v->map = (uint8_t)expect(p, maps > 0, take_small(p, 0, maps > 0 ? maps - 1 : 0));
@@ -163,7 +180,7 @@ static void take_value(struct proof *p, uint32_t alone, uint32_t loops, uint32_t
     if (flags & PROOF_AHEAD)
         v->ahead = (int32_t)take_signed(p, STATE_AHEAD_NONE, STATE_POINTER_RANGE);
     if (may & NUMBER_FLAGS)
-        take_scalar(p, flags, &v->n);
+        take_scalar(p, (uint32_t)flags, &v->n);
     else
         v->n = scalar_constant(0);
 }
@@ -199,7 +216,7 @@ void proof_take_state(struct proof *p, uint32_t at, uint32_t loops, uint32_t map
         if (regs & 1u << i)
             take_value(p, alone + i, loops, maps, &out->reg[i]);
     }
-    out->reg[INSN_FRAME] = value_pointer(VALUE_STACK);
+    value_set_pointer(&out->reg[INSN_FRAME], VALUE_STACK);
     take_slots(p, alone, loops, maps, out);
     out->packet_length = take_small(p, 0, (uint32_t)STATE_POINTER_RANGE);
     out->held_count = take_small(p, 0, STATE_HELD);

@@ -1,9 +1,6 @@
 /* Abstract numbers: what a conditional jump tells about its operands. */
 #include "grafts/domain.h"
 
-#define LARGER(a, b)  ((a) > (b) ? (a) : (b))
-#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
-
 /* What holds after a jump, with the operands swapped where the table says so. */
 enum relation { EQUAL, DIFFERENT, BELOW, BELOW_EQUAL, LESS, LESS_EQUAL, COMMON_BIT, NO_COMMON_BIT };
 

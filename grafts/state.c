@@ -1,9 +1,6 @@
 /* Abstract states: joining, including, packet bounds, linked values, stack bytes. */
 #include "grafts/state.h"
 
-#define LARGER(a, b)  ((a) > (b) ? (a) : (b))
-#define SMALLER(a, b) ((a) < (b) ? (a) : (b))
-
 #define NO_BASE UINT32_MAX /* what a number without a base is bound to: equal to nothing */
 _Static_assert(STATE_PLACES < STATE_COMPUTED, "each place has its own name");
 
@@ -12,27 +9,28 @@ uint32_t state_name(uint32_t at, uint32_t place)
     return (1 + at) * STATE_CLASSES + place;
 }
 
-struct value value_number(struct scalar n)
+struct scalar *value_set(struct value *v, enum value_kind kind)
 {
-    return (struct value){.n = n, .kind = VALUE_NUMBER};
+    v->fixed = v->moved = 0;
+    v->base = 0;
+    v->ahead = 0;
+    v->mark = 0;
+    v->kind = (uint8_t)kind;
+    v->map = 0;
+    return &v->n;
 }
 
-struct value value_pointer(enum value_kind kind)
+void value_set_pointer(struct value *v, enum value_kind kind)
 {
-    return (struct value){.n = scalar_constant(0), .kind = (uint8_t)kind};
-}
-
-struct value value_none(void)
-{
-    return (struct value){.n = scalar_anything(), .kind = VALUE_NONE};
+    *value_set(v, kind) = scalar_constant(0);
 }
 
 void state_begin(struct state *s)
 {
     for (unsigned i = 0; i < INSN_REGISTERS; i++)
         s->reg[i].kind = VALUE_NONE;
-    s->reg[1] = value_pointer(VALUE_CONTEXT);
-    s->reg[INSN_FRAME] = value_pointer(VALUE_STACK);
+    value_set_pointer(&s->reg[1], VALUE_CONTEXT);
+    value_set_pointer(&s->reg[INSN_FRAME], VALUE_STACK);
     s->packet_length = 0;
     s->used = 0;
     s->held_count = 0;
@@ -40,7 +38,18 @@ void state_begin(struct state *s)
 
 void state_copy(struct state *to, const struct state *from)
 {
-    __builtin_memcpy(to, from, offsetof(struct state, slot) + from->used * sizeof to->slot[0]);
+    to->packet_length = from->packet_length;
+    to->used = from->used;
+    to->held_count = from->held_count;
+    for (uint32_t i = 0; i < from->held_count; i++)
+        to->held[i] = from->held[i];
+    for (uint32_t i = 0; i < from->used; i++)
+        to->init[i] = from->init[i];
+    for (uint32_t i = 0; i < state_values(from); i++)
+        if (from->at[i].kind == VALUE_NONE)
+            to->at[i].kind = VALUE_NONE;
+        else
+            to->at[i] = from->at[i];
 }
 
 struct value *state_place(struct state *s, uint32_t place)
@@ -91,7 +100,7 @@ static void set_bytes(struct state *s, unsigned i, uint8_t init)
     s->init[i] = init;
     s->slot[i].kind = VALUE_NONE;
     if (init == 0xff)
-        s->slot[i] = value_number(scalar_anything());
+        *value_set(&s->slot[i], VALUE_NUMBER) = scalar_anything();
 }
 
 static bool is_held(const struct state *s, uint32_t base)
@@ -278,7 +287,7 @@ void state_resolve_null(struct state *s, uint32_t base, bool is_null)
         if (!value_may_be_null(v) || v->base != base)
             continue;
         if (is_null)
-            *v = value_number(scalar_constant(0));
+            *value_set(v, VALUE_NUMBER) = scalar_constant(0);
         else
             v->kind = v->kind == VALUE_RECORD_OR_NULL ? VALUE_RECORD : VALUE_MAP_VALUE;
     }
@@ -336,13 +345,13 @@ struct value *state_stack_slot(struct state *s, uint32_t low)
     return i < s->used && s->slot[i].kind != VALUE_NONE ? &s->slot[i] : NULL;
 }
 
-void state_stack_put(struct state *s, uint32_t low, const struct value *v)
+struct value *state_stack_new(struct state *s, uint32_t low)
 {
     unsigned i = slot_of(low);
 
     reach_slot(s, i);
-    s->slot[i] = *v;
     s->init[i] = 0xff;
+    return &s->slot[i];
 }
 
 bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high)

@@ -94,9 +94,9 @@ static inline bool value_may_be_null(const struct value *v)
     return v->kind == VALUE_MAP_VALUE_OR_NULL || v->kind == VALUE_RECORD_OR_NULL;
 }
 
-struct value value_number(struct scalar n);
-struct value value_pointer(enum value_kind kind); /* at offset 0 */
-struct value value_none(void);
+/* Forgets what *v was: it becomes one of that kind, whose n is to be set. */
+struct scalar *value_set(struct value *v, enum value_kind kind);
+void value_set_pointer(struct value *v, enum value_kind kind); /* at offset 0 */
 
 /* The name of what instruction `at` makes (STATE_COMPUTED), or of the value in register or slot
  * `place` (slots after registers) where paths meet there. */
@@ -146,8 +146,8 @@ bool state_release(struct state *s, uint32_t base);
 /* The slot that begins at `low`, a multiple of 8; NULL when it holds no whole value. */
 struct value *state_stack_slot(struct state *s, uint32_t low);
 
-/* Writes a whole value there. */
-void state_stack_put(struct state *s, uint32_t low, const struct value *v);
+/* Where a whole value is to be written there. */
+struct value *state_stack_new(struct state *s, uint32_t low);
 
 /* Does a stored pointer lie in the range? */
 bool state_stack_has_pointer(const struct state *s, uint32_t low, uint32_t high);

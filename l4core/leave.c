@@ -33,13 +33,15 @@ void ipc_answer(struct thread *t, word_t from)
 }
 
 /* The kernel's IPC on behalf of `t` has no end. Who waits for a pager faults again, and then finds
- * that nobody serves it; a line waits on unless its handler is gone; nothing else can be done over
- * again, so that `t` is halted. */
+ * that nobody serves it; a line waits on unless its handler is gone, and who is to be started
+ * unless its pager is or the call is aborted; nothing else can be done over again, so that `t` is
+ * halted. */
 static void fail_kernel(struct thread *t, word_t code)
 {
     unsigned kind = t->ipc_kernel;
 
-    if (kind == IPC_INTERRUPT && code != IPC_NO_PARTNER)
+    if ((kind == IPC_INTERRUPT && code != IPC_NO_PARTNER) ||
+        (kind == IPC_START && code == IPC_OVERFLOW))
         return;
     t->ipc_kernel = IPC_OWN;
     if (kind == IPC_PAGE_FAULT || kind == IPC_PORT_FAULT) {

@@ -121,12 +121,18 @@ static word_t kernel_flags(struct thread *from, struct thread *to)
     return flags | TAG_PROPAGATED;
 }
 
+/* A thread's start and the acknowledgement of a line have no items. */
+static bool takes_items(const struct thread *t)
+{
+    return !(t->kind & THREAD_LINE) && t->ipc_kernel != IPC_START;
+}
+
 word_t ipc_transfer(struct thread *from, struct thread *to)
 {
     word_t tag = ipc_message_word(from, 0);
     unsigned untyped = TAG_UNTYPED(tag), typed = TAG_TYPED(tag);
 
-    if (untyped + typed >= MR_COUNT)
+    if (untyped + typed >= MR_COUNT || (typed && !takes_items(to)))
         return IPC_OVERFLOW;
     if (to->ipc_kernel) {
         kernel_message_take(to, from, untyped);
@@ -136,8 +142,6 @@ word_t ipc_transfer(struct thread *from, struct thread *to)
     }
     if (!typed)
         return 0;
-    if (to->kind & THREAD_LINE)
-        return IPC_OVERFLOW;
     from->transfer = (struct transfer){.item = (uint8_t)(untyped + 1), .buffer = 1};
     return ipc_transfer_items(from, to);
 }

@@ -48,6 +48,8 @@ $(foreach p,$(GUEST_PROGRAMS),$(eval $(if $(filter musl,$($(p)-libs)), \
 
 # Host programs: tools plain, tests with the sanitizers and the kernel's own checks on.
 , := ,
+nothing :=
+space := $(nothing) $(nothing)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 define host_tool
 build/host/$(1): $($(1)-sources) | $(SETUP)
@@ -56,14 +58,23 @@ build/host/$(1): $($(1)-sources) | $(SETUP)
 	@gcc $(FLAGS) -D_GNU_SOURCE -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
 	@gcc $(FLAGS) -O2 -D_GNU_SOURCE $$(filter %.c,$$^) $($(1)-libs) -o $$@
 endef
-# NAME-flags: further options of a test; NAME-archives: libraries behind its sources.
-define host_test
-build/host/test_$(1): tests/host/test_$(1).c \
-    $(sort $($(1)-needs) $(if $($(1)-archives),,tests/host/fakes/panic.c)) $($(1)-archives) | $(SETUP)
+# NAME-flags: further options of a test; NAME-archives: libraries behind its sources. What several tests are
+# made of is compiled once for all that have the same options, in a folder named by these.
+CHECKED_FLAGS := $(FLAGS) -O1 -DCHECKED $(SANITIZE)
+compiled_by    = $(filter-out -Wl%,$($(1)-flags))
+checked_folder = build/host/checked$(subst $(space),,$(subst /,.,$(compiled_by)))
+define host_folder
+$(call checked_folder,$(1))/%.o: %.c | $(SETUP)
 	@mkdir -p $$(@D)
-	@echo "  HOSTCC  $$@"
-	@gcc $(FLAGS) -DCHECKED $($(1)-flags) -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
-	@gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) $($(1)-flags) $$(filter %.c %.a,$$^) -lcmocka -o $$@
+	@echo "  HOSTCC  $$< (checked)"
+	@gcc $(CHECKED_FLAGS) $(call compiled_by,$(1)) -MMD -MP -c $$< -o $$@
+endef
+define host_test
+$(1)-checked-sources := tests/host/test_$(1).c $(sort $($(1)-needs) $(if $($(1)-archives),,tests/host/fakes/panic.c))
+$(1)-checked-objects := $$(patsubst %.c,$(call checked_folder,$(1))/%.o,$$(filter %.c,$$($(1)-checked-sources)))
+build/host/test_$(1): $$($(1)-checked-objects) $($(1)-archives) $(filter-out %.c,$($(1)-needs))
+	@echo "  LINK    $$@"
+	@gcc $(SANITIZE) $(filter -Wl%,$($(1)-flags)) $$($(1)-checked-objects) $($(1)-archives) -lcmocka -o $$@
 endef
 
 # The kernel for the CPU `host`, once for all tests of the whole kernel.
@@ -88,8 +99,10 @@ $(HOST_KERNEL_LIBRARY): $(HOST_KERNEL_OBJECTS)
 
 $(foreach t,$(HOST_TOOLS),$(eval $(call host_tool,$(t))))
 $(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
--include $(HOST_TOOLS:%=build/host/%.d) $(HOST_TESTS:%=build/host/test_%.d) \
-    $(HOST_KERNEL_OBJECTS:%.o=%.d)
+$(foreach f,$(sort $(foreach t,$(HOST_TESTS),$(call checked_folder,$(t)))),\
+    $(eval $(call host_folder,$(firstword $(foreach t,$(HOST_TESTS),$(if $(filter $(f),$(call checked_folder,$(t))),$(t)))))))
+-include $(HOST_TOOLS:%=build/host/%.d) $(HOST_KERNEL_OBJECTS:%.o=%.d) \
+    $(sort $(foreach t,$(HOST_TESTS),$($(t)-checked-objects:%.o=%.d)))
 
 # The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
 # sigma0 is in the kernel's own image.

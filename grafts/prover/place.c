@@ -1,8 +1,8 @@
 /* The prover: where claims stand. */
 #include "grafts/prover/prover.h"
 
-/* How many states of a tree wait at once below `at`, as the checker walks: what is jumped to goes
- * first. */
+/* How many states of a tree wait at once below `at`, as the checker walks: what stands behind
+ * goes first. */
 static uint8_t waiting(const struct prover *p, const uint8_t *below, const bool *here, uint32_t at)
 {
     const struct flow_place *place = &p->flow.at[at];
@@ -11,7 +11,7 @@ static uint8_t waiting(const struct prover *p, const uint8_t *below, const bool 
     for (unsigned e = 0; e < 2; e++)
         of[e] = place->next[e] == FLOW_NONE || here[place->next[e]] ? 0 : below[place->next[e]];
     if (of[0] && of[1])
-        return of[0] > of[1] + 1 ? of[0] : (uint8_t)(of[1] + 1);
+        return of[1] > of[0] + 1 ? of[1] : (uint8_t)(of[0] + 1);
     uint8_t most = of[0] > of[1] ? of[0] : of[1];
     return most ? most : 1;
 }

@@ -42,11 +42,9 @@ static void begin(struct prover *p)
 {
     struct work *w = p->work;
     size_t bytes = sizeof *p->checker + (PROVER_WAITING + 2) * sizeof(struct checker_open);
-    static const uint8_t some;
 
     flow_find(&p->flow, w, p->program);
     p->thresholds = thresholds_find(w, p->program);
-    p->input.proof = &some; /* so that the steps fork as in a walk */
     p->checker = work_take(w, 1, bytes);
     p->checker->in = &p->input;
     p->checker->hook = hook_find(p->input.hook);
@@ -57,6 +55,9 @@ static void begin(struct prover *p)
     p->ranks = work_take(w, p->flow.loop_count, sizeof *p->ranks);
     p->walk_limit = WALK_LIMIT;
     prover_place_claims(p);
+    p->checker->places = work_take(w, p->program->count, sizeof *p->checker->places);
+    for (uint32_t at = 0; at < p->program->count; at++)
+        p->checker->places[at].claim = p->claim_of[at];
 }
 
 /* The kernel's word, on this proof or on none. */

@@ -73,6 +73,7 @@ struct prover {
 
     /* The walk that goes on. */
     prover_arrive *arrive;
+    uint32_t from; /* the claim at the root, or PROVER_START */
     void (*ended)(struct prover *p, uint32_t from, uint32_t n); /* at an exit; may be NULL */
     uint32_t *path;  /* [count] instructions from the root to where it is */
     void *gathering; /* what arrive and ended fill */

@@ -133,12 +133,12 @@ void states_normalise(struct state *s, const struct flow *f, uint32_t at)
 {
     for (unsigned r = 0; r < INSN_FRAME; r++) {
         if (!(f->at[at].live >> r & 1) || s->reg[r].kind == VALUE_MIXED)
-            s->reg[r] = value_none();
+            s->reg[r].kind = VALUE_NONE;
         s->reg[r].mark = 0;
     }
     for (unsigned i = 0; i < s->used; i++) {
         if (!(f->at[at].live_slots >> i & 1)) {
-            s->slot[i] = value_none();
+            s->slot[i].kind = VALUE_NONE;
             s->init[i] = 0;
         }
         s->slot[i].mark = 0;
@@ -212,10 +212,10 @@ static void join_place(struct pairing *p, struct state *into, const struct state
         *a = join_values(p, a, b);
         return;
     }
-    *a = value_none();
+    a->kind = VALUE_NONE;
     into->init[slot] = a_bytes & b_bytes;
     if (into->init[slot] == 0xff)
-        *a = value_number(scalar_anything());
+        *value_set(a, VALUE_NUMBER) = scalar_anything();
 }
 
 /* Records that are held in both, as pairs; false when some has no like. */
@@ -248,7 +248,10 @@ bool states_join(struct state *into, const struct state *from, const struct flow
     for (unsigned r = 0; r < INSN_FRAME; r++) {
         struct value *a = &joined.reg[r];
         const struct value *b = &from->reg[r];
-        *a = a->kind > VALUE_MIXED && fits(a, b) ? join_values(&p, a, b) : value_none();
+        if (a->kind > VALUE_MIXED && fits(a, b))
+            *a = join_values(&p, a, b);
+        else
+            a->kind = VALUE_NONE;
     }
     if (joined.used > from->used)
         joined.used = from->used;

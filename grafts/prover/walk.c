@@ -1,4 +1,4 @@
-/* The prover: walks from claim to claim, as the checker does (checker_proof.c), with its steps. */
+/* The prover: walks from claim to claim, as the checker does, with its steps. */
 #include "grafts/prover/prover.h"
 
 static void note_refusal(struct prover *p, uint32_t from, uint32_t n)
@@ -24,60 +24,40 @@ static void note_refusal(struct prover *p, uint32_t from, uint32_t n)
     }
 }
 
-/* Where the states go that an instruction leaves. `n`: instructions from the root on. */
-static void go_on(struct prover *p, uint32_t from, uint32_t n)
+static bool arrive(struct checker *c, struct checker_open *o)
 {
-    struct checker *c = p->checker;
-    struct checker_open *now = &c->open[c->depth - 1], *taken = &c->open[c->depth];
-    bool waits = c->goes && !p->claim_of[c->target];
+    struct prover *p = c->self;
 
-    if (c->goes && !waits)
-        p->arrive(p, from, p->claim_of[c->target] - 1, c->taken, n);
-    if (c->alive && p->claim_of[c->next]) {
-        p->arrive(p, from, p->claim_of[c->next] - 1, c->now, n);
-        c->alive = false;
-    }
-    now->at = c->next;
-    now->steps = n;
-    if (waits && c->alive) {
-        taken->at = c->target;
-        taken->steps = n;
-        c->depth++;
-    } else if (waits) {
-        state_copy(&now->state, &taken->state);
-        now->at = c->target;
-    } else if (!c->alive) {
-        c->depth--;
-    }
+    checker_open_drop(c, o);
+    if (!o->dead)
+        p->arrive(p, p->from, p->claim_of[o->at] - 1, &o->state, (uint32_t)o->steps);
+    return true;
 }
 
 static void walk_from(struct prover *p, uint32_t from, uint32_t at, const struct state *root)
 {
     struct checker *c = p->checker;
 
-    state_copy(&c->open[0].state, root);
-    c->open[0].at = at;
-    c->open[0].steps = 0;
-    for (c->depth = 1; c->depth > 0;) {
-        struct checker_open *open = &c->open[c->depth - 1];
-        uint32_t n = (uint32_t)open->steps + 1;
-        c->at = open->at;
-        c->now = &open->state;
-        c->alive = true;
-        c->steps = 0;
-        c->loop = 0;
-        c->effort = UINT64_MAX / 2;
-        p->path[n - 1] = c->at;
+    checker_walk_begin(c);
+    struct checker_open *o = checker_open_take(c);
+    *o = (struct checker_open){.at = at};
+    state_copy(&o->state, root);
+    c->ready = o;
+    c->arrive = arrive;
+    c->self = p;
+    c->loop = 0;
+    p->from = from;
+    while (c->ready) {
+        uint32_t n = (uint32_t)c->ready->steps + 1;
+        bool ends =
+            !c->ready->dead && insn_shapes[c->in->code[c->ready->at].opcode].form == FORM_EXIT;
+        p->path[n - 1] = c->ready->at;
         p->walked++;
-        bool exits = insn_shapes[c->in->code[c->at].opcode].form == FORM_EXIT;
-        if (checker_step(c) != GRAFT_ACCEPTED) {
+        c->effort = UINT64_MAX / 2;
+        if (!checker_walk_one(c))
             note_refusal(p, from, n);
-            c->depth--;
-            continue;
-        }
-        if (exits && p->ended)
+        else if (ends && p->ended)
             p->ended(p, from, n);
-        go_on(p, from, n);
     }
 }
 

@@ -210,7 +210,7 @@ static void check_linked(const struct sample *a, uint64_t apart, uint64_t y)
             unsigned bytes = way & 1 ? 8 : 4;
             struct scalar b = scalar_constant(y);
             state_begin(&s);
-            s.reg[2] = value_number(a->abstract);
+            *value_set(&s.reg[2], VALUE_NUMBER) = a->abstract;
             s.reg[2].base = 300;
             s.reg[3] = s.reg[2];
             s.reg[3].fixed = (int64_t)apart;

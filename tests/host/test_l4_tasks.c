@@ -88,6 +88,11 @@ static void a_task_begins_in_four_steps(void **state)
     assert_ptr_equal(memory_of(t, AREA + PAGE_SIZE), t->utcb);
     ipc_words(q.t, ID(0), L4_NIL, TIMEOUTS(TIME_ZERO, TIME_NEVER), 0, 2, 0x1000);
     assert_failed(q.t, IPC_TIMEOUT, IPC_SEND_PHASE); /* only its pager starts it */
+    set_mr(p.t, 0, TAG_MAKE(0, 1, 2));               /* and without items */
+    set_mr(p.t, 1, 0x402000);
+    ipc(p.t, ID(0), L4_NIL, NEVER);
+    assert_failed(p.t, IPC_OVERFLOW, IPC_SEND_PHASE);
+    assert_int_equal(t->state, THREAD_IPC_RECEIVE);
     ipc_words(p.t, ID(0), L4_NIL, NEVER, 0, 2, 0x401000);
     assert_true(t->state == THREAD_READY || t->state == THREAD_RUNNING);
     assert_int_equal(thread_regs(t)->rip, 0x401000);

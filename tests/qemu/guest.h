@@ -114,6 +114,7 @@ RAW_BLOB(read_counter)        /* rdpmc                                          
 RAW_BLOB(write_msr)           /* wrmsr                                               */
 RAW_BLOB(port_in)             /* in                                                  */
 RAW_BLOB(port_out)            /* out to 0xf4, which would end the machine            */
+RAW_BLOB(read_clock)          /* reads port 0x70, then [data] = 1, then spins        */
 RAW_BLOB(load_idt)            /* lidt                                                */
 RAW_BLOB(swapgs)              /* swapgs                                              */
 RAW_BLOB(interrupt)           /* int $0x80                                           */

@@ -10,6 +10,7 @@
 #include "libos/call.h"
 #include "libos/thread.h"
 #include "tests/qemu/guest.h"
+#include "tests/qemu/l4_mate.h"
 #include "tests/qemu/tap.h"
 
 #define LOW    (THREAD_PRIORITY - 20)
@@ -17,88 +18,6 @@
 #define TEN_MS (L4_TimePeriod(10000))
 #define ROUNDS 20u
 #define MOST   10u /* of them: a slice may end in any */
-
-/* A thread that makes one IPC and notes what came of it. */
-struct actor {
-    struct thread thread;
-    L4_ThreadId_t to, from, virtual;
-    L4_Time_t send, receive;
-    L4_Word_t word;
-    volatile L4_Word_t tag, error, who, actual, got;
-    volatile uint64_t back;
-};
-
-static uint32_t there(void)
-{
-    return KINFO->cpu_count > 1 ? 1 : THREAD_CPU_HERE;
-}
-
-static void act(void *argument)
-{
-    struct actor *a = argument;
-    L4_MsgTag_t tag = L4_MsgTagMake(5, 1, 0);
-    L4_ThreadId_t who;
-
-    if (!L4_IsNilThread(a->virtual)) {
-        L4_Set_VirtualSender(a->virtual);
-        L4_Set_Propagation(&tag);
-    }
-    L4_LoadMR(1, a->word);
-    L4_Set_MsgTag(tag);
-    a->tag = L4_Ipc(a->to, a->from, L4_Timeouts(a->send, a->receive), &who).raw;
-    a->error = L4_ErrorCode();
-    a->got = L4_Utcb()[1];
-    a->actual = L4_ActualSender().raw;
-    a->who = who.raw;
-    a->back = 1;
-}
-
-static struct actor actor(L4_ThreadId_t to, L4_ThreadId_t from, L4_Word_t word)
-{
-    return (struct actor){
-        .to = to, .from = from, .send = L4_Never, .receive = L4_Never, .word = word};
-}
-
-/* Starts it, and waits until L4_Schedule says `state` of it. */
-static L4_ThreadId_t start(struct actor *a, uint32_t cpu, L4_Word_t state)
-{
-    L4_Word_t old, now = 0;
-
-    thread_run(&a->thread, act, a, cpu, THREAD_PRIORITY + 1);
-    for (unsigned i = 0; i < 1000 && now != state; i++) {
-        now = L4_Schedule(L4_ThreadIdOf(a->thread.id), ~0ul, ~0ul, ~0ul, ~0ul, &old);
-        if (now != state)
-            guest_sleep(1000);
-    }
-    if (now != state)
-        tap_note("state %lu instead of %lu", now, state);
-    return L4_ThreadIdOf(a->thread.id);
-}
-
-static L4_Word_t local_id(const struct actor *a)
-{
-    return a->thread.memory + UTCB_MR;
-}
-
-static bool failed(L4_MsgTag_t tag, unsigned code, unsigned phase)
-{
-    bool good = L4_IpcFailed(tag) && L4_ErrorCode() == IPC_ERROR(code, phase);
-
-    if (!good)
-        tap_note("tag %lx, error %lx", tag.raw, L4_ErrorCode());
-    return good;
-}
-
-/* Waits for the end of its IPC: did that fail so? */
-static bool told(struct actor *a, unsigned code, unsigned phase)
-{
-    bool good =
-        guest_await(&a->back, 1) && (a->tag & TAG_ERROR) && a->error == IPC_ERROR(code, phase);
-
-    if (!good)
-        tap_note("back %lu, tag %lx, error %lx", a->back, a->tag, a->error);
-    return good;
-}
 
 static void no_phase(void)
 {
@@ -130,10 +49,10 @@ static void phases(void)
     static struct thread t;
     uint64_t before = L4_SystemClock().raw;
 
-    thread_run(&t, receives_late, NULL, there(), THREAD_PRIORITY + 1);
+    thread_run(&t, receives_late, NULL, mate_cpu(), THREAD_PRIORITY + 1);
     L4_Set_MsgTag(L4_Niltag);
     L4_MsgTag_t tag = L4_Call_Timeouts(L4_ThreadIdOf(t.id), L4_Never, L4_TimePeriod(30000));
-    tap_ok(failed(tag, IPC_TIMEOUT, IPC_RECEIVE_PHASE),
+    tap_ok(ipc_failed(tag, IPC_TIMEOUT, IPC_RECEIVE_PHASE),
            "a receive timeout that is shorter than the send phase");
     tap_ok(L4_SystemClock().raw - before >= 89000, "begins with its phase");
     thread_destroy(&t);
@@ -141,13 +60,13 @@ static void phases(void)
 
 static void order(void)
 {
-    static struct actor a[5];
+    static struct mate a[5];
     L4_ThreadId_t from;
     bool good = true;
 
     for (unsigned i = 0; i < 5; i++) {
-        a[i] = actor(L4_MyGlobalId(), L4_nilthread, i + 10);
-        start(&a[i], there(), L4_SCHEDRESULT_PENDING_SEND);
+        a[i] = mate(L4_MyGlobalId(), L4_nilthread, i + 10);
+        mate_start(&a[i], mate_cpu(), L4_SCHEDRESULT_PENDING_SEND);
     }
     L4_MsgTag_t tag = L4_Receive(L4_ThreadIdOf(a[3].thread.id));
     tap_ok(L4_IpcSucceeded(tag) && L4_Utcb()[1] == 13,
@@ -157,7 +76,7 @@ static void order(void)
         if (i == 3)
             continue;
         tag = L4_Wait_Timeout(SECOND, &from);
-        good &= L4_IpcSucceeded(tag) && L4_Utcb()[1] == i + 10 && from.raw == local_id(&a[i]);
+        good &= L4_IpcSucceeded(tag) && L4_Utcb()[1] == i + 10 && from.raw == mate_local_id(&a[i]);
     }
     tap_ok(good, "and are served in the order in which they came");
     for (unsigned i = 0; i < 5; i++)
@@ -241,17 +160,18 @@ static void who_runs(void)
 /* In the name of one that ends before the message is taken. */
 static void name_that_ends(void)
 {
-    static struct actor name, sender;
+    static struct mate name, sender;
     L4_ThreadId_t from;
 
-    name = actor(L4_nilthread, L4_MyGlobalId(), 0);
-    sender = actor(L4_MyGlobalId(), L4_nilthread, 3);
-    sender.virtual = start(&name, there(), L4_SCHEDRESULT_WAITING);
-    start(&sender, there(), L4_SCHEDRESULT_PENDING_SEND);
+    name = mate(L4_nilthread, L4_MyGlobalId(), 0);
+    sender = mate(L4_MyGlobalId(), L4_nilthread, 3);
+    sender.virtual = mate_start(&name, mate_cpu(), L4_SCHEDRESULT_WAITING);
+    mate_start(&sender, mate_cpu(), L4_SCHEDRESULT_PENDING_SEND);
     tap_ok(!sender.back, "a message in another's name waits");
     thread_destroy(&name.thread);
-    tap_ok(told(&sender, IPC_NO_PARTNER, IPC_SEND_PHASE), "when that one ends, the sender is told");
-    tap_ok(failed(L4_Wait_Timeout(TEN_MS, &from), IPC_TIMEOUT, IPC_RECEIVE_PHASE),
+    tap_ok(mate_told(&sender, IPC_NO_PARTNER, IPC_SEND_PHASE),
+           "when that one ends, the sender is told");
+    tap_ok(ipc_failed(L4_Wait_Timeout(TEN_MS, &from), IPC_TIMEOUT, IPC_RECEIVE_PHASE),
            "and its message does not come");
     thread_join(&sender.thread);
 }
@@ -259,45 +179,46 @@ static void name_that_ends(void)
 /* The mate waits for our message, which will come from q; one in the name of q is there already. */
 static void name_that_sent_already(void)
 {
-    static struct actor mate, q, third;
+    static struct mate first, q, third;
     L4_MsgTag_t tag = L4_MsgTagMake(5, 1, 0);
 
-    mate = actor(L4_nilthread, L4_MyGlobalId(), 0);
-    q = actor(L4_nilthread, L4_anythread, 0);
-    L4_ThreadId_t mate_id = start(&mate, there(), L4_SCHEDRESULT_WAITING);
-    L4_ThreadId_t q_id = start(&q, there(), L4_SCHEDRESULT_WAITING);
-    third = actor(mate_id, L4_nilthread, 91);
+    first = mate(L4_nilthread, L4_MyGlobalId(), 0);
+    q = mate(L4_nilthread, L4_anythread, 0);
+    L4_ThreadId_t mate_id = mate_start(&first, mate_cpu(), L4_SCHEDRESULT_WAITING);
+    L4_ThreadId_t q_id = mate_start(&q, mate_cpu(), L4_SCHEDRESULT_WAITING);
+    third = mate(mate_id, L4_nilthread, 91);
     third.virtual = q_id;
-    start(&third, there(), L4_SCHEDRESULT_PENDING_SEND);
-    tap_ok(!mate.back, "a message in q's name does not come to who waits for another");
+    mate_start(&third, mate_cpu(), L4_SCHEDRESULT_PENDING_SEND);
+    tap_ok(!first.back, "a message in q's name does not come to who waits for another");
     L4_Set_VirtualSender(mate_id);
     L4_Set_Propagation(&tag);
     L4_LoadMR(1, 92);
     L4_Set_MsgTag(tag);
     tap_ok(L4_IpcSucceeded(L4_Send_Timeout(q_id, L4_ZeroTime)), "its name is handed on to q");
     guest_await(&q.back, 1);
-    guest_await(&mate.back, 1);
-    tap_ok(q.got == 92 && q.who == local_id(&mate) && q.actual == L4_MyLocalId().raw,
+    guest_await(&first.back, 1);
+    tap_ok(q.got == 92 && q.who == mate_local_id(&first) && q.actual == L4_MyLocalId().raw,
            "q hears of it in its name");
-    tap_ok(mate.got == 91 && mate.who == local_id(&q) && mate.actual == local_id(&third),
+    tap_ok(first.got == 91 && first.who == mate_local_id(&q) &&
+               first.actual == mate_local_id(&third),
            "then it waits for q, and what was sent before is delivered");
     tap_ok(guest_await(&third.back, 1) && !(third.tag & TAG_ERROR), "whose sender is done");
-    thread_join(&mate.thread);
+    thread_join(&first.thread);
     thread_join(&q.thread);
     thread_join(&third.thread);
 }
 
 static void cancelled(void)
 {
-    static struct actor s, r;
+    static struct mate s, r;
     struct raw idle;
 
     raw_make(&idle, BLOB(pct_serve)); /* it never receives */
     raw_start(&idle, 0);
-    s = actor(L4_ThreadIdOf(idle.id), L4_nilthread, 1);
-    r = actor(L4_nilthread, L4_ThreadIdOf(idle.id), 1);
-    L4_ThreadId_t sid = start(&s, there(), L4_SCHEDRESULT_PENDING_SEND);
-    L4_ThreadId_t rid = start(&r, there(), L4_SCHEDRESULT_WAITING);
+    s = mate(L4_ThreadIdOf(idle.id), L4_nilthread, 1);
+    r = mate(L4_nilthread, L4_ThreadIdOf(idle.id), 1);
+    L4_ThreadId_t sid = mate_start(&s, mate_cpu(), L4_SCHEDRESULT_PENDING_SEND);
+    L4_ThreadId_t rid = mate_start(&r, mate_cpu(), L4_SCHEDRESULT_WAITING);
     L4_ThreadState_t state = L4_AbortSend_and_stop(sid);
     tap_ok(L4_ThreadWasSending(state) && !L4_ThreadWasReceiving(state),
            "ExchangeRegisters ends a send phase");
@@ -305,8 +226,9 @@ static void cancelled(void)
     tap_ok(L4_ThreadWasReceiving(state) && !L4_ThreadWasSending(state), "and a receive phase");
     L4_Start(sid);
     L4_Start(rid);
-    tap_ok(told(&s, IPC_CANCELLED, IPC_SEND_PHASE), "its sender is told that it was cancelled");
-    tap_ok(told(&r, IPC_CANCELLED, IPC_RECEIVE_PHASE), "and the receiver in its phase");
+    tap_ok(mate_told(&s, IPC_CANCELLED, IPC_SEND_PHASE),
+           "its sender is told that it was cancelled");
+    tap_ok(mate_told(&r, IPC_CANCELLED, IPC_RECEIVE_PHASE), "and the receiver in its phase");
     thread_join(&s.thread);
     thread_join(&r.thread);
     raw_destroy(&idle);
@@ -314,12 +236,12 @@ static void cancelled(void)
 
 static void schedule(void)
 {
-    static struct actor r;
+    static struct mate r;
     struct raw stranger;
     L4_Word_t old, error;
 
-    r = actor(L4_nilthread, L4_MyGlobalId(), 1);
-    L4_ThreadId_t t = start(&r, there(), L4_SCHEDRESULT_WAITING);
+    r = mate(L4_nilthread, L4_MyGlobalId(), 1);
+    L4_ThreadId_t t = mate_start(&r, mate_cpu(), L4_SCHEDRESULT_WAITING);
     tap_is(L4_Schedule(t, ~0ul, ~0ul, ~0ul, ~0ul, &old), L4_SCHEDRESULT_WAITING,
            "Schedule tells that a thread waits");
     tap_is(L4_Schedule(L4_Myself(), ~0ul, ~0ul, ~0ul, ~0ul, &old), L4_SCHEDRESULT_RUNNING,

@@ -14,13 +14,15 @@
 #include "tests/qemu/guest.h"
 #include "tests/qemu/tap.h"
 
-#define KMEM_FRAMES 64u
-#define AREA_BITS   16u
-#define UTCBS       ((L4_Word_t)0x10000000)
-#define OTHER_UTCBS ((L4_Word_t)0x18000000)
-#define KIP         ((L4_Word_t)0x20000000)
-#define NO_UTCB     ((void *)~(L4_Word_t)0)
-#define CODE        ((L4_Word_t)0x400000) /* no page is there */
+#define KMEM_FRAMES   64u
+#define AREA_BITS     16u
+#define UTCBS         ((L4_Word_t)0x10000000)
+#define OTHER_UTCBS   ((L4_Word_t)0x18000000)
+#define KIP           ((L4_Word_t)0x20000000)
+#define NO_UTCB       ((void *)~(L4_Word_t)0)
+#define FLAGS_OTHER   0xad7u                /* carry to overflow, with IF and what is always 1 */
+#define FLAGS_KERNELS 0x1b7200u             /* IF, IOPL, NT, RF, VM, VIF, VIP */
+#define CODE          ((L4_Word_t)0x400000) /* no page is there */
 
 static L4_ThreadId_t id(unsigned n)
 {
@@ -156,7 +158,7 @@ static void receive(void *main_thread)
 }
 
 struct registers {
-    L4_Word_t sp, ip, handle, pager;
+    L4_Word_t sp, ip, flags, handle, pager;
 };
 
 static struct registers set(L4_ThreadId_t t, L4_Word_t flags, L4_Word_t value)
@@ -166,12 +168,13 @@ static struct registers set(L4_ThreadId_t t, L4_Word_t flags, L4_Word_t value)
     L4_ExchangeThread(t, &r);
     r = (L4_Exregs_t){L4_EXREGS_DELIVER, 0, 0, 0, 0, {0}};
     L4_ExchangeThread(t, &r);
-    return (struct registers){r.sp, r.ip, r.handle, r.pager.raw};
+    return (struct registers){r.sp, r.ip, r.flags, r.handle, r.pager.raw};
 }
 
 static bool same(struct registers a, struct registers b)
 {
-    return a.sp == b.sp && a.ip == b.ip && a.handle == b.handle && a.pager == b.pager;
+    return a.sp == b.sp && a.ip == b.ip && a.flags == b.flags && a.handle == b.handle &&
+           a.pager == b.pager;
 }
 
 static void each_flag(void)
@@ -192,6 +195,42 @@ static void each_flag(void)
     tap_ok(same(set(to, L4_EXREGS_SP, CODE + 8), want), "the stack pointer alone");
     want.ip = CODE + 16;
     tap_ok(same(set(to, L4_EXREGS_IP, CODE + 16), want), "the instruction pointer alone");
+    want.flags = FLAGS_OTHER;
+    tap_ok(same(set(to, L4_EXREGS_FLAGS, FLAGS_OTHER), want), "the flags alone");
+    tap_ok(same(set(to, L4_EXREGS_FLAGS, FLAGS_OTHER ^ FLAGS_KERNELS), want),
+           "but for those that are not the user's");
+    thread_destroy(&t);
+}
+
+static volatile uint64_t went;
+
+static void go(void)
+{
+    went = 1;
+    L4_Sleep(L4_Never);
+}
+
+/* Who waits, and whose registers are set without an end to that. */
+static void set_while_it_waits(void)
+{
+    static struct thread t;
+    L4_Word_t me = L4_Myself().raw;
+    L4_Exregs_t r = {L4_EXREGS_IP, 0, (L4_Word_t)go, 0, 0, {0}};
+
+    received = 0;
+    thread_run(&t, receive, &me, THREAD_CPU_HERE, THREAD_PRIORITY + 1);
+    guest_sleep(10000);
+    L4_ThreadId_t to = L4_ThreadIdOf(t.id);
+    L4_ExchangeThread(to, &r);
+    tap_is(r.control, L4_EXREGS_RECEIVE, "it is told that the thread receives, and is not halted");
+    guest_sleep(10000);
+    tap_is(went, 0, "a new instruction pointer alone ends no wait");
+    L4_Set_MsgTag(L4_Niltag);
+    tap_ok(L4_IpcSucceeded(L4_Send_Timeout(to, L4_ZeroTime)) && guest_await(&went, 1),
+           "with its message the thread goes on there");
+    tap_is(received, 0, "and not where it was");
+    L4_Stop(to);
+    tap_ok(L4_ThreadWasHalted(L4_Stop(to)), "who is halted is told so");
     thread_destroy(&t);
 }
 
@@ -247,6 +286,7 @@ int main(void)
     inactive_moves();
     areas_stay();
     each_flag();
+    set_while_it_waits();
     halted_while_it_waits();
     schedule_moves();
     return tap_done();

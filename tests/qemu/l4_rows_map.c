@@ -15,6 +15,7 @@
 #include "libos/tables.h"
 #include "libos/thread.h"
 #include "tests/qemu/guest.h"
+#include "tests/qemu/l4_giver.h"
 #include "tests/qemu/tap.h"
 
 #define PAGES    16u
@@ -22,29 +23,14 @@
 #define OWN      GUEST_FREE /* the giver's pages, aligned to them all */
 #define WINDOW   (GUEST_FREE + 0x10000)
 #define FURTHER  (GUEST_FREE + 0x20000)
-#define HOLE     (GUEST_FREE + 0x30000) /* what no page is at */
+#define FAR      (GUEST_FREE + 0x40000000) /* no table is there */
+#define HOLE     (GUEST_FREE + 0x30000)    /* what no page is at */
 #define MARK     0x3000u
 #define TYPE     ((uint64_t)0x98) /* PAT, PCD, PWT of an entry */
 #define NO_CACHE 0x18u
 
-static struct thread giver_thread;
-static L4_ThreadId_t giver;
 static slot_t frames;
 static pfn_t first;
-static L4_Msg_t gift; /* what the giver answers next */
-
-/* Answers each message with the gift. */
-static void give(void *unused)
-{
-    L4_ThreadId_t client;
-    L4_MsgTag_t tag = L4_Wait(&client);
-
-    (void)unused;
-    for (;;) {
-        L4_MsgLoad(&gift);
-        tag = L4_IpcFailed(tag) ? L4_Wait(&client) : L4_ReplyWait(client, &client);
-    }
-}
 
 static vaddr_t own(unsigned n)
 {
@@ -56,28 +42,6 @@ static vaddr_t in_window(unsigned n)
     return WINDOW + n * PAGE_SIZE;
 }
 
-/* Takes the gift, of which items go to `window`. */
-static L4_MsgTag_t take(L4_Fpage_t window)
-{
-    L4_Accept(L4_MapGrantItems(window));
-    L4_Set_MsgTag(L4_Niltag);
-    return L4_Call(giver);
-}
-
-static L4_MsgTag_t map(L4_Fpage_t fpage, L4_Word_t base, L4_Fpage_t window)
-{
-    L4_MsgClear(&gift);
-    L4_MsgAppendMapItem(&gift, L4_MapItem(L4_FpageAddRights(fpage, L4_ReadWriteOnly), base));
-    return take(window);
-}
-
-static L4_MsgTag_t grant(L4_Fpage_t fpage, L4_Word_t base, L4_Fpage_t window)
-{
-    L4_MsgClear(&gift);
-    L4_MsgAppendGrantItem(&gift, L4_GrantItem(L4_FpageAddRights(fpage, L4_ReadWriteOnly), base));
-    return take(window);
-}
-
 static L4_Fpage_t page_at(vaddr_t at)
 {
     return L4_FpageLog2(at, PAGE_BITS);
@@ -86,16 +50,6 @@ static L4_Fpage_t page_at(vaddr_t at)
 static L4_Fpage_t all_at(vaddr_t at)
 {
     return L4_FpageLog2(at, LOG2);
-}
-
-static bool shows(vaddr_t at, L4_Word_t word)
-{
-    return !probe_read(at) && *(volatile L4_Word_t *)at == word;
-}
-
-static bool overflow(L4_MsgTag_t tag)
-{
-    return L4_IpcFailed(tag) && L4_ErrorCode() == IPC_ERROR(IPC_OVERFLOW, IPC_RECEIVE_PHASE);
 }
 
 /* Sixteen pages anew, and nothing in the windows. */
@@ -112,13 +66,13 @@ static void renew(void)
 
 static void small_fpages(void)
 {
-    L4_MsgTag_t tag = map(L4_FpageLog2(own(0), 11), 0, all_at(WINDOW));
+    L4_MsgTag_t tag = giver_map(L4_FpageLog2(own(0), 11), 0, all_at(WINDOW));
 
     tap_ok(L4_IpcSucceeded(tag) && L4_TypedWords(tag) == 2 && probe_read(WINDOW),
            "an fpage smaller than a page maps nothing");
-    tap_ok(overflow(map(page_at(own(0)), 0, L4_FpageLog2(WINDOW, 11))) && probe_read(WINDOW),
+    tap_ok(overflow(giver_map(page_at(own(0)), 0, L4_FpageLog2(WINDOW, 11))) && probe_read(WINDOW),
            "as a window it takes nothing: overflow");
-    tag = map(L4_Nilpage, 0, all_at(WINDOW));
+    tag = giver_map(L4_Nilpage, 0, all_at(WINDOW));
     tap_ok(L4_IpcSucceeded(tag) && probe_read(WINDOW), "nor is there anything in a nil fpage");
 }
 
@@ -127,13 +81,13 @@ static void what_is_there(void)
     bool good = true;
 
     guest_unbind(SLOT_ENV, own(5));
-    map(all_at(OWN), 0, all_at(WINDOW));
+    giver_map(all_at(OWN), 0, all_at(WINDOW));
     for (unsigned i = 0; i < PAGES; i++)
         good &= i == 5 ? probe_read(in_window(i)) : shows(in_window(i), MARK + i);
     tap_ok(good, "of an fpage with a hole what is there is mapped");
     renew();
     good = true;
-    L4_MsgTag_t tag = map(L4_CompleteAddressSpace, OWN, all_at(WINDOW));
+    L4_MsgTag_t tag = giver_map(L4_CompleteAddressSpace, OWN, all_at(WINDOW));
     for (unsigned i = 0; i < PAGES; i++)
         good &= shows(in_window(i), MARK + i);
     tap_ok(L4_IpcSucceeded(tag) && good, "the complete space is an fpage: its part at the base");
@@ -145,7 +99,7 @@ static void several_fpages(void)
     L4_Fpage_t some[3] = {page_at(own(1)), page_at(own(4)), L4_FpageLog2(own(8), PAGE_BITS + 2)};
     bool good = true;
 
-    map(all_at(OWN), 0, all_at(WINDOW));
+    giver_map(all_at(OWN), 0, all_at(WINDOW));
     for (unsigned i = 0; i < 3; i++)
         some[i] = L4_FpageAddRights(some[i], L4_FullyAccessible);
     L4_UnmapFpages(3, some);
@@ -164,15 +118,15 @@ static void several_fpages(void)
 
 static void grants(void)
 {
-    map(page_at(own(0)), 0, page_at(WINDOW));
-    grant(page_at(own(0)), 0, page_at(WINDOW));
+    giver_map(page_at(own(0)), 0, page_at(WINDOW));
+    giver_grant(page_at(own(0)), 0, page_at(WINDOW));
     tap_ok(shows(WINDOW, MARK) && !probe_write(WINDOW) && probe_read(own(0)),
            "a grant onto a mapping of the same page takes its place");
-    map(page_at(own(2)), 0, page_at(WINDOW));
-    map(page_at(WINDOW), 0, page_at(FURTHER));
+    giver_map(page_at(own(2)), 0, page_at(WINDOW));
+    giver_map(page_at(WINDOW), 0, page_at(FURTHER));
     tap_ok(shows(FURTHER, MARK + 2), "a page that was mapped on");
     *(volatile L4_Word_t *)own(1) = MARK + 1;
-    grant(page_at(own(1)), 0, page_at(WINDOW));
+    giver_grant(page_at(own(1)), 0, page_at(WINDOW));
     tap_ok(shows(WINDOW, MARK + 1) && probe_read(own(1)), "a grant replaces another page");
     tap_ok(probe_read(FURTHER) && shows(own(2), MARK + 2), "with what was mapped from it");
     renew();
@@ -183,12 +137,12 @@ static void utcbs(void)
     L4_Word_t me = L4_MyGlobalId().raw;
     vaddr_t utcb = (vaddr_t)L4_Utcb() & ~(vaddr_t)(PAGE_SIZE - 1);
 
-    L4_MsgTag_t tag = grant(page_at(utcb), 0, page_at(WINDOW));
+    L4_MsgTag_t tag = giver_grant(page_at(utcb), 0, page_at(WINDOW));
     tap_ok(L4_IpcSucceeded(tag) && probe_read(WINDOW) && L4_MyGlobalId().raw == me,
            "a UTCB is not granted");
-    tag = map(page_at(utcb), 0, page_at(WINDOW));
+    tag = giver_map(page_at(utcb), 0, page_at(WINDOW));
     tap_ok(L4_IpcSucceeded(tag) && probe_read(WINDOW), "nor mapped on");
-    grant(page_at(own(0)), 0, page_at(utcb));
+    giver_grant(page_at(own(0)), 0, page_at(utcb));
     tap_ok(L4_MyGlobalId().raw == me, "nor is there a grant over it");
     L4_Flush(L4_FpageAddRights(page_at(utcb), L4_FullyAccessible));
     tap_ok(L4_MyGlobalId().raw == me, "nor is it flushed");
@@ -197,11 +151,11 @@ static void utcbs(void)
 
 static void replaced_only_by_others(void)
 {
-    map(page_at(own(0)), 0, page_at(WINDOW));
-    map(page_at(WINDOW), 0, page_at(FURTHER));
-    map(page_at(own(0)), 0, page_at(WINDOW));
+    giver_map(page_at(own(0)), 0, page_at(WINDOW));
+    giver_map(page_at(WINDOW), 0, page_at(FURTHER));
+    giver_map(page_at(own(0)), 0, page_at(WINDOW));
     tap_ok(shows(FURTHER, MARK), "the same page again takes nothing from what was mapped on");
-    map(page_at(own(1)), 0, page_at(WINDOW));
+    giver_map(page_at(own(1)), 0, page_at(WINDOW));
     tap_ok(shows(WINDOW, MARK + 1) && probe_read(FURTHER), "another page does");
     renew();
 }
@@ -214,16 +168,16 @@ static uint64_t type_of(vaddr_t at)
 static void types(void)
 {
     tap_is(exo_env_privilege(SLOT_ENV, SLOT_MACHINE), ERR_OK, "privilege");
-    map(page_at(own(6)), 0, page_at(in_window(6)));
+    giver_map(page_at(own(6)), 0, page_at(in_window(6)));
     tap_is(L4_Set_PageAttribute(page_at(own(6)), L4_UncacheableMemory), 1,
            "a page is made uncacheable");
     tap_is(type_of(in_window(6)), NO_CACHE, "what was mapped from it has its type");
-    map(page_at(own(6)), 0, page_at(in_window(7)));
+    giver_map(page_at(own(6)), 0, page_at(in_window(7)));
     tap_ok(shows(in_window(7), MARK + 6) && type_of(in_window(7)) == NO_CACHE,
            "and so has what is mapped then");
-    map(page_at(in_window(7)), 0, page_at(FURTHER));
+    giver_map(page_at(in_window(7)), 0, page_at(FURTHER));
     tap_ok(shows(FURTHER, MARK + 6) && type_of(FURTHER) == NO_CACHE, "and what is mapped on");
-    map(page_at(own(8)), 0, page_at(in_window(8)));
+    giver_map(page_at(own(8)), 0, page_at(in_window(8)));
     tap_is(type_of(in_window(8)), 0, "another page has the default type");
     L4_Set_PageAttribute(page_at(own(6)), L4_DefaultMemory);
     tap_is(type_of(FURTHER), 0, "all change back together");
@@ -243,12 +197,6 @@ static void accept(L4_Fpage_t window, const L4_Word_t *bytes, unsigned count)
     memset(target, 0xee, sizeof target);
 }
 
-static L4_MsgTag_t call(void)
-{
-    L4_Set_MsgTag(L4_Niltag);
-    return L4_Call(giver);
-}
-
 static void strings_and_maps(void)
 {
     static const L4_Word_t one[] = {50}, three[] = {50, 10, 30};
@@ -256,28 +204,29 @@ static void strings_and_maps(void)
     for (unsigned i = 0; i < sizeof source; i++)
         source[i] = (uint8_t)(i * 3 + 1);
     accept(all_at(WINDOW), one, 1);
-    L4_MsgClear(&gift);
-    L4_MsgAppendWord(&gift, 77);
-    L4_MsgAppendMapItem(&gift, L4_MapItem(L4_FpageAddRights(page_at(own(3)), L4_Readable), 0));
-    L4_MsgAppendSimpleStringItem(&gift, L4_StringItem(40, source));
-    L4_MsgAppendMapItem(&gift,
+    L4_MsgClear(&giver_gift);
+    L4_MsgAppendWord(&giver_gift, 77);
+    L4_MsgAppendMapItem(&giver_gift,
+                        L4_MapItem(L4_FpageAddRights(page_at(own(3)), L4_Readable), 0));
+    L4_MsgAppendSimpleStringItem(&giver_gift, L4_StringItem(40, source));
+    L4_MsgAppendMapItem(&giver_gift,
                         L4_MapItem(L4_FpageAddRights(page_at(own(4)), L4_Readable), PAGE_SIZE));
-    L4_MsgTag_t tag = call();
+    L4_MsgTag_t tag = giver_call();
     tap_ok(L4_IpcSucceeded(tag) && L4_TypedWords(tag) == 6 && L4_Utcb()[1] == 77,
            "a word, two map items and a string in one message");
     tap_ok(shows(in_window(0), MARK + 3) && shows(in_window(1), MARK + 4), "the pages are there");
     tap_ok(!memcmp(target, source, 40) && target[40] == 0xee, "and the string");
     accept(L4_Nilpage, three, 3);
-    L4_MsgClear(&gift);
-    L4_MsgAppendSimpleStringItem(&gift, L4_StringItem(20, source));
-    L4_MsgAppendSimpleStringItem(&gift, L4_StringItem(0, source));
-    L4_MsgAppendSimpleStringItem(&gift, L4_StringItem(30, source + 100));
-    tap_ok(L4_IpcSucceeded(call()) && !memcmp(target, source, 20) && target[20] == 0xee &&
+    L4_MsgClear(&giver_gift);
+    L4_MsgAppendSimpleStringItem(&giver_gift, L4_StringItem(20, source));
+    L4_MsgAppendSimpleStringItem(&giver_gift, L4_StringItem(0, source));
+    L4_MsgAppendSimpleStringItem(&giver_gift, L4_StringItem(30, source + 100));
+    tap_ok(L4_IpcSucceeded(giver_call()) && !memcmp(target, source, 20) && target[20] == 0xee &&
                target[100] == 0xee && !memcmp(target + 200, source + 100, 30) &&
                target[230] == 0xee,
            "the n-th string goes to the n-th buffer");
     accept(L4_Nilpage, three, 2);
-    tap_ok(L4_IpcFailed(call()) &&
+    tap_ok(L4_IpcFailed(giver_call()) &&
                L4_ErrorCode() == IPC_ERROR(IPC_WITH_OFFSET(IPC_OVERFLOW, 20), IPC_RECEIVE_PHASE),
            "there is none for the third: overflow");
     L4_Accept(L4_UntypedWordsAcceptor);
@@ -373,6 +322,12 @@ static void suspended(uint32_t cpu)
     L4_Flush(L4_FpageAddRights(page_at(HOLE), L4_FullyAccessible));
 }
 
+static void without_memory(void)
+{
+    tap_ok(overflow(giver_grant(page_at(own(0)), 0, page_at(FAR))) && shows(own(0), MARK),
+           "without memory for a table a grant overflows and leaves the page");
+}
+
 int main(void)
 {
     const uint32_t cpu = KINFO->cpu_count > 1 ? 1 : THREAD_CPU_HERE;
@@ -380,10 +335,10 @@ int main(void)
     guest_begin();
     frames = guest_frames(PAGES, &first);
     tap_is(tables_make(OWN), ERR_OK, "page tables");
-    tap_is(exo_env_kmem(SLOT_ENV, SLOT_MEMORY), ERR_OK, "memory for further tables is lent");
-    thread_run(&giver_thread, give, NULL, cpu, THREAD_PRIORITY + 1);
-    giver = L4_ThreadIdOf(giver_thread.id);
+    giver_start();
     renew();
+    without_memory();
+    tap_is(exo_env_kmem(SLOT_ENV, SLOT_MEMORY), ERR_OK, "memory for further tables is lent");
     tap_ok(shows(own(15), MARK + 15) && probe_read(WINDOW), "sixteen pages");
     small_fpages();
     what_is_there();
@@ -394,6 +349,6 @@ int main(void)
     types();
     strings_and_maps();
     suspended(cpu);
-    thread_destroy(&giver_thread);
+    giver_end();
     return tap_done();
 }

@@ -70,12 +70,19 @@ l4_tree_smp-boot    := smp=2
 # L4 IPC and mappings in the words of the reference: on one CPU, and with partners on the other of two.
 define rows_test
 GUEST_TESTS      += $(1) $(1)_smp
-$(1)-sources     := tests/qemu/$(1).c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
+$(1)-sources     := tests/qemu/$(1).c $(2) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 $(1)-boot        := icount=1
 $(1)_smp-sources := $$($(1)-sources)
 $(1)_smp-boot    := smp=2
 endef
-$(foreach t,l4_rows l4_rows_control l4_rows_fault l4_rows_map,$(eval $(call rows_test,$(t))))
+$(foreach t,l4_rows_control l4_rows_fault,$(eval $(call rows_test,$(t))))
+$(foreach t,l4_rows l4_ep_rows,$(eval $(call rows_test,$(t),tests/qemu/l4_mate.c)))
+$(foreach t,l4_rows_map l4_rows_large,$(eval $(call rows_test,$(t),tests/qemu/l4_giver.c)))
+
+# The same with partners in other spaces, which do what they are told.
+$(foreach t,l4_redirect l4_ports,$(eval $(call rows_test,$(t),tests/qemu/l4_actor.c)))
+$(eval $(call rows_test,l4_rows_ipc,$(foreach s,giver mate,tests/qemu/l4_$(s).c)))
+$(eval $(call rows_test,l4_rows_thread,$(foreach s,actor giver mate,tests/qemu/l4_$(s).c)))
 
 # L4 IPC between CPUs.
 GUEST_TESTS    += l4_smp

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The user's L4 headers: each compiles alone without a warning, in C and C++ and with both
-compilers, and a C++ program finds its overloads."""
+"""The user's L4 headers: each alone and all together compile without a warning, in C and C++ and with
+both compilers, and a C++ program finds its overloads."""
 import pathlib
 import subprocess
 import sys
@@ -14,17 +14,24 @@ COMPILERS = (["gcc", "-std=c11", "-xc", "-Wstrict-prototypes"], ["clang", "-std=
              ["g++", "-std=c++11", "-xc++"], ["clang++", "-std=c++17", "-xc++"])
 
 
-def compile_alone(compiler, header):
-    return subprocess.run([*compiler, *WARN, f"-I{INCLUDE}", "-fsyntax-only", "-"], text=True,
-                          input=f"#include <{header}>\nint main(void) {{ return 0; }}\n",
+def compile_program(compiler, headers):
+    lines = [f"#include <{header}>\n" for header in headers]
+    return subprocess.run([*compiler, *WARN, "-O2", f"-I{INCLUDE}", "-S", "-o", "/dev/null", "-"],
+                          text=True, input="".join(lines) + "int main(void) { return 0; }\n",
                           capture_output=True, check=False)
 
 
-for path in sorted(INCLUDE.glob("l4/*.h")):
-    header = str(path.relative_to(INCLUDE))
-    runs = [(compiler[0], compile_alone(compiler, header)) for compiler in COMPILERS]
-    check(all(run.returncode == 0 for _, run in runs), f"<{header}> in C and C++",
+def check_headers(headers, what):
+    runs = [(compiler[0], compile_program(compiler, headers)) for compiler in COMPILERS]
+    check(all(run.returncode == 0 for _, run in runs), f"{what} in C and C++",
           "\n".join(f"{name}: {run.stderr}" for name, run in runs if run.returncode))
+
+
+every = [str(path.relative_to(INCLUDE)) for path in sorted(INCLUDE.glob("l4/*.h"))]
+for name in every:
+    check_headers([name], f"<{name}>")
+check_headers(every, "all headers")
+check_headers(every[::-1], "all headers, the last first,")
 
 with tempfile.TemporaryDirectory() as folder:
     program = pathlib.Path(folder) / "l4_cxx"

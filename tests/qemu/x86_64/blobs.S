@@ -278,6 +278,11 @@ blob_\name\()_end:
         out     %al, $0xf4
         end     port_out
 
+        blob    read_clock              /* port 0x70, the battery clock's; [data] = 1 */
+        in      $0x70, %al
+        movq    $1, DATA
+        end     read_clock
+
         blob    load_idt
         lidt    DATA
         end     load_idt

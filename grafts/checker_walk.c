@@ -1,0 +1,175 @@
+/* The checker: the walk, one instruction after the other; programs without a proof: joins. */
+#include "grafts/checker_step.h"
+
+void checker_walk_begin(struct checker *c)
+{
+    c->free = c->ready = NULL;
+    for (uint32_t i = c->open_count; i-- > 0;)
+        checker_open_drop(c, &c->open[i]);
+}
+
+struct checker_open *checker_open_take(struct checker *c)
+{
+    struct checker_open *o = c->free;
+
+    if (o)
+        c->free = o->next;
+    else
+        checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->open_count + 1, c->open_count);
+    return o;
+}
+
+void checker_open_drop(struct checker *c, struct checker_open *o)
+{
+    o->next = c->free;
+    c->free = o;
+}
+
+static void make_ready(struct checker *c, struct checker_open *o)
+{
+    o->next = c->ready;
+    c->ready = o;
+}
+
+bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive)
+{
+    const struct checker_place *place = &c->places[target];
+
+    o->at = target;
+    o->steps = c->steps;
+    o->dead = !alive;
+    if (place->claim || place->open || place->edges > 1)
+        return c->arrive(c, o);
+    make_ready(c, o);
+    return true;
+}
+
+static bool step_wide(struct checker *c, const struct insn *i)
+{
+    uint64_t x = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
+    struct value *v = &c->now->reg[insn_dst(i)];
+
+    *value_set(v, VALUE_NUMBER) = scalar_constant(x);
+    if (insn_src(i) == 0)
+        return true;
+    value_set_pointer(v, VALUE_MAP); /* checker_check_form has seen that there is such a map */
+    v->map = (uint8_t)i[0].imm;
+    if (insn_src(i) == INSN_MAP_VALUE) {
+        v->kind = VALUE_MAP_VALUE;
+        v->n = scalar_constant((uint32_t)i[1].imm);
+        v->base = state_name(c->at, STATE_COMPUTED);
+    }
+    return true;
+}
+
+static bool step_exit(struct checker *c, const struct insn *i)
+{
+    (void)i;
+    if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
+        return false;
+    if (c->now->held_count > 0)
+        return checker_fail(c, GRAFT_RECORD_HELD, GRAFT_NO_REGISTER);
+    return checker_end(c);
+}
+
+typedef bool step(struct checker *c, const struct insn *i);
+static step *const actions[] = {
+    [FORM_ALU] = checker_step_alu,
+    [FORM_NEG] = checker_step_unary,
+    [FORM_SWAP] = checker_step_unary,
+    [FORM_WIDE] = step_wide,
+    [FORM_LOAD] = checker_step_load,
+    [FORM_LOAD_SIGNED] = checker_step_load,
+    [FORM_STORE] = checker_step_store,
+    [FORM_STORE_IMM] = checker_step_store,
+    [FORM_ATOMIC] = checker_step_atomic,
+    [FORM_JUMP] = checker_step_jump,
+    [FORM_CALL] = checker_step_call,
+    [FORM_CALL_REG] = checker_step_call,
+    [FORM_EXIT] = step_exit,
+};
+
+/* What no values come to, because a branch is never taken, cannot run and is not checked; but its
+ * ways are followed, for others may wait for them. checker_check_form refused unknown opcodes. */
+bool checker_walk_one(struct checker *c)
+{
+    struct checker_open *o = c->ready, *other = NULL;
+    const struct insn *i = &c->in->code[o->at];
+    uint8_t form = insn_shapes[i->opcode].form;
+
+    c->ready = o->next;
+    c->at = o->at;
+    c->steps = o->steps + 1;
+    c->now = &o->state;
+    c->alive = !o->dead;
+    c->goes = false;
+    c->places[c->at].done = true;
+    uint32_t next = c->at + (form == FORM_WIDE ? 2 : 1), target = (uint32_t)insn_target(i, c->at);
+    if (form == FORM_JUMP && (other = checker_open_take(c)))
+        c->taken = &other->state;
+    bool good = form != FORM_JUMP || other;
+    good = good && (o->dead || form == FORM_GOTO || actions[form](c, i));
+    if (good && other)
+        good = checker_follow(c, other, target, c->goes);
+    else if (other)
+        checker_open_drop(c, other);
+    if (good && form != FORM_EXIT)
+        return checker_follow(c, o, form == FORM_GOTO ? target : next, c->alive);
+    checker_open_drop(c, o);
+    return good;
+}
+
+bool checker_walk(struct checker *c)
+{
+    while (c->ready)
+        if (!checker_walk_one(c))
+            return false;
+    return true;
+}
+
+/* The first state stays and waits; when the last has come it goes on.
+ */
+bool checker_join(struct checker *c, struct checker_open *o)
+{
+    struct checker_place *place = &c->places[o->at];
+    struct checker_open *waits = place->open ? &c->open[place->open - 1] : NULL;
+
+    place->edges--;
+    if (!waits && !o->dead) {
+        place->open = (uint16_t)(o - c->open + 1);
+        return true;
+    }
+    checker_open_drop(c, o);
+    if (!o->dead) {
+        waits->steps = waits->steps > o->steps ? waits->steps : o->steps;
+        c->at = o->at;
+        if (!checker_spend(c, state_values(&o->state)))
+            return false;
+        if (!state_join(&waits->state, &o->state, o->at))
+            return checker_fail(c, GRAFT_RECORD_PATHS, GRAFT_NO_REGISTER);
+    }
+    if (place->edges == 0) {
+        place->open = 0;
+        make_ready(c, waits);
+    }
+    return true;
+}
+
+/* What the walk did not come to is on a loop, or behind one, or nothing leads there. */
+bool checker_check_done(struct checker *c)
+{
+    for (c->at = 0; c->at < c->in->count; c->at++) {
+        const struct insn *i = &c->in->code[c->at];
+        uint8_t form = insn_shapes[i->opcode].form;
+
+        if (c->places[c->at].half || c->places[c->at].done)
+            continue;
+        if (c->places[c->at].edges == 0)
+            return checker_fail(c, GRAFT_UNREACHABLE, GRAFT_NO_REGISTER);
+        if ((form != FORM_JUMP && form != FORM_GOTO) || insn_target(i, c->at) > c->at)
+            continue;
+        if (!c->places[insn_target(i, c->at)].done)
+            return checker_fail(c, GRAFT_BACK_EDGE, GRAFT_NO_REGISTER);
+    }
+    return true;
+}
