@@ -35,14 +35,28 @@ static void wake(struct thread *t, enum err error, uint64_t bits)
     cpu_call(t->cpu, wake_here, &w);
 }
 
-/* What of these bits a thread gets whose waiting a graft judges: all, or none. */
-static uint64_t judged(const struct thread *t, uint64_t raised)
+/* Does the graft that judges the waiting of `t`, if it is a quick one, let it have these bits? */
+static inline bool lets_quickly(const struct graft *g, uint64_t raised)
 {
     struct graft_wake_up context = {.raised = raised};
 
-    if (!raised)
-        return 0;
-    return !t->wake_node.parent || graft_call_quietly(&t->wake_node, &context, 1) ? raised : 0;
+    return graft_run_quick(g, &context) != 0;
+}
+
+static __attribute__((noinline)) bool lets(struct graft *g, uint64_t raised)
+{
+    struct graft_wake_up context = {.raised = raised};
+
+    return graft_run_quietly(g, &context, 1) != 0;
+}
+
+/* What of these bits a thread gets whose waiting a graft judges: all, or none. */
+static uint64_t judged(const struct thread *t, uint64_t raised)
+{
+    if (!raised || !t->wake_node.parent)
+        return raised;
+    struct graft *g = graft_bound(&t->wake_node);
+    return (g->quick ? lets_quickly(g, raised) : lets(g, raised)) ? raised : 0;
 }
 
 void notification_judge_again(const struct thread *t)
@@ -159,6 +173,14 @@ static enum err check_wait(const struct env *e, const struct sys_notify_wait_arg
     return c->rights & RIGHT_READ ? ERR_OK : ERR_NO_RIGHT;
 }
 
+static __attribute__((noinline)) bool lets_and_tells(struct graft *g, uint64_t raised)
+{
+    const bool is_let = lets(g, raised);
+
+    graft_tell();
+    return is_let;
+}
+
 int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a, word_t *result)
 {
     struct notification *n;
@@ -166,11 +188,11 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
 
     if (e != ERR_OK)
         return (int)e;
-    bool is_judged = caller->wake_node.parent != 0;
     *result = n->raised & a->bits;
-    if (is_judged) {
-        *result = judged(caller, *result);
-        graft_tell();
+    if (caller->wake_node.parent && *result) {
+        struct graft *g = graft_bound(&caller->wake_node);
+        if (!(g->quick ? lets_quickly(g, *result) : lets_and_tells(g, *result)))
+            *result = 0;
     }
     n->raised &= ~*result;
     if (*result)
@@ -182,6 +204,7 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
         return ERR_INTERRUPTED;
     }
     sched_block(caller, THREAD_IN_NOTIFY);
+    const bool is_judged = caller->wake_node.parent != 0;
     caller->awaited_bits = is_judged ? 0 : a->bits;
     caller->judged_bits = is_judged ? a->bits : 0;
     caller->judged_at = n;

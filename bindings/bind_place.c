@@ -27,6 +27,8 @@ static enum cap_kind kind_of(uint32_t place)
     case GRAFT_HOOK_IPC:
     case GRAFT_HOOK_SLICE_END:
     case GRAFT_HOOK_RECLAIM:
+    case GRAFT_HOOK_PAGE_FAULT:
+    case GRAFT_HOOK_SYSTEM_CALL:
         return CAP_ENV;
     default:
         return CAP_NONE;
@@ -40,6 +42,8 @@ static struct node *node_of(const struct cap *target, uint32_t place)
     case GRAFT_HOOK_IPC:
     case GRAFT_HOOK_SLICE_END:
     case GRAFT_HOOK_RECLAIM:
+    case GRAFT_HOOK_PAGE_FAULT:
+    case GRAFT_HOOK_SYSTEM_CALL:
         return env_place(frame_memory(target->base), place);
     case GRAFT_HOOK_PACKET_FILTER:
         return &((struct ring *)frame_memory(target->base))->filter;

@@ -19,6 +19,10 @@ struct node *env_place(struct env *e, uint32_t hook)
         return &e->places[ENV_PLACE_SLICE];
     case GRAFT_HOOK_RECLAIM:
         return &e->places[ENV_PLACE_RECLAIM];
+    case GRAFT_HOOK_PAGE_FAULT:
+        return &e->places[ENV_PLACE_FAULT];
+    case GRAFT_HOOK_SYSTEM_CALL:
+        return &e->places[ENV_PLACE_CALL];
     default:
         return NULL;
     }
@@ -32,6 +36,7 @@ bool env_place_is(const struct env *e, const struct node *n)
 void env_place_changed(struct env *e)
 {
     thread_set_redirected(e);
+    thread_set_judged(e);
 }
 
 void env_places_end(struct env *e)

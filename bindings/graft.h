@@ -21,11 +21,14 @@
 
 #define GRAFT_FUEL_POINTS 64u
 
+/* As graft_jit_entry, of code that may neither end early nor call, and reads its context alone. */
+typedef uint64_t (*graft_quick_entry)(uint64_t context);
+
 struct graft {
     struct node maps[GRAFT_MAX_MAPS]; /* children of the maps' capabilities                */
     struct node tell;                 /* child of a notification's; no parent: nobody is told */
-    graft_jit_entry quick; /* its code, when it needs nothing but its context; or NULL      */
-    graft_jit_entry code;  /* its code; NULL: it is interpreted                             */
+    graft_quick_entry quick; /* its code, when it needs nothing but its context; or NULL    */
+    graft_jit_entry code;    /* its code; NULL: it is interpreted                             */
     struct graft_program program; /* checked; its code lies in the copy                     */
     struct graft_outside outside;
     struct object_info *info; /* its public record; NULL: it was refused                    */
@@ -60,12 +63,26 @@ _Static_assert(sizeof(struct map_object) <= PAGE_SIZE, "a map begins with one fr
 /* The graft that a node binds. Pre: the node has a parent. */
 struct graft *graft_bound(const struct node *binding);
 
-/* Runs a bound graft on its place's context: what it returns, or `otherwise` if it is or was
- * aborted. */
-uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise);
+/* Runs a graft on its place's context: what it returns, or `otherwise` if it is or was aborted. */
+uint64_t graft_run_fully(struct graft *g, void *context, uint64_t otherwise);
 
 /* The same where records tell nobody: what runs would be run by that again. */
-uint64_t graft_call_quietly(const struct node *binding, void *context, uint64_t otherwise);
+uint64_t graft_run_quietly(struct graft *g, void *context, uint64_t otherwise);
+
+/* In line for those that are quick, which change nothing but values that their code names. */
+static inline uint64_t graft_run_quick(const struct graft *g, void *context)
+{
+    g->info->counts[COUNT_RUNS]++;
+    return g->quick((uintptr_t)context);
+}
+
+/* The graft that is bound there. */
+static inline uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
+{
+    struct graft *g = graft_bound(binding);
+
+    return g->quick ? graft_run_quick(g, context) : graft_run_fully(g, context, otherwise);
+}
 
 /* Packets that a handler answers: room for one, or NULL when too many are on their way; and sending
  * what lies there now. */

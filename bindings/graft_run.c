@@ -147,8 +147,7 @@ static uint64_t run_proven(struct graft *g, void *context)
     return result;
 }
 
-static __attribute__((noinline)) uint64_t run_fully(struct graft *g, void *context,
-                                                    uint64_t otherwise)
+uint64_t graft_run_fully(struct graft *g, void *context, uint64_t otherwise)
 {
     if (g->is_ended)
         return otherwise;
@@ -158,27 +157,10 @@ static __attribute__((noinline)) uint64_t run_fully(struct graft *g, void *conte
     return result;
 }
 
-static inline uint64_t run_quickly(const struct graft *g, void *context)
+uint64_t graft_run_quietly(struct graft *g, void *context, uint64_t otherwise)
 {
-    g->info->counts[COUNT_RUNS]++;
-    return g->quick((uintptr_t)context, 0, 0).r0;
-}
-
-uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
-{
-    struct graft *g = graft_bound(binding);
-
-    return g->quick ? run_quickly(g, context) : run_fully(g, context, otherwise);
-}
-
-uint64_t graft_call_quietly(const struct node *binding, void *context, uint64_t otherwise)
-{
-    struct graft *g = graft_bound(binding);
-
-    if (g->quick)
-        return run_quickly(g, context); /* it calls nobody */
     quiet++;
-    uint64_t result = run_fully(g, context, otherwise);
+    uint64_t result = graft_run_fully(g, context, otherwise);
     quiet--;
     return result;
 }

@@ -1,6 +1,7 @@
 KERNEL += bindings/cap.c
 KERNEL += bindings/check.c
 KERNEL += bindings/env_place.c
+KERNEL += bindings/env_trap.c
 KERNEL += bindings/flow.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c
@@ -82,3 +83,11 @@ places_env_interpreted-boot := icount=1 append=jit=0
 places_env_smp-boot         := smp=2 icount=1
 # A checked kernel's calls take longer than slices, so shares say nothing there.
 $(foreach t,$(GUEST_PLACES_ENV),$(eval $(t)-checked := append=unjudged))
+
+# And where programs trap.
+GUEST_PLACES_TRAP := places_trap places_trap_interpreted places_trap_smp
+GUEST_TESTS       += $(GUEST_PLACES_TRAP)
+$(foreach t,$(GUEST_PLACES_TRAP),$(eval $(t)-sources := $(addprefix tests/qemu/,places_trap.c graft_rig.c guest.c $(ARCH)/blobs.S)))
+places_trap-boot             := icount=1
+places_trap_interpreted-boot := icount=1 append=jit=0
+places_trap_smp-boot         := smp=2

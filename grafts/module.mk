@@ -51,6 +51,8 @@ GRAFTS += grafts/examples/disk_last.c
 GRAFTS += grafts/examples/ipc_clan.c
 GRAFTS += grafts/examples/slice_stride.c
 GRAFTS += grafts/examples/reclaim_clean.c
+GRAFTS += grafts/examples/fault_area.c
+GRAFTS += grafts/examples/call_rules.c
 
 HOST_TESTS += graft_domain graft_checker graft_proof graft_claims graft_interp graft_elf graft_fuzz
 graft_domain-needs  := $(graft-library)

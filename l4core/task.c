@@ -76,6 +76,7 @@ void task_move(struct thread *t, struct env *to)
     t->env = to;
     t->counts = counts_at(to->number, t->cpu);
     thread_set_unusual(t, THREAD_REDIRECTED, env_is_redirected(to));
+    thread_set_unusual(t, THREAD_JUDGED, env_is_judged(to));
     list_insert(&to->threads, &t->env_link);
     to->info->threads++;
     count_frames(t, to);

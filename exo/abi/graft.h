@@ -56,6 +56,38 @@ struct graft_disk_done {
     uint32_t state;     /* DISK_DONE or DISK_FAILED (disk.h)    */
 };
 
+struct graft_page_fault {
+    uint64_t address;
+    uint64_t ip;
+    uint32_t access; /* RIGHT_READ, RIGHT_WRITE or RIGHT_EXEC: the one that it lacks */
+    uint32_t thread; /* its number                                   */
+};
+
+/* What a page fault's graft returns. BIND and PROTECT are done as if the thread had made the call
+ * for its own environment by SLOT_ENV. When that fails, or does not give the access that is lacked,
+ * it is as without a graft. */
+enum graft_fault_verdict {
+    GRAFT_FAULT_DEFAULT, /* as without a graft: to its upcall, else to its pager */
+    GRAFT_FAULT_PAGER,   /* to its pager, whatever upcall there is        */
+    GRAFT_FAULT_BIND,    /* page_bind_run of one page, at the address      */
+    GRAFT_FAULT_PROTECT  /* page_protect_run of that page                 */
+};
+/* A page by its number in the CAP_FRAMES that the environment has in `slot`, with such rights; it
+ * may have all those of the capability later. */
+#define GRAFT_FAULT_BIND_OF(slot, page, rights)                                                    \
+    ((uint64_t)(uint32_t)(page) << 32 | (uint64_t)(uint16_t)(slot) << 16 |                         \
+     (uint64_t)(uint8_t)(rights) << 8 | GRAFT_FAULT_BIND)
+#define GRAFT_FAULT_PROTECT_OF(rights) ((uint64_t)(uint8_t)(rights) << 8 | GRAFT_FAULT_PROTECT)
+
+struct graft_system_call {
+    uint64_t number;
+    uint64_t argument[6]; /* rdi, rsi, rdx, r10, r8, r9                   */
+    uint64_t ip;          /* behind the instruction                       */
+    uint32_t thread;      /* its number                                   */
+    uint32_t unused;
+};
+#define GRAFT_CALL_PASS ((uint64_t)1 << 63) /* no call of Linux returns that  */
+
 /* A message on its way from a space to another: asked of the sender's, then of the receiver's. */
 struct graft_ipc {
     uint64_t from, to; /* global IDs                                   */

@@ -160,7 +160,7 @@ struct env_counts {
                                    who made the call is not counted                            */
     uint64_t foreign;           /* calls of other systems                                      */
     uint64_t fault_upcalls;     /* page faults taken by an upcall                              */
-    uint64_t faults;            /* by a pager, or the end                                      */
+    uint64_t faults;            /* by a pager, a graft, or the end                             */
     uint64_t exception_upcalls; /* other exceptions                                            */
     uint64_t exceptions;        /* by a handler's thread, the end, or as L4's KernelInterface  */
     uint64_t interrupts;        /* that came while it ran                                      */

@@ -47,6 +47,14 @@ ARCH_KEEPS_REGISTERS word_t trap_exception_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
+/* The same for page faults and such calls of a thread that the kernel may have a graft to ask for,
+ * when that was declined. A call's answer is then in its `number`; below 0, it is passed
+ * on: the last of them. */
+struct graft_system_call;
+ARCH_KEEPS_REGISTERS word_t trap_judge_fault(void);
+int trap_judge_call(struct graft_system_call *call);
+ARCH_KEEPS_REGISTERS word_t trap_reflect_passed(void);
+
 /* The same three, and interrupts, with all registers saved in the thread; a call by the page of L4
  * links, and one by those of IPC. Then arch_resume. */
 void trap_user(void);

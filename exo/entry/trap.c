@@ -1,4 +1,5 @@
 /* What the CPU brings: calls, exceptions and interrupts, each to who decides about it. */
+#include "exo/abi/graft.h"
 #include "exo/abi/kip.h"
 #include "exo/arch/cpu.h"
 #include "exo/arch/irq.h"
@@ -56,23 +57,72 @@ void trap_link(void)
         sched_leave();
 }
 
+/* True: its graft has answered the call, or it does not run any more. */
+static bool is_answered(struct thread *t)
+{
+    struct cpu *c = cpu_this();
+    struct regs *r = thread_regs(t);
+    struct graft_system_call call = {
+        r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, r->rip, t->number, 0};
+    const enum fault_outcome known = (enum fault_outcome)c->judged;
+
+    c->judged = FAULT_UNJUDGED;
+    if (known != FAULT_UNJUDGED)
+        return known == FAULT_OVER;
+    if (!forest_lock_for(t))
+        return true;
+    const bool answered = hook_call_judge(t, &call);
+    forest_unlock();
+    if (answered)
+        r->rax = call.number;
+    return answered;
+}
+
 void trap_reflect(void)
 {
     struct cpu *c = cpu_this();
-    const struct regs *r = thread_regs(c->current);
+    struct thread *t = c->current;
 
-    c->current->counts->foreign++;
-    if (!upcall_deliver(c->current, UPCALL_SYSCALL, r->rax, 0, 0))
-        thread_reply(c->current, ERR_BAD_CALL, 0);
+    t->counts->foreign++;
+    if (t->kind & THREAD_JUDGED && is_answered(t))
+        check();
+    else if (!upcall_deliver(t, UPCALL_SYSCALL, thread_regs(t)->rax, 0, 0))
+        thread_reply(t, ERR_BAD_CALL, 0);
+    if (c->choose)
+        sched_leave();
+}
+
+/* What a graft has said is remembered for when all is saved, unless that is not needed. */
+int trap_judge_call(struct graft_system_call *call)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+
+    if (t->events || !(t->kind & THREAD_JUDGED) || !forest_try_lock())
+        return 0;
+    call->thread = t->number;
+    const bool answered = hook_call_judge(t, call);
+    forest_unlock();
+    if (!answered || c->choose) {
+        c->judged = answered ? FAULT_OVER : FAULT_DEFAULT;
+        return answered || c->choose ? 0 : -1;
+    }
+    t->counts->foreign++;
+    check();
+    return 1;
+}
+
+static rights_t access_of(word_t error)
+{
+    return error & FAULT_FETCH ? RIGHT_EXEC : error & FAULT_WRITE ? RIGHT_WRITE : RIGHT_READ;
 }
 
 /* The fast entries leave at once whatever is more than the upcall: pending events, too. */
-word_t trap_fault_fast(void)
+static inline word_t fault_upcall(const struct thread *t)
 {
-    const struct thread *t = cpu_this()->current;
     struct upcall_start start;
 
-    if (t->events || !upcall_is_taken(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, &start))
+    if (!upcall_is_taken(t, UPCALL_FAULT, UPCALL_CLASS_FAULT, &start))
         return 0;
     struct trap_frame *f = arch_trap_frame();
     t->counts->fault_upcalls++;
@@ -82,6 +132,32 @@ word_t trap_fault_fast(void)
     save->error = f->error;
     save->address = arch_fault_address();
     return start.entry;
+}
+
+word_t trap_fault_fast(void)
+{
+    const struct thread *t = cpu_this()->current;
+
+    return t->trapping & TRAPS_SLOWLY ? 0 : fault_upcall(t);
+}
+
+/* What a graft has said is remembered for when all is saved, unless that is not needed. */
+word_t trap_judge_fault(void)
+{
+    struct cpu *c = cpu_this();
+    struct thread *t = c->current;
+    const struct trap_frame *f = arch_trap_frame();
+
+    if (t->events || !(t->kind & THREAD_JUDGED) || !forest_try_lock())
+        return 0;
+    c->judged = (uint8_t)hook_fault_judge(t, arch_fault_address(), access_of(f->error), f->rip);
+    forest_unlock();
+    word_t done = c->judged == FAULT_DEFAULT ? fault_upcall(t) : c->judged == FAULT_OVER;
+    if (c->choose || !done)
+        return 0;
+    c->judged = FAULT_UNJUDGED;
+    check();
+    return done;
 }
 
 word_t trap_exception_fast(void)
@@ -103,13 +179,11 @@ word_t trap_exception_fast(void)
     return start.entry;
 }
 
-word_t trap_reflect_fast(void)
+static inline word_t call_upcall(struct cpu *c, const struct thread *t)
 {
-    struct cpu *c = cpu_this();
-    const struct thread *t = c->current;
     struct upcall_start start;
 
-    if (t->events || !upcall_is_taken(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, &start))
+    if (!upcall_is_taken(t, UPCALL_SYSCALL, UPCALL_CLASS_SYSCALL, &start))
         return 0;
     struct call_frame *f = arch_call_frame(&c->arch);
     t->counts->foreign++;
@@ -118,6 +192,24 @@ word_t trap_reflect_fast(void)
                      (struct upcall_place){&f->rip, &f->rflags, &c->arch.user_rsp});
     save->error = save->address = 0;
     return start.entry;
+}
+
+word_t trap_reflect_fast(void)
+{
+    struct cpu *c = cpu_this();
+    const struct thread *t = c->current;
+
+    return t->trapping & TRAPS_SLOWLY ? 0 : call_upcall(c, t);
+}
+
+word_t trap_reflect_passed(void)
+{
+    struct cpu *c = cpu_this();
+    const word_t entry = call_upcall(c, c->current);
+
+    if (entry)
+        c->judged = FAULT_UNJUDGED;
+    return entry;
 }
 
 /* Nobody takes the event: the environment ends, and whoever watches it is told. */
@@ -133,21 +225,35 @@ static void unhandled(struct thread *t, uint64_t address)
     forest_unlock();
 }
 
-static rights_t access_of(const struct regs *r)
+/* What its graft makes of a page fault, unless a fast entry has asked it. */
+static enum fault_outcome judge(struct thread *t, const struct regs *r, vaddr_t address)
 {
-    return r->error & FAULT_FETCH ? RIGHT_EXEC : r->error & FAULT_WRITE ? RIGHT_WRITE : RIGHT_READ;
+    struct cpu *c = cpu_this();
+    enum fault_outcome outcome = (enum fault_outcome)c->judged;
+
+    c->judged = FAULT_UNJUDGED;
+    if (outcome != FAULT_UNJUDGED)
+        return outcome;
+    if (!forest_lock_for(t))
+        return FAULT_OVER;
+    outcome = hook_fault_judge(t, address, access_of(r->error), r->rip);
+    forest_unlock();
+    return outcome;
 }
 
 static void page_fault(struct thread *t, struct regs *r, vaddr_t address)
 {
-    rights_t access = access_of(r);
+    const enum fault_outcome outcome =
+        t->kind & THREAD_JUDGED ? judge(t, r, address) : FAULT_DEFAULT;
 
-    if (upcall_deliver(t, UPCALL_FAULT, r->vector, r->error, address)) {
+    if (outcome == FAULT_OVER)
+        return;
+    if (outcome == FAULT_DEFAULT && upcall_deliver(t, UPCALL_FAULT, r->vector, r->error, address)) {
         t->counts->fault_upcalls++;
         return;
     }
     t->counts->faults++;
-    if (!hook_page_fault(t, address, access))
+    if (!hook_page_fault(t, address, access_of(r->error)))
         unhandled(t, address);
 }
 
@@ -205,7 +311,7 @@ void trap_fault(void)
 {
     struct thread *t = cpu_this()->current;
 
-    if (hook_page_fault_fast(t, arch_fault_address(), access_of(thread_regs(t))))
+    if (hook_page_fault_fast(t, arch_fault_address(), access_of(thread_regs(t)->error)))
         check();
     else
         trap_user();

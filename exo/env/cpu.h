@@ -35,6 +35,7 @@ struct cpu {
     uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */
+    uint8_t judged;           /* enum fault_outcome: what a fast entry leaves to be done      */
     bool choose;              /* the current thread may not be the right one any more         */
     bool ticking;             /* the timer is set for the end of the slice                    */
     uint64_t slice_end;       /* time-stamp counter                                           */
@@ -63,7 +64,9 @@ struct cpu {
     };
 };
 
-_Static_assert(offsetof(struct cpu, current) == ARCH_CPU_CURRENT, "the CPU's entries know it");
+_Static_assert(offsetof(struct cpu, current) == ARCH_CPU_CURRENT &&
+                   offsetof(struct cpu, like) == ARCH_CPU_LIKE,
+               "the CPU's entries know them");
 
 /* `t` is now the current thread of `c`: what its partners are expected to be. */
 void cpu_expect(struct cpu *c, const struct thread *t);

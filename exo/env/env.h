@@ -45,7 +45,14 @@ struct guarantee {
 #define ENV_LOCALS 32u
 
 /* Places of grafts that an environment has. */
-enum env_place { ENV_PLACE_IPC, ENV_PLACE_SLICE, ENV_PLACE_RECLAIM, ENV_PLACES };
+enum env_place {
+    ENV_PLACE_IPC,
+    ENV_PLACE_SLICE,
+    ENV_PLACE_RECLAIM,
+    ENV_PLACE_FAULT,
+    ENV_PLACE_CALL,
+    ENV_PLACES
+};
 
 struct env {
     struct node watch;      /* child of the notification capability to raise at its end     */
@@ -138,6 +145,12 @@ void env_end(struct env *e, uint32_t death, uint64_t ip, uint64_t address);
 static inline bool env_is_redirected(const struct env *e)
 {
     return e->redirector || e->places[ENV_PLACE_IPC].parent;
+}
+
+/* Do grafts decide on what its threads trap for? */
+static inline bool env_is_judged(const struct env *e)
+{
+    return e->places[ENV_PLACE_FAULT].parent || e->places[ENV_PLACE_CALL].parent;
 }
 
 /* Takes `e` out of the tables. Pre: ended, no thread left. */

@@ -5,6 +5,7 @@
 #include "exo/arch/cpu.h"
 
 struct env;
+struct graft_system_call;
 struct thread;
 
 /* How an instruction that may not be a user's went. */
@@ -13,6 +14,14 @@ enum port_outcome {
     PORT_MEMORY, /* its memory cannot be reached: it is a page fault              */
     PORT_LACKS,  /* the thread lacks the ports (for the hook's own use)           */
     PORT_REFUSED /* it is an exception                                            */
+};
+
+/* What a graft made of a page fault. */
+enum fault_outcome {
+    FAULT_UNJUDGED, /* it was not asked                                           */
+    FAULT_DEFAULT,  /* it is for the upcall, else for the pager                   */
+    FAULT_PAGER,    /* it is for the pager                                        */
+    FAULT_OVER      /* the thread goes on, or does not run any more               */
 };
 
 #define HOOK(result, name, arguments) result name arguments;

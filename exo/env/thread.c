@@ -87,7 +87,8 @@ struct thread *thread_init(pfn_t frame, uint32_t number, struct env *e, void *ut
     t->env = e;
     t->counts = counts_at(e->number, t->cpu);
     t->utcb = utcb;
-    t->kind = env_is_redirected(e) ? THREAD_REDIRECTED : 0;
+    t->kind = (uint8_t)((env_is_redirected(e) ? THREAD_REDIRECTED : 0) |
+                        (env_is_judged(e) ? THREAD_JUDGED : 0));
     list_insert(&e->threads, &t->env_link);
     arch_thread_init(&t->arch, utcb_va + UTCB_GS);
     *thread_mr(t, TCR_SELF) = utcb_va + UTCB_MR;
@@ -179,11 +180,20 @@ void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on)
     cpu_call(t->cpu, set_unusual_here, &u);
 }
 
-void thread_set_redirected(struct env *e)
+static void set_all(struct env *e, enum thread_kind bit, bool on)
 {
     for (struct list *l = e->threads.next; l != &e->threads; l = l->next)
-        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), THREAD_REDIRECTED,
-                           env_is_redirected(e));
+        thread_set_unusual(LIST_ITEM(l, struct thread, env_link), bit, on);
+}
+
+void thread_set_redirected(struct env *e)
+{
+    set_all(e, THREAD_REDIRECTED, env_is_redirected(e));
+}
+
+void thread_set_judged(struct env *e)
+{
+    set_all(e, THREAD_JUDGED, env_is_judged(e));
 }
 
 void thread_reply(struct thread *t, word_t error, word_t result)

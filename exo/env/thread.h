@@ -35,7 +35,8 @@ enum thread_kind {
     THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
     THREAD_COUNTING = 32,  /* it may read the performance counters of this CPU               */
-    THREAD_NAMED = 64      /* who is queued to send to it may do so in the name of whom it calls */
+    THREAD_NAMED = 64,     /* who is queued to send to it may do so in the name of whom it calls */
+    THREAD_JUDGED = 128    /* env_is_judged: grafts see its page faults or foreign calls first */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -96,13 +97,18 @@ struct thread {
     uint8_t guard; /* no priority below or at this one preempts it without more (meter.h) */
     union {        /* one word, so that a fast path asks all of it at once (struct cpu)         */
         struct {
-            uint16_t cpu;       /* home                                                     */
+            uint16_t cpu; /* home                                                     */
+            union {       /* and for fast entries, asked with TRAPS_SLOWLY                */
+                struct {
+                    bool events;  /* look at its `pending` before it leaves to the user       */
+                    uint8_t kind; /* enum thread_kind: threads of a kind change places fast   */
+                };
+                uint16_t trapping;
+            };
             uint8_t state;      /* enum thread_state                                        */
-            bool events;        /* look at its `pending` before it leaves to the user       */
             bool timed;         /* in the CPU's sleepers                                    */
             uint8_t ipc_kernel; /* enum ipc_kernel                                       */
             bool pct_closed;    /* THREAD_PCT_IDLE: without an entry for transfers          */
-            uint8_t kind;       /* enum thread_kind: threads of a kind change places fast   */
         };
         uint64_t readiness;
     };
@@ -169,9 +175,12 @@ struct thread {
 };
 _Static_assert(offsetof(struct thread, arch) == ARCH_THREAD_IN_FULL, "the CPU's entries know it");
 _Static_assert(offsetof(struct thread, cpu) == offsetof(struct thread, readiness) &&
-                   offsetof(struct thread, kind) == offsetof(struct thread, readiness) + 7,
+                   offsetof(struct thread, pct_closed) == offsetof(struct thread, readiness) + 7,
                "one word");
 _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
+
+/* Bits of `trapping`: it has events, or THREAD_JUDGED. */
+#define TRAPS_SLOWLY (UINT8_MAX | THREAD_JUDGED << 8)
 
 /* The part of `readiness` that says whose its message is. */
 #define READINESS_KERNEL(whose)                                                                    \
@@ -246,11 +255,13 @@ void thread_apply_counters(struct thread *t);
 void thread_set_metered(struct thread *t, bool on);
 
 /* Whether `t`, of any CPU, has THREAD_REDIRECTED, THREAD_TOLD or THREAD_NAMED: then its IPC takes
- * the general path. Under the forest lock. */
+ * the general path; or THREAD_JUDGED. Under the forest lock. */
 void thread_set_unusual(struct thread *t, enum thread_kind bit, bool on);
 
-/* Whether env_is_redirected has changed: its threads have THREAD_REDIRECTED accordingly. */
+/* Whether env_is_redirected, or env_is_judged, has changed: its threads have THREAD_REDIRECTED, or
+ * THREAD_JUDGED, accordingly. */
 void thread_set_redirected(struct env *e);
+void thread_set_judged(struct env *e);
 
 /* Ends a call of `t`, which waits or runs, with these. Registers that a call does not keep hold
  * nothing of the kernel's afterwards. */

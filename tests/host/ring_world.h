@@ -138,9 +138,8 @@ struct graft *graft_bound(const struct node *binding)
  * its `fuel`, and is counted in `handled`. */
 static unsigned handled;
 
-uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
+uint64_t graft_run_fully(struct graft *g, void *context, uint64_t otherwise)
 {
-    const struct graft *g = graft_bound(binding);
     const struct graft_packet *packet = context;
 
     assert_int_equal(packet->data_end - packet->data, packet->length);

@@ -1,13 +1,9 @@
 /* Grafts of environments: what becomes of messages that cross their borders, which thread has a
  * position of the slice vector, and what is taken by force first. */
 #include "tests/host/graft_asm.h"
-#include "tests/host/graft_object.h"
 #undef CALL
-#include "tests/host/kernel_world.h"
+#include "tests/host/graft_kernel.h"
 
-#include "bindings/cap.h"
-#include "bindings/graft.h"
-#include "exo/abi/graft_object.h"
 #include "exo/abi/revoke.h"
 #include "exo/arch/irq.h"
 #include "exo/env/slice.h"
@@ -15,9 +11,6 @@
 #include "tests/host/kernel_ipc.h"
 
 enum { GRAFT = 40, PART, COPY_OF_ENV, MATE, THIRD };
-#define LOAD    SCRATCH
-#define REPORT  (SCRATCH + 1024)
-#define OBJECT  (SCRATCH + 2 * PAGE_SIZE)
 #define NEVER   TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_ZERO)
 #define MINE    6u /* p's slots: a part of REGION, and memory that it made */
@@ -41,40 +34,18 @@ static int set_up(void **state)
     return 0;
 }
 
-static void put(vaddr_t va, const void *from, size_t bytes)
-{
-    assert_true(space_copy_out(world.root->root, va, from, bytes));
-}
-
-static void make_graft(const struct insn *code, size_t bytes, uint32_t hook)
-{
-    static struct go o;
-    const struct graft_load l = {.object = OBJECT, .report = REPORT, .hook = hook};
-    struct graft_load load = l;
-
-    go_begin(&o);
-    go_section(&o, GRAFT_SECTION_CODE, OBJECT_PROGBITS, OBJECT_ALLOC | OBJECT_EXEC, code, bytes);
-    load.bytes = go_end(&o);
-    put(OBJECT, o.image, load.bytes);
-    put(LOAD, &load, sizeof load);
-    OK(BOSS(graft_create, REGION, PFN_ANY, GRAFT, LOAD));
-}
-
 /* A graft that always says `value`, bound to p; the one before goes. */
 static void always(uint32_t value, uint32_t hook)
 {
     const struct insn code[] = {SET(0, value), EXIT};
 
-    if (cap_slot(world.root, GRAFT)->kind != CAP_NONE)
-        OK(BOSS(cap_delete, GRAFT));
-    make_graft(code, sizeof code, hook);
+    graft_make(GRAFT, code, sizeof code, hook);
     OK(BOSS(graft_bind, GRAFT, p.env, hook));
 }
 
 static uint64_t runs(void)
 {
-    return ((struct graft *)frame_memory(cap_slot(world.root, GRAFT)->base))
-        ->info->counts[COUNT_RUNS];
+    return graft_runs(GRAFT);
 }
 
 static void places_of_environments_refuse(void **state)
@@ -82,7 +53,7 @@ static void places_of_environments_refuse(void **state)
     struct thread *b = world.boss;
 
     (void)state;
-    make_graft(by_label, sizeof by_label, GRAFT_HOOK_IPC);
+    graft_make(GRAFT, by_label, sizeof by_label, GRAFT_HOOK_IPC);
     OK(BOSS(cap_copy, SLOT_ENV, COPY_OF_ENV, p.env, RIGHT_ALL, 0, 0));
     REFUSED(ERR_BAD_CAP, b, graft_bind, GRAFT, p.thread, GRAFT_HOOK_IPC);
     REFUSED(ERR_NO_RIGHT, b, graft_bind, GRAFT, COPY_OF_ENV, GRAFT_HOOK_IPC);
@@ -111,7 +82,7 @@ static void assert_direct(struct thread *t)
 static void a_graft_refuses_what_leaves(void **state)
 {
     (void)state;
-    make_graft(by_label, sizeof by_label, GRAFT_HOOK_IPC);
+    graft_make(GRAFT, by_label, sizeof by_label, GRAFT_HOOK_IPC);
     OK(BOSS(graft_bind, GRAFT, p.env, GRAFT_HOOK_IPC));
     assert_true(p.t->kind & THREAD_REDIRECTED && mate->kind & THREAD_REDIRECTED);
     assert_true(party_thread(&p, THIRD, 2)->kind & THREAD_REDIRECTED);
@@ -143,7 +114,7 @@ static void a_graft_says_what_goes_to_the_redirector(void **state)
 {
     (void)state;
     ipc_set_redirector(p.e, r.t->global_id);
-    make_graft(by_label, sizeof by_label, GRAFT_HOOK_IPC);
+    graft_make(GRAFT, by_label, sizeof by_label, GRAFT_HOOK_IPC);
     OK(BOSS(graft_bind, GRAFT, p.env, GRAFT_HOOK_IPC));
     ipc(q.t, L4_NIL, L4_ANY, NEVER);
     for (word_t label = 0; label < 3; label += GRAFT_IPC_REDIRECT) {
@@ -168,7 +139,7 @@ static void a_graft_says_what_goes_to_the_redirector(void **state)
 static void a_graft_refuses_what_comes_in(void **state)
 {
     (void)state;
-    make_graft(by_phase, sizeof by_phase, GRAFT_HOOK_IPC);
+    graft_make(GRAFT, by_phase, sizeof by_phase, GRAFT_HOOK_IPC);
     OK(BOSS(graft_bind, GRAFT, q.env, GRAFT_HOOK_IPC));
     ipc(r.t, L4_NIL, L4_ANY, NEVER);
     ipc_words(q.t, r.t->global_id, L4_NIL, NO_WAIT, 5, 1, 8);

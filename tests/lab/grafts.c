@@ -1,12 +1,11 @@
 /* Experiments: what a graft costs at a place, and what checking one costs. */
-#include "exo/abi/batch.h"
 #include "exo/abi/elf.h"
 #include "exo/abi/graft.h"
 #include "exo/abi/graft_object.h"
 #include "libos/call.h"
 #include "libos/notify.h"
-#include "libos/region.h"
 #include "libos/string.h"
+#include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
 
 #define BIT         ((word_t)1)
@@ -60,34 +59,16 @@ static void raise(void *argument, uint32_t round)
     exo_notify(*(slot_t *)argument, BIT);
 }
 
-static enum err create(slot_t slot, const void *at, size_t bytes, uint32_t hook)
-{
-    static struct graft_report report;
-    const struct graft_load l = {
-        .object = (vaddr_t)at, .bytes = bytes, .report = (vaddr_t)&report, .hook = hook};
-    pfn_t frame = PFN_ANY;
-
-    region_find(GRAFT_FRAMES(bytes), &frame);
-    return exo_graft_create(SLOT_MEMORY, frame, slot, (vaddr_t)&l);
-}
-
 /* A wait for what is there already, with a graft that says yes, less one without. */
 static void empty_graft(const struct archive *a)
 {
-    struct archive_entry e;
-    slot_t note, graft;
+    slot_t note, graft = lab_graft(a, ".exo4/wake_any.o", GRAFT_HOOK_WAKE_UP, SLOT_NONE);
 
-    if (archive_find(a, ".exo4/wake_any.o", &e) || notify_new(&note) || slot_take(&graft))
-        lab_fail("graft.empty.wake_up", ERR_BAD_ARG);
+    if (notify_new(&note))
+        lab_fail("graft.empty.wake_up", ERR_NO_MEM);
     lab_measure(&series, raise, wait_for_what_is_there, &note);
     bare = lab_median(&series);
-    for (size_t i = 0; i < e.bytes; i++)
-        (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
-    enum err err = create(graft, e.data, e.bytes, GRAFT_HOOK_WAKE_UP);
-    if (err == ERR_OK)
-        err = exo_graft_bind(graft, SLOT_THREAD, GRAFT_HOOK_WAKE_UP);
-    if (err)
-        lab_fail("graft.empty.wake_up", err);
+    lab_bind("graft.empty.wake_up", graft, SLOT_THREAD, GRAFT_HOOK_WAKE_UP);
     lab_measure(&series, raise, wait_for_what_is_there, &note);
     lab_report("graft.empty.wake_up", &series, bare, 1, 1);
     slot_delete(graft);
@@ -154,7 +135,7 @@ static void check(const char *key, uint32_t count)
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
-        enum err e = create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER);
+        enum err e = lab_graft_create(slot, &object, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
         lab_keep(&series, i, lab_stamp() - begin, before);
         if (e != ERR_BAD_GRAFT)
             lab_fail(key, e);

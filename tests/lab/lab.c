@@ -17,7 +17,8 @@ static const struct group {
     void (*run)(const struct archive *a);
 } groups[] = {{"vm", lab_vm},           {"calls", lab_calls},   {"pages", lab_pages},
               {"upcalls", lab_upcalls}, {"ipc", lab_ipc},       {"transfer", lab_transfer},
-              {"rpc", lab_rpc},         {"grafts", lab_grafts}, {"line", lab_line}};
+              {"rpc", lab_rpc},         {"grafts", lab_grafts}, {"policies", lab_policies},
+              {"line", lab_line}};
 
 /* Lines interrupt who sleeps. */
 static bool is_wanted(const struct group *g, const char *only)

@@ -118,6 +118,7 @@ void lab_calls(const struct archive *a);    /* calls.c */
 void lab_pages(const struct archive *a);    /* pages.c */
 void lab_upcalls(const struct archive *a);  /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
+void lab_policies(const struct archive *a); /* policies.c */
 void lab_line(const struct archive *a);     /* line.c */
 void lab_grafts(const struct archive *a);   /* grafts.c */
 void lab_transfer(const struct archive *a); /* transfer.c */

@@ -1,7 +1,7 @@
 # The lab: programs that count and draw, and the goals that run them.
 PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines lab_cross
 
-lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c \
+lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c graft_tools.c \
                partner.c $(ARCH)/port.S $(ARCH)/probe.S)
 lab-libs    := libos
 lab_cross-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/cross.c

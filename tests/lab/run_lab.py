@@ -197,6 +197,16 @@ def times(part, whole):
     return f"{whole / part:.2f}" if part and whole else ""
 
 
+WAYS = ("graft", "upcall", "server", "call")
+
+
+def policy_table(figures, data):
+    """The same policy by each way that there is: a head and rows of text."""
+    ours = {figure["key"]: figure["value"] for figure in figures}
+    rows = [(row["policy"], *(text_of(ours.get(row.get(way))) for way in WAYS)) for row in data["policies"]]
+    return ("policy", "graft", "own handler", "L4 server", "call ahead"), rows
+
+
 def aegis_tables(figures, data):
     """The published tables of Aegis with ours beside: lists of a title, a head and rows of text."""
     ours = {figure["key"]: figure["value"] for figure in figures}
@@ -290,7 +300,8 @@ def single(figures):
     return [figure for figure in figures if not figure["key"].startswith("ipc.words.")]
 
 
-def comparisons(figures, compared):
+def comparisons(figures, compared, data):
+    yield "the same policy as a graft, by the program itself, by a server, by a call", policy_table(figures, data)
     yield "L4 IPC one way by words of the message, other space", length_table(figures)
     if compared:
         yield "variants of the kernel: exo/doc/decisions/0031-variants.md", variant_table(figures, compared)
@@ -308,7 +319,7 @@ def write(args, figures, compared, aims, data):
     terms = "".join(f"<dt>{html.escape(name)}<dd>{html.escape(text)}"
                     for name, text in sources.items())
     aegis = "".join(html_table(*table) for table in aegis_tables(figures, data))
-    more = "".join(html_table(title, *table) for title, table in comparisons(figures, compared))
+    more = "".join(html_table(title, *table) for title, table in comparisons(figures, compared, data))
     (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, more=more, aegis=aegis, **about),
                                      encoding="utf-8")
 
@@ -338,7 +349,7 @@ def main():
     write(args, figures, compared, aims, data)
     print("Guest instructions per operation; `of` names the source in tests/lab/aims.json.\n")
     print_table(table(single(figures), aims))
-    for title, (head, rows) in comparisons(figures, compared):
+    for title, (head, rows) in comparisons(figures, compared, data):
         print(f"\n{title}\n")
         print_table(rows, head, left=(0,))
     print(f"\nAegis tables: ours in instructions; beside them {data['sources']['published']}.")

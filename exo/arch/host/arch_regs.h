@@ -59,6 +59,7 @@ struct arch_cpu {
 
 /* Of struct cpu and struct thread. */
 #define ARCH_CPU_CURRENT    sizeof(struct arch_cpu)
+#define ARCH_CPU_LIKE       (sizeof(struct arch_cpu) + 40)
 #define ARCH_THREAD_IN_FULL 64u
 
 /* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still

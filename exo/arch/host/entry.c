@@ -1,4 +1,5 @@
 /* The simulated machine's entries: what entry.S does, done to the registers saved in a thread. */
+#include "exo/abi/graft.h"
 #include "exo/abi/kinfo.h"
 #include "exo/abi/kip.h"
 #include "exo/abi/syscall.h"
@@ -66,6 +67,12 @@ static bool pct_fast(const struct regs *r, word_t number)
     return true;
 }
 
+/* As the CPU's entry asks it. */
+static bool may_be_judged(void)
+{
+    return ((const uint8_t *)arch_cpu_this())[ARCH_CPU_LIKE] & 128;
+}
+
 /* A call of another system, that the thread's own handler takes at once. */
 static bool reflect_fast(struct regs *r)
 {
@@ -73,8 +80,16 @@ static bool reflect_fast(struct regs *r)
 
     c->call_frame = (struct call_frame){.rax = r->rax, .rflags = r->rflags, .rip = r->rip};
     c->user_rsp = r->rsp;
-    if (!trap_reflect_fast())
-        return false;
+    if (!trap_reflect_fast()) {
+        struct graft_system_call call = {
+            r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, r->rip, 0, 0};
+        const int answered = may_be_judged() ? trap_judge_call(&call) : 0;
+        r->rax = call.number;
+        if (answered >= 0)
+            return answered;
+        if (!trap_reflect_passed())
+            return false;
+    }
     r->rip = c->call_frame.rip;
     r->rflags = c->call_frame.rflags;
     r->rsp = c->user_rsp;
@@ -129,20 +144,26 @@ void host_call(struct regs *r)
     }
 }
 
+static bool fault_fast(bool judged)
+{
+    return trap_fault_fast() || (judged && trap_judge_fault());
+}
+
 void host_trap(struct regs *r)
 {
     struct trap_frame *f = &arch_cpu_this()->trap_frame;
 
     *f = (struct trap_frame){r->vector, r->error, r->rip, r->cs, r->rflags, r->rsp, r->ss};
     bool exception = r->vector < VECTOR_IRQ, fault = r->vector == VECTOR_PAGE_FAULT;
+    const bool judged = may_be_judged();
 
-    if (!host.slow && exception && (fault ? trap_fault_fast() : trap_exception_fast())) {
+    if (!host.slow && exception && (fault ? fault_fast(judged) : trap_exception_fast())) {
         r->rip = f->rip;
         r->rflags = f->rflags;
         r->rsp = f->rsp;
         return;
     }
-    if (!host.slow && fault)
+    if (!host.slow && fault && !judged)
         trap_fault();
     else
         trap_user();

@@ -71,6 +71,7 @@ struct arch_cpu {
 
 /* Of struct cpu and struct thread, which entry.S knows, too. */
 #define ARCH_CPU_CURRENT    40u
+#define ARCH_CPU_LIKE       80u
 #define ARCH_THREAD_IN_FULL 64u
 
 /* Has the call that entered with `r` be made again: `syscall` is two bytes long, and rax still

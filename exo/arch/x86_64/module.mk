@@ -1,5 +1,6 @@
 KERNEL += exo/arch/x86_64/boot.S
 KERNEL += exo/arch/x86_64/entry.S
+KERNEL += exo/arch/x86_64/entry_trap.S
 KERNEL += exo/arch/x86_64/links.S
 KERNEL += exo/arch/x86_64/image.S
 KERNEL += exo/arch/x86_64/acpi.c

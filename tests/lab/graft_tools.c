@@ -1,0 +1,67 @@
+/* Grafts and their maps for experiments. */
+#include "tests/lab/graft_tools.h"
+
+#include "exo/abi/batch.h"
+#include "exo/abi/graft.h"
+#include "libos/call.h"
+#include "libos/region.h"
+#include "libos/slots.h"
+#include "libos/vm.h"
+#include "tests/lab/lab.h"
+
+#define KERNEL_FRAMES 8u /* of a small map */
+
+enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map)
+{
+    static struct graft_report report;
+    const struct graft_load l = {.object = (vaddr_t)at,
+                                 .bytes = bytes,
+                                 .report = (vaddr_t)&report,
+                                 .hook = hook,
+                                 .map_count = map != SLOT_NONE,
+                                 .maps = (vaddr_t)&map};
+    pfn_t frame = PFN_ANY;
+
+    region_find(GRAFT_FRAMES(bytes), &frame);
+    return exo_graft_create(SLOT_MEMORY, frame, slot, (vaddr_t)&l);
+}
+
+slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_t map)
+{
+    struct archive_entry e;
+    slot_t slot;
+
+    if (archive_find(a, name, &e) || slot_take(&slot))
+        lab_fail(name, ERR_BAD_ARG);
+    for (size_t i = 0; i < e.bytes; i++)
+        (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
+    enum err err = lab_graft_create(slot, e.data, e.bytes, hook, map);
+    if (err)
+        lab_fail(name, err);
+    return slot;
+}
+
+slot_t lab_map(uint32_t value_bytes, uint32_t pages, vaddr_t *at)
+{
+    struct graft_map_load l = {.def = {GRAFT_MAP_ARRAY, 4, value_bytes, 1},
+                               .notification = SLOT_NONE};
+    pfn_t first, frame;
+    slot_t slot;
+
+    if (slot_take(&slot) || region_frames(pages, &l.frames, &first) ||
+        vm_map_frames(l.frames, first, pages, at, RIGHT_READ | RIGHT_WRITE) ||
+        vm_populate(*at, pages * PAGE_SIZE) || region_find(KERNEL_FRAMES, &frame))
+        lab_fail("a map", ERR_NO_MEM);
+    enum err e = exo_graft_map_create(SLOT_MEMORY, frame, slot, (vaddr_t)&l);
+    if (e)
+        lab_fail("a map", e);
+    return slot;
+}
+
+void lab_bind(const char *key, slot_t graft, slot_t target, uint32_t hook)
+{
+    enum err e = exo_graft_bind(graft, target, hook);
+
+    if (e)
+        lab_fail(key, e);
+}

@@ -1,0 +1,17 @@
+/* Grafts and their maps for experiments; what fails ends the lab. */
+#pragma once
+
+#include "exo/abi/graft_map.h"
+#include "libos/archive.h"
+
+/* A graft out of the boot archive, made for that hook; `map` is its only one, or SLOT_NONE. */
+slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_t map);
+
+/* The same out of memory. */
+enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map);
+
+/* A map of one entry whose value is shown at `*at`, in so many pages. */
+slot_t lab_map(uint32_t value_bytes, uint32_t pages, vaddr_t *at);
+
+/* Binds a graft, and takes it away. */
+void lab_bind(const char *key, slot_t graft, slot_t target, uint32_t hook);
