@@ -1,5 +1,6 @@
 /* Calls about the process itself: identity, thread state, its end. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/ask.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/clock.h"
 #include "libos-posix/mem.h"
@@ -7,7 +8,7 @@
 
 long call_getpid(struct process *p)
 {
-    return p->pid;
+    return ask_getpid(p);
 }
 
 long call_gettid(struct process *p)
@@ -23,8 +24,7 @@ long call_getpgrp(struct process *p)
 /* The first process has no parent, as Linux says it of init. */
 long call_getppid(struct process *p)
 {
-    (void)p;
-    return 0;
+    return ask_getppid(p);
 }
 
 static bool is_self(const struct process *p, word_t pid)
@@ -54,26 +54,22 @@ long call_setpgid(struct process *p, word_t pid, word_t group)
 /* One user, the superuser, without further groups. */
 long call_getuid(struct process *p)
 {
-    (void)p;
-    return 0;
+    return ask_getuid(p);
 }
 
 long call_getgid(struct process *p)
 {
-    (void)p;
-    return 0;
+    return ask_getgid(p);
 }
 
 long call_geteuid(struct process *p)
 {
-    (void)p;
-    return 0;
+    return ask_geteuid(p);
 }
 
 long call_getegid(struct process *p)
 {
-    (void)p;
-    return 0;
+    return ask_getegid(p);
 }
 
 long call_getgroups(struct process *p, word_t capacity, word_t to)

@@ -7,7 +7,7 @@ POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_fd.c call_
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
-    libos-posix/fault.c libos-posix/reflect.c libos-posix/reflect_x86_64.S \
+    libos-posix/fault.c libos-posix/reflect.c libos-posix/reflect_ask.c libos-posix/reflect_x86_64.S \
     libos-posix/way_libos_start.c
 
 # Runs unmodified programs, which lie at low addresses as a rule.

@@ -102,6 +102,7 @@ enum err reflect_init(void)
     if (e)
         return e;
     upcall_set_syscall(on_call, low + STACK_BYTES);
+    syscall_light_set(reflect_ask);
     libos_segv_hook = on_fault;
     return ERR_OK;
 }

@@ -1,0 +1,28 @@
+/* Reflected calls that ask for one number of the process, with no more registers than that needs. */
+#include "libos/start/integer.h"
+
+#include "libos-posix/ask.h"
+#include "libos-posix/reflect.h"
+
+enum {
+#define CALL(number, name, arguments) NUMBER_##name = (number),
+#include "libos-posix/calls.def"
+#undef CALL
+};
+
+KEEPS_REGISTERS long reflect_ask(long number)
+{
+    const struct process *p = process_current();
+
+    if (!ask_is_all(p))
+        return SYSCALL_NOT_LIGHT;
+    switch (number) {
+#define ASK(name)                                                                                  \
+    case NUMBER_##name:                                                                            \
+        return ask_##name(p);
+        ASKS(ASK)
+#undef ASK
+    default:
+        return SYSCALL_NOT_LIGHT;
+    }
+}
