@@ -1,5 +1,5 @@
-/* The answers to calls that ask for one number of the process: for calls.c and for the ways that answer
- * them with nothing else done. */
+/* The answers to calls that ask for one number of the process: for calls.c and for the ways that
+ * answer them with nothing else done. */
 #pragma once
 
 #include "libos-posix/arena.h"

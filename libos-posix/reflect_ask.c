@@ -1,4 +1,5 @@
-/* Reflected calls that ask for one number of the process, with no more registers than that needs. */
+/* Reflected calls that ask for one number of the process, with no more registers than that needs.
+ */
 #include "libos/start/integer.h"
 
 #include "libos-posix/ask.h"

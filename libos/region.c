@@ -121,7 +121,8 @@ static pfn_t find_up(pfn_t from, pfn_t to, uint32_t count, uint32_t align)
 {
     const uint64_t most = (uint64_t)count + align - 1; /* so many hold such a run for sure */
 
-    for (struct region_run r = next_run(from, to, most); r.first < r.end; r = next_run(r.end, to, most)) {
+    for (struct region_run r = next_run(from, to, most); r.first < r.end;
+         r = next_run(r.end, to, most)) {
         uint64_t first = ((uint64_t)r.first + align - 1) / align * align;
         if (first + count <= r.end)
             return (pfn_t)first;

@@ -108,8 +108,8 @@ static void mark_all(void)
     mark_bytes(at, ((paddr_t)frame_count() << PAGE_BITS) - at, FRAME_ABSENT);
 }
 
-/* The table lies in `frames` frames at `base`; behind its last record they are cleared, since all is
- * shown. */
+/* The table lies in `frames` frames at `base`; behind its last record they are cleared, since all
+ * is shown. */
 static void make_frame_table(paddr_t base, uint32_t frames, pfn_t count)
 {
     size_t used = count * sizeof(struct frame_info);

@@ -61,9 +61,8 @@ static void give_share(struct spawn_args *args, uint32_t shares, uint32_t less)
 static void start(const char *name, const char *const *arguments, uint32_t shares,
                   struct spawn_child *child)
 {
-    struct spawn_args args = {.arguments = arguments,
-                              .give = SPAWN_GIVE_ALL,
-                              .cpu = THREAD_CPU_HERE};
+    struct spawn_args args = {
+        .arguments = arguments, .give = SPAWN_GIVE_ALL, .cpu = THREAD_CPU_HERE};
 
     give_share(&args, shares, 0);
     log_kernel_line("root: starting %s with %u MiB", name, args.memory_frames >> 8);

@@ -1,5 +1,5 @@
-/* How fast this machine's clocks run, found out by the clock whose rate is known: that of ACPI's power
- * management, 3.579545 MHz (ACPI 6.4, "Power Management Timer"). Then the timer by ticks.
+/* How fast this machine's clocks run, found out by the clock whose rate is known: that of ACPI's
+ * power management, 3.579545 MHz (ACPI 6.4, "Power Management Timer"). Then the timer by ticks.
  *
  * That clock runs whether or not anybody looks, so a CPU that is taken away for a while (where this
  * machine is itself emulated) spoils nothing unless that happens at one of the two moments that are
