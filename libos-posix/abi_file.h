@@ -65,6 +65,11 @@
 #define F_SETLK         6
 #define F_SETLKW        7
 #define F_DUPFD_CLOEXEC 1030
+#define F_OFD_GETLK     36
+#define F_OFD_SETLK     37
+#define F_OFD_SETLKW    38
+#define F_RDLCK         0
+#define F_WRLCK         1
 #define F_UNLCK         2
 #define FD_CLOEXEC      1u
 
@@ -72,11 +77,21 @@
 #define TCSETS     0x5402u
 #define TCSETSW    0x5403u
 #define TCSETSF    0x5404u
+#define TCSBRK     0x5409u
+#define TCXONC     0x540au
+#define TCFLSH     0x540bu
+#define TIOCSCTTY  0x540eu
 #define TIOCGPGRP  0x540fu
 #define TIOCSPGRP  0x5410u
+#define TIOCOUTQ   0x5411u
 #define TIOCGWINSZ 0x5413u
+#define TIOCSWINSZ 0x5414u
 #define FIONREAD   0x541bu
 #define FIONBIO    0x5421u
+#define TIOCNOTTY  0x5422u
+#define TIOCGSID   0x5429u
+#define TIOCGPTN   0x80045430u
+#define TIOCSPTLCK 0x40045431u
 #define FIONCLEX   0x5450u
 #define FIOCLEX    0x5451u
 
@@ -87,6 +102,7 @@
 #define POLLNVAL   0x020u
 #define POLLRDNORM 0x040u
 #define POLLWRNORM 0x100u
+#define POLLRDHUP  0x2000u
 
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
@@ -187,6 +203,48 @@ struct linux_termios {
     uint8_t chars[19];
 };
 _Static_assert(sizeof(struct linux_termios) == 36, "the kernel's struct termios");
+
+/* Bits of the four words of struct termios that mean something here. */
+#define T_IGNCR   0x80u /* input */
+#define T_ICRNL   0x100u
+#define T_INLCR   0x40u
+#define T_ISTRIP  0x20u
+#define T_IXON    0x400u
+#define T_OPOST   0x1u /* output */
+#define T_ONLCR   0x4u
+#define T_OCRNL   0x8u
+#define T_ISIG    0x1u /* local */
+#define T_ICANON  0x2u
+#define T_ECHO    0x8u
+#define T_ECHOE   0x10u
+#define T_ECHOK   0x20u
+#define T_ECHONL  0x40u
+#define T_NOFLSH  0x80u
+#define T_TOSTOP  0x100u
+#define T_ECHOCTL 0x200u
+#define T_ECHOKE  0x800u
+#define T_IEXTEN  0x8000u
+
+/* Indices of `chars`. */
+enum {
+    V_INTR,
+    V_QUIT,
+    V_ERASE,
+    V_KILL,
+    V_EOF,
+    V_TIME,
+    V_MIN,
+    V_SWTC,
+    V_START,
+    V_STOP,
+    V_SUSP,
+    V_EOL,
+    V_REPRINT,
+    V_DISCARD,
+    V_WERASE,
+    V_LNEXT,
+    V_EOL2
+};
 
 struct linux_winsize {
     uint16_t rows, columns, width, height;

@@ -18,3 +18,36 @@ struct linux_stack {
     uint64_t bytes;
 };
 _Static_assert(sizeof(struct linux_stack) == 24, "stack_t");
+
+/* siginfo_t. What `u` holds depends on the signal and on `code`. */
+struct linux_siginfo {
+    int32_t number, error, code, pad;
+    union {
+        struct {
+            int32_t pid;
+            uint32_t uid;
+            union {
+                uint64_t value; /* of sigqueue and timers */
+                struct {
+                    int32_t status; /* SIGCHLD */
+                    int32_t pad;
+                    int64_t user_ticks, system_ticks;
+                } child;
+            } more;
+        } sender;
+        struct {
+            int32_t id, overrun;
+            uint64_t value;
+        } timer;
+        struct {
+            uint64_t address;
+        } fault;
+        struct {
+            int64_t band;
+            int32_t fd;
+        } poll;
+        uint8_t bytes[112];
+    } u;
+};
+_Static_assert(sizeof(struct linux_siginfo) == 128, "siginfo_t");
+_Static_assert(offsetof(struct linux_siginfo, u.sender.more) == 24, "siginfo_t of x86-64");

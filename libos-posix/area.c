@@ -2,6 +2,7 @@
 #include "libos-posix/area.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/node.h"
 
 size_t area_extent(const struct process *p, vaddr_t va, rights_t need)
 {
@@ -68,6 +69,23 @@ static void insert(struct process *p, struct area *new)
         after->prev = new;
 }
 
+/* An area that shows a file holds it, and keeps its pages. */
+static void share(const struct area *a)
+{
+    if (!a->shared)
+        return;
+    node_hold(a->shared);
+    a->shared->shown++;
+}
+
+static void unshare(struct arena *arena, const struct area *a)
+{
+    if (!a->shared)
+        return;
+    a->shared->shown--;
+    node_drop(arena, a->shared);
+}
+
 static void drop(struct process *p, struct area *a)
 {
     if (a->prev)
@@ -76,14 +94,21 @@ static void drop(struct process *p, struct area *a)
         p->areas = a->next;
     if (a->next)
         a->next->prev = a->prev;
+    unshare(p->arena, a);
     core_heap_free(&p->arena->heap, a, sizeof *a);
 }
 
-/* Joins `a` with the area after it when they are of one kind (A3). */
+/* Would two areas be one (A3)? */
+static bool are_one(const struct area *a, const struct area *b)
+{
+    return a->end == b->start && a->rights == b->rights && a->adopted == b->adopted &&
+           a->shared == b->shared && (!a->shared || a->offset + (a->end - a->start) == b->offset);
+}
+
 static void join_next(struct process *p, struct area *a)
 {
     struct area *b = a->next;
-    if (b && a->end == b->start && a->rights == b->rights && a->adopted == b->adopted) {
+    if (b && are_one(a, b)) {
         a->end = b->end;
         drop(p, b);
     }
@@ -129,6 +154,42 @@ long area_map(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
     return e;
 }
 
+/* The pages that can be shown one after another are shown at once. */
+static long show_pages(struct process *p, vaddr_t start, vaddr_t end, rights_t rights,
+                       struct node *n, uint64_t offset)
+{
+    for (vaddr_t at = start; at < end;) {
+        uint64_t index = (offset + (at - start)) / PAGE_SIZE;
+        uint8_t *first = data_page(p->arena, n, index);
+        size_t bytes = PAGE_SIZE;
+        while (first && at + bytes < end &&
+               data_page(p->arena, n, index + bytes / PAGE_SIZE) == first + bytes)
+            bytes += PAGE_SIZE;
+        if (!first || !port_show(at, first, bytes, rights)) {
+            if (at > start)
+                port_unmap(start, at - start);
+            return -ENOMEM;
+        }
+        at += bytes;
+    }
+    return 0;
+}
+
+long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
+               uint64_t offset)
+{
+    const struct area area = {
+        .start = start, .end = end, .rights = rights, .shared = n, .offset = offset};
+
+    share(&area);
+    long e = show_pages(p, start, end, rights, n, offset);
+    if (!e && (e = add(p, area)) != 0)
+        port_unmap(start, end - start);
+    if (e)
+        unshare(p->arena, &area);
+    return e;
+}
+
 /* Makes `at` a border between areas if it lies inside one. ENOMEM. */
 static long split(struct process *p, vaddr_t at)
 {
@@ -140,6 +201,8 @@ static long split(struct process *p, vaddr_t at)
             return -ENOMEM;
         *upper = *a;
         upper->start = at;
+        upper->offset += a->shared ? at - a->start : 0;
+        share(upper);
         a->end = at;
         insert(p, upper);
         return 0;
@@ -195,6 +258,35 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
     return e;
 }
 
+bool area_copy_all(struct process *to, const struct process *from)
+{
+    struct area *last = NULL;
+
+    for (const struct area *a = from->areas; a; a = a->next) {
+        struct area *new = core_heap_alloc(&to->arena->heap, sizeof *new);
+        if (!new) {
+            area_forget_all(to);
+            return false;
+        }
+        *new = *a;
+        share(new);
+        new->next = NULL;
+        new->prev = last;
+        if (last)
+            last->next = new;
+        else
+            to->areas = new;
+        last = new;
+    }
+    return true;
+}
+
+void area_forget_all(struct process *p)
+{
+    while (p->areas)
+        drop(p, p->areas);
+}
+
 uint64_t area_total(const struct process *p)
 {
     uint64_t bytes = 0;
@@ -214,8 +306,7 @@ const char *area_check(const struct process *p)
             return "A1: an area lies outside the program range";
         if (a->next && (a->end > a->next->start || a->next->prev != a))
             return "A2: areas overlap or are linked wrongly";
-        if (a->next && a->end == a->next->start && a->rights == a->next->rights &&
-            a->adopted == a->next->adopted)
+        if (a->next && are_one(a, a->next))
             return "A3: two areas that touch are of one kind";
     }
     return NULL;

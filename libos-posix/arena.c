@@ -4,63 +4,38 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/area.h"
 #include "libos-posix/file.h"
+#include "libos-posix/lock.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/process.h"
+#include "libos-posix/task.h"
+#include "libos-posix/terminal.h"
 #include "libos-posix/unpack.h"
-
-#define STACK_LIMIT (8u * 1024 * 1024)
-
-/* What a fresh terminal line of Linux says: CR becomes NL, NL becomes CR NL, lines and echo. */
-static const struct linux_termios termios_default = {
-    .input = 0x500,  /* ICRNL IXON */
-    .output = 0x5,   /* OPOST ONLCR */
-    .control = 0xbf, /* B38400 CS8 CREAD */
-    .local = 0x8a3b, /* ISIG ICANON ECHO ECHOE ECHOK ECHOCTL ECHOKE IEXTEN */
-    .chars = {3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22},
-};
-
-struct process *process_here;
-
-static struct process *process_create(struct arena *a)
-{
-    struct process *p = core_heap_alloc(&a->heap, sizeof *p);
-    if (!p)
-        return NULL;
-
-    p->arena = a;
-    p->pid = 1;
-    p->umask = 022;
-    p->cwd = a->root;
-    node_hold(a->root);
-    p->started_ns = port_monotonic_ns();
-    p->signals.stack.flags = SS_DISABLE;
-    for (unsigned i = 0; i < RLIMIT_COUNT; i++)
-        p->limits[i] = (struct linux_rlimit){RLIM_INFINITY, RLIM_INFINITY};
-    p->limits[RLIMIT_NOFILE] = (struct linux_rlimit){DESCRIPTOR_COUNT, DESCRIPTOR_COUNT};
-    p->limits[RLIMIT_STACK].current = STACK_LIMIT;
-    p->exe = core_heap_alloc(&a->heap, PATH_MAX);
-    p->command_line = core_heap_alloc(&a->heap, PAGE_SIZE);
-    return p->exe && p->command_line ? p : NULL;
-}
 
 struct arena *arena_create(void)
 {
     const struct port_layout *l = port_layout();
     vaddr_t heap_low = page_up(l->core_low + sizeof(struct arena));
 
-    if (!port_map(l->core_low, heap_low - l->core_low, RIGHT_READ | RIGHT_WRITE))
+    if (!port_core_extend(l->core_low, PORT_CORE_STEP))
         return NULL;
-    struct arena *a = (struct arena *)l->core_low;
-    core_heap_init(&a->heap, heap_low, l->core_high);
+    struct arena *a = arena_get();
+    core_heap_init(&a->heap, heap_low, l->core_low + PORT_CORE_STEP, l->core_high);
     a->next_inode = 1;
-    a->termios = termios_default;
+    a->last_pid = 1;
+    memcpy(a->host_name, "exo4", 5);
+    memcpy(a->domain_name, "(none)", 7);
     a->root = node_create(a, S_IFDIR | 0755);
-    if (!a->root)
+    struct task *keeper = core_heap_alloc(&a->heap, sizeof *keeper);
+    if (!a->root || !keeper)
         return NULL;
-    a->first = process_here = process_create(a);
-    return a->first ? a : NULL;
+    a->tasks[0] = keeper;
+    a->terminal = terminal_create(a);
+    a->first = a->terminal ? process_create(a, NULL) : NULL;
+    return a->first && task_create(a, a->first, a->first->pid) ? a : NULL;
 }
+_Static_assert(sizeof(struct arena) < PORT_CORE_STEP, "the arena fits the first piece of memory");
 
 /* Descriptors 0, 1 and 2 are three files, so that errors can go to a stream of their own. Their
  * node has no name, so that nothing in the archive can stand in its way. */
@@ -70,6 +45,8 @@ static long open_console(struct process *p)
     if (!n)
         return -ENOMEM;
 
+    p->arena->terminal->session = p->session; /* as if the first process had opened it */
+    p->arena->terminal->foreground = p->group;
     n->major = 5; /* 5:1 is Linux's /dev/console */
     n->minor = 1;
     for (unsigned fd = 0; fd < 3; fd++) {
@@ -87,6 +64,7 @@ long posix_start(void)
     struct arena *a = arena_create();
     if (!a)
         return -ENOMEM;
+    port_set_self(a->tasks[port_has_keeper() ? 0 : 1]);
 
     size_t bytes;
     const void *archive = port_archive(&bytes);
@@ -106,9 +84,23 @@ long posix_start(void)
 
 long posix_adopt(vaddr_t start, vaddr_t end, rights_t rights)
 {
-    struct process *p = process_current();
+    struct task *t = task_current();
+    struct process *p = t->process;
 
-    if (start >= end || start % PAGE_SIZE || end % PAGE_SIZE || !area_is_free(p, start, end))
-        return -EINVAL;
-    return area_adopt(p, start, end, rights);
+    lock_take(t);
+    long e = -EINVAL;
+    if (start < end && !(start % PAGE_SIZE) && !(end % PAGE_SIZE) && area_is_free(p, start, end))
+        e = area_adopt(p, start, end, rights);
+    lock_release(t);
+    return e;
+}
+
+struct task *posix_first_task(void)
+{
+    return arena_get()->tasks[1];
+}
+
+struct task *posix_keeper_task(void)
+{
+    return arena_get()->tasks[0];
 }

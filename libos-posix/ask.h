@@ -1,50 +1,47 @@
-/* The answers to calls that ask for one number of the process: for calls.c and for the ways that
- * answer them with nothing else done. */
+/* The answers to calls that ask for one number of the process: for the calls' own functions and for
+ * the ways that answer them with nothing else done. */
 #pragma once
 
-#include "libos-posix/arena.h"
+#include "libos-posix/process.h"
 #include "libos-posix/signal.h"
+#include "libos-posix/task.h"
 
 static inline long ask_getpid(const struct process *p)
 {
     return p->pid;
 }
 
+/* The first process has no parent, as Linux says it of init. */
 static inline long ask_getppid(const struct process *p)
 {
-    (void)p;
-    return 0;
+    return p->parent ? p->parent->pid : 0;
 }
 
 static inline long ask_getuid(const struct process *p)
 {
-    (void)p;
-    return 0;
+    return p->who.uid;
 }
 
 static inline long ask_geteuid(const struct process *p)
 {
-    (void)p;
-    return 0;
+    return p->who.euid;
 }
 
 static inline long ask_getgid(const struct process *p)
 {
-    (void)p;
-    return 0;
+    return p->who.gid;
 }
 
 static inline long ask_getegid(const struct process *p)
 {
-    (void)p;
-    return 0;
+    return p->who.egid;
 }
 
 /* The calls that are answered so. */
 #define ASKS(ASK) ASK(getpid) ASK(getppid) ASK(getuid) ASK(geteuid) ASK(getgid) ASK(getegid)
 
 /* The first call, and one that finds a signal due, goes the way of all. */
-static inline bool ask_is_all(const struct process *p)
+static inline bool ask_is_all(const struct task *t)
 {
-    return __builtin_expect(p && !signal_is_due(p), 1);
+    return __builtin_expect(t && !signal_is_due(t), 1);
 }

@@ -5,6 +5,7 @@
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
 #include "libos-posix/path.h"
+#include "libos-posix/proc.h"
 #include "libos-posix/user.h"
 
 static const word_t cwd = (word_t)AT_FDCWD;
@@ -135,5 +136,7 @@ long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
         return -ENOTDIR;
     if (f->node != p->arena->root && !f->node->self)
         return -ENOENT;
+    if (f->node == p->arena->proc)
+        proc_visit_all(p->arena);
     return records_put(p, f, to, (uint32_t)bytes);
 }

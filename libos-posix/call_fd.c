@@ -2,7 +2,9 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
+#include "libos-posix/lockf.h"
 #include "libos-posix/node.h"
+#include "libos-posix/pty.h"
 #include "libos-posix/user.h"
 
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
@@ -51,17 +53,6 @@ long call_dup3(struct process *p, word_t fd, word_t to, word_t flags)
     return f ? duplicate_to(p, f, to, flags & O_CLOEXEC) : -EBADF;
 }
 
-/* With one process no lock can be in the way. */
-static long lock_test(struct process *p, vaddr_t at)
-{
-    struct linux_flock lock;
-
-    if (USER_GET(p, &lock, at))
-        return -EFAULT;
-    lock.type = F_UNLCK;
-    return USER_PUT(p, at, &lock);
-}
-
 long call_fcntl(struct process *p, word_t fd, word_t command, word_t value)
 {
     struct file *f = file_get(p, fd);
@@ -85,54 +76,14 @@ long call_fcntl(struct process *p, word_t fd, word_t command, word_t value)
         f->flags = (f->flags & ~SETTABLE_FLAGS) | ((uint32_t)value & SETTABLE_FLAGS);
         return 0;
     case F_GETLK:
-        return lock_test(p, value);
     case F_SETLK:
     case F_SETLKW:
-        return 0;
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return lockf_fcntl(p, f, (int)command, value);
     default:
         return -EINVAL;
-    }
-}
-
-long call_flock(struct process *p, word_t fd, word_t operation)
-{
-    const word_t shared = 1, exclusive = 2, do_not_wait = 4, unlock = 8;
-    word_t what = operation & ~do_not_wait;
-
-    if (what != shared && what != exclusive && what != unlock)
-        return -EINVAL;
-    return file_get(p, fd) ? 0 : -EBADF;
-}
-
-static long terminal_size(struct process *p, const struct port_terminal *t, vaddr_t to)
-{
-    struct linux_winsize size = {.rows = t->rows, .columns = t->columns};
-    return USER_PUT(p, to, &size);
-}
-
-static long terminal_ioctl(struct process *p, uint32_t request, vaddr_t at)
-{
-    int32_t group = p->pid;
-    struct port_terminal t;
-
-    port_terminal_get(&t);
-    if (!t.is_terminal)
-        return -ENOTTY;
-    switch (request) {
-    case TCGETS:
-        return USER_PUT(p, at, &p->arena->termios);
-    case TCSETS:
-    case TCSETSW:
-    case TCSETSF:
-        return USER_GET(p, &p->arena->termios, at);
-    case TIOCGWINSZ:
-        return terminal_size(p, &t, at);
-    case TIOCGPGRP:
-        return USER_PUT(p, at, &group);
-    case TIOCSPGRP:
-        return USER_GET(p, &group, at) ? -EFAULT : group == p->pid ? 0 : -EPERM;
-    default:
-        return -ENOTTY;
     }
 }
 
@@ -143,11 +94,20 @@ static long bytes_waiting(struct process *p, const struct file *f, vaddr_t to)
 
     if (f->kind == FILE_REGULAR && f->position <= f->node->size)
         count = (int32_t)(f->node->size - f->position);
-    else if (f->kind == FILE_PIPE_READ)
+    else if (f->kind == FILE_PIPE_READ || f->kind == FILE_PIPE_BOTH)
         count = (int32_t)pipe_waiting(f);
     else
         return -ENOTTY;
     return USER_PUT(p, to, &count);
+}
+
+static long device_ioctl(struct process *p, struct file *f, uint32_t request, vaddr_t argument)
+{
+    struct terminal *t = file_terminal(p, f);
+
+    if (f->kind == FILE_PTY_MASTER)
+        return pty_ioctl(p, f, request, argument);
+    return t ? terminal_ioctl(p, t, request, argument) : -ENOTTY;
 }
 
 long call_ioctl(struct process *p, word_t fd, word_t request, word_t argument)
@@ -168,9 +128,11 @@ long call_ioctl(struct process *p, word_t fd, word_t request, word_t argument)
         f->flags = (f->flags & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0);
         return 0;
     case FIONREAD:
-        return bytes_waiting(p, f, argument);
+        if (!file_terminal(p, f) && f->kind != FILE_PTY_MASTER)
+            return bytes_waiting(p, f, argument);
+        return device_ioctl(p, f, FIONREAD, argument);
     default:
-        return f->kind == FILE_CONSOLE ? terminal_ioctl(p, (uint32_t)request, argument) : -ENOTTY;
+        return device_ioctl(p, f, (uint32_t)request, argument);
     }
 }
 

@@ -71,7 +71,8 @@ static long parts_limit(struct linux_iovec *parts, size_t count)
     return 0;
 }
 
-static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t count, bool write)
+static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t count, uint64_t *at,
+                           bool write)
 {
     if (!file_get(p, fd))
         return -EBADF;
@@ -90,7 +91,7 @@ static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t 
     if (!n) {
         struct io io;
         io_init_parts(&io, p, parts, count);
-        n = transfer(p, fd, &io, NULL, write);
+        n = transfer(p, fd, &io, at, write);
     }
     core_heap_free(&p->arena->heap, parts, bytes);
     return n;
@@ -98,18 +99,56 @@ static long transfer_parts(struct process *p, word_t fd, vaddr_t vector, word_t 
 
 long call_readv(struct process *p, word_t fd, word_t vector, word_t count)
 {
-    return transfer_parts(p, fd, vector, count, false);
+    return transfer_parts(p, fd, vector, count, NULL, false);
 }
 
 long call_writev(struct process *p, word_t fd, word_t vector, word_t count)
 {
-    return transfer_parts(p, fd, vector, count, true);
+    return transfer_parts(p, fd, vector, count, NULL, true);
+}
+
+/* Like readv and writev at a place; -1 is the file's own position, flags are advice that a file
+ * system in RAM needs none of, but for those that must be known. */
+static long transfer_at(struct process *p, word_t fd, vaddr_t vector, word_t count, word_t at,
+                        word_t flags, bool write)
+{
+    const word_t advice = 0x7; /* RWF_HIPRI, RWF_DSYNC, RWF_SYNC */
+
+    if (flags & ~advice)
+        return -EOPNOTSUPP;
+    if ((int64_t)at < -1)
+        return -EINVAL;
+    return transfer_parts(p, fd, vector, count, (int64_t)at == -1 ? NULL : &at, write);
+}
+
+long call_preadv2(struct process *p, word_t fd, word_t vector, word_t count, word_t at, word_t high,
+                  word_t flags)
+{
+    (void)high; /* of 32-bit programs */
+    return transfer_at(p, fd, vector, count, at, flags, false);
+}
+
+long call_pwritev2(struct process *p, word_t fd, word_t vector, word_t count, word_t at,
+                   word_t high, word_t flags)
+{
+    (void)high;
+    return transfer_at(p, fd, vector, count, at, flags, true);
+}
+
+long call_preadv(struct process *p, word_t fd, word_t vector, word_t count, word_t at)
+{
+    return (int64_t)at < 0 ? -EINVAL : transfer_at(p, fd, vector, count, at, 0, false);
+}
+
+long call_pwritev(struct process *p, word_t fd, word_t vector, word_t count, word_t at)
+{
+    return (int64_t)at < 0 ? -EINVAL : transfer_at(p, fd, vector, count, at, 0, true);
 }
 
 /* Copies through a buffer of the core. What was read but could not be written is read again next
  * time, since the position moves by what was written. */
 static long copy_between(struct process *p, struct file *in, struct file *out, uint64_t *at,
-                         size_t bytes, void *buffer)
+                         uint64_t *to, size_t bytes, void *buffer)
 {
     size_t done = 0;
     long n = 0;
@@ -125,7 +164,7 @@ static long copy_between(struct process *p, struct file *in, struct file *out, u
         if (n <= 0)
             break;
         io_init_core(&io, &one, buffer, (size_t)n);
-        n = file_write(p, out, &io, NULL);
+        n = file_write(p, out, &io, to);
         if (n <= 0)
             break;
         *at += (uint64_t)n;
@@ -151,11 +190,51 @@ long call_sendfile(struct process *p, word_t out_fd, word_t in_fd, word_t offset
     if (!buffer)
         return -ENOMEM;
 
-    long n = copy_between(p, in, out, &at, count < TRANSFER_MAX ? count : TRANSFER_MAX, buffer);
+    long n =
+        copy_between(p, in, out, &at, NULL, count < TRANSFER_MAX ? count : TRANSFER_MAX, buffer);
     core_heap_free(&p->arena->heap, buffer, SENDFILE_BUFFER);
     if (n > 0 && !offset)
         in->position = at;
     if (n > 0 && offset && USER_PUT(p, offset, &at))
+        return -EFAULT;
+    return n;
+}
+
+static long copy_ranges(struct process *p, struct file *in, struct file *out, uint64_t *from,
+                        uint64_t *to, size_t bytes)
+{
+    if (in->node == out->node && *from < *to + bytes && *to < *from + bytes)
+        return -EINVAL;
+    void *buffer = core_heap_alloc(&p->arena->heap, SENDFILE_BUFFER);
+    if (!buffer)
+        return -ENOMEM;
+    long n = copy_between(p, in, out, from, to, bytes, buffer);
+    core_heap_free(&p->arena->heap, buffer, SENDFILE_BUFFER);
+    return n;
+}
+
+long call_copy_file_range(struct process *p, word_t in_fd, word_t in_at, word_t out_fd,
+                          word_t out_at, word_t count, word_t flags)
+{
+    struct file *in = file_get(p, in_fd), *out = file_get(p, out_fd);
+    if (!in || !out || !file_may_read(in) || !file_may_write(out) || (out->flags & O_APPEND))
+        return -EBADF;
+    if (flags || in->kind != FILE_REGULAR || out->kind != FILE_REGULAR)
+        return in->kind == FILE_DIRECTORY || out->kind == FILE_DIRECTORY ? -EISDIR : -EINVAL;
+
+    uint64_t from = in->position, to = out->position;
+    if ((in_at && USER_GET(p, &from, in_at)) || (out_at && USER_GET(p, &to, out_at)))
+        return -EFAULT;
+    if ((int64_t)from < 0 || (int64_t)to < 0)
+        return -EINVAL;
+    long n = copy_ranges(p, in, out, &from, &to, count < TRANSFER_MAX ? count : TRANSFER_MAX);
+    if (n < 0)
+        return n;
+    if (!in_at)
+        in->position = from;
+    if (!out_at)
+        out->position = to;
+    if ((in_at && USER_PUT(p, in_at, &from)) || (out_at && USER_PUT(p, out_at, &to)))
         return -EFAULT;
     return n;
 }

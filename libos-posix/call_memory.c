@@ -13,6 +13,7 @@ struct map_plan {
     rights_t rights;
     struct file *file; /* NULL: anonymous */
     uint64_t offset;
+    bool shared;
 };
 
 static rights_t rights_of(word_t protection)
@@ -47,8 +48,9 @@ static long check_file(const struct process *p, word_t fd, word_t protection, wo
         return -EACCES;
     if (f->kind != FILE_REGULAR && f->kind != FILE_TEXT && f->kind != FILE_ZERO)
         return -ENODEV;
-    if ((flags & MAP_TYPE) != MAP_PRIVATE && (protection & PROT_WRITE) && f->kind != FILE_ZERO)
-        return file_may_write(f) ? -ENODEV : -EACCES;
+    bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+    if (shared && (protection & PROT_WRITE) && !file_may_write(f))
+        return -EACCES;
     *out = f->kind == FILE_ZERO ? NULL : f;
     return 0;
 }
@@ -73,6 +75,24 @@ static long check_place(const struct process *p, vaddr_t hint, word_t bytes, wor
     plan->start = area_find_gap(p, page_up(bytes));
     plan->end = plan->start + page_up(bytes);
     return plan->start ? 0 : -ENOMEM;
+}
+
+/* What is shared without a file is a file without a name. */
+static long map_shared(struct process *p, const struct map_plan *plan)
+{
+    size_t bytes = plan->end - plan->start;
+    struct node *n = plan->file ? plan->file->node : node_create(p->arena, S_IFREG | 0600);
+    if (!n)
+        return -ENOMEM;
+
+    node_hold(n);
+    long e = plan->file ? 0 : data_resize(p->arena, n, bytes) ? -ENOMEM : 0;
+    if (!e)
+        e = area_unmap(p, plan->start, plan->end);
+    if (!e)
+        e = area_show(p, plan->start, plan->end, plan->rights, n, plan->offset);
+    node_drop(p->arena, n);
+    return e;
 }
 
 /* The pages are writable while they are filled. */
@@ -114,8 +134,16 @@ long call_mmap(struct process *p, word_t hint, word_t bytes, word_t protection, 
         e = check_file(p, fd, protection, flags, offset, &plan.file);
     if (!e)
         e = check_place(p, hint, bytes, flags, &plan);
+    plan.shared = type != MAP_PRIVATE && (!plan.file || plan.file->kind == FILE_REGULAR);
+    if (!plan.file)
+        plan.offset = 0;
+    if (!e && type != MAP_PRIVATE && !plan.shared && (protection & PROT_WRITE))
+        e = -ENODEV;
+    uint64_t limit = p->limits[RLIMIT_AS].current;
+    if (!e && (bytes > limit || area_total(p) > limit - bytes))
+        e = -ENOMEM;
     if (!e)
-        e = map(p, &plan);
+        e = plan.shared ? map_shared(p, &plan) : map(p, &plan);
     return e ? e : (long)plan.start;
 }
 
@@ -198,6 +226,7 @@ long call_mremap(struct process *p, word_t old, word_t old_bytes, word_t new_byt
     if (!area || area->end < old_end)
         return -EFAULT;
     rights_t rights = area->rights;
+    bool shared = area->shared != NULL;
 
     if (new_bytes > USER_TOP)
         return -ENOMEM;
@@ -206,6 +235,8 @@ long call_mremap(struct process *p, word_t old, word_t old_bytes, word_t new_byt
     long e = -ENOMEM;
     if (fits && new_end <= old_end)
         e = new_end < old_end ? area_unmap(p, new_end, old_end) : 0;
+    else if (shared) /* what is shared does not grow */
+        return -ENOMEM;
     else if (fits && area_is_free(p, old_end, new_end))
         e = area_map(p, old_end, new_end, rights);
     if (!e)
@@ -226,7 +257,11 @@ long call_madvise(struct process *p, word_t start, word_t bytes, word_t advice)
     if ((int)advice != MADV_DONTNEED)
         return 0;
 
-    port_discard(start, end - start);
+    for (const struct area *a = p->areas; a && a->start < end; a = a->next) {
+        vaddr_t low = a->start > start ? a->start : start, high = a->end < end ? a->end : end;
+        if (low < high && !a->shared) /* what is shared stays: others see it */
+            port_discard(low, high - low);
+    }
     return 0;
 }
 

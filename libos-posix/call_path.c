@@ -124,6 +124,42 @@ long call_mkdirat(struct process *p, word_t dirfd, word_t path, word_t mode)
     return e;
 }
 
+/* Devices may be named only; what they do depends on their numbers. */
+long call_mknodat(struct process *p, word_t dirfd, word_t path, word_t mode, word_t device)
+{
+    uint32_t type = (uint32_t)mode & S_IFMT;
+    struct node *n;
+    struct walk w;
+    char *text;
+
+    if (type && type != S_IFREG && type != S_IFIFO && type != S_IFCHR && type != S_IFBLK &&
+        type != S_IFSOCK)
+        return type == S_IFDIR ? -EPERM : -EINVAL;
+    if ((type == S_IFCHR || type == S_IFBLK) && p->who.euid)
+        return -EPERM;
+    long e = user_path(p, path, &text);
+    if (e)
+        return e;
+    e = path_walk(p, dirfd, text, 0, &w);
+    if (!e && w.node)
+        e = -EEXIST;
+    if (!e && (w.slash || !w.bytes))
+        e = -ENOENT;
+    if (!e)
+        e = make(p, &w, (type ? type : S_IFREG) | ((uint32_t)mode & S_IALL & ~p->umask), &n);
+    if (!e) {
+        n->major = (uint32_t)(device >> 8) & 0xfff;
+        n->minor = (uint32_t)((device & 0xff) | (device >> 12 & 0xfff00));
+    }
+    user_path_free(p, text);
+    return e;
+}
+
+long call_mknod(struct process *p, word_t path, word_t mode, word_t device)
+{
+    return call_mknodat(p, cwd, path, mode, device);
+}
+
 long call_mkdir(struct process *p, word_t path, word_t mode)
 {
     return call_mkdirat(p, cwd, path, mode);

@@ -4,6 +4,7 @@
 #include "libos-posix/clock.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
+#include "libos-posix/signal.h"
 #include "libos-posix/user.h"
 
 #define SELECT_BITS  DESCRIPTOR_COUNT
@@ -37,6 +38,41 @@ static long poll_once(const struct process *p, struct linux_pollfd *fds, size_t 
     return found;
 }
 
+/* A call that is performed again ends when it would have the first time. */
+static uint64_t first_deadline(uint64_t deadline)
+{
+    struct task *t = task_current();
+
+    if (!t->restarted)
+        t->restart_deadline = deadline;
+    return t->restart_deadline;
+}
+
+/* 0: something may have changed, or the time is over. */
+static long wait_more(uint64_t deadline, bool console)
+{
+    struct task *t = task_current();
+
+    t->wants_console = console;
+    long e = task_sleep_poll(t, deadline);
+    return e == -RESTART ? -RESTART_SAME_END : e == -ETIMEDOUT ? 0 : e;
+}
+
+/* The signals that are blocked during the call; an address of 0 leaves them as they are. */
+static long set_mask(struct process *p, vaddr_t at, word_t bytes)
+{
+    uint64_t set;
+
+    if (!at)
+        return 0;
+    if (bytes != sizeof set)
+        return -EINVAL;
+    if (USER_GET(p, &set, at))
+        return -EFAULT;
+    signal_block_for_call(task_current(), set);
+    return 0;
+}
+
 static long poll_until(struct process *p, vaddr_t at, word_t count, uint64_t deadline)
 {
     size_t bytes = (uint32_t)count * sizeof(struct linux_pollfd);
@@ -48,12 +84,13 @@ static long poll_until(struct process *p, vaddr_t at, word_t count, uint64_t dea
         return -ENOMEM;
 
     long found = user_read(p, fds, at, bytes);
+    deadline = first_deadline(deadline);
     while (!found) {
         bool console = false;
         found = poll_once(p, fds, (uint32_t)count, &console);
         if (found || port_monotonic_ns() >= deadline)
             break;
-        port_wait(deadline, console);
+        found = wait_more(deadline, console);
     }
     if (found >= 0 && user_write(p, at, fds, bytes))
         found = -EFAULT;
@@ -88,11 +125,11 @@ static long deadline_get(struct process *p, vaddr_t at, uint64_t *out)
 long call_ppoll(struct process *p, word_t fds, word_t count, word_t timeout, word_t mask,
                 word_t mask_bytes)
 {
-    uint64_t deadline, ignored;
-
-    if (mask && (mask_bytes != sizeof ignored || USER_GET(p, &ignored, mask)))
-        return mask_bytes != sizeof ignored ? -EINVAL : -EFAULT;
+    uint64_t deadline;
     long e = deadline_get(p, timeout, &deadline);
+
+    if (!e)
+        e = set_mask(p, mask, mask_bytes);
     return e ? e : poll_until(p, fds, count, deadline);
 }
 
@@ -136,6 +173,7 @@ static long select_sets(struct process *p, struct sets *s, unsigned count, const
     size_t bytes = (count + 63) / 64 * sizeof(uint64_t);
     long found = 0;
 
+    deadline = first_deadline(deadline);
     for (unsigned i = 0; i < 3; i++)
         if (at[i] && user_read(p, s->in[i], at[i], bytes))
             return -EFAULT;
@@ -144,7 +182,9 @@ static long select_sets(struct process *p, struct sets *s, unsigned count, const
         found = select_once(p, s, count, &console);
         if (found || port_monotonic_ns() >= deadline)
             break;
-        port_wait(deadline, console);
+        found = wait_more(deadline, console);
+        if (found)
+            break;
     }
     for (unsigned i = 0; found >= 0 && i < 3; i++)
         if (at[i] && user_write(p, at[i], s->out[i], bytes))
@@ -190,10 +230,12 @@ long call_pselect6(struct process *p, word_t count, word_t in, word_t out, word_
                    word_t timeout, word_t mask)
 {
     const word_t at[3] = {in, out, other};
-    uint64_t deadline, described[2]; /* address and size of a signal set */
+    uint64_t deadline, described[2] = {0, 0}; /* address and size of a signal set */
 
     if (mask && USER_GET(p, &described, mask))
         return -EFAULT;
     long e = deadline_get(p, timeout, &deadline);
+    if (!e)
+        e = set_mask(p, described[0], described[1]);
     return e ? e : select_until(p, count, at, deadline);
 }

@@ -2,12 +2,16 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/clock.h"
+#include "libos-posix/mem.h"
+#include "libos-posix/process.h"
 #include "libos-posix/user.h"
 
-static long limit_set(struct process *p, uint32_t which, const struct linux_rlimit *new)
+static long limit_set(struct process *p, uint32_t which, const struct linux_rlimit *new, bool any)
 {
     if (new->current > new->maximum)
         return -EINVAL;
+    if (!any && new->maximum > p->limits[which].maximum)
+        return -EPERM;
     if (which == RLIMIT_NOFILE && new->maximum > DESCRIPTOR_COUNT)
         return -EPERM; /* the table is no larger, for the superuser neither */
     p->limits[which] = *new;
@@ -21,13 +25,14 @@ long call_prlimit64(struct process *p, word_t pid, word_t which, word_t new, wor
 
     if (index >= RLIMIT_COUNT)
         return -EINVAL;
-    if ((int32_t)pid && (int32_t)pid != p->pid)
+    struct process *of = (int32_t)pid ? process_find(p->arena, (int32_t)pid) : p;
+    if (!of)
         return -ESRCH;
     if (new &&USER_GET(p, &given, new))
         return -EFAULT;
-    before = p->limits[index];
+    before = of->limits[index];
     if (new) {
-        long e = limit_set(p, index, &given);
+        long e = limit_set(of, index, &given, p->who.euid == 0);
         if (e)
             return e;
     }
@@ -53,24 +58,25 @@ long call_getrusage(struct process *p, word_t who, word_t to)
 
     if ((int)who != children && (int)who != self && (int)who != thread)
         return -EINVAL;
-    if ((int)who != children) {
-        uint64_t ns = port_cpu_ns();
-        usage.user.seconds = (int64_t)(ns / NS_PER_SECOND);
-        usage.user.microseconds = (int64_t)(ns % NS_PER_SECOND / 1000);
-    }
+    uint64_t ns = (int)who == children ? p->children_ns : port_cpu_ns();
+    usage.user.seconds = (int64_t)(ns / NS_PER_SECOND);
+    usage.user.microseconds = (int64_t)(ns % NS_PER_SECOND / 1000);
     return USER_PUT(p, to, &usage);
 }
 
 long call_sysinfo(struct process *p, word_t to)
 {
     struct port_memory m;
+    uint16_t count = 0;
 
+    for (const struct process *q = p->arena->processes; q; q = q->next)
+        count++;
     port_memory_get(&m);
     struct linux_sysinfo s = {
         .uptime = (int64_t)(port_monotonic_ns() / NS_PER_SECOND),
         .total_ram = m.total_bytes,
         .free_ram = m.free_bytes,
-        .processes = 1,
+        .processes = count,
         .unit = 1,
     };
     return USER_PUT(p, to, &s);
@@ -80,14 +86,15 @@ long call_sysinfo(struct process *p, word_t to)
  * calls behave like; the version says who answers. */
 long call_uname(struct process *p, word_t to)
 {
-    static const struct linux_utsname name = {
+    struct linux_utsname name = {
         .system = "Linux",
-        .node = "exo4",
         .release = "6.1.0-exo4",
         .version = "libos-posix on exo4",
         .machine = "x86_64",
-        .domain = "(none)",
     };
+
+    memcpy(name.node, p->arena->host_name, sizeof name.node);
+    memcpy(name.domain, p->arena->domain_name, sizeof name.domain);
     return USER_PUT(p, to, &name);
 }
 

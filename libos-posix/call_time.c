@@ -2,6 +2,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/clock.h"
+#include "libos-posix/task.h"
 #include "libos-posix/user.h"
 
 #define SECONDS_MAX ((int64_t)(UINT64_MAX / NS_PER_SECOND / 2))
@@ -11,12 +12,12 @@ struct linux_timespec clock_split(uint64_t ns)
     return (struct linux_timespec){(int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND)};
 }
 
-static bool is_valid(const struct linux_timespec *t)
+bool clock_is_valid(const struct linux_timespec *t)
 {
     return t->seconds >= 0 && t->nanoseconds >= 0 && t->nanoseconds < NS_PER_SECOND;
 }
 
-static uint64_t join(const struct linux_timespec *t)
+uint64_t clock_join(const struct linux_timespec *t)
 {
     if (t->seconds > SECONDS_MAX)
         return PORT_FOREVER;
@@ -25,14 +26,14 @@ static uint64_t join(const struct linux_timespec *t)
 
 long clock_deadline(const struct linux_timespec *t, uint64_t *out)
 {
-    if (!is_valid(t))
+    if (!clock_is_valid(t))
         return -EINVAL;
-    uint64_t now = port_monotonic_ns(), length = join(t);
+    uint64_t now = port_monotonic_ns(), length = clock_join(t);
     *out = length > PORT_FOREVER - now ? PORT_FOREVER : now + length;
     return 0;
 }
 
-static long clock_get(word_t clock, uint64_t *out)
+long clock_read(word_t clock, uint64_t *out)
 {
     switch ((int)clock) {
     case CLOCK_REALTIME:
@@ -57,7 +58,7 @@ static long clock_get(word_t clock, uint64_t *out)
 long call_clock_gettime(struct process *p, word_t clock, word_t to)
 {
     uint64_t ns;
-    long e = clock_get(clock, &ns);
+    long e = clock_read(clock, &ns);
     if (e)
         return e;
     struct linux_timespec t = clock_split(ns);
@@ -67,17 +68,33 @@ long call_clock_gettime(struct process *p, word_t clock, word_t to)
 long call_clock_getres(struct process *p, word_t clock, word_t to)
 {
     uint64_t ns;
-    long e = clock_get(clock, &ns);
+    long e = clock_read(clock, &ns);
     if (e || !to)
         return e;
     struct linux_timespec t = {0, 1};
     return USER_PUT(p, to, &t);
 }
 
-static void sleep_until(uint64_t deadline)
+/* Sleeps until `deadline`; a signal ends it. What is left is told to who asks for it. */
+static long sleep_until(struct process *p, uint64_t deadline, vaddr_t left)
 {
-    while (port_monotonic_ns() < deadline)
-        port_wait(deadline, false);
+    struct task *t = task_current();
+    long e = 0;
+
+    if (t->restarted)
+        deadline = t->restart_deadline;
+    t->restart_deadline = deadline;
+    while (!e)
+        e = task_sleep(t, &t->restart_deadline, deadline);
+    if (e == -ETIMEDOUT)
+        return 0;
+    if (e == -RESTART && left) {
+        uint64_t now = port_monotonic_ns();
+        struct linux_timespec rest = clock_split(deadline > now ? deadline - now : 0);
+        if (USER_PUT(p, left, &rest))
+            return -EFAULT;
+    }
+    return e == -RESTART ? -RESTART_SAME_END : e;
 }
 
 long call_clock_nanosleep(struct process *p, word_t clock, word_t flags, word_t at, word_t left)
@@ -85,23 +102,21 @@ long call_clock_nanosleep(struct process *p, word_t clock, word_t flags, word_t 
     struct linux_timespec t;
     uint64_t now, deadline;
 
-    (void)left; /* nothing interrupts a sleep */
-    if ((int)clock == CLOCK_THREAD_CPUTIME_ID || clock_get(clock, &now))
+    if ((int)clock == CLOCK_THREAD_CPUTIME_ID || clock_read(clock, &now))
         return -EINVAL;
     if (USER_GET(p, &t, at))
         return -EFAULT;
     if (!(flags & TIMER_ABSTIME)) {
         long e = clock_deadline(&t, &deadline);
-        if (!e)
-            sleep_until(deadline);
-        return e;
+        return e ? e : sleep_until(p, deadline, left);
     }
-    if (!is_valid(&t))
+    if (!clock_is_valid(&t))
         return -EINVAL;
-    uint64_t target = join(&t), monotonic = port_monotonic_ns();
+    uint64_t target = clock_join(&t), monotonic = port_monotonic_ns();
     uint64_t length = target > now ? target - now : 0;
-    sleep_until(length > PORT_FOREVER - monotonic ? PORT_FOREVER : monotonic + length);
-    return 0;
+    deadline = length > PORT_FOREVER - monotonic ? PORT_FOREVER : monotonic + length;
+    long e = sleep_until(p, deadline, 0);
+    return e == -RESTART_SAME_END ? -RESTART_NO_HANDLER : e;
 }
 
 long call_nanosleep(struct process *p, word_t at, word_t left)
@@ -132,7 +147,8 @@ long call_time(struct process *p, word_t to)
 long call_times(struct process *p, word_t to)
 {
     const uint64_t tick = NS_PER_SECOND / CLOCK_TICKS;
-    struct linux_tms t = {.user = (int64_t)(port_cpu_ns() / tick)};
+    struct linux_tms t = {.user = (int64_t)(port_cpu_ns() / tick),
+                          .children_user = (int64_t)(p->children_ns / tick)};
 
     if (to && USER_PUT(p, to, &t))
         return -EFAULT;

@@ -2,8 +2,10 @@
 #include "libos-posix/calls.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/lock.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/signal.h"
+#include "libos-posix/trace.h"
 
 #define ARGUMENTS_0
 #define ARGUMENTS_1 , a1
@@ -33,26 +35,54 @@ static const enter_function enter[] = {
 #undef CALL
 };
 
-static long unknown(void)
+static long unknown(const struct task *t)
 {
-    process_current()->arena->unknown_calls++;
+    trace_missing(t->process->arena, t->call);
     return -ENOSYS;
+}
+
+static bool is_known(long number)
+{
+    return (word_t)number < sizeof enter / sizeof enter[0] && enter[number];
+}
+
+/* Performs the call; one that a signal interrupted for which no handler runs is performed again.
+ * fork returns here in the child too, so the task is asked for anew. */
+static long perform(long number, const word_t a[6])
+{
+    for (;;) {
+        struct task *t = task_current();
+        long result = is_known(number)
+                          ? enter[number](t->process, a[0], a[1], a[2], a[3], a[4], a[5])
+                          : unknown(t);
+        t = task_current();
+        bool handler = signal_is_due(t) && signal_settle(t);
+        if (t->restore_blocked && !handler) {
+            t->restore_blocked = false;
+            signal_block(t, t->blocked_before);
+            handler = signal_settle(t);
+        }
+        t->restarted = is_restart(result) && !handler;
+        if (!t->restarted)
+            return result;
+    }
 }
 
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
 {
-    size_t count = sizeof enter / sizeof enter[0];
+    const word_t a[6] = {(word_t)a1, (word_t)a2, (word_t)a3, (word_t)a4, (word_t)a5, (word_t)a6};
+    struct task *t = task_current();
 
-    if ((word_t)number >= count || !enter[number])
-        return unknown();
-    long result = enter[number](process_current(), (word_t)a1, (word_t)a2, (word_t)a3, (word_t)a4,
-                                (word_t)a5, (word_t)a6);
-    if (signal_is_due(process_current()))
-        signal_end_if_fatal(process_current());
+    trace_enter(number, a);
+    lock_take(t);
+    t->call = number;
+    long result = perform(number, a);
+    lock_release(task_current());
+    trace_leave(number, a, result);
     return result;
 }
 
 uint64_t posix_unknown_calls(void)
 {
-    return process_current()->arena->unknown_calls;
+    return arena_get()->unknown_calls;
 }

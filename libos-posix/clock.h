@@ -11,3 +11,12 @@
 long clock_deadline(const struct linux_timespec *t, uint64_t *out);
 
 struct linux_timespec clock_split(uint64_t ns);
+
+/* Is it not negative, with nanoseconds from 0 to 999999999? */
+bool clock_is_valid(const struct linux_timespec *t);
+
+/* In nanoseconds; PORT_FOREVER when that is out of range. Pre: valid. */
+uint64_t clock_join(const struct linux_timespec *t);
+
+/* What a clock (CLOCK_*) says now. EINVAL: there is no such clock. */
+long clock_read(word_t clock, uint64_t *out);

@@ -53,6 +53,11 @@ static uint8_t *page_make(struct arena *a, struct node *n, uint64_t index)
     return page;
 }
 
+void *data_page(struct arena *a, struct node *n, uint64_t index)
+{
+    return page_make(a, n, index);
+}
+
 /* Bytes to handle at `pos` in one page, at most `most`. */
 static size_t piece_at(uint64_t pos, uint64_t most)
 {
@@ -129,9 +134,13 @@ static void pages_cut(struct arena *a, struct node *n, uint64_t index)
         uint64_t first = l == index / POINTERS_PER_PAGE ? index % POINTERS_PER_PAGE : 0;
         if (!list)
             continue;
-        for (uint64_t i = first; i < POINTERS_PER_PAGE; i++)
-            page_drop(a, n, &list->at[i]);
-        if (!first) {
+        for (uint64_t i = first; i < POINTERS_PER_PAGE; i++) {
+            if (n->shown && list->at[i])
+                memset(list->at[i], 0, PAGE_SIZE); /* somebody sees it */
+            else
+                page_drop(a, n, &list->at[i]);
+        }
+        if (!first && !n->shown) {
             core_heap_free(&a->heap, list, sizeof *list);
             n->pages->at[l] = NULL;
         }

@@ -2,7 +2,10 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/file.h"
 #include "libos-posix/io.h"
+#include "libos-posix/lock.h"
 #include "libos-posix/node.h"
+#include "libos-posix/task.h"
+#include "libos-posix/terminal.h"
 #include "libos-posix/unpack.h"
 
 #define BOUNCE_BYTES ((size_t)4096)
@@ -10,6 +13,7 @@
 /* Numbers as in Linux's list of allocated devices; the streams, links to /proc there, use a major
  * number from its local range. */
 #define MAJOR_STREAM 60u
+#define MAJOR_PTS    136u
 
 static const struct device {
     const char *name;
@@ -22,6 +26,7 @@ static const struct device {
     {"random", 1, 8, FILE_RANDOM},
     {"urandom", 1, 9, FILE_RANDOM},
     {"tty", 5, 0, FILE_CONSOLE},
+    {"ptmx", 5, 2, FILE_PTY_MASTER},
     {"console", 5, 1, FILE_CONSOLE},
     {"stdin", MAJOR_STREAM, 0, FILE_CONSOLE},
     {"stdout", MAJOR_STREAM, 1, FILE_CONSOLE},
@@ -34,6 +39,11 @@ bool device_is_descriptor(const struct node *n, word_t *fd)
     return n->major == MAJOR_STREAM && n->minor <= 2;
 }
 
+bool device_is_controlling(const struct node *n)
+{
+    return node_is(n, S_IFCHR) && n->major == 5 && n->minor == 0;
+}
+
 bool device_kind(const struct node *n, enum file_kind *out)
 {
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
@@ -42,7 +52,8 @@ bool device_kind(const struct node *n, enum file_kind *out)
             return true;
         }
     }
-    return false;
+    *out = FILE_PTY_TERMINAL;
+    return n->major == MAJOR_PTS;
 }
 
 long device_populate(struct arena *a)
@@ -70,36 +81,38 @@ long device_populate(struct arena *a)
     return 0;
 }
 
-static long console_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+/* Without a keeper the reader asks the platform itself, and may have to wait there. */
+static long read_alone(struct file *f, struct io *io)
 {
+    struct task *t = task_current();
     char bytes[BOUNCE_BYTES];
     size_t most = io->left < sizeof bytes ? io->left : sizeof bytes;
 
-    (void)p, (void)position;
     if (f->flags & O_NONBLOCK && !port_console_ready())
         return -EAGAIN;
-    return io_put(io, bytes, port_console_read(bytes, most));
+    lock_release(t);
+    size_t count = port_console_read(bytes, most);
+    lock_take(t);
+    return io_put(io, bytes, count);
+}
+
+static long console_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    (void)position;
+    return port_has_keeper() ? terminal_read(p, p->arena->terminal, f, io) : read_alone(f, io);
 }
 
 static long console_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
-    char bytes[BOUNCE_BYTES];
-    long done = 0;
-
-    (void)p, (void)position;
-    while (io->left) {
-        long n = io_get(io, bytes, sizeof bytes);
-        if (n < 0)
-            return done ? done : n;
-        port_console_write(f->is_error_stream ? 2 : 1, bytes, (size_t)n);
-        done += n;
-    }
-    return done;
+    (void)position;
+    return terminal_write(p, p->arena->terminal, f, io);
 }
 
 static uint16_t console_poll(const struct file *f)
 {
     (void)f;
+    if (port_has_keeper())
+        return terminal_poll(arena_get()->terminal);
     return (uint16_t)(POLLOUT | POLLWRNORM | (port_console_ready() ? POLLIN | POLLRDNORM : 0));
 }
 

@@ -4,10 +4,12 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/area.h"
 #include "libos-posix/io.h"
+#include "libos-posix/lock.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
 #include "libos-posix/path.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/task.h"
 
 #define SCRIPT_LINE_BYTES 256u
 
@@ -39,7 +41,8 @@ static long find_program(struct process *p, const char *path, struct walk *w)
     return node_is(w->node, S_IFREG) && !w->node->made_up && (w->node->mode & 0111) ? 0 : -EACCES;
 }
 
-/* Where the image goes. A static PIE starts low in the map range, so that its break can grow. */
+/* Where the image goes. A static PIE starts low in the map range, so that its break can grow. What
+ * the present program has is not in the way, but what was there before the core is. */
 static long place(const struct process *p, struct exec_program *program)
 {
     const struct port_layout *l = port_layout();
@@ -53,7 +56,10 @@ static long place(const struct process *p, struct exec_program *program)
     vaddr_t low = image->low + program->bias, high = image->high + program->bias;
     if (low < l->program_low || high > l->program_high || high < low)
         return -ENOMEM;
-    return area_is_free(p, low, high) ? 0 : -ENOMEM;
+    for (const struct area *a = p->areas; a && a->start < high; a = a->next)
+        if (a->end > low && (a->adopted || !program->replaces))
+            return -ENOMEM;
+    return 0;
 }
 
 /* A segment is writable while it is filled. */
@@ -99,8 +105,9 @@ static void describe(struct process *p, const struct walk *w, const struct exec_
     }
     p->exe[bytes] = 0;
 
-    memset(p->name, 0, sizeof p->name);
-    memcpy(p->name, w->name, w->bytes < sizeof p->name ? w->bytes : sizeof p->name - 1);
+    char *name = task_current()->name;
+    memset(name, 0, COMMAND_BYTES);
+    memcpy(name, w->name, w->bytes < COMMAND_BYTES ? w->bytes : COMMAND_BYTES - 1);
 
     p->command_line_bytes = 0;
     for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
@@ -138,9 +145,15 @@ static long load(struct process *p, const struct walk *w, struct exec_program *p
         e = elf_check_segments(&header, headers, w->node->size, &program->image);
     if (!e)
         e = place(p, program);
+    if (!e)
+        e = exec_check_strings(program);
     if (e)
         return e;
 
+    if (program->replaces && (e = exec_leave_old(p, program)) != 0)
+        return e;
+    if (program->replaces)
+        unmap_all(p);
     e = map_image(p, w->node, program);
     if (!e)
         e = exec_build_stack(p, program, &out->stack);
@@ -148,6 +161,7 @@ static long load(struct process *p, const struct walk *w, struct exec_program *p
         unmap_all(p);
         return e;
     }
+    exec_take_identity(p, w->node);
     out->entry = program->image.entry + program->bias;
     p->break_low = p->break_now = program->image.high + program->bias;
     describe(p, w, program);
@@ -207,8 +221,13 @@ static long run(struct process *p, const char *path, struct exec_program *progra
     long e = find_program(p, path, &w);
     if (e)
         return e;
-    if (!script_parse(w.node, path, &script))
-        return load(p, &w, program, out);
+    if (!script_parse(w.node, path, &script)) {
+        struct node *n = w.node;
+        node_hold(n); /* for as long as other threads may run */
+        e = load(p, &w, program, out);
+        node_drop(p->arena, n);
+        return e;
+    }
     if (depth == EXEC_SCRIPTS_MAX)
         return -ELOOP;
 
@@ -228,6 +247,11 @@ static long run(struct process *p, const char *path, struct exec_program *progra
     return run(p, script.front[0], program, depth + 1, out);
 }
 
+long exec_run(struct process *p, struct exec_program *program, struct posix_start *out)
+{
+    return run(p, program->name, program, 0, out);
+}
+
 long posix_exec(const struct posix_exec *request, struct posix_start *out)
 {
     struct exec_program program = {
@@ -235,5 +259,10 @@ long posix_exec(const struct posix_exec *request, struct posix_start *out)
         .arguments = {.rest = request->argv, .rest_count = list_count(request->argv)},
         .environment = {.rest = request->envp, .rest_count = list_count(request->envp)},
     };
-    return run(process_current(), request->path, &program, 0, out);
+    struct task *t = task_current();
+
+    lock_take(t);
+    long e = exec_run(t->process, &program, out);
+    lock_release(t);
+    return e;
 }

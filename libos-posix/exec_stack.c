@@ -93,11 +93,11 @@ static void put_auxiliary(struct builder *b, const struct exec_program *program,
         {AT_BASE, 0},
         {AT_FLAGS, 0},
         {AT_ENTRY, image->entry + program->bias},
-        {AT_UID, 0},
-        {AT_EUID, 0},
-        {AT_GID, 0},
-        {AT_EGID, 0},
-        {AT_SECURE, 0},
+        {AT_UID, b->process->who.uid},
+        {AT_EUID, b->process->who.euid},
+        {AT_GID, b->process->who.gid},
+        {AT_EGID, b->process->who.egid},
+        {AT_SECURE, b->process->who.uid != b->process->who.euid},
         {AT_RANDOM, random},
         {AT_EXECFN, name},
         {AT_NULL, 0},
@@ -121,11 +121,15 @@ static vaddr_t map_stack(struct process *p)
     return low + GUARD_BYTES + STACK_BYTES;
 }
 
+long exec_check_strings(const struct exec_program *program)
+{
+    size_t strings = size_of(&program->arguments) + size_of(&program->environment);
+    return strings > EXEC_STRINGS_MAX ? -E2BIG : 0;
+}
+
 long exec_build_stack(struct process *p, const struct exec_program *program, vaddr_t *stack)
 {
     size_t strings = size_of(&program->arguments) + size_of(&program->environment);
-    if (strings > EXEC_STRINGS_MAX)
-        return -E2BIG;
     vaddr_t top = map_stack(p);
     if (!top)
         return -ENOMEM;

@@ -2,8 +2,13 @@
 #include "libos-posix/file.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/event.h"
 #include "libos-posix/io.h"
+#include "libos-posix/lockf.h"
 #include "libos-posix/node.h"
+#include "libos-posix/proc.h"
+#include "libos-posix/pty.h"
+#include "libos-posix/signal.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
@@ -18,6 +23,12 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
 {
     if (f->flags & O_APPEND)
         *position = f->node->size;
+    if (*position >= p->limits[RLIMIT_FSIZE].current) {
+        signal_raise(p, task_current(), SIGXFSZ, NULL);
+        return -EFBIG;
+    }
+    if (io->left > p->limits[RLIMIT_FSIZE].current - *position)
+        io->left = p->limits[RLIMIT_FSIZE].current - *position;
 
     long n = data_write(p->arena, f->node, *position, io);
     if (n > 0)
@@ -42,6 +53,13 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_TEXT] = &file_ops_text,
     [FILE_PIPE_READ] = &file_ops_pipe_read,
     [FILE_PIPE_WRITE] = &file_ops_pipe_write,
+    [FILE_PIPE_BOTH] = &file_ops_pipe_both,
+    [FILE_PTY_MASTER] = &file_ops_pty_master,
+    [FILE_PTY_TERMINAL] = &file_ops_pty_terminal,
+    [FILE_COUNTER] = &file_ops_counter,
+    [FILE_SIGNAL] = &file_ops_signal,
+    [FILE_EPOLL] = &file_ops_epoll,
+    [FILE_SOCKET] = &file_ops_socket,
 };
 
 const struct file_ops *file_ops(const struct file *f)
@@ -68,6 +86,9 @@ void file_release(struct process *p, struct file *f)
 {
     if (--f->refs)
         return;
+    lockf_file_goes(p->arena, f);
+    if (f->watched)
+        epoll_forget(p->arena, f);
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
     node_drop(p->arena, f->node);
@@ -100,6 +121,7 @@ long file_close(struct process *p, word_t fd)
     if (!f)
         return -EBADF;
     p->descriptors[(uint32_t)fd] = (struct descriptor){0};
+    lockf_process_closes(p, f->node);
     file_release(p, f);
     return 0;
 }
@@ -121,7 +143,7 @@ static long text_fill(struct process *p, struct file *f)
     f->buffer = core_heap_alloc(&p->arena->heap, PAGE_SIZE);
     if (!f->buffer)
         return -ENOMEM;
-    f->buffer_bytes = proc_text(p, f->node, f->buffer, PAGE_SIZE);
+    f->buffer_bytes = proc_text(f->node, f->buffer, PAGE_SIZE);
     return 0;
 }
 
@@ -138,6 +160,13 @@ static long kind_of(const struct node *n, uint32_t flags, enum file_kind *out)
     case S_IFDIR:
         *out = FILE_DIRECTORY;
         return 0;
+    case S_IFIFO:
+        *out = (flags & O_ACCMODE) == O_RDONLY   ? FILE_PIPE_READ
+               : (flags & O_ACCMODE) == O_WRONLY ? FILE_PIPE_WRITE
+                                                 : FILE_PIPE_BOTH;
+        return 0;
+    case S_IFSOCK:
+        return -ENXIO;
     case S_IFCHR:
         return device_kind(n, out) ? 0 : -ENODEV;
     default:
@@ -157,13 +186,27 @@ long file_open_node(struct process *p, struct node *n, uint32_t flags, struct fi
     }
 
     enum file_kind kind;
+    if (!(flags & O_PATH) && device_is_controlling(n)) {
+        struct terminal *t = pty_of_session(p->arena, p->session);
+        if (!t && p->arena->terminal->session != p->session)
+            return -ENXIO;
+        n = t ? pty_node(t) : n;
+    }
     long e = kind_of(n, flags, &kind);
     if (e)
         return e;
     *out = file_create(p->arena, kind, n, flags);
     if (!*out)
         return -ENOMEM;
-    if (kind == FILE_TEXT && (e = text_fill(p, *out)) != 0)
+    if (node_is(n, S_IFIFO) && kind != FILE_PATH)
+        e = pipe_open(p, *out);
+    else if (kind == FILE_TEXT)
+        e = text_fill(p, *out);
+    else if (kind == FILE_PTY_MASTER)
+        e = pty_open_master(p, *out);
+    else if (kind == FILE_PTY_TERMINAL)
+        e = pty_open_terminal(p, n, *out);
+    if (e)
         file_release(p, *out);
     return e;
 }
@@ -194,4 +237,11 @@ long file_write(struct process *p, struct file *f, struct io *io, uint64_t *at)
     if (!io->left)
         return 0;
     return file_ops(f)->write(p, f, io, at ? at : &f->position);
+}
+
+struct terminal *file_terminal(const struct process *p, const struct file *f)
+{
+    if (f->kind == FILE_CONSOLE)
+        return p->arena->terminal;
+    return f->kind == FILE_PTY_TERMINAL ? f->buffer : NULL;
 }

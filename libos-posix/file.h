@@ -22,6 +22,13 @@ enum file_kind {
     FILE_TEXT, /* made up when opened; file->buffer holds it */
     FILE_PIPE_READ,
     FILE_PIPE_WRITE,
+    FILE_PIPE_BOTH, /* a FIFO that was opened for reading and writing */
+    FILE_PTY_MASTER,
+    FILE_PTY_TERMINAL,
+    FILE_COUNTER, /* eventfd, timerfd */
+    FILE_SIGNAL,  /* signalfd */
+    FILE_EPOLL,
+    FILE_SOCKET,
     FILE_KINDS
 };
 
@@ -31,8 +38,9 @@ struct file {
     uint32_t refs;        /* descriptors, and calls that use it now */
     struct node *node;    /* never NULL; holds one `opens` of it */
     uint64_t position;    /* bytes; for a directory a cookie */
-    void *buffer;         /* FILE_TEXT: its contents; FILE_PIPE_*: the struct pipe */
+    void *buffer;         /* what the kind keeps: text, pipe, terminal */
     size_t buffer_bytes;  /* FILE_TEXT: length of the contents                     */
+    uint32_t watched;     /* epoll files that watch it */
     bool is_error_stream; /* FILE_CONSOLE: first opened as descriptor 2            */
 };
 
@@ -83,18 +91,27 @@ long proc_populate(struct arena *a);
 /* The kind that a device node opens as; false: no such device. */
 bool device_kind(const struct node *n, enum file_kind *out);
 
+/* /dev/tty: the controlling terminal of who opens it. */
+bool device_is_controlling(const struct node *n);
+
 /* /dev/stdin, stdout and stderr open as another reference of descriptor 0, 1 or 2. */
 bool device_is_descriptor(const struct node *n, word_t *fd);
 
-/* Writes a made-up text of `n` to `to`; returns its length, at most `capacity`. */
-size_t proc_text(const struct process *p, const struct node *n, char *to, size_t capacity);
-
 /* Makes a pipe and its two files. ENOMEM. */
 long pipe_create(struct process *p, uint32_t flags, struct file **reader, struct file **writer);
+
+/* Joins a file of a FIFO to the pipe behind it, and waits for the other end as open(2) says.
+ * ENOMEM; ENXIO: nobody reads, and it may not be waited for; -RESTART. */
+long pipe_open(struct process *p, struct file *f);
 
 /* Bytes that wait in the pipe of either end. */
 size_t pipe_waiting(const struct file *f);
 
 extern const struct file_ops file_ops_console, file_ops_null, file_ops_zero, file_ops_full;
 extern const struct file_ops file_ops_random, file_ops_text, file_ops_pipe_read;
-extern const struct file_ops file_ops_pipe_write;
+extern const struct file_ops file_ops_pipe_both, file_ops_pipe_write, file_ops_pty_master,
+    file_ops_pty_terminal;
+extern const struct file_ops file_ops_counter, file_ops_signal, file_ops_epoll, file_ops_socket;
+
+/* The terminal of a file, or NULL. */
+struct terminal *file_terminal(const struct process *p, const struct file *f);

@@ -12,9 +12,9 @@ static unsigned class_of(size_t bytes)
     return class;
 }
 
-void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high)
+void core_heap_init(struct heap *h, vaddr_t low, vaddr_t mapped, vaddr_t high)
 {
-    *h = (struct heap){.next = low, .mapped = low, .limit = high};
+    *h = (struct heap){.next = low, .mapped = mapped, .limit = high};
 }
 
 /* Fresh memory from the platform is zero, so a carved block needs no clearing. */
@@ -24,12 +24,9 @@ static void *carve(struct heap *h, size_t bytes)
     vaddr_t start = (h->next + align - 1) & ~(vaddr_t)(align - 1);
 
     while (start + bytes > h->mapped) {
-        size_t step = HEAP_STEP;
-        if (h->limit - h->mapped < step)
-            step = h->limit - h->mapped;
-        if (!step || !port_map(h->mapped, step, RIGHT_READ | RIGHT_WRITE))
+        if (h->limit - h->mapped < PORT_CORE_STEP || !port_core_extend(h->mapped, PORT_CORE_STEP))
             return NULL;
-        h->mapped += step;
+        h->mapped += PORT_CORE_STEP;
     }
     h->next = start + bytes;
     return (void *)start;

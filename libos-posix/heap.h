@@ -2,16 +2,15 @@
  * The core's own memory: blocks of power-of-two sizes, carved from the layout's core range.
  *
  * Freed blocks go to the list of their class and serve that class again. Nothing is given back to
- * the platform: a program's file system seldom shrinks, and the range is private.
+ * the platform: a file system seldom shrinks.
  */
 #pragma once
 
 #include "exo/abi/types.h"
 
-#define HEAP_CLASSES 12u          /* 32 bytes to 64 KiB */
+#define HEAP_CLASSES 14u          /* 32 bytes to 256 KiB */
 #define HEAP_LEAST   ((size_t)32) /* bytes in a block of class 0; also the alignment */
 #define HEAP_MOST    (HEAP_LEAST << (HEAP_CLASSES - 1))
-#define HEAP_STEP    ((size_t)256 * 1024) /* bytes asked of the platform at once */
 
 struct heap_block {
     struct heap_block *next;
@@ -25,8 +24,8 @@ struct heap {
     struct heap_block *free[HEAP_CLASSES];
 };
 
-/* Starts a heap in [low, high), of which nothing is mapped yet. */
-void core_heap_init(struct heap *h, vaddr_t low, vaddr_t high);
+/* Starts a heap in [low, high), of which [low, mapped) is mapped. */
+void core_heap_init(struct heap *h, vaddr_t low, vaddr_t mapped, vaddr_t high);
 
 /* Zeroed memory, or NULL when the platform gives no more. Pre: 0 < bytes <= HEAP_MOST. */
 void *core_heap_alloc(struct heap *h, size_t bytes);

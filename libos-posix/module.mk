@@ -1,8 +1,12 @@
 # The personality core, and the ways into it.
-POSIX_CORE := $(addprefix libos-posix/,arena.c area.c call_dir.c call_fd.c call_io.c \
-    call_memory.c call_path.c call_poll.c call_process.c call_rename.c call_size.c call_stat.c \
-    call_system.c call_time.c calls.c cpio.c data.c device.c elf.c exec.c exec_stack.c file.c \
-    heap.c io.c node.c path.c pipe.c proc.c signal.c text.c unpack.c user.c way_trampoline.c)
+POSIX_CORE := $(addprefix libos-posix/,area.c arena.c call_dir.c call_exec.c call_exit.c \
+    call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_path.c \
+    call_poll.c call_process.c call_rename.c call_sched.c call_signal.c call_size.c \
+    call_socket.c call_stat.c call_system.c call_time.c call_timer.c call_user.c \
+    call_various.c call_wait.c calls.c cpio.c data.c deliver.c device.c elf.c epoll.c \
+    event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c lockf.c node.c path.c \
+    pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c task.c \
+    terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c xattr.c)
 
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
@@ -21,8 +25,16 @@ PROGRAMS     += show
 show-sources := libos-posix/examples/show.c
 show-libs    := musl
 
-POSIX_TEST_NEEDS := $(POSIX_CORE) tests/host/fakes/posix_port.c
-HOST_TESTS += posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random
+POSIX_TEST_NEEDS := $(POSIX_CORE) tests/host/fakes/posix_port.c tests/host/fakes/posix_tasks.c
+HOST_TESTS += posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
+    posix_family posix_thread posix_event posix_socket posix_terminal \
+    posix_various
+posix_various-needs := $(POSIX_TEST_NEEDS)
+posix_event-needs   := $(POSIX_TEST_NEEDS)
+posix_socket-needs  := $(POSIX_TEST_NEEDS)
+posix_terminal-needs := $(POSIX_TEST_NEEDS)
+posix_family-needs  := $(POSIX_TEST_NEEDS)
+posix_thread-needs  := $(POSIX_TEST_NEEDS)
 posix_cpio-needs    := $(POSIX_TEST_NEEDS)
 posix_path-needs    := $(POSIX_TEST_NEEDS)
 posix_io-needs      := $(POSIX_TEST_NEEDS)
@@ -32,4 +44,5 @@ posix_exec-needs    := $(POSIX_TEST_NEEDS)
 posix_random-needs  := $(POSIX_TEST_NEEDS)
 
 HOST_TOOLS += posix-run
-posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c
+posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
+    libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c

@@ -3,6 +3,8 @@
 
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/mem.h"
+#include "libos-posix/proc.h"
+#include "libos-posix/xattr.h"
 
 #define LINKS_MAX 65000u
 
@@ -46,6 +48,7 @@ void node_release(struct arena *a, struct node *n)
     if (is_held(a, n))
         return;
     data_free(a, n);
+    xattr_free(a, n);
     if (n->text_owned)
         core_heap_free(&a->heap, (void *)(uintptr_t)n->archive, n->archive_bytes);
     core_heap_free(&a->heap, n, sizeof *n);
@@ -143,13 +146,8 @@ struct node *node_parent(const struct arena *a, const struct node *dir)
 
 const char *node_link_text(const struct process *p, const struct node *n, size_t *bytes)
 {
-    if (n->made_up == MADE_SELF_EXE) {
-        size_t length = 0;
-        while (p->exe[length])
-            length++;
-        *bytes = length;
-        return p->exe;
-    }
+    if (n->made_up)
+        return proc_link(p, n, bytes);
     *bytes = (size_t)n->archive_bytes;
     return (const char *)n->archive;
 }

@@ -14,11 +14,36 @@
 
 #include "libos-posix/arena.h"
 
+struct record;
+struct pipe;
+struct xattr;
+
 #define POINTERS_PER_PAGE ((size_t)(PAGE_SIZE / sizeof(void *)))
 #define FILE_BYTES_MAX    ((uint64_t)(POINTERS_PER_PAGE * POINTERS_PER_PAGE) * PAGE_SIZE)
 
 /* Nodes whose contents the core makes up when they are opened or read. */
-enum made_up { MADE_NOT, MADE_SELF_EXE, MADE_MEMINFO, MADE_UPTIME, MADE_MOUNTS, MADE_COMMAND_LINE };
+enum made_up {
+    MADE_NOT,
+    MADE_MEMINFO,
+    MADE_UPTIME,
+    MADE_MOUNTS,
+    MADE_LOADAVG,
+    MADE_VERSION,
+    MADE_CPUINFO,
+    MADE_SYSTEM_STAT,
+    MADE_PID_MAX,
+    MADE_SOMAXCONN,
+    MADE_OVERCOMMIT,
+    MADE_SELF, /* link to the caller's directory; what follows is of the process `pid` */
+    MADE_EXE,
+    MADE_CWD,
+    MADE_COMMAND_LINE,
+    MADE_STAT,
+    MADE_STATUS,
+    MADE_STATM,
+    MADE_COMM,
+    MADE_MAPS
+};
 
 struct page_list {
     void *at[POINTERS_PER_PAGE]; /* NULL: no page */
@@ -34,6 +59,11 @@ struct node {
     uint64_t atime, mtime, ctime; /* ns since 1970                                    */
     uint32_t major, minor;        /* of a device                                      */
     enum made_up made_up;
+    int32_t pid;                /* made up: of which process it tells; 0: of all */
+    struct record *locks;       /* see lockf.h */
+    struct xattr *xattrs;       /* see xattr.h */
+    struct pipe *pipe;          /* FIFO: while it is open; NULL: it is not */
+    uint32_t shown;             /* areas that show its pages: they stay in RAM meanwhile */
     const uint8_t *archive;     /* file: initial contents; link: text; or NULL      */
     uint64_t archive_bytes;     /* how many of them still count                     */
     bool text_owned;            /* link: `archive` is a heap block of archive_bytes */
@@ -81,7 +111,7 @@ void entry_remove(struct arena *a, struct entry *e);
 /* The directory above `dir`; the root's is the root. */
 struct node *node_parent(const struct arena *a, const struct node *dir);
 
-/* The text of a symbolic link as seen by `p`. */
+/* The text of a symbolic link as seen by `p`; valid until the next call. */
 const char *node_link_text(const struct process *p, const struct node *n, size_t *bytes);
 
 /* NULL when N1 to N3 hold, else a sentence that begins with the broken invariant's name. */
@@ -96,6 +126,9 @@ long data_write(struct arena *a, struct node *n, uint64_t pos, struct io *io);
 
 /* Sets the size; new bytes are zero. EFBIG, ENOSPC. */
 long data_resize(struct arena *a, struct node *n, uint64_t size);
+
+/* The page of RAM at `index`, made if it is not there yet. NULL: no memory. */
+void *data_page(struct arena *a, struct node *n, uint64_t index);
 
 /* Frees all pages. */
 void data_free(struct arena *a, struct node *n);

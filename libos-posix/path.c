@@ -5,6 +5,7 @@
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
+#include "libos-posix/proc.h"
 #include "libos-posix/user.h"
 
 #define LINKS_FOLLOWED_MAX 40u
@@ -65,6 +66,8 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
         return 0;
     }
 
+    if (dir == p->arena->proc)
+        proc_visit(p->arena, part->name, part->bytes);
     struct entry *e = entry_find(p->arena, dir, part->name, part->bytes);
     w->node = e ? e->node : NULL;
     if (!w->node || !node_is(w->node, S_IFLNK))

@@ -6,15 +6,15 @@
 #include "libos-posix/node.h"
 #include "libos-posix/signal.h"
 
-/* A pipe has the size of the largest heap block, as in Linux 64 KiB. */
-#define PIPE_BYTES        HEAP_MOST
-#define PIPE_ATOMIC_BYTES ((size_t)4096) /* PIPE_BUF: so much is written at once or not at all */
+#define PIPE_BYTES        ((size_t)65536) /* as in Linux */
+#define PIPE_ATOMIC_BYTES ((size_t)4096)  /* PIPE_BUF: so much is written at once or not at all */
 
 struct pipe {
-    bool has_reader, has_writer;
-    size_t start;   /* of what waits, in `ring` */
-    size_t waiting; /* bytes */
-    uint8_t *ring;  /* PIPE_BYTES */
+    uint32_t readers, writers;           /* open files */
+    uint32_t readers_seen, writers_seen; /* how often one was opened: for who waits for it */
+    size_t start;                        /* of what waits, in `ring` */
+    size_t waiting;                      /* bytes */
+    uint8_t *ring;                       /* PIPE_BYTES */
 };
 
 size_t pipe_waiting(const struct file *f)
@@ -35,7 +35,7 @@ static struct pipe *pipe_alloc(struct arena *a)
     struct pipe *pipe = core_heap_alloc(&a->heap, sizeof *pipe);
     if (!pipe)
         return NULL;
-    *pipe = (struct pipe){.has_reader = true, .has_writer = true};
+    *pipe = (struct pipe){.readers = 1, .writers = 1};
     pipe->ring = core_heap_alloc(&a->heap, PIPE_BYTES);
     if (!pipe->ring) {
         pipe_free(a, pipe);
@@ -70,11 +70,12 @@ long pipe_create(struct process *p, uint32_t flags, struct file **reader, struct
     return -ENOMEM;
 }
 
-/* With one process and one thread nobody could end the wait, so a call that would wait for its
- * own process for ever is refused. */
-static long would_wait(const struct file *f)
+/* Waits for the other end, unless that is not wanted. */
+static long wait_for_change(const struct file *f)
 {
-    return f->flags & O_NONBLOCK ? -EAGAIN : -EDEADLK;
+    if (f->flags & O_NONBLOCK)
+        return -EAGAIN;
+    return task_sleep(task_current(), f->buffer, PORT_FOREVER);
 }
 
 static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
@@ -82,9 +83,14 @@ static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t
     struct pipe *pipe = f->buffer;
     long done = 0;
 
-    (void)p, (void)position;
-    if (!pipe->waiting)
-        return pipe->has_writer ? would_wait(f) : 0;
+    (void)position;
+    while (!pipe->waiting) {
+        if (!pipe->writers)
+            return 0;
+        long e = wait_for_change(f);
+        if (e)
+            return e;
+    }
     while (pipe->waiting && io->left) {
         size_t n = PIPE_BYTES - pipe->start;
         if (n > pipe->waiting)
@@ -96,22 +102,15 @@ static long pipe_read(struct process *p, struct file *f, struct io *io, uint64_t
         pipe->waiting -= (size_t)moved;
         done += moved;
     }
+    task_wake_pollers(p->arena, pipe);
     return done;
 }
 
-static long pipe_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+/* As much as fits. */
+static long fill(struct process *p, struct pipe *pipe, struct io *io)
 {
-    struct pipe *pipe = f->buffer;
-    size_t space = PIPE_BYTES - pipe->waiting;
     long done = 0;
 
-    (void)position;
-    if (!pipe->has_reader) {
-        signal_raise(p, SIGPIPE);
-        return -EPIPE;
-    }
-    if (!space || (io->left <= PIPE_ATOMIC_BYTES && space < io->left))
-        return would_wait(f);
     while (io->left && pipe->waiting < PIPE_BYTES) {
         size_t end = (pipe->start + pipe->waiting) % PIPE_BYTES;
         size_t n = PIPE_BYTES - pipe->waiting; /* free in all; and before the ring ends: */
@@ -123,41 +122,123 @@ static long pipe_write(struct process *p, struct file *f, struct io *io, uint64_
         pipe->waiting += (size_t)moved;
         done += moved;
     }
+    task_wake_pollers(p->arena, pipe);
     return done;
+}
+
+static long pipe_write(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    struct pipe *pipe = f->buffer;
+    long done = 0, e = 0;
+
+    (void)position;
+    while (io->left && !e) {
+        size_t space = PIPE_BYTES - pipe->waiting;
+        bool whole = io->left <= PIPE_ATOMIC_BYTES;
+        if (!pipe->readers) {
+            signal_raise(p, NULL, SIGPIPE, p);
+            e = -EPIPE;
+        } else if (!space || (whole && !done && space < io->left)) {
+            e = wait_for_change(f);
+        } else {
+            long n = fill(p, pipe, io);
+            e = n < 0 ? n : 0;
+            done += n > 0 ? n : 0;
+        }
+    }
+    return done ? done : e;
 }
 
 static uint16_t pipe_read_poll(const struct file *f)
 {
     const struct pipe *pipe = f->buffer;
-    return (uint16_t)((pipe->waiting ? POLLIN | POLLRDNORM : 0) | (pipe->has_writer ? 0 : POLLHUP));
+    return (uint16_t)((pipe->waiting ? POLLIN | POLLRDNORM : 0) | (pipe->writers ? 0 : POLLHUP));
 }
 
 static uint16_t pipe_write_poll(const struct file *f)
 {
     const struct pipe *pipe = f->buffer;
     bool space = PIPE_BYTES - pipe->waiting >= PIPE_ATOMIC_BYTES;
-    return (uint16_t)((space ? POLLOUT | POLLWRNORM : 0) | (pipe->has_reader ? 0 : POLLERR));
+    return (uint16_t)((space ? POLLOUT | POLLWRNORM : 0) | (pipe->readers ? 0 : POLLERR));
 }
 
-static void pipe_read_close(struct process *p, struct file *f)
+static uint16_t pipe_both_poll(const struct file *f)
+{
+    return pipe_read_poll(f) | pipe_write_poll(f);
+}
+
+/* A FIFO's pipe goes with its last file; what was in it is lost. */
+static void leave(struct process *p, struct file *f, uint32_t readers, uint32_t writers)
 {
     struct pipe *pipe = f->buffer;
     if (!pipe)
         return;
-    pipe->has_reader = false;
-    if (!pipe->has_writer)
-        pipe_free(p->arena, pipe);
+    pipe->readers -= readers;
+    pipe->writers -= writers;
+    task_wake_pollers(p->arena, pipe);
+    if (pipe->readers || pipe->writers)
+        return;
+    if (f->node->pipe == pipe)
+        f->node->pipe = NULL;
+    pipe_free(p->arena, pipe);
+}
+
+static void pipe_read_close(struct process *p, struct file *f)
+{
+    leave(p, f, 1, 0);
 }
 
 static void pipe_write_close(struct process *p, struct file *f)
 {
-    struct pipe *pipe = f->buffer;
-    pipe->has_writer = false;
-    if (!pipe->has_reader)
-        pipe_free(p->arena, pipe);
+    leave(p, f, 0, 1);
+}
+
+static void pipe_both_close(struct process *p, struct file *f)
+{
+    leave(p, f, 1, 1);
+}
+
+/* The count of the other end's openings changes when it comes, even if it has gone since. */
+static long wait_for_other(struct pipe *pipe, const uint32_t *there, const uint32_t *seen)
+{
+    uint32_t before = *seen;
+
+    while (!*there && *seen == before) {
+        long e = task_sleep(task_current(), pipe, PORT_FOREVER);
+        if (e)
+            return e;
+    }
+    return 0;
+}
+
+long pipe_open(struct process *p, struct file *f)
+{
+    struct node *n = f->node;
+    bool reads = f->kind != FILE_PIPE_WRITE, writes = f->kind != FILE_PIPE_READ;
+
+    if (!reads && (f->flags & O_NONBLOCK) && (!n->pipe || !n->pipe->readers))
+        return -ENXIO;
+    if (!n->pipe) {
+        n->pipe = pipe_alloc(p->arena);
+        if (!n->pipe)
+            return -ENOMEM;
+        n->pipe->readers = n->pipe->writers = 0;
+    }
+    struct pipe *pipe = f->buffer = n->pipe;
+    pipe->readers += reads;
+    pipe->writers += writes;
+    pipe->readers_seen += reads;
+    pipe->writers_seen += writes;
+    task_wake_pollers(p->arena, pipe);
+    if ((reads && writes) || (f->flags & O_NONBLOCK))
+        return 0;
+    return reads ? wait_for_other(pipe, &pipe->writers, &pipe->writers_seen)
+                 : wait_for_other(pipe, &pipe->readers, &pipe->readers_seen);
 }
 
 const struct file_ops file_ops_pipe_read = {
     .read = pipe_read, .poll = pipe_read_poll, .close = pipe_read_close};
 const struct file_ops file_ops_pipe_write = {
     .write = pipe_write, .poll = pipe_write_poll, .close = pipe_write_close};
+const struct file_ops file_ops_pipe_both = {
+    .read = pipe_read, .write = pipe_write, .poll = pipe_both_poll, .close = pipe_both_close};

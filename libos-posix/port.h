@@ -3,14 +3,31 @@
  * libos in a guest, over Linux for development, and a fake for host tests.
  *
  * The core has checked every argument before it calls: addresses and lengths are whole pages, lie
- * in the layout's ranges, and a range to be mapped is free. No function here may use %fs or %gs,
- * for both belong to the program.
+ * in the layout's ranges, and a range to be mapped is free. No function here may change %fs or use
+ * thread-local storage, for those belong to the program; %gs is the platform's.
+ *
+ * A *family* is the processes that share one arena, and their keeper (see exo/doc/decisions/0042).
+ * The core's range [core_low, core_high) is one memory in all of them, at one address; all other
+ * memory, the core's stack and static data too, is each process' own and is copied by port_fork.
+ *
+ * The arena's lock is the core's (lock.h). What a function says about it: "locked" means that the
+ * caller holds it, so that the platform may not want it to make progress, nor may the keeper, as
+ * far as it is asked; "unlocked" that the caller does not. Where nothing is said both happen.
  */
 #pragma once
 
 #include "exo/abi/types.h"
 
 #define PORT_FOREVER UINT64_MAX
+
+struct task;
+struct posix_regs;
+
+/* What the platform remembers of a task: part of `struct task`, so in the arena. Zero for a new
+ * task; only the platform uses it. */
+struct port_task {
+    uint64_t words[4];
+};
 
 /* Three ranges of virtual addresses, [low, high), page-aligned; core is disjoint from program,
  * and map lies inside program. */
@@ -32,6 +49,55 @@ struct port_terminal {
 
 const struct port_layout *port_layout(void);
 
+/* The task that the calling thread performs calls for: what port_set_self, port_fork or
+ * port_thread_start gave it; NULL before. Cheap: every call begins with it. */
+struct task *port_self(void);
+void port_set_self(struct task *self);
+
+/*
+ * Sleeping and waking: a binary semaphore for each task. port_sleep waits for its own one to be
+ * raised, or until port_monotonic_ns() reaches `deadline`, or, if `console` is set and there is no
+ * keeper, until input comes; it lowers the semaphore. It may return early: the caller looks, and
+ * sleeps again. Unlocked.
+ *
+ * port_wake raises the task's semaphore. If the task runs the program's code, its thread is
+ * interrupted and calls posix_interrupt (posix.h). If it is in the core, nothing interrupts it, but
+ * the way looks at the semaphore after the last posix_* function has returned: raised, it calls
+ * posix_interrupt before the program goes on, so that no signal that comes just then is late. A
+ * task that has ended may be woken: nothing happens.
+ */
+void port_sleep(uint64_t deadline_ns, bool console);
+void port_wake(struct task *task);
+
+/* Adds zeroed memory to the arena: [va, va + bytes) of the core's range becomes readable and
+ * writable in all processes of the family. `va` is where the last addition ended, `bytes` a
+ * multiple of PORT_CORE_STEP. False: no memory. Locked, or before there is a second process. */
+#define PORT_CORE_STEP ((size_t)2 << 20)
+bool port_core_extend(vaddr_t va, size_t bytes);
+
+/* Is there a keeper, and so more than one process? Without one port_fork is not called; the
+ * process reads the console itself, and its sleeps end when its timers do. */
+bool port_has_keeper(void);
+
+/* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
+ * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
+ * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */
+long port_fork(struct task *child);
+
+/* Starts a thread of the caller's process: `task`, which begins with `regs` in the program's code
+ * and %fs at `fs_base`. ENOMEM and the like. Locked. */
+long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t fs_base);
+
+/* Ends the calling thread, not its process. Ends the process with all that it has, after which
+ * the keeper hears of it. Unlocked; the task may have been given to somebody else by now. */
+_Noreturn void port_thread_end(void);
+_Noreturn void port_process_end(void);
+
+/* Makes pages of the arena visible at `va` of the program's memory, where nothing is mapped:
+ * `core` is page-aligned. port_protect and port_unmap apply as to mapped memory. A copy made by
+ * port_fork shows the same pages. False when out of memory; then nothing has changed. */
+bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights);
+
 /* Private memory, zero when first read, with `rights` (RIGHT_READ, _WRITE, _EXEC; 0 means that
  * any access faults). False when memory or page tables run out; then nothing has changed. */
 bool port_map(vaddr_t va, size_t bytes, rights_t rights);
@@ -50,7 +116,8 @@ void port_memory_get(struct port_memory *out);
 /* Writes all bytes. `stream` is 1 for output and 2 for errors; one console may take both. */
 void port_console_write(int stream, const void *bytes, size_t count);
 
-/* Waits until there is input, then takes 1 to `capacity` bytes. 0: the input has ended. */
+/* Waits until there is input, then takes 1 to `capacity` bytes. 0: the input has ended. Called by
+ * the keeper (posix_keeper_input gives the bytes to the core), or where there is none. Unlocked. */
 size_t port_console_read(void *bytes, size_t capacity);
 
 /* Would port_console_read return at once? */
@@ -58,14 +125,10 @@ bool port_console_ready(void);
 void port_terminal_get(struct port_terminal *out);
 
 /* Nanoseconds: since some fixed moment, never running back; since 1970-01-01 UTC; of processor
- * time that this program has used. */
+ * time that this process has used. */
 uint64_t port_monotonic_ns(void);
 uint64_t port_real_ns(void);
 uint64_t port_cpu_ns(void);
-
-/* Sleeps until port_monotonic_ns() reaches `deadline` or, when `console` is set, until input
- * comes. May return early: the caller looks and waits again. */
-void port_wait(uint64_t deadline_ns, bool console);
 
 /* Processors that this program's threads may run on; at least 1. */
 unsigned port_processors(void);
@@ -76,7 +139,7 @@ void port_set_fs(vaddr_t base);
 /* Fills with unpredictable bytes. */
 void port_entropy(void *bytes, size_t count);
 
-/* Ends the program with `status` (0 to 255). */
+/* Ends the keeper, or the program where there is none, with `status` (0 to 255). Unlocked. */
 _Noreturn void port_exit(int status);
 
 /* The stack that this program was started on, [*low, *high): for a program linked with the core. */

@@ -1,6 +1,7 @@
 /* The port of the personality core to libos: memory, time and the end; the console is beside. */
 #include "libos-posix/port_libos.h"
 
+#include "libos-posix/abi_errno.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos_console.h"
 #include "libos/book.h"
@@ -36,6 +37,7 @@ static uint64_t started_ns; /* all three of clock_ns() */
 static uint64_t idle_ns;
 static uint64_t random_state;
 static vaddr_t stack_low, stack_high;
+static struct task *self;
 
 const struct port_layout *port_layout(void)
 {
@@ -159,7 +161,17 @@ uint64_t port_cpu_ns(void)
     return clock_ns() - started_ns - idle_ns;
 }
 
-void port_wait(uint64_t deadline_ns, bool console)
+struct task *port_self(void)
+{
+    return self;
+}
+
+void port_set_self(struct task *new)
+{
+    self = new;
+}
+
+void port_sleep(uint64_t deadline_ns, bool console)
 {
     uint64_t begin = clock_ns();
 
@@ -169,6 +181,50 @@ void port_wait(uint64_t deadline_ns, bool console)
         deadline_ns == PORT_FOREVER ? FOREVER : KINFO->tsc_boot + clock_ns_to_ticks(deadline_ns);
     notify_until(events, console ? BIT_INPUT : BIT_NEVER, ticks, NULL);
     idle_ns += clock_ns() - begin;
+}
+
+/* The one task of the one process is never asleep when somebody could wake it. */
+void port_wake(struct task *task)
+{
+    (void)task;
+}
+
+bool port_core_extend(vaddr_t va, size_t bytes)
+{
+    return port_map(va, bytes, RIGHT_READ | RIGHT_WRITE);
+}
+
+bool port_has_keeper(void)
+{
+    return false;
+}
+
+long port_fork(struct task *child)
+{
+    (void)child;
+    return -ENOSYS;
+}
+
+long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t fs_base)
+{
+    (void)task, (void)regs, (void)fs_base;
+    return -ENOSYS;
+}
+
+_Noreturn void port_thread_end(void)
+{
+    port_exit(0);
+}
+
+_Noreturn void port_process_end(void)
+{
+    port_exit(0);
+}
+
+bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
+{
+    (void)va, (void)core, (void)bytes, (void)rights;
+    return false;
 }
 
 unsigned port_processors(void)

@@ -84,7 +84,7 @@ void port_console_write(int stream, const void *bytes, size_t count)
 size_t port_console_read(void *bytes, size_t capacity)
 {
     while (!port_libos_console_take())
-        port_wait(PORT_FOREVER, true);
+        port_sleep(PORT_FOREVER, true);
     size_t count = ahead_count < capacity ? ahead_count : capacity;
     memcpy(bytes, ahead + ahead_first, count);
     ahead_first += count;

@@ -3,7 +3,12 @@
  *
  * A way calls posix_start once, then either posix_exec (a foreign program) or posix_adopt for its
  * own image and stack (a program linked with the core), and from then on posix_syscall for each
- * call. After a call whose result it has stored, it asks posix_signal_take. One thread at a time.
+ * call. After a call whose result it has stored, it asks posix_signal_take. Any number of threads
+ * may call; they take turns.
+ *
+ * In a family the keeper calls posix_start, then makes the first process: a thread that calls
+ * port_set_self(posix_first_task()) and then does the above without posix_start. The keeper itself
+ * is the task posix_keeper_task() and then only calls posix_keeper_*.
  */
 #pragma once
 
@@ -20,6 +25,11 @@ long posix_adopt(vaddr_t start, vaddr_t end, rights_t rights);
 /* One Linux call for x86-64: the result, or an error number negated. Unknown numbers are counted
  * and answered with -ENOSYS. exit and exit_group do not return. */
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
+
+/* Writes a line for each call to the console's stream of errors; and the numbers of calls that were
+ * made and have no handler, with how often. */
+void posix_trace(bool on);
+void posix_trace_missing(void);
 
 /* How many calls with an unknown number were made. */
 uint64_t posix_unknown_calls(void);
@@ -41,12 +51,60 @@ struct posix_start {
  * damaged one; E2BIG: arguments above 128 KiB; ENOMEM; ELOOP: scripts that run scripts. */
 long posix_exec(const struct posix_exec *request, struct posix_start *out);
 
+struct task;
+
+/* The task of the first process, and the keeper's, which has no process: for port_set_self. */
+struct task *posix_first_task(void);
+struct task *posix_keeper_task(void);
+
+/*
+ * What the keeper does whenever it is woken (port_wake(posix_keeper_task()) is one of the reasons),
+ * has input for the terminal, or `*deadline_ns` of the last step has passed: timers that are due
+ * are fired, and the moment of the next is stored (PORT_FOREVER: none).
+ * The keeper never waits for the arena's lock, since who holds it may wait for the keeper.
+ */
+enum posix_keeper {
+    POSIX_KEEPER_GO_ON,
+    POSIX_KEEPER_BUSY,  /* somebody holds the lock: nothing was done; the keeper will be woken */
+    POSIX_KEEPER_ENDED, /* the first process has ended and no other is left: posix_keeper_status */
+};
+enum posix_keeper posix_keeper_step(uint64_t *deadline_ns);
+int posix_keeper_status(void); /* 0 to 255, as a shell says it: 128 + n for signal n */
+
+/* Gives bytes of console input to the core; 0 bytes mean that the input has ended. Returns how
+ * many were taken: less than `count` when the terminal's queue is full (the keeper is woken when
+ * there is room), -EAGAIN when somebody holds the lock (the keeper will be woken). */
+long posix_keeper_input(const void *bytes, size_t count);
+
+/* A process has ended without having said so (an outsider took its memory): its tasks are ended as
+ * by SIGKILL; any of them names it. If it held the lock, all invariants are tested: *broken is
+ * NULL, or says which does not hold, and then the family cannot go on. BUSY: to be called again. */
+enum posix_keeper posix_keeper_lost(struct task *task, const char **broken);
+
+/* The calling thread, which was in the program's code, was interrupted by port_wake: its signals
+ * are looked at, and default actions taken. Afterwards posix_signal_take as after a call. */
+void posix_interrupt(void);
+
+/* A fault of the program's code at its present instruction. `number` is the signal, `code` and
+ * `address` what siginfo_t says, `trap` and `error` what the processor said. Pending afterwards:
+ * posix_signal_take. A blocked or ignored one ends the process. */
+struct posix_fault {
+    unsigned number;
+    int code;
+    vaddr_t address;
+    uint64_t trap, error;
+};
+void posix_fault(const struct posix_fault *fault);
+
 /* A signal that is to be delivered now. */
 struct posix_signal {
     unsigned number;
     struct linux_sigaction action;
     uint64_t old_mask;        /* to be restored when the handler returns */
     struct linux_stack stack; /* the alternate stack; meaningful if action.flags asks for it */
+    struct linux_siginfo info;
+    uint64_t trap, error; /* of a fault, else 0 */
+    vaddr_t address;
 };
 
 /* Takes the next pending signal that is not blocked and has a handler, and blocks what its action

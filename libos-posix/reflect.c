@@ -61,20 +61,19 @@ static void load(struct libos_regs *to, const struct posix_regs *r)
 static void on_call(struct libos_regs *r)
 {
     struct posix_regs regs;
-    const bool returns = r->rax == POSIX_SIGRETURN;
-
-    if (!returns) {
+    if (!posix_trampoline_wants(r->rax)) {
         r->rax = (word_t)posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
                                        (long)r->r10, (long)r->r8, (long)r->r9);
         r->rcx = r->frame.ip;
         r->r11 = r->frame.flags;
-        if (!signal_is_due(process_current()))
+        if (!signal_is_due(task_current()))
             return;
+        save(&regs, r);
+        posix_trampoline_signal(&regs);
+    } else {
+        save(&regs, r);
+        posix_trampoline(&regs, NULL);
     }
-    save(&regs, r);
-    if (returns)
-        posix_trampoline_return(&regs);
-    posix_trampoline_signal(&regs);
     load(r, &regs);
 }
 

@@ -13,14 +13,14 @@ enum {
 
 KEEPS_REGISTERS long reflect_ask(long number)
 {
-    const struct process *p = process_current();
+    const struct task *t = task_current();
 
-    if (!ask_is_all(p))
+    if (!ask_is_all(t))
         return SYSCALL_NOT_LIGHT;
     switch (number) {
 #define ASK(name)                                                                                  \
     case NUMBER_##name:                                                                            \
-        return ask_##name(p);
+        return ask_##name(t->process);
         ASKS(ASK)
 #undef ASK
     default:

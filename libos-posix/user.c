@@ -39,6 +39,17 @@ long user_copy(const struct process *p, vaddr_t to, vaddr_t from, size_t bytes)
     return user_write(p, to, (const void *)from, bytes);
 }
 
+long user_exchange(const struct process *p, vaddr_t at, uint32_t *expected, uint32_t new)
+{
+    if (at % sizeof new)
+        return -EINVAL;
+    if (area_extent(p, at, RIGHT_READ | RIGHT_WRITE) < sizeof new)
+        return -EFAULT;
+    __atomic_compare_exchange_n((uint32_t *)at, expected, new, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    return 0;
+}
+
 long user_string(const struct process *p, char *to, size_t capacity, vaddr_t from, long too_long)
 {
     size_t usable = area_extent(p, from, RIGHT_READ);

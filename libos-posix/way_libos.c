@@ -13,7 +13,6 @@
 #define PF_X          1u
 #define PF_W          2u
 #define NR_ARCH_PRCTL 158
-#define SI_TKILL      (-6)
 
 /* The program's own ELF header, which the linker puts at the start of its first segment. */
 extern const struct elf_header __ehdr_start __attribute__((visibility("hidden")));
@@ -65,10 +64,7 @@ static void start(void)
 /* siginfo_t and ucontext_t as a handler may look at them. The program counter is 0, since no
  * instruction was interrupted: the signal comes between two. */
 struct handler_view {
-    struct {
-        int32_t number, error, code, pad, pid, uid;
-        uint8_t rest[104];
-    } info;
+    struct linux_siginfo info;
     struct {
         uint64_t flags, link;
         struct linux_stack stack;
@@ -77,16 +73,13 @@ struct handler_view {
         uint64_t room[15 + 64]; /* the rest of musl's sigset_t, and of its ucontext_t */
     } context;
 };
-_Static_assert(sizeof(((struct handler_view *)0)->info) == 128, "siginfo_t");
 
 static void run_handler(const struct posix_signal *s)
 {
     struct handler_view view;
 
     memset(&view, 0, sizeof view);
-    view.info.number = (int32_t)s->number;
-    view.info.code = SI_TKILL;
-    view.info.pid = 1;
+    view.info = s->info;
     view.context.stack = s->stack;
     view.context.mask = s->old_mask;
     void (*handler)(int, void *, void *) = (void (*)(int, void *, void *))s->action.handler;
@@ -94,22 +87,34 @@ static void run_handler(const struct posix_signal *s)
     posix_signal_done(view.context.mask);
 }
 
-static __attribute__((noinline)) void run_handlers(void)
+/* Runs what is due. True: every handler lets an interrupted call begin again. */
+static __attribute__((noinline)) bool run_handlers(long result)
 {
     struct posix_signal signal;
+    bool any = false, restarts = true;
 
-    while (posix_signal_take(&signal))
+    while (posix_signal_take(&signal)) {
+        any = true;
+        restarts &= (signal.action.flags & SA_RESTART) != 0;
         run_handler(&signal);
+    }
+    return !any || (restarts && result == -RESTART);
 }
 
 long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
 {
     if (!started)
         start();
-    long result = posix_syscall(number, a1, a2, a3, a4, a5, a6);
-    if (signal_is_due(process_current()))
-        run_handlers();
-    return result;
+    for (;;) {
+        long result = posix_syscall(number, a1, a2, a3, a4, a5, a6);
+        bool again = true;
+        if (signal_is_due(task_current()))
+            again = run_handlers(result);
+        if (!is_restart(result))
+            return result;
+        if (!again)
+            return -EINTR;
+    }
 }
 
 long libos_set_fs(void *base)

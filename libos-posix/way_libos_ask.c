@@ -11,8 +11,9 @@ enum {
 #define ASK(name)                                                                                  \
     long libos_##name(void)                                                                        \
     {                                                                                              \
-        const struct process *p = process_current();                                               \
+        const struct task *t = task_current();                                                     \
                                                                                                    \
-        return ask_is_all(p) ? ask_##name(p) : libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);     \
+        return ask_is_all(t) ? ask_##name(t->process)                                              \
+                             : libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);                     \
     }
 ASKS(ASK)

@@ -14,15 +14,29 @@ struct posix_regs {
     word_t rip, rflags;
 };
 
-/* Performs the call that %rax, %rdi, %rsi, %rdx, %r10, %r8 and %r9 describe and changes the
- * registers to what the program shall see: the result, or the entry of a signal handler. */
-void posix_trampoline(struct posix_regs *regs);
+/* Bytes of an image of the vector registers, as FXSAVE writes it. */
+#define VECTORS_BYTES ((size_t)512)
 
-/* Its parts, for a way that hands on all registers only when it must. */
+/* Performs the call that %rax, %rdi, %rsi, %rdx, %r10, %r8 and %r9 describe and changes the
+ * registers to what the program shall see: the result, the entry of a signal handler or of a new
+ * program. `vectors` is the image of its vector registers, which becomes part of the signal frame
+ * and is changed by sigreturn and execve; NULL: they are left alone. */
+void posix_trampoline(struct posix_regs *regs, uint8_t *vectors);
+
+/* Calls that need or change more registers than those (fork, clone, execve, rt_sigreturn and their
+ * kin): for them a way calls posix_trampoline with all registers. */
+bool posix_trampoline_wants(word_t number);
+
+/* The program was interrupted or has faulted between two instructions, and posix_interrupt or
+ * posix_fault was called: if a signal is to be delivered now, the registers are its handler's. */
+void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors);
+
+/* Parts of posix_trampoline, for a way that hands on all registers only when it must. */
 #define POSIX_SIGRETURN 15u /* rt_sigreturn: the call that a signal's handler ends with */
 
 /* Performs that call: the registers are what they were before the handler. */
 void posix_trampoline_return(struct posix_regs *regs);
 
-/* After any call: if a signal is to be delivered now, the registers are its handler's. */
+/* After any other call whose result %rax is: if a signal is to be delivered now, the registers are
+ * its handler's; a call that was interrupted begins again. */
 void posix_trampoline_signal(struct posix_regs *regs);

@@ -51,12 +51,17 @@ $(foreach p,$(GUEST_PROGRAMS),$(eval $(if $(filter musl,$($(p)-libs)), \
 nothing :=
 space := $(nothing) $(nothing)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+TOOL_FLAGS := $(FLAGS) -O2 -D_GNU_SOURCE
+build/host/tool/%.o: %.c | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $<"
+	@gcc $(TOOL_FLAGS) -MMD -MP -c $< -o $@
+
 define host_tool
-build/host/$(1): $($(1)-sources) | $(SETUP)
-	@mkdir -p $$(@D)
-	@echo "  HOSTCC  $$@"
-	@gcc $(FLAGS) -D_GNU_SOURCE -MM -MP -MT $$@ $$(filter %.c,$$^) > $$@.d
-	@gcc $(FLAGS) -O2 -D_GNU_SOURCE $$(filter %.c,$$^) $($(1)-libs) -o $$@
+$(1)-tool-objects := $$(patsubst %.c,build/host/tool/%.o,$$(filter %.c,$$($(1)-sources)))
+build/host/$(1): $$($(1)-tool-objects)
+	@echo "  LINK    $$@"
+	@gcc $$($(1)-tool-objects) $($(1)-libs) -o $$@
 endef
 # NAME-flags: further options of a test; NAME-archives: libraries behind its sources. What several tests are
 # made of is compiled once for all that have the same options, in a folder named by these.
@@ -101,8 +106,8 @@ $(foreach t,$(HOST_TOOLS),$(eval $(call host_tool,$(t))))
 $(foreach t,$(HOST_TESTS),$(eval $(call host_test,$(t))))
 $(foreach f,$(sort $(foreach t,$(HOST_TESTS),$(call checked_folder,$(t)))),\
     $(eval $(call host_folder,$(firstword $(foreach t,$(HOST_TESTS),$(if $(filter $(f),$(call checked_folder,$(t))),$(t)))))))
--include $(HOST_TOOLS:%=build/host/%.d) $(HOST_KERNEL_OBJECTS:%.o=%.d) \
-    $(sort $(foreach t,$(HOST_TESTS),$($(t)-checked-objects:%.o=%.d)))
+-include $(HOST_KERNEL_OBJECTS:%.o=%.d) $(sort $(foreach t,$(HOST_TESTS),$($(t)-checked-objects:%.o=%.d))) \
+    $(sort $(foreach t,$(HOST_TOOLS),$($(t)-tool-objects:%.o=%.d)))
 
 # The system archive: all that the guest starts, under .exo4/, where no root file system reaches.
 # sigma0 is in the kernel's own image.

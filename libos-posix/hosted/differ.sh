@@ -155,6 +155,9 @@ which busybox
 getopt ab -a -b
 chmod 600 /d/text
 chown 1:2 /d/text
+sh -c 'busybox seq 1 100 | busybox sort -rn | busybox head -3'
+sh -c 'trap "echo caught" USR1; kill -USR1 $$; echo after'
+sh -c 'busybox yes | busybox head -n 2'
 COMMANDS
 echo "$same same, $wrong different"
 [ "$wrong" -eq 0 ]

@@ -5,102 +5,28 @@
  *
  * The program and its files come from the cpio archive. Each of its system calls is trapped by
  * syscall user dispatch and answered by the core, as the kernel's reflection does on exo4; none
- * reaches Linux. For development: calls that the core lacks show here within a second.
+ * reaches Linux. The tool itself is the keeper; each process is one of Linux, each task a thread.
+ * For development: calls that the core lacks show here within a second.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libos-posix/hosted/host.h"
+#include "libos-posix/port.h"
 #include "libos-posix/posix.h"
-#include "libos-posix/way_trampoline.h"
 
-#define DISPATCH_SET    59 /* PR_SET_SYSCALL_USER_DISPATCH */
-#define DISPATCH_ON     1
-#define SELECTOR_ALLOW  0
-#define SELECTOR_BLOCK  1
-#define ALTERNATE_BYTES ((size_t)256 * 1024)
-
-static volatile char selector = SELECTOR_ALLOW; /* read by Linux at each system call */
-static bool trace;
-
-/* The return from the trap is itself a system call and happens when the selector blocks again, so
- * it is made from a place that is always let through. */
-void hosted_restorer(void);
-__asm__(".text\n"
-        ".balign 64\n"
-        ".globl hosted_restorer\n"
-        "hosted_restorer:\n"
-        "    mov $15, %eax\n"
-        "    syscall\n"
-        ".balign 64\n");
-
-static word_t fs_read(void)
-{
-    word_t base;
-    __asm__ volatile("rdfsbase %0" : "=r"(base));
-    return base;
-}
-
-static void fs_write(word_t base)
-{
-    __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
-}
-
-static word_t own_fs;
-
-static void trace_call(const struct posix_regs *before, word_t result)
-{
-    fprintf(stderr, "call %lu(%#lx, %#lx, %#lx, %#lx) = %ld\n", before->rax, before->rdi,
-            before->rsi, before->rdx, before->r10, (long)result);
-}
-
-/* Until %fs is the tool's own again, nothing here may use the host's C library. */
-static void on_call(int number, siginfo_t *info, void *context)
-{
-    (void)number, (void)info;
-    greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
-    struct posix_regs regs, before;
-
-    selector = SELECTOR_ALLOW;
-    fs_write(own_fs);
-    memcpy(&regs, g, sizeof regs); /* the same order, on purpose */
-    before = regs;
-    posix_trampoline(&regs);
-    if (trace)
-        trace_call(&before, regs.rax);
-    memcpy(g, &regs, sizeof regs);
-    fs_write(host_program_fs);
-    selector = SELECTOR_BLOCK;
-}
-
-/* sigaction as the kernel has it: the C library would put in its own restorer. */
-static void catch_calls(void)
-{
-    struct {
-        void (*handler)(int, siginfo_t *, void *);
-        unsigned long flags;
-        void (*restorer)(void);
-        unsigned long mask;
-    } action = {on_call, SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000, hosted_restorer, 0};
-    stack_t stack = {.ss_sp = malloc(ALTERNATE_BYTES), .ss_size = ALTERNATE_BYTES};
-
-    if (!stack.ss_sp || sigaltstack(&stack, NULL) ||
-        syscall(SYS_rt_sigaction, SIGSYS, &action, NULL, sizeof action.mask) ||
-        prctl(DISPATCH_SET, DISPATCH_ON, hosted_restorer, 64ul, &selector)) {
-        perror("posix-run: this Linux has no syscall user dispatch");
-        exit(2);
-    }
-}
+#define INPUT_BYTES 4096u
 
 static void archive_open(const char *path)
 {
@@ -120,43 +46,131 @@ static void archive_open(const char *path)
     close(fd);
 }
 
-static _Noreturn void enter(const struct posix_start *start)
+static char input[INPUT_BYTES]; /* read, but not taken by the core yet */
+static size_t input_bytes;
+static bool input_ended;
+
+/* Wake-ups interrupt ppoll, in which alone they are let through. */
+static void on_wake(int number)
 {
-    fflush(NULL);
-    own_fs = fs_read();
-    catch_calls();
-    fs_write(0);
-    selector = SELECTOR_BLOCK;
-    __asm__ volatile("mov %0, %%rsp\n"
-                     "xor %%edx, %%edx\n"
-                     "xor %%ebp, %%ebp\n"
-                     "jmp *%1\n"
-                     :
-                     : "r"(start->stack), "r"(start->entry)
-                     : "memory", "rdx");
-    __builtin_unreachable();
+    (void)number;
+}
+
+/* Processes that Linux ended: those that the core believes alive have been killed from outside. */
+static void reap(void)
+{
+    const char *broken = NULL;
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct task *t = host_task_of(pid);
+        while (t && posix_keeper_lost(t, &broken) == POSIX_KEEPER_BUSY)
+            usleep(1000);
+        if (broken) {
+            fprintf(stderr, "posix-run: the arena is damaged: %s\n", broken);
+            exit(70);
+        }
+    }
+}
+
+static void hand_over_input(void)
+{
+    if (!input_bytes && !input_ended)
+        return;
+    long taken = posix_keeper_input(input, input_bytes);
+    if (taken == 0 && !input_bytes)
+        input_ended = false; /* the core knows it now */
+    if (taken > 0) {
+        input_bytes -= (size_t)taken;
+        memmove(input, input + taken, input_bytes);
+    }
+}
+
+/* From the beginning on they wait, in the first process too, until somebody can take them. */
+static void block_wakes(void)
+{
+    sigset_t wakes;
+
+    sigemptyset(&wakes);
+    sigaddset(&wakes, SIGUSR1);
+    sigaddset(&wakes, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &wakes, NULL);
+    signal(SIGUSR1, on_wake);
+    signal(SIGCHLD, on_wake);
+}
+
+static _Noreturn void keep(void)
+{
+    sigset_t none;
+    bool end_told = false;
+
+    sigemptyset(&none);
+    for (;;) {
+        uint64_t deadline;
+        reap();
+        hand_over_input();
+        if (posix_keeper_step(&deadline) == POSIX_KEEPER_ENDED)
+            break;
+        uint64_t now = port_monotonic_ns(), left = deadline > now ? deadline - now : 0;
+        struct timespec t = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
+        struct pollfd in = {.fd = 0, .events = POLLIN};
+        int ready = ppoll(&in, input_bytes || end_told ? 0 : 1,
+                          deadline == PORT_FOREVER ? NULL : &t, &none);
+        if (ready > 0) {
+            input_bytes = port_console_read(input, sizeof input);
+            input_ended = end_told = !input_bytes;
+        }
+    }
+    if (getenv("POSIX_RUN_TRACE"))
+        posix_trace_missing();
+    exit(posix_keeper_status());
+}
+
+/* The first process: loads the program and becomes it. */
+static _Noreturn void run(char **argv)
+{
+    const char *const environment[] = {"PATH=/bin:/usr/bin", "HOME=/", NULL};
+    struct posix_exec request = {argv[0], (const char *const *)argv, environment};
+    struct host_thread *self = host_stack_create();
+    struct posix_start start;
+
+    if (!self)
+        _exit(2);
+    host_begin(self, posix_first_task());
+    long e = posix_exec(&request, &start);
+    if (e) {
+        fprintf(stderr, "posix-run: %s: %s\n", argv[0], strerror((int)-e));
+        fflush(NULL);
+        posix_syscall(SYS_exit_group, 127, 0, 0, 0, 0, 0);
+    }
+    const struct posix_regs regs = {.rip = start.entry, .rsp = start.stack};
+    host_catch(self);
+    port_set_fs(0);
+    host_enter(self, &regs);
 }
 
 int main(int argc, char **argv)
 {
-    const char *const environment[] = {"PATH=/bin:/usr/bin", "HOME=/", NULL};
-    struct posix_start start;
-
-    host_reflects = true;
-    trace = getenv("POSIX_RUN_TRACE") != NULL;
     if (argc < 3) {
         fprintf(stderr, "usage: posix-run ARCHIVE PROGRAM [ARGUMENT...]\n");
         return 2;
     }
+    host_has_keeper = true;
+    block_wakes();
     archive_open(argv[1]);
     long e = posix_start();
-    if (!e) {
-        struct posix_exec request = {argv[2], (const char *const *)argv + 2, environment};
-        e = posix_exec(&request, &start);
-    }
     if (e) {
-        fprintf(stderr, "posix-run: %s: %s\n", argv[2], strerror((int)-e));
+        fprintf(stderr, "posix-run: %s: %s\n", argv[1], strerror((int)-e));
         return 127;
     }
-    enter(&start);
+    posix_trace(getenv("POSIX_RUN_TRACE") != NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        perror("posix-run: fork");
+        return 2;
+    }
+    if (!pid)
+        run(argv + 2);
+    keep();
 }

@@ -18,14 +18,12 @@
 #define MEMORY_BYTES  ((uint64_t)4 << 30)
 #define STACK_BYTES   ((vaddr_t)8 << 20)
 #define ARCHIVE_FD    3 /* where a linked program's archive is passed to it */
-#define NO_SIGNAL_SET 0, 8
 
 const void *host_archive;
 size_t host_archive_bytes;
-bool host_reflects;
-word_t host_program_fs;
+bool host_has_keeper;
 
-static long linux_call(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+long host_call(long number, long a1, long a2, long a3, long a4, long a5, long a6)
 {
     register long r10 __asm__("r10") = a4;
     register long r8 __asm__("r8") = a5;
@@ -38,11 +36,6 @@ static long linux_call(long number, long a1, long a2, long a3, long a4, long a5,
                      : "rcx", "r11", "memory");
     return result;
 }
-
-/* The call by name; arguments that are not given are 0. */
-#define LINUX(...) LINUX_SPREAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
-#define LINUX_SPREAD(name, a, b, c, d, e, f, ...)                                                  \
-    linux_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* Far below where Linux puts a PIE, its libraries and the stack. */
 static const struct port_layout layout = {
@@ -155,30 +148,14 @@ uint64_t port_cpu_ns(void)
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-void port_wait(uint64_t deadline_ns, bool console)
-{
-    struct pollfd in = {.fd = 0, .events = POLLIN};
-    struct timespec t = {0};
-    uint64_t now = port_monotonic_ns();
-
-    if (deadline_ns > now) {
-        t.tv_sec = (time_t)((deadline_ns - now) / NS_PER_SECOND);
-        t.tv_nsec = (long)((deadline_ns - now) % NS_PER_SECOND);
-    }
-    LINUX(ppoll, &in, console, deadline_ns == PORT_FOREVER ? NULL : &t, NO_SIGNAL_SET);
-}
-
 unsigned port_processors(void)
 {
     return 1;
 }
 
-/* Under reflection %fs stays the tool's own until the program goes on. */
 void port_set_fs(vaddr_t base)
 {
-    host_program_fs = base;
-    if (!host_reflects)
-        __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
+    __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
 }
 
 void port_entropy(void *bytes, size_t count)

@@ -12,6 +12,10 @@
 #include "libos-posix/area.h"
 #include "libos-posix/node.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/process.h"
+#include "libos-posix/signal.h"
+#include "libos-posix/task.h"
+#include "libos-posix/terminal.h"
 #include "tests/host/fakes/posix_port.h"
 
 enum call_number {
@@ -54,10 +58,9 @@ static inline char *user_text(const char *text)
     return to;
 }
 
-/* Starts the core with whatever the archive of the fake holds. */
-static inline void world_start(void)
+/* Gives the program its memory. */
+static inline void world_memory(void)
 {
-    IS(posix_start(), 0);
     long at = SYS(mmap, 0, USER_BYTES + 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(at > 0);
@@ -66,6 +69,13 @@ static inline void world_start(void)
     world.hole = world.user + USER_BYTES + PAGE_SIZE;
     IS(SYS(mprotect, world.read_only, PAGE_SIZE, PROT_READ), 0);
     IS(SYS(munmap, world.hole, PAGE_SIZE), 0);
+}
+
+/* Starts the core with whatever the archive of the fake holds. */
+static inline void world_start(void)
+{
+    IS(posix_start(), 0);
+    world_memory();
 }
 
 /* A root with a few files of every kind. */
@@ -95,14 +105,19 @@ static inline int world_set_up(void **state)
     return 0;
 }
 
+/* The process that a test has ended lives on, for what else the test wants to see. */
+static inline void world_revive(void)
+{
+    process_current()->ending = false;
+    process_current()->status = 0;
+}
+
 /* Every test must leave sound structures. */
 static inline int world_tear_down(void **state)
 {
-    const char *broken = area_check(process_current());
+    const char *broken = arena_check(arena_get());
 
     (void)state;
-    if (!broken)
-        broken = node_check(process_current()->arena);
     if (broken)
         print_error("%s\n", broken);
     fake_reset();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "libos-posix/elf.h"
+#include "libos-posix/way_trampoline.h"
 
 #define BASE      0x400000u
 #define FILE_SIZE 0x1800u
@@ -352,6 +353,82 @@ static void a_real_program_is_loaded_byte_for_byte(void **state)
     }
 }
 
+/* Path, arguments and environment of execve, in memory of the program that calls it. */
+static struct posix_regs calling_execve(const char *path)
+{
+    char *to = (char *)SYS(mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    uint64_t *list = (uint64_t *)(to + 512);
+
+    strcpy(to, path);
+    strcpy(to + 256, "argument");
+    list[0] = (uint64_t)to;
+    list[1] = (uint64_t)(to + 256);
+    list[2] = list[3] = 0;
+    return (struct posix_regs){.rax = NR_execve,
+                               .rdi = (word_t)to,
+                               .rsi = (word_t)list,
+                               .rdx = (word_t)(list + 3),
+                               .rip = 0x1000,
+                               .rsp = 0x2000};
+}
+
+static void execve_replaces_the_program(void **state)
+{
+    struct posix_regs r = calling_execve("/prog");
+    struct process *p = process_current();
+    uint8_t vectors[VECTORS_BYTES];
+
+    (void)state;
+    IS(SYS(open, r.rdi, O_RDONLY | 02000000), 3); /* closed on exec */
+    IS(SYS(open, r.rdi, O_RDONLY), 4);
+    p->action[1].handler = 0x1234;
+    p->action[2].handler = SIG_IGN;
+    memset(vectors, 0xff, sizeof vectors);
+    posix_trampoline(&r, vectors);
+    IS(r.rip, BASE + 0x200);
+    IS(r.rax | r.rdi | r.rsi, 0);
+    const uint64_t *w = (const uint64_t *)r.rsp;
+    IS(w[0], 2);
+    assert_string_equal((const char *)w[2], "argument");
+    assert_null(area_check(p));
+    assert_false(p->descriptors[3].file || !p->descriptors[4].file);
+    IS(p->action[1].handler, SIG_DFL);
+    IS(p->action[2].handler, SIG_IGN);
+    IS(vectors[0] | vectors[1] << 8, 0x37f);
+    assert_string_equal(task_current()->name, "prog");
+
+    r = calling_execve("/script"); /* over the first one, which lies at the same addresses */
+    posix_trampoline(&r, NULL);
+    IS(r.rip, BASE + 0x200);
+    assert_string_equal((const char *)((const uint64_t *)r.rsp)[2], "an arg");
+}
+
+static void execve_that_fails_changes_nothing(void **state)
+{
+    static const struct {
+        const char *path;
+        long want;
+    } rows[] = {{"/missing", -ENOENT},
+                {"/plain", -EACCES},
+                {"/empty", -ENOEXEC},
+                {"/self", -ELOOP},
+                {"/hashes", -ENOEXEC}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct posix_regs r = calling_execve(rows[i].path);
+        posix_trampoline(&r, NULL);
+        IS((long)r.rax, rows[i].want);
+        IS(r.rip, 0x1000);
+        assert_string_equal((const char *)r.rdi, rows[i].path);
+    }
+    struct posix_regs r = calling_execve("/prog");
+    r.rsi = 1;
+    posix_trampoline(&r, NULL);
+    IS((long)r.rax, -EFAULT);
+    IS(SYS(execve, r.rdi, 0, 0), -ENOSYS); /* the way has not handed the registers over */
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_tear_down)
@@ -369,6 +446,8 @@ int main(void)
         TEST(too_many_arguments_and_too_little_memory_are_errors),
         TEST(without_memory_for_the_stack_nothing_stays),
         TEST(a_real_program_is_loaded_byte_for_byte),
+        TEST(execve_replaces_the_program),
+        TEST(execve_that_fails_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

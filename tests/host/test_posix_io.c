@@ -231,6 +231,7 @@ static void fcntl_and_ioctl_keep_flags(void **state)
     IS(SYS(fcntl, fd, 12345), -EINVAL);
     IS(SYS(fcntl, 99, F_GETFL), -EBADF);
     IS(SYS(fcntl, fd, F_GETLK, world.hole), -EFAULT);
+    *(struct linux_flock *)world.user = (struct linux_flock){.type = F_WRLCK};
     IS(SYS(fcntl, fd, F_GETLK, world.user), 0);
     IS(((struct linux_flock *)world.user)->type, F_UNLCK);
     IS(SYS(flock, fd, 2), 0);
@@ -368,7 +369,7 @@ static void a_pipe_without_reader_ends_the_writer(void **state)
     IS(fake.exit_status, 128 + SIGPIPE);
     struct linux_sigaction *ignore = (struct linux_sigaction *)world.user;
     *ignore = (struct linux_sigaction){.handler = SIG_IGN};
-    process_current()->signals.pending = 0;
+    world_revive();
     IS(SYS(rt_sigaction, SIGPIPE, ignore, 0, 8), 0);
     IS(SYS(write, out, world.user, 1), -EPIPE);
 }

@@ -53,7 +53,7 @@ static void mmap_refuses_what_it_cannot_do(void **state)
                rows[i].offset),
            rows[i].want);
     fd = SYS(open, P("/new"), O_RDWR);
-    IS(SYS(mmap, 0, 4096, RW, MAP_SHARED, fd, 0), -ENODEV);
+    assert_true(SYS(mmap, 0, 4096, RW, MAP_SHARED, fd, 0) > 0);
 }
 
 static void a_hint_is_taken_when_free(void **state)

@@ -10,7 +10,7 @@
 #include "libos-posix/port.h"
 #include "tests/host/host.h"
 
-#define CORE_BYTES    ((size_t)256 << 20)
+#define CORE_BYTES    ((size_t)256 << 20) /* a multiple of PORT_CORE_STEP */
 #define PIECES_MAX    4096u
 #define INITIAL_LIMIT ((size_t)512 << 20)
 
@@ -55,8 +55,9 @@ bool port_map(vaddr_t va, size_t bytes, rights_t rights)
 
     if (bytes > fake.limit_bytes - fake.mapped_bytes || piece_count == PIECES_MAX)
         return false;
+    int kind = va >= layout.core_low && va < layout.core_high ? MAP_SHARED : MAP_PRIVATE;
     void *got = mmap((void *)va, bytes, protection(rights),
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+                     kind | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (got == MAP_FAILED) /* this process has something of its own there */
         return false;
     assert_ptr_equal(got, (void *)va);
@@ -162,10 +163,19 @@ uint64_t port_cpu_ns(void)
     return fake.now_ns / 2;
 }
 
-/* Comes back half-way the first time, as the contract allows. */
-void port_wait(uint64_t deadline_ns, bool console)
+struct task *port_self(void)
 {
-    fake.waits++;
+    return fake.self;
+}
+
+void port_set_self(struct task *self)
+{
+    fake.self = self;
+}
+
+/* Comes back half-way the first time, as the contract allows. */
+static void sleep_alone(uint64_t deadline_ns, bool console)
+{
     if (console && port_console_ready())
         return;
     if (deadline_ns == PORT_FOREVER)
@@ -174,6 +184,40 @@ void port_wait(uint64_t deadline_ns, bool console)
         uint64_t length = deadline_ns - fake.now_ns;
         fake.now_ns += fake.waits % 2 ? (length + 1) / 2 : length;
     }
+}
+
+void port_sleep(uint64_t deadline_ns, bool console)
+{
+    fake.waits++;
+    if (fake.has_keeper)
+        fake_run_others(deadline_ns);
+    else
+        sleep_alone(deadline_ns, console);
+}
+
+bool port_has_keeper(void)
+{
+    return fake.has_keeper;
+}
+
+bool port_core_extend(vaddr_t va, size_t bytes)
+{
+    assert_true(va >= layout.core_low && bytes % PORT_CORE_STEP == 0);
+    return port_map(va, bytes, RIGHT_READ | RIGHT_WRITE);
+}
+
+/* A second view of the same pages: mremap gives one when the old size is 0. */
+bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
+{
+    void *to = (void *)va;
+
+    if (!port_map(va, bytes, rights))
+        return false;
+    assert_int_equal(munmap(to, bytes), 0);
+    assert_ptr_equal(mremap((void *)(uintptr_t)core, 0, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to),
+                     to);
+    assert_int_equal(mprotect(to, bytes, protection(rights)), 0);
+    return true;
 }
 
 unsigned port_processors(void)
@@ -213,6 +257,7 @@ const void *port_archive(size_t *bytes)
 
 void fake_reset(void)
 {
+    fake_tasks_reset();
     while (piece_count) {
         piece_count--;
         munmap((void *)pieces[piece_count].start, pieces[piece_count].bytes);

@@ -12,12 +12,15 @@ struct fake_port {
     size_t error_bytes; /* of them those to stream 2 */
     const char *input;  /* what is still to be read; then the input ends */
     bool is_terminal;
-    uint64_t now_ns;     /* monotonic; the real time is this plus FAKE_EPOCH_NS */
-    uint64_t waits;      /* calls of port_wait */
-    size_t mapped_bytes; /* of core and program together */
-    size_t limit_bytes;  /* what may be mapped at most */
-    vaddr_t fs_base;     /* last port_set_fs */
-    jmp_buf on_exit;     /* where port_exit goes while exit_expected */
+    uint64_t now_ns;                 /* monotonic; the real time is this plus FAKE_EPOCH_NS */
+    uint64_t waits;                  /* calls of port_sleep */
+    struct task *self;               /* whose thread runs */
+    bool has_keeper;                 /* set before posix_start: several tasks, see below */
+    size_t mapped_bytes;             /* of core and program together */
+    size_t limit_bytes;              /* what may be mapped at most */
+    vaddr_t fs_base;                 /* last port_set_fs */
+    void (*born)(struct task *task); /* what new tasks do */
+    jmp_buf on_exit;                 /* where port_exit goes while exit_expected */
     bool exit_expected;
     int exit_status;
     size_t archive_bytes;
@@ -41,6 +44,15 @@ void fake_archive_add(const char *name, uint32_t mode, const void *data, size_t 
 void fake_archive_link(const char *name, uint32_t mode, const void *data, size_t bytes,
                        uint32_t ino, uint32_t links);
 void fake_archive_end(void);
+
+/*
+ * Several tasks (posix_tasks.c): each runs on a stack of its own until it sleeps or ends; then the
+ * next one that was woken, in the order of their making. Time moves when all sleep. Where a real
+ * child would return from fork, or a thread begin, here `fake.born` is called with its task; what
+ * it does ends with a call of exit.
+ */
+void fake_run_others(uint64_t deadline_ns);
+void fake_tasks_reset(void);
 
 /* Statement that must end the program; the status is in fake.exit_status. */
 #define FAKE_EXPECT_EXIT(statement)                                                                \

@@ -1,0 +1,11 @@
+/* A log of calls, with names, arguments and results, and the numbers that have no handler. */
+#pragma once
+
+#include "libos-posix/arena.h"
+
+/* Lines go to the console's stream of errors while posix_trace(true) holds. Need no lock. */
+void trace_enter(long number, const word_t a[6]);
+void trace_leave(long number, const word_t a[6], long result);
+
+/* Counts a call without a handler. */
+void trace_missing(struct arena *a, long number);

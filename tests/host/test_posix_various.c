@@ -1,0 +1,184 @@
+/* Host tests of who a process acts as, transfers at places, odd calls, and /proc. */
+#include "tests/host/posix_family.h"
+
+#include <stdio.h>
+
+#include "libos-posix/file.h"
+
+#define P(text) user_text(text)
+
+static void a_user_may_only_take_what_it_has(void **state)
+{
+    uint32_t *ids = (uint32_t *)world.user;
+
+    (void)state;
+    IS(SYS(setresuid, 1, 2, 3), 0);
+    IS(SYS(getresuid, ids, ids + 1, ids + 2), 0);
+    IS(ids[0], 1);
+    IS(ids[1], 2);
+    IS(ids[2], 3);
+    IS(SYS(setuid, 4), -EPERM);
+    IS(SYS(setuid, 3), 0);
+    IS(SYS(geteuid), 3);
+    IS(SYS(getuid), 1);
+    IS(SYS(setreuid, -1, 1), 0);
+    IS(SYS(setresuid, -1, 7, -1), -EPERM);
+    IS(SYS(setgid, 0), 0); /* the group it has */
+    IS(SYS(setgid, 9), -EPERM);
+    IS(SYS(setgroups, 0, 0), -EPERM);
+    IS(SYS(kill, 1, 0), 0);
+    IS(SYS(sethostname, P("x"), 1), -EPERM);
+}
+
+static void groups_are_kept(void **state)
+{
+    uint32_t *groups = (uint32_t *)world.user;
+
+    (void)state;
+    groups[0] = 5;
+    groups[1] = 6;
+    IS(SYS(setgroups, 2, groups), 0);
+    groups[0] = groups[1] = 0;
+    IS(SYS(getgroups, 0, 0), 2);
+    IS(SYS(getgroups, 1, groups), -EINVAL);
+    IS(SYS(getgroups, 2, groups), 2);
+    IS(groups[1], 6);
+    IS(SYS(setgroups, GROUPS_MAX + 1, groups), -EINVAL);
+}
+
+static void bytes_move_at_places(void **state)
+{
+    struct linux_iovec *v = (struct linux_iovec *)(world.user + 512);
+    uint64_t *at = (uint64_t *)(world.user + 600);
+
+    (void)state;
+    long in = SYS(open, P("/etc/text"), O_RDONLY), out = SYS(creat, P("/out"), 0600);
+    v[0] = (struct linux_iovec){(uint64_t)world.user, 2};
+    v[1] = (struct linux_iovec){(uint64_t)world.user + 10, 2};
+    IS(SYS(preadv, in, v, 2, 4), 4);
+    assert_memory_equal(world.user, "tw", 2);
+    assert_memory_equal(world.user + 10, "o\n", 2);
+    IS(SYS(preadv, in, v, 2, -1), -EINVAL);
+    IS(SYS(preadv2, in, v, 2, -1, 0, 0), 4);
+    assert_memory_equal(world.user, "on", 2);
+    IS(SYS(preadv2, in, v, 2, 0, 0, 0x100), -EOPNOTSUPP);
+    *at = 8;
+    IS(SYS(copy_file_range, in, at, out, 0, 100, 0), 6);
+    IS(*at, 14);
+    IS(SYS(copy_file_range, in, at, out, 0, 100, 1), -EINVAL);
+    IS(SYS(copy_file_range, out, 0, in, 0, 1, 0), -EBADF);
+    IS(SYS(fallocate, out, 0, 0, 5000), 0);
+    IS(file_get(process_current(), (word_t)out)->node->size, 5000);
+    IS(SYS(fallocate, out, 3, 0, 1), -EOPNOTSUPP);
+    IS(SYS(fallocate, out, 0, 0, 0), -EINVAL);
+}
+
+static void limits_stop_writes(void **state)
+{
+    struct linux_rlimit *limit = (struct linux_rlimit *)world.user;
+
+    (void)state;
+    long fd = SYS(creat, P("/out"), 0600);
+    *limit = (struct linux_rlimit){10, 10};
+    IS(SYS(setrlimit, RLIMIT_FSIZE, limit), 0);
+    action_set(SIGXFSZ, SIG_IGN, 0);
+    IS(SYS(write, fd, world.user, 100), 10);
+    IS(SYS(write, fd, world.user, 1), -EFBIG);
+}
+
+static void descriptors_close_in_ranges(void **state)
+{
+    (void)state;
+    for (long i = 3; i < 8; i++)
+        IS(SYS(dup, 0), i);
+    IS(SYS(close_range, 5, 6, 0), 0);
+    IS(SYS(fcntl, 5, F_GETFD), -EBADF);
+    IS(SYS(close_range, 7, UINT32_MAX, 4), 0);
+    IS(SYS(fcntl, 7, F_GETFD), FD_CLOEXEC);
+    IS(SYS(close_range, 6, 5, 0), -EINVAL);
+    IS(SYS(memfd_create, P("name"), 1), 5);
+    IS(SYS(write, 5, world.user, 3), 3);
+}
+
+static void attributes_are_kept_by_name(void **state)
+{
+    char *to = world.user;
+
+    (void)state;
+    IS(SYS(setxattr, P("/etc/text"), P("user.a"), P("value"), 5, 0), 0);
+    IS(SYS(setxattr, P("/etc/text"), P("user.a"), P("v"), 1, 1), -EEXIST);
+    IS(SYS(setxattr, P("/etc/text"), P("user.b"), P("v"), 1, 2), -ENODATA);
+    IS(SYS(setxattr, P("/etc/text"), P("system.x"), P("v"), 1, 0), -EOPNOTSUPP);
+    IS(SYS(setxattr, P("/etc/text"), P("user.b"), world.hole, 5, 0), -EFAULT);
+    IS(SYS(getxattr, P("/etc/link"), P("user.a"), to, 10), 5);
+    assert_memory_equal(to, "value", 5);
+    IS(SYS(getxattr, P("/etc/text"), P("user.a"), to, 4), -ERANGE);
+    IS(SYS(getxattr, P("/etc/text"), P("user.a"), 0, 0), 5);
+    IS(SYS(lsetxattr, P("/etc/link"), P("user.a"), P("v"), 1, 0), -EPERM);
+    IS(SYS(setxattr, P("/etc/text"), P("user.a"), P("new"), 3, 2), 0);
+    IS(SYS(setxattr, P("/etc/text"), P("trusted.t"), 0, 0, 0), 0);
+    IS(SYS(listxattr, P("/etc/text"), to, 100), 17);
+    assert_memory_equal(to, "trusted.t\0user.a", 17);
+    IS(SYS(listxattr, P("/etc/text"), to, 16), -ERANGE);
+    IS(SYS(removexattr, P("/etc/text"), P("user.a")), 0);
+    IS(SYS(removexattr, P("/etc/text"), P("user.a")), -ENODATA);
+    IS(SYS(setxattr, P("/missing"), P("user.a"), 0, 0, 0), -ENOENT);
+}
+
+static void child_pauses(struct task *t)
+{
+    (void)t;
+    SYS(pause);
+    SYS(exit_group, 1);
+}
+
+static long read_all(const char *path, char *to)
+{
+    long fd = SYS(open, P(path), O_RDONLY), n;
+
+    if (fd < 0)
+        return fd;
+    n = SYS(read, fd, to, 4096);
+    to[n] = 0;
+    IS(SYS(close, fd), 0);
+    return n;
+}
+
+static void processes_stand_in_proc(void **state)
+{
+    char path[64], *to = world.user + PAGE_SIZE;
+
+    (void)state;
+    assert_true(read_all("/proc/1/stat", to) > 0);
+    uint64_t nodes = arena_get()->node_count;
+    int32_t pid = child_start(child_pauses);
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    assert_true(read_all(path, to) > 0);
+    assert_int_equal(atoi(to), pid);
+    assert_non_null(strstr(to, ") "));
+    assert_true(read_all("/proc/self/status", to) > 0);
+    assert_non_null(strstr(to, "Pid:\t1\n"));
+    IS(SYS(readlink, P("/proc/self"), to, 10), 1);
+    IS(SYS(readlink, P("/proc/self/cwd"), to, 10), 1);
+    IS(*to, '/');
+    IS(SYS(kill, pid, SIGKILL), 0);
+    IS(child_wait(pid), SIGKILL);
+    IS(read_all(path, to), -ENOENT);
+    IS(arena_get()->node_count, nodes); /* all that told of it has gone */
+    IS(read_all("/proc/99999999999/stat", to), -ENOENT);
+    assert_true(read_all("/proc/1/maps", to) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAMILY_TEST(a_user_may_only_take_what_it_has),
+        FAMILY_TEST(groups_are_kept),
+        FAMILY_TEST(bytes_move_at_places),
+        FAMILY_TEST(limits_stop_writes),
+        FAMILY_TEST(descriptors_close_in_ranges),
+        FAMILY_TEST(attributes_are_kept_by_name),
+        FAMILY_TEST(processes_stand_in_proc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
