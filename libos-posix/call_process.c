@@ -1,5 +1,6 @@
 /* Calls about the process itself: numbers, groups and sessions, thread state. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/ask.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/process.h"
@@ -9,7 +10,7 @@
 
 long call_getpid(struct process *p)
 {
-    return p->pid;
+    return ask_getpid(p);
 }
 
 long call_gettid(struct process *p)
@@ -18,10 +19,9 @@ long call_gettid(struct process *p)
     return task_current()->tid;
 }
 
-/* The first process has no parent, as Linux says it of init. */
 long call_getppid(struct process *p)
 {
-    return p->parent ? p->parent->pid : 0;
+    return ask_getppid(p);
 }
 
 long call_getpgrp(struct process *p)

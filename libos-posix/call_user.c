@@ -1,5 +1,6 @@
 /* Calls about who a process acts as. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/ask.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/user.h"
@@ -8,22 +9,22 @@
 
 long call_getuid(struct process *p)
 {
-    return p->who.uid;
+    return ask_getuid(p);
 }
 
 long call_getgid(struct process *p)
 {
-    return p->who.gid;
+    return ask_getgid(p);
 }
 
 long call_geteuid(struct process *p)
 {
-    return p->who.euid;
+    return ask_geteuid(p);
 }
 
 long call_getegid(struct process *p)
 {
-    return p->who.egid;
+    return ask_getegid(p);
 }
 
 static long put_three(struct process *p, uint32_t a, uint32_t b, uint32_t c, const word_t to[3])

@@ -21,7 +21,7 @@ FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c ke
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
 posix-sources := libos-posix/posix_main.c $(FAMILY) \
-    $(addprefix libos-posix/family/,keep.c port.c way.c way_x86_64.S)
+    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S)
 posix-libs    := libos-posix
 posix-base    := 0x7fe000000000
 

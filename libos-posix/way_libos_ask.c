@@ -1,6 +1,5 @@
 /* Calls that ask for one number of the process, as functions that musl calls by name. */
-#include "libos-posix/calls.h"
-#include "libos-posix/signal.h"
+#include "libos-posix/ask.h"
 #include "libos-posix/way_libos.h"
 
 enum {
@@ -9,19 +8,12 @@ enum {
 #undef CALL
 };
 
-/* The first call, and one that finds a signal due, goes the way of all. */
 #define ASK(name)                                                                                  \
     long libos_##name(void)                                                                        \
     {                                                                                              \
-        struct task *t = task_current();                                                           \
+        const struct task *t = task_current();                                                     \
                                                                                                    \
-        if (__builtin_expect(!t || signal_is_due(t), 0))                                           \
-            return libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);                                 \
-        return call_##name(t->process);                                                            \
+        return ask_is_all(t) ? ask_##name(t->process)                                              \
+                             : libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);                     \
     }
-ASK(getpid)
-ASK(getppid)
-ASK(getuid)
-ASK(geteuid)
-ASK(getgid)
-ASK(getegid)
+ASKS(ASK)

@@ -33,39 +33,44 @@ static size_t align4(size_t n)
     return (n + 3) & ~(size_t)3;
 }
 
-/* Reads one header with its name and data at `at`, whatever it is, and moves on. */
-static enum err read_entry(const struct archive *a, struct archive_cursor *at,
-                           struct archive_entry *entry)
+/* An entry as far as it is read to find the next one. */
+struct place {
+    const uint8_t *header;
+    const char *name;
+    const uint8_t *data;
+    uint32_t bytes;
+};
+
+/* Where the name and the data of the entry at `at` are, whatever it is; moves on. */
+static enum err read_place(const struct archive *a, struct archive_cursor *at, struct place *p)
 {
-    uint32_t f[FIELDS];
+    uint32_t name_bytes;
 
     if (a->length - at->offset < HEADER_BYTES)
         return ERR_BAD_ARG;
     const uint8_t *header = a->bytes + at->offset;
     if (memcmp(header, "070701", 6) && memcmp(header, "070702", 6))
         return ERR_BAD_ARG;
-    for (unsigned i = 0; i < FIELDS; i++)
-        if (!read_field(header, i, &f[i]))
-            return ERR_BAD_ARG;
+    if (!read_field(header, NAMESIZE, &name_bytes) || !read_field(header, FILESIZE, &p->bytes))
+        return ERR_BAD_ARG;
 
     size_t room = a->length - at->offset; /* sums below cannot overflow: each term has 32 bits */
-    size_t data = align4((size_t)HEADER_BYTES + f[NAMESIZE]);
-    if (!f[NAMESIZE] || data > room || f[FILESIZE] > room - data)
+    size_t data = align4((size_t)HEADER_BYTES + name_bytes);
+    if (!name_bytes || data > room || p->bytes > room - data)
         return ERR_BAD_ARG;
     const char *name = (const char *)header + HEADER_BYTES;
-    if (name[f[NAMESIZE] - 1])
+    if (name[name_bytes - 1])
         return ERR_BAD_ARG;
-    if (name[0] == '.' && name[1] == '/' && name[2])
-        name += 2;
-    *entry = (struct archive_entry){name,     header + data, f[FILESIZE], f[MODE], f[INODE],
-                                    f[LINKS], f[MTIME],      f[UID],      f[GID],  at->archive};
-    size_t end = align4(data + f[FILESIZE]);
+    p->header = header;
+    p->name = name[0] == '.' && name[1] == '/' && name[2] ? name + 2 : name;
+    p->data = header + data;
+    size_t end = align4(data + p->bytes);
     at->offset += end < room ? end : room;
     return ERR_OK;
 }
 
-enum err archive_next(const struct archive *a, struct archive_cursor *at,
-                      struct archive_entry *entry)
+/* The same of the next one that is a file's. */
+static enum err next_place(const struct archive *a, struct archive_cursor *at, struct place *p)
 {
     for (;;) {
         /* Archives are padded with zeroes to whole blocks. */
@@ -73,22 +78,51 @@ enum err archive_next(const struct archive *a, struct archive_cursor *at,
             at->offset++;
         if (at->offset >= a->length)
             return ERR_NOT_BOUND;
-        enum err e = read_entry(a, at, entry);
+        enum err e = read_place(a, at, p);
         if (e)
             return e;
-        if (strcmp(entry->name, "TRAILER!!!"))
+        if (strcmp(p->name, "TRAILER!!!"))
             return ERR_OK;
         at->archive++;
     }
 }
 
+/* What else its header says. */
+static enum err read_entry(const struct place *p, const struct archive_cursor *at,
+                           struct archive_entry *entry)
+{
+    uint32_t f[FIELDS];
+
+    for (unsigned i = 0; i < FIELDS; i++)
+        if (!read_field(p->header, i, &f[i]))
+            return ERR_BAD_ARG;
+    *entry = (struct archive_entry){p->name,  p->data,  p->bytes, f[MODE], f[INODE],
+                                    f[LINKS], f[MTIME], f[UID],   f[GID],  at->archive};
+    return ERR_OK;
+}
+
+enum err archive_next(const struct archive *a, struct archive_cursor *at,
+                      struct archive_entry *entry)
+{
+    struct archive_cursor next = *at;
+    struct place p;
+    enum err e = next_place(a, &next, &p);
+
+    if (e == ERR_OK)
+        e = read_entry(&p, &next, entry);
+    if (e == ERR_OK)
+        *at = next;
+    return e;
+}
+
 enum err archive_find(const struct archive *a, const char *name, struct archive_entry *entry)
 {
     struct archive_cursor at = {0};
+    struct place p;
     enum err e;
 
     do
-        e = archive_next(a, &at, entry);
-    while (e == ERR_OK && strcmp(entry->name, name));
-    return e;
+        e = next_place(a, &at, &p);
+    while (e == ERR_OK && strcmp(p.name, name));
+    return e ? e : read_entry(&p, &at, entry);
 }

@@ -6,7 +6,7 @@
 #include "libos/slots.h"
 
 #define PART  64u /* records read in one call */
-#define GROUP 8u  /* records looked at together */
+#define GROUP 16u /* records looked at together */
 
 struct promise {
     pfn_t first;
@@ -29,10 +29,6 @@ enum err region_init(void)
     high = cap->base + cap->count;
     return ERR_OK;
 }
-
-struct run {
-    pfn_t first, end; /* empty: none */
-};
 
 static const struct promise *promise_at(pfn_t pfn)
 {
@@ -73,7 +69,7 @@ static inline __attribute__((always_inline)) bool group_is_free(const volatile s
 {
     unsigned any = 0;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (unsigned k = 0; k < GROUP; k++)
         any |= f[k].type;
     return !any;
@@ -83,21 +79,20 @@ static inline __attribute__((always_inline)) bool group_is_free(const volatile s
  * starts, so nothing else is in them. */
 static inline __attribute__((always_inline)) pfn_t skip(pfn_t from, pfn_t to, bool free)
 {
-    const volatile struct frame_info *const frame = book_frame(0);
-    pfn_t pfn = from;
+    const volatile struct frame_info *f = book_frame(from), *const end = book_frame(to);
 
     if (KINFO->hidden)
         return skip_hidden(from, to, free);
-    while (free && pfn < to && to - pfn >= GROUP && group_is_free(&frame[pfn]))
-        pfn += GROUP;
-    while (pfn < to && (frame[pfn].type == FRAME_FREE) == free)
-        pfn++;
-    return pfn;
+    while (free && end - f >= GROUP && group_is_free(f))
+        f += GROUP;
+    while (f < end && (f->type == FRAME_FREE) == free)
+        f++;
+    return from + (pfn_t)(f - book_frame(from));
 }
 
 /* The first run in [from, to) of frames that are free and not promised; of a longer one the first
  * `most`. */
-static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
+static struct region_run next_run(pfn_t from, pfn_t to, uint64_t most)
 {
     const struct promise *promise;
     pfn_t first = from;
@@ -105,7 +100,7 @@ static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
     for (;;) {
         first = skip(first, to, false);
         if (first >= to)
-            return (struct run){to, to};
+            return (struct region_run){to, to};
         promise = promise_at(first);
         if (!promise)
             break;
@@ -113,10 +108,10 @@ static struct run next_run(pfn_t from, pfn_t to, uint64_t most)
     }
     pfn_t limit = promise_behind(first, to);
     limit = limit - first > most ? first + (pfn_t)most : limit;
-    return (struct run){first, skip(first, limit, true)};
+    return (struct region_run){first, skip(first, limit, true)};
 }
 
-static struct run whole_run(pfn_t from)
+static struct region_run whole_run(pfn_t from)
 {
     return next_run(from, high, UINT32_MAX);
 }
@@ -126,7 +121,8 @@ static pfn_t find_up(pfn_t from, pfn_t to, uint32_t count, uint32_t align)
 {
     const uint64_t most = (uint64_t)count + align - 1; /* so many hold such a run for sure */
 
-    for (struct run r = next_run(from, to, most); r.first < r.end; r = next_run(r.end, to, most)) {
+    for (struct region_run r = next_run(from, to, most); r.first < r.end;
+         r = next_run(r.end, to, most)) {
         uint64_t first = ((uint64_t)r.first + align - 1) / align * align;
         if (first + count <= r.end)
             return (pfn_t)first;
@@ -212,11 +208,11 @@ enum err region_withhold(pfn_t first, uint32_t count)
 
 enum err region_promise(uint32_t count, pfn_t *first)
 {
-    struct run last = {0, 0};
+    struct region_run last = {0, 0};
 
     if (!count)
         return ERR_NO_MEM;
-    for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
+    for (struct region_run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
         if (r.end - r.first >= count)
             last = r;
     if (!last.end)
@@ -240,16 +236,16 @@ uint32_t region_free_count(void)
 {
     uint32_t count = 0;
 
-    for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
+    for (struct region_run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
         count += r.end - r.first;
     return count;
 }
 
-uint32_t region_longest_run(void)
+struct region_run region_longest(void)
 {
-    uint32_t longest = 0;
+    struct region_run longest = {low, low};
 
-    for (struct run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
-        longest = r.end - r.first > longest ? r.end - r.first : longest;
+    for (struct region_run r = whole_run(low); r.first < r.end; r = whole_run(r.end))
+        longest = r.end - r.first > longest.end - longest.first ? r : longest;
     return longest;
 }

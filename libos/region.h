@@ -32,8 +32,13 @@ enum err region_find_aligned(uint32_t count, pfn_t *first);
 /* Are `count` frames from `first` on in the region, free and not promised? */
 bool region_has(pfn_t first, uint32_t count);
 
-/* Length of the longest run of frames neither used nor promised. */
-uint32_t region_longest_run(void);
+/* Frames [first, end). */
+struct region_run {
+    pfn_t first, end;
+};
+
+/* The longest run of frames neither used nor promised; empty: there are none. */
+struct region_run region_longest(void);
 
 /* Sets the highest `count` adjacent free frames aside for somebody else. NO_MEM. */
 enum err region_promise(uint32_t count, pfn_t *first);

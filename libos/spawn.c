@@ -21,6 +21,7 @@ struct spawn_plan {
     struct elf_program elf;
     uint32_t pages; /* of the program */
     vaddr_t window; /* where its frames are seen here */
+    bool is_clean;  /* they are zero */
 };
 
 static enum err check(struct spawn_plan *plan)
@@ -57,7 +58,8 @@ static enum err fill(const struct spawn_plan *plan, const struct spawn_child *ch
     struct startinfo *info = (struct startinfo *)(plan->window + plan->pages * PAGE_SIZE);
     size_t used = 0;
 
-    memset((void *)plan->window, 0, child->image_frames * PAGE_SIZE);
+    if (!plan->is_clean)
+        memset((void *)plan->window, 0, child->image_frames * PAGE_SIZE);
     for (vaddr_t va = elf->low; va < elf->high; va += PAGE_SIZE)
         elf_fill_page(elf, plan->args->image, va, (void *)(plan->window + (va - elf->low)));
     info->magic = STARTINFO_MAGIC;
@@ -71,6 +73,22 @@ static enum err fill(const struct spawn_plan *plan, const struct spawn_child *ch
     return e ? e : add_strings(info, &used, plan->args->environment, &info->envc);
 }
 
+/* Sets the child's memory aside. */
+static enum err promise_memory(const struct spawn_args *args, struct spawn_child *child)
+{
+    enum err e = ERR_OK;
+
+    if (!args->memory_frames)
+        return ERR_OK;
+    child->memory_first = args->memory_first;
+    if (args->memory_first)
+        e = region_withhold(args->memory_first, args->memory_frames);
+    else
+        e = region_promise(args->memory_frames, &child->memory_first);
+    child->has_memory = e == ERR_OK;
+    return e;
+}
+
 static enum err make_image(struct spawn_plan *plan, struct spawn_child *child)
 {
     child->image_frames = plan->pages + TAIL_FRAMES;
@@ -79,12 +97,9 @@ static enum err make_image(struct spawn_plan *plan, struct spawn_child *child)
         child->image = SLOT_NONE;
         return e;
     }
+    plan->is_clean = region_is_clean(child->image_first, child->image_frames);
     e = vm_map_frames(child->image, child->image_first, child->image_frames, &plan->window,
                       RIGHT_READ | RIGHT_WRITE);
-    if (e == ERR_OK && plan->args->memory_frames) {
-        e = region_promise(plan->args->memory_frames, &child->memory_first);
-        child->has_memory = e == ERR_OK;
-    }
     return e == ERR_OK ? fill(plan, child) : e;
 }
 
@@ -256,7 +271,9 @@ enum err spawn_prepare(struct spawn_child *child, const struct spawn_args *args)
     *child = (struct spawn_child){0};
     if (e)
         return e;
-    e = make_image(&plan, child);
+    e = promise_memory(args, child);
+    if (e == ERR_OK)
+        e = make_image(&plan, child);
     if (e == ERR_OK)
         e = make_env(&plan, child);
     if (e == ERR_OK)

@@ -23,6 +23,7 @@ struct spawn_args {
     const char *const *environment; /* NULL-terminated; NULL: none                   */
     uint32_t give;                  /* SPAWN_GIVE()                                   */
     uint32_t memory_frames;         /* of its SLOT_MEMORY; 0: none                    */
+    pfn_t memory_first;             /* which, free ones; 0: region_promise() chooses  */
     uint32_t cpu;                   /* home CPU, THREAD_CPU_HERE for the starter's    */
     uint32_t priority;              /* 0: THREAD_PRIORITY                             */
     uint32_t number;                /* of its first thread; 0: any                    */

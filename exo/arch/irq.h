@@ -40,9 +40,10 @@ static inline void arch_line_release(unsigned line)
         arch_line_let_go(line);
 }
 
-/* Turns this CPU's interrupt controller on; measures the timers, once, on the boot CPU. */
+/* Turns this CPU's interrupt controller on; measures the timers, once, on the boot CPU, by what the
+ * tables at `rsdp` tell. */
 void arch_irq_enable(void);
-void arch_timers_measure(void);
+void arch_timers_measure(paddr_t rsdp);
 
 /* Acknowledges the interrupt with CPU vector `vector` and runs its handler. */
 void arch_interrupt(unsigned vector);

@@ -9,6 +9,7 @@
 #include "exo/arch/upward.h"
 #include "exo/base/assert.h"
 #include "exo/base/print.h"
+#include "exo/base/string.h"
 #include "exo/entry/init.h"
 #include "exo/entry/main.h"
 #include "exo/env/counts.h"
@@ -93,25 +94,41 @@ static void mark_bytes(paddr_t base, paddr_t bytes, enum frame_type type)
     frame_mark((pfn_t)(base >> PAGE_BITS), frames_of(bytes), type);
 }
 
-/* What boot_frames does not take from here on belongs to the regions. */
-static void mark_free(void)
+/* Writes each record once. What boot_frames does not take from here on belongs to the regions. */
+static void mark_all(void)
 {
     const struct boot_range *r;
+    paddr_t at = 0;
 
-    for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
+    for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++) {
+        mark_bytes(at, r[i].base - at, FRAME_ABSENT);
         mark_bytes(r[i].base, r[i].end - r[i].base, FRAME_FREE);
+        at = r[i].end;
+    }
+    mark_bytes(at, ((paddr_t)frame_count() << PAGE_BITS) - at, FRAME_ABSENT);
+}
+
+/* The table lies in `frames` frames at `base`; behind its last record they are cleared, since all
+ * is shown. */
+static void make_frame_table(paddr_t base, uint32_t frames, pfn_t count)
+{
+    size_t used = count * sizeof(struct frame_info);
+    char *table = arch_phys(base);
+
+    memset(table + used, 0, (size_t)frames * PAGE_SIZE - used);
+    frame_table_init((struct frame_info *)(void *)table, count);
+    mark_all();
 }
 
 void init_frames(void)
 {
     pfn_t top = boot_mem_top();
     uint32_t table = frames_of(top * sizeof(struct frame_info));
-    paddr_t info = boot_frames(table), base, bytes;
+    paddr_t info = boot_frames_dirty(table), base, bytes;
 
-    frame_table_init(arch_phys(info), top);
+    make_frame_table(info, table, top);
     window_show(WINDOW_FRAMES, info, (size_t)table * PAGE_SIZE);
     arch_kernel_image(&base, &bytes);
-    mark_free();
     mark_bytes(base, bytes, FRAME_KERNEL);
     mark_bytes(info, (paddr_t)table << PAGE_BITS, FRAME_KERNEL);
     mark_bytes(boot.archive_base, boot.archive_bytes, FRAME_KERNEL);
@@ -151,7 +168,7 @@ void init_window(void)
 void init_timers(void)
 {
     arch_irq_enable();
-    arch_timers_measure();
+    arch_timers_measure(boot.rsdp);
     kinfo->tsc_khz = arch_tick_khz();
     kinfo->epilogue_ticks = slice_epilogue_ticks();
     kinfo->boot_realtime = arch_realtime();
@@ -193,14 +210,14 @@ void init_numa(void)
         cpu_number(n)->info.domain = arch_numa_of_cpu(boot.rsdp, cpu_number(n)->arch.apic_id);
 }
 
-/* What the machine is, for people. */
+/* What the machine is, for people. Free is what boot has left, sigma0's own pages among it. */
 static void report(void)
 {
+    const struct boot_range *r;
     uint32_t free = 0;
 
-#pragma GCC unroll 8
-    for (pfn_t n = 0, end = frame_count(); n < end; n++)
-        free += frame_table[n].type == FRAME_FREE;
+    for (unsigned i = 0, n = boot_mem_rest(&r); i < n; i++)
+        free += frames_of(r[i].end - r[i].base);
     print("exo4: %u CPU%s, %lu MHz; %u of %u MiB free; boot archive %lu KiB; %s; disk of %u MiB\n",
           cpu_count, cpu_count == 1 ? "" : "s", kinfo->tsc_khz / 1000, free >> 8,
           frame_count() >> 8, kinfo->archive_bytes >> 10,

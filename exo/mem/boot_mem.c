@@ -46,7 +46,7 @@ void boot_mem_reserve(paddr_t base, paddr_t bytes)
     }
 }
 
-paddr_t boot_frames(uint32_t count)
+paddr_t boot_frames_dirty(uint32_t count)
 {
     paddr_t bytes = (paddr_t)count << PAGE_BITS;
 
@@ -54,11 +54,18 @@ paddr_t boot_frames(uint32_t count)
         if (ranges[i].end - ranges[i].base < bytes)
             continue;
         ranges[i].end -= bytes;
-        arch_clear(arch_phys(ranges[i].end), bytes);
         frame_mark((pfn_t)(ranges[i].end >> PAGE_BITS), count, FRAME_KERNEL);
         return ranges[i].end;
     }
     panic(__FILE__, __LINE__, "too little memory to boot");
+}
+
+paddr_t boot_frames(uint32_t count)
+{
+    paddr_t frames = boot_frames_dirty(count);
+
+    arch_clear(arch_phys(frames), (size_t)count << PAGE_BITS);
+    return frames;
 }
 
 unsigned boot_mem_rest(const struct boot_range **out)

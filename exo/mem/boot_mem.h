@@ -18,6 +18,9 @@ void boot_mem_reserve(paddr_t base, paddr_t bytes);
 
 /* boot_frames, which takes frames for ever, is declared in exo/arch/upward.h. */
 
+/* The same, with what was in them: for who writes each word. */
+paddr_t boot_frames_dirty(uint32_t count);
+
 /* What is left. Returns how many ranges `*ranges` has. */
 unsigned boot_mem_rest(const struct boot_range **ranges);
 

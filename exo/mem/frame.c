@@ -30,7 +30,6 @@ void frame_table_init(struct frame_info *info, pfn_t count)
 {
     frame_table = info;
     frames_known = count;
-    frame_mark(0, count, FRAME_ABSENT);
 }
 
 void frame_mark(pfn_t first, uint32_t count, enum frame_type type)

@@ -15,7 +15,8 @@
 #include "exo/abi/kinfo.h"
 #include "exo/abi/types.h"
 
-/* Makes every frame absent. `info` stays the caller's memory and outlives the table. */
+/* `info` is the table from now on; no record of it is written, which frame_mark does: a table of
+ * all memory is long. It stays the caller's memory and outlives the table. */
 void frame_table_init(struct frame_info *info, pfn_t count);
 
 /* Boot: gives [first, first + count) a type without an owner. */

@@ -168,6 +168,7 @@ void way_begin(void)
 {
     member_begin();
     upcall_set_syscall(on_call, stack_top());
+    syscall_light_set(way_ask);
     if (libos_segv_hook != on_fault) { /* the first thread of the first process */
         libos_segv_hook = on_fault;
         member_interrupt = on_interrupt;

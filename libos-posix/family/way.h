@@ -5,6 +5,7 @@
 #pragma once
 
 #include "libos-posix/way_trampoline.h"
+#include "libos/syscall_light.h"
 #include "libos/upcall.h"
 
 #pragma GCC visibility push(hidden)
@@ -23,6 +24,9 @@ void way_begin_thread(void *start);
 
 /* Runs a loaded program: registers are as the System V ABI says. */
 _Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
+
+/* The hook of light system calls. */
+long way_ask(long number) KEEPS_REGISTERS;
 
 /* way_x86_64.S: where a fault of the program goes on, on the stack for the core, with the registers
  * at the stack pointer; calls way_fault. */

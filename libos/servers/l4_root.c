@@ -115,7 +115,8 @@ static enum err make_space(struct plan *plan, struct l4_root *root)
 /* Memory for its tasks' objects: spaces, threads, page tables. */
 static enum err lend_memory(const struct l4_root *root)
 {
-    const uint32_t count = region_longest_run() / KMEM_FRACTION;
+    const struct region_run run = region_longest();
+    const uint32_t count = (run.end - run.first) / KMEM_FRACTION;
     slot_t slot;
     pfn_t first;
     enum err e = slot_take(&slot);

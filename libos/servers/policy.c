@@ -97,7 +97,8 @@ static bool read_words(int argc, char **argv)
 /* The pool is part of this program's memory that nothing of its own ever lands in. */
 static enum err make_pool(void)
 {
-    uint32_t run = region_longest_run(), own = (client_count + 1) * 2 * PRIVATE_FRAMES;
+    const struct region_run longest = region_longest();
+    uint32_t run = longest.end - longest.first, own = (client_count + 1) * 2 * PRIVATE_FRAMES;
 
     if (!pool_frames_all && run > own)
         pool_frames_all = run - own;

@@ -46,22 +46,25 @@ static void read_words(void)
     }
 }
 
-/* What can be given to a program when `shares` are to be given in all. */
-static uint32_t memory_share(uint32_t shares)
+/* What can be given to a program when `shares` are to be given in all, from the end of the longest
+ * run; `less` of it is kept if there is plenty. */
+static void give_share(struct spawn_args *args, uint32_t shares, uint32_t less)
 {
-    uint32_t run = region_longest_run();
+    const struct region_run run = region_longest();
+    uint32_t count = run.end - run.first;
+    uint32_t share = count > 2 * KEEP_FRAMES ? (count - KEEP_FRAMES) / shares : count / 2 / shares;
 
-    return run > 2 * KEEP_FRAMES ? (run - KEEP_FRAMES) / shares : run / 2 / shares;
+    args->memory_frames = share > 2 * less ? share - less : share;
+    args->memory_first = run.end - args->memory_frames;
 }
 
 static void start(const char *name, const char *const *arguments, uint32_t shares,
                   struct spawn_child *child)
 {
-    struct spawn_args args = {.arguments = arguments,
-                              .give = SPAWN_GIVE_ALL,
-                              .memory_frames = memory_share(shares),
-                              .cpu = THREAD_CPU_HERE};
+    struct spawn_args args = {
+        .arguments = arguments, .give = SPAWN_GIVE_ALL, .cpu = THREAD_CPU_HERE};
 
+    give_share(&args, shares, 0);
     log_kernel_line("root: starting %s with %u MiB", name, args.memory_frames >> 8);
     enum err e = program_start(&archive, name, &args, child);
     if (e == ERR_NOT_BOUND)
@@ -94,7 +97,7 @@ static int run_command(const struct command *command)
 {
     struct spawn_child child;
     struct elf_program elf;
-    uint32_t memory = memory_share(1), pages = 0;
+    uint32_t pages = 0;
 
     if (elf_read(command->file.data, command->file.bytes, &elf) == ERR_OK)
         pages = (uint32_t)((elf.high - elf.low) / PAGE_SIZE);
@@ -104,8 +107,8 @@ static int run_command(const struct command *command)
                               .arguments = command->arguments,
                               .environment = command->environment,
                               .give = SPAWN_GIVE_ALL,
-                              .memory_frames = memory > 2 * pages ? memory - pages : memory,
                               .cpu = THREAD_CPU_HERE};
+    give_share(&args, 1, pages);
     enum err e = spawn_start(&child, &args);
     if (e == ERR_BAD_ARG)
         program_fail(STATUS_NOT_RUN, args.name,

@@ -289,10 +289,12 @@ static void watch_root(void *unused)
 static void start_root(void)
 {
     static const char *const arguments[] = {"root", NULL};
-    const uint32_t run = region_longest_run();
+    const struct region_run run = region_longest();
+    const uint32_t kept = (run.end - run.first) / KEEP_FRACTION;
     struct spawn_args args = {.arguments = arguments,
                               .give = SPAWN_GIVE_ALL,
-                              .memory_frames = run - run / KEEP_FRACTION,
+                              .memory_frames = run.end - run.first - kept,
+                              .memory_first = run.first + kept,
                               .cpu = THREAD_CPU_HERE,
                               .number = L4_ROOT_NUMBER};
     enum err e = program_start(&archive, "root", &args, &root);

@@ -302,6 +302,7 @@ static void a_small_table_ends_where_it_ends(void **state)
 
     memcpy(saved, real, sizeof saved);
     frame_table_init(small, 8);
+    frame_mark(0, 9, FRAME_ABSENT);
     small[8].type = FRAME_FREE; /* behind its end */
     assert_int_equal(frame_count(), 8);
     for (pfn_t n = 0; n < 8; n++)

@@ -33,7 +33,8 @@ int main(void)
 
     if (e == ERR_OK)
         e = archive_map(&archive);
-    const uint32_t frames = region_longest_run() / (2 * SERVERS);
+    const struct region_run run = region_longest();
+    const uint32_t frames = (run.end - run.first) / (2 * SERVERS);
     for (unsigned i = 0; i < SERVERS && e == ERR_OK; i++)
         e = start(servers[i][0], servers[i][1], frames, &children[i]);
     if (e != ERR_OK) {

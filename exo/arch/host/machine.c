@@ -158,8 +158,9 @@ void arch_irq_enable(void)
 {
 }
 
-void arch_timers_measure(void)
+void arch_timers_measure(paddr_t rsdp)
 {
+    (void)rsdp;
 }
 
 void arch_interrupt(unsigned vector)

@@ -34,7 +34,6 @@ struct handler {
 
 static volatile uint32_t *apic;
 static struct handler handlers[DEVICE_VECTORS];
-static uint64_t tsc_khz, timer_khz; /* ticks per millisecond */
 
 static uint32_t apic_read(unsigned reg)
 {
@@ -64,61 +63,14 @@ void arch_irq_enable(void)
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 }
 
-/* Channel 2 of the interval timer counts 1 ms at 1,193,182 Hz, gated by port 0x61. Returns how long
- * that took on the time-stamp counter; *timer: on the APIC's timer. */
-static uint64_t measure_once(uint64_t *timer)
+void apic_timer_set(uint32_t count)
 {
-    enum { COUNT = 1193 };
-
-    arch_port_out8(0x61, (uint8_t)((arch_port_in8(0x61) & ~2u) | 1u));
-    arch_port_out8(0x43, 0xb0);
-    arch_port_out8(0x42, COUNT & 0xff);
-    uint64_t start = arch_ticks();
-    apic_write(APIC_INITIAL, ~0u);
-    arch_port_out8(0x42, COUNT >> 8);
-    while (!(arch_port_in8(0x61) & 0x20))
-        ;
-    *timer = ~0u - apic_read(APIC_CURRENT);
-    return arch_ticks() - start;
+    apic_write(APIC_INITIAL, count);
 }
 
-/* Where this machine is itself emulated its CPU may be taken away for a while, which makes a
- * measurement longer and never shorter: the shortest is the right one. Two that differ by no more
- * than ALIKE, of which the interval timer's own step is a half, have not been disturbed. */
-void arch_timers_measure(void)
+uint32_t apic_timer_left(void)
 {
-    enum { TIMES = 8, ALIKE = 512 };
-    bool agree = false;
-
-    tsc_khz = ~(uint64_t)0;
-    for (unsigned i = 0; i < TIMES && !agree; i++) {
-        uint64_t timer, ticks = measure_once(&timer);
-        uint64_t apart = ticks < tsc_khz ? tsc_khz - ticks : ticks - tsc_khz;
-        agree = apart <= ticks / ALIKE;
-        if (ticks >= tsc_khz)
-            continue;
-        tsc_khz = ticks;
-        timer_khz = timer;
-    }
-    apic_write(APIC_INITIAL, 0);
-    ASSERT(tsc_khz && timer_khz);
-}
-
-uint64_t arch_tick_khz(void)
-{
-    return tsc_khz;
-}
-
-void arch_timer_set(uint64_t ticks)
-{
-    uint64_t count = ticks / tsc_khz > 4000 ? timer_khz * 4000 : ticks * timer_khz / tsc_khz;
-
-    apic_write(APIC_INITIAL, count > ~0u ? ~0u : count ? (uint32_t)count : 1);
-}
-
-void arch_timer_stop(void)
-{
-    apic_write(APIC_INITIAL, 0);
+    return apic_read(APIC_CURRENT);
 }
 
 static void icr_send(uint32_t apic_number, uint32_t command)

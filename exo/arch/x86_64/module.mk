@@ -14,4 +14,5 @@ KERNEL += exo/arch/x86_64/numa.c
 KERNEL += exo/arch/x86_64/port_insn.c
 KERNEL += exo/arch/x86_64/pvh.c
 KERNEL += exo/arch/x86_64/smp.c
+KERNEL += exo/arch/x86_64/timers.c
 KERNEL += $(addprefix exo/arch/x86_64/,vtd.c vtd_queue.c vtd_regs.c vtd_remap.c)

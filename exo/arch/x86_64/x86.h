@@ -40,6 +40,11 @@ void set_call_ways(bool several_cpus);
 
 uint32_t apic_id(void);
 
+/* This CPU's timer counts down from `count` and interrupts at 0, or is stopped by 0. What is left.
+ */
+void apic_timer_set(uint32_t count);
+uint32_t apic_timer_left(void);
+
 /* A vector of its own for the handler of a line; `held`: the line is masked before it runs. */
 unsigned apic_line_vector(void (*handler)(void), unsigned line, bool held);
 
