@@ -297,6 +297,12 @@ bool hook_page_bind_run(struct thread *t, word_t env, word_t frames, word_t run,
     return c && run_single(BIND, true, t, env, c, run, what);
 }
 
+/* Not by the other: a function that one place alone calls becomes a part of that. */
+bool page_bind_single(struct thread *t, struct cap *frames, word_t run, word_t what)
+{
+    return run_single(BIND, true, t, SLOT_ENV, frames, run, what);
+}
+
 bool hook_page_protect_run(struct thread *t, word_t env, word_t run, word_t rights)
 {
     return rights <= PAGE_RIGHTS &&

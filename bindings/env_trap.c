@@ -29,14 +29,14 @@ static struct verdict verdict_of(uint64_t result)
 /* As if the thread had made the call: with its environment's authority over itself. */
 static int bind(struct thread *t, vaddr_t page, const struct verdict *v)
 {
-    const struct cap *frames = cap_find(t->env, v->slot, CAP_FRAMES);
+    struct cap *frames = cap_find(t->env, v->slot, CAP_FRAMES);
     word_t done;
 
     if (!frames || v->page >= frames->count)
         return ERR_BAD_CAP;
     const word_t rights = v->rights | (word_t)(frames->rights & PAGE_RIGHTS) << 16;
     const word_t what = RUN_FRAMES(frames->base + v->page, rights);
-    if (hook_page_bind_run(t, SLOT_ENV, v->slot, PAGE_RUN(page, 1), what))
+    if (page_bind_single(t, frames, PAGE_RUN(page, 1), what))
         return ERR_OK;
     const struct sys_page_bind_run_args a = {
         .env = SLOT_ENV, .frames = v->slot, .run = PAGE_RUN(page, 1), .what = what};
@@ -49,8 +49,6 @@ static int protect(struct thread *t, vaddr_t page, const struct verdict *v)
         .env = SLOT_ENV, .run = PAGE_RUN(page, 1), .rights = v->rights};
     word_t done;
 
-    if (cpu_count == 1 && hook_page_protect_run(t, SLOT_ENV, a.run, a.rights))
-        return ERR_OK;
     return sys_page_protect_run(t, &a, &done);
 }
 

@@ -92,3 +92,9 @@ void page_take(pte_t *e);
 /* Puts a page table that lies in `frame` (three frames, taken) into the entry `e` of `level + 1`.
  */
 void table_show(pte_t *e, struct node *parent, uint32_t frame, unsigned level);
+
+/* What page_bind_run does in a thread's own environment for one plain page whose table was found
+ * last. False: nothing has changed, and the call itself is to be made. */
+struct cap;
+struct thread;
+bool page_bind_single(struct thread *t, struct cap *frames, word_t run, word_t what);

@@ -40,7 +40,8 @@ static inline long ask_getegid(const struct process *p)
 /* The calls that are answered so. */
 #define ASKS(ASK) ASK(getpid) ASK(getppid) ASK(getuid) ASK(geteuid) ASK(getgid) ASK(getegid)
 
-/* The first call, one that finds a signal due, and those that are written down go the way of all. */
+/* The first call, one that finds a signal due, and those that are written down go the way of all.
+ */
 static inline bool ask_is_all(const struct task *t)
 {
     return __builtin_expect(t && !signal_is_due(t) && !t->process->arena->traces, 1);
