@@ -188,6 +188,9 @@ int main(int argc, char **argv)
 {
     enum err e = prepare();
 
+    if (e == ERR_BAD_STATE)
+        fail(STATUS_SYSTEM, "posix",
+             "hide=1 keeps from it what frames are in use, which a keeper must see");
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
     check_way(argc, argv);

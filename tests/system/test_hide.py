@@ -50,8 +50,8 @@ def test_posix(work):
         return
     image = make_image(work, ["/bin/busybox", "wc", "-c", "/lines"])
     ran = run(image, "hide=1 exec via=trampoline")
-    equal((ran.returncode, ran.stdout), (0, f"{len(LINES)} /lines\n".encode()),
-          "a foreign program runs, too")
+    check(ran.returncode == 70 and b"hide=1" in ran.stderr,
+          "why a foreign program does not run is said", (ran.returncode, ran.stderr[-500:]))
 
 
 def test_http(work):
