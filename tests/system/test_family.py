@@ -71,7 +71,7 @@ def main():
         (root / "bin/sh").symlink_to("busybox")
         (root / "script").write_text("".join(f"echo {name}{text}" for name, text in SCRIPTS.items()))
         compare(root, "script", "processes, pipes and signals of a shell as on Linux")
-        compare(root, "script", "on two CPUs, too", "--smp", "2")
+        compare(root, "script", "on a machine of two CPUs, too", "--smp", "2")
     print(f"1..{count}")
 
 
