@@ -104,6 +104,9 @@ libos_events-sources := tests/qemu/libos_events.c tests/qemu/guest.c tests/qemu/
 libos_events-boot := icount=1
 libos_sched-sources := tests/qemu/libos_sched.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_sched-boot := icount=1
+GUEST_TESTS += libos_sched_smp
+libos_sched_smp-sources := $(libos_sched-sources)
+libos_sched_smp-boot := smp=2 icount=1
 libos_pages-sources := tests/qemu/libos_pages.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 libos_pages-boot := disk=16M
 libos_sigma0-sources := tests/qemu/libos_sigma0.c tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
