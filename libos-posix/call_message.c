@@ -218,6 +218,28 @@ static long parts_read(struct process *p, const struct linux_msghdr *h, struct l
     return 0;
 }
 
+/* The header at `at` and its parts, which message_end gives back. */
+static long message_begin(struct process *p, vaddr_t at, struct linux_msghdr *h,
+                          struct linux_iovec **parts, struct io *io)
+{
+    const size_t bytes = IOV_MAX * sizeof **parts;
+
+    if (user_read(p, h, at, sizeof *h))
+        return -EFAULT;
+    *parts = core_heap_alloc(&p->arena->heap, bytes);
+    if (!*parts)
+        return -ENOMEM;
+    long e = parts_read(p, h, *parts, io);
+    if (e)
+        core_heap_free(&p->arena->heap, *parts, bytes);
+    return e;
+}
+
+static void message_end(struct process *p, struct linux_iovec *parts)
+{
+    core_heap_free(&p->arena->heap, parts, IOV_MAX * sizeof *parts);
+}
+
 long call_sendmsg(struct process *p, word_t fd, word_t at, word_t flags)
 {
     struct linux_iovec *parts;
@@ -227,22 +249,18 @@ long call_sendmsg(struct process *p, word_t fd, word_t at, word_t flags)
     struct io io;
     long e = socket_get(p, fd, &f);
 
+    if (!e)
+        e = message_begin(p, at, &h, &parts, &io);
     if (e)
         return e;
-    if (USER_GET(p, &h, at))
-        return -EFAULT;
-    parts = core_heap_alloc(&p->arena->heap, IOV_MAX * sizeof parts[0]);
-    if (!parts)
-        return -ENOMEM;
-    e = parts_read(p, &h, parts, &io);
-    if (!e && h.control_bytes)
+    if (h.control_bytes)
         e = control_read(p, &h, files, &count);
     if (!e)
         e = send(p, f, &io, h.name, h.name_bytes, (uint32_t)flags, files, count);
     if (e < 0)
         while (count)
             file_release(p, files[--count]);
-    core_heap_free(&p->arena->heap, parts, IOV_MAX * sizeof parts[0]);
+    message_end(p, parts);
     return e;
 }
 
@@ -346,24 +364,18 @@ long call_recvmsg(struct process *p, word_t fd, word_t at, word_t flags)
     struct io io;
     long n = socket_get(p, fd, &f);
 
+    if (!n)
+        n = message_begin(p, at, &h, &parts, &io);
     if (n)
         return n;
-    if (USER_GET(p, &h, at))
-        return -EFAULT;
-    parts = core_heap_alloc(&p->arena->heap, IOV_MAX * sizeof parts[0]);
-    if (!parts)
-        return -ENOMEM;
-    n = parts_read(p, &h, parts, &io);
-    if (!n) {
-        file_hold(f);
-        n = socket_receive(p, f, &io, (uint32_t)flags, &got);
-        if (n >= 0 && message_put(p, at, &h, f->buffer, &got, (uint32_t)flags))
-            n = -EFAULT;
-        else if (n >= 0 && got.truncated && (flags & MSG_TRUNC))
-            n = (long)got.whole;
-        file_release(p, f);
-    }
-    core_heap_free(&p->arena->heap, parts, IOV_MAX * sizeof parts[0]);
+    file_hold(f);
+    n = socket_receive(p, f, &io, (uint32_t)flags, &got);
+    if (n >= 0 && message_put(p, at, &h, f->buffer, &got, (uint32_t)flags))
+        n = -EFAULT;
+    else if (n >= 0 && got.truncated && (flags & MSG_TRUNC))
+        n = (long)got.whole;
+    file_release(p, f);
+    message_end(p, parts);
     return n;
 }
 
@@ -371,6 +383,7 @@ long call_recvmsg(struct process *p, word_t fd, word_t at, word_t flags)
 #define MANY_BYTES (sizeof(struct linux_msghdr) + 8)
 
 static long many(struct process *p, word_t fd, vaddr_t at, word_t count, word_t flags,
+                 uint64_t deadline_ns,
                  long (*one)(struct process *p, word_t fd, word_t at, word_t flags))
 {
     uint32_t most = (uint32_t)count < IOV_MAX ? (uint32_t)count : IOV_MAX, done = 0;
@@ -387,13 +400,15 @@ static long many(struct process *p, word_t fd, vaddr_t at, word_t count, word_t 
             break;
         }
         done++;
+        if (deadline_ns != PORT_FOREVER && port_monotonic_ns() >= deadline_ns)
+            break;
     }
     return done ? (long)done : n;
 }
 
 long call_sendmmsg(struct process *p, word_t fd, word_t at, word_t count, word_t flags)
 {
-    return many(p, fd, at, count, flags, call_sendmsg);
+    return many(p, fd, at, count, flags, PORT_FOREVER, call_sendmsg);
 }
 
 /* It waits for the first one only, unless it is to wait for all; the time limit is looked at
@@ -402,19 +417,20 @@ long call_recvmmsg(struct process *p, word_t fd, word_t at, word_t count, word_t
                    word_t timeout)
 {
     const word_t wait_for_one = 0x10000;
+    uint64_t deadline_ns = PORT_FOREVER;
     struct linux_timespec limit;
 
     if (timeout && USER_GET(p, &limit, timeout))
         return -EFAULT;
-    if (timeout && !clock_is_valid(&limit))
+    if (timeout && clock_deadline(&limit, &deadline_ns))
         return -EINVAL;
     word_t plain = flags & ~wait_for_one;
     if (!(flags & wait_for_one) || !(uint32_t)count)
-        return many(p, fd, at, count, plain, call_recvmsg);
-    long first = many(p, fd, at, 1, plain, call_recvmsg);
+        return many(p, fd, at, count, plain, deadline_ns, call_recvmsg);
+    long first = many(p, fd, at, 1, plain, PORT_FOREVER, call_recvmsg);
     if (first < 1)
         return first;
-    long rest =
-        many(p, fd, at + MANY_BYTES, (uint32_t)count - 1, plain | MSG_DONTWAIT, call_recvmsg);
+    long rest = many(p, fd, at + MANY_BYTES, (uint32_t)count - 1, plain | MSG_DONTWAIT, deadline_ns,
+                     call_recvmsg);
     return rest > 0 ? first + rest : first;
 }

@@ -168,28 +168,38 @@ static enum err show_image(const struct spawn_plan *plan, const struct spawn_chi
     return e;
 }
 
-static enum err make_env(const struct spawn_plan *plan, struct spawn_child *child)
+enum err spawn_env(slot_t *env, uint32_t *number)
 {
-    pfn_t frame;
-    word_t number;
     slot_t slot;
+    pfn_t frame;
+    word_t made = 0;
     enum err e = slot_take(&slot);
 
-    if (e == ERR_OK)
-        e = region_find(ENV_FRAMES, &frame);
+    *env = SLOT_NONE;
     if (e)
         return e;
-    e = exo_env_create_get(SLOT_MEMORY, frame, slot, &number);
+    e = region_find(ENV_FRAMES, &frame);
+    if (e == ERR_OK)
+        e = exo_env_create_get(SLOT_MEMORY, frame, slot, &made);
     if (e) {
         slot_give(slot);
         return e;
     }
-    child->env = slot;
-    child->number = (uint32_t)number;
+    *env = slot;
+    *number = (uint32_t)made;
+    return ERR_OK;
+}
+
+static enum err make_env(const struct spawn_plan *plan, struct spawn_child *child)
+{
+    enum err e = spawn_env(&child->env, &child->number);
+
+    if (e)
+        return e;
     child->entry = plan->elf.entry;
-    e = spawn_tables(slot, plan->elf.low, plan->elf.high);
+    e = spawn_tables(child->env, plan->elf.low, plan->elf.high);
     if (e == ERR_OK)
-        e = spawn_tables(slot, START_INFO, START_STACK_TOP);
+        e = spawn_tables(child->env, START_INFO, START_STACK_TOP);
     return e == ERR_OK ? show_image(plan, child) : e;
 }
 

@@ -65,9 +65,11 @@ enum err spawn_start(struct spawn_child *child, const struct spawn_args *args);
  * end could not be observed. */
 enum err spawn_wait(struct spawn_child *child, struct spawn_end *end);
 
-/* For who starts programs in another way. Page tables for [low, high) of an environment, from
- * SLOT_MEMORY; `count` frames from `pfn` on, which are in `frames`, bound there at `va`. Errors of
- * table_create and page_bind; NO_MEM. */
+/* For who starts programs in another way. An empty environment, made of SLOT_MEMORY's frames; after
+ * an error *env is SLOT_NONE. Errors of slot_take, region_find and env_create. Page tables for
+ * [low, high) of an environment, from SLOT_MEMORY; `count` frames from `pfn` on, which are in
+ * `frames`, bound there at `va`. Errors of table_create and page_bind; NO_MEM. */
+enum err spawn_env(slot_t *env, uint32_t *number);
 enum err spawn_tables(slot_t env, vaddr_t low, vaddr_t high);
 enum err spawn_bind(slot_t env, slot_t frames, vaddr_t va, pfn_t pfn, uint32_t count,
                     rights_t rights);

@@ -89,9 +89,7 @@ static void use_spare(uint32_t m, uint32_t block)
 
 enum err keeper_make(uint32_t block, uint32_t *member)
 {
-    uint32_t m = find_member(MEMBER_SPARE, block);
-    pfn_t frame;
-    word_t number;
+    uint32_t m = find_member(MEMBER_SPARE, block), number;
     slot_t slot;
 
     *member = m;
@@ -102,18 +100,11 @@ enum err keeper_make(uint32_t block, uint32_t *member)
     m = *member = find_member(MEMBER_NONE, 0);
     if (m == MEMBERS_MAX)
         return ERR_BAD_STATE;
-    enum err e = slot_take(&slot);
-    if (e == ERR_OK)
-        e = region_find(ENV_FRAMES, &frame);
+    enum err e = spawn_env(&slot, &number);
     if (e)
         return e;
-    e = exo_env_create_get(SLOT_MEMORY, frame, slot, &number);
-    if (e) {
-        slot_give(slot);
-        return e;
-    }
     struct member *made = &FAMILY->members[m];
-    *made = (struct member){.state = MEMBER_ALIVE, .env = (uint32_t)number};
+    *made = (struct member){.state = MEMBER_ALIVE, .env = number};
     keeper_kept[m] = (struct kept){.env = slot};
     e = share_all(slot);
     if (e == ERR_OK)

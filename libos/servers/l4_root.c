@@ -93,17 +93,10 @@ static enum err load(struct plan *plan)
 static enum err make_space(struct plan *plan, struct l4_root *root)
 {
     const struct elf_program *elf = &plan->elf;
-    word_t number;
-    pfn_t frame;
-    enum err e = slot_take(&root->env);
+    enum err e = spawn_env(&root->env, &root->number);
 
-    if (e == ERR_OK)
-        e = region_find(ENV_FRAMES, &frame);
-    if (e == ERR_OK)
-        e = exo_env_create_get(SLOT_MEMORY, frame, root->env, &number);
     if (e)
         return e;
-    root->number = (uint32_t)number;
     e = spawn_tables(root->env, elf->low, elf->high);
     for (uint32_t i = 0; i < plan->pages && e == ERR_OK; i++)
         if (elf_page_rights(elf, elf->low + i * PAGE_SIZE)) /* else a hole between segments */

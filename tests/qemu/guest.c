@@ -10,6 +10,7 @@
 #include "libos/log.h"
 #include "libos/notify.h"
 #include "libos/servers/program.h"
+#include "libos/spawn.h"
 #include "libos/string.h"
 #include "libos/upcall.h"
 #include "libos/vm.h"
@@ -224,21 +225,13 @@ static enum err raw_thread(struct raw *r)
 
 enum err raw_make(struct raw *r, const char *code, const char *end)
 {
-    pfn_t frame;
-    word_t number;
-
-    *r = (struct raw){.env = guest_slot()};
+    *r = (struct raw){.env = SLOT_NONE};
     r->frames = guest_frames(RAW_PAGES, &r->first);
-    enum err e = region_find(ENV_FRAMES, &frame);
-    if (e == ERR_OK)
-        e = exo_env_create_get(SLOT_MEMORY, frame, r->env, &number);
+    enum err e = spawn_env(&r->env, &r->number);
     if (e) {
-        slot_give(r->env);
-        r->env = SLOT_NONE;
         raw_destroy(r);
         return e;
     }
-    r->number = (uint32_t)number;
     e = raw_pages(r, code, (size_t)(end - code));
     if (e == ERR_OK)
         e = raw_thread(r);
