@@ -180,6 +180,57 @@ static void descriptors_travel(void **state)
     assert_null(socket_check(arena_get()));
 }
 
+struct many {
+    struct message_header header;
+    uint32_t moved, pad;
+};
+
+/* Three messages of one part each, `bytes` long, behind one another in the program's memory. */
+static struct many *three(size_t bytes)
+{
+    struct many *m = (struct many *)(world.user + 2048);
+    struct linux_iovec *part = (struct linux_iovec *)(world.user + 2400);
+
+    for (unsigned i = 0; i < 3; i++) {
+        part[i] = (struct linux_iovec){(uint64_t)(world.user + 2600 + 16 * i), bytes};
+        m[i] = (struct many){.header = {.parts = (uint64_t)&part[i], .part_count = 1}, .moved = 77};
+    }
+    return m;
+}
+
+static void many_messages_in_one_call(void **state)
+{
+    struct linux_timespec *limit = (struct linux_timespec *)(world.user + 2704);
+    struct many *m;
+
+    (void)state;
+    make_pair(SOCK_SEQPACKET);
+    memcpy(world.user + 2600, "abc", 3);
+    m = three(3);
+    IS(SYS(sendmmsg, ends[0], m, 3, 0), 3);
+    IS(m[2].moved, 3);
+    m = three(10);
+    IS(SYS(recvmmsg, ends[1], m, 2, 0, 0), 2);
+    IS(m[0].moved, 3);
+    IS(m[2].moved, 77);
+    assert_memory_equal(world.user + 2600, "abc", 3);
+    m = three(10);
+    IS(SYS(recvmmsg, ends[1], m, 3, 0x10000, 0), 1); /* MSG_WAITFORONE */
+    IS(SYS(recvmmsg, ends[1], m, 3, MSG_DONTWAIT, 0), -EAGAIN);
+
+    m = three(3);
+    IS(SYS(sendmmsg, ends[0], m, 3, 0), 3);
+    *limit = (struct linux_timespec){0, 0};
+    IS(SYS(recvmmsg, ends[1], m, 3, 0, limit), 1); /* the time is over behind the first */
+    *limit = (struct linux_timespec){60, 0};
+    IS(SYS(recvmmsg, ends[1], m, 2, 0, limit), 2);
+    limit->nanoseconds = 1000000000;
+    IS(SYS(recvmmsg, ends[1], m, 1, 0, limit), -EINVAL);
+    IS(SYS(recvmmsg, ends[1], m, 1, 0, 1), -EFAULT);
+    IS(SYS(sendmmsg, ends[0], 1, 1, 0), -EFAULT);
+    IS(SYS(sendmmsg, 99, m, 1, 0), -EBADF);
+}
+
 static void child_fills(struct task *t)
 {
     (void)t;
@@ -206,9 +257,10 @@ static void a_full_socket_makes_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAMILY_TEST(streams_have_no_borders), FAMILY_TEST(packets_keep_theirs),
-        FAMILY_TEST(a_listener_accepts),      FAMILY_TEST(datagrams_find_their_names),
-        FAMILY_TEST(descriptors_travel),      FAMILY_TEST(a_full_socket_makes_wait),
+        FAMILY_TEST(streams_have_no_borders),   FAMILY_TEST(packets_keep_theirs),
+        FAMILY_TEST(a_listener_accepts),        FAMILY_TEST(datagrams_find_their_names),
+        FAMILY_TEST(descriptors_travel),        FAMILY_TEST(a_full_socket_makes_wait),
+        FAMILY_TEST(many_messages_in_one_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
