@@ -39,7 +39,8 @@ static struct env_quick quick_of(const struct node *binding)
 
     if (!g || !g->quick || !g->keeps || cpu_count != 1)
         return (struct env_quick){0};
-    return (struct env_quick){g->quick, &g->info->counts[COUNT_RUNS], g->is_blind ? QUICK_BLIND : QUICK_SEEING};
+    return (struct env_quick){g->quick, &g->info->counts[COUNT_RUNS],
+                              g->is_blind ? QUICK_BLIND : QUICK_SEEING};
 }
 
 void env_place_changed(struct env *e)

@@ -135,8 +135,8 @@ static inline __attribute__((always_inline)) word_t fault_upcall(const struct th
     return start.entry;
 }
 
-/* Asks a graft that keeps registers. On one CPU, so one context does. What it says is remembered when more
- * is to be done of it than the upcall. */
+/* Asks a graft that keeps registers. On one CPU, so one context does. What it says is remembered
+ * when more is to be done of it than the upcall. */
 static inline __attribute__((always_inline)) word_t fault_judged(const struct thread *t)
 {
     static struct graft_page_fault context;
@@ -214,7 +214,8 @@ word_t trap_exception_fast(void)
     return start.entry;
 }
 
-static inline __attribute__((always_inline)) word_t call_upcall(struct cpu *c, const struct thread *t)
+static inline __attribute__((always_inline)) word_t call_upcall(struct cpu *c,
+                                                                const struct thread *t)
 {
     struct upcall_start start;
 
