@@ -255,24 +255,35 @@ static const volatile uint32_t *handled(void)
             return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
 }
 
-/* A handler answers. After that there is time for what the card says of the answers. */
+/*
+ * A handler answers. After that there is time for what the card says of the answers: a round counts
+ * when that was one interrupt, behind the one that brought the packets. What is waited for is
+ * settled before the bell, because the packets may be there before the next instruction.
+ */
 static void measure_handler(const struct archive *a, uint64_t empty)
 {
     static const char key[] = "udp.echo.graft";
     slot_t graft = lab_graft(a, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
     const volatile uint32_t *count = handled();
+    uint32_t again = 0;
 
     lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
-    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
-        card_prepares(i ? ANSWERS : 0, ANSWERS);
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS && again < AGAIN_MOST;) {
+        card_prepares(i + again ? ANSWERS : 0, ANSWERS);
+        const uint32_t want = *count + ANSWERS;
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
         virtqueue_push(&pair->tx);
-        uint64_t waited = wait_for(count, *count + ANSWERS, ARRIVED);
-        waited +=
-            wait_loops(count, *count + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
-        lab_keep(&series, i, lab_stamp() - begin - waited, before);
+        uint64_t waited = wait_for(count, want, ARRIVED);
+        waited += wait_loops(count, want + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
+        uint64_t ticks = lab_stamp() - begin - waited;
+        bool usual = lab_counters().entries == before.entries + 2;
+        if (usual)
+            lab_keep(&series, i++, ticks, before);
+        again += !usual;
     }
+    if (again == AGAIN_MOST)
+        lab_fail(key, ERR_TIMEOUT);
     card_prepares(ANSWERS, 0);
     lab_report(key, &series, empty, ANSWERS, ANSWERS);
     lab_bind(key, SLOT_NONE, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
