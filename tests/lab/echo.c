@@ -42,6 +42,8 @@ static struct answer_host card_host = {.port = 7, .address = CARD_ADDRESS};
 static struct answer_host ring_host = {.port = 7, .address = RIG_ADDRESS};
 static uint8_t to_card[PACKET_BYTES], to_ring[PACKET_BYTES];
 static struct lab_series series;
+static struct archive archive;
+static uint64_t empty; /* what a round costs that does nothing */
 
 /* A datagram of 18 bytes of zeroes from port 4660 of one to the echo port of the other. */
 static void make_packet(uint8_t *p, const struct answer_host *from, const struct answer_host *to)
@@ -234,14 +236,14 @@ static void with_graft(const char *key, slot_t graft, uint32_t hook, uint64_t ba
     slot_delete(graft);
 }
 
-static void measure_grafts(const struct archive *a)
+static void measure_grafts(void)
 {
     measure_receiving();
     const uint64_t bare = lab_median(&series);
     with_graft("graft.empty.packet_filter", lab_constant(GRAFT_HOOK_PACKET_FILTER, 1),
                GRAFT_HOOK_PACKET_FILTER, bare);
     with_graft("graft.filter.udp",
-               lab_graft(a, ".exo4/filter_udp.o", GRAFT_HOOK_PACKET_FILTER, SLOT_NONE),
+               lab_graft(&archive, ".exo4/filter_udp.o", GRAFT_HOOK_PACKET_FILTER, SLOT_NONE),
                GRAFT_HOOK_PACKET_FILTER, bare);
     with_graft("graft.empty.packet_handler", lab_constant(GRAFT_HOOK_PACKET_HANDLER, GRAFT_PASS),
                GRAFT_HOOK_PACKET_HANDLER, bare);
@@ -260,10 +262,11 @@ static const volatile uint32_t *handled(void)
  * when that was one interrupt, behind the one that brought the packets. What is waited for is
  * settled before the bell, because the packets may be there before the next instruction.
  */
-static void measure_handler(const struct archive *a, uint64_t empty)
+static void measure_handler(void)
 {
     static const char key[] = "udp.echo.graft";
-    slot_t graft = lab_graft(a, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
+    slot_t graft =
+        lab_graft(&archive, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
     const volatile uint32_t *count = handled();
     uint32_t again = 0;
 
@@ -275,7 +278,8 @@ static void measure_handler(const struct archive *a, uint64_t empty)
         uint64_t begin = lab_stamp();
         virtqueue_push(&pair->tx);
         uint64_t waited = wait_for(count, want, ARRIVED);
-        waited += wait_loops(count, want + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
+        waited +=
+            wait_loops(count, want + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
         uint64_t ticks = lab_stamp() - begin - waited;
         bool usual = lab_counters().entries == before.entries + 2;
         if (usual)
@@ -314,24 +318,47 @@ static void open_both(void)
     make_packet(to_ring, &card_host, &ring_host);
 }
 
-int main(void)
+static void measure_own(void)
 {
-    uint64_t empty = lab_empty();
-    struct archive archive;
-
-    open_both();
-    if (archive_map(&archive))
-        lab_fail("udp.echo", ERR_BAD_STATE);
     measure_card();
     lab_report("udp.echo.dedicated", &series, empty, IN_FLIGHT, IN_FLIGHT);
     card_answers(); /* to the last questions */
     settle_ring(IN_FLIGHT);
+}
+
+static void measure_shared(void)
+{
     measure_ring();
     lab_report("udp.echo.ring", &series, empty, IN_FLIGHT, IN_FLIGHT);
     card_prepares(IN_FLIGHT, 0);
-    measure_handler(&archive, empty);
-    measure_grafts(&archive);
+}
+
+static void measure_keys(void)
+{
     lab_keys(&rig, empty);
+}
+
+static const struct group {
+    const char *name;
+    void (*run)(void);
+} groups[] = {{"card", measure_own},
+              {"ring", measure_shared},
+              {"handler", measure_handler},
+              {"filters", measure_grafts},
+              {"keys", measure_keys}};
+
+/* All, or the one that is named. */
+int main(int argc, char **argv)
+{
+    empty = lab_empty();
+    open_both();
+    if (archive_map(&archive))
+        lab_fail("udp.echo", ERR_BAD_STATE);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (argc < 2 || strcmp(argv[1], groups[i].name) == 0) {
+            log_line("group %s", groups[i].name);
+            groups[i].run();
+        }
     log_line("end");
     return 0;
 }

@@ -27,6 +27,7 @@ import qemu  # noqa: E402
 PROGRAMS = TOP / "build/x86_64/user"
 MACHINES = {"lab": {}, "lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
 KERNEL_HALF = 1 << 63
+WAITING = ("wait_loops", "wait_for_queue")  # what is not written: as often as a device likes
 ROUNDS_BACK = 2          # of 64, so that all is warm
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
 TIMEOUT = 300
@@ -57,6 +58,19 @@ class Symbols:
 
     def address(self, name):
         return self.starts[self.names.index(name)]
+
+    def filter(self):
+        """What QEMU is to write: the kernel, and the program without its waiting."""
+        ranges, start = [], 0
+        for name in WAITING:
+            if name in self.names:
+                at = self.names.index(name)
+                ranges.append((self.starts[at], self.starts[at + 1]))
+        text = []
+        for begin, end in sorted(ranges):
+            text.append(f"{start:#x}..{begin - 1:#x}")
+            start = end
+        return ",".join([*text, f"{start:#x}..{(1 << 64) - 1:#x}"])
 
 
 def results(args, name, group):
@@ -119,11 +133,11 @@ class Reader(threading.Thread):
         return [at for at, before in zip(ran, [0, *ran]) if at != before]
 
 
-def written(args, name, group, reader, work):
+def written(args, name, group, reader, work, wanted):
     """Boots, and lets QEMU write from the lab's start to the reader's end."""
     options = qemu.Options(append=f"run={name} {group}", icount=True, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES[name],
-                           further=("-singlestep", "-D", reader.path, "-chardev",
+                           further=("-singlestep", "-D", reader.path, "-dfilter", wanted, "-chardev",
                                     f"socket,id=mon,path={work}/mon,server=on,wait=off",
                                     "-mon", "chardev=mon"))
     lines = []
@@ -164,7 +178,7 @@ def trace(args):
     with tempfile.TemporaryDirectory() as work:
         os.mkfifo(f"{work}/trace")
         reader = Reader(f"{work}/trace", report, before + 1)
-        written(args, name, group, reader, work)
+        written(args, name, group, reader, work, program.filter())
         if not reader.done.is_set():
             raise Failed(f"{args.key} was not seen")
         return one_round(reader.addresses(), program), program
