@@ -22,6 +22,7 @@ static uint32_t next_served; /* index of the ring that the card's room is offere
 
 /* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
 static uint64_t unpublished, untold;
+static uint64_t waiting; /* bit per ring: `waits` */
 static bool has_answers; /* and the card has not been told of packets */
 
 const struct ring *ring_at(uint32_t index)
@@ -72,6 +73,12 @@ static void tell_owner(const struct ring *r)
 
     if (bits)
         notification_raise(frame_memory(c->base), bits);
+}
+
+static void set_waits(struct ring *r, bool waits)
+{
+    r->waits = waits;
+    waiting = (waiting & ~bit_of(r)) | (waits ? bit_of(r) : 0);
 }
 
 void ring_publish(const struct ring *r)
@@ -177,9 +184,22 @@ static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
     return graft_call(&r->filter, &context, 0) != 0;
 }
 
+/* Do both say the same of a conversation? */
+static bool is_same_flow(const struct flow *a, const struct flow *b)
+{
+    uint64_t wa[4], wb[4];
+    _Static_assert(sizeof wa == sizeof *a, "a flow is four words");
+
+    memcpy(wa, a, sizeof wa);
+    memcpy(wb, b, sizeof wb);
+    return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
+}
+
 /* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
- * judged, because the packet is the card's. */
-static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
+ * judged, because the packet is the card's. `mine` is what the packet said when no ring was asked
+ * before this one but for copies, so that an answer of that flow is the ring's; or NULL. */
+static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes,
+                   const struct flow *mine)
 {
     struct graft *g = graft_bound(&r->handler);
     uint8_t *copy = graft_answer_room(g), mac[6];
@@ -189,12 +209,13 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
     nic_mac(mac);
     memcpy(copy, packet, bytes);
     const struct flow f = flow_read(copy, bytes, true);
-    if (flow_bears_mac(copy, bytes, mac) && ring_may_send(r, &f))
+    if (flow_bears_mac(copy, bytes, mac) &&
+        ((mine && is_same_flow(mine, &f)) || ring_may_send(r, &f)))
         has_answers |= graft_answer(g, copy, bytes);
 }
 
-/* A packet that is the ring's alone: the handler's, or the owner's. */
-static void handle(struct ring *r, uint8_t *packet, uint32_t length)
+/* A packet that is the ring's alone: the handler's, or the owner's. `mine`: see answer(). */
+static void handle(struct ring *r, uint8_t *packet, uint32_t length, const struct flow *mine)
 {
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
@@ -208,7 +229,7 @@ static void handle(struct ring *r, uint8_t *packet, uint32_t length)
         break;
     case GRAFT_ANSWER:
         r->rx_handled++;
-        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length);
+        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length, mine);
         break;
     default:
         deliver(r, packet, length);
@@ -220,6 +241,7 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
 {
     const struct flow f = flow_read(packet, length, false);
     uint64_t shown = 0; /* rings that two keys of theirs do not get it twice */
+    bool refused = false;
     _Static_assert(RINGS_MAX <= 64, "rings fit a word of bits");
 
     for (struct ring_bound *b = NULL; (b = ring_bound_next(b, &f)) != NULL;) {
@@ -228,14 +250,16 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
             continue;
         shown |= bit_of(r);
         unpublished |= bit_of(r);
-        if (!filter_takes(r, packet, length))
+        if (!filter_takes(r, packet, length)) {
+            refused = true;
             continue;
+        }
         if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
             deliver(r, packet, length);
             continue;
         }
         if (r->handler.parent)
-            handle(r, packet, length);
+            handle(r, packet, length, refused ? NULL : &f);
         else
             deliver(r, packet, length);
         return;
@@ -315,12 +339,12 @@ uint32_t ring_take(struct ring *r)
     uint32_t ahead = posted_ahead(&header_of(r)->tx_posted, r->tx_done);
     uint32_t busy = r->tx_taken - r->tx_done;
 
-    r->waits = false;
+    set_waits(r, false);
     for (; ahead > busy && !r->waits; ahead--) {
         if (take_slot(r))
             count++;
         else
-            r->waits = true;
+            set_waits(r, true);
     }
     if (count)
         nic_flush();
@@ -334,7 +358,7 @@ void ring_serve_card(void)
 {
     nic_poll();
     ring_settle();
-    for (unsigned i = 0; i < RINGS_MAX; i++) {
+    for (unsigned i = 0; waiting && i < RINGS_MAX; i++) {
         struct ring *r = rings[(next_served + i) % RINGS_MAX];
         if (r && r->waits)
             ring_take(r);
@@ -345,7 +369,7 @@ void ring_serve_card(void)
 /* On return the card reads no frame of the ring. */
 static void drain(struct ring *r)
 {
-    r->waits = false;
+    set_waits(r, false);
     for (unsigned i = 0; i < DRAIN_LOOKS && r->in_flight > 0; i++)
         nic_poll();
     if (r->in_flight > 0)
