@@ -197,7 +197,7 @@ static bool is_same_flow(const struct flow *a, const struct flow *b)
 
 /* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
  * judged, because the packet is the card's. `mine` is what the packet said when no ring was asked
- * before this one but for copies, so that an answer of that flow is the ring's; or NULL. */
+ * before this one, so that an answer of that flow is the ring's; or NULL. */
 static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes,
                    const struct flow *mine)
 {
@@ -214,13 +214,19 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes,
         has_answers |= graft_answer(g, copy, bytes);
 }
 
-/* A packet that is the ring's alone: the handler's, or the owner's. `mine`: see answer(). */
-static void handle(struct ring *r, uint8_t *packet, uint32_t length, const struct flow *mine)
+/* A packet that is the ring's alone: the handler's, or the owner's. It says `f`; `shown`: the rings
+ * that were asked, a bit for each. */
+static void handle(struct ring *r, uint8_t *packet, uint32_t length, const struct flow *f,
+                   uint64_t shown)
 {
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
     uint64_t verdict = graft_call(&r->handler, &context, GRAFT_PASS), bytes = verdict >> 32;
 
+    if (__builtin_expect((uint32_t)verdict == GRAFT_PASS, true)) {
+        deliver(r, packet, length);
+        return;
+    }
     switch ((uint32_t)verdict) {
     case GRAFT_DROP:
         break;
@@ -229,7 +235,8 @@ static void handle(struct ring *r, uint8_t *packet, uint32_t length, const struc
         break;
     case GRAFT_ANSWER:
         r->rx_handled++;
-        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length, mine);
+        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length,
+               shown == bit_of(r) ? f : NULL);
         break;
     default:
         deliver(r, packet, length);
@@ -241,7 +248,6 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
 {
     const struct flow f = flow_read(packet, length, false);
     uint64_t shown = 0; /* rings that two keys of theirs do not get it twice */
-    bool refused = false;
     _Static_assert(RINGS_MAX <= 64, "rings fit a word of bits");
 
     for (struct ring_bound *b = NULL; (b = ring_bound_next(b, &f)) != NULL;) {
@@ -250,16 +256,14 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
             continue;
         shown |= bit_of(r);
         unpublished |= bit_of(r);
-        if (!filter_takes(r, packet, length)) {
-            refused = true;
+        if (!filter_takes(r, packet, length))
             continue;
-        }
         if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
             deliver(r, packet, length);
             continue;
         }
         if (r->handler.parent)
-            handle(r, packet, length, refused ? NULL : &f);
+            handle(r, packet, length, &f, shown);
         else
             deliver(r, packet, length);
         return;

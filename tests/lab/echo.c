@@ -7,8 +7,7 @@
  * kernel's card, which is the client there, may interrupt meanwhile. In the shared form the kernel
  * works whenever the card interrupts, so that is counted from the client's bell until the answers
  * are sent; from it is taken what was spent waiting, which is counted by loops. How many interrupts
- * the card needs for 16 packets is its own business, and so this figure is not the same in each
- * boot.
+ * the card needs for its packets is its own business: a handler's rounds count when there were two.
  */
 #include "exo/abi/graft.h"
 #include "libos-net/card.h"
