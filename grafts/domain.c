@@ -3,9 +3,6 @@
 
 #define LOW_HALF ((uint64_t)UINT32_MAX)
 
-/* Sums and products of 64-bit numbers, whole. */
-__extension__ typedef __int128 wide;
-
 /* Makes the interval low..high of *a no larger than from..to. */
 #define BOUND(a, low, high, from, to)                                                              \
     ((a)->low = LARGER((a)->low, (from)), (a)->high = SMALLER((a)->high, (to)))
@@ -63,10 +60,13 @@ bool scalar_is_constant(const struct scalar *a)
     return a->umin == a->umax;
 }
 
-bool scalar_includes(const struct scalar *a, const struct scalar *b)
+bool scalar_includes(const struct scalar *a, unsigned parts, const struct scalar *b)
 {
-#define WITHIN(low, high) &&a->low <= b->low && b->high <= a->high
-    return bits_include(a->bits, b->bits) SCALAR_INTERVALS(WITHIN);
+#define WITHIN(low, high) (a->low <= b->low && b->high <= a->high)
+    return (!(parts & SCALAR_UNSIGNED) || WITHIN(umin, umax)) &&
+           (!(parts & SCALAR_SIGNED) || WITHIN(smin, smax)) &&
+           (!(parts & SCALAR_BITS) || bits_include(a->bits, b->bits)) &&
+           (!(parts & SCALAR_HALVES) || (WITHIN(umin32, umax32) && WITHIN(smin32, smax32)));
 #undef WITHIN
 }
 
@@ -223,17 +223,23 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
 /* a + b or a - b. When both ends wrap, or neither does, all between them lie between the ends. */
 static struct scalar add(bool is_sub, const struct scalar *a, const struct scalar *b)
 {
-    struct scalar r = scalar_anything();
-    wide low = (wide)a->umin + (is_sub ? -(wide)b->umax : b->umin);
-    wide high = (wide)a->umax + (is_sub ? -(wide)b->umin : b->umax);
-    wide slow = (wide)a->smin + (is_sub ? -(wide)b->smax : b->smin);
-    wide shigh = (wide)a->smax + (is_sub ? -(wide)b->smin : b->smax);
+    struct scalar r = scalar_anything(), ends = r;
 
     r.bits = is_sub ? bits_sub(a->bits, b->bits) : bits_add(a->bits, b->bits);
-    if (low >> 64 == high >> 64)
-        BOUND(&r, umin, umax, (uint64_t)low, (uint64_t)high);
-    if (slow >= INT64_MIN && shigh <= INT64_MAX)
-        BOUND(&r, smin, smax, (int64_t)slow, (int64_t)shigh);
+    bool wrap = is_sub ? __builtin_sub_overflow(a->umin, b->umax, &ends.umin)
+                       : __builtin_add_overflow(a->umin, b->umin, &ends.umin);
+    bool wraps = is_sub ? __builtin_sub_overflow(a->umax, b->umin, &ends.umax)
+                        : __builtin_add_overflow(a->umax, b->umax, &ends.umax);
+    bool cut = is_sub ? __builtin_sub_overflow(a->smin, b->smax, &ends.smin) ||
+                            __builtin_sub_overflow(a->smax, b->smin, &ends.smax)
+                      : __builtin_add_overflow(a->smin, b->smin, &ends.smin) ||
+                            __builtin_add_overflow(a->smax, b->smax, &ends.smax);
+    if (wrap != wraps && cut && r.bits.unknown == UINT64_MAX)
+        return r;
+    if (wrap == wraps)
+        BOUND(&r, umin, umax, ends.umin, ends.umax);
+    if (!cut)
+        BOUND(&r, smin, smax, ends.smin, ends.smax);
     return tight(r);
 }
 
@@ -241,19 +247,21 @@ static struct scalar add(bool is_sub, const struct scalar *a, const struct scala
 static struct scalar multiply(const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    wide low = INT64_MAX, high = INT64_MIN;
+    int64_t low = INT64_MAX, high = INT64_MIN, corner;
+    bool cut = false;
     uint64_t most;
 
     r.bits = bits_mul(a->bits, b->bits);
     if (!__builtin_mul_overflow(a->umax, b->umax, &most))
         BOUND(&r, umin, umax, a->umin * b->umin, most);
     for (unsigned i = 0; i < 4; i++) {
-        wide corner = (wide)(i & 1 ? a->smin : a->smax) * (i & 2 ? b->smin : b->smax);
+        cut |=
+            __builtin_mul_overflow(i & 1 ? a->smin : a->smax, i & 2 ? b->smin : b->smax, &corner);
         low = SMALLER(low, corner);
         high = LARGER(high, corner);
     }
-    if (low >= INT64_MIN && high <= INT64_MAX)
-        BOUND(&r, smin, smax, (int64_t)low, (int64_t)high);
+    if (!cut)
+        BOUND(&r, smin, smax, low, high);
     return tight(r);
 }
 

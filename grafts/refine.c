@@ -29,6 +29,8 @@ static bool exclude(struct scalar *a, uint64_t x)
 {
     if (scalar_is_constant(a))
         return a->umin != x;
+    if (a->umin != x && a->umax != x && a->smin != (int64_t)x && a->smax != (int64_t)x)
+        return true;
     if (a->umin == x)
         a->umin++;
     if (a->umax == x)
@@ -100,9 +102,9 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
     switch (relation) {
     case EQUAL:
-        if (!scalar_meet(a, b))
+        if (scalar_is_constant(b) ? !scalar_includes(a, SCALAR_PARTS, b) : !scalar_meet(b, a))
             return false;
-        *b = *a;
+        *a = *b;
         return true;
     case DIFFERENT:
         return make_different(a, b);
