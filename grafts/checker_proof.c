@@ -161,11 +161,14 @@ bool checker_arrive(struct checker *c, struct checker_open *o)
     return o->dead || check_edge(c, o->at, &o->state);
 }
 
-/* The rank of the loop that is headed at c->at begins its turn in `s`: it gets the loop's mark. */
+/* The rank, if any, of the loop that is headed at c->at begins its turn in `s`: it gets the mark.
+ */
 static bool mark_rank(struct checker *c, const struct proof_loop *head, struct state *s)
 {
-    struct value *rank = state_place(s, head->rank - 1);
+    struct value *rank = head->rank ? state_place(s, head->rank - 1) : NULL;
 
+    if (head->rank == 0)
+        return true;
     if (!rank || rank->mark != 0 || rank->n.smin < head->low ||
         (uint64_t)rank->n.smax - (uint64_t)head->low > head->width)
         return checker_stop(c, GRAFT_LOOP_RANK);
@@ -188,22 +191,22 @@ static bool walk_tree(struct checker *c, struct proof *p)
     root->dead = false;
     root->next = NULL;
     c->ready = root;
-    const struct proof_loop *head = p->heads ? &c->loops[p->heads - 1] : NULL;
     if (p->broken)
         return checker_stop(c, GRAFT_CLAIM_FORM);
-    return (!head || !head->rank || mark_rank(c, head, &root->state)) &&
+    return (p->heads == 0 || mark_rank(c, &c->loops[p->heads - 1], &root->state)) &&
            checker_spend(c, (uint32_t)(p->next - begin)) && checker_walk(c);
 }
 
 bool checker_walk_claims(struct checker *c)
 {
-    for (uint32_t at = 0; at < c->in->count; at++) {
-        if (c->places[at].states == 0)
-            continue;
-        struct proof p = claim_at(c, at);
-        for (uint32_t n = 0; n < c->places[at].states; n++)
+    struct proof p;
+
+    for (uint32_t at = 0; at < c->in->count; at++)
+        for (uint32_t n = 0; n < c->places[at].states; n++) {
+            if (n == 0)
+                p = claim_at(c, at);
             if (!walk_tree(c, &p))
                 return false;
-    }
+        }
     return true;
 }

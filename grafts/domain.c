@@ -3,6 +3,9 @@
 
 #define LOW_HALF ((uint64_t)UINT32_MAX)
 
+/* Sums of 64-bit numbers, whole. */
+__extension__ typedef __int128 wide;
+
 /* Makes the interval low..high of *a no larger than from..to. */
 #define BOUND(a, low, high, from, to)                                                              \
     ((a)->low = LARGER((a)->low, (from)), (a)->high = SMALLER((a)->high, (to)))
@@ -223,23 +226,20 @@ static struct scalar extend32(const struct scalar *a, bool is_signed)
 /* a + b or a - b. When both ends wrap, or neither does, all between them lie between the ends. */
 static struct scalar add(bool is_sub, const struct scalar *a, const struct scalar *b)
 {
-    struct scalar r = scalar_anything(), ends = r;
+    struct scalar r = scalar_anything();
+    wide low = (wide)a->umin + (is_sub ? -(wide)b->umax : b->umin);
+    wide high = (wide)a->umax + (is_sub ? -(wide)b->umin : b->umax);
+    wide slow = (wide)a->smin + (is_sub ? -(wide)b->smax : b->smin);
+    wide shigh = (wide)a->smax + (is_sub ? -(wide)b->smin : b->smax);
+    bool fits = slow >= INT64_MIN && shigh <= INT64_MAX;
 
     r.bits = is_sub ? bits_sub(a->bits, b->bits) : bits_add(a->bits, b->bits);
-    bool wrap = is_sub ? __builtin_sub_overflow(a->umin, b->umax, &ends.umin)
-                       : __builtin_add_overflow(a->umin, b->umin, &ends.umin);
-    bool wraps = is_sub ? __builtin_sub_overflow(a->umax, b->umin, &ends.umax)
-                        : __builtin_add_overflow(a->umax, b->umax, &ends.umax);
-    bool cut = is_sub ? __builtin_sub_overflow(a->smin, b->smax, &ends.smin) ||
-                            __builtin_sub_overflow(a->smax, b->smin, &ends.smax)
-                      : __builtin_add_overflow(a->smin, b->smin, &ends.smin) ||
-                            __builtin_add_overflow(a->smax, b->smax, &ends.smax);
-    if (wrap != wraps && cut && r.bits.unknown == UINT64_MAX)
-        return r;
-    if (wrap == wraps)
-        BOUND(&r, umin, umax, ends.umin, ends.umax);
-    if (!cut)
-        BOUND(&r, smin, smax, ends.smin, ends.smax);
+    if (low >> 64 == high >> 64)
+        BOUND(&r, umin, umax, (uint64_t)low, (uint64_t)high);
+    else if (!fits && r.bits.unknown == UINT64_MAX)
+        return r; /* the usual sum: nothing to make tight */
+    if (fits)
+        BOUND(&r, smin, smax, (int64_t)slow, (int64_t)shigh);
     return tight(r);
 }
 
@@ -355,24 +355,17 @@ static struct scalar logic(enum alu_op op, const struct scalar *a, const struct 
 static struct scalar alu_wide(enum alu_op op, int16_t offset, unsigned shift_mask,
                               const struct scalar *a, const struct scalar *b)
 {
-    switch (op) {
-    case ALU_ADD:
-    case ALU_SUB:
+    if (op == ALU_ADD || op == ALU_SUB)
         return add(op == ALU_SUB, a, b);
-    case ALU_MUL:
+    if (op == ALU_MUL)
         return multiply(a, b);
-    case ALU_DIV:
-    case ALU_MOD:
+    if (op == ALU_DIV || op == ALU_MOD)
         return divide(op, offset == 1, a, b);
-    case ALU_AND:
-    case ALU_OR:
-    case ALU_XOR:
+    if (op == ALU_AND || op == ALU_OR || op == ALU_XOR)
         return logic(op, a, b);
-    case ALU_MOV:
+    if (op == ALU_MOV)
         return offset ? sign_extend(b, (unsigned)offset) : *b;
-    default:
-        return shift(op, shift_mask, a, b);
-    }
+    return shift(op, shift_mask, a, b);
 }
 
 /* 32-bit operations are those of 64 bits between an extension and a cut, as in alu_compute; so

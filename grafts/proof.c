@@ -182,22 +182,6 @@ static unsigned take_value(struct proof *p, uint32_t i, struct value *v)
     return flags & SCALAR_PARTS;
 }
 
-/* All of it, as a value of `s`. */
-static void take_whole(struct proof *p, uint32_t i, struct state *s)
-{
-    struct value *v = &s->at[i];
-
-    v->n = scalar_anything();
-    unsigned parts = take_value(p, i, v);
-    bool number = says[v->kind] & SCALAR_PARTS;
-    if (!number)
-        v->n = scalar_constant(0);
-    bool good = (parts == 0 || scalar_tighten(&v->n)) &&
-                (!number || v->kind == VALUE_NUMBER || scalar_is_near(&v->n)) &&
-                (!value_is_record(v) || state_is_held(s, v->base));
-    expect(p, good, 0);
-}
-
 /* How many bytes the state has that follow: where it ends. */
 static const uint8_t *take_end(struct proof *p)
 {
@@ -206,20 +190,10 @@ static const uint8_t *take_end(struct proof *p)
     return expect(p, bytes <= (uint64_t)(p->end - p->next), 1) ? p->next + bytes : p->end;
 }
 
-static uint32_t take_shape(struct proof *p)
-{
-    return take_small(p, 0, (1u << INSN_FRAME) * PROOF_REGISTERS - 1);
-}
-
-static uint32_t take_length(struct proof *p, uint32_t shape)
-{
-    return shape & PROOF_LENGTH ? take_small(p, 0, (uint32_t)STATE_POINTER_RANGE) : 0;
-}
-
 /* Classes of records, each once. */
-static uint32_t take_held(struct proof *p, uint32_t shape, uint32_t *held)
+static uint32_t take_held(struct proof *p, uint32_t *held)
 {
-    uint32_t count = shape & PROOF_HELD ? take_small(p, 0, STATE_HELD) : 0;
+    uint32_t count = take_small(p, 0, STATE_HELD);
 
     for (uint32_t i = 0; i < count; i++) {
         held[i] = take_small(p, 1, STATE_CLASSES - 2);
@@ -229,38 +203,79 @@ static uint32_t take_held(struct proof *p, uint32_t shape, uint32_t *held)
     return count;
 }
 
-static uint32_t take_slots(struct proof *p, uint32_t shape)
+/* The value in `at[i]`: all of it becomes that of `out`; or, where that is NULL, does it include
+ * the one of `s`? */
+static bool take_place(struct proof *p, uint32_t i, struct state *out, struct state_match *m,
+                       const struct state *s)
 {
-    return shape & PROOF_SLOTS ? take_small(p, 0, STATE_SLOTS) : 0;
+    struct value told;
+    struct value *v = out ? &out->at[i] : &told;
+
+    if (out)
+        v->n = scalar_anything();
+    unsigned parts = take_value(p, i, v);
+    if (!out)
+        return value_includes(m, v, parts, &s->at[i]);
+    bool number = says[v->kind] & SCALAR_PARTS;
+    if (!number)
+        v->n = scalar_constant(0);
+    bool good = (parts == 0 || scalar_tighten(&v->n)) &&
+                (!number || v->kind == VALUE_NUMBER || scalar_is_near(&v->n)) &&
+                (!value_is_record(v) || state_is_held(out, v->base));
+    expect(p, good, 0);
+    return good;
 }
 
-/* The next slot that is told, from slot i on, and which of its bytes are written. */
-static uint32_t take_slot(struct proof *p, uint32_t i, uint8_t *init)
+/* The slots of a state, likewise. */
+static bool take_slots(struct proof *p, struct state *out, struct state_match *m,
+                       const struct state *s)
 {
-    i += take_small(p, 0, STATE_SLOTS - 1);
-    *init = (uint8_t)take_small(p, 1, 0xff);
-    return (uint32_t)expect(p, i < STATE_SLOTS, i);
+    uint32_t i = 0;
+
+    for (uint32_t slots = take_small(p, 0, STATE_SLOTS); slots > 0; slots--, i++) {
+        i += take_small(p, 0, STATE_SLOTS - 1);
+        uint8_t init = (uint8_t)take_small(p, 1, 0xff);
+        if (!expect(p, i < STATE_SLOTS, 1))
+            return false;
+        if (out) {
+            state_reach_slot(out, i);
+            out->init[i] = init;
+        } else if (init == 0xff ? i >= s->used : init & ~state_readable(s, i)) {
+            return false;
+        }
+        if (init == 0xff && !take_place(p, INSN_REGISTERS + i, out, m, s))
+            return false;
+    }
+    return true;
+}
+
+/* A state, likewise. */
+static bool take_parts(struct proof *p, struct state *out, const struct state *s)
+{
+    uint32_t shape = take_small(p, 0, (1u << INSN_FRAME) * PROOF_REGISTERS - 1), held[STATE_HELD];
+    uint32_t length = shape & PROOF_LENGTH ? take_small(p, 0, (uint32_t)STATE_POINTER_RANGE) : 0;
+    uint32_t count = shape & PROOF_HELD ? take_held(p, out ? out->held : held) : 0;
+    struct state_match m;
+
+    m.bound[0] = m.bound[1] = 0;
+    if (out) {
+        state_clear(out);
+        out->packet_length = length;
+        out->held_count = count;
+    }
+    for (uint32_t regs = shape / PROOF_REGISTERS; regs; regs &= regs - 1)
+        if (!take_place(p, (uint32_t)__builtin_ctz(regs), out, &m, s))
+            return false;
+    if (shape & PROOF_SLOTS && !take_slots(p, out, &m, s))
+        return false;
+    return out || (length <= s->packet_length && state_match_held(&m, held, count, s));
 }
 
 void proof_take_state(struct proof *p, struct state *out)
 {
     const uint8_t *end = take_end(p);
 
-    uint32_t shape = take_shape(p);
-
-    state_clear(out);
-    out->packet_length = take_length(p, shape);
-    out->held_count = take_held(p, shape, out->held);
-    for (uint32_t regs = shape / PROOF_REGISTERS; regs; regs &= regs - 1)
-        take_whole(p, (uint32_t)__builtin_ctz(regs), out);
-    for (uint32_t slots = take_slots(p, shape); slots > 0; slots--) {
-        uint8_t init;
-        uint32_t i = take_slot(p, out->used, &init);
-        state_reach_slot(out, i);
-        out->init[i] = init;
-        if (init == 0xff)
-            take_whole(p, INSN_REGISTERS + i, out);
-    }
+    take_parts(p, out, NULL);
     expect(p, p->next == end, 0);
 }
 
@@ -269,40 +284,10 @@ void proof_skip_state(struct proof *p)
     p->next = take_end(p);
 }
 
-/* The value in `at[i]`: does it include `b`? */
-static bool includes_value(struct proof *p, struct state_match *m, uint32_t i,
-                           const struct value *b)
-{
-    struct value v;
-    unsigned parts = take_value(p, i, &v);
-
-    return value_includes(m, &v, parts, b);
-}
-
-static bool includes(struct proof *p, const struct state *s)
-{
-    uint32_t i = 0, held[STATE_HELD], shape = take_shape(p), length = take_length(p, shape);
-    uint32_t held_count = take_held(p, shape, held);
-    struct state_match m;
-    uint8_t init;
-
-    m.bound[0] = m.bound[1] = 0;
-    for (uint32_t regs = shape / PROOF_REGISTERS; regs; regs &= regs - 1)
-        if (!includes_value(p, &m, (uint32_t)__builtin_ctz(regs), &s->reg[__builtin_ctz(regs)]))
-            return false;
-    for (uint32_t slots = take_slots(p, shape); slots > 0; slots--, i++) {
-        i = take_slot(p, i, &init);
-        if (init == 0xff ? i >= s->used || !includes_value(p, &m, INSN_REGISTERS + i, &s->slot[i])
-                         : init & ~state_readable(s, i))
-            return false;
-    }
-    return length <= s->packet_length && state_match_held(&m, held, held_count, s);
-}
-
 bool proof_includes(struct proof *p, const struct state *s)
 {
     const uint8_t *end = take_end(p);
-    bool included = includes(p, s);
+    bool included = take_parts(p, NULL, s);
 
     p->next = end;
     return included && !p->broken;

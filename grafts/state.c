@@ -64,11 +64,6 @@ struct value *state_place(struct state *s, uint32_t place)
     return s->at[i].kind > VALUE_MIXED ? &s->at[i] : NULL;
 }
 
-bool value_is_record(const struct value *v)
-{
-    return v->kind == VALUE_RECORD || v->kind == VALUE_RECORD_OR_NULL;
-}
-
 /* A value that came over different ways gets a base of its own, or none: nothing that is learned
  * of it later may be told to values of only one of the ways. */
 static void join_value(struct value *a, const struct value *b, uint32_t name)

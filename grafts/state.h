@@ -89,7 +89,10 @@ static inline bool value_is_pointer(const struct value *v)
     return v->kind >= VALUE_CONTEXT;
 }
 
-bool value_is_record(const struct value *v); /* or null */
+static inline bool value_is_record(const struct value *v)
+{
+    return v->kind == VALUE_RECORD || v->kind == VALUE_RECORD_OR_NULL;
+}
 
 static inline bool value_may_be_null(const struct value *v)
 {

@@ -205,7 +205,7 @@ static void encode_parts(struct encoder *e, const struct state *s)
         slots += s->init[i] != 0;
     shape |= slots ? PROOF_SLOTS : 0;
     for (uint32_t r = 0; r < INSN_FRAME; r++)
-        shape |= s->reg[r].kind > VALUE_MIXED ? PROOF_REGISTERS << r : 0;
+        shape |= s->reg[r].kind > VALUE_MIXED ? (uint32_t)PROOF_REGISTERS << r : 0;
     encode_number(e, shape);
     if (shape & PROOF_LENGTH)
         encode_number(e, s->packet_length);
@@ -214,7 +214,7 @@ static void encode_parts(struct encoder *e, const struct state *s)
     for (uint32_t i = 0; i < s->held_count; i++)
         encode_number(e, s->held[i]);
     for (uint32_t r = 0; r < INSN_FRAME; r++)
-        if (shape & PROOF_REGISTERS << r)
+        if (shape & (uint32_t)PROOF_REGISTERS << r)
             encode_value(e, &s->reg[r]);
     if (shape & PROOF_SLOTS)
         encode_slots(e, s, slots);
