@@ -208,11 +208,12 @@ static uint32_t take_held(struct proof *p, uint32_t *held)
 static bool take_place(struct proof *p, uint32_t i, struct state *out, struct state_match *m,
                        const struct state *s)
 {
-    struct value told;
-    struct value *v = out ? &out->at[i] : &told;
+    struct value told, *v = &told;
 
-    if (out)
+    if (out) {
+        v = &out->at[i];
         v->n = scalar_anything();
+    }
     unsigned parts = take_value(p, i, v);
     if (!out)
         return value_includes(m, v, parts, &s->at[i]);
