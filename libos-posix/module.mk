@@ -8,14 +8,14 @@ POSIX_CORE := $(addprefix libos-posix/,area.c arena.c blocks.c call_dir.c call_e
     pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c \
     stored.c stored_data.c task.c terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c xattr.c)
 
-LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/way_libos.c libos-posix/way_libos_ask.c \
+LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
     libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c \
     libos-posix/way_libos_start.c
 
 # A family of processes: its pool of frames; its keeper and its members.
-FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c keeper_fork.c \
+FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
     keeper_lost.c keeper_spare.c member.c space.c family_x86_64.S)
 
 # Runs unmodified programs, which lie at low addresses as a rule.
@@ -54,7 +54,7 @@ posix_exec-needs    := $(POSIX_TEST_NEEDS)
 posix_random-needs  := $(POSIX_TEST_NEEDS)
 
 HOST_TOOLS += posix-run
-posix-run-sources := $(POSIX_CORE) libos-posix/fs_none.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
+posix-run-sources := $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
 # A family without the core. On one CPU: exo/doc/CAVEATS.md says why.

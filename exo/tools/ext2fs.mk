@@ -45,7 +45,8 @@ $(4): $(EXT2FS_FILES:%=$(1)/lib/%.o) $(EXT2FS_OURS:%=$(1)/%.o) $(EXT2FS_ADDED:%=
 endef
 EXT2FS_OURS   := volume volume_channel volume_dir volume_inode volume_journal needs
 EXT2FS_PLAIN  := -std=gnu11 $(PLAIN) -g -ffunction-sections -fdata-sections -fPIE -mcmodel=small -mno-avx -nostdinc \
-                 -isystem $(MUSL)/include -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) -D_GNU_SOURCE
+                 -isystem $(MUSL)/include -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) -D_GNU_SOURCE \
+                 -include libos-posix/ext2/include/hidden.h
 EXT2FS_MALLOC := $(foreach f,malloc calloc realloc,-D$(f)=volume_$(f)) -Dfree=volume_release
 EXT2FS_ADDED  := libc
 $(eval $(call ext2fs_kind,$(OBJ)/ext2fs,$(CC) $(EXT2FS_PLAIN) $(EXT2FS_MALLOC),$(CC) $(FLAGS) $(EXT2FS_PLAIN),$(LIB)/libext2fs.a,$(MUSL_LIBC)))

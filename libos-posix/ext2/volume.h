@@ -4,7 +4,11 @@
  */
 #pragma once
 
+#include <config.h>
 #include <errno.h>
+#include <sys/time.h>
+#include <sys/types.h>
+
 #include <ext2fs/ext2fs.h>
 
 #include "libos-posix/blocks.h"
