@@ -272,7 +272,7 @@ long mount_commit_all(struct arena *a)
 void mount_look(struct mount *m)
 {
     if (m->changed_ns && !m->broken &&
-        (m->blocks->changed > COMMIT_BLOCKS || port_monotonic_ns() - m->changed_ns > COMMIT_AFTER_NS))
+        (m->blocks->changed > COMMIT_BLOCKS || port_monotonic_ns() > m->changed_ns + COMMIT_AFTER_NS))
         mount_commit(m);
 }
 

@@ -13,6 +13,8 @@ EXT2FS_INCLUDE := $(addprefix -isystem ,libos-posix/ext2/include libos-posix/ext
 # Whoever gives blocks back tells the volume, which keeps them until its next commit.
 EXT2FS_RENAMED := -Dext2fs_unmark_block_bitmap_range2=volume_blocks_freed \
                   -Dext2fs_unmark_block_bitmap2=volume_block_freed
+# Where punch.c asks it, a run of blocks that ends with the volume's last one is taken for one behind the end.
+EXT2FS_PUNCH   := -Dext2fs_blocks_count=volume_blocks_behind
 EXT2FS_RULES   := $(lastword $(MAKEFILE_LIST))
 
 $(EXT2FS_MADE)/ext2fs/ext2_err.h: $(EXT2FS_STAMP)
@@ -32,6 +34,7 @@ $(1)/lib/%.o: $(EXT2FS_RULES) $(EXT2FS_HEADERS) libos-posix/ext2/include/config.
 	@echo "  CC      ext2fs/$$*.c"
 	@$(2) -w $(EXT2FS_INCLUDE) $$(EXT2FS_OPTION) -c $(EXT2FS_LIB)/ext2fs/$$*.c -o $$@
 $(1)/lib/alloc_stats.o: EXT2FS_OPTION := $(EXT2FS_RENAMED)
+$(1)/lib/punch.o: EXT2FS_OPTION := $(EXT2FS_PUNCH)
 $(1)/%.o: libos-posix/ext2/%.c $(EXT2FS_RULES) $(EXT2FS_HEADERS) $(5)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
