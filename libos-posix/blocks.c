@@ -4,7 +4,7 @@
 #include "libos-posix/arena.h"
 #include "libos-posix/mem.h"
 
-#define CACHED_MOST  2048u /* blocks that are kept though they have not changed */
+#define CACHED_MOST   2048u /* blocks that are kept though they have not changed */
 #define MOVES_AT_ONCE 32u
 
 static struct block **bucket_of(struct blocks *b, uint64_t number)
@@ -179,9 +179,11 @@ bool blocks_move(struct blocks *b, bool write, const struct blocks_move *list, s
         for (size_t i = 0; i < part; i++) {
             if (list[done + i].block >= b->count)
                 return false;
-            moves[i] = (struct port_disk_move){b->first + list[done + i].block, list[done + i].page};
+            moves[i] =
+                (struct port_disk_move){b->first + list[done + i].block, list[done + i].page};
         }
-        if ((write && (b->failed || b->read_only)) || !port_disk_move(b->disk, write, moves, part)) {
+        if ((write && (b->failed || b->read_only)) ||
+            !port_disk_move(b->disk, write, moves, part)) {
             b->failed |= write;
             return false;
         }
@@ -234,8 +236,8 @@ struct memory {
 void *blocks_memory(size_t bytes)
 {
     const size_t whole = sizeof(struct memory) + bytes;
-    struct memory *m = whole > bytes && whole <= HEAP_MOST
-                           ? core_heap_alloc(&arena_get()->heap, whole) : NULL;
+    struct memory *m =
+        whole > bytes && whole <= HEAP_MOST ? core_heap_alloc(&arena_get()->heap, whole) : NULL;
 
     if (!m)
         return NULL;

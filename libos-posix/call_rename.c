@@ -31,8 +31,7 @@ static long check_target(struct arena *a, const struct walk *from, const struct 
     return e ? e : directory && to->node->first ? -ENOTEMPTY : 0;
 }
 
-static long check(struct arena *a, const struct walk *from, const struct walk *to,
-                  word_t flags)
+static long check(struct arena *a, const struct walk *from, const struct walk *to, word_t flags)
 {
     if (!from->node)
         return -ENOENT;

@@ -133,8 +133,8 @@ static long statfs_put_stored(struct process *p, struct mount *m, vaddr_t to)
     struct fs_space space;
 
     mount_ops(m)->space(m->fs, &space);
-    const uint64_t kept = space.blocks_kept < space.blocks_free ? space.blocks_kept
-                                                                : space.blocks_free;
+    const uint64_t kept =
+        space.blocks_kept < space.blocks_free ? space.blocks_kept : space.blocks_free;
     struct linux_statfs s = {
         .type = (int64_t)mount_ops(m)->magic,
         .block_size = BLOCK_BYTES,

@@ -65,8 +65,8 @@ struct fs_ops {
                    uint32_t mode);
     long (*link_text)(struct fs *f, uint64_t ino, char *to, size_t bytes);
 
-    /* The block of page `index` of a file; 0: a hole, or what reads as zeros. `make`: it gets one if
-     * it has none. EFBIG. */
+    /* The block of page `index` of a file; 0: a hole, or what reads as zeros. `make`: it gets one
+     * if it has none. EFBIG. */
     long (*block)(struct fs *f, uint64_t ino, uint64_t index, bool make, uint64_t *block);
     /* Gives back all blocks from page `first` on. */
     long (*cut)(struct fs *f, uint64_t ino, uint64_t first);

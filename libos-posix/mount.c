@@ -4,10 +4,10 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/mem.h"
 
-#define COMMIT_AFTER_NS  5000000000u
-#define COMMIT_BLOCKS    512u  /* changed: about what a journal of the least size takes at once */
-#define PAGES_SHARE      8u    /* of all memory, in the cache of one mount */
-#define PAGES_LEAST      64u
+#define COMMIT_AFTER_NS 5000000000u
+#define COMMIT_BLOCKS   512u /* changed: about what a journal of the least size takes at once */
+#define PAGES_SHARE     8u   /* of all memory, in the cache of one mount */
+#define PAGES_LEAST     64u
 
 /* A journal is written if there is one, by whichever name. */
 static const char *const kind_names[] = {"ext2", "ext3", "ext4"};
@@ -272,7 +272,8 @@ long mount_commit_all(struct arena *a)
 void mount_look(struct mount *m)
 {
     if (m->changed_ns && !m->broken &&
-        (m->blocks->changed > COMMIT_BLOCKS || port_monotonic_ns() > m->changed_ns + COMMIT_AFTER_NS))
+        (m->blocks->changed > COMMIT_BLOCKS ||
+         port_monotonic_ns() > m->changed_ns + COMMIT_AFTER_NS))
         mount_commit(m);
 }
 

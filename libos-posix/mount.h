@@ -31,11 +31,11 @@ struct mount {
     struct node *root, *covered;
     uint32_t device; /* st_dev: 8:device */
     bool read_only, no_exec, no_suid;
-    bool broken;          /* what is known of it may be wrong: nothing is written any more */
-    uint32_t busy;        /* changes that are being made: who ends then leaves it broken */
-    uint32_t orphans;     /* nodes without a name that are open */
-    uint32_t shown;       /* nodes whose pages may be written without a call */
-    uint64_t changed_ns;  /* when the first change after the last commit was; 0: none */
+    bool broken;         /* what is known of it may be wrong: nothing is written any more */
+    uint32_t busy;       /* changes that are being made: who ends then leaves it broken */
+    uint32_t orphans;    /* nodes without a name that are open */
+    uint32_t shown;      /* nodes whose pages may be written without a call */
+    uint64_t changed_ns; /* when the first change after the last commit was; 0: none */
     uint32_t page_count, pages_changed, pages_most;
     struct stored *changed;
     struct page *newest, *oldest;

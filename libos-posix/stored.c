@@ -355,7 +355,8 @@ void stored_release(struct arena *a, struct node *n)
 {
     struct mount *m = mount_of(n);
 
-    /* A volume that is not written any more keeps what it has. One that cannot be freed is damaged. */
+    /* A volume that is not written any more keeps what it has. One that cannot be freed is damaged.
+     */
     if (mount_begin(m) == 0) {
         m->broken |= mount_ops(m)->free(m->fs, n->ino) != 0;
         mount_end(m);

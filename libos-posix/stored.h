@@ -25,11 +25,11 @@ struct stored {
     struct stored *hash_next;
     struct stored *changed_next, *changed_prev;
     uint64_t sectors;
-    uint32_t pages;      /* of it that are in the cache                     */
-    bool shown;          /* its pages may be written without a call         */
-    bool changed;        /* its attributes are others than the disk's       */
-    bool listed;         /* directory: its names are in the tree            */
-    bool orphan;         /* it has no name, but is open                     */
+    uint32_t pages; /* of it that are in the cache                     */
+    bool shown;     /* its pages may be written without a call         */
+    bool changed;   /* its attributes are others than the disk's       */
+    bool listed;    /* directory: its names are in the tree            */
+    bool orphan;    /* it has no name, but is open                     */
 };
 
 /* The mount of a node, or NULL. */

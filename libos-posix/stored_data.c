@@ -108,7 +108,8 @@ static struct page *add(struct node *n, uint64_t index, uint64_t block)
     return p;
 }
 
-/* How many pages from `index` on lie side by side on the disk, from `block` on, and are not here. */
+/* How many pages from `index` on lie side by side on the disk, from `block` on, and are not here.
+ */
 static uint32_t run_of(const struct node *n, uint64_t index, uint64_t block, uint32_t most)
 {
     struct mount *m = mount_of(n);
@@ -240,7 +241,8 @@ static long write_pieces(struct node *n, uint64_t *pos, struct io *io)
         const size_t bytes = piece_at(*pos, io->left);
         struct page *p;
         moved = *pos < FILE_MOST ? page_for(n, *pos / PAGE_SIZE,
-                                              bytes == PAGE_SIZE && io_is_whole(io, bytes), &p) : -EFBIG;
+                                            bytes == PAGE_SIZE && io_is_whole(io, bytes), &p)
+                                 : -EFBIG;
         if (!moved)
             moved = io_get(io, p->bytes + *pos % PAGE_SIZE, bytes);
         if (moved <= 0)

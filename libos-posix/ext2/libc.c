@@ -1,5 +1,5 @@
-/* The C library of libext2fs in a program that has none, or has one of its own: what it calls beside
- * the byte functions. */
+/* The C library of libext2fs in a program that has none, or has one of its own: what it calls
+ * beside the byte functions. */
 #include "libos-posix/ext2/volume.h"
 
 #include <time.h>
@@ -38,7 +38,9 @@ char *strncpy(char *restrict to, const char *restrict from, size_t bytes)
 
 static unsigned digit_of(char c)
 {
-    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 99;
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                  : 99;
 }
 
 /* Digits alone, of a base up to 16. */
@@ -100,7 +102,8 @@ char *getenv(const char *name)
     return NULL;
 }
 
-/* A belief of libext2fs does not hold: the process is ended in the middle, and with it the volume. */
+/* A belief of libext2fs does not hold: the process is ended in the middle, and with it the volume.
+ */
 _Noreturn void abort(void)
 {
     __builtin_trap();

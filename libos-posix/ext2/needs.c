@@ -1,5 +1,5 @@
-/* What libext2fs calls: memory, which is the arena's (it is compiled to call these), and functions of
- * its own parts that are left out. */
+/* What libext2fs calls: memory, which is the arena's (it is compiled to call these), and functions
+ * of its own parts that are left out. */
 #include "libos-posix/ext2/volume.h"
 
 void *volume_malloc(size_t bytes);
@@ -23,7 +23,7 @@ void *volume_realloc(void *old, size_t bytes)
 {
     void *new = blocks_memory(bytes);
 
-    if (new && old) {
+    if (new &&old) {
         const size_t had = blocks_memory_bytes(old);
         memcpy(new, old, had < bytes ? had : bytes);
         blocks_memory_free(old);
@@ -36,7 +36,8 @@ void volume_release(void *memory)
     blocks_memory_free(memory);
 }
 
-/* In the place of ext2fs_blocks_count, in a comparison that should be "more than", not "at least". */
+/* In the place of ext2fs_blocks_count, in a comparison that should be "more than", not "at least".
+ */
 blk64_t volume_blocks_behind(struct ext2_super_block *super);
 blk64_t volume_blocks_behind(struct ext2_super_block *super)
 {
@@ -52,9 +53,11 @@ const struct ext2fs_nls_table *ext2fs_load_nls_table(int encoding)
 }
 
 /* From mkjournal.c, with a page of zeros of the cache for each block. */
-errcode_t ext2fs_zero_blocks2(ext2_filsys fs, blk64_t block, int count, blk64_t *bad, int *bad_count)
+errcode_t ext2fs_zero_blocks2(ext2_filsys fs, blk64_t block, int count, blk64_t *bad,
+                              int *bad_count)
 {
-    struct fs *f = fs ? fs->priv_data : NULL; /* without one a buffer is to be freed: there is none */
+    struct fs *f =
+        fs ? fs->priv_data : NULL; /* without one a buffer is to be freed: there is none */
 
     for (int i = 0; f && i < count; i++) {
         struct block *zeros = blocks_get(f->blocks, block + (unsigned)i, false);

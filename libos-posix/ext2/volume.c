@@ -147,9 +147,9 @@ static void close(struct fs *f)
 
 #define INCOMPAT_READ                                                                              \
     (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT2_FEATURE_INCOMPAT_META_BG |                              \
-     EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_FLEX_BG |                               \
-     EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_CSUM_SEED |                               \
-     EXT4_FEATURE_INCOMPAT_LARGEDIR | EXT3_FEATURE_INCOMPAT_RECOVER)
+     EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_64BIT | \
+     EXT4_FEATURE_INCOMPAT_CSUM_SEED | EXT4_FEATURE_INCOMPAT_LARGEDIR |                            \
+     EXT3_FEATURE_INCOMPAT_RECOVER)
 #define RO_COMPAT_WRITE                                                                            \
     (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |                     \
      EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |                          \
@@ -227,7 +227,8 @@ static long open(struct blocks *b, bool read_only, struct fs **out, const char *
         if (e == EXT2_ET_BAD_MAGIC)
             return -EINVAL;
         *why = e == EXT2_ET_UNSUPP_FEATURE || e == EXT2_ET_RO_UNSUPP_FEATURE
-                   ? "it has features that are not known here" : "its superblock is damaged";
+                   ? "it has features that are not known here"
+                   : "its superblock is damaged";
         return e == ENOMEM || e == EIO ? -(long)e : -EINVAL;
     }
     f->ext2->priv_data = f;

@@ -60,7 +60,6 @@ long volume_unlink(struct fs *f, uint64_t dir, const char *name, size_t bytes);
 long volume_relink(struct fs *f, uint64_t dir, const char *name, size_t bytes, uint64_t ino,
                    uint32_t mode);
 
-
 /* Finds the journal, if there is one. EUCLEAN: it is not empty; EROFS: it is of an unknown kind. */
 long journal_open(struct fs *f, const char **why);
 void journal_close(struct fs *f);

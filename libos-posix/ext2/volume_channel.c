@@ -70,15 +70,15 @@ static uint64_t bytes_of(const struct struct_io_channel *channel, int count)
 
 static errcode_t channel_read(io_channel channel, unsigned long long block, int count, void *to)
 {
-    return move(channel->private_data, block * size_of(channel),
-                bytes_of(channel, count), to, NULL);
+    return move(channel->private_data, block * size_of(channel), bytes_of(channel, count), to,
+                NULL);
 }
 
 static errcode_t channel_write(io_channel channel, unsigned long long block, int count,
                                const void *from)
 {
-    return move(channel->private_data, block * size_of(channel),
-                bytes_of(channel, count), NULL, from);
+    return move(channel->private_data, block * size_of(channel), bytes_of(channel, count), NULL,
+                from);
 }
 
 static errcode_t channel_read_short(io_channel channel, unsigned long block, int count, void *to)

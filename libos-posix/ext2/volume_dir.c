@@ -41,7 +41,8 @@ static bool is_dots(const char *name, size_t bytes)
 }
 
 /* A name that no path can reach means that the directory is damaged. */
-static int entry_read(struct ext2_dir_entry *entry, int offset, int size, char *block, void *private)
+static int entry_read(struct ext2_dir_entry *entry, int offset, int size, char *block,
+                      void *private)
 {
     struct reading *r = private;
     const size_t bytes = (size_t)ext2fs_dirent_name_len(entry);
@@ -57,8 +58,7 @@ static int entry_read(struct ext2_dir_entry *entry, int offset, int size, char *
 long volume_list(struct fs *f, uint64_t dir, fs_entry_seen *seen, void *context)
 {
     struct reading r = {seen, context, 0};
-    errcode_t e =
-        ext2fs_dir_iterate(volume_enter(f), (ext2_ino_t)dir, 0, NULL, entry_read, &r);
+    errcode_t e = ext2fs_dir_iterate(volume_enter(f), (ext2_ino_t)dir, 0, NULL, entry_read, &r);
 
     return e ? volume_error(e) : r.error;
 }

@@ -23,8 +23,8 @@ static errcode_t inode_write(ext2_filsys fs, uint64_t ino, struct ext2_inode_lar
 static bool has_extra(ext2_filsys fs, const struct ext2_inode_large *inode)
 {
     return EXT2_INODE_SIZE(fs->super) > EXT2_GOOD_OLD_INODE_SIZE &&
-           inode->i_extra_isize >= offsetof(struct ext2_inode_large, i_crtime) -
-                                       EXT2_GOOD_OLD_INODE_SIZE;
+           inode->i_extra_isize >=
+               offsetof(struct ext2_inode_large, i_crtime) - EXT2_GOOD_OLD_INODE_SIZE;
 }
 
 static uint64_t time_get(__u32 seconds, __u32 extra)
@@ -40,8 +40,9 @@ static void time_set(uint64_t ns, bool extra, __u32 *seconds, __u32 *more)
 
     *seconds = extra || whole <= INT32_MAX ? (__u32)whole : INT32_MAX;
     if (extra)
-        *more = (__u32)(((uint64_t)((int64_t)whole - (int32_t)whole) >> 32 &
-                         ((1u << EPOCH_BITS) - 1)) | ns % NS_PER_SECOND << EPOCH_BITS);
+        *more =
+            (__u32)(((uint64_t)((int64_t)whole - (int32_t)whole) >> 32 & ((1u << EPOCH_BITS) - 1)) |
+                    ns % NS_PER_SECOND << EPOCH_BITS);
 }
 
 static bool is_device(uint32_t mode)

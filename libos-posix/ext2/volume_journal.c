@@ -31,10 +31,10 @@ enum {
     SUPER_CHECKSUM = 63
 };
 
-#define HEAD_BYTES 12u /* of a descriptor: magic, type, sequence */
-#define TAG_BYTES  8u  /* block, flags */
-#define UUID_BYTES 16u /* behind the first tag */
-#define TAGS_MOST  ((BLOCK_BYTES - HEAD_BYTES - UUID_BYTES) / TAG_BYTES)
+#define HEAD_BYTES  12u /* of a descriptor: magic, type, sequence */
+#define TAG_BYTES   8u  /* block, flags */
+#define UUID_BYTES  16u /* behind the first tag */
+#define TAGS_MOST   ((BLOCK_BYTES - HEAD_BYTES - UUID_BYTES) / TAG_BYTES)
 #define TAG_ESCAPED 1u /* the block began with MAGIC, and has 0 there in the log */
 #define TAG_SAME    2u /* no UUID follows */
 #define TAG_LAST    8u
@@ -65,9 +65,9 @@ static const char *check(const struct journal *j)
     const uint8_t *s = j->super;
 
     if (word_get(s, SUPER_MAGIC) != MAGIC || word_get(s, SUPER_TYPE) != TYPE_SUPER_V2 ||
-        word_get(s, SUPER_BLOCK_BYTES) != BLOCK_BYTES ||
-        word_get(s, SUPER_BLOCKS) < BLOCKS_LEAST || j->blocks < BLOCKS_LEAST ||
-        !word_get(s, SUPER_FIRST) || word_get(s, SUPER_FIRST) > BLOCKS_LEAST / 2)
+        word_get(s, SUPER_BLOCK_BYTES) != BLOCK_BYTES || word_get(s, SUPER_BLOCKS) < BLOCKS_LEAST ||
+        j->blocks < BLOCKS_LEAST || !word_get(s, SUPER_FIRST) ||
+        word_get(s, SUPER_FIRST) > BLOCKS_LEAST / 2)
         return "its journal is of a kind that is not known here";
     return word_get(s, SUPER_START) ? "its journal has to be replayed first, by e2fsck" : NULL;
 }
@@ -188,8 +188,9 @@ static void describe(struct journal *j, struct block *const *list, size_t count)
     begin_page(j, TYPE_DESCRIBE);
     for (size_t i = 0; i < count; i++) {
         word_set(tag, 0, (uint32_t)list[i]->number);
-        word_set(tag, 1, (is_escaped(list[i]) ? TAG_ESCAPED : 0) | (i ? TAG_SAME : 0) |
-                             (i + 1 == count ? TAG_LAST : 0));
+        word_set(tag, 1,
+                 (is_escaped(list[i]) ? TAG_ESCAPED : 0) | (i ? TAG_SAME : 0) |
+                     (i + 1 == count ? TAG_LAST : 0));
         tag += TAG_BYTES + (i ? 0 : UUID_BYTES);
     }
 }

@@ -6,7 +6,7 @@
 #include "libos-posix/mount.h"
 #include "tests/host/fakes/posix_disk.h"
 
-#define host fake_disk_command
+#define host  fake_disk_command
 #define image fake_disk_image()
 
 static int tests_begin(void **state)
@@ -25,7 +25,9 @@ static int tests_end(void **state)
 
 static void make_image(const char *options)
 {
-    IS(host("rm -f %s; truncate -s 16M %s && mkfs.ext4 -q -F -b 4096 %s %s", image, image, image, options), 0);
+    IS(host("rm -f %s; truncate -s 16M %s && mkfs.ext4 -q -F -b 4096 %s %s", image, image, image,
+            options),
+       0);
     fake_disk_load(image);
 }
 
@@ -121,8 +123,9 @@ static void mount_again(void)
     IS(SYS(mount, user_text("/dev/vda"), user_text("/mnt"), user_text("ext4"), 0, 0), 0);
 }
 
-static const char *const volumes[] = {
-    "", "-O ^has_journal", "-O ^extents,^64bit,^metadata_csum -I 128 2>/dev/null", "-O ^has_journal,^extents,^64bit,^dir_index"};
+static const char *const volumes[] = {"", "-O ^has_journal",
+                                      "-O ^extents,^64bit,^metadata_csum -I 128 2>/dev/null",
+                                      "-O ^has_journal,^extents,^64bit,^dir_index"};
 
 static void contents_survive_being_mounted_again(void **state)
 {

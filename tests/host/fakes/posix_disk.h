@@ -13,7 +13,7 @@ struct fake_disk {
     uint8_t *bytes; /* NULL: there is none */
     uint64_t blocks;
     bool read_only;
-    bool logs;                     /* events are kept from now on */
+    bool logs; /* events are kept from now on */
     struct fake_disk_event *events;
     size_t event_count, event_room;
     uint64_t fails_after; /* moves from now on; 0: never */
