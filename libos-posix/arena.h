@@ -29,6 +29,7 @@ struct epoll;
 struct socket;
 struct pty;
 struct terminal;
+struct mount;
 
 struct descriptor {
     struct file *file; /* NULL: not open */
@@ -122,6 +123,7 @@ struct arena {
     uint32_t activity[ACTIVITY_COUNT];
     struct node *root; /* of the file system */
     struct node *proc; /* the directory of that name */
+    struct mount *mounts;
     uint64_t next_inode;
     uint64_t node_count;
     uint64_t page_count;             /* pages that hold file contents */

@@ -30,7 +30,7 @@ long call_fallocate(struct process *p, word_t fd, word_t mode, word_t offset, wo
         return -EOPNOTSUPP;
     if (f->kind != FILE_REGULAR)
         return f->kind == FILE_DIRECTORY ? -EISDIR : file_ops(f)->seekable ? -ENODEV : -ESPIPE;
-    if (offset > FILE_BYTES_MAX || bytes > FILE_BYTES_MAX - offset)
+    if (bytes > (word_t)INT64_MAX - offset)
         return -EFBIG;
     if (mode || offset + bytes <= f->node->size)
         return 0;
@@ -45,17 +45,6 @@ static long known_file(struct process *p, word_t fd)
 long call_readahead(struct process *p, word_t fd, word_t offset, word_t bytes)
 {
     (void)offset, (void)bytes;
-    return known_file(p, fd);
-}
-
-long call_sync_file_range(struct process *p, word_t fd, word_t offset, word_t bytes, word_t flags)
-{
-    (void)flags;
-    return (int64_t)offset < 0 || (int64_t)bytes < 0 ? -EINVAL : known_file(p, fd);
-}
-
-long call_syncfs(struct process *p, word_t fd)
-{
     return known_file(p, fd);
 }
 

@@ -22,7 +22,7 @@ static size_t list_count(const char *const *list)
 }
 
 /* Reads exactly `bytes` of the file into core memory. ENOEXEC: it ends before. */
-static long read_exactly(const struct node *n, uint64_t at, void *to, size_t bytes)
+static long read_exactly(struct node *n, uint64_t at, void *to, size_t bytes)
 {
     struct linux_iovec one;
     struct io io;
@@ -63,7 +63,7 @@ static long place(const struct process *p, struct exec_program *program)
 }
 
 /* A segment is writable while it is filled. */
-static long map_segment(struct process *p, const struct node *n, const struct elf_segment *s,
+static long map_segment(struct process *p, struct node *n, const struct elf_segment *s,
                         vaddr_t bias)
 {
     vaddr_t start = (s->start + bias) & ~(PAGE_SIZE - 1);
@@ -80,7 +80,7 @@ static long map_segment(struct process *p, const struct node *n, const struct el
     return area_protect(p, start, end, s->rights);
 }
 
-static long map_image(struct process *p, const struct node *n, const struct exec_program *program)
+static long map_image(struct process *p, struct node *n, const struct exec_program *program)
 {
     const struct elf_image *image = &program->image;
     long e = 0;
@@ -181,7 +181,7 @@ static bool is_blank(char c)
 }
 
 /* False: the file does not begin with "#!" and an interpreter. */
-static bool script_parse(const struct node *n, const char *path, struct script *s)
+static bool script_parse(struct node *n, const char *path, struct script *s)
 {
     size_t bytes = n->size < sizeof s->line - 1 ? (size_t)n->size : sizeof s->line - 1;
     size_t at = 2, end = 0;

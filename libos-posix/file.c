@@ -5,7 +5,7 @@
 #include "libos-posix/event.h"
 #include "libos-posix/io.h"
 #include "libos-posix/lockf.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/pty.h"
 #include "libos-posix/signal.h"
@@ -31,8 +31,11 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
         io->left = p->limits[RLIMIT_FSIZE].current - *position;
 
     long n = data_write(p->arena, f->node, *position, io);
-    if (n > 0)
-        *position += (uint64_t)n;
+    if (n <= 0)
+        return n;
+    *position += (uint64_t)n;
+    if (f->flags & O_DSYNC && mount_of(f->node))
+        return mount_commit(mount_of(f->node)) ? -EIO : n;
     return n;
 }
 
@@ -166,6 +169,7 @@ static long kind_of(const struct node *n, uint32_t flags, enum file_kind *out)
                                                  : FILE_PIPE_BOTH;
         return 0;
     case S_IFSOCK:
+    case S_IFBLK: /* a disk: only to be mounted */
         return -ENXIO;
     case S_IFCHR:
         return device_kind(n, out) ? 0 : -ENODEV;

@@ -91,6 +91,9 @@ long proc_populate(struct arena *a);
 /* The kind that a device node opens as; false: no such device. */
 bool device_kind(const struct node *n, enum file_kind *out);
 
+/* A disk of the port: which. */
+bool device_is_disk(const struct node *n, unsigned *disk);
+
 /* /dev/tty: the controlling terminal of who opens it. */
 bool device_is_controlling(const struct node *n);
 

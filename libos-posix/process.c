@@ -5,7 +5,7 @@
 #include "libos-posix/area.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/signal.h"
 #include "libos-posix/task.h"
@@ -236,6 +236,14 @@ static void end_family(struct process *first)
     port_wake(a->tasks[0]);
 }
 
+static bool is_anybody_left(const struct arena *a)
+{
+    for (const struct process *p = a->processes; p; p = p->next)
+        if (!p->ended)
+            return true;
+    return false;
+}
+
 void process_finish(struct process *p)
 {
     int status = p->status, signal = status & 0x7f;
@@ -243,6 +251,8 @@ void process_finish(struct process *p)
     p->ended = true;
     p->used_ns = port_cpu_ns();
     release_all(p);
+    if (p->arena->mounts && !is_anybody_left(p->arena))
+        mount_end_all(p->arena);
     process_end_vfork(p);
     if (p == p->arena->first) {
         end_family(p);

@@ -1,5 +1,6 @@
 /* Making and ending environments of a family, their tables and their threads. */
 #include "exo/abi/batch.h"
+#include "libos-posix/family/disk.h"
 #include "libos-posix/family/keeper_parts.h"
 #include "libos-posix/family/space.h"
 #include "libos/book.h"
@@ -58,6 +59,8 @@ static enum err give_all(uint32_t m)
         e = give(env, FAMILY_SLOT_TASK + TASK_KEEPER, keeper_notification(), RIGHT_WRITE);
     if (e == ERR_OK && slot_cap(SLOT_CONSOLE))
         e = give(env, SLOT_CONSOLE, SLOT_CONSOLE, RIGHT_WRITE);
+    if (e == ERR_OK)
+        e = keeper_disk_give(env);
     if (e == ERR_OK)
         e = exo_env_watch(env, keeper_notification(), (word_t)1 << m);
     return e;
