@@ -113,8 +113,8 @@ static void describe(struct process *p, const struct walk *w, const struct exec_
 
     text->command_line_bytes = 0;
     for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
-        for (const char *c = exec_string(&program->arguments, i); text->command_line_bytes < PAGE_SIZE;
-             c++) {
+        for (const char *c = exec_string(&program->arguments, i);
+             text->command_line_bytes < PAGE_SIZE; c++) {
             text->command_line[text->command_line_bytes++] = *c;
             if (!*c)
                 break;

@@ -144,8 +144,8 @@ static bool is_exhausted(const struct upcall_frame *f)
     return f->vector == CPU_VECTOR_PAGE_FAULT && space_is_exhausted(f->address, need_of(f));
 }
 
-/* What nobody repaired. In the core itself a fault is an error of ours, which libos reports with all
- * registers. */
+/* What nobody repaired. In the core itself a fault is an error of ours, which libos reports with
+ * all registers. */
 static bool on_fault(struct libos_regs *r)
 {
     if (is_exhausted(&r->frame)) {
