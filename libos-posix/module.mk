@@ -57,15 +57,23 @@ HOST_TOOLS += posix-run
 posix-run-sources := $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
-# A family without the core. On one CPU: exo/doc/CAVEATS.md says why.
+# A family without the core.
 GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000
 family-boot    := icount=1
-GUEST_TESTS        += family_kill
+family-checked := append=few
+GUEST_TESTS        += family_smp family_kill family_kill_smp
 family_kill-sources := tests/qemu/family_kill.c $(FAMILY)
 family_kill-base    := $(family-base)
 family_kill-boot    := icount=1
+family_kill-checked := append=few
+family_kill_smp-sources := $(family_kill-sources)
+family_kill_smp-base    := $(family-base)
+family_kill_smp-boot    := smp=2
+family_smp-sources := $(family-sources)
+family_smp-base    := $(family-base)
+family_smp-boot    := smp=2
 HOST_TESTS += posix_frames
 posix_frames-needs := libos-posix/family/frame_list.c
 posix_frames-flags := -pthread
