@@ -66,6 +66,12 @@ enum err keeper_text(uint32_t m)
             e = exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(va, 1),
                                   RUN_FRAMES(cpu_pte_pfn(pte), cpu_pte_rights(pte)));
     }
+    if (e == ERR_OK && FAMILY->low_page)
+        e = keeper_table(m, 0);
+    if (e == ERR_OK && FAMILY->low_page)
+        e = exo_page_bind_run(
+            keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(0, 1),
+            RUN_FRAMES(cpu_pte_pfn(image_entry(FAMILY->low_page)), RIGHT_EXEC));
     return e;
 }
 
