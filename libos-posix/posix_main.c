@@ -20,6 +20,7 @@
 #include "libos-posix/family/way.h"
 #include "libos-posix/posix.h"
 #include "libos/archive.h"
+#include "libos/call.h"
 #include "libos/error.h"
 #include "libos/exit.h"
 #include "libos/libos.h"
@@ -127,6 +128,16 @@ static bool wants_patches(int argc, char **argv)
     return wanted;
 }
 
+/* Can a page be executed that is not readable? Without, a null pointer would lead to the sled. */
+static bool can_hide_code(void)
+{
+    enum err e = exo_thread_code_only(SLOT_THREAD, 1);
+
+    if (e == ERR_OK)
+        e = exo_thread_code_only(SLOT_THREAD, 0);
+    return e == ERR_OK;
+}
+
 /* What the first process is to run. In the image, so that it has a copy. */
 static const char *words[WORDS_MAX + 1], *environment[WORDS_MAX + 1];
 
@@ -199,7 +210,7 @@ int main(int argc, char **argv)
              "hide=1 keeps from it what frames are in use, which a keeper must see");
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
-    if (wants_patches(argc, argv))
+    if (wants_patches(argc, argv) && can_hide_code())
         FAMILY->low_page = (vaddr_t)patch_sled;
     read_words(&archive, ".exo4/argv", words);
     read_words(&archive, ".exo4/environ", environment);

@@ -136,13 +136,13 @@ static bool is_exhausted(const struct upcall_frame *f)
  * the core itself a fault is an error of ours, which libos reports with all registers. */
 static bool on_fault(struct libos_regs *r)
 {
-    if (FAMILY->low_page && r->frame.ip < FAMILY_SHARED && patch_repair(r))
+    if (FAMILY->low_page && patch_repair(r))
         return true;
     if (is_exhausted(&r->frame)) {
         log_kernel_line("posix: a process is ended: no memory is left");
         member_abort();
     }
-    if (r->frame.ip >= FAMILY_SHARED)
+    if (r->frame.ip - FAMILY_SHARED < USER_TOP - FAMILY_SHARED)
         return false;
     struct libos_regs *kept = (struct libos_regs *)(stack_top() - STATE_BYTES);
     *kept = *r;
