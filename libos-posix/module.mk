@@ -65,3 +65,5 @@ family_kill-boot    := icount=1
 HOST_TESTS += posix_frames
 posix_frames-needs := libos-posix/family/frame_list.c
 posix_frames-flags := -pthread
+HOST_TESTS += patch_code
+patch_code-needs := libos-posix/family/patch_code_x86_64.c

@@ -58,8 +58,8 @@ void cpu_expect(struct cpu *c, const struct thread *t)
 {
     /* Nobody who waits is dead: IPC of the redirected, the told and the named takes the general
      * path, and whatever switches from the metered and those with controls of their own. */
-    const unsigned limited =
-        t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED | THREAD_METERED | THREAD_CONTROLS);
+    const unsigned limited = t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED |
+                                        THREAD_METERED | THREAD_CONTROLS);
     const bool alone = t->kind & (THREAD_METERED | THREAD_CONTROLS);
 
     c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);

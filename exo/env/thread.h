@@ -35,9 +35,10 @@ enum thread_kind {
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
     THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
-    THREAD_CONTROLS = 32,  /* it may read this CPU's performance counters, or has pages of code only */
-    THREAD_NAMED = 64,     /* who is queued to send to it may do so in the name of whom it calls */
-    THREAD_JUDGED = 128    /* env_is_judged: grafts see its page faults or foreign calls first */
+    THREAD_CONTROLS =
+        32,             /* it may read this CPU's performance counters, or has pages of code only */
+    THREAD_NAMED = 64,  /* who is queued to send to it may do so in the name of whom it calls */
+    THREAD_JUDGED = 128 /* env_is_judged: grafts see its page faults or foreign calls first */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */

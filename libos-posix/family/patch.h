@@ -1,8 +1,8 @@
 /*
- * The way `patched` (decision 45): the `syscall` instruction that was reflected becomes `call *%rax`,
- * at its place and of its length. %rax has the number of the call, so the page at address 0 holds a
- * sled: whatever number is called, jumps lead to patch_enter, which does what the kernel does when
- * it reflects the instruction. The page may be executed and not read.
+ * The way `patched` (decision 45): the `syscall` instruction that was reflected becomes `call
+ * *%rax`, at its place and of its length. %rax has the number of the call, so the page at address 0
+ * holds a sled: whatever number is called, jumps lead to patch_enter, which does what the kernel
+ * does when it reflects the instruction. The page may be executed and not read.
  *
  * Not every place is changed: where the red zone is in use, or the page is one that others see, the
  * instruction stays. Both ways come to the same handler.

@@ -3,6 +3,7 @@
 
 #include "libos-posix/family/member.h"
 #include "libos-posix/family/patch_code.h"
+#include "libos-posix/family/patch_layout.h"
 #include "libos-posix/family/space.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/quick_layout.h"
@@ -16,13 +17,21 @@
 #define CALLS_SHARED 32u /* from a page that others see, too, before it is copied for that */
 
 #define INSTRUCTION_BYTES 2u
-#define SYSCALL_CODE      ((uint16_t)0x050f) /* as read from memory */
-#define CALL_CODE         ((uint16_t)0xd0ff) /* call *%rax */
+#define SYSCALL_CODE      ((uint16_t)0x050f)    /* as read from memory */
+#define CALL_CODE         ((uint16_t)0xd0ff)    /* call *%rax */
 #define NOTHING_BOUND     (CPU_FAULT_EXEC | 4u) /* error code: an instruction, in user mode */
 
 _Static_assert(FAMILY_PLACE + offsetof(struct family_place, sled) == UTCB_GS + GS_SLED_END &&
                    FAMILY_PLACE + sizeof(struct family_place) <= UTCB_GS + GS_QUICK,
                "the words of quick_layout.h");
+_Static_assert(UTCB_EXO + offsetof(struct utcb_exo, stack[UPCALL_CLASS_SYSCALL]) ==
+                       UTCB_GS + GS_CALL_STACK &&
+                   UTCB_EXO + offsetof(struct utcb_exo, save[UPCALL_CLASS_SYSCALL]) ==
+                       UTCB_GS + GS_CALL_SAVE,
+               "the words of patch_layout.h");
+_Static_assert(offsetof(struct upcall_frame, flags) == SAVE_FLAGS &&
+                   offsetof(struct upcall_frame, sp) == SAVE_SP,
+               "the words of a frame");
 
 /* The return addresses of what was changed, by their lower bits; 0: none. */
 #pragma GCC visibility push(hidden)

@@ -1,13 +1,10 @@
 /* The sled at address 0, and where it leads to. */
-#include "libos/start/x86_64/upcall_layout.h"
+#include "libos-posix/family/patch_layout.h"
 #include "libos-posix/quick_layout.h"
 
 #define SITES_MASK 1023 /* patch_site_x86_64.c */
 #define GROUPS     30   /* of 16 numbers; the last call of Linux has number 462 */
 #define ENDS       6    /* groups that the jumps lead to */
-#define SAVE       (GS_SAVE + 1 * FRAME_BYTES) /* of UPCALL_CLASS_SYSCALL */
-#define SAVE_FLAGS 16
-#define SAVE_SP    24
 
 /*
  * A number is an offset here, so an instruction may begin at each byte. At an even one stands a jump
@@ -47,7 +44,7 @@ patch_sled:
 patch_enter:
         mov     %rsp, %r11
         mov     (%rsp), %rcx
-        mov     %gs:(GS_STACK + 8), %rsp
+        mov     %gs:GS_CALL_STACK, %rsp
         push    %r11
         pushfq
         push    %rdi
@@ -72,15 +69,15 @@ patch_enter:
 
 2:      mov     %rcx, %r11
         xor     %ecx, %ecx
-        mov     %rcx, %gs:SAVE
+        mov     %rcx, %gs:GS_CALL_SAVE
         mov     %r11, %rcx
         jmp     3f
-1:      mov     %rcx, %gs:SAVE
+1:      mov     %rcx, %gs:GS_CALL_SAVE
 3:      pop     %rdi
-        popq    %gs:(SAVE + SAVE_FLAGS)
+        popq    %gs:(GS_CALL_SAVE + SAVE_FLAGS)
         pop     %r11
         lea     8(%r11), %r11
-        mov     %r11, %gs:(SAVE + SAVE_SP)
+        mov     %r11, %gs:(GS_CALL_SAVE + SAVE_SP)
         jmp     libos_upcall_syscall
         .size   patch_enter, . - patch_enter
 

@@ -269,6 +269,9 @@ static void a_refused_code_only_changes_nothing(void **state)
     REFUSED(ERR_BAD_CAP, b, thread_code_only, p.env, 1);
     REFUSED(ERR_NO_RIGHT, b, thread_code_only, WEAK, 1);
     REFUSED(ERR_BAD_STATE, b, thread_code_only, p.thread, 1);
+    host.no_code_only = true;
+    REFUSED(ERR_NO_DEVICE, b, thread_code_only, DST, 1);
+    host.no_code_only = false;
     OK(BOSS(thread_code_only, DST, 1));
     give(p.env, 5, p.thread, RIGHT_ALL);
     OK(CALL(p.t, thread_code_only, 5, 1)); /* itself, while it runs */

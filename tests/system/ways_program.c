@@ -1,6 +1,6 @@
-/* An unmodified program whose system calls stand where a way in could do harm, at addresses and with
- * numbers that it could take for others. It prints the same on Linux, but for the last word of lines
- * with an '@', which is what its own instruction is by then. */
+/* An unmodified program whose system calls stand where a way in could do harm, at addresses and
+ * with numbers that it could take for others. It prints the same on Linux, but for the last word of
+ * lines with an '@', which is what its own instruction is by then. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -95,8 +95,10 @@ static void null_pointers(void)
     TRY("read behind", (void)nothing[600]);
     TRY("write", *nothing = 1);
     TRY("call", nowhere());
-    TRY("call as a call of the system",
-        __asm__ volatile("xor %%eax, %%eax\n call *%%rax" : : : "rax", "memory"));
+    TRY("call as a call of the system", __asm__ volatile("xor %%eax, %%eax\n call *%%rax"
+                                                         :
+                                                         :
+                                                         : "rax", "memory"));
     TRY("jump", __asm__ volatile("xor %%eax, %%eax\n jmp *%%rax" : : : "rax", "memory"));
     nowhere = (void (*)(void))1000;
     TRY("call behind", nowhere());

@@ -113,7 +113,7 @@ void arch_thread_counters(struct arch_thread *t, bool on, bool runs)
 
 bool arch_has_code_only(void)
 {
-    return true;
+    return !host.no_code_only;
 }
 
 void arch_thread_code_only(struct arch_thread *t, bool on, bool runs)
