@@ -71,6 +71,7 @@ struct program_text {
 struct process {
     struct arena *arena; /* never changes */
     int32_t pid, group, session;
+    int32_t parent_pid;                          /* 0: the first process'                */
     struct process *next;                        /* of all in the arena */
     struct process *parent, *children, *sibling; /* P2 in process.h */
     struct task *tasks;                          /* P3 */

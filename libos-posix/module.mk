@@ -11,7 +11,7 @@ POSIX_CORE := $(addprefix libos-posix/,area.c arena.c blocks.c call_dir.c call_e
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
-    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c \
+    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c libos-posix/quick.c \
     libos-posix/way_libos_start.c
 
 # A family of processes: its pool of frames; its keeper and its members.
@@ -21,7 +21,8 @@ FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_ma
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
 posix-sources := libos-posix/posix_main.c libos-posix/fs_disks.c $(FAMILY) \
-    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S)
+    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S \
+    patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2
 posix-base    := 0x7fe000000000
 
@@ -77,3 +78,5 @@ family_smp-boot    := smp=2
 HOST_TESTS += posix_frames
 posix_frames-needs := libos-posix/family/frame_list.c
 posix_frames-flags := -pthread
+HOST_TESTS += patch_code
+patch_code-needs := libos-posix/family/patch_code_x86_64.c

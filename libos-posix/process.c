@@ -103,6 +103,7 @@ struct process *process_create(struct arena *a, struct process *parent)
     }
     if (parent) {
         p->parent = parent;
+        p->parent_pid = parent->pid;
         p->sibling = parent->children;
         parent->children = p;
     } else {
@@ -221,6 +222,7 @@ static void give_children_away(struct process *p)
         struct process *child = p->children;
         p->children = child->sibling;
         child->parent = heir;
+        child->parent_pid = heir->pid;
         child->sibling = heir->children;
         heir->children = child;
         if (child->ended)

@@ -42,8 +42,11 @@ struct page_note {
 };
 _Static_assert(sizeof(struct page_note) == sizeof(struct page_entry), "batches are alike");
 
-#define PAGE_NOTE_BITS  ((uint64_t)7 << 9) /* of an entry in use: the application's */
-#define PAGE_NOTE_BOUND ((uint64_t)1)      /* says that an entry is in use          */
+/* Of an entry in use, the application's: three bits that mean nothing, and one for threads with
+ * thread_code_only, by which what can be executed cannot be read. */
+#define PAGE_NOTE_BITS  ((uint64_t)7 << 9 | PAGE_NOTE_CODE)
+#define PAGE_NOTE_CODE  ((uint64_t)1 << 59)
+#define PAGE_NOTE_BOUND ((uint64_t)1) /* says that an entry is in use */
 
 /* What graft_create reads. */
 struct graft_load {

@@ -229,8 +229,10 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     if (e == ERR_OK)
         e = exo_thread_create_get(keeper_kept[m].env, SLOT_MEMORY, frame, FAMILY_BLOCK(block), 0,
                                   *slot, &id);
+    if (e == ERR_OK && FAMILY->low_page)
+        e = exo_thread_code_only(*slot, 1);
     if (e) {
-        slot_give(*slot);
+        slot_delete(*slot);
         *slot = SLOT_NONE;
         return e;
     }

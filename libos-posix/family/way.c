@@ -3,9 +3,11 @@
 
 #include "libos-posix/fault.h"
 #include "libos-posix/family/member.h"
+#include "libos-posix/family/patch.h"
 #include "libos-posix/family/space.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/quick.h"
 #include "libos-posix/signal.h"
 #include "libos/log.h"
 
@@ -73,6 +75,10 @@ static void on_call(struct libos_regs *r)
 {
     struct posix_regs regs;
 
+    if (FAMILY->low_page && !patch_arrive(r)) {
+        way_fault(r, vectors_of(r));
+        return;
+    }
     r->rcx = r->frame.ip;
     r->r11 = r->frame.flags;
     if (posix_trampoline_wants(r->rax)) {
@@ -148,11 +154,13 @@ static bool is_exhausted(const struct upcall_frame *f)
  * all registers. */
 static bool on_fault(struct libos_regs *r)
 {
+    if (FAMILY->low_page && patch_repair(r))
+        return true;
     if (is_exhausted(&r->frame)) {
         log_kernel_line("posix: a process is ended: no memory is left");
         member_abort();
     }
-    if (r->frame.ip >= FAMILY_SHARED)
+    if (r->frame.ip - FAMILY_SHARED < USER_TOP - FAMILY_SHARED)
         return false;
     go_on_at(way_fault_entry, r);
     return true;
@@ -178,11 +186,18 @@ void way_fault(struct libos_regs *r, uint8_t *vectors)
     settle(r, vectors);
 }
 
+void way_begin_quick(void)
+{
+    member_place()->sled = (vaddr_t)patch_enter;
+    quick_set(port_self());
+}
+
 void way_begin(void)
 {
     member_begin();
+    way_begin_quick();
     upcall_set_syscall(on_call, stack_top());
-    syscall_light_set(way_ask);
+    syscall_light_set(FAMILY->low_page ? NULL : way_ask); /* patching begins in on_call */
     if (libos_segv_hook != on_fault) { /* the first thread of the first process */
         libos_segv_hook = on_fault;
         member_interrupt = on_interrupt;

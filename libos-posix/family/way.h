@@ -19,6 +19,10 @@ struct way_start {
 /* Has what happens to the calling thread come here. */
 void way_begin(void);
 
+/* Has the calls of the calling thread that quick.h names answered for its task, and those that were
+ * patched go on. A part of way_begin that a copy of a process does anew. */
+void way_begin_quick(void);
+
 /* The first thing that a new thread does, with a struct way_start. */
 void way_begin_thread(void *start);
 

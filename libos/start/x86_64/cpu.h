@@ -85,6 +85,14 @@ CPU_INLINE uint64_t *cpu_utcb_mr(void)
     return mr;
 }
 
+/* A word of the calling thread's UTCB page, at a constant offset in it. */
+CPU_INLINE uint64_t cpu_utcb_word(const unsigned offset)
+{
+    uint64_t word;
+    __asm__ volatile("mov %%gs:%c1, %0" : "=r"(word) : "i"(offset - UTCB_GS));
+    return word;
+}
+
 CPU_INLINE void cpu_set_fs(vaddr_t base)
 {
     __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
