@@ -95,3 +95,10 @@ $(foreach t,$(GUEST_PLACES_TRAP),$(eval $(t)-sources := $(addprefix tests/qemu/,
 places_trap-boot             := icount=1
 places_trap_interpreted-boot := icount=1 append=jit=0
 places_trap_smp-boot         := smp=2
+
+# A thousand filters, of the kernel's card; another on its wire sends.
+GUEST_TESTS     += filters
+filters-sources := $(addprefix tests/qemu/,filters.c filter_rig.c rig.c) tests/lab/graft_object.c
+filters-libs    := libos-net
+filters-boot    := iommu=1 net=wire net2=wire
+filters-checked := append=few
