@@ -226,7 +226,7 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
     const struct flow f = flow_read(packet, length, false);
     uint64_t given = 0;   /* rings that two keys of theirs do not get it twice */
     uint64_t refused = 0; /* those whose own keys' filter has refused it       */
-    struct ring_bound *b = ring_bound_next(NULL, &f);
+    struct ring_bound *b = ring_bound_first(&f);
     _Static_assert(RINGS_MAX <= 64, "rings fit a word of bits");
 
     for (unsigned i = 0; b && i < RING_KEYS_SHOWN; i++, b = ring_bound_next(b, &f)) {

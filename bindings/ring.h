@@ -94,9 +94,11 @@ void ring_unbind_key(struct ring_bound *b);
 /* Binds the keys in place of those that the ring had. Pre: good ones; the ring has its memory. */
 void ring_set_keys(struct ring *r, const struct ring_key *keys, uint32_t count);
 
-/* The bound keys that match a packet, in the order of the rule; `last` NULL: the first. NULL: none.
+/* The bound keys that match a packet, in the order of the rule: the one after `last`, or the first.
+ * NULL: none.
  */
 struct ring_bound *ring_bound_next(const struct ring_bound *last, const struct flow *f);
+struct ring_bound *ring_bound_first(const struct flow *f);
 
 /* May the ring send a packet that says `f`? */
 bool ring_may_send(const struct ring *r, const struct flow *f);

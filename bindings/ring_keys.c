@@ -24,6 +24,7 @@ struct key_group {
     struct list link; /* of those in use, most specific first */
     struct list keys; /* its own */
     struct words mask;
+    uint64_t number; /* of the group, in the hash */
     uint32_t bits;
     uint32_t count; /* keys; 0: it is not in use */
 };
@@ -65,7 +66,7 @@ static struct ring_bound *in_bucket(struct list *l)
 /* Groups' numbers and not masks go into the hash, so it holds while the group is in use. */
 static struct list *bucket_of(const struct key_group *g, struct words value)
 {
-    uint64_t h = (value.w[0] + (uint64_t)(g - group_table)) * MULTIPLIER;
+    uint64_t h = (value.w[0] + g->number) * MULTIPLIER;
     struct list *l = &buckets[((h ^ h >> 32 ^ value.w[1]) * MULTIPLIER) >> 32 & (BUCKETS - 1)];
 
     if (!l->next)
@@ -100,6 +101,7 @@ static struct key_group *group_make(struct words mask, uint32_t bits)
         place = place->next;
     g->mask = mask;
     g->bits = bits;
+    g->number = (uint64_t)(g - group_table);
     list_init(&g->keys);
     list_insert(place, &g->link);
     return g;
@@ -214,12 +216,11 @@ bool ring_keys_steal(const struct ring *r, const struct ring_key *keys, uint32_t
     return false;
 }
 
-/* The first key of a group behind `last` that matches. */
-static struct ring_bound *first_in(const struct key_group *g, const struct ring_bound *last,
-                                   const struct flow *f)
+/* The first key of a group that matches, of those bound after number `serial`; 0: of all. */
+static inline struct ring_bound *first_in(const struct key_group *g, uint64_t serial,
+                                          const struct flow *f)
 {
     const struct words has = words_of(&f->has), value = masked(words_of(&f->value), g->mask);
-    bool from = last && last->bits == g->bits;
 
     if ((g->mask.w[0] & ~has.w[0]) || (g->mask.w[1] & ~has.w[1]))
         return NULL;
@@ -227,32 +228,51 @@ static struct ring_bound *first_in(const struct key_group *g, const struct ring_
     for (struct list *l = head->next; l != head; l = l->next) {
         struct ring_bound *b = in_bucket(l);
         if (b->group == g && is_same(words_of(&b->key.value), value) &&
-            (!from || b->serial > last->serial))
+            (!serial || b->serial > serial))
             return b;
+    }
+    return NULL;
+}
+
+/* Of groups of equally many bits the earlier bound key is looked for, which is the general case. */
+struct ring_bound *ring_bound_first(const struct flow *f)
+{
+    for (struct list *l = groups.next; l != &groups; l = l->next) {
+        const struct key_group *g = group_at(l);
+        struct ring_bound *b = first_in(g, 0, f);
+        if (b)
+            return l->next == &groups || group_at(l->next)->bits < g->bits
+                       ? b
+                       : ring_bound_next(NULL, f);
     }
     return NULL;
 }
 
 struct ring_bound *ring_bound_next(const struct ring_bound *last, const struct flow *f)
 {
+    const uint32_t bits = last ? last->bits : UINT32_MAX;
+    const uint64_t serial = last ? last->serial : 0;
     struct ring_bound *best = NULL;
+    uint32_t least = 0;
 
     for (struct list *l = groups.next; l != &groups; l = l->next) {
         const struct key_group *g = group_at(l);
-        if (best && g->bits < best->bits)
+        if (g->bits < least)
             break;
-        if (last && g->bits > last->bits)
+        if (g->bits > bits)
             continue;
-        struct ring_bound *b = first_in(g, last, f);
-        if (b && (!best || b->serial < best->serial))
+        struct ring_bound *b = first_in(g, g->bits == bits ? serial : 0, f);
+        if (b && (!best || b->serial < best->serial)) {
             best = b;
+            least = g->bits;
+        }
     }
     return best;
 }
 
 bool ring_may_send(const struct ring *r, const struct flow *f)
 {
-    const struct ring_bound *b = ring_bound_next(NULL, f);
+    const struct ring_bound *b = ring_bound_first(f);
 
     for (unsigned i = 0; b && i < RING_KEYS_SHOWN; i++, b = ring_bound_next(b, f)) {
         if (b->ring == r)
