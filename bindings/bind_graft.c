@@ -25,7 +25,8 @@ static bool is_good(const struct graft_load *l)
 {
     if (l->bytes == 0 || l->bytes > GRAFT_OBJECT_MAX)
         return false;
-    if (l->frames && (l->frames < GRAFT_FRAMES_LEAST(l->bytes) || l->frames > GRAFT_FRAMES(l->bytes)))
+    if (l->frames &&
+        (l->frames < GRAFT_FRAMES_LEAST(l->bytes) || l->frames > GRAFT_FRAMES(l->bytes)))
         return false;
     return l->map_count <= GRAFT_MAX_MAPS && hook_find(l->hook);
 }

@@ -46,8 +46,8 @@ struct filter_plan {
     uint32_t tag;
 };
 
-/* Makes `plan` the filters [first, first + count); NULL: empties them. Pre: there is a ring, the keys
- * fit, and steal nothing. */
+/* Makes `plan` the filters [first, first + count); NULL: empties them. Pre: there is a ring, the
+ * keys fit, and steal nothing. */
 void filters_set(struct filters *f, uint32_t first, uint32_t count, const struct filter_plan *plan);
 
 /* All filters of a ring go, because its memory does. */

@@ -21,7 +21,8 @@
 _Static_assert(GRAFT_ANSWERS == 1u << ANSWER_BITS, "answers are told apart");
 _Static_assert(NIC_PACKET_MAX <= GRAFT_ANSWER_BYTES, "a packet fits");
 
-_Static_assert(OBJECT_MAX - OBJECT_GRAFTS <= MMU_CODE_SLOTS, "each graft has a window for its code");
+_Static_assert(OBJECT_MAX - OBJECT_GRAFTS <= MMU_CODE_SLOTS,
+               "each graft has a window for its code");
 
 struct graft_options graft_options;
 

@@ -140,8 +140,8 @@ void ring_set_filter(struct ring *r, struct cap *graft)
     ring_publish(r);
 }
 
-/* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took it.
- * Buffers that cannot take it go back. */
+/* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took
+ * it. Buffers that cannot take it go back. */
 static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_t length)
 {
     volatile struct ring_header *h = header_of(r);

@@ -1,8 +1,8 @@
 /*
- * Keys bound to the card, in the order of the rule: most specific first, of equals the earlier bound.
- * Those with the same mask are a group, and in each those of one hash a bucket, in the order of
- * binding. Who searches looks at one bucket of each group: the time does not grow with the number of
- * keys that ask for the same fields.
+ * Keys bound to the card, in the order of the rule: most specific first, of equals the earlier
+ * bound. Those with the same mask are a group, and in each those of one hash a bucket, in the order
+ * of binding. Who searches looks at one bucket of each group: the time does not grow with the
+ * number of keys that ask for the same fields.
  */
 #include "bindings/ring.h"
 

@@ -109,7 +109,7 @@ struct object_info {
     uint8_t kind;       /* enum cap_kind                                                         */
     uint8_t state;      /* set of OBJECT_*                                                       */
     uint32_t filter;    /* CAP_RING: first frame of the graft that filters; 0: none              */
-    uint32_t keys;      /* CAP_RING: bound, its filters' too; CAP_GRAFT: enum graft_hook                           */
+    uint32_t keys;      /* CAP_RING: bound, its filters' too; CAP_GRAFT: enum graft_hook      */
     uint32_t in_flight; /* CAP_RING, CAP_DISK_RING: in the device's hands                        */
     uint64_t counts[5]; /* COUNT_*                                                               */
 };

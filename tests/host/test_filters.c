@@ -1,5 +1,6 @@
-/* Tables of filters: a thousand keys and programs of one ring, whose packets they take and no others,
- * and what becomes of them when something goes. The object and the search; the calls are booted. */
+/* Tables of filters: a thousand keys and programs of one ring, whose packets they take and no
+ * others, and what becomes of them when something goes. The object and the search; the calls are
+ * booted. */
 #include "tests/host/ring_world.h"
 
 #include "bindings/filters.h"

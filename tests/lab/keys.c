@@ -1,5 +1,5 @@
-/* Experiment: finding whose packet it is, with one filter and with a thousand, for ports, each with a
- * key alone or with a program of its own besides (decision 43). */
+/* Experiment: finding whose packet it is, with one filter and with a thousand, for ports, each with
+ * a key alone or with a program of its own besides (decision 43). */
 #include "libos/region.h"
 #include "libos/slots.h"
 #include "libos/string.h"

@@ -1,6 +1,7 @@
 /*
- * Tables of filters on the real card: a thousand keys, then a thousand programs, and packets for some
- * of them by chance, sent by a second card on the same wire. With the argument `few`, a hundred.
+ * Tables of filters on the real card: a thousand keys, then a thousand programs, and packets for
+ * some of them by chance, sent by a second card on the same wire. With the argument `few`, a
+ * hundred.
  */
 #include "exo/abi/cap.h"
 #include "libos-net/card.h"
@@ -148,6 +149,25 @@ static void test_set(void)
     slot_delete(weak);
 }
 
+/* The card has room for so many different masks. */
+static void test_bounds(void)
+{
+    const slot_t small = weaker(SLOT_MEMORY, RIGHT_ALL, free_frame(), 1);
+    struct ring_key k = {.mask = {.remote = 1}, .flags = RING_KEY_YIELD};
+    enum err e = ERR_OK;
+
+    tap_is(exo_filters_create(rig.slot, small, PFN_ANY, FILTERS_MAX, new_slot()), ERR_NO_MEM,
+           "a table of more frames than there are");
+    for (; k.mask.remote <= RING_KEYS_MASKS && e == ERR_OK; k.mask.remote++)
+        e = set(k.mask.remote, k, SLOT_NONE, 0);
+    tap_is(e, ERR_NO_MEM, "more masks than there may be");
+    tap_is(exo_ring_keys(other.slot, (vaddr_t)&k, 1), ERR_NO_MEM, "for a ring's own keys, too");
+    for (uint32_t i = 0; i < RING_KEYS_MASKS; i += FILTERS_BATCH)
+        e = exo_filters_set(table, i, 0, FILTERS_BATCH);
+    tap_is(e, ERR_OK, "without these");
+    slot_delete(small);
+}
+
 /* Packets for filters by chance, and for ports of nobody: how many went wrong. */
 static unsigned wrong(bool nobody)
 {
@@ -171,7 +191,8 @@ static void test_keys(void)
     for (uint32_t i = 0; i < many; i += FILTERS_BATCH) {
         const uint32_t count = many - i < FILTERS_BATCH ? many - i : FILTERS_BATCH;
         for (uint32_t k = 0; k < count; k++)
-            batch[k] = (struct ring_filter){.key = filter_key(filter_port(i + k)), .tag = i + k + 1};
+            batch[k] =
+                (struct ring_filter){.key = filter_key(filter_port(i + k)), .tag = i + k + 1};
         failed += exo_filters_set(table, i, (vaddr_t)batch, count) != ERR_OK;
     }
     tap_is(failed, 0, "a thousand keys");
@@ -226,7 +247,8 @@ static void test_hostile(void)
     tap_is(heard, filter_port(4), "for its port");
     tap_is(exo_cap_delete(rig.frames), ERR_OK, "the ring's memory goes");
     const struct ring_filter again = {.key = filter_key(LAST)};
-    tap_is(exo_filters_set(last_table, 0, (vaddr_t)&again, 1), ERR_BAD_STATE, "no filters any more");
+    tap_is(exo_filters_set(last_table, 0, (vaddr_t)&again, 1), ERR_BAD_STATE,
+           "no filters any more");
     tap_is(make_table(&rig, 1, &table), ERR_BAD_STATE, "and no table");
 }
 
@@ -241,11 +263,12 @@ int main(int argc, char **argv)
         return 1;
     rig_prepare(&rig);
     rig_prepare(&other);
-    tap_plan(51);
+    tap_plan(55);
     tap_is(rig_create(&rig), ERR_OK, "make a ring");
     tap_is(rig_create(&other), ERR_OK, "make another");
     test_create();
     test_set();
+    test_bounds();
     test_keys();
     test_grafts();
     test_hostile();
