@@ -16,6 +16,7 @@
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
 #include "bindings/env_make.h"
+#include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -92,7 +93,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
         [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
         [CAP_ENDPOINT] = FRAME_ENDPOINT,   [CAP_SIGNAL] = FRAME_NOTIFICATION,
-        [CAP_GRAFT_MAP] = FRAME_GRAFT_MAP,
+        [CAP_GRAFT_MAP] = FRAME_GRAFT_MAP, [CAP_FILTERS] = FRAME_FILTERS,
     };
     return types[kind];
 }
@@ -284,6 +285,15 @@ static const char *check_thread(const struct thread *t)
     return broken ? broken : check_node(&t->wake_node);
 }
 
+static const char *check_filters(const struct filters *f)
+{
+    const char *broken = check_node(&f->node);
+
+    for (uint32_t i = 0; !broken && i < f->count; i++)
+        broken = check_node(&f->at[i].graft);
+    return broken ? broken : filters_check(f);
+}
+
 /* What lies in the first frame of each object. */
 static const char *check_object(pfn_t n, const struct frame_info *f)
 {
@@ -304,6 +314,8 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
         return f->first == n ? check_nodes(memory, GRAFT_MAX_MAPS + 1) : NULL;
     case FRAME_GRAFT_MAP:
         return f->first == n ? check_map(memory) : NULL;
+    case FRAME_FILTERS:
+        return f->first == n ? check_filters(memory) : NULL;
     case FRAME_ENDPOINT:
         return endpoint_check(memory);
     case FRAME_RING:

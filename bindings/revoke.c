@@ -7,6 +7,7 @@
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
 #include "bindings/env_place.h"
+#include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -209,6 +210,9 @@ static void destroy_object(const struct cap *c)
     case CAP_RING:
         ring_destroy(frame_memory(c->base));
         break;
+    case CAP_FILTERS:
+        filters_destroy(frame_memory(c->base));
+        break;
     case CAP_DISK_RING:
         disk_ring_destroy(frame_memory(c->base));
         break;
@@ -351,6 +355,9 @@ static void drop(struct node *n)
         break;
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);
+        break;
+    case FRAME_FILTERS:
+        filters_drop(frame_memory(frame_of(frame_number(n))->first), n);
         break;
     case FRAME_GRAFT: /* whom it tells: a map goes with it */
     case FRAME_GRAFT_MAP:

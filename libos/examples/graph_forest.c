@@ -41,6 +41,8 @@ static void cap_text(char *to, const struct cap *c)
     case CAP_RING:
     case CAP_DISK_RING:
     case CAP_GRAFT:
+    case CAP_GRAFT_MAP:
+    case CAP_FILTERS:
         range_text(to, c->count == 1 ? "frame" : "frames", c->base, c->count);
         break;
     case CAP_ENDPOINT:
