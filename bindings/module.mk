@@ -41,6 +41,11 @@ KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
 KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
+KERNEL += bindings/tree.c
+KERNEL += bindings/tree_check.c
+KERNEL += bindings/tree_request.c
+KERNEL += bindings/tree_set.c
+KERNEL += bindings/bind_tree.c
 
 HOST_TESTS += bind_ring flow ring_keys
 bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/flow.c

@@ -16,6 +16,8 @@ enum argument {
     ARG_RECORD,
 };
 
+#define OWNS 0x10001u /* the helper that hooks with GRAFT_SAME_ANSWER have, and no others */
+
 struct contract {
     uint32_t number;
     uint8_t result; /* enum value_kind */
@@ -43,6 +45,11 @@ static const struct contract *find(uint64_t number)
 bool checker_is_helper(uint64_t number)
 {
     return find(number) != NULL;
+}
+
+bool checker_has_helper(const struct checker *c, uint64_t number)
+{
+    return (number == OWNS) == ((c->hook->flags & GRAFT_SAME_ANSWER) != 0);
 }
 
 static bool is_at_start(const struct value *v, enum value_kind kind)
@@ -123,6 +130,10 @@ static const struct contract *find_callee(struct checker *c, const struct insn *
         if (!scalar_is_constant(n) || !find(number))
             checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
                          insn_dst(i));
+        else if (!checker_has_helper(c, number)) {
+            checker_fail(c, GRAFT_HELPER_HOOK, insn_dst(i));
+            return NULL;
+        }
         return scalar_is_constant(n) ? find(number) : NULL;
     }
     return find(number); /* checker_check_form has seen that there is one */

@@ -41,6 +41,8 @@ static bool see_rank(struct checker *c, struct checker_loop *loop, struct state 
 /* The head of a loop whose turns nobody counts takes its fuel. */
 static bool add_point(struct checker *c, const struct checker_loop *loop)
 {
+    if (c->hook->flags & GRAFT_SAME_ANSWER)
+        return checker_stop(c, GRAFT_FUEL_HOOK);
     if (c->point_count >= c->in->point_room)
         return checker_refuse(c, GRAFT_FUEL_ROOM, GRAFT_NO_REGISTER, c->point_count + 1,
                               c->in->point_room);

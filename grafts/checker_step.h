@@ -83,6 +83,9 @@ bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool 
 /* Does a helper have this number? */
 bool checker_is_helper(uint64_t number);
 
+/* May grafts for the hook call it, if there is one? */
+bool checker_has_helper(const struct checker *c, uint64_t number);
+
 /* One per form of instruction. */
 bool checker_step_alu(struct checker *c, const struct insn *i);
 bool checker_step_unary(struct checker *c, const struct insn *i); /* NEG, SWAP */

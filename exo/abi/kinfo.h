@@ -65,6 +65,7 @@ enum frame_type {
     FRAME_UTCB,     /* of the L4 thread in front                                              */
     FRAME_ENDPOINT,
     FRAME_GRAFT_MAP,
+    FRAME_TREE,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 
