@@ -14,7 +14,7 @@ KERNEL_TESTS := check console counters device device_window disk dispatch endpoi
                 fault forest forest_steps frame fuzz_l4 graft_bind graft_env graft_trap grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
                 l4_control l4_move l4_tasks map map_model memory_type meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \
-                string_fault tree tree_rules upcall walk
+                string_fault tree tree_crash tree_rules upcall walk
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.

@@ -19,6 +19,7 @@
 
 uint8_t tw_image[FAKE_DISK_BLOCKS][DISK_BLOCK_BYTES];
 struct tw_library tw_lib;
+unsigned tw_rounds;
 void (*tw_done)(const struct disk_request *r);
 
 static void put(vaddr_t va, const void *from, size_t bytes)
@@ -155,8 +156,10 @@ void tw_finish(enum disk_result result)
     if (tw_done && result == DISK_RESULT_OK)
         tw_done(&r);
     fake_disk_finishes(result);
-    if (fake_disk.finished == fake_disk.given)
+    if (fake_disk.finished == fake_disk.given) {
         fake_disk.finished = fake_disk.given = 0;
+        tw_rounds++;
+    }
     hook_disk_interrupt();
     world_check();
 }

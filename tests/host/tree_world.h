@@ -62,6 +62,9 @@ uint32_t tw_owner_of(uint32_t block);
 /* Blocks as the disk has them. */
 extern uint8_t tw_image[FAKE_DISK_BLOCKS][DISK_BLOCK_BYTES];
 
+/* How often the disk's list of requests has begun anew. */
+extern unsigned tw_rounds;
+
 /* Told of each request that the disk has done, before the kernel is. */
 extern void (*tw_done)(const struct disk_request *r);
 
