@@ -97,3 +97,10 @@ $(foreach t,$(GUEST_PLACES_TRAP),$(eval $(t)-sources := $(addprefix tests/qemu/,
 places_trap-boot             := icount=1
 places_trap_interpreted-boot := icount=1 append=jit=0
 places_trap_smp-boot         := smp=2
+
+# Trees: two library file systems, strangers to each other, on one extent.
+GUEST_TREE  := tree tree_smp
+GUEST_TESTS += $(GUEST_TREE)
+$(foreach t,$(GUEST_TREE),$(eval $(t)-sources := $(addprefix tests/qemu/,tree.c tree_fs.c guest.c $(ARCH)/blobs.S)))
+tree-boot     := disk=16M
+tree_smp-boot := disk=16M smp=2
