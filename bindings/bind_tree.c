@@ -20,7 +20,7 @@ struct create_plan {
 
 static bool is_within(uint32_t first, uint32_t count, uint32_t base, uint32_t end)
 {
-    return first >= base && first - base <= end && count <= end - (first - base);
+    return first - base <= end && count <= end - (first - base);
 }
 
 /* Is what the load says possible at all? */
@@ -69,8 +69,7 @@ static enum err check_part(struct tree *up, const struct tree_load *l)
 /* Or of an extent? */
 static enum err check_extent(const struct cap *extent)
 {
-    if (tree_covers(extent->base, extent->count) ||
-        disk_ring_is_busy(extent->base, extent->count))
+    if (tree_covers(extent->base, extent->count) || disk_ring_is_busy(extent->base, extent->count))
         return ERR_IN_USE;
     return tree_has_room() ? ERR_OK : ERR_NO_MEM;
 }
@@ -143,8 +142,7 @@ static enum err check_template(const struct env *e, const struct sys_tree_templa
     return p->tree->given >> a->type & 1 && p->tree->typed[a->type] > 0 ? ERR_IN_USE : ERR_OK;
 }
 
-int sys_tree_template(struct thread *caller, const struct sys_tree_template_args *a,
-                      word_t *result)
+int sys_tree_template(struct thread *caller, const struct sys_tree_template_args *a, word_t *result)
 {
     struct template_plan p = {0};
     enum err e = check_template(caller->env, a, &p);

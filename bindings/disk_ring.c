@@ -221,7 +221,8 @@ static uint32_t give_slot(struct disk_ring *r, uint32_t at)
     struct tree *t = tree_of(r);
     uint64_t offset = slot->offset;
     uint32_t op = slot->op, type = t ? op >> 16 : 0, why = 0;
-    struct disk_request q = {.op = t ? op & 0xffff : op, .block = slot->block, .count = slot->count};
+    struct disk_request q = {
+        .op = t ? op & 0xffff : op, .block = slot->block, .count = slot->count};
 
     q.address = ((paddr_t)r->base << PAGE_BITS) + offset;
     if (!is_allowed(r, &q, offset) || (type != 0 && q.op != DISK_WRITE))

@@ -66,7 +66,7 @@ static bool is_free(const struct tree_entry *e)
 
 bool tree_has_free(const struct tree *t, uint32_t first, uint32_t count)
 {
-    if (first < t->first || first - t->first > t->count || count > t->count - (first - t->first))
+    if (first - t->first > t->count || count > t->count - (first - t->first))
         return false;
     for (uint32_t i = 0; i < t->part_end; i++) {
         const struct tree_part *p = &t->parts[i];

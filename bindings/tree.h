@@ -59,8 +59,8 @@ struct tree_part {
 };
 
 struct tree {
-    struct node above;                     /* child of an extent's, or another tree's capability   */
-    struct node templates[TREE_TYPES - 1]; /* [type - 1] child of a graft's; no parent: none       */
+    struct node above; /* child of an extent's, or another tree's capability   */
+    struct node templates[TREE_TYPES - 1]; /* [type - 1] child of a graft's; no parent: none */
     uint64_t parameters[TREE_TYPES][TREE_PARAMETERS];
     uint32_t typed[TREE_TYPES]; /* blocks of each type                             */
     uint32_t given;             /* bit per type: it has or had a template          */
@@ -69,10 +69,10 @@ struct tree {
     uint32_t base, blocks;
     uint32_t first, count; /* its part                                        */
     uint32_t root, root_type;
-    uint32_t unread;  /* blocks whose state is TREE_UNREAD                */
-    uint32_t born;    /* flushes begun when its first block may have been free */
-    bool has_begun;   /* its root was written, or is from before          */
-    uint16_t busy;    /* bit per copy                                     */
+    uint32_t unread; /* blocks whose state is TREE_UNREAD                */
+    uint32_t born;   /* flushes begun when its first block may have been free */
+    bool has_begun;  /* its root was written, or is from before          */
+    uint16_t busy;   /* bit per copy                                     */
     uint32_t copies;
     uint32_t part_end; /* parts from here on are not in use                */
     struct tree_part parts[TREE_PARTS];
@@ -99,14 +99,15 @@ enum tree_kind {
 };
 
 /*
- * Requests. Each is checked, given to the disk, and then taken; when it is done it lands. Nothing of
- * that changes what tree_request_check found meanwhile.
+ * Requests. Each is checked, given to the disk, and then taken; when it is done it lands. Nothing
+ * of that changes what tree_request_check found meanwhile.
  */
 
 #define TREE_WAITS 100u /* no copy is to be had now */
 
 /* May it be? 0, TREE_WAITS, DISK_BAD, DISK_ORDER, DISK_MALFORMED or DISK_OWNER. Fills *f; what the
- * disk gets is f->request. Pre: the blocks are the extent's, the buffer is the caller's memory. */
+ * disk gets is f->request. Pre: it reads, and names no type, or writes; the buffer is the caller's.
+ */
 uint32_t tree_request_check(struct tree *t, const struct disk_request *q, uint32_t type,
                             struct tree_flight *f);
 
@@ -142,8 +143,8 @@ bool tree_has_room(void);
 /* Begins a zeroed tree of an extent, or of `up`. Pre: all was checked. */
 void tree_begin(struct tree *t, struct cap *above, struct tree *up, const struct tree_load *load);
 
-/* Ends it. What a tree in a part knew is forgotten; the part is the root's as long as that is there.
- * Pre: no ring has it, and no tree is made of it. */
+/* Ends it. What a tree in a part knew is forgotten; the part is the root's as long as that is
+ * there. Pre: no ring has it, and no tree is made of it. */
 void tree_end(struct tree *t);
 
 struct tree_entry *tree_entry(const struct tree *t, uint32_t block);
@@ -164,7 +165,8 @@ struct tree_part *tree_part_room(struct tree *t, uint32_t root);
 /* May it be taken now? DISK_ORDER: not yet; DISK_OWNER: it is not free. */
 uint32_t tree_check_free(const struct tree *t, uint32_t block);
 
-/* A block that is free is taken. And: one that no list has any more, or that is in none, is left. */
+/* A block that is free is taken. And: one that no list has any more, or that is in none, is left.
+ */
 void tree_enter(struct tree *t, uint32_t block, uint32_t type, enum tree_state state);
 void tree_leave(struct tree *t, uint32_t block);
 

@@ -62,7 +62,8 @@ static const char *check_entry(const struct tree *t, uint32_t block)
     if (e->owner > t->blocks)
         return "O4: a block's owner is beyond the table";
     uint32_t owner = t->base + e->owner - 1;
-    return owner == own->root || (tree_of(t, owner) == own && tree_entry(t, owner)->type != TREE_ROOT)
+    return owner == own->root ||
+                   (tree_of(t, owner) == own && tree_entry(t, owner)->type != TREE_ROOT)
                ? NULL
                : "O4: a block and its owner are of two trees";
 }

@@ -62,7 +62,7 @@ static uint32_t check_data(const struct tree *t, const struct disk_request *q)
         const struct tree_entry *e = tree_entry(t, b);
         bool is_free = e->state == TREE_FREE || e->state == TREE_LEFT;
         uint32_t why = is_free ? tree_check_free(t, b) : 0;
-        if (!is_free && type_of(t, b) != TREE_DATA)
+        if (type_of(t, b) != TREE_DATA)
             return DISK_BAD;
         if (why || e->flags & TREE_LEAVING || e->busy == BUSY_MAX)
             return DISK_ORDER;
@@ -86,11 +86,11 @@ static uint32_t check_taken(const struct tree *t, uint32_t by, uint32_t block, u
     const struct tree_entry *e = tree_entry(t, block);
 
     if (tree_is_loose(t, block)) {
-        if (e->type != type || block == by || (e->count > 0 && hangs_on(t, by, block)))
+        if (e->type != type || (e->count > 0 && hangs_on(t, by, block)))
             return DISK_OWNER;
         return e->state == TREE_OWNED && tree_is_durable(e->stamp) ? 0 : DISK_ORDER;
     }
-    uint32_t why = tree_check_free(t, block);
+    uint32_t why = tree_check_free(t, block); /* a root is not */
     return why || type == TREE_DATA ? why : DISK_ORDER;
 }
 
@@ -100,8 +100,7 @@ static uint32_t check_added(const struct tree *t, uint32_t block, const struct t
 {
     for (uint32_t i = 0; i < set->count; i++) {
         const struct tree_run *r = &set->runs[i];
-        if (!tree_has_free(t, r->first, r->count) || block - r->first < r->count ||
-            t->root - r->first < r->count)
+        if (!tree_has_free(t, r->first, r->count) || block - r->first < r->count)
             return DISK_OWNER;
         for (uint32_t b = r->first; b - r->first < r->count; b++) {
             const struct tree_entry *e = tree_entry(t, b);
@@ -109,7 +108,7 @@ static uint32_t check_added(const struct tree *t, uint32_t block, const struct t
             uint32_t why = own ? 0 : check_taken(t, block, b, r->type);
             if (why)
                 return why;
-            if (own && e->type != r->type)
+            if (e->type != r->type) /* a free one has that of data */
                 return DISK_OWNER;
             *kept += own;
         }
@@ -185,8 +184,8 @@ uint32_t tree_request_check(struct tree *t, const struct disk_request *q, uint32
                             struct tree_flight *f)
 {
     *f = (struct tree_flight){.request = *q, .buffer = q->address, .type = (uint8_t)type};
-    if (!tree_has(t, q->block, q->count) || (q->op == DISK_READ && type != 0) ||
-        (type >= TREE_TYPES && type != TREE_ROOT) || (type != TREE_DATA && q->count > 1))
+    if (!tree_has(t, q->block, q->count) || (type >= TREE_TYPES && type != TREE_ROOT) ||
+        (type != TREE_DATA && q->count > 1))
         return DISK_BAD;
     if (q->op == DISK_READ)
         return check_read(t, f);
@@ -280,19 +279,18 @@ static void land_write(struct tree *t, const struct tree_flight *f, bool good)
     if (!good || f->kind != TREE_META)
         return;
     let_go(t, q->block);
-    if (q->block == t->root && !t->has_begun) {
+    if (!t->has_begun) { /* nothing but the root could be written */
         t->has_begun = true;
         t->born = tree_stamp();
     }
 }
 
 /* Of a block that was not known: is what it says possible? */
-static uint32_t check_filled(const struct tree *t, uint32_t block, const struct tree_set *set)
+static uint32_t check_filled(const struct tree *t, const struct tree_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         const struct tree_run *r = &set->runs[i];
-        if (!tree_has_free(t, r->first, r->count) || block - r->first < r->count ||
-            t->root - r->first < r->count)
+        if (!tree_has_free(t, r->first, r->count))
             return DISK_OWNER;
         for (uint32_t b = r->first; b - r->first < r->count; b++)
             if (tree_entry(t, b)->state != TREE_FREE)
@@ -310,7 +308,7 @@ static uint32_t land_fill(struct tree *t, const struct tree_flight *f)
 
     if (!tree_set_find(t, block, f->type, copy, &set))
         return DISK_MALFORMED;
-    uint32_t why = check_filled(t, block, &set);
+    uint32_t why = check_filled(t, &set);
     if (why)
         return why;
     for (uint32_t i = 0; i < set.count; i++) {
@@ -331,8 +329,6 @@ uint32_t tree_request_land(struct tree *t, const struct tree_flight *f, bool goo
     const struct disk_request *q = &f->request;
     uint32_t state = good ? DISK_DONE : DISK_FAILED;
 
-    if (q->op == DISK_FLUSH)
-        return state;
     for (uint32_t b = q->block; b - q->block < q->count; b++) {
         ASSERT(tree_entry(t, b)->busy > 0);
         tree_entry(t, b)->busy--;

@@ -10,9 +10,8 @@ void tree_set_add(uint64_t first, uint64_t count, uint64_t type)
 {
     struct tree_set *s = found;
 
-    if (s->count == TREE_RUNS || count == 0 || count > TREE_SET - s->blocks ||
-        first > UINT32_MAX || count > (uint64_t)UINT32_MAX - first ||
-        (type >= TREE_TYPES && type != TREE_ROOT)) {
+    if (s->count == TREE_RUNS || count == 0 || count > TREE_SET - s->blocks || first > UINT32_MAX ||
+        count > (uint64_t)UINT32_MAX - first || (type >= TREE_TYPES && type != TREE_ROOT)) {
         s->is_broken = true;
         return;
     }

@@ -121,8 +121,10 @@ enum err disk_wait(struct disk *d, uint32_t ticket)
         if (e && !disk_state(d, ticket))
             return e;
     }
-    static const uint8_t errors[] = {[DISK_DONE] = ERR_OK,       [DISK_BAD] = ERR_BAD_ARG,
-                                     [DISK_ORDER] = ERR_IN_USE,  [DISK_MALFORMED] = ERR_BAD_GRAFT,
+    static const uint8_t errors[] = {[DISK_DONE] = ERR_OK,
+                                     [DISK_BAD] = ERR_BAD_ARG,
+                                     [DISK_ORDER] = ERR_IN_USE,
+                                     [DISK_MALFORMED] = ERR_BAD_GRAFT,
                                      [DISK_OWNER] = ERR_NO_RIGHT};
     uint32_t state = disk_state(d, ticket);
     bool known = state < sizeof errors && state != DISK_FAILED;

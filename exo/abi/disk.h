@@ -30,10 +30,11 @@ enum disk_op {
 #define DISK_FAILED 3u /* kernel: the disk could not; what was to be written is undefined    */
 /* With trees. Of a block that is written these come in this order; of those that it would own the
  * lowest that is not as it must be tells which of the last and the first it is. */
-#define DISK_ORDER     4u /* kernel: refused: something else has to be done, or durable, before */
-#define DISK_MALFORMED 5u /* kernel: refused: the template says that it is no block of its type,
-                             or that it owns one twice, or too many; or there is no template   */
-#define DISK_OWNER     6u /* kernel: refused: it would own what is not free to it              */
+#define DISK_ORDER 4u /* kernel: refused: something else has to be done, or durable, before */
+#define DISK_MALFORMED                                                                             \
+    5u                /* kernel: refused: the template says that it is no block of its type,       \
+                         or that it owns one twice, or too many; or there is no template   */
+#define DISK_OWNER 6u /* kernel: refused: it would own what is not free to it              */
 
 #define DISK_OF(op, type) ((uint32_t)(op) | (uint32_t)(type) << 16)
 

@@ -1,7 +1,7 @@
 /*
- * A small file system on a disk, as its libraries and the templates of its blocks know it. One block
- * of inodes is its root; large files have one block of pointers more. Several such file systems share
- * a disk through a volume block, which names the root of each.
+ * A small file system on a disk, as its libraries and the templates of its blocks know it. One
+ * block of inodes is its root; large files have one block of pointers more. Several such file
+ * systems share a disk through a volume block, which names the root of each.
  */
 #pragma once
 
@@ -17,9 +17,9 @@
 #define SMALL_VOLUME_MAGIC 0x6c6f7653u
 #define SMALL_INODE_MAGIC  0x6f6e6953u
 
-#define SMALL_ROOTS  32u
-#define SMALL_INODE_COUNT 63u
-#define SMALL_DIRECT 12u
+#define SMALL_ROOTS         32u
+#define SMALL_INODE_COUNT   63u
+#define SMALL_DIRECT        12u
 #define SMALL_POINTER_COUNT 1024u
 
 struct small_volume {

@@ -19,7 +19,7 @@ static void put_load(struct tree_load l)
 
 #define BAD_LOAD(change)                                                                           \
     do {                                                                                           \
-        struct tree_load l = tw_new_tree();                                                           \
+        struct tree_load l = tw_new_tree();                                                        \
         change;                                                                                    \
         put_load(l);                                                                               \
         REFUSED(ERR_BAD_ARG, world.boss, tree_create, TW_EXTENT, REGION, PFN_ANY, LOAD, FREE);     \
@@ -186,14 +186,14 @@ static void a_part_that_is_refused_changes_nothing(void **state)
 
     put_load(l);
     REFUSED(ERR_BAD_STATE, b, tree_create, TW_TREE, REGION, PFN_ANY, LOAD, INNER); /* no root */
-    IS(EMPTY(TREE_ROOT, R), DISK_MALFORMED);                                     /* not zeros */
+    IS(EMPTY(TREE_ROOT, R), DISK_MALFORMED);                                       /* not zeros */
     l = make_root();
 #define BAD_PART(error, change)                                                                    \
     do {                                                                                           \
         struct tree_load was = l;                                                                  \
         change;                                                                                    \
         put_load(l);                                                                               \
-        REFUSED(error, b, tree_create, TW_TREE, REGION, PFN_ANY, LOAD, INNER);                       \
+        REFUSED(error, b, tree_create, TW_TREE, REGION, PFN_ANY, LOAD, INNER);                     \
         l = was;                                                                                   \
     } while (0)
     BAD_PART(ERR_BAD_ARG, l.count = 0);
@@ -256,8 +256,7 @@ static void a_part_goes_back_when_its_root_is_gone(void **state)
 static void what_a_part_had_is_found_again(void **state)
 {
     (void)state;
-    struct tree_load l = {
-        .root = R, .type = META, .copies = 1, .first = PART, .count = PARTS};
+    struct tree_load l = {.root = R, .type = META, .copies = 1, .first = PART, .count = PARTS};
 
     begin_part();
     IS(tw_write(&sub, META, PART + 3, 0, NULL), DISK_DONE);

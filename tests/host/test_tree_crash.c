@@ -1,9 +1,9 @@
 /*
  * Trees on a disk that may crash at any time: two libraries do what comes to mind, in any order and
- * with any failure. After each step the machine could stop: then the disk has of each block what was
- * durable, or any later write, done or in flight. Whichever it is, a walk from the root finds each
- * block once, and no metadata that was never written as such. Now and then it does stop, and the
- * kernel reads what is left.
+ * with any failure. After each step the machine could stop: then the disk has of each block what
+ * was durable, or any later write, done or in flight. Whichever it is, a walk from the root finds
+ * each block once, and no metadata that was never written as such. Now and then it does stop, and
+ * the kernel reads what is left.
  */
 #include "tests/host/tree_world.h"
 
@@ -197,8 +197,7 @@ static void make_set(const struct tree *t, unsigned which, uint32_t block, struc
 
     for (; child; child = t->table[child - 1].next)
         if (n < TW_RUNS && !rarely(5))
-            m->runs[n++] =
-                (struct tree_run){TW_FIRST + child - 1, 1, t->table[child - 1].type};
+            m->runs[n++] = (struct tree_run){TW_FIRST + child - 1, 1, t->table[child - 1].type};
     for (unsigned more = rnd(3); more > 0 && n < TW_RUNS; more--) {
         uint32_t b = any_block(which);
         bool known = b - TW_FIRST < TW_COUNT;
@@ -363,7 +362,8 @@ static void no_crash_finds_a_block_owned_twice(void **state)
     }
     printf("# %u requests done; %u refused for order, %u of others; %u parts; at most %u blocks\n",
            done, refused[DISK_ORDER], refused[DISK_OWNER], taken, most);
-    assert_true(done > STEPS / 2 && taken > SEEDS && most > 12 && found / STEPS > 10); /* not idle */
+    assert_true(done > STEPS / 2 && taken > SEEDS && most > 12 &&
+                found / STEPS > 10); /* not idle */
     assert_true(refused[DISK_ORDER] > 50 && refused[DISK_OWNER] > 50 && refused[0] > 500);
 }
 

@@ -120,7 +120,7 @@ static void metadata_is_on_the_disk_before_it_is_named(void **state)
     (void)state;
     IS(WRITE(META, ROOT, {A, 1, META}), DISK_ORDER); /* not written at all */
     tw_post(&tw_lib, DISK_OF(DISK_WRITE, META), A, 1, 0);
-    tw_write(&tw_lib, META, A, 0, NULL); /* finishes both: the second is refused */
+    tw_write(&tw_lib, META, A, 0, NULL);             /* finishes both: the second is refused */
     IS(WRITE(META, ROOT, {A, 1, META}), DISK_ORDER); /* written, and not durable */
     tw_flush(&tw_lib);
     IS(WRITE(META, ROOT, {A, 1, TW_OTHER}), DISK_OWNER); /* as another type */
@@ -256,7 +256,8 @@ static void blocks_stay_while_the_disk_is_at_them(void **state)
     slot = tw_post(&tw_lib, DISK_OF(DISK_WRITE, META), ROOT, 1, 0);
     tw_kick(&tw_lib);
     /* and once it leaves nobody reads or writes it */
-    uint32_t late = tw_post(&other, DISK_READ, A, 1, 0), later = tw_post(&other, DISK_WRITE, A, 1, 0);
+    uint32_t late = tw_post(&other, DISK_READ, A, 1, 0),
+             later = tw_post(&other, DISK_WRITE, A, 1, 0);
     tw_kick(&other);
     IS(tw_state(&other, late), DISK_ORDER);
     IS(tw_state(&other, later), DISK_ORDER);
@@ -387,7 +388,7 @@ static void what_was_there_before_is_read_first(void **state)
     IS(tw_state_of(C), TREE_OWNED);
     IS(tw_do(&tw_lib, DISK_READ, C, 1, 0), DISK_DONE);
     IS(EMPTY(META, A), DISK_ORDER);
-    IS(EMPTY(META, ROOT), DISK_ORDER); /* A may own something */
+    IS(EMPTY(META, ROOT), DISK_ORDER);                                     /* A may own something */
     IS(WRITE(META, ROOT, {A, 1, META}, {C, 1, 0}, {D, 1, 0}), DISK_ORDER); /* nothing is free */
     IS(EMPTY(META, D), DISK_ORDER);
     IS(tw_do(&tw_lib, DISK_WRITE, D, 1, 0), DISK_ORDER);

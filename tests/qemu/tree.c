@@ -1,7 +1,8 @@
 /*
  * Two library file systems, strangers to each other, on one extent of the real disk: each in an
- * environment of its own, with a tree that was made of a part of the volume's. They work at the same
- * time; one of them then tries what it may not. In the end the volume is read again from the disk.
+ * environment of its own, with a tree that was made of a part of the volume's. They work at the
+ * same time; one of them then tries what it may not. In the end the volume is read again from the
+ * disk.
  */
 #include "exo/abi/batch.h"
 #include "exo/abi/graft.h"
@@ -17,13 +18,14 @@
 #include "tests/qemu/tap.h"
 #include "tests/qemu/tree_fs.h"
 
-#define VOLUME     64u /* blocks */
-#define ROOT_OF(i) (65u + (i))
-#define PART       1024u
-#define FIRST_OF(i) (1024u + (i)*PART)
-#define WRONG      3u /* a type */
-#define ROUNDS     3u
-#define LENGTH     16u /* of files: some of it by pointers */
+#define EXTENT      512u /* blocks */
+#define VOLUME      64u
+#define ROOT_OF(i)  (65u + (i))
+#define PART        128u
+#define FIRST_OF(i) (200u + (i)*PART)
+#define WRONG       3u /* a type */
+#define ROUNDS      2u
+#define LENGTH      14u /* of files: some of it by pointers */
 
 #define OBJECT_MAX 16384u /* bytes of a template's object */
 
@@ -35,7 +37,7 @@ struct library {
     struct spawn_child child;
 };
 
-static slot_t inodes, pointers, volume_type;
+static slot_t inodes, pointers, volume_type, extent;
 
 /* Line of what went wrong, as an exit status. */
 #define NEED(what)                                                                                 \
@@ -276,7 +278,7 @@ static void test_again(slot_t *volume, struct disk *d)
 
     disk_close(d);
     slot_delete(*volume);
-    tap_is(tree_make(SLOT_DISK, &load, volume), ERR_OK, "the volume again, from the disk");
+    tap_is(tree_make(extent, &load, volume), ERR_OK, "the volume again, from the disk");
     tap_is(disk_open(d, *volume, 2), ERR_OK, "a ring for it");
     exo_tree_template(*volume, SMALL_VOLUME, volume_type, 0);
     tap_is(write_volume(d, 2), ERR_IN_USE, "it is not written before it is read");
@@ -314,7 +316,7 @@ static void test_refused(void)
             copy[i + 6] = 0;
             changed++;
         }
-    tap_is(changed, 1, "a template that asks for the time instead");
+    tap_ok(changed > 0, "a template that asks for the time instead");
     tap_is(make_type(copy, bytes, &report, &slot), ERR_BAD_GRAFT, "is refused");
     tap_is(report.reason, GRAFT_HELPER_HOOK, "and is told why");
     slot_give(slot);
@@ -334,7 +336,9 @@ int main(int argc, char **argv)
     tap_plan(40);
     tap_ok(good && type_of(".exo4/own_volume.o", &volume_type), "make templates");
     test_refused();
-    tap_is(tree_make(SLOT_DISK, &load, &volume), ERR_OK, "a tree of the whole disk");
+    extent = guest_slot();
+    exo_cap_copy(SLOT_ENV, extent, SLOT_DISK, RIGHT_READ | RIGHT_WRITE, 0, EXTENT);
+    tap_is(tree_make(extent, &load, &volume), ERR_OK, "a tree of an extent");
     test_volume(volume, &d);
     test_libraries(volume, both);
     test_volume_and_parts(volume, &d, both);

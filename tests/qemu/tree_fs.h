@@ -42,5 +42,6 @@ uint32_t tree_fs_where(struct tree_fs *fs, uint32_t file, uint32_t index);
 /* The file is empty. */
 enum err tree_fs_truncate(struct tree_fs *fs, uint32_t file);
 
-/* The last block of one file, which has pointers, becomes the last one of another, which has not. */
+/* The last block of one file, which has pointers, becomes the last one of another, which has not.
+ */
 enum err tree_fs_move(struct tree_fs *fs, uint32_t from, uint32_t to);
