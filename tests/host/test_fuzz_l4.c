@@ -21,13 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ROUNDS       12u /* when no time is given */
 #define STEPS        2000u
-#define PATIENCE     60u /* seconds of a round; only to notice a hang */
+#define PATIENCE     60 /* seconds of processor time of a round; only to notice a hang */
 #define CONSOLE_LINE 4u
 #define CODE         (PARTY_MEMORY + 3 * PAGE_SIZE)
 
@@ -272,10 +273,12 @@ static void hangs(int signal)
 /* One round: a world, its steps, and nothing that stays. Does not return. */
 static void play(uint64_t from, void **state)
 {
+    const struct itimerval patience = {.it_value.tv_sec = PATIENCE};
+
     round_seed = rnd_state = from;
     in_round = true;
-    signal(SIGALRM, hangs);
-    alarm(PATIENCE);
+    signal(SIGVTALRM, hangs);
+    setitimer(ITIMER_VIRTUAL, &patience, NULL);
     for (unsigned i = 0; i < 8; i++) /* small seeds are alike at first */
         rnd_word();
     world_begin(state);
