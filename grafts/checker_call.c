@@ -34,22 +34,20 @@ static const struct contract contracts[] = {
 };
 /* clang-format on */
 
-static const struct contract *find(uint64_t number)
+/* The contract of a helper that grafts for this hook may call. */
+static const struct contract *find(const struct checker *c, uint64_t number)
 {
+    bool same = c->hook->flags & GRAFT_SAME_ANSWER;
+
     for (uint32_t i = 0; i < sizeof contracts / sizeof contracts[0]; i++)
-        if (contracts[i].number == number)
+        if (contracts[i].number == number && (number == OWNS) == same)
             return &contracts[i];
     return NULL;
 }
 
-bool checker_is_helper(uint64_t number)
+bool checker_is_helper(const struct checker *c, uint64_t number)
 {
-    return find(number) != NULL;
-}
-
-bool checker_has_helper(const struct checker *c, uint64_t number)
-{
-    return (number == OWNS) == ((c->hook->flags & GRAFT_SAME_ANSWER) != 0);
+    return find(c, number) != NULL;
 }
 
 static bool is_at_start(const struct value *v, enum value_kind kind)
@@ -127,16 +125,12 @@ static const struct contract *find_callee(struct checker *c, const struct insn *
         if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
             return NULL;
         number = n->umin;
-        if (!scalar_is_constant(n) || !find(number))
+        if (!scalar_is_constant(n) || !find(c, number))
             checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
                          insn_dst(i));
-        else if (!checker_has_helper(c, number)) {
-            checker_fail(c, GRAFT_HELPER_HOOK, insn_dst(i));
-            return NULL;
-        }
-        return scalar_is_constant(n) ? find(number) : NULL;
+        return scalar_is_constant(n) ? find(c, number) : NULL;
     }
-    return find(number); /* checker_check_form has seen that there is one */
+    return find(c, number); /* checker_check_form has seen that there is one */
 }
 
 bool checker_step_call(struct checker *c, const struct insn *i)

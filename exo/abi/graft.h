@@ -136,8 +136,9 @@ struct graft_ownership {
 
 /* Flags of a hook. */
 #define GRAFT_WRITES_PACKET 1u
-#define GRAFT_SAME_ANSWER   2u /* the same context gives the same result: no maps, no fuel, no helper
-                                  but owns(), which other hooks do not have */
+#define GRAFT_SAME_ANSWER                                                                          \
+    2u /* the same context gives the same result: no maps, no fuel, no helper                      \
+          but owns(), which other hooks do not have */
 
 enum graft_hook {
 #define HOOK(number, name, context, budget, fallback, flags, fields) GRAFT_HOOK_##name = (number),

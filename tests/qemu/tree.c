@@ -318,7 +318,7 @@ static void test_refused(void)
         }
     tap_ok(changed > 0, "a template that asks for the time instead");
     tap_is(make_type(copy, bytes, &report, &slot), ERR_BAD_GRAFT, "is refused");
-    tap_is(report.reason, GRAFT_HELPER_HOOK, "and is told why");
+    tap_is(report.reason, GRAFT_CALL_HELPER, "and is told why");
     slot_give(slot);
 }
 
