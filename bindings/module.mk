@@ -43,6 +43,11 @@ KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
 KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
+KERNEL += bindings/tree.c
+KERNEL += bindings/tree_check.c
+KERNEL += bindings/tree_request.c
+KERNEL += bindings/tree_set.c
+KERNEL += bindings/bind_tree.c
 
 HOST_TESTS += bind_ring filters flow ring_keys
 bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/filters.c bindings/flow.c
@@ -102,3 +107,10 @@ filters-sources := $(addprefix tests/qemu/,filters.c filter_rig.c rig.c) tests/l
 filters-libs    := libos-net
 filters-boot    := iommu=1 net=wire net2=wire
 filters-checked := append=few
+
+# Trees: two library file systems, strangers to each other, on one extent.
+GUEST_TREE  := tree tree_smp
+GUEST_TESTS += $(GUEST_TREE)
+$(foreach t,$(GUEST_TREE),$(eval $(t)-sources := $(addprefix tests/qemu/,tree.c tree_fs.c guest.c $(ARCH)/blobs.S)))
+tree-boot     := disk=16M
+tree_smp-boot := disk=16M smp=2

@@ -16,6 +16,7 @@
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
+#include "bindings/tree.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -100,6 +101,10 @@ static struct node *contents(struct node *n)
     case FRAME_DEVICE: { /* without its function the device goes */
         const struct device *d = frame_memory(frame);
         return n == &d->pci ? node_at(frame_of(frame)->origin) : NULL;
+    }
+    case FRAME_TREE: { /* nor a tree without the blocks */
+        const struct tree *tree = frame_memory(frame);
+        return n == &tree->above ? node_at(frame_of(frame)->origin) : NULL;
     }
     case FRAME_GRAFT:
     case FRAME_GRAFT_MAP:
@@ -226,6 +231,9 @@ static void destroy_object(const struct cap *c)
         break;
     case CAP_GRAFT_MAP:
         map_end(frame_memory(c->base));
+        break;
+    case CAP_TREE:
+        tree_end(frame_memory(c->base));
         break;
     default:
         break;
@@ -361,6 +369,7 @@ static void drop(struct node *n)
         break;
     case FRAME_GRAFT: /* whom it tells: a map goes with it */
     case FRAME_GRAFT_MAP:
+    case FRAME_TREE: /* a template */
         node_unlink(n);
         break;
     case FRAME_DISK_RING:
