@@ -12,7 +12,7 @@ LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
     libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c \
-    libos-posix/way_libos_start.c
+    libos-posix/way_libos_start.c libos-posix/way_linux.c libos-posix/way_linux_x86_64.S
 
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c keeper_fork.c \

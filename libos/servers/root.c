@@ -5,7 +5,7 @@
  *                         machine's
  *   test=NAME WORDS ...   the same
  *   exec via=WAY          the command of the root file system that `.exo4/argv` names: by itself
- *                         when it brings its library OS along (via=libos, or no way is named),
+ *                         when it brings its library OS along and via=libos, or no way, is named;
  *                         else by the program `posix` with these words
  *   run=default, nothing  the web server, and the shell if there is one; ends with the shell
  *
@@ -127,11 +127,8 @@ static int exec(uint32_t i)
 
     if (e)
         program_fail(STATUS_USAGE, "exec", error_text(e));
-    if (!command.has_libos)
+    if (!command.has_libos || (*way && strcmp(way, "libos")))
         return run("posix", i);
-    if (*way && strcmp(way, "libos"))
-        program_fail(STATUS_USAGE, command.arguments[0],
-                     "it brings its own library OS, so that via=libos is the only way");
     return run_command(&command);
 }
 
