@@ -13,10 +13,10 @@ export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT" \
            --disk "$$DISK" --iommu "$$IOMMU" --net2 "$$NET2" --fwd2 "$$FWD2" --disk2 "$$DISK2"
 
-run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot; the web page is on port 8080, Ctrl-C ends it.
-	@echo "exo4: booting; web page on http://localhost:8080/, Ctrl-C ends the machine"
-	@python3 exo/tools/qemu.py --append "$${APPEND:-} run=default" --initrd $(BUILD)/run.cpio $(MACHINE) \
-	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$${LOG:--}"
+run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot: a shell here, and a web page on port 8080.
+	@echo "exo4: booting; web page on http://localhost:8080/"
+	@python3 exo/tools/run.py --append "$${APPEND:-} run=default" --initrd $(BUILD)/run.cpio $(MACHINE) \
+	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$$LOG"
 
 # make itself ends with 2 whenever a recipe fails, and says so. These goals end with the status of
 # what they ran, by the extension in make_exit.c: GOAL-run leaves a status other than 0 in a file,
