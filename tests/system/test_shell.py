@@ -136,7 +136,7 @@ def test_jobs(s):
     out = s.run(b"bg; jobs")
     s.has_screen("bg lets it go on behind", out and b"Running" in out)
     s.type(b"fg\r")
-    s.until(b"sleep 1000'\r\n")
+    s.until(b"sleep 1000")
     s.type(b"\x03")
     s.has_screen("fg brings it to the front, where Ctrl-C ends it", s.until(PROMPT) is not None)
     says(s, b"jobs", b"", "and no job is left")
