@@ -33,8 +33,20 @@ bool env_place_is(const struct env *e, const struct node *n)
     return n >= e->places && n < e->places + ENV_PLACES;
 }
 
+static struct env_quick quick_of(const struct node *binding)
+{
+    const struct graft *g = binding->parent ? graft_bound(binding) : NULL;
+
+    if (!g || !g->quick || !g->keeps || cpu_count != 1)
+        return (struct env_quick){0};
+    return (struct env_quick){g->quick, &g->info->counts[COUNT_RUNS],
+                              g->is_blind ? QUICK_BLIND : QUICK_SEEING};
+}
+
 void env_place_changed(struct env *e)
 {
+    for (unsigned i = 0; i < ENV_PLACES; i++)
+        e->quick[i] = quick_of(&e->places[i]);
     thread_set_redirected(e);
     thread_set_judged(e);
 }

@@ -71,7 +71,14 @@ enum fault_outcome hook_fault_judge(struct thread *t, vaddr_t address, rights_t 
 
     if (!binding->parent)
         return FAULT_DEFAULT;
-    const struct verdict v = verdict_of(graft_call(binding, &context, GRAFT_FAULT_DEFAULT));
+    return hook_fault_said(t, address, access, graft_call(binding, &context, GRAFT_FAULT_DEFAULT));
+}
+
+enum fault_outcome hook_fault_said(struct thread *t, vaddr_t address, rights_t access,
+                                   uint64_t said)
+{
+    const struct verdict v = verdict_of(said);
+
     if (v.what == GRAFT_FAULT_PAGER)
         return FAULT_PAGER;
     if (v.what != GRAFT_FAULT_BIND && v.what != GRAFT_FAULT_PROTECT)

@@ -68,6 +68,13 @@ static bool needs_outside(struct graft *g)
     return calls;
 }
 
+/* Is there an entry of the kernel that would ask it before it saves registers? */
+static bool is_early(uint32_t hook)
+{
+    return hook == GRAFT_HOOK_PAGE_FAULT || hook == GRAFT_HOOK_SYSTEM_CALL ||
+           hook == GRAFT_HOOK_IPC;
+}
+
 /* Compiles the program into what was the work memory: page table, code, and behind them the
  * compiler's own work. Returns the bytes used, 0 when it stays interpreted. */
 static size_t compile(struct graft *g, const struct graft_source *s)
@@ -81,7 +88,8 @@ static size_t compile(struct graft *g, const struct graft_source *s)
     if (!graft_options.jit || !base || work >= room)
         return 0;
     const struct graft_jit_input in = {.program = &g->program,
-                                       .options = graft_options.mask ? GRAFT_JIT_MASK : 0,
+                                       .options = (graft_options.mask ? GRAFT_JIT_MASK : 0) |
+                                                  (is_early(s->hook) ? GRAFT_JIT_KEEP : 0),
                                        .base = base,
                                        .outside = &g->outside};
     size_t capacity = room - work < MMU_CODE_BYTES ? room - work : MMU_CODE_BYTES;
@@ -93,6 +101,8 @@ static size_t compile(struct graft *g, const struct graft_source *s)
     arch_code_map(g->slot, arch_phys_of(s->work), arch_phys_of(code), (uint32_t)pages);
     g->code = (graft_jit_entry)(uintptr_t)base;
     g->is_masked = in.options & GRAFT_JIT_MASK;
+    g->keeps = out.keeps;
+    g->is_blind = out.is_blind;
     return (1 + pages) * PAGE_SIZE;
 }
 

@@ -41,6 +41,8 @@ struct graft {
     uint32_t answers_busy;  /* bit for each                                                  */
     bool is_ended;          /* it was aborted                                               */
     bool is_masked;         /* its code is                                                  */
+    bool keeps;             /* likewise: registers, and it is quick (exo/env/env.h: env_quick)   */
+    bool is_blind;          /* it reads nothing of its context                              */
     struct graft *next_due; /* of those whose owners are to be told that                    */
     uint64_t map_addresses[GRAFT_MAX_MAPS];
     uint64_t values[GRAFT_MAX_MAPS];

@@ -34,6 +34,7 @@
 /* What the caller wants. */
 #define GRAFT_JIT_MASK (1u << 0) /* mask against speculation, see above */
 #define GRAFT_JIT_ZERO (1u << 1) /* unchecked code: a register read before it is written is 0 */
+#define GRAFT_JIT_KEEP (1u << 2) /* see graft_jit_output.keeps */
 
 /* What is known of one slot; bits that the checker may set. */
 #define GRAFT_JIT_NONZERO (1u << 0) /* DIV, MOD: the divisor is not 0                           */
@@ -66,6 +67,9 @@ struct graft_jit_output {
     uint32_t bytes; /* of code, exactly */
     uint32_t at;    /* slot at fault */
     bool may_abort; /* `rest` of the result tells something */
+    bool keeps;     /* asked for it, and the program has neither calls nor fuel: all registers are
+                       as they were but rax, rdi and r11 on x86-64 */
+    bool is_blind;  /* it reads nothing of r1, its context */
 };
 
 /* What the compiler knows of one slot of the program. */

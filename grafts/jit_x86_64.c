@@ -5,6 +5,7 @@
 /* In order of preference: those without a REX prefix first, those that must be kept last. */
 static const uint8_t pool[] = {RAX, RDX, RCX, RSI, RDI, R8, R9, R10, RBX, RBP, R12, R14, R15, R13};
 static const uint8_t kept_pool[] = {RBX, RBP, R12, R14, R15, R13};
+static const uint8_t lost_pool[] = {RDX, RCX, RSI, R8, R9, R10}; /* but the first argument */
 #define NONE 255u
 
 static bool has_option(const struct jit *j, uint32_t option)
@@ -50,7 +51,7 @@ static void prefer(struct jit *j, unsigned r, unsigned at, uint32_t *taken)
 static void assign_for_calls(struct jit *j, uint32_t *taken)
 {
     static const uint8_t wanted[] = {RAX, RDI, RSI, RDX, RCX, R8};
-    static const uint8_t lost_pool[] = {R9, R10};
+    static const uint8_t others[] = {R9, R10};
 
     for (unsigned r = 6; r < INSN_FRAME; r++)
         if (j->sum.uses[r])
@@ -59,7 +60,7 @@ static void assign_for_calls(struct jit *j, uint32_t *taken)
         prefer(j, r, wanted[r], taken);
     for (unsigned r = 0; r < sizeof wanted; r++) {
         if (j->map[r] == NONE)
-            j->map[r] = take_first(lost_pool, sizeof lost_pool, taken);
+            j->map[r] = take_first(others, sizeof others, taken);
         if (j->map[r] == NONE)
             j->map[r] = take_first(kept_pool, sizeof kept_pool, taken);
     }
@@ -89,6 +90,20 @@ static void assign_alone(struct jit *j, uint32_t *taken)
     }
 }
 
+static bool keeps(const struct jit *j)
+{
+    return has_option(j, GRAFT_JIT_KEEP) && !j->sum.has_calls && !j->sum.has_local_calls &&
+           !j->in->program->point_count;
+}
+
+/* What the caller wants to have kept, of those that are used. */
+static void save_lost(struct jit *j, uint32_t taken)
+{
+    for (size_t k = 0; k < sizeof lost_pool; k++)
+        if (taken >> lost_pool[k] & 1u)
+            j->saved[j->saved_count++] = lost_pool[k];
+}
+
 static bool assign_registers(struct jit *j)
 {
     uint32_t taken = reserved(j);
@@ -112,6 +127,8 @@ static bool assign_registers(struct jit *j)
         if (is_ours || (taken & usable & bit))
             j->saved[j->saved_count++] = kept_pool[k];
     }
+    if (keeps(j))
+        save_lost(j, taken);
     return true;
 }
 
@@ -322,6 +339,11 @@ enum graft_jit_end graft_jit(const struct graft_jit_input *in, void *work, size_
         j.capacity = capacity;
         walk(&j);
     }
-    *out = (struct graft_jit_output){.bytes = bytes, .at = j.end_at, .may_abort = j.may_abort};
+    const bool is_blind = j.end == GRAFT_JIT_DONE && !jit_has(j.slots[0].live, 1);
+    *out = (struct graft_jit_output){.bytes = bytes,
+                                     .at = j.end_at,
+                                     .may_abort = j.may_abort,
+                                     .keeps = keeps(&j),
+                                     .is_blind = is_blind};
     return j.end;
 }

@@ -112,7 +112,7 @@ struct jit {
     uint32_t end_at;
 
     uint8_t map[INSN_REGISTERS]; /* eBPF register to x86 register; that of r10 is not used */
-    uint8_t saved[6];            /* registers that the prologue pushes */
+    uint8_t saved[12];           /* registers that the prologue pushes */
     uint8_t saved_count;
     int32_t frame_bytes; /* stack between the return address or saved registers and rsp */
     int32_t frame_top;   /* r10 - rsp */

@@ -57,6 +57,10 @@ static inline word_t arch_call_aside(word_t (*function)(void *), void *argument)
 static inline word_t arch_ipc_leave(struct arch_thread *next, word_t name, word_t from,
                                     word_t timeouts, word_t tag);
 
+/* Runs code that was made to keep registers (grafts/jit.h, GRAFT_JIT_KEEP), which nobody has to
+ * save. */
+static inline uint64_t arch_code_call(uint64_t (*code)(uint64_t), const void *context);
+
 /* The ends of fast protected control transfers. As above, but that all registers are the message:
  * the callee goes on at its pct_ip and pct_sp and is told who called; the caller goes on where it
  * was. */

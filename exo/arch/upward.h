@@ -48,10 +48,11 @@ ARCH_KEEPS_REGISTERS word_t trap_fault_fast(void);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_fast(void);
 
 /* The same for page faults and such calls of a thread that the kernel may have a graft to ask for,
- * when that was declined. A call's answer is then in its `number`; below 0, it is passed
- * on: the last of them. */
+ * when that was declined; calls by the two functions, one after the other. For the second an answer
+ * is in its `number`; below 0, it is passed on: the last of them. */
 struct graft_system_call;
 ARCH_KEEPS_REGISTERS word_t trap_judge_fault(void);
+ARCH_KEEPS_REGISTERS word_t trap_judge_quickly(struct graft_system_call *call);
 int trap_judge_call(struct graft_system_call *call);
 ARCH_KEEPS_REGISTERS word_t trap_reflect_passed(void);
 

@@ -98,7 +98,8 @@ int trap_judge_call(struct graft_system_call *call)
     struct cpu *c = cpu_this();
     struct thread *t = c->current;
 
-    if (t->events || !(t->kind & THREAD_JUDGED) || !forest_try_lock())
+    if (t->events || !(t->kind & THREAD_JUDGED) || c->judged != FAULT_UNJUDGED ||
+        !forest_try_lock())
         return 0;
     call->thread = t->number;
     const bool answered = hook_call_judge(t, call);
@@ -118,7 +119,7 @@ static rights_t access_of(word_t error)
 }
 
 /* The fast entries leave at once whatever is more than the upcall: pending events, too. */
-static inline word_t fault_upcall(const struct thread *t)
+static inline __attribute__((always_inline)) word_t fault_upcall(const struct thread *t)
 {
     struct upcall_start start;
 
@@ -134,11 +135,40 @@ static inline word_t fault_upcall(const struct thread *t)
     return start.entry;
 }
 
+/* Asks a graft that keeps registers. On one CPU, so one context does. What it says is remembered
+ * when more is to be done of it than the upcall. */
+static inline __attribute__((always_inline)) word_t fault_judged(const struct thread *t)
+{
+    static struct graft_page_fault context;
+    const struct env_quick *q = &t->env->quick[ENV_PLACE_FAULT];
+
+    if (t->events || q->kind == QUICK_NOT)
+        return 0;
+    if (q->kind != QUICK_BLIND) {
+        const struct trap_frame *f = arch_trap_frame();
+        context.address = arch_fault_address();
+        context.ip = f->rip;
+        context.access = access_of(f->error);
+        context.thread = t->number;
+    }
+    ++*q->runs;
+    const uint64_t said = arch_code_call(q->code, &context);
+    if ((uint8_t)said != GRAFT_FAULT_DEFAULT) {
+        CPU_SET(said, said);
+        CPU_SET_HALF(judged, FAULT_SAID);
+        return 0;
+    }
+    const word_t entry = fault_upcall(t);
+    if (!entry)
+        CPU_SET_HALF(judged, FAULT_DEFAULT);
+    return entry;
+}
+
 word_t trap_fault_fast(void)
 {
     const struct thread *t = cpu_this()->current;
 
-    return t->trapping & TRAPS_SLOWLY ? 0 : fault_upcall(t);
+    return t->trapping & TRAPS_SLOWLY ? fault_judged(t) : fault_upcall(t);
 }
 
 /* What a graft has said is remembered for when all is saved, unless that is not needed. */
@@ -148,10 +178,15 @@ word_t trap_judge_fault(void)
     struct thread *t = c->current;
     const struct trap_frame *f = arch_trap_frame();
 
-    if (t->events || !(t->kind & THREAD_JUDGED) || !forest_try_lock())
-        return 0;
-    c->judged = (uint8_t)hook_fault_judge(t, arch_fault_address(), access_of(f->error), f->rip);
-    forest_unlock();
+    if (c->judged == FAULT_SAID) { /* on one CPU */
+        c->judged = hook_fault_said(t, arch_fault_address(), access_of(f->error), c->said);
+    } else {
+        if (c->judged != FAULT_UNJUDGED || t->events || !(t->kind & THREAD_JUDGED) ||
+            !forest_try_lock())
+            return 0;
+        c->judged = hook_fault_judge(t, arch_fault_address(), access_of(f->error), f->rip);
+        forest_unlock();
+    }
     word_t done = c->judged == FAULT_DEFAULT ? fault_upcall(t) : c->judged == FAULT_OVER;
     if (c->choose || !done)
         return 0;
@@ -179,7 +214,8 @@ word_t trap_exception_fast(void)
     return start.entry;
 }
 
-static inline word_t call_upcall(struct cpu *c, const struct thread *t)
+static inline __attribute__((always_inline)) word_t call_upcall(struct cpu *c,
+                                                                const struct thread *t)
 {
     struct upcall_start start;
 
@@ -194,12 +230,47 @@ static inline word_t call_upcall(struct cpu *c, const struct thread *t)
     return start.entry;
 }
 
+/* As with faults. */
+static inline __attribute__((always_inline)) word_t call_judged(struct cpu *c,
+                                                                const struct thread *t,
+                                                                const struct env_quick *q,
+                                                                struct graft_system_call *call)
+{
+    ++*q->runs;
+    const uint64_t answer = arch_code_call(q->code, call);
+    if (answer != GRAFT_CALL_PASS) {
+        arch_call_frame(&c->arch)->rax = answer;
+        t->counts->foreign++;
+        return 1;
+    }
+    const word_t entry = call_upcall(c, t);
+    if (!entry)
+        c->judged = FAULT_DEFAULT;
+    return entry;
+}
+
 word_t trap_reflect_fast(void)
 {
     struct cpu *c = cpu_this();
     const struct thread *t = c->current;
 
-    return t->trapping & TRAPS_SLOWLY ? 0 : call_upcall(c, t);
+    if (!(t->trapping & TRAPS_SLOWLY))
+        return call_upcall(c, t);
+    const struct env_quick *q = &t->env->quick[ENV_PLACE_CALL];
+    return t->events || q->kind != QUICK_BLIND ? 0 : call_judged(c, t, q, NULL);
+}
+
+/* Of those that need a context it is made from registers (entry.S). */
+word_t trap_judge_quickly(struct graft_system_call *call)
+{
+    struct cpu *c = cpu_this();
+    const struct thread *t = c->current;
+    const struct env_quick *q = &t->env->quick[ENV_PLACE_CALL];
+
+    if (t->events || q->kind != QUICK_SEEING)
+        return 0;
+    call->thread = t->number;
+    return call_judged(c, t, q, call);
 }
 
 word_t trap_reflect_passed(void)

@@ -35,7 +35,8 @@ struct cpu {
     uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */
-    uint8_t judged;           /* enum fault_outcome: what a fast entry leaves to be done      */
+    uint32_t judged;          /* enum fault_outcome: what a fast entry leaves to be done      */
+    uint64_t said;            /* FAULT_SAID: by the graft                                     */
     bool choose;              /* the current thread may not be the right one any more         */
     bool ticking;             /* the timer is set for the end of the slice                    */
     uint64_t slice_end;       /* time-stamp counter                                           */

@@ -54,6 +54,17 @@ enum env_place {
     ENV_PLACES
 };
 
+/* The graft at a place, for entries that ask it while the user's registers are in the CPU. */
+struct env_quick {
+    uint64_t (*code)(uint64_t context); /* for arch_code_call                                */
+    uint64_t *runs;                     /* which are counted there                           */
+    enum env_quick_kind {
+        QUICK_NOT,   /* there is none, or the general way alone asks it                      */
+        QUICK_BLIND, /* it reads nothing of its context                                      */
+        QUICK_SEEING
+    } kind;
+};
+
 struct env {
     struct node watch;      /* child of the notification capability to raise at its end     */
     struct node kmem;       /* child of the region that page tables for maps come from      */
@@ -88,6 +99,7 @@ struct env {
     uint16_t locals[ENV_LOCALS]; /* numbers of threads found last by local ID; claims          */
     struct node captable_nodes[CAPTABLE_FRAMES]; /* [0] not used: the first goes with the env */
     struct node places[ENV_PLACES]; /* children of grafts' capabilities; no parent: none is bound */
+    struct env_quick quick[ENV_PLACES]; /* the same grafts; on one CPU, where none needs the lock */
 };
 _Static_assert(offsetof(struct env, places) == NODE_AT_PLACES, "node offsets are ABI");
 _Static_assert(offsetof(struct env, captable_nodes) == NODE_AT_TABLES, "node offsets are ABI");

@@ -21,7 +21,8 @@ enum fault_outcome {
     FAULT_UNJUDGED, /* it was not asked                                           */
     FAULT_DEFAULT,  /* it is for the upcall, else for the pager                   */
     FAULT_PAGER,    /* it is for the pager                                        */
-    FAULT_OVER      /* the thread goes on, or does not run any more               */
+    FAULT_OVER,     /* the thread goes on, or does not run any more               */
+    FAULT_SAID      /* that is still to be seen: hook_fault_said                  */
 };
 
 #define HOOK(result, name, arguments) result name arguments;

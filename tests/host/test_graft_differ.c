@@ -40,6 +40,7 @@ struct outcome {
 static struct random_program program;
 static uint32_t charges[RANDOM_SLOTS];
 static struct native native;
+static unsigned kept; /* programs whose code has kept registers */
 static volatile uint64_t seed_now;
 
 static uint64_t mix(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
@@ -143,6 +144,24 @@ static void by_interpreter(uint64_t seed, struct outcome *o)
     keep(o, end == INTERP_EXIT, m.reg[0]);
 }
 
+/* Code that keeps registers finds numbers in those that C does not keep, and leaves them. */
+static struct graft_jit_result run_kept(uint64_t seed, graft_jit_entry entry)
+{
+    register uint64_t rsi __asm__("rsi") = seed, rdx __asm__("rdx") = 1, rcx __asm__("rcx") = 2,
+                          r8 __asm__("r8") = 3, r9 __asm__("r9") = 4, r10 __asm__("r10") = 5;
+    uint64_t result, context = (uintptr_t)world.memory;
+
+    __asm__ volatile("sub $128, %%rsp; call *%[entry]; add $128, %%rsp"
+                     : "=a"(result), "+D"(context), "+r"(rsi), "+r"(rdx), "+r"(rcx), "+r"(r8),
+                       "+r"(r9), "+r"(r10)
+                     : [entry] "m"(entry)
+                     : "r11", "memory", "cc");
+    if (rsi != seed || rdx != 1 || rcx != 2 || r8 != 3 || r9 != 4 || r10 != 5)
+        fail_msg("seed %llu: a register is not kept", (unsigned long long)seed);
+    kept++;
+    return (struct graft_jit_result){.r0 = result};
+}
+
 static void by_machine(uint64_t seed, uint32_t features, uint32_t options, bool at_home,
                        struct outcome *o)
 {
@@ -165,7 +184,8 @@ static void by_machine(uint64_t seed, uint32_t features, uint32_t options, bool 
         fail_msg("seed %llu: the compiler ended with %u at slot %u", (unsigned long long)seed, end,
                  out.at);
     prepare(seed);
-    struct graft_jit_result r = entry((uintptr_t)world.memory, seed, program.fuel);
+    struct graft_jit_result r =
+        out.keeps ? run_kept(seed, entry) : entry((uintptr_t)world.memory, seed, program.fuel);
     keep(o, !out.may_abort || r.rest >= 0, r.r0);
 }
 
@@ -185,7 +205,7 @@ static void try_one(uint64_t seed)
 {
     static struct outcome want, got;
     uint32_t features = native_features() & (uint32_t)(seed % 7),
-             options = seed % 5 == 0 ? GRAFT_JIT_MASK : 0;
+             options = (seed % 5 == 0 ? GRAFT_JIT_MASK : 0) | (seed % 4 == 1 ? GRAFT_JIT_KEEP : 0);
 
     seed_now = seed;
     random_make(&program, seed);
@@ -205,6 +225,7 @@ static void engines_agree(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= ROUNDS; seed++)
         try_one(seed);
+    assert_in_range(kept, ROUNDS / 50, ROUNDS / 4 + 1);
 }
 
 /* What a test that cannot fail would not see: one bit of one instruction makes a difference. */

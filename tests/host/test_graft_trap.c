@@ -1,6 +1,6 @@
 /* Grafts at page faults and at system calls of other systems: what they are told, what is done of
- * what they say, and what happens where that cannot be done. Each test runs twice: asked before the
- * thread's registers are saved, and afterwards. */
+ * what they say, and what happens where that cannot be done. Each test runs three times: asked
+ * before the thread's registers are saved, with code that keeps them, without, and afterwards. */
 #include "tests/host/graft_asm.h"
 #undef CALL
 #include "tests/host/graft_kernel.h"
@@ -42,11 +42,49 @@ static int set_up(void **state)
 }
 SET_UP_SLOW(set_up)
 
+/* As if it were compiled code that keeps registers: the interpreter stands for it. */
+static bool early;
+static uint64_t early_runs;
+
+static int set_up_early(void **state)
+{
+    set_up(state);
+    early = true;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    early = false;
+    return world_end(state);
+}
+
+static uint64_t run(enum env_place place, uint64_t context)
+{
+    return graft_run_fully(graft_bound(&p.e->places[place]), (void *)(uintptr_t)context, 0);
+}
+
+static uint64_t run_for_fault(uint64_t context)
+{
+    return run(ENV_PLACE_FAULT, context);
+}
+
+static uint64_t run_for_call(uint64_t context)
+{
+    return run(ENV_PLACE_CALL, context);
+}
+
 /* Bound to p. */
 static void bind(slot_t slot, const struct insn *code, size_t bytes, uint32_t hook)
 {
+    const bool is_call = hook == GRAFT_HOOK_SYSTEM_CALL;
+
     graft_make(slot, code, bytes, hook);
     OK(BOSS(graft_bind, slot, p.env, hook));
+    if (early && is_call)
+        p.e->quick[ENV_PLACE_CALL] = (struct env_quick){run_for_call, &early_runs, QUICK_SEEING};
+    if (early && !is_call)
+        p.e->quick[ENV_PLACE_FAULT] = (struct env_quick){run_for_fault, &early_runs, QUICK_SEEING};
 }
 
 /* A graft for faults that always says that. */
@@ -294,7 +332,8 @@ static void neither_is_in_the_others_way(void **state)
     assert_int_equal(graft_runs(CALLS), 2);
 }
 
-#define TEST(f) TEST_BOTH_WAYS(f, set_up)
+#define TEST(f)                                                                                    \
+    {#f ", code that keeps registers", f, set_up_early, tear_down, NULL}, TEST_BOTH_WAYS(f, set_up)
 
 int main(void)
 {

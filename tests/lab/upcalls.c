@@ -44,7 +44,7 @@ static void probe_exceptions(uint64_t empty)
 }
 
 /* There and back, without the stamps inside. */
-static void probe_calls(const char *key, uint64_t inside)
+static void probe_calls(const char *key, uint64_t empty)
 {
     struct lab_trip trip;
 
@@ -53,7 +53,7 @@ static void probe_calls(const char *key, uint64_t inside)
         probe_call(&trip);
         lab_keep(&in, i, trip.after - trip.before, before);
     }
-    lab_report(key, &in, lab_empty_probe() + inside, 1, 1);
+    lab_report(key, &in, empty, 1, 1);
 }
 
 static void answer(struct libos_regs *regs)
@@ -81,7 +81,7 @@ static void through_libos(uint64_t empty)
     libos_segv_hook = NULL;
     lab_report("fault.upcall.libos", &in, empty, 1, 1);
     upcall_set_syscall(answer, (vaddr_t)call_stack + sizeof call_stack);
-    probe_calls("syscall.reflect.libos", 0);
+    probe_calls("syscall.reflect.libos", empty);
 }
 
 void lab_upcalls(const struct archive *a)
@@ -98,6 +98,6 @@ void lab_upcalls(const struct archive *a)
     utcb->entry[UPCALL_EXCEPTION] = exception;
     utcb->stack[UPCALL_CLASS_SYSCALL] = (vaddr_t)call_stack + sizeof call_stack;
     utcb->entry[UPCALL_SYSCALL] = (vaddr_t)probe_upcall_call;
-    probe_calls("syscall.reflect", 2 * empty);
+    probe_calls("syscall.reflect", 3 * empty);
     through_libos(empty);
 }

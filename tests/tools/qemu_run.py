@@ -25,7 +25,7 @@ import qemu  # noqa: E402
 import tap   # noqa: E402
 import tap_net  # noqa: E402
 
-TIMEOUT = 90  # seconds; only to notice a hang
+TIMEOUT = 240  # seconds; only to notice a hang, also on a busy machine
 
 
 def options_for(name, words):

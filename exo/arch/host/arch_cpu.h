@@ -85,6 +85,11 @@ static inline word_t arch_ipc_leave(struct arch_thread *next, word_t name, word_
     return name;
 }
 
+static inline uint64_t arch_code_call(uint64_t (*code)(uint64_t), const void *context)
+{
+    return code((uintptr_t)context);
+}
+
 static inline word_t arch_pct_enter(struct arch_thread *callee, word_t name)
 {
     (void)callee;

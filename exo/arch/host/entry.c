@@ -77,12 +77,12 @@ static bool may_be_judged(void)
 static bool reflect_fast(struct regs *r)
 {
     struct arch_cpu *c = arch_cpu_this();
+    struct graft_system_call call = {
+        r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, r->rip, 0, 0};
 
     c->call_frame = (struct call_frame){.rax = r->rax, .rflags = r->rflags, .rip = r->rip};
     c->user_rsp = r->rsp;
-    if (!trap_reflect_fast()) {
-        struct graft_system_call call = {
-            r->rax, {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}, r->rip, 0, 0};
+    if (!trap_reflect_fast() && !(may_be_judged() && trap_judge_quickly(&call))) {
         const int answered = may_be_judged() ? trap_judge_call(&call) : 0;
         r->rax = call.number;
         if (answered >= 0)
@@ -90,6 +90,7 @@ static bool reflect_fast(struct regs *r)
         if (!trap_reflect_passed())
             return false;
     }
+    r->rax = c->call_frame.rax;
     r->rip = c->call_frame.rip;
     r->rflags = c->call_frame.rflags;
     r->rsp = c->user_rsp;

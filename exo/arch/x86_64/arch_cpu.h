@@ -94,6 +94,18 @@ static inline __attribute__((always_inline)) word_t arch_call_aside(word_t (*fun
     return result;
 }
 
+static inline __attribute__((always_inline)) uint64_t arch_code_call(uint64_t (*code)(uint64_t),
+                                                                     const void *context)
+{
+    uint64_t result;
+
+    __asm__ volatile("push %%r11; call *%[code]; pop %%r11"
+                     : "=a"(result), "+D"(context)
+                     : [code] "r"(code)
+                     : "memory", "cc");
+    return result;
+}
+
 /* The last instructions in the kernel find the next thread by the address of the whole in r11,
  * which C has in a register, and load r11 last. */
 #define ARCH_IN_FULL(name, field)                                                                  \

@@ -199,15 +199,19 @@ call_foreign:
         push %rax
         call trap_reflect_fast
         test %rax, %rax
+        jz 1f
+call_goes_on:
         pop %rax
         pop %r11
         pop %rcx
-        jz 1f
         mov %gs:CPU_USER_RSP, %rsp
         swapgs
         sysretq
 1:      testb $JUDGED, %gs:CPU_LIKE
         jnz call_judged
+        pop %rax
+        pop %r11
+        pop %rcx
 call_reflected:
         push %rcx
         mov %gs:CPU_CURRENT, %rcx
@@ -220,9 +224,9 @@ call_reflected:
         call trap_reflect
         jmp arch_resume
 
-/* There may be a graft to ask: its context is made here, struct graft_system_call. */
+/* There may be a graft to ask: its context is made here, struct graft_system_call, below what is on the stack
+ * already. If its code keeps registers nothing else is saved. */
 call_judged:
-        push %r11
         push $0
         push %rcx
         push %r9
@@ -231,9 +235,15 @@ call_judged:
         push %rdx
         push %rsi
         push %rdi
-        push %rax
+        push 64(%rsp)
         mov %rsp, %rdi
-        call trap_judge_call
+        call trap_judge_quickly
+        test %rax, %rax
+        jz 1f
+        mov 8(%rsp), %rdi
+        add $72, %rsp
+        jmp call_goes_on
+1:      call trap_judge_call
         test %eax, %eax
         pop %rax
         pop %rdi
@@ -242,9 +252,9 @@ call_judged:
         pop %r10
         pop %r8
         pop %r9
-        pop %rcx
-        lea 8(%rsp), %rsp
+        lea 24(%rsp), %rsp
         pop %r11
+        pop %rcx
         jz call_reflected
         js call_passed
         mov %gs:CPU_USER_RSP, %rsp
