@@ -1,7 +1,8 @@
 /*
  * The console of the port to libos. Standard input comes on serial port 1; that it has ended after
- * N bytes is said by the line "eof N" on port 3 (exo/tools/README.md). It is a terminal where the command line of
- * the kernel says `terminal=ROWSxCOLUMNS`; lines "size ROWS COLUMNS" on port 3 say what has become of it.
+ * N bytes is said by the line "eof N" on port 3 (exo/tools/README.md). It is a terminal where the
+ * command line of the kernel says `terminal=ROWSxCOLUMNS`; lines "size ROWS COLUMNS" on port 3 say
+ * what has become of it.
  */
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos_console.h"
@@ -112,8 +113,8 @@ void port_console_write(int stream, const void *bytes, size_t count)
     struct port_terminal terminal;
 
     port_terminal_get(&terminal);
-    log_bytes(stream == (int)PORT_ERRORS && !terminal.is_terminal ? PORT_ERRORS : PORT_STREAM, bytes,
-              count);
+    log_bytes(stream == (int)PORT_ERRORS && !terminal.is_terminal ? PORT_ERRORS : PORT_STREAM,
+              bytes, count);
 }
 
 size_t port_console_read(void *bytes, size_t capacity)

@@ -24,16 +24,16 @@ struct file;
 struct terminal {
     struct linux_termios termios;
     struct linux_winsize size;
-    int32_t session;           /* whose controlling terminal this is; 0: nobody's */
-    int32_t foreground;        /* process group */
-    struct pty *pty;           /* NULL: the console */
-    bool ended;                /* no more input will come */
-    bool literal_next;         /* the next byte is taken as it is */
-    unsigned column;           /* of the cursor, for erasing */
-    size_t first;              /* of the ring */
-    size_t finished;           /* bytes that may be read */
-    size_t unfinished;         /* bytes behind them of a line that is still being typed */
-    size_t lines;              /* ends of lines, and ends of input, among the finished */
+    int32_t session;    /* whose controlling terminal this is; 0: nobody's */
+    int32_t foreground; /* process group */
+    struct pty *pty;    /* NULL: the console */
+    bool ended;         /* no more input will come */
+    bool literal_next;  /* the next byte is taken as it is */
+    unsigned column;    /* of the cursor, for erasing */
+    size_t first;       /* of the ring */
+    size_t finished;    /* bytes that may be read */
+    size_t unfinished;  /* bytes behind them of a line that is still being typed */
+    size_t lines;       /* ends of lines, and ends of input, among the finished */
     uint8_t ring[TERMINAL_BYTES];
     uint8_t marks[TERMINAL_BYTES]; /* 0; MARK_LINE: a line ends here; MARK_EOF: before here */
 };

@@ -1,4 +1,5 @@
-/* A program that is linked with the core and finds itself on Linux: its calls become Linux's own. */
+/* A program that is linked with the core and finds itself on Linux: its calls become Linux's own.
+ */
 #include "libos-posix/way_linux.h"
 
 #include "exo/abi/types.h"
@@ -63,7 +64,8 @@ static void redirect(vaddr_t from, vaddr_t to)
         code[1 + i] = (uint8_t)(distance >> (8 * i));
 }
 
-/* By statements, not a table: in a program that can be moved the addresses of a table would not be right yet. */
+/* By statements, not a table: in a program that can be moved the addresses of a table would not be
+ * right yet. */
 void libos_linux_prepare(void)
 {
     if (protect_code(PROT_READ | PROT_WRITE | PROT_EXEC))

@@ -16,7 +16,8 @@ void libos_unmapself(void);
 void libos_sigreturn(void);
 void libos_syscall_cp(void) __attribute__((weak));
 
-/* The same for Linux (way_linux_x86_64.S), each with the arguments of the function it stands for. */
+/* The same for Linux (way_linux_x86_64.S), each with the arguments of the function it stands for.
+ */
 long linux_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
 void linux_syscall_cp(void) __attribute__((weak));
 void linux_set_fs(void);

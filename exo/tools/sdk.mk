@@ -9,7 +9,7 @@ SDK_HEADERS = $(wildcard exo/abi/*.h exo/abi/*.def exo/abi/$(ARCH)/*.h exo/base/
     libos/start/*.h libos/start/$(ARCH)/*.h libos-net/*.h)
 SDK_ARCHIVES := $(addprefix $(LIB)/,libos.a libos-net.a liblwip.a)
 SDK_SYSTEM   := root posix
-SDK_FILES     = $(wildcard exo/tools/sdk/* exo/tools/sdk/new/*)
+SDK_FILES     = $(wildcard exo/tools/sdk/* libos/examples/new/*)
 
 $(eval $(call cpio_rule,sdk,$(foreach p,$(SDK_SYSTEM),.exo4/$(p).elf=$(USER_DIR)/$(p).boot),))
 
@@ -38,6 +38,6 @@ sdk: $(SDK_STAMP)                           ## Compiler, libraries and runner fo
 override APP := $(value APP)
 export APP
 new: $(SDK_STAMP)                           ## A library OS to start from, in the new folder APP=dir.
-	@sh exo/tools/sdk/new_app.sh exo/tools/sdk/new $(SDK) "$$APP"
+	@sh exo/tools/sdk/new_app.sh libos/examples/new $(SDK) "$$APP"
 
 .PHONY: sdk new

@@ -15,7 +15,7 @@
 static uint8_t input[INPUT_BYTES]; /* read, and not taken by the core yet: [first, end) */
 static size_t input_first, input_end;
 static bool input_ended, end_is_told;
-static struct port_terminal size; /* of the terminal, if the core is to be told */
+static struct port_terminal size;      /* of the terminal, if the core is to be told */
 static struct task *lost[MEMBERS_MAX]; /* tasks of processes that the core has to be told of */
 static uint32_t lost_count;
 static uint64_t next; /* when timers are due, as time-stamp counter */

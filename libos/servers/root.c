@@ -7,8 +7,8 @@
  *   exec via=WAY          the command of the root file system that `.exo4/argv` names: by itself
  *                         when it brings its library OS along and via=libos, or no way, is named;
  *                         else by the program `posix` with these words
- *   run=default, nothing  the web server; and where a terminal is named (terminal=ROWSxCOLUMNS), the
- *                         command that `.exo4/argv` names, if it does, by `posix`; ends with that
+ *   run=default, nothing  the web server; and where a terminal is named (terminal=ROWSxCOLUMNS),
+ * the command that `.exo4/argv` names, if it does, by `posix`; ends with that
  *
  * Words before these are options of the kernel and passed over. Anything else ends with status 64.
  */
@@ -154,7 +154,8 @@ static int run_default(void)
     bool has_http = program_find(&archive, "http", &entry) == ERR_OK;
 
     if (!has_http && !has_shell)
-        program_fail(STATUS_USAGE, "run=default", "the boot archive has neither http nor a command");
+        program_fail(STATUS_USAGE, "run=default",
+                     "the boot archive has neither http nor a command");
     if (has_http)
         start("http", http, has_shell ? 2 : 1, &server);
     if (!has_shell)

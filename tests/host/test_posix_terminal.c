@@ -205,9 +205,12 @@ static void a_pair_carries_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TERMINAL_TEST(lines_are_edited_and_echoed), TERMINAL_TEST(raw_bytes_come_at_once),
-        TERMINAL_TEST(keys_signal_the_foreground),  TERMINAL_TEST(the_background_may_not_read),
-        TERMINAL_TEST(a_pair_carries_both_ways),    TERMINAL_TEST(what_was_typed_before_lines_is_one),
+        TERMINAL_TEST(lines_are_edited_and_echoed),
+        TERMINAL_TEST(raw_bytes_come_at_once),
+        TERMINAL_TEST(keys_signal_the_foreground),
+        TERMINAL_TEST(the_background_may_not_read),
+        TERMINAL_TEST(a_pair_carries_both_ways),
+        TERMINAL_TEST(what_was_typed_before_lines_is_one),
         TERMINAL_TEST(the_size_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

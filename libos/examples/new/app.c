@@ -1,8 +1,10 @@
 /*
- * A library OS to start from: the whole system that runs in its environment. It decides what lies at
- * its own addresses: here a table of squares, of which each page is computed when it is first touched.
+ * A library OS to start from: the whole system that runs in its environment. It decides what lies
+ * at its own addresses: here a table of squares, of which each page is computed when it is first
+ * touched.
  *
- * What the library offers is in the headers of libos/; what the kernel offers, in exo/abi/syscalls.def.
+ * What the library offers is in the headers of libos/; what the kernel offers, in
+ * exo/abi/syscalls.def.
  */
 #include "libos/error.h"
 #include "libos/exit.h"
@@ -12,10 +14,10 @@
 #include "libos/upcall.h"
 #include "libos/vm.h"
 
-#define TABLE    ((uint64_t *)0x200000000000)
-#define PAGES    16u
-#define IN_PAGE  (PAGE_SIZE / sizeof(uint64_t))
-#define ENTRIES  (PAGES * IN_PAGE)
+#define TABLE   ((uint64_t *)0x200000000000)
+#define PAGES   16u
+#define IN_PAGE (PAGE_SIZE / sizeof(uint64_t))
+#define ENTRIES (PAGES * IN_PAGE)
 
 static unsigned computed;
 
