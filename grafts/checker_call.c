@@ -114,18 +114,16 @@ static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, in
 static const struct contract *find_callee(struct checker *c, const struct insn *i)
 {
     const struct scalar *n = &c->now->reg[insn_dst(i)].n;
-    uint64_t number = (uint32_t)i->imm;
 
-    if (insn_shapes[i->opcode].form == FORM_CALL_REG) {
-        if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
-            return NULL;
-        number = n->umin;
-        if (!scalar_is_constant(n) || !find(number))
-            checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
-                         insn_dst(i));
-        return scalar_is_constant(n) ? find(number) : NULL;
-    }
-    return find(number); /* checker_check_form has seen that there is one */
+    if (insn_shapes[i->opcode].form == FORM_CALL)
+        return find((uint32_t)i->imm); /* checker_check_form has seen that there is one */
+    if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
+        return NULL;
+    const struct contract *k = scalar_is_constant(n) ? find(n->umin) : NULL;
+    if (!k)
+        checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
+                     insn_dst(i));
+    return k;
 }
 
 bool checker_step_call(struct checker *c, const struct insn *i)

@@ -2,7 +2,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/area.h"
 #include "libos-posix/lock.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process.h"
 #include "libos-posix/signal.h"
@@ -27,6 +27,8 @@ enum posix_keeper posix_keeper_step(uint64_t *deadline_ns)
     if (!lock_try(self))
         return POSIX_KEEPER_BUSY;
     *deadline_ns = timer_run(a);
+    const uint64_t look = mount_look_all(a);
+    *deadline_ns = look < *deadline_ns ? look : *deadline_ns;
     bool ended = has_ended(a);
     lock_release(self);
     return ended ? POSIX_KEEPER_ENDED : POSIX_KEEPER_GO_ON;
@@ -76,6 +78,8 @@ const char *arena_check(const struct arena *a)
         broken = socket_check(a);
     if (!broken)
         broken = node_check(a);
+    if (!broken)
+        broken = mount_check(a);
     for (const struct process *p = a->processes; p && !broken; p = p->next)
         broken = area_check(p);
     return broken;
@@ -98,6 +102,7 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
     if (p && holds_lock(p)) {
         lock_inherit(a->tasks[0]);
         *broken = arena_check(a);
+        mount_lost(a);
     } else if (!lock_try(a->tasks[0])) {
         return POSIX_KEEPER_BUSY;
     }

@@ -16,6 +16,7 @@ below-libos       := libos
 below-libos-net   := libos-net liblwip libos
 below-libos-posix := libos-posix libos-net liblwip libos
 below-musl        := libos-musl
+below-ext2        := libext2fs
 archives = $(sort $(foreach l,$(1),$(patsubst %,$(LIB)/%.a,$(below-$(l)))))
 
 # Which headers a program may see follows from its libraries.

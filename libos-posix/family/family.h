@@ -43,6 +43,8 @@
 /* A member's slots beside those of cap.h. */
 enum {
     FAMILY_SLOT_POOL = SLOT_FREE, /* CAP_FRAMES: the whole pool                             */
+    FAMILY_SLOT_DISK,             /* CAP_DISK_RING, if there is one                         */
+    FAMILY_SLOT_DISK_DONE,        /* its notification                                       */
     FAMILY_SLOT_TASK = 20         /* + number of a task: its notification, if it was needed */
 };
 
@@ -102,6 +104,8 @@ struct family {
     vaddr_t extra_end;                         /* of what is shown besides */
     vaddr_t core_end;                          /* of what the arena has */
     vaddr_t image_low, image_data, image_high; /* from image_data on pages are each member's own */
+    uint64_t disk_first, disk_blocks;          /* the extent; 0 blocks: no disk */
+    bool disk_read_only;
     struct family_task tasks[TASKS_MAX];
     struct member members[MEMBERS_MAX];
 };

@@ -12,7 +12,7 @@
 #define FLAG_DIRECTION 0x400u
 #define FLAGS_BEGIN    0x202u
 #define CODE_SEGMENT   1     /* SEGV_MAPERR; 2: there is something, which may not be used so */
-#define STATE_BYTES    1024u /* at the top of a stack for the core: a fault's registers */
+#define STATE_BYTES    1024u /* at the top of a stack for the core: a program's registers */
 _Static_assert(sizeof(struct way_start) <= FAMILY_START_BYTES, "the keeper hands it over");
 
 static void save(struct posix_regs *to, const struct libos_regs *r)
@@ -102,16 +102,34 @@ static void settle(struct libos_regs *r, uint8_t *vectors)
     load(r, &regs);
 }
 
-static void on_interrupt(struct libos_regs *r)
-{
-    member_was_woken();
-    posix_interrupt();
-    settle(r, vectors_of(r));
-}
-
 static vaddr_t stack_top(void)
 {
     return (vaddr_t)cpu_utcb_mr() - UTCB_MR + BLOCK_BYTES;
+}
+
+/* A handler is not where the core may run: its stack is for handlers alone, and while events are
+ * masked a task that sleeps would not hear of one. So the thread goes on at `entry`, on the stack
+ * for the core, which is empty as long as the program runs. */
+static void go_on_at(void (*entry)(void), struct libos_regs *r)
+{
+    struct libos_regs *kept = (struct libos_regs *)(stack_top() - STATE_BYTES);
+
+    *kept = *r;
+    r->frame.ip = (vaddr_t)entry;
+    r->frame.sp = (vaddr_t)kept;
+    r->frame.flags &= ~(uint64_t)FLAG_DIRECTION;
+}
+
+static void on_interrupt(struct libos_regs *r)
+{
+    go_on_at(way_interrupt_entry, r);
+}
+
+void way_interrupt(struct libos_regs *r, uint8_t *vectors)
+{
+    member_was_woken();
+    posix_interrupt();
+    settle(r, vectors);
 }
 
 static rights_t need_of(const struct upcall_frame *f)
@@ -126,8 +144,8 @@ static bool is_exhausted(const struct upcall_frame *f)
     return f->vector == CPU_VECTOR_PAGE_FAULT && space_is_exhausted(f->address, need_of(f));
 }
 
-/* What nobody repaired. The handler's stack is for handlers alone, so the core runs on its own. In
- * the core itself a fault is an error of ours, which libos reports with all registers. */
+/* What nobody repaired. In the core itself a fault is an error of ours, which libos reports with
+ * all registers. */
 static bool on_fault(struct libos_regs *r)
 {
     if (is_exhausted(&r->frame)) {
@@ -136,11 +154,7 @@ static bool on_fault(struct libos_regs *r)
     }
     if (r->frame.ip >= FAMILY_SHARED)
         return false;
-    struct libos_regs *kept = (struct libos_regs *)(stack_top() - STATE_BYTES);
-    *kept = *r;
-    r->frame.ip = (vaddr_t)way_fault_entry;
-    r->frame.sp = (vaddr_t)kept;
-    r->frame.flags &= ~(uint64_t)FLAG_DIRECTION;
+    go_on_at(way_fault_entry, r);
     return true;
 }
 

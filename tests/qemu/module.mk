@@ -207,7 +207,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events family family_kill hostile l4 l4_steps l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
+UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 l4_steps l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
 
 # What starts several programs beside itself wants more memory; and shares by time, of a pool, are not
 # what they should be there.

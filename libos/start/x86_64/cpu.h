@@ -102,6 +102,17 @@ CPU_INLINE bool cpu_random(uint64_t *word)
     return good;
 }
 
+/* Copies words, from the first on; fills them. */
+CPU_INLINE void cpu_copy_words(void *to, const void *from, uint64_t words)
+{
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+CPU_INLINE void cpu_fill_words(void *to, uint64_t word, uint64_t words)
+{
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(word) : "memory");
+}
+
 CPU_INLINE void cpu_pause(void)
 {
     __asm__ volatile("pause" : : : "memory");
