@@ -51,6 +51,8 @@ static bool check_input(struct checker *c)
     if (in->count > GRAFT_MAX_INSTRUCTIONS)
         return checker_refuse(c, GRAFT_TOO_LONG, GRAFT_NO_REGISTER, in->count,
                               GRAFT_MAX_INSTRUCTIONS);
+    if (in->map_count > 0 && c->hook->flags & GRAFT_SAME_ANSWER)
+        return checker_stop(c, GRAFT_HOOK_MAP);
     for (uint32_t i = 0; i < in->map_count; i++)
         if (in->map_count > GRAFT_MAX_MAPS || !is_map(&in->maps[i]))
             return checker_stop(c, GRAFT_BAD_MAP);
@@ -66,10 +68,10 @@ static bool lay_out(struct checker *c, size_t work_bytes)
     c->effort = ((uint64_t)c->in->count + CHECKER_LEAST) * CHECKER_EFFORT;
     if (c->in->proof)
         proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, c->in->count, c->in->map_count);
-    fixed += c->proof.loops * sizeof(struct checker_loop);
+    fixed += c->proof.loops * sizeof(struct proof_loop);
     if (work_bytes < fixed)
         return checker_stop(c, GRAFT_WORK_MEMORY);
-    c->loops = (struct checker_loop *)(c + 1);
+    c->loops = (struct proof_loop *)(c + 1);
     c->open = (struct checker_open *)(c->loops + c->proof.loops);
     uint64_t room = (work_bytes - fixed) / sizeof *c->open + 2;
     uint32_t most = c->in->count < UINT16_MAX - 2 ? c->in->count + 2 : UINT16_MAX;

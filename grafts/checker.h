@@ -82,11 +82,6 @@ struct checker_open {
     bool dead; /* nothing can come this way, and there is no state */
 };
 
-struct checker_loop {
-    struct proof_loop told;
-    int64_t low, high; /* where the rank lies at the head */
-};
-
 struct checker {
     const struct graft_input *in;
     const struct hook *hook;
@@ -95,7 +90,7 @@ struct checker {
     struct checker_open *open;  /* all */
     struct checker_open *free;  /* a list */
     struct checker_open *ready; /* likewise: the walk goes on with the first */
-    struct checker_loop *loops;
+    struct proof_loop *loops;
     uint32_t open_count;
     uint32_t point_count;
     uint64_t effort;     /* that is left */
@@ -112,5 +107,4 @@ struct checker {
     void *self;         /* for `arrive` */
     struct value imm;   /* of the instruction, as a value */
     struct proof proof; /* as far as it was read */
-    struct state claimed;
 };

@@ -8,15 +8,14 @@ static bool refine(struct state *state, const struct insn *i, uint8_t op,
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &state->reg[insn_dst(i)], *src = &state->reg[insn_src(i)];
-    struct scalar a = dst->n, b = operand->n;
+    struct scalar b = operand->n; /* src's own may be dst's */
 
-    if (scalar_is_constant(&a) && scalar_is_constant(&b))
-        return jump_holds(op, s->bytes, a.umin, b.umin) == taken;
-    if (!scalar_refine(op, s->bytes, taken, &a, &b))
+    if (scalar_is_constant(&dst->n) && scalar_is_constant(&b))
+        return jump_holds(op, s->bytes, dst->n.umin, b.umin) == taken;
+    if (!scalar_refine(op, s->bytes, taken, &dst->n, &b))
         return false;
     if (s->by_reg)
         src->n = b;
-    dst->n = a;
     return state_tell_numbers(state, dst) && (!s->by_reg || state_tell_numbers(state, src));
 }
 

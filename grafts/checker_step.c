@@ -49,7 +49,7 @@ static void move_mark(const struct checker *c, struct value *v, bool fits, int64
 {
     if (v->mark == 0)
         return;
-    int64_t gain = c->loops[v->mark - 1].told.down ? 0 - high : low;
+    int64_t gain = c->loops[v->mark - 1].down ? 0 - high : low;
     v->moved += gain;
     if (!fits || v->moved < -STATE_MOVED_MOST || v->moved > STATE_MOVED_MOST)
         v->mark = 0;

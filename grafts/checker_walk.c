@@ -12,10 +12,9 @@ struct checker_open *checker_open_take(struct checker *c)
 {
     struct checker_open *o = c->free;
 
-    if (o)
-        c->free = o->next;
-    else
+    if (!o)
         checker_refuse(c, GRAFT_WORK_MEMORY, GRAFT_NO_REGISTER, c->open_count + 1, c->open_count);
+    c->free = o ? o->next : NULL;
     return o;
 }
 
@@ -141,7 +140,7 @@ bool checker_join(struct checker *c, struct checker_open *o)
     }
     checker_open_drop(c, o);
     if (!o->dead) {
-        waits->steps = waits->steps > o->steps ? waits->steps : o->steps;
+        waits->steps = LARGER(waits->steps, o->steps);
         c->at = o->at;
         if (!checker_spend(c, state_values(&o->state)))
             return false;

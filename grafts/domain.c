@@ -3,7 +3,7 @@
 
 #define LOW_HALF ((uint64_t)UINT32_MAX)
 
-/* Sums and products of 64-bit numbers, whole. */
+/* Sums of 64-bit numbers, whole. */
 __extension__ typedef __int128 wide;
 
 /* Makes the interval low..high of *a no larger than from..to. */
@@ -63,10 +63,13 @@ bool scalar_is_constant(const struct scalar *a)
     return a->umin == a->umax;
 }
 
-bool scalar_includes(const struct scalar *a, const struct scalar *b)
+bool scalar_includes(const struct scalar *a, unsigned parts, const struct scalar *b)
 {
-#define WITHIN(low, high) &&a->low <= b->low && b->high <= a->high
-    return bits_include(a->bits, b->bits) SCALAR_INTERVALS(WITHIN);
+#define WITHIN(low, high) (a->low <= b->low && b->high <= a->high)
+    return (!(parts & SCALAR_UNSIGNED) || WITHIN(umin, umax)) &&
+           (!(parts & SCALAR_SIGNED) || WITHIN(smin, smax)) &&
+           (!(parts & SCALAR_BITS) || bits_include(a->bits, b->bits)) &&
+           (!(parts & SCALAR_HALVES) || (WITHIN(umin32, umax32) && WITHIN(smin32, smax32)));
 #undef WITHIN
 }
 
@@ -228,11 +231,14 @@ static struct scalar add(bool is_sub, const struct scalar *a, const struct scala
     wide high = (wide)a->umax + (is_sub ? -(wide)b->umin : b->umax);
     wide slow = (wide)a->smin + (is_sub ? -(wide)b->smax : b->smin);
     wide shigh = (wide)a->smax + (is_sub ? -(wide)b->smin : b->smax);
+    bool fits = slow >= INT64_MIN && shigh <= INT64_MAX;
 
     r.bits = is_sub ? bits_sub(a->bits, b->bits) : bits_add(a->bits, b->bits);
     if (low >> 64 == high >> 64)
         BOUND(&r, umin, umax, (uint64_t)low, (uint64_t)high);
-    if (slow >= INT64_MIN && shigh <= INT64_MAX)
+    else if (!fits && r.bits.unknown == UINT64_MAX)
+        return r; /* the usual sum: nothing to make tight */
+    if (fits)
         BOUND(&r, smin, smax, (int64_t)slow, (int64_t)shigh);
     return tight(r);
 }
@@ -241,19 +247,21 @@ static struct scalar add(bool is_sub, const struct scalar *a, const struct scala
 static struct scalar multiply(const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    wide low = INT64_MAX, high = INT64_MIN;
+    int64_t low = INT64_MAX, high = INT64_MIN, corner;
+    bool cut = false;
     uint64_t most;
 
     r.bits = bits_mul(a->bits, b->bits);
     if (!__builtin_mul_overflow(a->umax, b->umax, &most))
         BOUND(&r, umin, umax, a->umin * b->umin, most);
     for (unsigned i = 0; i < 4; i++) {
-        wide corner = (wide)(i & 1 ? a->smin : a->smax) * (i & 2 ? b->smin : b->smax);
+        cut |=
+            __builtin_mul_overflow(i & 1 ? a->smin : a->smax, i & 2 ? b->smin : b->smax, &corner);
         low = SMALLER(low, corner);
         high = LARGER(high, corner);
     }
-    if (low >= INT64_MIN && high <= INT64_MAX)
-        BOUND(&r, smin, smax, (int64_t)low, (int64_t)high);
+    if (!cut)
+        BOUND(&r, smin, smax, low, high);
     return tight(r);
 }
 
@@ -347,24 +355,17 @@ static struct scalar logic(enum alu_op op, const struct scalar *a, const struct 
 static struct scalar alu_wide(enum alu_op op, int16_t offset, unsigned shift_mask,
                               const struct scalar *a, const struct scalar *b)
 {
-    switch (op) {
-    case ALU_ADD:
-    case ALU_SUB:
+    if (op == ALU_ADD || op == ALU_SUB)
         return add(op == ALU_SUB, a, b);
-    case ALU_MUL:
+    if (op == ALU_MUL)
         return multiply(a, b);
-    case ALU_DIV:
-    case ALU_MOD:
+    if (op == ALU_DIV || op == ALU_MOD)
         return divide(op, offset == 1, a, b);
-    case ALU_AND:
-    case ALU_OR:
-    case ALU_XOR:
+    if (op == ALU_AND || op == ALU_OR || op == ALU_XOR)
         return logic(op, a, b);
-    case ALU_MOV:
+    if (op == ALU_MOV)
         return offset ? sign_extend(b, (unsigned)offset) : *b;
-    default:
-        return shift(op, shift_mask, a, b);
-    }
+    return shift(op, shift_mask, a, b);
 }
 
 /* 32-bit operations are those of 64 bits between an extension and a cut, as in alu_compute; so

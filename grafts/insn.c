@@ -30,16 +30,12 @@ static bool is_atomic_op(int32_t imm)
     }
 }
 
-/* The offset field of arithmetic is 0 but for the two uses that the RFC gives it. */
+/* The two uses that the RFC gives to the offset field of arithmetic, which is 0 else. */
 static bool is_alu_offset(const struct insn_shape *s, int16_t offset)
 {
-    if (offset == 0)
-        return true;
-    if (s->op == ALU_DIV || s->op == ALU_MOD)
-        return offset == 1;
     if (s->op == ALU_MOV && s->by_reg)
         return offset == 8 || offset == 16 || (offset == 32 && s->bytes == 8);
-    return false;
+    return offset == 1 && (s->op == ALU_DIV || s->op == ALU_MOD);
 }
 
 /* The fields of a slot, read as one number. */
@@ -72,20 +68,15 @@ static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
     __builtin_memcpy(&slot, i, sizeof slot);
     if (slot & unused[s->form][s->by_reg])
         return false;
-    switch (s->form) {
-    case FORM_ALU:
-        return is_alu_offset(s, i->offset);
-    case FORM_SWAP:
+    if (s->form == FORM_ALU)
+        return i->offset == 0 || is_alu_offset(s, i->offset);
+    if (s->form == FORM_SWAP)
         return i->imm == 16 || i->imm == 32 || i->imm == 64;
-    case FORM_ATOMIC:
+    if (s->form == FORM_ATOMIC)
         return is_atomic_op(i->imm);
-    case FORM_GOTO:
+    if (s->form == FORM_GOTO)
         return (s->bytes == 2 ? i->imm : i->offset) == 0;
-    case FORM_CALL:
-        return insn_src(i) <= 2;
-    default:
-        return true;
-    }
+    return s->form != FORM_CALL || insn_src(i) <= 2;
 }
 
 static bool writes_frame_pointer(const struct insn *i, const struct insn_shape *s)
@@ -109,9 +100,7 @@ enum graft_reason insn_check(const struct insn *i)
         return GRAFT_RESERVED_FIELD;
     if (s->form == FORM_WIDE && insn_src(i) != 0 && insn_src(i) < INSN_MAP)
         return GRAFT_MAP;
-    if (writes_frame_pointer(i, s))
-        return GRAFT_FRAME_WRITE;
-    return GRAFT_ACCEPTED;
+    return writes_frame_pointer(i, s) ? GRAFT_FRAME_WRITE : GRAFT_ACCEPTED;
 }
 
 bool insn_is_wide_half(const struct insn *second)

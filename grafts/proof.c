@@ -1,22 +1,22 @@
 /* Proofs: decoding. */
 #include "grafts/proof.h"
 
-#define NUMBER_FLAGS (PROOF_UNSIGNED | PROOF_SIGNED | PROOF_BITS | PROOF_HALVES)
-#define HAS_MAP      0x100 /* not a flag of the form: the kind has a map's number */
-#define HAS_CLASS    0x200 /* the kind must have a class */
-#define HAS_KIND     0x400 /* nothing else */
+#define ALL_FLAGS 0x7fu
+#define HAS_MAP   0x80  /* not a flag of the form: the kind has a map's number */
+#define HAS_CLASS 0x100 /* the kind must have a class */
+#define HAS_KIND  0x200 /* nothing else */
 
 /* What may be said of each kind. */
-static const uint16_t says[VALUE_KINDS] = {
-    [VALUE_NUMBER] = NUMBER_FLAGS | PROOF_CLASS | PROOF_MARK,
-    [VALUE_CONTEXT] = NUMBER_FLAGS | PROOF_MARK,
-    [VALUE_PACKET] = NUMBER_FLAGS | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
-    [VALUE_STACK] = NUMBER_FLAGS | PROOF_MARK,
+static const uint16_t says[PROOF_KINDS] = {
+    [VALUE_NUMBER] = SCALAR_PARTS | PROOF_CLASS | PROOF_MARK,
+    [VALUE_CONTEXT] = SCALAR_PARTS | PROOF_MARK,
+    [VALUE_PACKET] = SCALAR_PARTS | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
+    [VALUE_STACK] = SCALAR_PARTS | PROOF_MARK,
     [VALUE_PACKET_END] = HAS_KIND,
     [VALUE_MAP] = HAS_MAP,
-    [VALUE_MAP_VALUE] = HAS_MAP | NUMBER_FLAGS | PROOF_CLASS | PROOF_MARK,
+    [VALUE_MAP_VALUE] = HAS_MAP | SCALAR_PARTS | PROOF_CLASS | PROOF_MARK,
     [VALUE_MAP_VALUE_OR_NULL] = HAS_MAP | PROOF_CLASS,
-    [VALUE_RECORD] = HAS_CLASS | NUMBER_FLAGS | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
+    [VALUE_RECORD] = HAS_CLASS | SCALAR_PARTS | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
     [VALUE_RECORD_OR_NULL] = HAS_CLASS | PROOF_CLASS | PROOF_AHEAD,
 };
 
@@ -30,7 +30,7 @@ static uint64_t expect(struct proof *p, bool good, uint64_t x)
     return 0;
 }
 
-/* One of several bytes. */
+/* One of any length. */
 static uint64_t take_long(struct proof *p)
 {
     uint64_t x = 0, byte = 0x80;
@@ -98,6 +98,8 @@ void proof_take_loop(struct proof *p, uint32_t number, struct proof_loop *out)
     if (out->rank) {
         out->down = take_small(p, 0, 1);
         out->step = take(p, 1, INT64_MAX);
+        out->low = take_signed(p, INT64_MIN, INT64_MAX);
+        out->width = take(p, 0, INT64_MAX); /* so turns can be counted */
     }
     out->entry = take_small(p, 0, PROOF_MAX_STEPS);
     out->body = take_small(p, 0, PROOF_MAX_STEPS);
@@ -117,24 +119,23 @@ void proof_take_claim(struct proof *p, struct proof_claim *out)
     out->states = take_small(p, 0, PROOF_MAX_STATES);
 }
 
-static void take_scalar(struct proof *p, uint64_t flags, struct scalar *n)
+static void take_scalar(struct proof *p, unsigned parts, struct scalar *n)
 {
-    *n = scalar_anything();
-    if (flags & PROOF_UNSIGNED) {
+    if (parts & SCALAR_UNSIGNED) {
         n->umin = take_any(p);
         n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
     }
-    if (flags & PROOF_SIGNED) {
+    if (parts & SCALAR_SIGNED) {
         n->smin = take_signed(p, INT64_MIN, INT64_MAX);
         n->smax =
             (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
     }
-    if (flags & PROOF_BITS) {
+    if (parts & SCALAR_BITS) {
         n->bits.value = take_any(p);
         n->bits.unknown = take_any(p);
         expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
     }
-    if (flags & PROOF_HALVES) {
+    if (parts & SCALAR_HALVES) {
         n->umin32 = take_small(p, 0, UINT32_MAX);
         n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
         n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
@@ -152,59 +153,143 @@ static void take_class(struct proof *p, struct value *v)
     v->fixed = take_signed(p, fixes ? INT64_MIN : 0, fixes ? INT64_MAX : 0);
 }
 
-/* The value in `at[i]`. */
-static void take_value(struct proof *p, uint32_t i, struct value *v)
+/* The value in `at[i]`. Returns which parts of its number are told; the others are not written. */
+static unsigned take_value(struct proof *p, uint32_t i, struct value *v)
 {
-    uint64_t kind = take(p, VALUE_NUMBER, VALUE_KINDS - 1), flags = take_any(p);
-    uint32_t may = says[kind], must = may & HAS_CLASS ? PROOF_CLASS : 0;
+    uint32_t what = take_small(p, 0, (ALL_FLAGS + 1) * PROOF_KINDS - 1);
+    uint32_t kind = what % PROOF_KINDS, flags = what / PROOF_KINDS, may = says[kind];
 
-    expect(p, (flags & ~(may & 127u)) == 0 && (flags & must) == must, 0);
+    expect(p, may && !(flags & ~may) && (!(may & HAS_CLASS) || flags & PROOF_CLASS), 0);
     value_set(v, (enum value_kind)kind);
     if (kind == VALUE_PACKET || (may & HAS_MAP))
         v->base = state_name(p->at, i);
-    if (may & HAS_MAP)
+    if (kind == VALUE_PACKET)
+        v->ahead = STATE_AHEAD_NONE;
+    if (may & HAS_MAP) {
         v->map = (uint8_t)take_small(p, 0, GRAFT_MAX_MAPS - 1);
-    expect(p, !(may & HAS_MAP) || v->map < p->maps, 0);
+        expect(p, v->map < p->maps, 0);
+    }
     if (flags & PROOF_CLASS)
         take_class(p, v);
     if (flags & PROOF_MARK) {
         v->mark = (uint16_t)take_small(p, 1, p->loops);
         v->moved = take_signed(p, -STATE_MOVED_MOST, STATE_MOVED_MOST);
+        expect(p, v->mark != p->heads, 0);
     }
-    if (kind == VALUE_PACKET)
-        v->ahead = STATE_AHEAD_NONE;
     if (flags & PROOF_AHEAD)
         v->ahead = (int32_t)take_signed(p, STATE_AHEAD_NONE, STATE_POINTER_RANGE);
-    if (may & NUMBER_FLAGS)
-        take_scalar(p, flags, &v->n);
-    else
-        v->n = scalar_constant(0);
+    take_scalar(p, flags & SCALAR_PARTS, &v->n);
+    return flags & SCALAR_PARTS;
 }
 
-static void take_slots(struct proof *p, struct state *out)
+/* How many bytes the state has that follow: where it ends. */
+static const uint8_t *take_end(struct proof *p)
 {
-    for (uint32_t slots = take_small(p, 0, STATE_SLOTS); slots > 0; slots--) {
-        uint32_t i = out->used + take_small(p, 0, STATE_SLOTS - 1);
-        if (expect(p, i < STATE_SLOTS, 1) == 0)
-            return;
-        state_reach_slot(out, i);
-        out->init[i] = (uint8_t)take_small(p, 1, 0xff);
-        if (out->init[i] == 0xff)
-            take_value(p, INSN_REGISTERS + i, &out->slot[i]);
+    uint64_t bytes = take_any(p);
+
+    return expect(p, bytes <= (uint64_t)(p->end - p->next), 1) ? p->next + bytes : p->end;
+}
+
+/* Classes of records, each once. */
+static uint32_t take_held(struct proof *p, uint32_t *held)
+{
+    uint32_t count = take_small(p, 0, STATE_HELD);
+
+    for (uint32_t i = 0; i < count; i++) {
+        held[i] = take_small(p, 1, STATE_CLASSES - 2);
+        for (uint32_t k = 0; k < i; k++)
+            expect(p, held[i] != held[k], 0);
     }
+    return count;
+}
+
+/* The value in `at[i]`: all of it becomes that of `out`; or, where that is NULL, does it include
+ * the one of `s`? */
+static bool take_place(struct proof *p, uint32_t i, struct state *out, struct state_match *m,
+                       const struct state *s)
+{
+    struct value told, *v = &told;
+
+    if (out) {
+        v = &out->at[i];
+        v->n = scalar_anything();
+    }
+    unsigned parts = take_value(p, i, v);
+    if (!out)
+        return value_includes(m, v, parts, &s->at[i]);
+    bool number = says[v->kind] & SCALAR_PARTS;
+    if (!number)
+        v->n = scalar_constant(0);
+    bool good = (parts == 0 || scalar_tighten(&v->n)) &&
+                (!number || v->kind == VALUE_NUMBER || scalar_is_near(&v->n)) &&
+                (!value_is_record(v) || state_is_held(out, v->base));
+    expect(p, good, 0);
+    return good;
+}
+
+/* The slots of a state, likewise. */
+static bool take_slots(struct proof *p, struct state *out, struct state_match *m,
+                       const struct state *s)
+{
+    uint32_t i = 0;
+
+    for (uint32_t slots = take_small(p, 0, STATE_SLOTS); slots > 0; slots--, i++) {
+        i += take_small(p, 0, STATE_SLOTS - 1);
+        uint8_t init = (uint8_t)take_small(p, 1, 0xff);
+        if (!expect(p, i < STATE_SLOTS, 1))
+            return false;
+        if (out) {
+            state_reach_slot(out, i);
+            out->init[i] = init;
+        } else if (init == 0xff ? i >= s->used : init & ~state_readable(s, i)) {
+            return false;
+        }
+        if (init == 0xff && !take_place(p, INSN_REGISTERS + i, out, m, s))
+            return false;
+    }
+    return true;
+}
+
+/* A state, likewise. */
+static bool take_parts(struct proof *p, struct state *out, const struct state *s)
+{
+    uint32_t shape = take_small(p, 0, (1u << INSN_FRAME) * PROOF_REGISTERS - 1), held[STATE_HELD];
+    uint32_t length = shape & PROOF_LENGTH ? take_small(p, 0, (uint32_t)STATE_POINTER_RANGE) : 0;
+    uint32_t count = shape & PROOF_HELD ? take_held(p, out ? out->held : held) : 0;
+    struct state_match m;
+
+    m.bound[0] = m.bound[1] = 0;
+    if (out) {
+        state_clear(out);
+        out->packet_length = length;
+        out->held_count = count;
+    }
+    for (uint32_t regs = shape / PROOF_REGISTERS; regs; regs &= regs - 1)
+        if (!take_place(p, (uint32_t)__builtin_ctz(regs), out, &m, s))
+            return false;
+    if (shape & PROOF_SLOTS && !take_slots(p, out, &m, s))
+        return false;
+    return out || (length <= s->packet_length && state_match_held(&m, held, count, s));
 }
 
 void proof_take_state(struct proof *p, struct state *out)
 {
-    uint32_t regs = take_small(p, 0, (1u << INSN_FRAME) - 1);
+    const uint8_t *end = take_end(p);
 
-    state_clear(out);
-    for (uint32_t i = 0; i < INSN_FRAME; i++)
-        if (regs & 1u << i)
-            take_value(p, i, &out->reg[i]);
-    take_slots(p, out);
-    out->packet_length = take_small(p, 0, (uint32_t)STATE_POINTER_RANGE);
-    out->held_count = take_small(p, 0, STATE_HELD);
-    for (uint32_t i = 0; i < out->held_count; i++)
-        out->held[i] = take_small(p, 1, STATE_CLASSES - 2);
+    take_parts(p, out, NULL);
+    expect(p, p->next == end, 0);
+}
+
+void proof_skip_state(struct proof *p)
+{
+    p->next = take_end(p);
+}
+
+bool proof_includes(struct proof *p, const struct state *s)
+{
+    const uint8_t *end = take_end(p);
+    bool included = take_parts(p, NULL, s);
+
+    p->next = end;
+    return included && !p->broken;
 }

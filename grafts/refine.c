@@ -2,7 +2,7 @@
 #include "grafts/domain.h"
 
 /* What holds after a jump, with the operands swapped where the table says so. */
-enum relation { EQUAL, DIFFERENT, BELOW, BELOW_EQUAL, LESS, LESS_EQUAL, COMMON_BIT, NO_COMMON_BIT };
+enum relation { EQUAL, DIFFERENT, COMMON_BIT, NO_COMMON_BIT, BELOW, BELOW_EQUAL, LESS, LESS_EQUAL };
 
 struct consequence {
     enum relation relation;
@@ -29,14 +29,12 @@ static bool exclude(struct scalar *a, uint64_t x)
 {
     if (scalar_is_constant(a))
         return a->umin != x;
-    if (a->umin == x)
-        a->umin++;
-    if (a->umax == x)
-        a->umax--;
-    if (a->smin == (int64_t)x)
-        a->smin++;
-    if (a->smax == (int64_t)x)
-        a->smax--;
+    if (a->umin != x && a->umax != x && a->smin != (int64_t)x && a->smax != (int64_t)x)
+        return true;
+    a->umin += a->umin == x;
+    a->umax -= a->umax == x;
+    a->smin += a->smin == (int64_t)x;
+    a->smax -= a->smax == (int64_t)x;
     return scalar_tighten(a);
 }
 
@@ -91,18 +89,13 @@ static bool make_no_common_bit(struct scalar *a, struct scalar *b)
     return know_bits(a, in_b, 0) && know_bits(b, in_a, 0);
 }
 
-static bool is_signed(enum relation relation)
-{
-    return relation == LESS || relation == LESS_EQUAL;
-}
-
 static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
     switch (relation) {
     case EQUAL:
-        if (!scalar_meet(a, b))
+        if (scalar_is_constant(b) ? !scalar_includes(a, SCALAR_PARTS, b) : !scalar_meet(b, a))
             return false;
-        *b = *a;
+        *a = *b;
         return true;
     case DIFFERENT:
         return make_different(a, b);
@@ -111,7 +104,7 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
     case NO_COMMON_BIT:
         return make_no_common_bit(a, b);
     default:
-        return make_ordered(is_signed(relation), a, b, relation == BELOW || relation == LESS);
+        return make_ordered(relation >= LESS, a, b, relation == BELOW || relation == LESS);
     }
 }
 
@@ -132,7 +125,7 @@ static bool take_low_half(struct scalar *a, const struct scalar *low)
 
 static struct scalar low_half(enum relation relation, const struct scalar *a)
 {
-    return is_signed(relation) ? scalar_alu(ALU_MOV, 32, 8, a, a) : scalar_alu(ALU_MOV, 0, 4, a, a);
+    return relation >= LESS ? scalar_alu(ALU_MOV, 32, 8, a, a) : scalar_alu(ALU_MOV, 0, 4, a, a);
 }
 
 bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a, struct scalar *b)

@@ -64,11 +64,6 @@ struct value *state_place(struct state *s, uint32_t place)
     return s->at[i].kind > VALUE_MIXED ? &s->at[i] : NULL;
 }
 
-static bool is_record(const struct value *v)
-{
-    return v->kind == VALUE_RECORD || v->kind == VALUE_RECORD_OR_NULL;
-}
-
 /* A value that came over different ways gets a base of its own, or none: nothing that is learned
  * of it later may be told to values of only one of the ways. */
 static void join_value(struct value *a, const struct value *b, uint32_t name)
@@ -78,7 +73,7 @@ static void join_value(struct value *a, const struct value *b, uint32_t name)
         return;
     }
     bool same = a->base == b->base && a->fixed == b->fixed;
-    if (a->kind != b->kind || a->map != b->map || (is_record(a) && !same)) {
+    if (a->kind != b->kind || a->map != b->map || (value_is_record(a) && !same)) {
         a->kind = VALUE_MIXED;
         return;
     }
@@ -91,8 +86,7 @@ static void join_value(struct value *a, const struct value *b, uint32_t name)
     }
 }
 
-/* Which bytes of slot i can be read one by one. */
-static uint8_t readable_bytes(const struct state *s, unsigned i)
+uint8_t state_readable(const struct state *s, unsigned i)
 {
     return i >= s->used || value_is_pointer(&s->slot[i]) ? 0 : s->init[i];
 }
@@ -106,7 +100,7 @@ static void set_bytes(struct state *s, unsigned i, uint8_t init)
         *value_set(&s->slot[i], VALUE_NUMBER) = scalar_anything();
 }
 
-static bool is_held(const struct state *s, uint32_t base)
+bool state_is_held(const struct state *s, uint32_t base)
 {
     for (uint32_t i = 0; i < s->held_count; i++)
         if (s->held[i] == base)
@@ -118,7 +112,7 @@ bool state_join(struct state *into, const struct state *from, uint32_t at)
 {
     into->used = SMALLER(into->used, from->used);
     for (uint32_t i = 0; i < into->used; i++) {
-        uint8_t bytes = readable_bytes(into, i) & readable_bytes(from, i);
+        uint8_t bytes = state_readable(into, i) & state_readable(from, i);
         join_value(&into->slot[i], &from->slot[i], state_name(at, INSN_REGISTERS + i));
         if (into->slot[i].kind <= VALUE_MIXED) /* whole or bytes; a pointer's cannot be read */
             set_bytes(into, i, bytes);
@@ -127,25 +121,17 @@ bool state_join(struct state *into, const struct state *from, uint32_t at)
         join_value(&into->reg[i], &from->reg[i], state_name(at, i));
     into->packet_length = SMALLER(into->packet_length, from->packet_length);
     for (uint32_t i = 0; i < from->held_count; i++)
-        if (!is_held(into, from->held[i]))
+        if (!state_is_held(into, from->held[i]))
             return false;
     return into->held_count == from->held_count;
 }
 
-/* Which base of the arriving state each class of the claim stands for, and how far members in the
- * claim are from their like in the state. */
-struct binding {
-    uint64_t bound[STATE_CLASSES / 64];
-    uint32_t base[STATE_CLASSES];
-    uint64_t delta[STATE_CLASSES];
-};
-
-static bool is_bound(const struct binding *bind, uint32_t class)
+static bool is_bound(const struct state_match *m, uint32_t class)
 {
-    return bind->bound[class / 64] >> class % 64 & 1;
+    return m->bound[class / 64] >> class % 64 & 1;
 }
 
-static bool includes_base(struct binding *bind, const struct value *a, const struct value *b)
+static bool includes_base(struct state_match *m, const struct value *a, const struct value *b)
 {
     uint64_t delta = (uint64_t)b->fixed - (uint64_t)a->fixed;
     uint32_t base = b->base, class = a->base;
@@ -156,77 +142,47 @@ static bool includes_base(struct binding *bind, const struct value *a, const str
         return a->kind != VALUE_PACKET || (base == 0 && delta == 0);
     if (base == 0 && a->kind != VALUE_PACKET)
         base = NO_BASE;
-    if (is_bound(bind, class))
-        return base != NO_BASE && bind->base[class] == base && bind->delta[class] == delta;
-    bind->bound[class / 64] |= (uint64_t)1 << class % 64;
-    bind->base[class] = base;
-    bind->delta[class] = delta;
+    if (is_bound(m, class))
+        return base != NO_BASE && m->base[class] == base && m->delta[class] == delta;
+    m->bound[class / 64] |= (uint64_t)1 << class % 64;
+    m->base[class] = base;
+    m->delta[class] = delta;
     return true;
 }
 
-static bool includes_value(struct binding *bind, const struct value *a, const struct value *b)
+bool value_includes(struct state_match *m, const struct value *a, unsigned parts,
+                    const struct value *b)
 {
-    return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, &b->n) &&
+    return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, parts, &b->n) &&
            a->ahead <= b->ahead && (a->mark == 0 || (a->mark == b->mark && a->moved <= b->moved)) &&
-           includes_base(bind, a, b);
+           includes_base(m, a, b);
 }
 
-/* Each record held in `b` is one in `a` and no two of them are the same. */
-static bool includes_held(const struct binding *bind, const struct state *a, const struct state *b)
+/* Each is one in `b` and no two of them are the same. */
+bool state_match_held(const struct state_match *m, const uint32_t *held, uint32_t count,
+                      const struct state *b)
 {
-    for (uint32_t i = 0; i < a->held_count; i++) {
-        if (!is_bound(bind, a->held[i]) || !is_held(b, bind->base[a->held[i]]))
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_bound(m, held[i]) || !state_is_held(b, m->base[held[i]]))
             return false;
         for (uint32_t k = 0; k < i; k++)
-            if (bind->base[a->held[k]] == bind->base[a->held[i]])
+            if (m->base[held[k]] == m->base[held[i]])
                 return false;
     }
-    return a->held_count == b->held_count;
+    return count == b->held_count;
 }
 
-bool state_includes(const struct state *a, const struct state *b)
-{
-    struct binding bind;
-
-    bind.bound[0] = bind.bound[1] = 0;
-    for (uint32_t i = 0; i < a->used; i++)
-        if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~readable_bytes(b, i) : i >= b->used)
-            return false;
-    for (uint32_t i = 0; i < state_values(a); i++)
-        if (a->at[i].kind != VALUE_NONE && !includes_value(&bind, &a->at[i], &b->at[i]))
-            return false;
-    return a->packet_length <= b->packet_length && includes_held(&bind, a, b);
-}
-
-static bool is_near(const struct scalar *n)
+bool scalar_is_near(const struct scalar *n)
 {
     return n->smin >= -STATE_POINTER_RANGE && n->smax <= STATE_POINTER_RANGE;
 }
 
-static bool check_value(const struct state *s, struct value *v)
-{
-    return scalar_tighten(&v->n) && (!value_is_pointer(v) || is_near(&v->n)) &&
-           (!is_record(v) || is_held(s, v->base));
-}
-
-bool state_check(struct state *s)
-{
-    for (uint32_t i = 0; i < state_values(s); i++)
-        if (s->at[i].kind != VALUE_NONE && !check_value(s, &s->at[i]))
-            return false;
-    for (uint32_t i = 0; i < s->held_count; i++)
-        for (uint32_t k = 0; k < i; k++)
-            if (s->held[i] == s->held[k])
-                return false;
-    return true;
-}
-
 bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at)
 {
-    if (!is_near(by))
+    if (!scalar_is_near(by))
         return false;
     p->n = scalar_alu(ALU_ADD, 0, 8, &p->n, by);
-    if (!is_near(&p->n))
+    if (!scalar_is_near(&p->n))
         return false;
     if (p->kind != VALUE_PACKET)
         return true;
@@ -311,7 +267,7 @@ bool state_release(struct state *s, uint32_t base)
         return false;
     s->held_count = kept;
     for (uint32_t i = 0; i < state_values(s); i++) {
-        if (!is_record(&s->at[i]) || s->at[i].base != base)
+        if (!value_is_record(&s->at[i]) || s->at[i].base != base)
             continue;
         s->at[i].kind = VALUE_NONE;
         if (i >= INSN_REGISTERS)
@@ -376,7 +332,7 @@ bool state_stack_write(struct state *s, uint32_t low, uint32_t high, bool all)
     for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++) {
         if (!all && value_is_pointer(&s->slot[i]))
             return false;
-        set_bytes(s, i, readable_bytes(s, i) | (all ? bytes_within(i, low, high) : 0));
+        set_bytes(s, i, state_readable(s, i) | (all ? bytes_within(i, low, high) : 0));
     }
     return true;
 }

@@ -89,6 +89,11 @@ static inline bool value_is_pointer(const struct value *v)
     return v->kind >= VALUE_CONTEXT;
 }
 
+static inline bool value_is_record(const struct value *v)
+{
+    return v->kind == VALUE_RECORD || v->kind == VALUE_RECORD_OR_NULL;
+}
+
 static inline bool value_may_be_null(const struct value *v)
 {
     return v->kind == VALUE_MAP_VALUE_OR_NULL || v->kind == VALUE_RECORD_OR_NULL;
@@ -117,11 +122,27 @@ struct value *state_place(struct state *s, uint32_t place);
  * False: they do not hold the same records. */
 bool state_join(struct state *into, const struct state *from, uint32_t at);
 
-/* Is `b` a part of the claimed `a`? May say no when it is. `a`'s parts need not be tight. */
-bool state_includes(const struct state *a, const struct state *b);
+/* While a state that arrives is compared with a claim, value by value: which base of its own each
+ * class of the claim stands for, and how far members in the claim are from their like in the
+ * state. Begins with nothing bound. */
+struct state_match {
+    uint64_t bound[STATE_CLASSES / 64];
+    uint32_t base[STATE_CLASSES];
+    uint64_t delta[STATE_CLASSES];
+};
 
-/* Makes a claimed state tight and says whether it keeps S1 to S4. */
-bool state_check(struct state *s);
+/* Is `b` a part of the claimed `a`, of whose number those parts are told? May say no when it is. */
+bool value_includes(struct state_match *m, const struct value *a, unsigned parts,
+                    const struct value *b);
+
+/* Are the claim's records, by classes that have been compared, those that `b` holds? */
+bool state_match_held(const struct state_match *m, const uint32_t *held, uint32_t count,
+                      const struct state *b);
+
+bool state_is_held(const struct state *s, uint32_t base);
+
+/* S2. */
+bool scalar_is_near(const struct scalar *n);
 
 /* The pointer p is moved by the number `by` (p + by). `at` names a new base. False: it could leave
  * STATE_POINTER_RANGE; *p is then not to be used. */
@@ -154,6 +175,9 @@ struct value *state_stack_slot(struct state *s, uint32_t low);
 
 /* Where a whole value is to be written there. */
 struct value *state_stack_new(struct state *s, uint32_t low);
+
+/* Which bytes of slot i, which need not be used, can be read one by one. */
+uint8_t state_readable(const struct state *s, unsigned i);
 
 /* May the range be read as numbers? No (POINTER_PART) where a pointer lies, nor
  * (STACK_UNINITIALISED) where a byte may not have been written. */

@@ -16,6 +16,8 @@ struct proof_loop prover_loop(const struct prover *p, uint32_t k)
                                .rank = r->place,
                                .down = r->down,
                                .step = r->step,
+                               .low = r->low,
+                               .width = (uint64_t)r->high - (uint64_t)r->low,
                                .entry = narrow(r->entry),
                                .body = narrow(r->body)};
 }

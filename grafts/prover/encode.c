@@ -1,6 +1,8 @@
 /* Proofs, written: see encode.h. */
 #include "grafts/prover/encode.h"
 
+#include <string.h>
+
 static void put(struct encoder *e, uint8_t byte)
 {
     e->at = work_grow(e->work, e->at, &e->room, e->count, e->count + 1, 1);
@@ -27,6 +29,8 @@ void encode_loop(struct encoder *e, const struct proof_loop *l)
     if (l->rank) {
         encode_number(e, l->down);
         encode_number(e, l->step);
+        encode_signed(e, l->low);
+        encode_number(e, l->width);
     }
     encode_number(e, l->entry);
     encode_number(e, l->body);
@@ -103,7 +107,7 @@ static unsigned choose_parts(const struct scalar *n)
         if (cost(n, flags) >= best_cost)
             continue;
         struct scalar t = told(n, flags);
-        if (scalar_tighten(&t) && scalar_includes(n, &t)) {
+        if (scalar_tighten(&t) && scalar_includes(n, SCALAR_PARTS, &t)) {
             best = flags;
             best_cost = cost(n, flags);
         }
@@ -160,8 +164,7 @@ static void encode_value(struct encoder *e, const struct value *v)
         flags |= PROOF_MARK;
     if (is_record || (v->kind == VALUE_PACKET && v->ahead > STATE_AHEAD_NONE))
         flags |= PROOF_AHEAD;
-    encode_number(e, v->kind);
-    encode_number(e, flags);
+    encode_number(e, v->kind + PROOF_KINDS * flags);
     if (is_map)
         encode_number(e, v->map);
     if (flags & PROOF_CLASS) {
@@ -177,12 +180,10 @@ static void encode_value(struct encoder *e, const struct value *v)
     encode_scalar(e, &v->n, parts);
 }
 
-static void encode_slots(struct encoder *e, const struct state *s)
+static void encode_slots(struct encoder *e, const struct state *s, uint32_t slots)
 {
-    uint32_t slots = 0, before = UINT32_MAX;
+    uint32_t before = UINT32_MAX;
 
-    for (uint32_t i = 0; i < s->used; i++)
-        slots += s->init[i] != 0;
     encode_number(e, slots);
     for (uint32_t i = 0; i < s->used; i++) {
         if (s->init[i] == 0)
@@ -195,19 +196,42 @@ static void encode_slots(struct encoder *e, const struct state *s)
     }
 }
 
-void encode_state(struct encoder *e, const struct state *s)
+static void encode_parts(struct encoder *e, const struct state *s)
 {
-    uint32_t regs = 0;
+    uint32_t shape = (s->packet_length ? PROOF_LENGTH : 0) | (s->held_count ? PROOF_HELD : 0);
+    uint32_t slots = 0;
 
+    for (uint32_t i = 0; i < s->used; i++)
+        slots += s->init[i] != 0;
+    shape |= slots ? PROOF_SLOTS : 0;
     for (uint32_t r = 0; r < INSN_FRAME; r++)
-        regs |= s->reg[r].kind > VALUE_MIXED ? 1u << r : 0;
-    encode_number(e, regs);
-    for (uint32_t r = 0; r < INSN_FRAME; r++)
-        if (regs & 1u << r)
-            encode_value(e, &s->reg[r]);
-    encode_slots(e, s);
-    encode_number(e, s->packet_length);
-    encode_number(e, s->held_count);
+        shape |= s->reg[r].kind > VALUE_MIXED ? (uint32_t)PROOF_REGISTERS << r : 0;
+    encode_number(e, shape);
+    if (shape & PROOF_LENGTH)
+        encode_number(e, s->packet_length);
+    if (shape & PROOF_HELD)
+        encode_number(e, s->held_count);
     for (uint32_t i = 0; i < s->held_count; i++)
         encode_number(e, s->held[i]);
+    for (uint32_t r = 0; r < INSN_FRAME; r++)
+        if (shape & (uint32_t)PROOF_REGISTERS << r)
+            encode_value(e, &s->reg[r]);
+    if (shape & PROOF_SLOTS)
+        encode_slots(e, s, slots);
+}
+
+/* The length goes before what it is the length of. */
+void encode_state(struct encoder *e, const struct state *s)
+{
+    uint32_t begin = e->count, length, bytes;
+
+    encode_parts(e, s);
+    length = e->count - begin;
+    bytes = bytes_of(length);
+    for (uint32_t i = 0; i < bytes; i++)
+        put(e, 0);
+    memmove(e->at + begin + bytes, e->at + begin, length);
+    e->count = begin;
+    encode_number(e, length);
+    e->count += length;
 }

@@ -65,7 +65,7 @@ static bool ask(struct prover *p, const struct encoder *e, struct proved *out)
 {
     struct graft_input in = p->input;
     size_t bytes = GRAFT_WORK_BYTES(in.count, WAITING) +
-                   (p->flow.loop_count + 1) * sizeof(struct checker_loop) + 64;
+                   (p->flow.loop_count + 1) * sizeof(struct proof_loop) + 64;
     void *work = work_take(p->work, 1, bytes);
 
     in.proof = e ? e->at : NULL;

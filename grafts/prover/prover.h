@@ -37,6 +37,7 @@ struct rank {
     bool down;
     uint64_t step;
     uint64_t turns;
+    int64_t low, high; /* where it lies at the head */
     uint64_t entry, body;
 };
 

@@ -16,7 +16,7 @@ struct marks {
 
 struct marking {
     struct marks *(*of)[PROVER_STATES]; /* [claim][state] */
-    struct checker_loop *fakes;         /* [PLACES] what the steps ask for a mark's direction */
+    struct proof_loop *fakes;           /* [PLACES] what the steps ask for a mark's direction */
     uint32_t loop;                      /* that is tried, or FLOW_NONE: marks of all chosen ranks */
     bool dead[PLACES];
     int64_t least[PLACES];
@@ -203,19 +203,20 @@ static void mark_head(const struct prover *p, struct marking *m, uint32_t claim)
     }
 }
 
-/* How many turns the place allows when it moves by `step` each time. */
-static uint64_t turns_of(const struct claim *head, uint32_t place, uint64_t step)
+/* Sets where the place lies at the head, and how many turns that allows. False: more than can be
+ * counted. */
+static bool count_turns(const struct claim *head, struct rank *r)
 {
-    int64_t low = INT64_MAX, high = INT64_MIN;
-
+    r->low = INT64_MAX;
+    r->high = INT64_MIN;
     for (uint32_t i = 0; i < head->count; i++) {
-        const struct scalar *n = &place_of(&head->states[i]->state, place)->n;
-        low = n->smin < low ? n->smin : low;
-        high = n->smax > high ? n->smax : high;
+        const struct scalar *n = &place_of(&head->states[i]->state, r->place - 1)->n;
+        r->low = n->smin < r->low ? n->smin : r->low;
+        r->high = n->smax > r->high ? n->smax : r->high;
     }
-    if (low > high)
-        return 1;
-    return ((uint64_t)high - (uint64_t)low) / step + 1;
+    uint64_t width = (uint64_t)r->high - (uint64_t)r->low;
+    r->turns = width / r->step + 1;
+    return width <= INT64_MAX;
 }
 
 static void try_direction(struct prover *p, struct marking *m, uint32_t head, bool down)
@@ -226,20 +227,16 @@ static void try_direction(struct prover *p, struct marking *m, uint32_t head, bo
     clear(p, m);
     m->loop = claim->loop;
     for (uint32_t place = 0; place < PLACES; place++)
-        m->fakes[place].told.down = down;
+        m->fakes[place].down = down;
     mark_head(p, m, head);
     follow(p, m);
     for (uint32_t place = 0; place < PLACES; place++) {
         int64_t step = m->turned ? m->least[place] : 1; /* a loop that never turns: any will do */
         if (m->dead[place] || step < 1)
             continue;
-        uint64_t turns = turns_of(claim, place, (uint64_t)step);
-        if (best->place && best->turns <= turns)
-            continue;
-        best->place = place + 1;
-        best->down = down;
-        best->step = (uint64_t)step;
-        best->turns = turns;
+        struct rank r = {.place = place + 1, .down = down, .step = (uint64_t)step};
+        if (count_turns(claim, &r) && (!best->place || best->turns > r.turns))
+            *best = r;
     }
 }
 
@@ -308,7 +305,7 @@ void prover_mark_states(struct prover *p)
     clear(p, m);
     m->loop = FLOW_NONE;
     for (uint32_t k = 0; k < p->flow.loop_count; k++)
-        m->fakes[k].told.down = p->ranks[k].down;
+        m->fakes[k].down = p->ranks[k].down;
     p->gathering = m;
     p->arrive = arrive_marked;
     p->ended = NULL;

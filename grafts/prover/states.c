@@ -23,11 +23,6 @@ static uint32_t name_alone(uint32_t at, unsigned place)
     return state_name(at, place < INSN_FRAME ? place : place + 1); /* r10 has a name too */
 }
 
-static bool is_record(const struct value *v)
-{
-    return v->kind == VALUE_RECORD || v->kind == VALUE_RECORD_OR_NULL;
-}
-
 static bool has_base(const struct value *v)
 {
     switch (v->kind) {
@@ -106,7 +101,7 @@ static void rename_bases(struct state *s, uint32_t at)
         struct value *v = value_at(s, place);
         if (v && !is_unnamed(v)) {
             unsigned i = find_base(&n, v->base, v->fixed);
-            n.uses[i] = (uint8_t)(n.uses[i] + (is_record(v) ? 2 : 1));
+            n.uses[i] = (uint8_t)(n.uses[i] + (value_is_record(v) ? 2 : 1));
         }
     }
     for (unsigned i = 0; i < n.count; i++)
@@ -175,7 +170,7 @@ static bool fits(const struct value *a, const struct value *b)
 {
     if (a->kind != b->kind || a->map != b->map)
         return false;
-    return !is_record(a) || a->ahead == b->ahead;
+    return !value_is_record(a) || a->ahead == b->ahead;
 }
 
 static struct value join_values(struct pairing *p, const struct value *a, const struct value *b)
@@ -264,6 +259,20 @@ bool states_join(struct state *into, const struct state *from, const struct flow
     states_normalise(&joined, f, at);
     state_copy(into, &joined);
     return true;
+}
+
+bool state_includes(const struct state *a, const struct state *b)
+{
+    struct state_match m;
+
+    m.bound[0] = m.bound[1] = 0;
+    for (uint32_t i = 0; i < a->used; i++)
+        if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~state_readable(b, i) : i >= b->used)
+            return false;
+    for (uint32_t i = 0; i < state_values(a); i++)
+        if (a->at[i].kind != VALUE_NONE && !value_includes(&m, &a->at[i], SCALAR_PARTS, &b->at[i]))
+            return false;
+    return a->packet_length <= b->packet_length && state_match_held(&m, a->held, a->held_count, b);
 }
 
 static uint32_t number_distance(const struct scalar *a, const struct scalar *b)

@@ -39,9 +39,10 @@ static const struct insn counts[] = {COPY(6, 1),
                                      SET(0, 1),
                                      EXIT};
 static const uint64_t counts_proof[] = {
-    1, 1,  11, 0, 0, 20,     4,                /* the loop: head, parent, rank, entry, body */
-    2, 11, 1,  0, 1, 1 << 6, CONTEXT, NO_MORE, /* its head                                  */
-    1, 0,  30, 1, 0, NO_MORE};                 /* where the ways meet                       */
+    2, 1,  11, 0, 0,    20,
+    4,                                          /* the loop: head, parent, rank, entry, body */
+    2, 11, 1,  0, 1,    STATE(1 << 6, CONTEXT), /* its head                                  */
+    1, 0,  30, 1, EMPTY};                       /* where the ways meet                       */
 
 /* Wakes for bit 1 alone. */
 static const struct insn picky[] = {LDX(DW, 0, 1, 0), ALU64_K(AND, 0, 2), EXIT};

@@ -104,7 +104,7 @@ static void change_code(struct trial *t)
         i->offset = (int16_t)(i->offset + (int16_t)pick(5) - 2);
         break;
     case 1:
-        i->imm += (int32_t)pick(5) - 2;
+        i->imm = (int32_t)((uint32_t)i->imm + pick(5) - 2);
         break;
     case 2:
         i->registers = (uint8_t)(pick(11) | (i->registers & 0xf0));

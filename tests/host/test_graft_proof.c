@@ -21,7 +21,7 @@ struct row {
     enum graft_reason reason;
     int64_t at;
     struct insn code[24];
-    uint64_t proof[96];
+    uint64_t proof[112];
 };
 
 /* Laid out by hand: rows of a table, and how much of their arrays they fill. */
@@ -57,17 +57,18 @@ struct checked {
     struct graft_fuel_point points[POINTS];
 };
 
-static void check(const struct insn *code, uint32_t count, const uint8_t *proof, uint32_t size,
-                  struct checked *out)
+static void check_for(uint32_t hook, const struct insn *code, uint32_t count, const uint8_t *proof,
+                      uint32_t size, struct checked *out)
 {
     size_t bytes = GRAFT_WORK_BYTES(count, OPEN);
     void *work = aligned_alloc(16, (bytes + 15) / 16 * 16);
     struct graft_input in = {.code = code,
                              .count = count,
-                             .hook = GRAFT_HOOK_PACKET_FILTER,
+                             .hook = hook,
                              .proof = proof,
                              .proof_bytes = size,
-                             .map_count = sizeof maps / sizeof maps[0],
+                             .map_count =
+                                 hook == GRAFT_HOOK_OWNERSHIP ? 0 : sizeof maps / sizeof maps[0],
                              .maps = maps,
                              .points = out->points,
                              .point_room = POINTS};
@@ -77,6 +78,12 @@ static void check(const struct insn *code, uint32_t count, const uint8_t *proof,
     memset(out, 0, sizeof *out);
     graft_check(&in, work, bytes, &out->program, &out->report);
     free(work);
+}
+
+static void check(const struct insn *code, uint32_t count, const uint8_t *proof, uint32_t size,
+                  struct checked *out)
+{
+    check_for(GRAFT_HOOK_PACKET_FILTER, code, count, proof, size, out);
 }
 
 /* A copy that ends where its memory does, so that AddressSanitizer sees any byte read too many. */
@@ -161,10 +168,10 @@ static void damaged_proofs_are_refused(void **state)
 
 static void numbers_have_one_form(void **state)
 {
-    static const uint8_t too_long[] = {0x81, 0x00, 0, 0};
-    static const uint8_t endless[] = {1,    0x80, 0x80, 0x80, 0x80, 0x80,
+    static const uint8_t too_long[] = {0x82, 0x00, 0, 0};
+    static const uint8_t endless[] = {2,    0x80, 0x80, 0x80, 0x80, 0x80,
                                       0x80, 0x80, 0x80, 0x80, 0x80, 0x01};
-    static const uint8_t too_large[] = {1,    0xff, 0xff, 0xff, 0xff, 0xff,
+    static const uint8_t too_large[] = {2,    0xff, 0xff, 0xff, 0xff, 0xff,
                                         0xff, 0xff, 0xff, 0xff, 0x02, 0};
     static const struct insn code[] = {SET(0, 0), EXIT};
     struct checked r;
@@ -188,6 +195,9 @@ static void fuel_is_what_the_budget_leaves(void **state)
     struct checked r;
     (void)state;
 
+    check_for(GRAFT_HOOK_OWNERSHIP, rows[row].code, code_counts[row], proof, size, &r);
+    assert_int_equal(r.report.reason,
+                     GRAFT_FUEL_HOOK); /* who owns what is always said to the end */
     check(rows[row].code, code_counts[row], proof, size, &r);
     free(proof);
     assert_int_equal(r.program.fuel, budget - 6);
@@ -202,8 +212,8 @@ static void fuel_points_need_room(void **state)
     static const struct insn code[] = {SET(0, 0), JUMP64_K(JEQ, 0, 1, -1), JUMP64_K(JEQ, 0, 1, -1),
                                        JUMP64_K(JEQ, 0, 1, -1), EXIT};
 #define LOOP(head, entry) head, 0, 0, entry, 9
-#define THERE(gap, n)     gap, n, 0, 1, 1, ANY, NO_MORE
-    static const uint64_t numbers[] = {1, 3,           LOOP(1, 1),  LOOP(2, 99), LOOP(3, 99),
+#define THERE(gap, n)     gap, n, 0, 1, STATE(1, ANY)
+    static const uint64_t numbers[] = {2, 3,           LOOP(1, 1),  LOOP(2, 99), LOOP(3, 99),
                                        3, THERE(1, 1), THERE(0, 2), THERE(0, 3)};
     uint8_t proof[256];
     uint32_t size = proof_encode(numbers, sizeof numbers / sizeof numbers[0], proof);
@@ -232,11 +242,12 @@ static void proofs_that_cost_too_much_are_refused(void **state)
         code[i] = (struct insn)JUMP64_K(JEQ, 0, i, JUMPS - i);
     code[JUMPS + 1] = (struct insn)EXIT;
 
-    const uint64_t head[] = {1, 0, 1, JUMPS + 1, 0, JUMPS + 1, STATES};
+    const uint64_t head[] = {2, 0, 1, JUMPS + 1, 0, JUMPS + 1, STATES};
     memcpy(numbers, head, sizeof head);
     count = sizeof head / sizeof head[0];
     for (uint32_t n = 0; n < STATES; n++) {
-        const uint64_t regs[] = {1, ANY, n + 1 < STATES ? STATE_SLOTS : 0};
+        const uint64_t regs[] = {BEGIN, SHAPE(1, PROOF_SLOTS), ANY,
+                                 n + 1 < STATES ? STATE_SLOTS : 0};
         memcpy(numbers + count, regs, sizeof regs);
         count += sizeof regs / sizeof regs[0];
         for (uint32_t i = 0; n + 1 < STATES && i < STATE_SLOTS; i++) {
@@ -244,8 +255,6 @@ static void proofs_that_cost_too_much_are_refused(void **state)
             memcpy(numbers + count, slot, sizeof slot);
             count += sizeof slot / sizeof slot[0];
         }
-        numbers[count++] = 0;
-        numbers[count++] = 0;
     }
     check(code, JUMPS + 2, proof, proof_encode(numbers, count, proof), &r);
     assert_int_equal(r.report.reason, GRAFT_EFFORT);

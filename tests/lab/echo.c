@@ -248,6 +248,20 @@ static void measure_grafts(void)
                GRAFT_HOOK_PACKET_HANDLER, bare);
 }
 
+/* What a filter with a program of its own adds: one, and one of a thousand. */
+static void measure_programs(void)
+{
+    measure_receiving();
+    const uint64_t bare = lab_median(&series);
+
+    lab_programs_begin(&rig, ring_host.port);
+    measure_receiving();
+    lab_report("graft.filters.programs.1", &series, bare, IN_FLIGHT, IN_FLIGHT);
+    lab_programs_many();
+    measure_receiving();
+    lab_report("graft.filters.programs.1000", &series, bare, IN_FLIGHT, IN_FLIGHT);
+}
+
 /* The low half of how many packets the ring's handler has answered. */
 static const volatile uint32_t *handled(void)
 {
@@ -340,11 +354,9 @@ static void measure_keys(void)
 static const struct group {
     const char *name;
     void (*run)(void);
-} groups[] = {{"card", measure_own},
-              {"ring", measure_shared},
-              {"handler", measure_handler},
-              {"filters", measure_grafts},
-              {"keys", measure_keys}};
+} groups[] = {{"card", measure_own},          {"ring", measure_shared},
+              {"handler", measure_handler},   {"filters", measure_grafts},
+              {"programs", measure_programs}, {"keys", measure_keys}};
 
 /* All, or the one that is named. */
 int main(int argc, char **argv)

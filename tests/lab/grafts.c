@@ -106,13 +106,13 @@ static uint8_t *put(uint8_t *at, uint32_t x)
  * the bytes. */
 static uint32_t make_proof(uint32_t count)
 {
-    static const uint8_t claim[] = {0, 1, 3, 2, 0, 2, 1, 0, TURNS - 1, 0, 0, 0};
+    static const uint8_t claim[] = {0, 1, 5, 3 * 8, 2, 2 + 16, 0, TURNS - 1};
     const uint32_t loops = (count - 2) / LOOP;
-    uint8_t *begin = (uint8_t *)(lab_code + count), *at = put(put(begin, 1), loops);
+    uint8_t *begin = (uint8_t *)(lab_code + count), *at = put(put(begin, 2), loops);
 
     for (uint32_t k = 0; k < loops; k++) {
         at = put(put(put(at, k * LOOP + 2), 0), 2);          /* head, no parent, rank r1 */
-        at = put(put(at, 0), 1);                             /* up, by 1 */
+        at = put(put(put(put(at, 0), 1), 0), TURNS - 1);     /* up, by 1, from 0 */
         at = put(put(at, k * TURNS * LEAVING + 2), LEAVING); /* steps before it; of a turn */
     }
     at = put(at, loops);
