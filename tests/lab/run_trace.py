@@ -5,11 +5,13 @@ usage: run_trace.py KEY [--kernel ELF] [--initrd ARCHIVE] [--asm]
 
 Boots the experiments that KEY belongs to with QEMU writing down each instruction, and prints what ran
 in one of the last rounds: how many instructions each function had, in the order in which they ran;
-with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's.
+with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's. Of POSIX calls
+KEY is posix.OPERATION.WAY, where the way is patched or trampoline: functions of the program and of its core.
 """
 import argparse
 import bisect
 import collections
+import dataclasses
 import os
 import pathlib
 import re
@@ -22,13 +24,19 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
-import qemu  # noqa: E402
+import exec as boot_exec  # noqa: E402
+import mkarchive          # noqa: E402
+import qemu               # noqa: E402
 
 PROGRAM = TOP / "build/x86_64/user/lab.elf"
+FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Linux
+CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63
+CORE_LOW = 0x7f8000000000  # what belongs to a family: libos-posix/family/family.h
 ROUNDS_BACK = 2          # of 64, so that all is warm
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
 TIMEOUT = 300
+BEGUN = {False: "starting lab", True: "starting posix"}  # a line of the log, by whether it is Linux's program
 LINE = re.compile(rb"\[[0-9a-f]+/([0-9a-f]+)/")
 
 
@@ -39,20 +47,28 @@ class Failed(Exception):
 class Symbols:
     """Functions by address, and the text of instructions, of one ELF file."""
 
-    def __init__(self, elf):
-        names = subprocess.run(["nm", "-n", elf], capture_output=True, text=True, check=True)
-        rows = [row.split() for row in names.stdout.splitlines()]
-        functions = [(int(row[0], 16), row[2]) for row in rows if row[1] in "tTwW"]
+    def __init__(self, *elves):
+        """All of them, at different addresses."""
+        functions, self.code = [], {}
+        for elf in elves:
+            names = subprocess.run(["nm", "-n", elf], capture_output=True, text=True, check=True)
+            rows = [row.split() for row in names.stdout.splitlines()]
+            functions += [(int(row[0], 16), row[2]) for row in rows if row[1] in "tTwW"]
+            code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], capture_output=True,
+                                  text=True, check=True)
+            self.code |= {int(address, 16): " ".join(text.split()) for address, text in
+                          re.findall(r"^ *([0-9a-f]+):\t(.*)$", code.stdout, re.MULTILINE)}
+        functions.sort()
         self.starts = [start for start, _ in functions]
         self.names = [name for _, name in functions]
-        code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], capture_output=True,
-                              text=True, check=True)
-        self.code = {int(address, 16): " ".join(text.split()) for address, text in
-                     re.findall(r"^ *([0-9a-f]+):\t(.*)$", code.stdout, re.MULTILINE)}
 
     def name(self, address):
         at = bisect.bisect_right(self.starts, address) - 1
         return self.names[at] if at >= 0 else f"{address:#x}"
+
+    def is_core(self, address):
+        """Of the core below a program of Linux?"""
+        return address >= CORE_LOW
 
     def address(self, name):
         return self.starts[self.names.index(name)]
@@ -72,6 +88,16 @@ def results(args, group):
         elif line[0] == "result":
             groups.setdefault(name, []).append(line[1])
     return groups
+
+
+def foreign_options(args, way, operation, initrd):
+    """To run one operation of POSIX as an unmodified program, with what is in `initrd`."""
+    words = ["/posix", way, operation]
+    mkarchive.make(initrd, trees=[FOREIGN.parent], archives=[args.initrd],
+                   blobs=[(b".exo4/argv", boot_exec.nul_separated(words)), (b".exo4/environ", b"")])
+    initrd.flush()
+    return qemu.Options(append=f"exec via={way}", icount=True, timeout=TIMEOUT, mem="512M",
+                        kernel=args.kernel, initrd=initrd.name)
 
 
 class Reader(threading.Thread):
@@ -118,17 +144,15 @@ class Reader(threading.Thread):
         return [at for at, before in zip(ran, [0, *ran]) if at != before]
 
 
-def written(args, group, reader, work):
-    """Boots, and lets QEMU write from the lab's start to the reader's end."""
-    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
-                           kernel=args.kernel, initrd=args.initrd,
-                           further=("-singlestep", "-D", reader.path, "-chardev",
-                                    f"socket,id=mon,path={work}/mon,server=on,wait=off",
-                                    "-mon", "chardev=mon"))
+def written(options, begun, reader, work):
+    """Boots, and lets QEMU write from the line with `begun` to the reader's end."""
+    options = dataclasses.replace(options, further=(
+        "-singlestep", "-D", reader.path, "-chardev",
+        f"socket,id=mon,path={work}/mon,server=on,wait=off", "-mon", "chardev=mon"))
     lines = []
     reader.start()
     with qemu.Machine(options, on_line=lines.append) as machine:
-        machine.wait_for(lambda: any("starting lab" in line for line in lines), TIMEOUT)
+        machine.wait_for(lambda: any(begun in line for line in lines), TIMEOUT)
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(f"{work}/mon")
             monitor.sendall(b"log exec,nochain\n")
@@ -137,24 +161,38 @@ def written(args, group, reader, work):
 
 def one_round(ran, program):
     """A late round, from its first stamp up to the next round's."""
-    stamps = [i for i, at in enumerate(ran) if program.code.get(at) == "rdtsc"]
+    stamps = [i for i, at in enumerate(ran)
+              if program.code.get(at) == "rdtsc" and not program.is_core(at)]
     where = [ran[i] for i in stamps]
     per_round = next(n for n in range(1, 9) if where[-n:] == where[-2 * n:-n])
     first = len(stamps) - (ROUNDS_BACK + 1) * per_round
     return ran[stamps[first]:stamps[first + per_round]]
 
 
-def trace(args, program):
+def lab_options(args):
+    """The group that reports the key, and which of its reports that is."""
     groups = results(args, "")
     group = next((name for name, keys in groups.items() if args.key in keys), None)
     if group is None:
         raise Failed(f"{args.key} is not reported by {PROGRAM.name}")
+    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
+                           kernel=args.kernel, initrd=args.initrd)
+    return options, results(args, group)[group].index(args.key) + 1
+
+
+def trace(args, program):
     begin = program.address("lab_report")
     report = [at for at in sorted(program.code) if at >= begin][:3]
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory() as work, \
+            open(f"{work}/initrd", "wb") as initrd:
         os.mkfifo(f"{work}/trace")
-        reader = Reader(f"{work}/trace", report, results(args, group)[group].index(args.key) + 1)
-        written(args, group, reader, work)
+        if args.foreign:
+            operation, way = args.key.split(".", 1)[1].rsplit(".", 1)
+            options, ordinal = foreign_options(args, way, operation, initrd), 1
+        else:
+            options, ordinal = lab_options(args)
+        reader = Reader(f"{work}/trace", report, ordinal)
+        written(options, BEGUN[args.foreign], reader, work)
         if not reader.done.is_set():
             raise Failed(f"{args.key} was not seen")
         return one_round(reader.addresses(), program)
@@ -174,7 +212,7 @@ def show(ran, program, kernel, asm):
     for address in ran:
         symbols = kernel if address & KERNEL_HALF else program
         name, text = symbols.name(address), symbols.code.get(address, "?")
-        if text == "rdtsc" and symbols is program:
+        if text == "rdtsc" and symbols is program and not program.is_core(address):
             flush()
             print(f"------  stamp, {total} instructions after the last one")
             total = 0
@@ -194,7 +232,9 @@ def main():
     args = parser.parse_args()
     if not args.key:
         sys.exit("lab-trace: KEY is missing: make lab-trace KEY=call.null")
-    program, kernel = Symbols(PROGRAM), Symbols(args.kernel)
+    args.foreign = args.key.startswith("posix.")
+    program = Symbols(FOREIGN, CORE) if args.foreign else Symbols(PROGRAM)
+    kernel = Symbols(args.kernel)
     try:
         ran = trace(args, program)
     except (Failed, qemu.Misuse) as problem:
