@@ -130,14 +130,12 @@ static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too
     if (!cpu_pte_is_bound(pte) || !frame_list_has(POOL, cpu_pte_pfn(pte)) ||
         (frame_list_mark(POOL, cpu_pte_pfn(pte)) & FRAME_LIST_ARENA))
         return NEVER; /* a file's page, or a program of the core's own */
-    if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r))
+    const bool common = space_is_common(cpu_pte_pfn(pte));
+    if (common && !shared_too)
+        return CALLS_SHARED;
+    if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r) ||
+        (common && !space_own(page)))
         return NEVER;
-    if (space_is_common(cpu_pte_pfn(pte))) {
-        if (!shared_too)
-            return CALLS_SHARED;
-        if (!space_own(page))
-            return NEVER;
-    }
     vaddr_t *slot = slot_of(back, 0);
     if (!slot)
         return NEVER;
