@@ -260,6 +260,9 @@ static inline struct thread *thread_or_nobody(uint64_t number)
 /* Boot, once: there is no thread. */
 void thread_table_init(void);
 
+/* The lowest number from `from` on that a thread has, or THREAD_MAX. */
+uint32_t thread_number_used(uint32_t from);
+
 /* The lowest number free, or 0. */
 uint32_t thread_number_free(void);
 
