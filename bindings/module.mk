@@ -10,6 +10,7 @@ KERNEL += bindings/node.c
 KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c
 KERNEL += bindings/port.c
+KERNEL += bindings/contents.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/unbind.c
 KERNEL += bindings/bind_console.c
