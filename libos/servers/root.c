@@ -122,6 +122,7 @@ static int run_command(const struct command *command)
 static int exec(uint32_t i)
 {
     struct command command;
+    struct archive_entry mount;
     const char *way = way_of(i);
     enum err e = command_read(&archive, &command);
 
@@ -132,6 +133,9 @@ static int exec(uint32_t i)
     if (*way && strcmp(way, "libos"))
         program_fail(STATUS_USAGE, command.arguments[0],
                      "it brings its own library OS, so that via=libos is the only way");
+    if (archive_find(&archive, ".exo4/mount", &mount) == ERR_OK)
+        program_fail(STATUS_USAGE, command.arguments[0],
+                     "it brings its own library OS, which mounts no disk: MOUNT is not for it");
     return run_command(&command);
 }
 
