@@ -87,6 +87,7 @@ struct process {
     uint64_t children_ns;         /* processor time of children that were waited for */
     struct area *areas;           /* sorted by address; see area.h */
     struct node *cwd;             /* holds one `opens` of it */
+    struct node *program;         /* that it runs, or NULL; holds one `opens` of it */
     char *exe;                    /* absolute path, PATH_MAX bytes from the heap; "" before exec */
     char *command_line;           /* arguments with their zeros, as much as fits one page */
     size_t command_line_bytes;

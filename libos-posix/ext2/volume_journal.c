@@ -28,12 +28,20 @@ static const char *check(const struct journal *j)
     return log_word_get(s, SUPER_ERROR) ? "it has to be looked at first, by e2fsck" : NULL;
 }
 
-/* Says from where replaying begins; 0: from nowhere. */
+/* Says from where replaying begins; 0: from nowhere. What is in the log then has none of the
+ * features that another writer's had. */
 static bool write_super(struct fs *f, uint32_t start)
 {
-    log_word_set(f->journal.super, SUPER_SEQUENCE, f->journal.sequence);
-    log_word_set(f->journal.super, SUPER_START, start);
-    return move(f, true, 0, f->journal.super);
+    uint8_t *super = f->journal.super;
+
+    for (unsigned i = SUPER_COMPAT; i <= SUPER_RO_COMPAT; i++)
+        log_word_set(super, i, 0);
+    log_word_set(super, SUPER_CHECKSUM_TYPE, 0);
+    log_word_set(super, SUPER_FAST_BLOCKS, 0);
+    log_word_set(super, SUPER_CHECKSUM, 0);
+    log_word_set(super, SUPER_SEQUENCE, f->journal.sequence);
+    log_word_set(super, SUPER_START, start);
+    return move(f, true, 0, super);
 }
 
 static long map_blocks(struct fs *f, ext2_ino_t ino)
@@ -95,16 +103,7 @@ long journal_open(struct fs *f, const char **why)
 
 bool journal_begin(struct fs *f)
 {
-    struct journal *j = &f->journal;
-
-    if (!j->blocks)
-        return true;
-    for (unsigned i = SUPER_COMPAT; i <= SUPER_RO_COMPAT; i++)
-        log_word_set(j->super, i, 0);
-    log_word_set(j->super, SUPER_CHECKSUM_TYPE, 0);
-    log_word_set(j->super, SUPER_FAST_BLOCKS, 0);
-    log_word_set(j->super, SUPER_CHECKSUM, 0);
-    return write_super(f, j->head);
+    return !f->journal.blocks || write_super(f, f->journal.head);
 }
 
 void journal_close(struct fs *f)

@@ -14,7 +14,7 @@
 #define REVOKE_BYTES   3u    /* word of a block of revokes: bytes in use */
 
 struct revoke {
-    uint64_t block; /* 0: the place is free; block 0 is never logged */
+    uint64_t block; /* its number + 1; 0: the place is free */
     uint32_t sequence;
 };
 
@@ -45,6 +45,12 @@ static long damaged(struct replay *r)
 {
     r->why = "its journal is damaged: e2fsck first";
     return -EUCLEAN;
+}
+
+/* A block that is not what it should be: where the log is first looked through, it ends there. */
+static long wrong(struct replay *r, enum pass pass)
+{
+    return pass == PASS_COUNT ? 1 : damaged(r);
 }
 
 /* Reads the block at `at` and goes on, round the end. */
@@ -104,11 +110,12 @@ static bool tag_take(const struct replay *r, size_t *at, struct tag *out)
     return *at <= end;
 }
 
+/* Where a block is, or would be. */
 static struct revoke *revoke_place(const struct replay *r, uint64_t block)
 {
     uint64_t i = block * 0x9e3779b97f4a7c15u & (r->revoke_places - 1);
 
-    while (r->revokes[i].block && r->revokes[i].block != block)
+    while (r->revokes[i].block && r->revokes[i].block != block + 1)
         i = (i + 1) & (r->revoke_places - 1);
     return &r->revokes[i];
 }
@@ -137,8 +144,7 @@ static long write_block(struct replay *r, const struct tag *tag)
 {
     struct blocks *b = r->f->blocks;
 
-    if (!tag->block || tag->block >= ext2fs_blocks_count(r->f->ext2->super) ||
-        !data_is_right(r, tag))
+    if (tag->block >= ext2fs_blocks_count(r->f->ext2->super) || !data_is_right(r, tag))
         return damaged(r);
     if (tag->flags & TAG_ESCAPED)
         log_word_set(r->data, 0, LOG_MAGIC);
@@ -158,10 +164,10 @@ static long descriptor(struct replay *r, enum pass pass)
     struct tag tag;
 
     if (has_sums(r) && !sum_is(r, r->page, BLOCK_BYTES / 4 - 1))
-        return pass == PASS_COUNT ? 1 : damaged(r);
+        return wrong(r, pass);
     do {
         if (!tag_take(r, &at, &tag) || ++count > r->blocks)
-            return damaged(r);
+            return wrong(r, pass);
         const bool wanted = pass == PASS_WRITE && !is_revoked(r, tag.block);
         long e = wanted ? take(r, r->data) : 0;
         if (!wanted && ++r->at >= r->blocks)
@@ -180,16 +186,16 @@ static long revokes(struct replay *r, enum pass pass)
     const size_t bytes = has(r, LOG_64BIT) ? 8 : 4, end = log_word_get(r->page, REVOKE_BYTES);
 
     if (has_sums(r) && !sum_is(r, r->page, BLOCK_BYTES / 4 - 1))
-        return pass == PASS_COUNT ? 1 : damaged(r);
+        return wrong(r, pass);
     if (end > BLOCK_BYTES - (has_sums(r) ? 4 : 0))
-        return damaged(r);
+        return wrong(r, pass);
     for (size_t at = 16; at + bytes <= end; at += bytes) {
         uint64_t block = log_word_get(r->page + at, 0);
         if (bytes == 8)
             block = block << 32 | log_word_get(r->page + at, 1);
         r->revoke_count += pass == PASS_COUNT;
-        if (pass == PASS_REVOKE && block)
-            *revoke_place(r, block) = (struct revoke){block, r->sequence};
+        if (pass == PASS_REVOKE && block < ext2fs_blocks_count(r->f->ext2->super))
+            *revoke_place(r, block) = (struct revoke){block + 1, r->sequence};
     }
     return 0;
 }
@@ -210,7 +216,7 @@ static long one(struct replay *r, enum pass pass)
         return revokes(r, pass);
     case LOG_COMMIT:
         if (has_sums(r) && !sum_is(r, r->page, COMMIT_SUM))
-            return pass == PASS_COUNT ? 1 : damaged(r);
+            return wrong(r, pass);
         r->sequence++;
         return 0;
     default:
