@@ -50,11 +50,9 @@ long call_readahead(struct process *p, word_t fd, word_t offset, word_t bytes)
 
 long call_close_range(struct process *p, word_t first, word_t last, word_t flags)
 {
-    uint32_t end = (uint32_t)last < DESCRIPTOR_COUNT ? (uint32_t)last : DESCRIPTOR_COUNT - 1;
-
     if ((flags & ~(word_t)(CLOSE_CLOEXEC | CLOSE_UNSHARE)) || (uint32_t)first > (uint32_t)last)
         return -EINVAL;
-    for (uint32_t fd = (uint32_t)first; fd <= end && fd < DESCRIPTOR_COUNT; fd++) {
+    for (uint32_t fd = (uint32_t)first; fd <= (uint32_t)last && fd < p->descriptor_end; fd++) {
         if (flags & CLOSE_CLOEXEC)
             p->descriptors[fd].close_on_exec = true;
         else

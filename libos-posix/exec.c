@@ -100,27 +100,28 @@ static long map_image(struct process *p, struct node *n, const struct exec_progr
 /* Remembers what the program was started as, for /proc/self and prctl. */
 static void describe(struct process *p, const struct walk *w, const struct exec_program *program)
 {
+    struct program_text *text = p->text;
     size_t bytes = 0;
-    long dir = path_of(p->arena, w->dir, p->exe, PATH_MAX - NAME_MAX - 2);
+    long dir = path_of(p->arena, w->dir, text->exe, PATH_MAX - NAME_MAX - 2);
 
     if (dir > 0) {
         bytes = (size_t)dir - 1;
         if (bytes > 1)
-            p->exe[bytes++] = '/';
-        memcpy(p->exe + bytes, w->name, w->bytes);
+            text->exe[bytes++] = '/';
+        memcpy(text->exe + bytes, w->name, w->bytes);
         bytes += w->bytes;
     }
-    p->exe[bytes] = 0;
+    text->exe[bytes] = 0;
 
     char *name = task_current()->name;
     memset(name, 0, COMMAND_BYTES);
     memcpy(name, w->name, w->bytes < COMMAND_BYTES ? w->bytes : COMMAND_BYTES - 1);
 
-    p->command_line_bytes = 0;
+    text->command_line_bytes = 0;
     for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
-        for (const char *c = exec_string(&program->arguments, i); p->command_line_bytes < PAGE_SIZE;
-             c++) {
-            p->command_line[p->command_line_bytes++] = *c;
+        for (const char *c = exec_string(&program->arguments, i);
+             text->command_line_bytes < PAGE_SIZE; c++) {
+            text->command_line[text->command_line_bytes++] = *c;
             if (!*c)
                 break;
         }
@@ -154,6 +155,8 @@ static long load(struct process *p, const struct walk *w, struct exec_program *p
         e = place(p, program);
     if (!e)
         e = exec_check_strings(program);
+    if (!e && !process_own_text(p))
+        e = -ENOMEM;
     if (e)
         return e;
 

@@ -74,7 +74,7 @@ const struct file_ops *file_ops(const struct file *f)
 
 struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, uint32_t flags)
 {
-    struct file *f = core_heap_alloc(&a->heap, sizeof *f);
+    struct file *f = core_heap_take(&a->heap, sizeof *f);
     if (!f)
         return NULL;
     *f = (struct file){.kind = kind, .flags = flags, .refs = 1, .node = n};
@@ -105,7 +105,14 @@ void file_release(struct process *p, struct file *f)
 struct file *file_get(const struct process *p, word_t fd)
 {
     uint32_t index = (uint32_t)fd;
-    return index < DESCRIPTOR_COUNT ? p->descriptors[index].file : NULL;
+    return index < p->descriptor_end ? p->descriptors[index].file : NULL;
+}
+
+void file_set(struct process *p, unsigned fd, struct file *f, bool close_on_exec)
+{
+    while (p->descriptor_end <= fd)
+        p->descriptors[p->descriptor_end++] = (struct descriptor){0};
+    p->descriptors[fd] = (struct descriptor){f, close_on_exec};
 }
 
 long file_install(struct process *p, struct file *f, unsigned least, bool close_on_exec)
@@ -113,9 +120,9 @@ long file_install(struct process *p, struct file *f, unsigned least, bool close_
     uint64_t limit = p->limits[RLIMIT_NOFILE].current;
 
     for (unsigned fd = least; fd < DESCRIPTOR_COUNT && fd < limit; fd++) {
-        if (p->descriptors[fd].file)
+        if (fd < p->descriptor_end && p->descriptors[fd].file)
             continue;
-        p->descriptors[fd] = (struct descriptor){f, close_on_exec};
+        file_set(p, fd, f, close_on_exec);
         return (long)fd;
     }
     file_release(p, f);

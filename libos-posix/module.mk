@@ -11,8 +11,8 @@ POSIX_CORE := $(addprefix libos-posix/,access.c area.c arena.c blocks.c call_dir
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
-    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c \
-    libos-posix/way_libos_start.c
+    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c libos-posix/quick.c \
+    libos-posix/way_libos_start.c libos-posix/way_linux.c libos-posix/way_linux_x86_64.S
 
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
@@ -21,7 +21,8 @@ FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_ma
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
 posix-sources := libos-posix/posix_main.c libos-posix/fs_disks.c $(FAMILY) \
-    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S)
+    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S \
+    patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2
 posix-base    := 0x7fe000000000
 
@@ -60,15 +61,25 @@ HOST_TOOLS += posix-run
 posix-run-sources := $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
-# A family without the core. On one CPU: exo/doc/CAVEATS.md says why.
+# A family without the core.
 GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000
 family-boot    := icount=1
-GUEST_TESTS        += family_kill
+family-checked := append=few
+GUEST_TESTS        += family_smp family_kill family_kill_smp
 family_kill-sources := tests/qemu/family_kill.c $(FAMILY)
 family_kill-base    := $(family-base)
 family_kill-boot    := icount=1
+family_kill-checked := append=few
+family_kill_smp-sources := $(family_kill-sources)
+family_kill_smp-base    := $(family-base)
+family_kill_smp-boot    := smp=2
+family_smp-sources := $(family-sources)
+family_smp-base    := $(family-base)
+family_smp-boot    := smp=2
 HOST_TESTS += posix_frames
 posix_frames-needs := libos-posix/family/frame_list.c
 posix_frames-flags := -pthread
+HOST_TESTS += patch_code
+patch_code-needs := libos-posix/family/patch_code_x86_64.c

@@ -202,7 +202,7 @@ static void process_text(struct text *t, const struct node *n, const struct proc
 {
     switch (n->made_up) {
     case MADE_COMMAND_LINE:
-        text_add_bytes(t, p->command_line, p->ended ? 0 : p->command_line_bytes);
+        text_add_bytes(t, p->text->command_line, p->ended ? 0 : p->text->command_line_bytes);
         break;
     case MADE_STAT:
         stat(t, p);

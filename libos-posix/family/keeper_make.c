@@ -229,8 +229,10 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     if (e == ERR_OK)
         e = exo_thread_create_get(keeper_kept[m].env, SLOT_MEMORY, frame, FAMILY_BLOCK(block), 0,
                                   *slot, &id);
+    if (e == ERR_OK && FAMILY->low_page)
+        e = exo_thread_code_only(*slot, 1);
     if (e) {
-        slot_give(*slot);
+        slot_delete(*slot);
         *slot = SLOT_NONE;
         return e;
     }
@@ -243,8 +245,8 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     return ERR_OK;
 }
 
-/* A task hears by its own notification, which its environment may have kept of another. All run on
- * the keeper's CPU. */
+/* A task hears by its own notification, which its environment may have kept of another. Tasks take
+ * turns on the CPUs that the keeper may use. */
 static enum err tell(uint32_t m, uint32_t block, uint32_t task)
 {
     const slot_t note = keeper_task_slot(task), to = FAMILY_SLOT_TASK + task;
@@ -255,7 +257,7 @@ static enum err tell(uint32_t m, uint32_t block, uint32_t task)
     if (e == ERR_OK || e == ERR_IN_USE)
         e = exo_notify_bind(note, thread, 1);
     if (e == ERR_OK && cpus)
-        e = exo_thread_place(thread, SLOT_CPU, (uint32_t)*book_tcr(TCR_PROCESSOR), THREAD_PRIORITY);
+        e = exo_thread_place(thread, SLOT_CPU, cpus->base + task % cpus->count, THREAD_PRIORITY);
     return e;
 }
 
