@@ -35,11 +35,10 @@ static long check_open(const struct process *p, const struct node *n, uint32_t f
 
     if (flags & O_PATH || node_is(n, S_IFLNK))
         return 0;
-    if (node_is(n, S_IFREG) && all & MAY_WRITE && n->running)
-        return -ETXTBSY;
     if (flags & O_NOATIME && !access_is_owner(p, n))
         return -EPERM;
-    return access_check(p, n, all);
+    const long e = access_check(p, n, all);
+    return !e && node_is(n, S_IFREG) && all & MAY_WRITE && n->running ? -ETXTBSY : e;
 }
 
 /* The node to open, made if asked for. */
