@@ -123,6 +123,7 @@ static int run_command(const struct command *command)
 static int exec(uint32_t i)
 {
     struct command command;
+    struct archive_entry mount;
     const char *way = way_of(i);
     enum err e = command_read(&archive, &command);
 
@@ -130,6 +131,9 @@ static int exec(uint32_t i)
         program_fail(STATUS_USAGE, "exec", error_text(e));
     if (!command.has_libos || (*way && strcmp(way, "libos")))
         return run("posix", i);
+    if (archive_find(&archive, ".exo4/mount", &mount) == ERR_OK)
+        program_fail(STATUS_USAGE, command.arguments[0],
+                     "by itself it mounts no disk: MOUNT wants VIA=trampoline for it");
     return run_command(&command);
 }
 
