@@ -64,6 +64,9 @@ static void values_are_put_back(void **state)
     set(&x, 1, 11);
     assert_true(journal_value(&j, &x.map, &one, 0));
     assert_true(journal_value(&j, &x.map, &two, 0));
+    const uint32_t used = j.used;
+    assert_true(journal_value(&j, &x.map, &two, 0)); /* that it is absent is noted once */
+    assert_int_equal(j.used, used);
     set(&x, 1, 77);
     set(&x, 2, 88);
     journal_undo(&j);
@@ -223,11 +226,13 @@ static void records_are_seen_when_all_is_well(void **state)
     begin(&x, &ring);
     void *a = graft_ring_reserve(&x.map, 8), *b = graft_ring_reserve(&x.map, 8);
     assert_true(journal_record(&j, a, JOURNAL_RESERVED) && journal_record(&j, b, JOURNAL_RESERVED));
+    void *c = graft_ring_reserve(&x.map, 8); /* which nobody has given back */
+    assert_true(journal_record(&j, c, JOURNAL_RESERVED));
     assert_true(journal_memory(&j, &looks_like_a_record, 8));
     assert_true(journal_record(&j, a, JOURNAL_SUBMIT) && journal_record(&j, b, JOURNAL_DISCARD));
     assert_true(is_busy(a) && is_busy(b));
     journal_commit(&j);
-    assert_true(!is_busy(a) && !is_busy(b));
+    assert_true(!is_busy(a) && !is_busy(b) && is_busy(c));
     assert_true(!is_skipped(a) && is_skipped(b));
     end(&x);
 }

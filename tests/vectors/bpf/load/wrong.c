@@ -10,5 +10,5 @@ GRAFT(system_call) uint64_t wrong(const struct graft_system_call *c)
     uint32_t kind = (uint32_t)c->number;
     uint64_t *n = map_lookup_elem(&counts, &kind);
 
-    return *n; /* line 14 */
+    return *n; /* line 13 */
 }
