@@ -186,7 +186,8 @@ enum graft_reason graft_build(struct graft *g, const struct graft_source *s,
     }
     set_outside(g, s);
     bool calls = needs_outside(g);
-    size_t used = compile(g, &rest);
+    /* Who owns the disk depends on the interpreter alone. */
+    size_t used = s->hook == GRAFT_HOOK_OWNERSHIP ? 0 : compile(g, &rest);
     g->quick = calls || g->program.fuel ? NULL : (graft_quick_entry)(uintptr_t)g->code;
     if (s->hook == GRAFT_HOOK_PACKET_HANDLER && rest.room - used > ANSWERS_BYTES) {
         g->answers = s->work + used;

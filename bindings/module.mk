@@ -10,6 +10,7 @@ KERNEL += bindings/node.c
 KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c
 KERNEL += bindings/port.c
+KERNEL += bindings/contents.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/unbind.c
 KERNEL += bindings/bind_console.c
@@ -43,6 +44,11 @@ KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
 KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
+KERNEL += bindings/tree.c
+KERNEL += bindings/tree_check.c
+KERNEL += bindings/tree_request.c
+KERNEL += bindings/tree_set.c
+KERNEL += bindings/bind_tree.c
 
 HOST_TESTS += bind_ring filters flow ring_keys
 bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/filters.c bindings/flow.c
@@ -105,3 +111,10 @@ filters-sources := $(addprefix tests/qemu/,filters.c filter_rig.c rig.c) tests/l
 filters-libs    := libos-net
 filters-boot    := iommu=1 net=wire net2=wire
 filters-checked := append=few
+
+# Trees: two library file systems, strangers to each other, on one extent.
+GUEST_TREE  := tree tree_smp
+GUEST_TESTS += $(GUEST_TREE)
+$(foreach t,$(GUEST_TREE),$(eval $(t)-sources := $(addprefix tests/qemu/,tree.c tree_fs.c guest.c $(ARCH)/blobs.S)))
+tree-boot     := disk=16M
+tree_smp-boot := disk=16M smp=2

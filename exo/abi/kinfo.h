@@ -66,6 +66,7 @@ enum frame_type {
     FRAME_ENDPOINT,
     FRAME_GRAFT_MAP,
     FRAME_FILTERS,
+    FRAME_TREE,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 

@@ -1,4 +1,5 @@
-/* Where the prover's memory comes from: the C library, or the heap of a library OS (libos-graft/). */
+/* Where the prover's memory comes from: the C library, or the heap of a library OS (libos-graft/).
+ */
 #pragma once
 
 #include <stddef.h>
