@@ -211,7 +211,7 @@ static struct thread *deputy_of(uint32_t position)
 /* A thread of the position's environment, of its CPU, and alive. */
 static void not_everybody_can_be_deputy(void **state)
 {
-    const uint32_t of_p = 2, of_nobody = 1;
+    const uint32_t of_p = 2, of_nobody = 5;
     const uint8_t lives = (uint8_t)mate->state;
 
     (void)state;
