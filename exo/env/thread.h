@@ -199,6 +199,23 @@ _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
     ((uint64_t)(whose) << 8 * (offsetof(struct thread, ipc_kernel) -                               \
                                offsetof(struct thread, readiness)))
 
+#define READINESS_BYTE(field) (offsetof(struct thread, field) - offsetof(struct thread, readiness))
+
+/* The word of a thread of CPU `cpu` that is in `state` and of that kind, and nothing else. */
+static inline uint64_t thread_readiness(uint32_t cpu, enum thread_state state, uint8_t kind)
+{
+    union {
+        uint16_t cpu;
+        uint8_t bytes[8];
+        uint64_t word;
+    } r = {.word = 0};
+
+    r.cpu = (uint16_t)cpu;
+    r.bytes[READINESS_BYTE(state)] = (uint8_t)state;
+    r.bytes[READINESS_BYTE(kind)] = kind;
+    return r.word;
+}
+
 /* Has `t` something left to do in the kernel before it leaves to the user (hook_go_on)? */
 static inline bool thread_goes_on(const struct thread *t)
 {

@@ -24,8 +24,10 @@ TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
 import qemu  # noqa: E402
 
-PROGRAM = TOP / "build/x86_64/user/lab.elf"
+PROGRAMS = TOP / "build/x86_64/user"
+MACHINES = {"lab": {}, "lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
 KERNEL_HALF = 1 << 63
+WAITING = ("wait_loops", "wait_for_queue")  # what is not written: as often as a device likes
 ROUNDS_BACK = 2          # of 64, so that all is warm
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
 TIMEOUT = 300
@@ -57,20 +59,33 @@ class Symbols:
     def address(self, name):
         return self.starts[self.names.index(name)]
 
+    def filter(self):
+        """What QEMU is to write: the kernel, and the program without its waiting."""
+        ranges, start = [], 0
+        for name in WAITING:
+            if name in self.names:
+                at = self.names.index(name)
+                ranges.append((self.starts[at], self.starts[at + 1]))
+        text = []
+        for begin, end in sorted(ranges):
+            text.append(f"{start:#x}..{begin - 1:#x}")
+            start = end
+        return ",".join([*text, f"{start:#x}..{(1 << 64) - 1:#x}"])
 
-def results(args, group):
-    """The keys that the lab reports, in order, by the group that is run; all when it is empty."""
-    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
-                           kernel=args.kernel, initrd=args.initrd)
+
+def results(args, name, group):
+    """The keys that a program reports, in order, by the group that is run; all when it is empty."""
+    options = qemu.Options(append=f"run={name} {group}", icount=True, timeout=TIMEOUT,
+                           kernel=args.kernel, initrd=args.initrd, **MACHINES[name])
     with qemu.Machine(options) as machine:
         machine.run()
         words = [line.split() for line in bytes(machine.out).decode().splitlines()]
-    groups, name = {}, ""
+    groups, group = {}, ""
     for line in words:
         if line[0] == "group":
-            name = line[1]
+            group = line[1]
         elif line[0] == "result":
-            groups.setdefault(name, []).append(line[1])
+            groups.setdefault(group, []).append(line[1])
     return groups
 
 
@@ -118,17 +133,17 @@ class Reader(threading.Thread):
         return [at for at, before in zip(ran, [0, *ran]) if at != before]
 
 
-def written(args, group, reader, work):
+def written(args, name, group, reader, work, wanted):
     """Boots, and lets QEMU write from the lab's start to the reader's end."""
-    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
-                           kernel=args.kernel, initrd=args.initrd,
-                           further=("-singlestep", "-D", reader.path, "-chardev",
+    options = qemu.Options(append=f"run={name} {group}", icount=True, timeout=TIMEOUT,
+                           kernel=args.kernel, initrd=args.initrd, **MACHINES[name],
+                           further=("-singlestep", "-D", reader.path, "-dfilter", wanted, "-chardev",
                                     f"socket,id=mon,path={work}/mon,server=on,wait=off",
                                     "-mon", "chardev=mon"))
     lines = []
     reader.start()
     with qemu.Machine(options, on_line=lines.append) as machine:
-        machine.wait_for(lambda: any("starting lab" in line for line in lines), TIMEOUT)
+        machine.wait_for(lambda: any(f"starting {name}" in line for line in lines), TIMEOUT)
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(f"{work}/mon")
             monitor.sendall(b"log exec,nochain\n")
@@ -144,20 +159,29 @@ def one_round(ran, program):
     return ran[stamps[first]:stamps[first + per_round]]
 
 
-def trace(args, program):
-    groups = results(args, "")
-    group = next((name for name, keys in groups.items() if args.key in keys), None)
-    if group is None:
-        raise Failed(f"{args.key} is not reported by {PROGRAM.name}")
+def found(args):
+    """The program and the group that report the key, and how many reports come before."""
+    for name in MACHINES:
+        for group, keys in results(args, name, "").items():
+            if args.key in keys:
+                only = results(args, name, group)
+                return name, group, only[group].index(args.key)
+    raise Failed(f"{args.key} is not reported by {' or '.join(MACHINES)}")
+
+
+def trace(args):
+    """What ran in a round, and the program that it was."""
+    name, group, before = found(args)
+    program = Symbols(PROGRAMS / f"{name}.elf")
     begin = program.address("lab_report")
     report = [at for at in sorted(program.code) if at >= begin][:3]
     with tempfile.TemporaryDirectory() as work:
         os.mkfifo(f"{work}/trace")
-        reader = Reader(f"{work}/trace", report, results(args, group)[group].index(args.key) + 1)
-        written(args, group, reader, work)
+        reader = Reader(f"{work}/trace", report, before + 1)
+        written(args, name, group, reader, work, program.filter())
         if not reader.done.is_set():
             raise Failed(f"{args.key} was not seen")
-        return one_round(reader.addresses(), program)
+        return one_round(reader.addresses(), program), program
 
 
 def show(ran, program, kernel, asm):
@@ -194,9 +218,9 @@ def main():
     args = parser.parse_args()
     if not args.key:
         sys.exit("lab-trace: KEY is missing: make lab-trace KEY=call.null")
-    program, kernel = Symbols(PROGRAM), Symbols(args.kernel)
+    kernel = Symbols(args.kernel)
     try:
-        ran = trace(args, program)
+        ran, program = trace(args)
     except (Failed, qemu.Misuse) as problem:
         sys.exit(f"lab-trace: {problem}")
     show(ran, program, kernel, args.asm)
