@@ -6,6 +6,7 @@
 
 #include "exo/abi/revoke.h"
 #include "exo/arch/irq.h"
+#include "exo/env/hooks.h"
 #include "exo/env/slice.h"
 #include "l4core/partner.h"
 #include "tests/host/kernel_ipc.h"
@@ -318,6 +319,36 @@ static void a_graft_gives_a_position_to_another_thread(void **state)
     assert_ptr_equal(next_owner(), p.t);
 }
 
+static struct thread *deputy_of(uint32_t position)
+{
+    return hook_slice_deputy(position, 0, host.ticks);
+}
+
+/* A thread of the position's environment, of its CPU, and alive. */
+static void not_everybody_can_be_deputy(void **state)
+{
+    const uint32_t of_p = 2, of_nobody = 5;
+    const uint8_t lives = (uint8_t)mate->state;
+
+    (void)state;
+    share_slices();
+    assert_null(deputy_of(of_p)); /* there is no graft */
+    always(mate->number, GRAFT_HOOK_SLICE_END);
+    assert_ptr_equal(deputy_of(of_p), mate);
+    OK(BOSS(slice_bind, SLOT_CPU, 0, of_nobody, SLOT_NONE));
+    assert_null(deputy_of(of_nobody));
+    assert_null(deputy_of(3)); /* q's, which has no graft */
+    mate->cpu++;
+    assert_null(deputy_of(of_p));
+    mate->cpu--;
+    mate->state = THREAD_DEAD;
+    assert_null(deputy_of(of_p));
+    mate->state = lives;
+    assert_ptr_equal(deputy_of(of_p), mate);
+    always(q.t->number, GRAFT_HOOK_SLICE_END);
+    assert_null(deputy_of(of_p));
+}
+
 static void a_deputy_pays_its_own_forfeits(void **state)
 {
     (void)state;
@@ -396,6 +427,7 @@ int main(void)
         EARLY(what_is_unusual_is_asked_late),
         TEST(the_environments_end_is_the_bindings),
         TEST(a_graft_gives_a_position_to_another_thread),
+        TEST(not_everybody_can_be_deputy),
         TEST(a_deputy_pays_its_own_forfeits),
         TEST(a_deputy_that_goes_leaves_the_position),
         TEST(a_graft_says_what_is_taken),
