@@ -72,13 +72,15 @@ static int64_t take_signed(struct proof *p, int64_t low, int64_t high)
     return (int64_t)expect(p, low <= x && x <= high, (uint64_t)x);
 }
 
-void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
+bool proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
                  uint32_t maps)
 {
     *p = (struct proof){
         .next = bytes, .end = bytes + size, .count = count, .maps = maps, .at = UINT32_MAX};
-    take(p, PROOF_VERSION, PROOF_VERSION);
+    if (take_any(p) != PROOF_VERSION && !p->broken)
+        return false;
     p->loops = take_small(p, 0, PROOF_MAX_LOOPS);
+    return true;
 }
 
 /* A place that values can lie in, plus 1; or 0. */

@@ -72,8 +72,9 @@ struct proof_claim {
     uint32_t states; /* that follow */
 };
 
-/* Begins to read the proof of a program of `count` slots and `maps` maps; p->loops loops follow. */
-void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
+/* Begins to read the proof of a program of `count` slots and `maps` maps; p->loops loops follow.
+ * False: it is of another version. */
+bool proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
                  uint32_t maps);
 
 /* Loop number `number`. */
