@@ -62,6 +62,7 @@ static bool lay_out(struct checker *c, size_t work_bytes)
 {
     size_t fixed = GRAFT_WORK_BYTES(c->in->count, 0);
 
+    c->claimed_at = GRAFT_NO_INSTRUCTION;
     c->longest = c->point_count = c->loop = c->proof.loops = 0;
     c->effort = ((uint64_t)c->in->count + CHECKER_LEAST) * CHECKER_EFFORT;
     if (c->in->proof &&
