@@ -83,20 +83,13 @@ bool proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t 
     return true;
 }
 
-/* A place that values can lie in, plus 1; or 0. */
-static uint32_t take_rank(struct proof *p)
-{
-    uint32_t rank = take_small(p, 0, STATE_SLOT_PLACE + STATE_SLOTS);
-
-    return (uint32_t)expect(p, rank < INSN_REGISTERS || rank > STATE_SLOT_PLACE, rank);
-}
-
 void proof_take_loop(struct proof *p, uint32_t number, struct proof_loop *out)
 {
     *out = (struct proof_loop){0};
     out->head = take_small(p, 0, p->count - 1);
     out->parent = take_small(p, 0, number);
-    out->rank = take_rank(p);
+    out->rank = take_small(p, 0, STATE_SLOT_PLACE + STATE_SLOTS);
+    expect(p, out->rank < INSN_REGISTERS || out->rank > STATE_SLOT_PLACE, 0); /* places, plus 1 */
     if (out->rank) {
         out->down = take_small(p, 0, 1);
         out->step = take(p, 1, INT64_MAX);
