@@ -108,11 +108,11 @@ bool checker_walk_one(struct checker *c)
     bool good = form != FORM_JUMP || other;
     good = good && (o->dead || form == FORM_GOTO || actions[form](c, i));
     if (good && other)
-        good = checker_follow(c, other, (uint32_t)insn_target(i, c->at), c->goes);
+        good = checker_follow(c, other, (uint32_t)insn_target(i, o->at), c->goes);
     else if (other)
         checker_open_drop(c, other);
     uint32_t next =
-        form == FORM_GOTO ? (uint32_t)insn_target(i, c->at) : c->at + (form == FORM_WIDE ? 2 : 1);
+        form == FORM_GOTO ? (uint32_t)insn_target(i, o->at) : o->at + (form == FORM_WIDE ? 2 : 1);
     if (good && form != FORM_EXIT)
         return checker_follow(c, o, next, c->alive);
     checker_open_drop(c, o);
