@@ -251,6 +251,27 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
     return ERR_OK;
 }
 
+int sys_thread_code_only(struct thread *caller, const struct sys_thread_code_only_args *a,
+                         word_t *result)
+{
+    rights_t rights = 0;
+    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+
+    (void)result;
+    if (a->on > 1)
+        return ERR_BAD_ARG;
+    if (!t)
+        return ERR_BAD_CAP;
+    if (!(rights & RIGHT_WRITE))
+        return ERR_NO_RIGHT;
+    if (t != caller && t->state != THREAD_STOPPED)
+        return ERR_BAD_STATE;
+    if (!arch_has_code_only())
+        return ERR_NO_DEVICE;
+    thread_set_code_only(t, a->on);
+    return ERR_OK;
+}
+
 void counters_unbind(struct thread *t)
 {
     node_unlink(&t->counters_node);

@@ -19,6 +19,7 @@
 #define O_TRUNC     00001000u
 #define O_APPEND    00002000u
 #define O_NONBLOCK  00004000u
+#define O_DSYNC     00010000u /* and a part of O_SYNC */
 #define O_DIRECT    00040000u
 #define O_DIRECTORY 00200000u
 #define O_NOFOLLOW  00400000u
@@ -35,6 +36,16 @@
 #define AT_NO_AUTOMOUNT     0x800u
 #define AT_EMPTY_PATH       0x1000u
 #define AT_STATX_SYNC_TYPE  0x6000u
+
+#define MS_RDONLY      (1u << 0) /* mount */
+#define MS_NOSUID      (1u << 1)
+#define MS_NODEV       (1u << 2)
+#define MS_NOEXEC      (1u << 3)
+#define MS_NOATIME     (1u << 10)
+#define MS_NODIRATIME  (1u << 11)
+#define MS_SILENT      (1u << 15)
+#define MS_RELATIME    (1u << 21)
+#define MS_STRICTATIME (1u << 24)
 
 #define RENAME_NOREPLACE 1u
 #define RENAME_EXCHANGE  2u

@@ -2,7 +2,7 @@
 #include "libos-posix/area.h"
 
 #include "libos-posix/abi_errno.h"
-#include "libos-posix/node.h"
+#include "libos-posix/stored.h"
 
 size_t area_extent(const struct process *p, vaddr_t va, rights_t need)
 {
@@ -82,7 +82,8 @@ static void unshare(struct arena *arena, const struct area *a)
 {
     if (!a->shared)
         return;
-    a->shared->shown--;
+    if (--a->shared->shown == 0 && a->shared->stored)
+        stored_hide(a->shared);
     node_drop(arena, a->shared);
 }
 
@@ -182,7 +183,9 @@ long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, s
         .start = start, .end = end, .rights = rights, .shared = n, .offset = offset};
 
     share(&area);
-    long e = show_pages(p, start, end, rights, n, offset);
+    long e = n->stored && rights & RIGHT_WRITE ? stored_show(n, offset, end - start) : 0;
+    if (!e)
+        e = show_pages(p, start, end, rights, n, offset);
     if (!e && (e = add(p, area)) != 0)
         port_unmap(start, end - start);
     if (e)
@@ -249,6 +252,10 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
     for (struct area *a = p->areas; a && a->start < end && !e; a = a->next) {
         if (a->start < start || a->rights == rights)
             continue;
+        if (a->shared && a->shared->stored && rights & RIGHT_WRITE)
+            e = stored_show(a->shared, a->offset, a->end - a->start);
+        if (e)
+            break;
         if (port_protect(a->start, a->end - a->start, rights))
             a->rights = rights;
         else

@@ -29,6 +29,7 @@ struct epoll;
 struct socket;
 struct pty;
 struct terminal;
+struct mount;
 
 struct descriptor {
     struct file *file; /* NULL: not open */
@@ -58,10 +59,19 @@ struct interval {
     uint64_t period;
 };
 
+/* What a process runs. */
+struct program_text {
+    uint32_t holders;
+    uint32_t command_line_bytes;
+    char exe[PATH_MAX];           /* absolute path; "" before exec */
+    char command_line[PAGE_SIZE]; /* arguments with their zeros, as much as fits */
+};
+
 /* A process; process.h keeps the family of them, task.h its tasks. */
 struct process {
     struct arena *arena; /* never changes */
     int32_t pid, group, session;
+    int32_t parent_pid;                          /* 0: the first process'                */
     struct process *next;                        /* of all in the arena */
     struct process *parent, *children, *sibling; /* P2 in process.h */
     struct task *tasks;                          /* P3 */
@@ -86,14 +96,13 @@ struct process {
     uint64_t children_ns;         /* processor time of children that were waited for */
     struct area *areas;           /* sorted by address; see area.h */
     struct node *cwd;             /* holds one `opens` of it */
-    char *exe;                    /* absolute path, PATH_MAX bytes from the heap; "" before exec */
-    char *command_line;           /* arguments with their zeros, as much as fits one page */
-    size_t command_line_bytes;
+    struct program_text *text;    /* shared with those that run the same */
     uint32_t umask;
     int nice;
     vaddr_t break_low, break_now; /* bytes; the break area is [low, page end of now) */
     uint64_t started_ns;          /* monotonic */
     struct linux_rlimit limits[RLIMIT_COUNT];
+    unsigned descriptor_end; /* those from here on were never set, and hold anything */
     struct descriptor descriptors[DESCRIPTOR_COUNT];
 };
 
@@ -122,6 +131,7 @@ struct arena {
     uint32_t activity[ACTIVITY_COUNT];
     struct node *root; /* of the file system */
     struct node *proc; /* the directory of that name */
+    struct mount *mounts;
     uint64_t next_inode;
     uint64_t node_count;
     uint64_t page_count;             /* pages that hold file contents */

@@ -3,7 +3,7 @@
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/node.h"
+#include "libos-posix/stored.h"
 #include "libos-posix/path.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/user.h"
@@ -136,6 +136,9 @@ long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
         return -ENOTDIR;
     if (f->node != p->arena->root && !f->node->self)
         return -ENOENT;
+    long e = stored_list(p->arena, f->node);
+    if (e)
+        return e;
     if (f->node == p->arena->proc)
         proc_visit_all(p->arena);
     return records_put(p, f, to, (uint32_t)bytes);

@@ -37,8 +37,8 @@ static long copy_list(struct process *p, vaddr_t from, struct copied *c)
 {
     struct heap *h = &p->arena->heap;
 
-    *c = (struct copied){.list = core_heap_alloc(h, STRINGS_MAX * sizeof c->list[0]),
-                         .text = core_heap_alloc(h, EXEC_STRINGS_MAX)};
+    *c = (struct copied){.list = core_heap_take(h, STRINGS_MAX * sizeof c->list[0]),
+                         .text = core_heap_take(h, EXEC_STRINGS_MAX)};
     if (!c->list || !c->text)
         return -ENOMEM;
     for (vaddr_t at = from; from; at += sizeof(uint64_t)) {
@@ -84,7 +84,7 @@ long exec_leave_old(struct process *p, struct exec_program *program)
         return e;
 
     program->has_left = true;
-    for (unsigned fd = 0; fd < DESCRIPTOR_COUNT; fd++)
+    for (unsigned fd = 0; fd < p->descriptor_end; fd++)
         if (p->descriptors[fd].close_on_exec)
             file_close(p, fd);
     for (unsigned i = 0; i < SIGNAL_COUNT; i++)

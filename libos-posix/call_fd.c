@@ -18,7 +18,7 @@ static long duplicate_to(struct process *p, struct file *f, word_t to, bool clos
         return -EBADF;
     file_hold(f);
     file_close(p, index); /* EBADF: nothing was there */
-    p->descriptors[index] = (struct descriptor){f, close_on_exec};
+    file_set(p, index, f, close_on_exec);
     return (long)index;
 }
 

@@ -264,13 +264,3 @@ long call_madvise(struct process *p, word_t start, word_t bytes, word_t advice)
     }
     return 0;
 }
-
-long call_msync(struct process *p, word_t start, word_t bytes, word_t flags)
-{
-    const word_t async = 1, invalidate = 2, sync = 4;
-
-    if (start % PAGE_SIZE || (flags & ~(async | invalidate | sync)) ||
-        (flags & async && flags & sync))
-        return -EINVAL;
-    return area_extent(p, start, 0) < page_up(bytes) ? -ENOMEM : 0;
-}

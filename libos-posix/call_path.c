@@ -3,23 +3,21 @@
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/node.h"
+#include "libos-posix/stored.h"
 #include "libos-posix/path.h"
 #include "libos-posix/user.h"
 
 static const word_t cwd = (word_t)AT_FDCWD;
 
-/* Makes a node and names it where the walk ended. Pre: w->node == NULL. */
-static long make(struct process *p, const struct walk *w, uint32_t mode, struct node **out)
+/* Names a new node (NULL: there was no memory for it) where the walk ended, or lets it go.
+ * Pre: w->node == NULL. */
+static long name(struct process *p, const struct walk *w, struct node *n)
 {
-    struct node *n = node_create(p->arena, mode);
     if (!n)
         return -ENOSPC;
-
     long e = entry_add(p->arena, w->dir, w->name, w->bytes, n);
     if (e)
         node_release(p->arena, n);
-    *out = n;
     return e;
 }
 
@@ -31,7 +29,8 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
             return -ENOENT;
         if (w->slash)
             return -EISDIR;
-        return make(p, w, S_IFREG | (mode & S_IALL & ~p->umask), &w->node);
+        w->node = node_create(p->arena, S_IFREG | (mode & S_IALL & ~p->umask));
+        return name(p, w, w->node);
     }
     if ((flags & O_CREAT) && (flags & O_EXCL))
         return -EEXIST;
@@ -40,6 +39,8 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
     if (node_is(w->node, S_IFDIR) && !(flags & O_PATH) &&
         ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT)))
         return -EISDIR;
+    if (node_is(w->node, S_IFREG) && (flags & O_ACCMODE) != O_RDONLY && stored_check(w->node))
+        return stored_check(w->node);
     if (node_is(w->node, S_IFREG) && (flags & O_TRUNC) && !(flags & O_PATH))
         return data_resize(p->arena, w->node, 0);
     return 0;
@@ -113,13 +114,12 @@ static long walk_to_new(struct process *p, word_t dirfd, vaddr_t path, bool dire
 long call_mkdirat(struct process *p, word_t dirfd, word_t path, word_t mode)
 {
     struct walk w;
-    struct node *n;
     char *text;
 
     long e = walk_to_new(p, dirfd, path, true, &text, &w);
     if (e)
         return e;
-    e = make(p, &w, S_IFDIR | ((uint32_t)mode & 01777 & ~p->umask), &n);
+    e = name(p, &w, node_create(p->arena, S_IFDIR | ((uint32_t)mode & 01777 & ~p->umask)));
     user_path_free(p, text);
     return e;
 }
@@ -128,7 +128,6 @@ long call_mkdirat(struct process *p, word_t dirfd, word_t path, word_t mode)
 long call_mknodat(struct process *p, word_t dirfd, word_t path, word_t mode, word_t device)
 {
     uint32_t type = (uint32_t)mode & S_IFMT;
-    struct node *n;
     struct walk w;
     char *text;
 
@@ -145,12 +144,15 @@ long call_mknodat(struct process *p, word_t dirfd, word_t path, word_t mode, wor
         e = -EEXIST;
     if (!e && (w.slash || !w.bytes))
         e = -ENOENT;
+    struct node *n = NULL;
     if (!e)
-        e = make(p, &w, (type ? type : S_IFREG) | ((uint32_t)mode & S_IALL & ~p->umask), &n);
-    if (!e) {
+        n = node_create(p->arena, (type ? type : S_IFREG) | ((uint32_t)mode & S_IALL & ~p->umask));
+    if (n && (type == S_IFCHR || type == S_IFBLK)) {
         n->major = (uint32_t)(device >> 8) & 0xfff;
         n->minor = (uint32_t)((device & 0xff) | (device >> 12 & 0xfff00));
     }
+    if (!e)
+        e = name(p, &w, n);
     user_path_free(p, text);
     return e;
 }
@@ -165,36 +167,37 @@ long call_mkdir(struct process *p, word_t path, word_t mode)
     return call_mkdirat(p, cwd, path, mode);
 }
 
-/* Gives the link `n` its text, in a heap block of exactly that many bytes. */
-static long link_set_text(struct process *p, struct node *n, const char *target, size_t bytes)
+/* A link with its text in a heap block of exactly that many bytes. NULL: no memory. */
+static struct node *link_create(struct process *p, const char *target)
 {
+    size_t bytes = 0;
+    while (target[bytes])
+        bytes++;
+
     char *copy = core_heap_alloc(&p->arena->heap, bytes);
-    if (!copy)
-        return -ENOSPC;
+    struct node *n = copy ? node_create(p->arena, S_IFLNK | 0777) : NULL;
+    if (!n) {
+        core_heap_free(&p->arena->heap, copy, bytes);
+        return NULL;
+    }
     memcpy(copy, target, bytes);
     n->archive = (const uint8_t *)copy;
     n->archive_bytes = n->size = bytes;
     n->text_owned = true;
-    return 0;
+    return n;
 }
 
 long call_symlinkat(struct process *p, word_t target, word_t dirfd, word_t path)
 {
     char *to, *text;
     struct walk w;
-    struct node *n;
 
     long e = user_path(p, target, &to);
     if (e)
         return e;
     e = to[0] ? walk_to_new(p, dirfd, path, false, &text, &w) : -ENOENT;
     if (!e) {
-        size_t bytes = 0;
-        while (to[bytes])
-            bytes++;
-        e = make(p, &w, S_IFLNK | 0777, &n);
-        if (!e && (e = link_set_text(p, n, to, bytes)) != 0)
-            entry_remove(p->arena, entry_find(p->arena, w.dir, w.name, w.bytes));
+        e = name(p, &w, link_create(p, to));
         user_path_free(p, text);
     }
     user_path_free(p, to);
@@ -223,8 +226,6 @@ long call_linkat(struct process *p, word_t old_dirfd, word_t old, word_t new_dir
     if (e)
         return e;
     e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
-    if (!e)
-        n->ctime = arena_now();
     user_path_free(p, text);
     return e;
 }
@@ -256,10 +257,11 @@ static long remove_entry(struct process *p, const struct walk *w, bool directory
         return -ENOTDIR;
     if (!directory && node_is(w->node, S_IFDIR))
         return -EISDIR;
+    if (directory && (e = stored_list(p->arena, w->node)) != 0)
+        return e;
     if (directory && w->node->first)
         return -ENOTEMPTY;
-    entry_remove(p->arena, entry);
-    return 0;
+    return entry_remove(p->arena, entry);
 }
 
 long call_unlinkat(struct process *p, word_t dirfd, word_t path, word_t flags)

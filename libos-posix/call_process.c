@@ -1,6 +1,5 @@
 /* Calls about the process itself: numbers, groups and sessions, thread state. */
 #include "libos-posix/abi_errno.h"
-#include "libos-posix/ask.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/process.h"
@@ -10,7 +9,7 @@
 
 long call_getpid(struct process *p)
 {
-    return ask_getpid(p);
+    return p->pid;
 }
 
 long call_gettid(struct process *p)
@@ -21,7 +20,7 @@ long call_gettid(struct process *p)
 
 long call_getppid(struct process *p)
 {
-    return ask_getppid(p);
+    return p->parent_pid;
 }
 
 long call_getpgrp(struct process *p)

@@ -1,8 +1,8 @@
 /* Renaming: one name goes, another comes, and nobody sees a moment with neither. */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
-#include "libos-posix/node.h"
 #include "libos-posix/path.h"
+#include "libos-posix/stored.h"
 #include "libos-posix/user.h"
 
 /* Is `dir` the node or somewhere below it? */
@@ -14,7 +14,8 @@ static bool is_below(const struct arena *a, const struct node *dir, const struct
 }
 
 /* May what `to` names now be replaced by what `from` names? */
-static long check_target(const struct walk *from, const struct walk *to, word_t flags)
+static long check_target(struct arena *a, const struct walk *from, const struct walk *to,
+                         word_t flags)
 {
     bool directory = node_is(from->node, S_IFDIR);
 
@@ -26,11 +27,11 @@ static long check_target(const struct walk *from, const struct walk *to, word_t 
         return -ENOTDIR;
     if (!directory && node_is(to->node, S_IFDIR))
         return -EISDIR;
-    return directory && to->node->first ? -ENOTEMPTY : 0;
+    long e = directory ? stored_list(a, to->node) : 0;
+    return e ? e : directory && to->node->first ? -ENOTEMPTY : 0;
 }
 
-static long check(const struct arena *a, const struct walk *from, const struct walk *to,
-                  word_t flags)
+static long check(struct arena *a, const struct walk *from, const struct walk *to, word_t flags)
 {
     if (!from->node)
         return -ENOENT;
@@ -38,30 +39,20 @@ static long check(const struct arena *a, const struct walk *from, const struct w
         return -EBUSY; /* ".", ".." or the root */
     if (node_is(from->node, S_IFDIR) && is_below(a, to->dir, from->node))
         return -EINVAL;
-    return check_target(from, to, flags);
+    if (mount_of(from->node) != mount_of(to->dir) || mount_of(from->node) != mount_of(from->dir))
+        return mount_of(from->node) != mount_of(from->dir) ? -EBUSY : -EXDEV;
+    return check_target(a, from, to, flags);
 }
 
-/* Adds the new name first, for only that can fail. The one slot that may hold both names is freed
- * before by keeping the replaced node until the end. */
 static long perform(struct arena *a, const struct walk *from, const struct walk *to)
 {
     struct entry *old = entry_find(a, from->dir, from->name, from->bytes);
     struct entry *replaced = to->node ? entry_find(a, to->dir, to->name, to->bytes) : NULL;
-    struct node *n = from->node;
 
-    if (replaced && replaced->node == n)
+    if (replaced && replaced->node == from->node)
         return 0; /* two names of one file: nothing to do */
 
-    long e = entry_add(a, to->dir, to->name, to->bytes, n);
-    if (e)
-        return e;
-    struct entry *new = to->dir->last;
-    if (replaced)
-        entry_remove(a, replaced);
-    entry_remove(a, old);
-    if (node_is(n, S_IFDIR))
-        n->self = new;
-    return 0;
+    return entry_rename(a, old, to->dir, to->name, to->bytes, replaced);
 }
 
 static long rename_paths(struct process *p, word_t old_dirfd, const char *old, word_t new_dirfd,

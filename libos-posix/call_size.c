@@ -1,4 +1,4 @@
-/* Calls that set a file's size, and those that ask for it to be stored. */
+/* Calls that set a file's size, and that say how it will be used. */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
@@ -28,31 +28,6 @@ long call_ftruncate(struct process *p, word_t fd, word_t bytes)
     if ((int64_t)bytes < 0 || f->kind != FILE_REGULAR || !file_may_write(f))
         return -EINVAL;
     return data_resize(p->arena, f->node, bytes);
-}
-
-static long check_stored(const struct process *p, word_t fd)
-{
-    const struct file *f = file_get(p, fd);
-
-    if (!f || f->kind == FILE_PATH)
-        return -EBADF;
-    return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? 0 : -EINVAL;
-}
-
-long call_fsync(struct process *p, word_t fd)
-{
-    return check_stored(p, fd);
-}
-
-long call_fdatasync(struct process *p, word_t fd)
-{
-    return check_stored(p, fd);
-}
-
-long call_sync(struct process *p)
-{
-    (void)p;
-    return 0;
 }
 
 long call_fadvise64(struct process *p, word_t fd, word_t offset, word_t bytes, word_t advice)

@@ -2,13 +2,14 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/path.h"
 #include "libos-posix/user.h"
 
 #define NS_PER_SECOND 1000000000u
 #define SECTOR_BYTES  512u
-#define FS_DEVICE     1u         /* number of the one file system: 0:1 */
+#define FS_DEVICE     1u         /* number of the file system of RAM: 0:1 */
+#define DISK_MAJOR    254u       /* of those on disks: one from Linux's local range */
 #define RAMFS_MAGIC   0x858458f6 /* statfs(2), RAMFS_MAGIC */
 
 static const word_t cwd = (word_t)AT_FDCWD;
@@ -35,6 +36,8 @@ static struct linux_timespec time_of(uint64_t ns)
 /* Space is counted in whole pages, wherever the bytes are. */
 static uint64_t sectors_of(const struct node *n)
 {
+    if (n->stored)
+        return stored_sectors(n);
     if (!node_is(n, S_IFREG) && !node_is(n, S_IFDIR))
         return 0;
     return (n->size + PAGE_SIZE - 1) / PAGE_SIZE * (PAGE_SIZE / SECTOR_BYTES);
@@ -43,7 +46,7 @@ static uint64_t sectors_of(const struct node *n)
 static long stat_put(struct process *p, const struct node *n, vaddr_t to)
 {
     struct linux_stat s = {
-        .dev = FS_DEVICE,
+        .dev = n->stored ? device_number(DISK_MAJOR, mount_of(n)->device) : FS_DEVICE,
         .ino = n->ino,
         .links = n->links,
         .mode = n->mode,
@@ -118,13 +121,40 @@ long call_statx(struct process *p, word_t dirfd, word_t path, word_t flags, word
         .mtime = statx_time(n->mtime),
         .rdev_major = n->major,
         .rdev_minor = n->minor,
-        .dev_minor = FS_DEVICE,
+        .dev_major = n->stored ? DISK_MAJOR : 0,
+        .dev_minor = n->stored ? mount_of(n)->device : FS_DEVICE,
     };
     return USER_PUT(p, to, &s);
 }
 
-static long statfs_put(struct process *p, vaddr_t to)
+/* Of a mounted file system. */
+static long statfs_put_stored(struct process *p, struct mount *m, vaddr_t to)
 {
+    struct fs_space space;
+
+    mount_ops(m)->space(m->fs, &space);
+    const uint64_t kept =
+        space.blocks_kept < space.blocks_free ? space.blocks_kept : space.blocks_free;
+    struct linux_statfs s = {
+        .type = (int64_t)mount_ops(m)->magic,
+        .block_size = BLOCK_BYTES,
+        .blocks = space.blocks,
+        .blocks_free = space.blocks_free,
+        .blocks_available = space.blocks_free - kept,
+        .files = space.files,
+        .files_free = space.files_free,
+        .name_max = NAME_MAX,
+        .fragment_size = BLOCK_BYTES,
+        .flags = m->read_only,
+    };
+    return USER_PUT(p, to, &s);
+}
+
+static long statfs_put(struct process *p, const struct node *n, vaddr_t to)
+{
+    if (n->stored)
+        return statfs_put_stored(p, mount_of(n), to);
+
     struct port_memory m;
 
     port_memory_get(&m);
@@ -145,12 +175,13 @@ long call_statfs(struct process *p, word_t path, word_t to)
 {
     struct node *n;
     long e = find(p, cwd, path, 0, &n);
-    return e ? e : statfs_put(p, to);
+    return e ? e : statfs_put(p, n, to);
 }
 
 long call_fstatfs(struct process *p, word_t fd, word_t to)
 {
-    return file_get(p, fd) ? statfs_put(p, to) : -EBADF;
+    struct file *f = file_get(p, fd);
+    return f ? statfs_put(p, f->node, to) : -EBADF;
 }
 
 long call_faccessat2(struct process *p, word_t dirfd, word_t path, word_t mode, word_t flags)
@@ -179,8 +210,11 @@ long call_access(struct process *p, word_t path, word_t mode)
 
 static long set_mode(struct node *n, word_t mode)
 {
+    long e = stored_check(n);
+    if (e)
+        return e;
     n->mode = (n->mode & S_IFMT) | ((uint32_t)mode & S_IALL);
-    n->ctime = arena_now();
+    node_change(n, false);
     return 0;
 }
 
@@ -205,11 +239,14 @@ long call_fchmod(struct process *p, word_t fd, word_t mode)
 /* -1 leaves an owner as it is. */
 static long set_owner(struct node *n, word_t uid, word_t gid)
 {
+    long e = stored_check(n);
+    if (e)
+        return e;
     if ((uint32_t)uid != UINT32_MAX)
         n->uid = (uint32_t)uid;
     if ((uint32_t)gid != UINT32_MAX)
         n->gid = (uint32_t)gid;
-    n->ctime = arena_now();
+    node_change(n, false);
     return 0;
 }
 
@@ -277,12 +314,14 @@ long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, 
     if (e)
         return e;
 
+    if ((e = stored_check(n)) != 0)
+        return e;
     uint64_t now = arena_now(), atime = n->atime, mtime = n->mtime;
     if (time_get(&given[0], now, &atime) || time_get(&given[1], now, &mtime))
         return -EINVAL;
     n->atime = atime;
     n->mtime = mtime;
-    n->ctime = now;
+    node_change(n, false);
     return 0;
 }
 

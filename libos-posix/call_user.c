@@ -1,6 +1,5 @@
 /* Calls about who a process acts as. */
 #include "libos-posix/abi_errno.h"
-#include "libos-posix/ask.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/user.h"
@@ -9,22 +8,22 @@
 
 long call_getuid(struct process *p)
 {
-    return ask_getuid(p);
+    return p->who.uid;
 }
 
 long call_getgid(struct process *p)
 {
-    return ask_getgid(p);
+    return p->who.gid;
 }
 
 long call_geteuid(struct process *p)
 {
-    return ask_geteuid(p);
+    return p->who.euid;
 }
 
 long call_getegid(struct process *p)
 {
-    return ask_getegid(p);
+    return p->who.egid;
 }
 
 static long put_three(struct process *p, uint32_t a, uint32_t b, uint32_t c, const word_t to[3])

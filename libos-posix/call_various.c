@@ -30,7 +30,7 @@ long call_fallocate(struct process *p, word_t fd, word_t mode, word_t offset, wo
         return -EOPNOTSUPP;
     if (f->kind != FILE_REGULAR)
         return f->kind == FILE_DIRECTORY ? -EISDIR : file_ops(f)->seekable ? -ENODEV : -ESPIPE;
-    if (offset > FILE_BYTES_MAX || bytes > FILE_BYTES_MAX - offset)
+    if (bytes > (word_t)INT64_MAX - offset)
         return -EFBIG;
     if (mode || offset + bytes <= f->node->size)
         return 0;
@@ -48,24 +48,11 @@ long call_readahead(struct process *p, word_t fd, word_t offset, word_t bytes)
     return known_file(p, fd);
 }
 
-long call_sync_file_range(struct process *p, word_t fd, word_t offset, word_t bytes, word_t flags)
-{
-    (void)flags;
-    return (int64_t)offset < 0 || (int64_t)bytes < 0 ? -EINVAL : known_file(p, fd);
-}
-
-long call_syncfs(struct process *p, word_t fd)
-{
-    return known_file(p, fd);
-}
-
 long call_close_range(struct process *p, word_t first, word_t last, word_t flags)
 {
-    uint32_t end = (uint32_t)last < DESCRIPTOR_COUNT ? (uint32_t)last : DESCRIPTOR_COUNT - 1;
-
     if ((flags & ~(word_t)(CLOSE_CLOEXEC | CLOSE_UNSHARE)) || (uint32_t)first > (uint32_t)last)
         return -EINVAL;
-    for (uint32_t fd = (uint32_t)first; fd <= end && fd < DESCRIPTOR_COUNT; fd++) {
+    for (uint32_t fd = (uint32_t)first; fd <= (uint32_t)last && fd < p->descriptor_end; fd++) {
         if (flags & CLOSE_CLOEXEC)
             p->descriptors[fd].close_on_exec = true;
         else

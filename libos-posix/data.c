@@ -2,7 +2,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/io.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/node.h"
+#include "libos-posix/stored.h"
 
 static uint8_t *page_find(const struct node *n, uint64_t index)
 {
@@ -55,7 +55,7 @@ static uint8_t *page_make(struct arena *a, struct node *n, uint64_t index)
 
 void *data_page(struct arena *a, struct node *n, uint64_t index)
 {
-    return page_make(a, n, index);
+    return n->stored ? stored_page(n, index) : page_make(a, n, index);
 }
 
 /* Bytes to handle at `pos` in one page, at most `most`. */
@@ -77,10 +77,12 @@ static long read_piece(const struct node *n, uint64_t pos, struct io *io, size_t
     return io_put_zeros(io, bytes);
 }
 
-long data_read(const struct node *n, uint64_t pos, struct io *io)
+long data_read(struct node *n, uint64_t pos, struct io *io)
 {
     uint64_t start = pos;
 
+    if (n->stored)
+        return stored_read(n, pos, io);
     while (io->left && pos < n->size) {
         long moved = read_piece(n, pos, io, piece_at(pos, n->size - pos));
         if (moved <= 0)
@@ -95,6 +97,8 @@ long data_write(struct arena *a, struct node *n, uint64_t pos, struct io *io)
     uint64_t start = pos;
     long e = 0;
 
+    if (n->stored)
+        return stored_write(n, pos, io);
     while (io->left && !e) {
         uint8_t *page = pos < FILE_BYTES_MAX ? page_make(a, n, pos / PAGE_SIZE) : NULL;
         if (!page) {
@@ -167,6 +171,8 @@ static long shrink(struct arena *a, struct node *n, uint64_t size)
 
 long data_resize(struct arena *a, struct node *n, uint64_t size)
 {
+    if (n->stored)
+        return stored_resize(n, size);
     if (size > FILE_BYTES_MAX)
         return -EFBIG;
     if (size < n->size)

@@ -14,6 +14,8 @@
  * number from its local range. */
 #define MAJOR_STREAM 60u
 #define MAJOR_PTS    136u
+#define MAJOR_DISK   254u /* a minor number in 16 is a whole disk */
+#define DISK_MINORS  16u
 
 static const struct device {
     const char *name;
@@ -56,29 +58,48 @@ bool device_kind(const struct node *n, enum file_kind *out)
     return n->major == MAJOR_PTS;
 }
 
+bool device_is_disk(const struct node *n, unsigned *disk)
+{
+    struct port_disk known;
+
+    *disk = n->minor / DISK_MINORS;
+    return node_is(n, S_IFBLK) && n->major == MAJOR_DISK && n->minor % DISK_MINORS == 0 &&
+           port_disk_get(*disk, &known);
+}
+
+/* Where the name is free. */
+static long add(struct arena *a, struct node *dir, const char *name, uint32_t mode, uint32_t major,
+                uint32_t minor)
+{
+    size_t bytes = 0;
+    while (name[bytes])
+        bytes++;
+    if (entry_find(a, dir, name, bytes))
+        return 0;
+    struct node *n = node_create(a, mode);
+    if (!n)
+        return -ENOMEM;
+    n->major = major;
+    n->minor = minor;
+    if (!entry_add(a, dir, name, bytes, n))
+        return 0;
+    node_release(a, n);
+    return -ENOMEM;
+}
+
 long device_populate(struct arena *a)
 {
     struct node *dir = unpack_directory(a, "dev", 3);
-    if (!dir)
-        return -ENOMEM;
+    struct port_disk disk;
+    char name[] = "vda";
+    long e = dir ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
-        size_t bytes = 0;
-        while (devices[i].name[bytes])
-            bytes++;
-        if (entry_find(a, dir, devices[i].name, bytes))
-            continue;
-        struct node *n = node_create(a, S_IFCHR | 0666);
-        if (!n)
-            return -ENOMEM;
-        n->major = devices[i].major;
-        n->minor = devices[i].minor;
-        if (entry_add(a, dir, devices[i].name, bytes, n)) {
-            node_release(a, n);
-            return -ENOMEM;
-        }
-    }
-    return 0;
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0] && !e; i++)
+        e = add(a, dir, devices[i].name, S_IFCHR | 0666, devices[i].major, devices[i].minor);
+    for (unsigned i = 0; i < PORT_DISKS && !e; i++, name[2]++)
+        if (port_disk_get(i, &disk))
+            e = add(a, dir, name, S_IFBLK | 0660, MAJOR_DISK, i * DISK_MINORS);
+    return e;
 }
 
 /* Without a keeper the reader asks the platform itself, and may have to wait there. */

@@ -9,6 +9,7 @@
 #include "libos-posix/node.h"
 #include "libos-posix/path.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/process.h"
 #include "libos-posix/task.h"
 
 #define SCRIPT_LINE_BYTES 256u
@@ -22,7 +23,7 @@ static size_t list_count(const char *const *list)
 }
 
 /* Reads exactly `bytes` of the file into core memory. ENOEXEC: it ends before. */
-static long read_exactly(const struct node *n, uint64_t at, void *to, size_t bytes)
+static long read_exactly(struct node *n, uint64_t at, void *to, size_t bytes)
 {
     struct linux_iovec one;
     struct io io;
@@ -63,7 +64,7 @@ static long place(const struct process *p, struct exec_program *program)
 }
 
 /* A segment is writable while it is filled. */
-static long map_segment(struct process *p, const struct node *n, const struct elf_segment *s,
+static long map_segment(struct process *p, struct node *n, const struct elf_segment *s,
                         vaddr_t bias)
 {
     vaddr_t start = (s->start + bias) & ~(PAGE_SIZE - 1);
@@ -80,7 +81,7 @@ static long map_segment(struct process *p, const struct node *n, const struct el
     return area_protect(p, start, end, s->rights);
 }
 
-static long map_image(struct process *p, const struct node *n, const struct exec_program *program)
+static long map_image(struct process *p, struct node *n, const struct exec_program *program)
 {
     const struct elf_image *image = &program->image;
     long e = 0;
@@ -93,27 +94,28 @@ static long map_image(struct process *p, const struct node *n, const struct exec
 /* Remembers what the program was started as, for /proc/self and prctl. */
 static void describe(struct process *p, const struct walk *w, const struct exec_program *program)
 {
+    struct program_text *text = p->text;
     size_t bytes = 0;
-    long dir = path_of(p->arena, w->dir, p->exe, PATH_MAX - NAME_MAX - 2);
+    long dir = path_of(p->arena, w->dir, text->exe, PATH_MAX - NAME_MAX - 2);
 
     if (dir > 0) {
         bytes = (size_t)dir - 1;
         if (bytes > 1)
-            p->exe[bytes++] = '/';
-        memcpy(p->exe + bytes, w->name, w->bytes);
+            text->exe[bytes++] = '/';
+        memcpy(text->exe + bytes, w->name, w->bytes);
         bytes += w->bytes;
     }
-    p->exe[bytes] = 0;
+    text->exe[bytes] = 0;
 
     char *name = task_current()->name;
     memset(name, 0, COMMAND_BYTES);
     memcpy(name, w->name, w->bytes < COMMAND_BYTES ? w->bytes : COMMAND_BYTES - 1);
 
-    p->command_line_bytes = 0;
+    text->command_line_bytes = 0;
     for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
-        for (const char *c = exec_string(&program->arguments, i); p->command_line_bytes < PAGE_SIZE;
-             c++) {
-            p->command_line[p->command_line_bytes++] = *c;
+        for (const char *c = exec_string(&program->arguments, i);
+             text->command_line_bytes < PAGE_SIZE; c++) {
+            text->command_line[text->command_line_bytes++] = *c;
             if (!*c)
                 break;
         }
@@ -147,6 +149,8 @@ static long load(struct process *p, const struct walk *w, struct exec_program *p
         e = place(p, program);
     if (!e)
         e = exec_check_strings(program);
+    if (!e && !process_own_text(p))
+        e = -ENOMEM;
     if (e)
         return e;
 
@@ -181,7 +185,7 @@ static bool is_blank(char c)
 }
 
 /* False: the file does not begin with "#!" and an interpreter. */
-static bool script_parse(const struct node *n, const char *path, struct script *s)
+static bool script_parse(struct node *n, const char *path, struct script *s)
 {
     size_t bytes = n->size < sizeof s->line - 1 ? (size_t)n->size : sizeof s->line - 1;
     size_t at = 2, end = 0;

@@ -5,7 +5,7 @@
 #include "libos-posix/event.h"
 #include "libos-posix/io.h"
 #include "libos-posix/lockf.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/pty.h"
 #include "libos-posix/signal.h"
@@ -31,8 +31,11 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
         io->left = p->limits[RLIMIT_FSIZE].current - *position;
 
     long n = data_write(p->arena, f->node, *position, io);
-    if (n > 0)
-        *position += (uint64_t)n;
+    if (n <= 0)
+        return n;
+    *position += (uint64_t)n;
+    if (f->flags & O_DSYNC && mount_of(f->node))
+        return mount_commit(mount_of(f->node)) ? -EIO : n;
     return n;
 }
 
@@ -69,7 +72,7 @@ const struct file_ops *file_ops(const struct file *f)
 
 struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, uint32_t flags)
 {
-    struct file *f = core_heap_alloc(&a->heap, sizeof *f);
+    struct file *f = core_heap_take(&a->heap, sizeof *f);
     if (!f)
         return NULL;
     *f = (struct file){.kind = kind, .flags = flags, .refs = 1, .node = n};
@@ -98,7 +101,14 @@ void file_release(struct process *p, struct file *f)
 struct file *file_get(const struct process *p, word_t fd)
 {
     uint32_t index = (uint32_t)fd;
-    return index < DESCRIPTOR_COUNT ? p->descriptors[index].file : NULL;
+    return index < p->descriptor_end ? p->descriptors[index].file : NULL;
+}
+
+void file_set(struct process *p, unsigned fd, struct file *f, bool close_on_exec)
+{
+    while (p->descriptor_end <= fd)
+        p->descriptors[p->descriptor_end++] = (struct descriptor){0};
+    p->descriptors[fd] = (struct descriptor){f, close_on_exec};
 }
 
 long file_install(struct process *p, struct file *f, unsigned least, bool close_on_exec)
@@ -106,9 +116,9 @@ long file_install(struct process *p, struct file *f, unsigned least, bool close_
     uint64_t limit = p->limits[RLIMIT_NOFILE].current;
 
     for (unsigned fd = least; fd < DESCRIPTOR_COUNT && fd < limit; fd++) {
-        if (p->descriptors[fd].file)
+        if (fd < p->descriptor_end && p->descriptors[fd].file)
             continue;
-        p->descriptors[fd] = (struct descriptor){f, close_on_exec};
+        file_set(p, fd, f, close_on_exec);
         return (long)fd;
     }
     file_release(p, f);
@@ -166,6 +176,7 @@ static long kind_of(const struct node *n, uint32_t flags, enum file_kind *out)
                                                  : FILE_PIPE_BOTH;
         return 0;
     case S_IFSOCK:
+    case S_IFBLK: /* a disk: only to be mounted */
         return -ENXIO;
     case S_IFCHR:
         return device_kind(n, out) ? 0 : -ENODEV;

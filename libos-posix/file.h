@@ -65,6 +65,10 @@ void file_release(struct process *p, struct file *f);
 /* The file of a descriptor, or NULL. Descriptors are C ints in Linux: upper bits are ignored. */
 struct file *file_get(const struct process *p, word_t fd);
 
+/* What descriptor `fd`, less than DESCRIPTOR_COUNT, names from now on; what it named is the
+ * caller's. */
+void file_set(struct process *p, unsigned fd, struct file *f, bool close_on_exec);
+
 /* Gives the lowest free descriptor from `least` on to `f` and takes the caller's reference over.
  * EMFILE: the reference is released. */
 long file_install(struct process *p, struct file *f, unsigned least, bool close_on_exec);
@@ -90,6 +94,9 @@ long proc_populate(struct arena *a);
 
 /* The kind that a device node opens as; false: no such device. */
 bool device_kind(const struct node *n, enum file_kind *out);
+
+/* A disk of the port: which. */
+bool device_is_disk(const struct node *n, unsigned *disk);
 
 /* /dev/tty: the controlling terminal of who opens it. */
 bool device_is_controlling(const struct node *n);

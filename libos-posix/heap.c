@@ -6,10 +6,9 @@
 
 static unsigned class_of(size_t bytes)
 {
-    unsigned class = 0;
-    while (HEAP_LEAST << class < bytes)
-        class ++;
-    return class;
+    return bytes <= HEAP_LEAST
+               ? 0
+               : (unsigned)(__builtin_clzl(HEAP_LEAST - 1) - __builtin_clzl(bytes - 1));
 }
 
 void core_heap_init(struct heap *h, vaddr_t low, vaddr_t mapped, vaddr_t high)
@@ -32,21 +31,31 @@ static void *carve(struct heap *h, size_t bytes)
     return (void *)start;
 }
 
-void *core_heap_alloc(struct heap *h, size_t bytes)
+static void *take(struct heap *h, unsigned class, bool zero)
 {
-    unsigned class = class_of(bytes);
     size_t size = HEAP_LEAST << class;
     struct heap_block *block = h->free[class];
 
     if (block) {
         h->free[class] = block->next;
-        memset(block, 0, size);
+        if (zero)
+            memset(block, 0, size);
     } else {
         block = carve(h, size);
     }
     if (block)
         h->in_use += size;
     return block;
+}
+
+void *core_heap_alloc(struct heap *h, size_t bytes)
+{
+    return take(h, class_of(bytes), true);
+}
+
+void *core_heap_take(struct heap *h, size_t bytes)
+{
+    return take(h, class_of(bytes), false);
 }
 
 void core_heap_free(struct heap *h, void *block, size_t bytes)

@@ -30,5 +30,8 @@ void core_heap_init(struct heap *h, vaddr_t low, vaddr_t mapped, vaddr_t high);
 /* Zeroed memory, or NULL when the platform gives no more. Pre: 0 < bytes <= HEAP_MOST. */
 void *core_heap_alloc(struct heap *h, size_t bytes);
 
-/* Pre: `block` came from core_heap_alloc with the same `bytes`. NULL is allowed. */
+/* The same, which holds anything: for what is written before it is read. */
+void *core_heap_take(struct heap *h, size_t bytes);
+
+/* Pre: `block` came from one of these with the same `bytes`. NULL is allowed. */
 void core_heap_free(struct heap *h, void *block, size_t bytes);

@@ -82,6 +82,15 @@ static long move(struct io *io, enum direction way, char *core, size_t bytes)
     return (long)done;
 }
 
+bool io_is_whole(const struct io *io, size_t bytes)
+{
+    const struct linux_iovec *part = &io->parts[io->part];
+
+    return part->bytes - io->part_done >= bytes &&
+           (!io->process ||
+            area_extent(io->process, part->base + io->part_done, RIGHT_READ) >= bytes);
+}
+
 long io_put(struct io *io, const void *from, size_t bytes)
 {
     return move(io, PUT, (char *)(uintptr_t)from, bytes);

@@ -26,5 +26,8 @@ void io_init_parts(struct io *io, const struct process *p, const struct linux_io
 long io_put(struct io *io, const void *from, size_t bytes);
 long io_get(struct io *io, void *to, size_t bytes);
 
+/* Will io_get move the next `bytes` for certain? False as well if they lie in several parts. */
+bool io_is_whole(const struct io *io, size_t bytes);
+
 /* Like io_put, of zeros. */
 long io_put_zeros(struct io *io, size_t bytes);

@@ -1,28 +1,29 @@
 # The personality core, and the ways into it.
-POSIX_CORE := $(addprefix libos-posix/,area.c arena.c call_dir.c call_exec.c call_exit.c \
-    call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_path.c \
+POSIX_CORE := $(addprefix libos-posix/,area.c arena.c blocks.c call_dir.c call_exec.c call_exit.c \
+    call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c \
     call_poll.c call_process.c call_rename.c call_sched.c call_signal.c call_size.c \
     call_socket.c call_stat.c call_system.c call_time.c call_timer.c call_user.c \
     call_various.c call_wait.c calls.c cpio.c data.c deliver.c device.c elf.c epoll.c \
-    event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c lockf.c node.c path.c \
-    pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c task.c \
-    terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c xattr.c)
+    event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c lockf.c mount.c node.c path.c \
+    pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c \
+    stored.c stored_data.c task.c terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c xattr.c)
 
-LIBOS_POSIX += $(POSIX_CORE) libos-posix/way_libos.c libos-posix/way_libos_ask.c \
+LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/way_libos.c libos-posix/way_libos_ask.c \
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
-    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c \
-    libos-posix/way_libos_start.c
+    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c libos-posix/quick.c \
+    libos-posix/way_libos_start.c libos-posix/way_linux.c libos-posix/way_linux_x86_64.S
 
 # A family of processes: its pool of frames; its keeper and its members.
-FAMILY := $(addprefix libos-posix/family/,frame_list.c keeper.c keeper_make.c keeper_fork.c \
+FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
     keeper_lost.c keeper_spare.c member.c space.c family_x86_64.S)
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
-posix-sources := libos-posix/posix_main.c $(FAMILY) \
-    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S)
-posix-libs    := libos-posix
+posix-sources := libos-posix/posix_main.c libos-posix/fs_disks.c $(FAMILY) \
+    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S \
+    patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
+posix-libs    := libos-posix ext2
 posix-base    := 0x7fe000000000
 
 # Written against plain POSIX, linked with musl and its own library OS.
@@ -30,7 +31,12 @@ PROGRAMS     += show
 show-sources := libos-posix/examples/show.c
 show-libs    := musl
 
-POSIX_TEST_NEEDS := $(POSIX_CORE) tests/host/fakes/posix_port.c tests/host/fakes/posix_tasks.c
+POSIX_WORLD      := $(POSIX_CORE) $(addprefix tests/host/fakes/posix_,disk.c port.c tasks.c)
+POSIX_TEST_NEEDS := $(POSIX_WORLD) libos-posix/fs_none.c
+# With a disk, on which there are volumes that mkfs.ext4 made.
+HOST_TESTS += posix_disk
+posix_disk-needs    := $(POSIX_WORLD) libos-posix/fs_disks.c tests/host/fakes/panic.c
+posix_disk-archives := build/host/libext2fs.a
 HOST_TESTS += posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal \
     posix_various
@@ -49,18 +55,28 @@ posix_exec-needs    := $(POSIX_TEST_NEEDS)
 posix_random-needs  := $(POSIX_TEST_NEEDS)
 
 HOST_TOOLS += posix-run
-posix-run-sources := $(POSIX_CORE) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
+posix-run-sources := $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
-# A family without the core. On one CPU: exo/doc/CAVEATS.md says why.
+# A family without the core.
 GUEST_TESTS    += family
 family-sources := tests/qemu/family.c $(FAMILY) tests/qemu/guest.c tests/qemu/$(ARCH)/blobs.S
 family-base    := 0x7fe000000000
 family-boot    := icount=1
-GUEST_TESTS        += family_kill
+family-checked := append=few
+GUEST_TESTS        += family_smp family_kill family_kill_smp
 family_kill-sources := tests/qemu/family_kill.c $(FAMILY)
 family_kill-base    := $(family-base)
 family_kill-boot    := icount=1
+family_kill-checked := append=few
+family_kill_smp-sources := $(family_kill-sources)
+family_kill_smp-base    := $(family-base)
+family_kill_smp-boot    := smp=2
+family_smp-sources := $(family-sources)
+family_smp-base    := $(family-base)
+family_smp-boot    := smp=2
 HOST_TESTS += posix_frames
 posix_frames-needs := libos-posix/family/frame_list.c
 posix_frames-flags := -pthread
+HOST_TESTS += patch_code
+patch_code-needs := libos-posix/family/patch_code_x86_64.c

@@ -4,6 +4,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/proc.h"
+#include "libos-posix/stored.h"
 #include "libos-posix/xattr.h"
 
 #define LINKS_MAX 65000u
@@ -43,16 +44,33 @@ static bool is_held(const struct arena *a, const struct node *n)
     return n == a->root || n->links > own || n->opens;
 }
 
-void node_release(struct arena *a, struct node *n)
+void node_forget(struct arena *a, struct node *n)
 {
-    if (is_held(a, n))
-        return;
+    if (n->stored)
+        stored_detach(a, n);
     data_free(a, n);
     xattr_free(a, n);
     if (n->text_owned)
         core_heap_free(&a->heap, (void *)(uintptr_t)n->archive, n->archive_bytes);
     core_heap_free(&a->heap, n, sizeof *n);
     a->node_count--;
+}
+
+void node_release(struct arena *a, struct node *n)
+{
+    if (is_held(a, n))
+        return;
+    if (n->stored)
+        stored_release(a, n);
+    node_forget(a, n);
+}
+
+void node_change(struct node *n, bool contents)
+{
+    n->ctime = arena_now();
+    if (contents)
+        n->mtime = n->ctime;
+    stored_change(n);
 }
 
 void node_hold(struct node *n)
@@ -75,9 +93,25 @@ struct entry *entry_find(struct arena *a, const struct node *dir, const char *na
     return e;
 }
 
-static void append(struct node *dir, struct entry *e)
+struct entry *entry_create(struct arena *a, const char *name, size_t bytes)
 {
+    struct entry *e = core_heap_alloc(&a->heap, sizeof *e + bytes);
+
+    if (!e)
+        return NULL;
+    *e = (struct entry){.bytes = bytes};
+    memcpy(e->name, name, bytes);
+    return e;
+}
+
+void entry_attach(struct arena *a, struct node *dir, struct entry *e, struct node *n)
+{
+    struct entry **bucket = bucket_of(a, dir, e->name, e->bytes);
+
+    e->hash_next = *bucket;
+    *bucket = e;
     e->parent = dir;
+    e->node = n;
     e->cookie = dir->next_cookie++;
     e->prev = dir->last;
     if (dir->last)
@@ -85,36 +119,13 @@ static void append(struct node *dir, struct entry *e)
     else
         dir->first = e;
     dir->last = e;
-    dir->mtime = dir->ctime = arena_now();
-}
-
-long entry_add(struct arena *a, struct node *dir, const char *name, size_t bytes, struct node *n)
-{
-    if (n->links >= LINKS_MAX || dir->links >= LINKS_MAX)
-        return -EMLINK;
-    if (!dir->links || (dir != a->root && !dir->self))
-        return -ENOENT; /* removed, and only held open */
-
-    struct entry *e = core_heap_alloc(&a->heap, sizeof *e + bytes);
-    if (!e)
-        return -ENOSPC;
-
-    struct entry **bucket = bucket_of(a, dir, name, bytes);
-    *e = (struct entry){.node = n, .bytes = bytes, .hash_next = *bucket};
-    memcpy(e->name, name, bytes);
-    *bucket = e;
-    append(dir, e);
-    n->links++;
-    if (node_is(n, S_IFDIR)) {
+    if (node_is(n, S_IFDIR))
         n->self = e;
-        dir->links++; /* the ".." of n */
-    }
-    return 0;
 }
 
-void entry_remove(struct arena *a, struct entry *e)
+void entry_detach(struct arena *a, struct entry *e)
 {
-    struct node *dir = e->parent, *n = e->node;
+    struct node *dir = e->parent;
     struct entry **link = bucket_of(a, dir, e->name, e->bytes);
 
     while (*link != e)
@@ -128,15 +139,106 @@ void entry_remove(struct arena *a, struct entry *e)
         e->next->prev = e->prev;
     else
         dir->last = e->prev;
-
-    dir->mtime = dir->ctime = n->ctime = arena_now();
-    n->links--;
-    if (node_is(n, S_IFDIR)) {
-        n->self = NULL;
-        dir->links--;
-    }
+    if (node_is(e->node, S_IFDIR) && e->node->self == e)
+        e->node->self = NULL;
     core_heap_free(&a->heap, e, sizeof *e + e->bytes);
+}
+
+/* The name counts in both. */
+static void count(struct node *dir, struct node *n, int by)
+{
+    n->links += (uint32_t)by;
+    if (node_is(n, S_IFDIR))
+        dir->links += (uint32_t)by; /* the ".." of n */
+    node_change(n, false);
+    node_change(dir, true);
+}
+
+static long check_add(const struct arena *a, const struct node *dir, const struct node *n)
+{
+    if (n->links >= LINKS_MAX || dir->links >= LINKS_MAX)
+        return -EMLINK;
+    if (!dir->links || (dir != a->root && !dir->self))
+        return -ENOENT; /* removed, and only held open */
+    return n->stored && mount_of(n) != mount_of(dir) ? -EXDEV : 0;
+}
+
+/* The same on the disk, where the node may have to be made first. */
+static long add_stored(struct arena *a, struct node *dir, const char *name, size_t bytes,
+                       struct node *n)
+{
+    long e = n->stored ? 0 : stored_make(a, dir, n);
+
+    return e ? e : stored_link(dir, name, bytes, n);
+}
+
+long entry_add(struct arena *a, struct node *dir, const char *name, size_t bytes, struct node *n)
+{
+    long e = check_add(a, dir, n);
+    if (e)
+        return e;
+
+    struct entry *new = entry_create(a, name, bytes);
+    if (!new)
+        return -ENOSPC;
+    if (dir->stored && (e = add_stored(a, dir, name, bytes, n)) != 0) {
+        core_heap_free(&a->heap, new, sizeof *new + bytes);
+        return e;
+    }
+    entry_attach(a, dir, new, n);
+    count(dir, n, 1);
+    return 0;
+}
+
+/* Its node goes, too, or waits for who has it open. */
+static void take_away(struct arena *a, struct entry *e)
+{
+    struct node *dir = e->parent, *n = e->node;
+
+    entry_detach(a, e);
+    count(dir, n, -1);
+    if (n->stored && n->opens && n->links == (node_is(n, S_IFDIR) ? 1 : 0))
+        stored_orphan(n);
     node_release(a, n);
+}
+
+static bool is_mounted(const struct entry *e)
+{
+    return mount_of(e->node) != mount_of(e->parent);
+}
+
+long entry_remove(struct arena *a, struct entry *e)
+{
+    long error = is_mounted(e) ? -EBUSY : e->parent->stored ? stored_unlink(e) : 0;
+
+    if (!error)
+        take_away(a, e);
+    return error;
+}
+
+long entry_rename(struct arena *a, struct entry *old, struct node *dir, const char *name,
+                  size_t bytes, struct entry *replaced)
+{
+    struct node *n = old->node;
+    long e = check_add(a, dir, n);
+
+    if (!e && (is_mounted(old) || (replaced && is_mounted(replaced))))
+        e = -EBUSY;
+    if (!e && mount_of(n) != mount_of(dir))
+        e = -EXDEV;
+    struct entry *new = e ? NULL : entry_create(a, name, bytes);
+    if (!new)
+        return e ? e : -ENOSPC;
+    if (dir->stored && (e = stored_rename(old, dir, name, bytes, replaced)) != 0) {
+        core_heap_free(&a->heap, new, sizeof *new + bytes);
+        return e;
+    }
+    count(dir, n, 1);
+    if (replaced)
+        take_away(a, replaced);
+    take_away(a, old);
+    entry_attach(a, dir, new, n);
+    return 0;
 }
 
 struct node *node_parent(const struct arena *a, const struct node *dir)
@@ -168,6 +270,8 @@ static const char *check_directory(const struct arena *a, const struct node *dir
     }
     if (dir->last != before)
         return "N3: a directory's last entry is not at the end";
+    if (dir->stored && !dir->stored->listed)
+        return NULL; /* its count is the disk's */
     return dir->links == links ? NULL : "N1: a directory's links are not its entries";
 }
 

@@ -1,5 +1,6 @@
 /*
- * The RAM file system: nodes (files, directories, links, devices) and the entries that name them.
+ * The tree: nodes (files, directories, links, devices) and the entries that name them. It is the
+ * RAM file system, and the cache of those on disks, whose nodes have `stored` (stored.h).
  *
  * A file that came from the archive keeps its bytes there; only pages that are written are copied
  * to RAM. node.c keeps the tree, data.c the contents.
@@ -15,6 +16,7 @@
 #include "libos-posix/arena.h"
 
 struct record;
+struct stored;
 struct pipe;
 struct xattr;
 
@@ -60,6 +62,7 @@ struct node {
     uint32_t major, minor;        /* of a device                                      */
     enum made_up made_up;
     int32_t pid;                /* made up: of which process it tells; 0: of all */
+    struct stored *stored;      /* it is a file on a disk, see stored.h; NULL: of RAM */
     struct record *locks;       /* see lockf.h */
     struct xattr *xattrs;       /* see xattr.h */
     struct pipe *pipe;          /* FIFO: while it is open; NULL: it is not */
@@ -102,11 +105,30 @@ void node_drop(struct arena *a, struct node *n);
 /* The entry `name` of directory `dir`, or NULL. */
 struct entry *entry_find(struct arena *a, const struct node *dir, const char *name, size_t bytes);
 
-/* Names `n` in `dir`. Pre: 0 < bytes <= NAME_MAX; the name is free. ENOSPC; EMLINK. */
+/* Names `n` in `dir`. Pre: 0 < bytes <= NAME_MAX; the name is free. ENOSPC; EMLINK; ENOENT: `dir`
+ * was removed; EXDEV: `n` is of another file system; errors of the disk. */
 long entry_add(struct arena *a, struct node *dir, const char *name, size_t bytes, struct node *n);
 
-/* Takes an entry away; its node goes when nothing else holds it. */
-void entry_remove(struct arena *a, struct entry *e);
+/* Takes an entry away; its node goes when nothing else holds it. EBUSY: something is mounted
+ * there; errors of the disk. */
+long entry_remove(struct arena *a, struct entry *e);
+
+/* A node has another name, or is the other way round. Pre: as for entry_add; `replaced`, which has
+ * that name now, or NULL. Errors of entry_add. */
+long entry_rename(struct arena *a, struct entry *old, struct node *dir, const char *name,
+                  size_t bytes, struct entry *replaced);
+
+/* The tree alone. An entry that is nowhere yet (NULL: no memory); its putting in, without counting
+ * it; its taking out and freeing, without more. */
+struct entry *entry_create(struct arena *a, const char *name, size_t bytes);
+void entry_attach(struct arena *a, struct node *dir, struct entry *e, struct node *n);
+void entry_detach(struct arena *a, struct entry *e);
+
+/* Frees a node, whoever holds it. */
+void node_forget(struct arena *a, struct node *n);
+
+/* Its attributes, or its contents, are others now. */
+void node_change(struct node *n, bool contents);
 
 /* The directory above `dir`; the root's is the root. */
 struct node *node_parent(const struct arena *a, const struct node *dir);
@@ -121,7 +143,7 @@ struct io;
 
 /* Move bytes of a regular file at `pos`, as far as the io and the file go. They return the count,
  * EFAULT, and for writing ENOSPC or EFBIG when nothing was moved. */
-long data_read(const struct node *n, uint64_t pos, struct io *io);
+long data_read(struct node *n, uint64_t pos, struct io *io);
 long data_write(struct arena *a, struct node *n, uint64_t pos, struct io *io);
 
 /* Sets the size; new bytes are zero. EFBIG, ENOSPC. */

@@ -4,8 +4,8 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/node.h"
 #include "libos-posix/proc.h"
+#include "libos-posix/stored.h"
 #include "libos-posix/user.h"
 
 #define LINKS_FOLLOWED_MAX 40u
@@ -66,6 +66,9 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
         return 0;
     }
 
+    long error = stored_list(p->arena, dir);
+    if (error)
+        return error;
     if (dir == p->arena->proc)
         proc_visit(p->arena, part->name, part->bytes);
     struct entry *e = entry_find(p->arena, dir, part->name, part->bytes);
@@ -83,7 +86,7 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
     if (!length)
         return -ENOENT;
     w->node = dir;
-    long error = walk_text(p, w, text, length, WALK_FOLLOW);
+    error = walk_text(p, w, text, length, WALK_FOLLOW);
     w->slash |= slash;
     return error;
 }

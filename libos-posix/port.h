@@ -130,6 +130,24 @@ uint64_t port_monotonic_ns(void);
 uint64_t port_real_ns(void);
 uint64_t port_cpu_ns(void);
 
+/*
+ * Disks, by number: 4096-byte blocks, moved from and to pages of the arena. False: the disk failed
+ * or is not there; what was to be written is undefined then. A block is durable when a flush that
+ * began after it was written has returned. Locked.
+ */
+#define PORT_DISKS 4u
+struct port_disk {
+    uint64_t blocks;
+    bool read_only;
+};
+struct port_disk_move {
+    uint64_t block;
+    void *page;
+};
+bool port_disk_get(unsigned disk, struct port_disk *out);
+bool port_disk_move(unsigned disk, bool write, const struct port_disk_move *list, size_t count);
+bool port_disk_flush(unsigned disk);
+
 /* Processors that this program's threads may run on; at least 1. */
 unsigned port_processors(void);
 

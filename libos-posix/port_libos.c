@@ -4,6 +4,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos_console.h"
+#include "libos-posix/quick.h"
 #include "libos/book.h"
 #include "libos/clock.h"
 #include "libos/frames.h"
@@ -157,6 +158,7 @@ struct task *port_self(void)
 void port_set_self(struct task *new)
 {
     self = new;
+    quick_set(new);
 }
 
 void port_sleep(uint64_t deadline_ns, bool console)

@@ -2,7 +2,7 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/area.h"
 #include "libos-posix/lock.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process.h"
 #include "libos-posix/signal.h"
@@ -27,6 +27,8 @@ enum posix_keeper posix_keeper_step(uint64_t *deadline_ns)
     if (!lock_try(self))
         return POSIX_KEEPER_BUSY;
     *deadline_ns = timer_run(a);
+    const uint64_t look = mount_look_all(a);
+    *deadline_ns = look < *deadline_ns ? look : *deadline_ns;
     bool ended = has_ended(a);
     lock_release(self);
     return ended ? POSIX_KEEPER_ENDED : POSIX_KEEPER_GO_ON;
@@ -49,6 +51,19 @@ long posix_keeper_input(const void *bytes, size_t count)
     return taken;
 }
 
+bool posix_keeper_resize(uint16_t rows, uint16_t columns)
+{
+    const struct linux_winsize size = {.rows = rows, .columns = columns};
+    struct arena *a = arena_get();
+    struct task *self = a->tasks[0];
+
+    if (!lock_try(self))
+        return false;
+    terminal_resize(a, a->terminal, &size);
+    lock_release(self);
+    return true;
+}
+
 const char *arena_check(const struct arena *a)
 {
     const char *broken = task_check(a);
@@ -63,6 +78,8 @@ const char *arena_check(const struct arena *a)
         broken = socket_check(a);
     if (!broken)
         broken = node_check(a);
+    if (!broken)
+        broken = mount_check(a);
     for (const struct process *p = a->processes; p && !broken; p = p->next)
         broken = area_check(p);
     return broken;
@@ -85,6 +102,7 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
     if (p && holds_lock(p)) {
         lock_inherit(a->tasks[0]);
         *broken = arena_check(a);
+        mount_lost(a);
     } else if (!lock_try(a->tasks[0])) {
         return POSIX_KEEPER_BUSY;
     }

@@ -2,8 +2,9 @@
  * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
  * first process of a family, and is its keeper.
  *
- *   posix [via=trampoline]
+ *   posix [via=patched|trampoline]
  *
+ * Without a word it is `patched`, as far as the processor lets a page be executed and not read.
  * The command is in `.exo4/argv`, its environment in `.exo4/environ`, each word ended by a NUL. A
  * name without a slash is looked for along PATH. The status is the command's; or 64: a way that
  * there is not; 126: found but cannot be run; 127: not found; each said on standard error.
@@ -15,9 +16,11 @@
 #include "libos-posix/port.h"
 #include "libos-posix/family/keep.h"
 #include "libos-posix/family/keeper.h"
+#include "libos-posix/family/patch.h"
 #include "libos-posix/family/way.h"
 #include "libos-posix/posix.h"
 #include "libos/archive.h"
+#include "libos/call.h"
 #include "libos/error.h"
 #include "libos/exit.h"
 #include "libos/libos.h"
@@ -107,18 +110,32 @@ static int cannot_run(const char *name, long e)
     return e == -ENOENT || e == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_RUN;
 }
 
-/* The way that the words ask for. Every other than the trampoline ends here. */
-static void check_way(int argc, char **argv)
+/* Are system calls to be patched, as the words say? Every other way than these two ends here. */
+static bool wants_patches(int argc, char **argv)
 {
+    bool wanted = true;
+
     for (int i = 1; i < argc; i++) {
         const char *way = strncmp(argv[i], "via=", 4) ? "" : argv[i] + 4;
-        if (!strcmp(way, "patched") || !strcmp(way, "server"))
-            fail(STATUS_USAGE, argv[i], "this way is not there yet; via=trampoline is");
+        if (!strcmp(way, "server"))
+            fail(STATUS_USAGE, argv[i], "this way is not there yet; via=patched is");
         if (!strcmp(way, "libos"))
             fail(STATUS_USAGE, argv[i], "the program is not linked with exo4's library OS");
-        if (strcmp(way, "trampoline"))
-            fail(STATUS_USAGE, argv[i], "want via=trampoline");
+        wanted = !strcmp(way, "patched");
+        if (!wanted && strcmp(way, "trampoline"))
+            fail(STATUS_USAGE, argv[i], "want via=patched or via=trampoline");
     }
+    return wanted;
+}
+
+/* Can a page be executed that is not readable? Without, a null pointer would lead to the sled. */
+static bool can_hide_code(void)
+{
+    enum err e = exo_thread_code_only(SLOT_THREAD, 1);
+
+    if (e == ERR_OK)
+        e = exo_thread_code_only(SLOT_THREAD, 0);
+    return e == ERR_OK;
 }
 
 /* What the first process is to run. In the image, so that it has a copy. */
@@ -193,7 +210,8 @@ int main(int argc, char **argv)
              "hide=1 keeps from it what frames are in use, which a keeper must see");
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
-    check_way(argc, argv);
+    if (wants_patches(argc, argv) && can_hide_code())
+        FAMILY->low_page = (vaddr_t)patch_sled;
     read_words(&archive, ".exo4/argv", words);
     read_words(&archive, ".exo4/environ", environment);
     if (!words[0])

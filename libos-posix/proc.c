@@ -146,8 +146,8 @@ const char *proc_link(const struct process *p, const struct node *n, size_t *byt
     if (!of || of->ended)
         return "";
     if (n->made_up == MADE_EXE) {
-        *bytes = length_of(of->exe);
-        return of->exe;
+        *bytes = length_of(of->text->exe);
+        return of->text->exe;
     }
     if (n->made_up == MADE_CWD) {
         long length = path_of(a, of->cwd, a->link_text, sizeof a->link_text);

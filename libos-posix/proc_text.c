@@ -1,6 +1,7 @@
 /* The texts of /proc. */
 #include "libos-posix/area.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
+#include "libos-posix/path.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/process.h"
 #include "libos-posix/signal.h"
@@ -201,7 +202,7 @@ static void process_text(struct text *t, const struct node *n, const struct proc
 {
     switch (n->made_up) {
     case MADE_COMMAND_LINE:
-        text_add_bytes(t, p->command_line, p->ended ? 0 : p->command_line_bytes);
+        text_add_bytes(t, p->text->command_line, p->ended ? 0 : p->text->command_line_bytes);
         break;
     case MADE_STAT:
         stat(t, p);
@@ -226,6 +227,26 @@ static void process_text(struct text *t, const struct node *n, const struct proc
     }
 }
 
+static void mounts_text(struct text *t)
+{
+    char path[PATH_MAX];
+
+    text_add(t, "rootfs / rootfs rw 0 0\n");
+    for (const struct mount *m = arena_get()->mounts; m; m = m->next) {
+        if (path_of(arena_get(), m->root, path, sizeof path) < 0)
+            continue;
+        text_add(t, m->source);
+        text_add(t, " ");
+        text_add(t, path);
+        text_add(t, " ");
+        text_add(t, m->kind_name);
+        text_add(t, m->read_only ? " ro" : " rw");
+        text_add(t, m->no_suid ? ",nosuid" : "");
+        text_add(t, m->no_exec ? ",noexec" : "");
+        text_add(t, ",noatime 0 0\n");
+    }
+}
+
 static void system_text(struct text *t, const struct node *n)
 {
     uint64_t up = port_monotonic_ns(), used = port_cpu_ns();
@@ -241,7 +262,7 @@ static void system_text(struct text *t, const struct node *n)
         text_add(t, "\n");
         break;
     case MADE_MOUNTS:
-        text_add(t, "rootfs / rootfs rw 0 0\n");
+        mounts_text(t);
         break;
     case MADE_LOADAVG: /* nobody counts who waits for a processor */
         text_add(t, "0.00 0.00 0.00 1/1 ");

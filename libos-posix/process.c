@@ -5,7 +5,7 @@
 #include "libos-posix/area.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/node.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/proc.h"
 #include "libos-posix/signal.h"
 #include "libos-posix/task.h"
@@ -15,22 +15,36 @@
 #define STACK_LIMIT (8u * 1024 * 1024)
 #define FIRST_PID   1
 
-static void texts_free(struct process *p)
+static void text_drop(struct process *p)
 {
-    core_heap_free(&p->arena->heap, p->exe, PATH_MAX);
-    core_heap_free(&p->arena->heap, p->command_line, PAGE_SIZE);
+    if (p->text && --p->text->holders == 0)
+        core_heap_free(&p->arena->heap, p->text, sizeof *p->text);
+    p->text = NULL;
 }
 
-static bool texts_alloc(struct process *p)
+bool process_own_text(struct process *p)
 {
-    struct heap *h = &p->arena->heap;
+    const struct program_text *old = p->text;
 
-    p->exe = core_heap_alloc(h, PATH_MAX);
-    p->command_line = core_heap_alloc(h, PAGE_SIZE);
-    if (p->exe && p->command_line)
+    if (old && old->holders == 1)
         return true;
-    texts_free(p);
-    return false;
+    struct program_text *new = core_heap_take(&p->arena->heap, sizeof *new);
+    if (!new)
+        return false;
+    new->holders = 1;
+    new->command_line_bytes = 0;
+    new->exe[0] = 0;
+    if (old) {
+        size_t bytes = 0;
+        while (old->exe[bytes++])
+            ;
+        memcpy(new->exe, old->exe, bytes);
+        memcpy(new->command_line, old->command_line, old->command_line_bytes);
+        new->command_line_bytes = old->command_line_bytes;
+    }
+    text_drop(p);
+    p->text = new;
+    return true;
 }
 
 static void init_first(struct process *p)
@@ -61,11 +75,11 @@ static bool inherit(struct process *p, const struct process *parent)
     p->break_now = parent->break_now;
     memcpy(p->action, parent->action, sizeof p->action);
     memcpy(p->limits, parent->limits, sizeof p->limits);
-    memcpy(p->exe, parent->exe, PATH_MAX);
-    memcpy(p->command_line, parent->command_line, PAGE_SIZE);
-    p->command_line_bytes = parent->command_line_bytes;
-    memcpy(p->descriptors, parent->descriptors, sizeof p->descriptors);
-    for (unsigned i = 0; i < DESCRIPTOR_COUNT; i++)
+    p->text = parent->text;
+    p->text->holders++;
+    p->descriptor_end = parent->descriptor_end;
+    memcpy(p->descriptors, parent->descriptors, p->descriptor_end * sizeof p->descriptors[0]);
+    for (unsigned i = 0; i < p->descriptor_end; i++)
         if (p->descriptors[i].file)
             file_hold(p->descriptors[i].file);
     return true;
@@ -73,24 +87,23 @@ static bool inherit(struct process *p, const struct process *parent)
 
 struct process *process_create(struct arena *a, struct process *parent)
 {
-    struct process *p = core_heap_alloc(&a->heap, sizeof *p);
+    struct process *p = core_heap_take(&a->heap, sizeof *p);
     if (!p)
         return NULL;
 
+    memset(p, 0, offsetof(struct process, descriptors));
     p->arena = a;
     p->exit_signal = SIGCHLD;
     p->started_ns = port_monotonic_ns();
     for (unsigned i = 0; i < 3; i++)
         p->intervals[i].next = PORT_FOREVER;
-    bool texts = texts_alloc(p);
-    if (!texts || (parent && !inherit(p, parent))) {
-        if (texts)
-            texts_free(p);
+    if (parent ? !inherit(p, parent) : !process_own_text(p)) {
         core_heap_free(&a->heap, p, sizeof *p);
         return NULL;
     }
     if (parent) {
         p->parent = parent;
+        p->parent_pid = parent->pid;
         p->sibling = parent->children;
         parent->children = p;
     } else {
@@ -106,7 +119,7 @@ struct process *process_create(struct arena *a, struct process *parent)
 
 static void release_all(struct process *p)
 {
-    for (unsigned fd = 0; fd < DESCRIPTOR_COUNT; fd++)
+    for (unsigned fd = 0; fd < p->descriptor_end; fd++)
         file_close(p, fd); /* EBADF: nothing was there */
     area_forget_all(p);
     timer_forget_all(p);
@@ -139,7 +152,7 @@ void process_free(struct process *p)
             *at = p->next;
             break;
         }
-    texts_free(p);
+    text_drop(p);
     core_heap_free(&a->heap, p, sizeof *p);
 }
 
@@ -209,6 +222,7 @@ static void give_children_away(struct process *p)
         struct process *child = p->children;
         p->children = child->sibling;
         child->parent = heir;
+        child->parent_pid = heir->pid;
         child->sibling = heir->children;
         heir->children = child;
         if (child->ended)
@@ -236,6 +250,14 @@ static void end_family(struct process *first)
     port_wake(a->tasks[0]);
 }
 
+static bool is_anybody_left(const struct arena *a)
+{
+    for (const struct process *p = a->processes; p; p = p->next)
+        if (!p->ended)
+            return true;
+    return false;
+}
+
 void process_finish(struct process *p)
 {
     int status = p->status, signal = status & 0x7f;
@@ -243,6 +265,8 @@ void process_finish(struct process *p)
     p->ended = true;
     p->used_ns = port_cpu_ns();
     release_all(p);
+    if (p->arena->mounts && !is_anybody_left(p->arena))
+        mount_end_all(p->arena);
     process_end_vfork(p);
     if (p == p->arena->first) {
         end_family(p);

@@ -19,6 +19,10 @@ struct process *process_create(struct arena *a, struct process *parent);
 /* Takes back a process that got no task, or was waited for. */
 void process_free(struct process *p);
 
+/* Before it runs another program: what it runs is said for it alone, and may be changed. ENOMEM:
+ * false. */
+bool process_own_text(struct process *p);
+
 struct process *process_find(const struct arena *a, int32_t pid);
 
 /* Has a process of this group been born and not been waited for? */

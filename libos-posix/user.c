@@ -67,7 +67,7 @@ long user_string(const struct process *p, char *to, size_t capacity, vaddr_t fro
 
 long user_path(struct process *p, vaddr_t from, char **out)
 {
-    char *path = core_heap_alloc(&p->arena->heap, PATH_MAX);
+    char *path = core_heap_take(&p->arena->heap, PATH_MAX);
     if (!path)
         return -ENOMEM;
 

@@ -1,5 +1,5 @@
 /* Calls that ask for one number of the process, as functions that musl calls by name. */
-#include "libos-posix/ask.h"
+#include "libos-posix/quick.h"
 #include "libos-posix/way_libos.h"
 
 enum {
@@ -8,12 +8,17 @@ enum {
 #undef CALL
 };
 
-#define ASK(name)                                                                                  \
+#define ASK(name, field)                                                                           \
     long libos_##name(void)                                                                        \
     {                                                                                              \
-        const struct task *t = task_current();                                                     \
+        const struct process *p = quick_process();                                                 \
                                                                                                    \
-        return ask_is_all(t) ? ask_##name(t->process)                                              \
-                             : libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);                     \
+        return p ? quick_answer(p, offsetof(struct process, field))                                \
+                 : libos_syscall(NUMBER_##name, 0, 0, 0, 0, 0, 0);                                 \
     }
-ASKS(ASK)
+ASK(getpid, pid)
+ASK(getppid, parent_pid)
+ASK(getuid, who.uid)
+ASK(geteuid, who.euid)
+ASK(getgid, who.gid)
+ASK(getegid, who.egid)

@@ -4,17 +4,34 @@
         .text
 
 /* libos_syscall_cp(cancelled, number, a1 .. a6): does not begin the call when *cancelled is set.
- * Between __cp_begin and __cp_end a cancellation may set the program counter to __cp_cancel. */
-        .global libos_syscall_cp, __cp_begin, __cp_end, __cp_cancel
+ * Between __cp_begin and __cp_end a cancellation may set the program counter to __cp_cancel.
+ * linux_syscall_cp is the same for a program that runs on Linux (way_linux.h): between the two
+ * labels, too, and up to the `syscall`, so that a call which is done is not forgotten. */
+        .global libos_syscall_cp, linux_syscall_cp, __cp_begin, __cp_end, __cp_cancel
         .type libos_syscall_cp, @function
+        .type linux_syscall_cp, @function
         .hidden __cancel, __cp_begin, __cp_end, __cp_cancel
 libos_syscall_cp:
 __cp_begin:
         mov (%rdi), %eax
         test %eax, %eax
+        jz 1f
+        jmp __cp_cancel
+linux_syscall_cp:
+        mov (%rdi), %eax
+        test %eax, %eax
         jnz __cp_cancel
+        mov %rsi, %rax
+        mov %rdx, %rdi
+        mov %rcx, %rsi
+        mov %r8, %rdx
+        mov %r9, %r10
+        mov 8(%rsp), %r8
+        mov 16(%rsp), %r9
+        syscall
 __cp_end:
-        mov %rsi, %rdi
+        ret
+1:      mov %rsi, %rdi
         mov %rdx, %rsi
         mov %rcx, %rdx
         mov %r8, %rcx

@@ -85,6 +85,8 @@ static long set(struct process *p, struct node *n, vaddr_t name_at, vaddr_t valu
         return -EEXIST;
     if (!is_there && (flags & XATTR_REPLACE))
         return -ENODATA;
+    if (n->stored)
+        return -EOPNOTSUPP; /* they would be forgotten */
     struct xattr *x = core_heap_alloc(&p->arena->heap, block_bytes(bytes, size));
     if (!x)
         return -ENOSPC;

@@ -3,6 +3,9 @@
 
 #include <stdint.h>
 
+#include "libos/start/cpu.h"
+
+#define LONG 128u /* bytes from which on the CPU's own instructions for many words pay */
 #define WEAK __attribute__((weak, optimize("no-tree-loop-distribute-patterns")))
 
 WEAK void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
@@ -10,6 +13,13 @@ WEAK void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
     uint8_t *t = to;
     const uint8_t *f = from;
 
+    if (bytes >= LONG) {
+        const size_t words = bytes / sizeof(uint64_t);
+        cpu_copy_words(t, f, words);
+        t += words * sizeof(uint64_t);
+        f += words * sizeof(uint64_t);
+        bytes %= sizeof(uint64_t);
+    }
     /* Eight bytes at a time by memory operands of the compiler's choice; alignment costs x86
      * nothing here, and a CPU that minds gets byte accesses from it. */
     for (; bytes >= sizeof(uint64_t); bytes -= sizeof(uint64_t)) {
@@ -48,6 +58,11 @@ WEAK void *memset(void *to, int value, size_t bytes)
     uint8_t *t = to;
     uint64_t word = 0x0101010101010101u * (uint8_t)value;
 
+    if (bytes >= LONG) {
+        cpu_fill_words(t, word, bytes / sizeof word);
+        t += bytes / sizeof word * sizeof word;
+        bytes %= sizeof word;
+    }
     for (; bytes >= sizeof word; bytes -= sizeof word, t += sizeof word)
         __builtin_memcpy(t, &word, sizeof word);
     while (bytes--)

@@ -42,8 +42,11 @@ struct page_note {
 };
 _Static_assert(sizeof(struct page_note) == sizeof(struct page_entry), "batches are alike");
 
-#define PAGE_NOTE_BITS  ((uint64_t)7 << 9) /* of an entry in use: the application's */
-#define PAGE_NOTE_BOUND ((uint64_t)1)      /* says that an entry is in use          */
+/* Of an entry in use, the application's: three bits that mean nothing, and one for threads with
+ * thread_code_only, by which what can be executed cannot be read. */
+#define PAGE_NOTE_BITS  ((uint64_t)7 << 9 | PAGE_NOTE_CODE)
+#define PAGE_NOTE_CODE  ((uint64_t)1 << 59)
+#define PAGE_NOTE_BOUND ((uint64_t)1) /* says that an entry is in use */
 
 /* What graft_create reads. */
 struct graft_load {
@@ -55,7 +58,7 @@ struct graft_load {
     vaddr_t maps;          /* [map_count] uint32_t, slots of CAP_GRAFT_MAP             */
     uint64_t bits;         /* of the notification                                      */
     uint32_t notification; /* slot of who is told when it is aborted; SLOT_NONE: nobody */
-    uint32_t unused;       /* 0                                                        */
+    uint32_t frames;       /* that it is made of; 0: GRAFT_FRAMES(bytes)               */
 };
 
 /* What graft_map_create reads. */

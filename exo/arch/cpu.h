@@ -86,6 +86,10 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs);
  * above. */
 void arch_thread_counters(struct arch_thread *t, bool on, bool runs);
 
+/* Can PAGE_NOTE_CODE keep a thread from reading? Whether it does `t`; `runs` as above. */
+bool arch_has_code_only(void);
+void arch_thread_code_only(struct arch_thread *t, bool on, bool runs);
+
 /* First state of a new thread; `gs_base` as above. */
 void arch_thread_init(struct arch_thread *t, vaddr_t gs_base);
 

@@ -128,12 +128,24 @@ void thread_set_fpu(struct thread *t, bool on)
         cpu_expect(c, t);
 }
 
+void thread_set_code_only(struct thread *t, bool on)
+{
+    struct cpu *c = cpu_this();
+    bool runs = c->current == t;
+
+    t->code_only = on;
+    set_kind(t, THREAD_CONTROLS, on || t->counters >> c->number & 1);
+    arch_thread_code_only(&t->arch, on, runs);
+    if (runs)
+        cpu_expect(c, t);
+}
+
 void thread_apply_counters(struct thread *t)
 {
     struct cpu *c = cpu_this();
     bool runs = c->current == t, on = t->counters >> c->number & 1;
 
-    set_kind(t, THREAD_COUNTING, on);
+    set_kind(t, THREAD_CONTROLS, on || t->code_only);
     arch_thread_counters(&t->arch, on, runs);
     if (runs)
         cpu_expect(c, t);

@@ -35,9 +35,10 @@ enum thread_kind {
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
     THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
-    THREAD_COUNTING = 32,  /* it may read the performance counters of this CPU               */
-    THREAD_NAMED = 64,     /* who is queued to send to it may do so in the name of whom it calls */
-    THREAD_JUDGED = 128    /* env_is_judged: grafts see its page faults or foreign calls first */
+    THREAD_CONTROLS =
+        32,             /* it may read this CPU's performance counters, or has pages of code only */
+    THREAD_NAMED = 64,  /* who is queued to send to it may do so in the name of whom it calls */
+    THREAD_JUDGED = 128 /* env_is_judged: grafts see its page faults or foreign calls first */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -163,6 +164,7 @@ struct thread {
     uint64_t scheduler; /* ID of who may schedule it; nil: those of its own space     */
     bool halted;        /* stops before it leaves to the user; `events` is set too    */
     uint16_t counters;  /* CPUs whose performance counters it may read, a bit each    */
+    bool code_only;     /* it does not read pages marked PAGE_NOTE_CODE               */
     struct meter meter;
     uint64_t slice_left; /* ticks; FOREVER: endless                                   */
     uint64_t quantum_left;
@@ -254,6 +256,10 @@ struct thread *thread_init_line(pfn_t frame, uint32_t number);
 
 /* Whether `t`, which runs here or is stopped, has extended state. */
 void thread_set_fpu(struct thread *t, bool on);
+
+/* Whether `t`, which runs here or is stopped, cannot read pages marked PAGE_NOTE_CODE. Pre:
+ * arch_has_code_only(). */
+void thread_set_code_only(struct thread *t, bool on);
 
 /* Which CPUs' performance counters `t`, of any CPU, may read, a bit each. Under the forest lock. */
 void thread_set_counters(struct thread *t, uint16_t cpus);

@@ -2,6 +2,8 @@
 MUSL_SOURCE := build/src/musl-1.2.3
 LWIP_SOURCE := build/src/lwip-2.1.3+dfsg1
 MUSL_STAMP  := $(MUSL_SOURCE)/.exo4-unpacked
+EXT2FS_SOURCE := build/src/e2fsprogs-1.47.0
+EXT2FS_STAMP  := $(EXT2FS_SOURCE)/.exo4-unpacked
 LWIP_STAMP  := $(LWIP_SOURCE)/.exo4-unpacked
 
 # Every rule that needs a tool waits for this; once it is there nothing is asked again.
@@ -15,3 +17,6 @@ $(MUSL_STAMP): exo/tools/fetch_source.sh exo/tools/sources.sha256 | $(SETUP)
 
 $(LWIP_STAMP): exo/tools/fetch_source.sh exo/tools/sources.sha256 | $(SETUP)
 	@sh exo/tools/fetch_source.sh lwip 2.1.3+dfsg1-2 $(LWIP_SOURCE)
+
+$(EXT2FS_STAMP): exo/tools/fetch_source.sh exo/tools/sources.sha256 | $(SETUP)
+	@sh exo/tools/fetch_source.sh e2fsprogs 1.47.0-2 $(EXT2FS_SOURCE)

@@ -43,6 +43,8 @@
 /* A member's slots beside those of cap.h. */
 enum {
     FAMILY_SLOT_POOL = SLOT_FREE, /* CAP_FRAMES: the whole pool                             */
+    FAMILY_SLOT_DISK,             /* CAP_DISK_RING, if there is one                         */
+    FAMILY_SLOT_DISK_DONE,        /* its notification                                       */
     FAMILY_SLOT_TASK = 20         /* + number of a task: its notification, if it was needed */
 };
 
@@ -102,6 +104,9 @@ struct family {
     vaddr_t extra_end;                         /* of what is shown besides */
     vaddr_t core_end;                          /* of what the arena has */
     vaddr_t image_low, image_data, image_high; /* from image_data on pages are each member's own */
+    uint64_t disk_first, disk_blocks;          /* the extent; 0 blocks: no disk */
+    bool disk_read_only;
+    vaddr_t low_page; /* of the image, which all see at address 0, to be executed; 0: none */
     struct family_task tasks[TASKS_MAX];
     struct member members[MEMBERS_MAX];
 };
@@ -152,6 +157,7 @@ struct family_place {
     uint32_t member, task;
     vaddr_t core;   /* struct task */
     uint64_t woken; /* an event came since the last sleep */
+    vaddr_t sled;   /* where patched calls go on; behind it the word of quick.h */
 };
 
 /* In the UTCB of a new thread, from MR16 on: what it begins with. */

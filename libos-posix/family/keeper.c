@@ -5,6 +5,7 @@
 
 #include "exo/abi/batch.h"
 #include "exo/abi/l4.h"
+#include "libos-posix/family/disk.h"
 #include "libos-posix/family/keeper_parts.h"
 #include "libos-posix/family/member.h"
 #include "libos-posix/family/space.h"
@@ -147,7 +148,12 @@ static enum err begin_records(pfn_t first, uint32_t count)
         return e;
     *member_place() = (struct family_place){.member = TASK_NONE, .task = TASK_KEEPER};
     e = notify_new(&events);
-    return e ? e : exo_notify_bind(events, SLOT_THREAD, ~(word_t)0);
+    if (e == ERR_OK)
+        e = exo_notify_bind(events, SLOT_THREAD, ~(word_t)0);
+    if (e)
+        return e;
+    e = keeper_disk_begin();
+    return e == ERR_NO_DEVICE ? ERR_OK : e;
 }
 
 enum err keeper_begin(uint32_t most)

@@ -51,6 +51,19 @@ static uint64_t image_entry(vaddr_t va)
     return cpu_pte_is_bound(pte) ? pte : 0;
 }
 
+/* To be executed, and not read. */
+static enum err bind_low_page(uint32_t m)
+{
+    const pfn_t frame = cpu_pte_pfn(image_entry(FAMILY->low_page));
+    struct page_note note = {0, PAGE_NOTE_CODE};
+    enum err e = keeper_table(m, 0);
+
+    if (e == ERR_OK)
+        e = exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(0, 1),
+                              RUN_FRAMES(frame, RIGHT_READ | RIGHT_EXEC));
+    return e ? e : exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
+}
+
 /* By the frames that it was loaded into. */
 enum err keeper_text(uint32_t m)
 {
@@ -66,7 +79,7 @@ enum err keeper_text(uint32_t m)
             e = exo_page_bind_run(keeper_kept[m].env, SLOT_IMAGE, PAGE_RUN(va, 1),
                                   RUN_FRAMES(cpu_pte_pfn(pte), cpu_pte_rights(pte)));
     }
-    return e;
+    return e == ERR_OK && FAMILY->low_page ? bind_low_page(m) : e;
 }
 
 static enum err copy_data(uint32_t m)

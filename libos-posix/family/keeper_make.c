@@ -1,5 +1,6 @@
 /* Making and ending environments of a family, their tables and their threads. */
 #include "exo/abi/batch.h"
+#include "libos-posix/family/disk.h"
 #include "libos-posix/family/keeper_parts.h"
 #include "libos-posix/family/space.h"
 #include "libos/book.h"
@@ -58,6 +59,8 @@ static enum err give_all(uint32_t m)
         e = give(env, FAMILY_SLOT_TASK + TASK_KEEPER, keeper_notification(), RIGHT_WRITE);
     if (e == ERR_OK && slot_cap(SLOT_CONSOLE))
         e = give(env, SLOT_CONSOLE, SLOT_CONSOLE, RIGHT_WRITE);
+    if (e == ERR_OK)
+        e = keeper_disk_give(env);
     if (e == ERR_OK)
         e = exo_env_watch(env, keeper_notification(), (word_t)1 << m);
     return e;
@@ -226,8 +229,10 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     if (e == ERR_OK)
         e = exo_thread_create_get(keeper_kept[m].env, SLOT_MEMORY, frame, FAMILY_BLOCK(block), 0,
                                   *slot, &id);
+    if (e == ERR_OK && FAMILY->low_page)
+        e = exo_thread_code_only(*slot, 1);
     if (e) {
-        slot_give(*slot);
+        slot_delete(*slot);
         *slot = SLOT_NONE;
         return e;
     }
@@ -240,8 +245,8 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     return ERR_OK;
 }
 
-/* A task hears by its own notification, which its environment may have kept of another. All run on
- * the keeper's CPU. */
+/* A task hears by its own notification, which its environment may have kept of another. Tasks take
+ * turns on the CPUs that the keeper may use. */
 static enum err tell(uint32_t m, uint32_t block, uint32_t task)
 {
     const slot_t note = keeper_task_slot(task), to = FAMILY_SLOT_TASK + task;
@@ -252,7 +257,7 @@ static enum err tell(uint32_t m, uint32_t block, uint32_t task)
     if (e == ERR_OK || e == ERR_IN_USE)
         e = exo_notify_bind(note, thread, 1);
     if (e == ERR_OK && cpus)
-        e = exo_thread_place(thread, SLOT_CPU, (uint32_t)*book_tcr(TCR_PROCESSOR), THREAD_PRIORITY);
+        e = exo_thread_place(thread, SLOT_CPU, cpus->base + task % cpus->count, THREAD_PRIORITY);
     return e;
 }
 

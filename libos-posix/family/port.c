@@ -4,9 +4,11 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/family/keeper.h"
 #include "libos-posix/family/member.h"
+#include "libos-posix/family/patch.h"
 #include "libos-posix/family/space.h"
 #include "libos-posix/family/way.h"
 #include "libos-posix/port_libos.h"
+#include "libos-posix/quick.h"
 #include "libos-posix/task.h"
 #include "libos-posix/way_trampoline.h"
 #include "libos/book.h"
@@ -38,6 +40,7 @@ struct task *port_self(void)
 void port_set_self(struct task *self)
 {
     member_place()->core = (vaddr_t)self;
+    quick_set(self);
     self->port.words[WORD_TASK] = 1 + member_place()->task;
 }
 
@@ -97,6 +100,7 @@ long port_fork(struct task *child)
     }
     started_ns = port_monotonic_ns();
     idle_ns = 0;
+    way_begin_quick();
     return 0;
 }
 
@@ -142,6 +146,7 @@ bool port_protect(vaddr_t va, size_t bytes, rights_t rights)
 
 void port_unmap(vaddr_t va, size_t bytes)
 {
+    patch_forget(va, bytes);
     if (!space_unmap(va, bytes)) /* an area has to be split, and there are too many */
         abort_exhausted();
 }

@@ -103,8 +103,7 @@ uint32_t space_next(const volatile uint64_t *table, uint32_t *index, uint32_t en
     return count;
 }
 
-/* Do others see a private page, too? */
-static bool is_common(pfn_t frame)
+bool space_is_common(pfn_t frame)
 {
     return frame_list_has(POOL, frame) && book_frame(frame)->bindings > 2 &&
            !(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA);
@@ -130,7 +129,7 @@ static bool unshare(vaddr_t va, pfn_t old, rights_t rights)
     pfn_t frame;
     bool zero;
 
-    if (!is_common(old))
+    if (!space_is_common(old))
         return exo_page_protect_run(SLOT_ENV, PAGE_RUN(va, 1), rights) == ERR_OK;
     if (!space_take(task, 1, &frame, &zero))
         return false;
@@ -140,6 +139,13 @@ static bool unshare(vaddr_t va, pfn_t old, rights_t rights)
     space_let_go(task);
     space_give(old, mark);
     return done;
+}
+
+bool space_own(vaddr_t page)
+{
+    const uint64_t pte = *space_entry(member_place()->member, page);
+
+    return unshare(page, cpu_pte_pfn(pte), cpu_pte_rights(pte));
 }
 
 /* Where a page is, what may be done there, and how far its neighbours are alike. */
@@ -396,7 +402,7 @@ static bool hide(const struct run *r)
     for (uint32_t i = 0; i < r->count; i++) {
         vaddr_t va = r->va + i * PAGE_SIZE;
         pfn_t frame = cpu_pte_pfn(r->entry[i]);
-        if (is_common(frame) && !unshare(va, frame, RIGHT_READ))
+        if (space_is_common(frame) && !unshare(va, frame, RIGHT_READ))
             return false;
         frame = cpu_pte_pfn(r->entry[i]);
         FAMILY->tasks[task].hand = (uint64_t)frame << 32 | 1;
@@ -424,9 +430,9 @@ static bool give_rights(const struct run *r, rights_t rights)
     }
     for (uint32_t i = 0, count; i < r->count; i += count) {
         rights_t now = rights;
-        bool common = is_common(cpu_pte_pfn(r->entry[i]));
+        bool common = space_is_common(cpu_pte_pfn(r->entry[i]));
         for (count = 1;
-             i + count < r->count && is_common(cpu_pte_pfn(r->entry[i + count])) == common;)
+             i + count < r->count && space_is_common(cpu_pte_pfn(r->entry[i + count])) == common;)
             count++;
         if (common)
             now &= ~RIGHT_WRITE;

@@ -3,16 +3,18 @@
 
 #include "libos-posix/fault.h"
 #include "libos-posix/family/member.h"
+#include "libos-posix/family/patch.h"
 #include "libos-posix/family/space.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/quick.h"
 #include "libos-posix/signal.h"
 #include "libos/log.h"
 
 #define FLAG_DIRECTION 0x400u
 #define FLAGS_BEGIN    0x202u
 #define CODE_SEGMENT   1     /* SEGV_MAPERR; 2: there is something, which may not be used so */
-#define STATE_BYTES    1024u /* at the top of a stack for the core: a fault's registers */
+#define STATE_BYTES    1024u /* at the top of a stack for the core: a program's registers */
 _Static_assert(sizeof(struct way_start) <= FAMILY_START_BYTES, "the keeper hands it over");
 
 static void save(struct posix_regs *to, const struct libos_regs *r)
@@ -73,6 +75,10 @@ static void on_call(struct libos_regs *r)
 {
     struct posix_regs regs;
 
+    if (FAMILY->low_page && !patch_arrive(r)) {
+        way_fault(r, vectors_of(r));
+        return;
+    }
     r->rcx = r->frame.ip;
     r->r11 = r->frame.flags;
     if (posix_trampoline_wants(r->rax)) {
@@ -102,16 +108,34 @@ static void settle(struct libos_regs *r, uint8_t *vectors)
     load(r, &regs);
 }
 
-static void on_interrupt(struct libos_regs *r)
-{
-    member_was_woken();
-    posix_interrupt();
-    settle(r, vectors_of(r));
-}
-
 static vaddr_t stack_top(void)
 {
     return (vaddr_t)cpu_utcb_mr() - UTCB_MR + BLOCK_BYTES;
+}
+
+/* A handler is not where the core may run: its stack is for handlers alone, and while events are
+ * masked a task that sleeps would not hear of one. So the thread goes on at `entry`, on the stack
+ * for the core, which is empty as long as the program runs. */
+static void go_on_at(void (*entry)(void), struct libos_regs *r)
+{
+    struct libos_regs *kept = (struct libos_regs *)(stack_top() - STATE_BYTES);
+
+    *kept = *r;
+    r->frame.ip = (vaddr_t)entry;
+    r->frame.sp = (vaddr_t)kept;
+    r->frame.flags &= ~(uint64_t)FLAG_DIRECTION;
+}
+
+static void on_interrupt(struct libos_regs *r)
+{
+    go_on_at(way_interrupt_entry, r);
+}
+
+void way_interrupt(struct libos_regs *r, uint8_t *vectors)
+{
+    member_was_woken();
+    posix_interrupt();
+    settle(r, vectors);
 }
 
 static rights_t need_of(const struct upcall_frame *f)
@@ -126,21 +150,19 @@ static bool is_exhausted(const struct upcall_frame *f)
     return f->vector == CPU_VECTOR_PAGE_FAULT && space_is_exhausted(f->address, need_of(f));
 }
 
-/* What nobody repaired. The handler's stack is for handlers alone, so the core runs on its own. In
- * the core itself a fault is an error of ours, which libos reports with all registers. */
+/* What nobody repaired. In the core itself a fault is an error of ours, which libos reports with
+ * all registers. */
 static bool on_fault(struct libos_regs *r)
 {
+    if (FAMILY->low_page && patch_repair(r))
+        return true;
     if (is_exhausted(&r->frame)) {
         log_kernel_line("posix: a process is ended: no memory is left");
         member_abort();
     }
-    if (r->frame.ip >= FAMILY_SHARED)
+    if (r->frame.ip - FAMILY_SHARED < USER_TOP - FAMILY_SHARED)
         return false;
-    struct libos_regs *kept = (struct libos_regs *)(stack_top() - STATE_BYTES);
-    *kept = *r;
-    r->frame.ip = (vaddr_t)way_fault_entry;
-    r->frame.sp = (vaddr_t)kept;
-    r->frame.flags &= ~(uint64_t)FLAG_DIRECTION;
+    go_on_at(way_fault_entry, r);
     return true;
 }
 
@@ -164,11 +186,18 @@ void way_fault(struct libos_regs *r, uint8_t *vectors)
     settle(r, vectors);
 }
 
+void way_begin_quick(void)
+{
+    member_place()->sled = (vaddr_t)patch_enter;
+    quick_set(port_self());
+}
+
 void way_begin(void)
 {
     member_begin();
+    way_begin_quick();
     upcall_set_syscall(on_call, stack_top());
-    syscall_light_set(way_ask);
+    syscall_light_set(FAMILY->low_page ? NULL : way_ask); /* patching begins in on_call */
     if (libos_segv_hook != on_fault) { /* the first thread of the first process */
         libos_segv_hook = on_fault;
         member_interrupt = on_interrupt;

@@ -19,6 +19,10 @@ struct way_start {
 /* Has what happens to the calling thread come here. */
 void way_begin(void);
 
+/* Has the calls of the calling thread that quick.h names answered for its task, and those that were
+ * patched go on. A part of way_begin that a copy of a process does anew. */
+void way_begin_quick(void);
+
 /* The first thing that a new thread does, with a struct way_start. */
 void way_begin_thread(void *start);
 
@@ -28,9 +32,11 @@ _Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
 /* The hook of light system calls. */
 long way_ask(long number) KEEPS_REGISTERS;
 
-/* way_x86_64.S: where a fault of the program goes on, on the stack for the core, with the registers
- * at the stack pointer; calls way_fault. */
+/* way_x86_64.S: where a program's thread goes on after a fault and an event, on the stack for the
+ * core, with its registers at the stack pointer; they call the functions behind them. */
 void way_fault_entry(void);
 void way_fault(struct libos_regs *regs, uint8_t *vectors);
+void way_interrupt_entry(void);
+void way_interrupt(struct libos_regs *regs, uint8_t *vectors);
 
 #pragma GCC visibility pop

@@ -2,28 +2,13 @@
  */
 #include "libos/start/integer.h"
 
-#include "libos-posix/ask.h"
 #include "libos-posix/family/way.h"
-
-enum {
-#define CALL(number, name, arguments) NUMBER_##name = (number),
-#include "libos-posix/calls.def"
-#undef CALL
-};
+#include "libos-posix/quick.h"
 
 KEEPS_REGISTERS long way_ask(long number)
 {
-    const struct task *t = task_current();
+    const struct process *p = quick_process();
+    const uint16_t offset = (word_t)number < QUICK_NUMBERS ? quick_offsets[number] : 0;
 
-    if (!ask_is_all(t))
-        return SYSCALL_NOT_LIGHT;
-    switch (number) {
-#define ASK(name)                                                                                  \
-    case NUMBER_##name:                                                                            \
-        return ask_##name(t->process);
-        ASKS(ASK)
-#undef ASK
-    default:
-        return SYSCALL_NOT_LIGHT;
-    }
+    return p && offset ? quick_answer(p, offset) : SYSCALL_NOT_LIGHT;
 }

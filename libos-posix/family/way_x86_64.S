@@ -28,21 +28,27 @@ way_enter:
         ret
         .size way_enter, . - way_enter
 
-/* The program's registers are at the stack pointer; the vector registers are still its own. */
-        .global way_fault_entry
-        .hidden way_fault_entry
-        .type way_fault_entry, @function
-way_fault_entry:
+/* Where a thread that was in its program goes on in the core: the program's registers are at the
+ * stack pointer, and the vector registers are still its own. */
+        .macro  enter_core name, function
+        .global \name
+        .hidden \name
+        .type \name, @function
+\name:
         mov     %rsp, %rbx
         mov     %rsp, %rdi
         sub     $512, %rsp
         and     $-16, %rsp
         fxsave64 (%rsp)
         mov     %rsp, %rsi
-        call    way_fault
+        call    \function
         fxrstor64 (%rsp)
         mov     %rbx, %rdi
         jmp     upcall_resume
-        .size way_fault_entry, . - way_fault_entry
+        .size \name, . - \name
+        .endm
+
+        enter_core way_fault_entry, way_fault
+        enter_core way_interrupt_entry, way_interrupt
 
         .section .note.GNU-stack, "", @progbits

@@ -258,6 +258,29 @@ static void a_refused_fpu_changes_nothing(void **state)
     assert_true(p.t->kind & THREAD_NO_FPU);
 }
 
+static void a_refused_code_only_changes_nothing(void **state)
+{
+    (void)state;
+    struct thread *b = world.boss;
+
+    make_thread(p.env, DST, PARTY_MEMORY);
+    OK(BOSS(cap_copy, SLOT_ENV, WEAK, DST, RIGHT_READ | RIGHT_EXEC, 0, 0));
+    REFUSED(ERR_BAD_ARG, b, thread_code_only, DST, 2);
+    REFUSED(ERR_BAD_CAP, b, thread_code_only, p.env, 1);
+    REFUSED(ERR_NO_RIGHT, b, thread_code_only, WEAK, 1);
+    REFUSED(ERR_BAD_STATE, b, thread_code_only, p.thread, 1);
+    host.no_code_only = true;
+    REFUSED(ERR_NO_DEVICE, b, thread_code_only, DST, 1);
+    host.no_code_only = false;
+    OK(BOSS(thread_code_only, DST, 1));
+    give(p.env, 5, p.thread, RIGHT_ALL);
+    OK(CALL(p.t, thread_code_only, 5, 1)); /* itself, while it runs */
+    assert_true((p.t->kind & THREAD_CONTROLS) && p.t->arch.code_only);
+    assert_true(cpu_this()->like != p.t->kind); /* the general path sets its register */
+    OK(CALL(p.t, thread_code_only, 5, 0));
+    assert_false((p.t->kind & THREAD_CONTROLS) || p.t->arch.code_only);
+}
+
 static void a_stopped_thread_can_be_started_again(void **state)
 {
     (void)state;
@@ -444,6 +467,7 @@ int main(void)
         TEST(a_started_thread_has_its_value_and_no_other),
         TEST(a_refused_start_or_stop_changes_nothing),
         TEST(a_refused_fpu_changes_nothing),
+        TEST(a_refused_code_only_changes_nothing),
         TEST(a_stopped_thread_can_be_started_again),
         TEST(a_thread_without_utcb_is_stopped_for_good),
         TEST(an_environment_ends_with_its_last_utcb_and_its_watcher_is_told),

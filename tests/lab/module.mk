@@ -1,5 +1,5 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_getppid lab_echo lab_lines lab_cross
+PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c \
                graft_tools.c graft_object.c \
@@ -12,17 +12,20 @@ lab_lines-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
 lab_echo-sources := $(addprefix tests/lab/,echo.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
-                    tests/qemu/rig.c libos-net/examples/answer.c
+                    tests/qemu/filter_rig.c tests/qemu/rig.c libos-net/examples/answer.c
 lab_echo-libs    := libos-net
-lab_getppid-sources := tests/lab/getppid.c
-lab_getppid-libs    := musl
+lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c
+lab_posix-libs    := musl
 
-# Programs of Linux, which know nothing of exo4's libraries.
-LAB_FOREIGN := build/lab/root/getppid build/lab/root/fork
-$(LAB_FOREIGN): build/lab/root/%: tests/lab/%.c | $(SETUP)
+# The same as a program of Linux, which knows nothing of exo4's libraries; and one without any library.
+LAB_FOREIGN := build/lab/root/posix build/lab/root/tiny
+build/lab/root/posix: $(lab_posix-sources) tests/lab/posix.h | $(SETUP)
 	@mkdir -p $(@D)
-	@echo "  CC      $< (Linux)"
-	@$(CC) $(FLAGS) -O2 -static $< -o $@
+	@echo "  CC      $@ (Linux)"
+	@$(CC) $(FLAGS) -D_GNU_SOURCE -O2 -static $(filter %.c,$^) -o $@
+build/lab/root/tiny: tests/lab/tiny.c | $(SETUP)
+	@mkdir -p $(@D)
+	@$(CC) $(FLAGS) -O2 -static -nostdlib $< -o $@
 
 lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) $(LAB_FOREIGN)                       ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'

@@ -23,7 +23,7 @@ import qemu       # noqa: E402
 import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
-PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_getppid posix.getppid.libos",
+PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
             "run=lab_echo")
 MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
@@ -33,7 +33,9 @@ PIPE_KEYS = {"asynchronous pipe": "pipe.async", "synchronous RPC": "pipe.rpc",
              "mapping RPC": "pipe.map"}
 PIPE_ROUNDS = 128
 END = {PIPES: "pipes: what went in came out"}  # the last line; `end` where none is given
-FOREIGN = ("/getppid posix.getppid.trampoline", "/fork")
+FOREIGN = ("/posix patched", "/posix trampoline")
+DEFAULT_WAY = "patched"           # of the keys that name none:
+WAYLESS = ("pipe.rtt1", "fork", "forkexec")
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang
 WORDS = 64                       # lengths of a message: 0 to 63 words
@@ -47,9 +49,10 @@ class Failed(Exception):
 
 
 def execute(command, args):
-    """Runs a program of Linux, each of its system calls reflected, as `make exec` does."""
+    """Runs a program of Linux as `make exec` does, by the way that is its argument."""
+    way = command.split()[1]
     done = subprocess.run([sys.executable, TOP / "exo/tools/exec.py", "--root", ROOT, "--cmd",
-                           command, "--via", "trampoline", "--icount", "1", "--timeout",
+                           command, "--via", way, "--icount", "1", "--timeout",
                            str(TIMEOUT), "--kernel", args.kernel], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
     if done.returncode != 0 or "end" not in done.stdout.splitlines():
@@ -73,6 +76,25 @@ def boot(program, args):
     return lines
 
 
+def key_of(text):
+    """Some operations of POSIX go by their name alone where the way is the usual one."""
+    wayless = text.removeprefix("posix.").removesuffix(f".{DEFAULT_WAY}")
+    return f"posix.{wayless}" if wayless in WAYLESS and text.startswith("posix.") else text
+
+
+def posix_rows(data):
+    """Aims of calls by each way. Those of more than a null call are beside the way's own entries."""
+    for way, entry in data["ways"].items():
+        for row in data["rows"]:
+            about = {name: row[name] for name in ("aim", "peer", "note") if name in row}
+            if row["operation"] == "getppid":
+                about["aim"] = entry
+            elif "calls" in row:
+                about["note"] = f"aim without the way's own {row['calls']} * {entry}"
+            yield {"key": key_of(f"posix.{row['operation']}.{way}"), "operation": f"{row['text']}: {way}",
+                   "source": "linux"} | about
+
+
 def parse(lines):
     """The `result KEY NAME=NUMBER ...` lines as a dictionary, and the compiler."""
     results, compiler = {}, None
@@ -82,7 +104,7 @@ def parse(lines):
             compiler = rest
         elif word == "result":
             key, *pairs = rest.split()
-            results[key] = {name: int(number) for name, _, number in
+            results[key_of(key)] = {name: int(number) for name, _, number in
                             (pair.partition("=") for pair in pairs)}
         elif match := PIPE_LINE.match(line):
             for key, ticks in zip((PIPE_KEYS[match[1]], PIPE_KEYS[match[1]] + ".4096"),
@@ -334,6 +356,7 @@ def main():
     data = json.loads((HERE / "aims.json").read_text(encoding="utf-8"))
     data["rows"] += [{"key": f"ipc.words.{n}", "operation": f"L4 IPC one way, other space, {n} words"}
                      for n in range(WORDS)]
+    data["rows"] += posix_rows(data["posix"])
     order = {row["key"]: i for i, row in enumerate(data["rows"])}
     aims = {row["key"]: row for row in data["rows"]}
     try:

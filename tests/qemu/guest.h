@@ -111,6 +111,7 @@ RAW_BLOB(cli)                 /* cli                                            
 RAW_BLOB(load_cr3)            /* mov %rax, %cr3                                      */
 RAW_BLOB(read_msr)            /* rdmsr                                               */
 RAW_BLOB(read_counter)        /* rdpmc                                               */
+RAW_BLOB(deny_all)            /* rdi to PKRU, waits, reads [data], which is then denied */
 RAW_BLOB(write_msr)           /* wrmsr                                               */
 RAW_BLOB(port_in)             /* in                                                  */
 RAW_BLOB(port_out)            /* out to 0xf4, which would end the machine            */

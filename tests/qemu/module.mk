@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu hostile fuzz l4 l4_map l4_grant l4_string l4_tasks l4_memory move cores smp
+GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu code_only hostile fuzz l4 l4_map l4_grant l4_string l4_tasks l4_memory move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -207,7 +207,7 @@ numa_smp-boot     := smp=2 numa=1
 # all its invariants after each call; with NAME-checked as further options. Not these, because a
 # call must not take a millisecond there: their results are times and shares, or they make calls on
 # one CPU against a deadline on the other; or they need a large machine.
-UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events family family_kill hostile l4 l4_steps l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
+UNCHECKED := $(foreach v,$(VARIANTS),$(filter %_$(v),$(GUEST_TESTS))) cores device events hostile l4 l4_steps l4_time l4_rows large libos_events libos_revoke libos_sched processor slices smp timers torn
 
 # What starts several programs beside itself wants more memory; and shares by time, of a pool, are not
 # what they should be there.

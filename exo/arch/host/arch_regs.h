@@ -44,6 +44,7 @@ struct arch_thread {
     uint64_t saved, loaded; /* times that its extended state was */
     bool no_fpu;
     bool counters; /* it may read them                       */
+    bool code_only;
 } __attribute__((aligned(64)));
 
 struct arch_cpu {

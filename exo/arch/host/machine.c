@@ -111,6 +111,17 @@ void arch_thread_counters(struct arch_thread *t, bool on, bool runs)
         host.cpu->counters = on;
 }
 
+bool arch_has_code_only(void)
+{
+    return !host.no_code_only;
+}
+
+void arch_thread_code_only(struct arch_thread *t, bool on, bool runs)
+{
+    (void)runs;
+    t->code_only = on;
+}
+
 uint64_t arch_tick_khz(void)
 {
     return TICK_KHZ;

@@ -42,6 +42,7 @@ struct host_machine {
     unsigned long spins;        /* waits for another CPU since the last progress     */
     void (*relax)(void);        /* what another CPU does while this one waits, once  */
     void (*interrupt)(void);    /* what happens before interrupts are taken, once    */
+    bool no_code_only;          /* the CPU has no such pages                         */
     bool slow;                  /* entries go the general way, as if it were the only    */
     bool off;                   /* power                                             */
     void (*console)(void);      /* handler of port 1                                 */

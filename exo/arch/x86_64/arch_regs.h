@@ -47,6 +47,8 @@ struct call_frame {
 /* What is the thread's in control registers. */
 #define MODE_NO_FPU   1u /* it has no extended state: CR0.TS                              */
 #define MODE_COUNTERS 2u /* it may read performance counters: CR4.PCE                     */
+#define MODE_KEYS     4u /* what is code only it cannot read: CR4.PKE, and PKRU            */
+#define MODE_UNKNOWN  8u /* of a CPU: a program may have changed PKRU                      */
 
 struct arch_thread {
     struct regs regs; /* entry.S: at the beginning                                     */

@@ -29,6 +29,8 @@ _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_LINKS == 0xffffff0000001000, "en
 #define FATAL_STACK 2048u
 #define CR0_TS      ((uint64_t)8)
 #define CR4_PCE     ((uint64_t)0x100)
+#define CR4_PKE     ((uint64_t)0x400000)
+#define PKRU_CODE   0x4u /* no data of key 1 (PAGE_NOTE_CODE); all else is as the page says */
 
 /* What an entry's three bits mean (arch_mmu.h): write-back, write-combining, uncached if no range
  * register says write-combining, uncached; write-back, write-protected, and again, write-through.
@@ -224,11 +226,16 @@ static void modes_load(const struct arch_thread *t)
         __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
         __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 ^ CR0_TS));
     }
-    if (changed & MODE_COUNTERS)
+    if (changed & (MODE_COUNTERS | MODE_KEYS))
         __asm__ volatile("mov %0, %%cr4"
                          :
-                         : "r"(t->modes & MODE_COUNTERS ? CR4_KERNEL | CR4_PCE : CR4_KERNEL));
+                         : "r"(CR4_KERNEL | (t->modes & MODE_COUNTERS ? CR4_PCE : 0) |
+                               (t->modes & MODE_KEYS ? CR4_PKE : 0)));
     c->modes = t->modes;
+    if (t->modes & MODE_KEYS) {
+        __asm__ volatile("wrpkru" : : "a"(PKRU_CODE), "c"(0), "d"(0) : "memory");
+        c->modes |= MODE_UNKNOWN; /* so that the next switch comes here again */
+    }
 }
 
 static void state_load(const struct arch_thread *t)
@@ -256,6 +263,21 @@ void arch_thread_fpu(struct arch_thread *t, bool on, bool runs)
 void arch_thread_counters(struct arch_thread *t, bool on, bool runs)
 {
     set_mode(t, MODE_COUNTERS, on);
+    if (runs)
+        modes_load(t);
+}
+
+bool arch_has_code_only(void)
+{
+    uint32_t r[4];
+
+    cpuid(7, 0, r);
+    return r[2] >> 3 & 1; /* PKU */
+}
+
+void arch_thread_code_only(struct arch_thread *t, bool on, bool runs)
+{
+    set_mode(t, MODE_KEYS, on);
     if (runs)
         modes_load(t);
 }

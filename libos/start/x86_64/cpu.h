@@ -85,6 +85,14 @@ CPU_INLINE uint64_t *cpu_utcb_mr(void)
     return mr;
 }
 
+/* A word of the calling thread's UTCB page, at a constant offset in it. */
+CPU_INLINE uint64_t cpu_utcb_word(const unsigned offset)
+{
+    uint64_t word;
+    __asm__ volatile("mov %%gs:%c1, %0" : "=r"(word) : "i"(offset - UTCB_GS));
+    return word;
+}
+
 CPU_INLINE void cpu_set_fs(vaddr_t base)
 {
     __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
@@ -100,6 +108,17 @@ CPU_INLINE bool cpu_random(uint64_t *word)
     for (unsigned tries = 0; (c >> 30 & 1) && tries < 10 && !good; tries++)
         __asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(good));
     return good;
+}
+
+/* Copies words, from the first on; fills them. */
+CPU_INLINE void cpu_copy_words(void *to, const void *from, uint64_t words)
+{
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+CPU_INLINE void cpu_fill_words(void *to, uint64_t word, uint64_t words)
+{
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(word) : "memory");
 }
 
 CPU_INLINE void cpu_pause(void)

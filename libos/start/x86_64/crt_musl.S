@@ -1,15 +1,24 @@
 /* Where a program linked with musl begins (`-Wl,-e,libos_entry`): libos_posix_prepare(start) sets
  * the library OS up and returns a stack as Linux lays it out (argc, argv, NULL, environment, NULL,
- * auxiliary vector), 16-byte aligned; musl's own _start goes on from there. */
+ * auxiliary vector), 16-byte aligned; musl's own _start goes on from there. Linux, and a library OS
+ * that takes the program for one of Linux', begin it with all registers 0 and such a stack: then
+ * libos_linux_prepare() makes its calls theirs. */
 
         .text
         .globl  libos_entry
         .type   libos_entry, @function
 libos_entry:
         xor     %ebp, %ebp
+        test    %rdi, %rdi
+        jz      1f
         call    libos_posix_prepare
         mov     %rax, %rsp
-        xor     %edx, %edx              /* no function for atexit() */
+        jmp     2f
+1:      mov     %rsp, %rbx
+        and     $-16, %rsp
+        call    libos_linux_prepare
+        mov     %rbx, %rsp
+2:      xor     %edx, %edx              /* no function for atexit() */
         jmp     _start
         .size   libos_entry, . - libos_entry
 

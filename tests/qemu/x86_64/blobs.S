@@ -264,6 +264,18 @@ blob_\name\()_end:
         rdpmc
         end     read_counter
 
+        blob    deny_all                /* for a while without data, so that others run */
+        mov     %edi, %eax
+        xor     %ecx, %ecx
+        xor     %edx, %edx
+        mov     $500000, %esi
+2:      wrpkru
+        dec     %esi
+        jnz     2b
+        wrpkru
+        mov     DATA, %rax
+        end     deny_all
+
         blob    write_msr
         mov     $0xc0000082, %ecx
         wrmsr

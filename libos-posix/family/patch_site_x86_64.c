@@ -1,0 +1,229 @@
+/* Changing `syscall` instructions into calls, and telling such calls from others. */
+#include "libos-posix/family/patch.h"
+
+#include "libos-posix/family/member.h"
+#include "libos-posix/family/patch_code.h"
+#include "libos-posix/family/patch_layout.h"
+#include "libos-posix/family/space.h"
+#include "libos-posix/mem.h"
+#include "libos-posix/quick_layout.h"
+#include "libos/book.h"
+
+#define SITES        1024u /* patch_x86_64.S knows it */
+#define WAYS         8u    /* places in the table where a site may be */
+#define LINE_BYTES   64u   /* of a cache: a store within it is seen whole */
+#define KEPT         64u
+#define NEVER        UINT32_MAX
+#define CALLS_SHARED 32u /* from a page that others see, too, before it is copied for that */
+
+#define INSTRUCTION_BYTES 2u
+#define SYSCALL_CODE      ((uint16_t)0x050f)    /* as read from memory */
+#define CALL_CODE         ((uint16_t)0xd0ff)    /* call *%rax */
+#define NOTHING_BOUND     (CPU_FAULT_EXEC | 4u) /* error code: an instruction, in user mode */
+
+_Static_assert(FAMILY_PLACE + offsetof(struct family_place, sled) == UTCB_GS + GS_SLED_END &&
+                   FAMILY_PLACE + sizeof(struct family_place) <= UTCB_GS + GS_QUICK,
+               "the words of quick_layout.h");
+_Static_assert(UTCB_EXO + offsetof(struct utcb_exo, stack[UPCALL_CLASS_SYSCALL]) ==
+                       UTCB_GS + GS_CALL_STACK &&
+                   UTCB_EXO + offsetof(struct utcb_exo, save[UPCALL_CLASS_SYSCALL]) ==
+                       UTCB_GS + GS_CALL_SAVE,
+               "the words of patch_layout.h");
+_Static_assert(offsetof(struct upcall_frame, flags) == SAVE_FLAGS &&
+                   offsetof(struct upcall_frame, sp) == SAVE_SP,
+               "the words of a frame");
+
+/* The return addresses of what was changed, by their lower bits; 0: none. */
+#pragma GCC visibility push(hidden)
+extern vaddr_t patch_sites[SITES];
+vaddr_t patch_sites[SITES];
+
+void libos_upcall_syscall(void); /* libos/start: where the kernel enters with a reflected call */
+#pragma GCC visibility pop
+static vaddr_t lowest = ~(vaddr_t)0, highest;
+static uint32_t count;
+
+/* Places that were looked at and stay, and after how many calls they are looked at again. */
+static struct {
+    vaddr_t back;
+    uint32_t left;
+} kept[KEPT];
+
+static vaddr_t *slot_of(vaddr_t back, vaddr_t content)
+{
+    for (uint32_t i = 0; i < WAYS; i++) {
+        vaddr_t *slot = &patch_sites[(back + i) % SITES];
+        if (__atomic_load_n(slot, __ATOMIC_ACQUIRE) == content)
+            return slot;
+    }
+    return NULL;
+}
+
+static bool is_site(vaddr_t back)
+{
+    return back && slot_of(back, back);
+}
+
+uint32_t patch_count(void)
+{
+    return count;
+}
+
+void patch_forget(vaddr_t va, uint64_t bytes)
+{
+    if (va > highest || va + bytes <= lowest)
+        return;
+    for (uint32_t i = 0; i < SITES; i++)
+        if (patch_sites[i] && patch_sites[i] - va < bytes + INSTRUCTION_BYTES) {
+            patch_sites[i] = 0;
+            count--;
+        }
+    memset(kept, 0, sizeof kept);
+}
+
+static bool is_bound(vaddr_t va)
+{
+    const volatile uint64_t *entry = space_entry(member_place()->member, va);
+
+    return entry && cpu_pte_is_bound(*entry);
+}
+
+/* The bytes around a place, as far as they are on bound pages. */
+static bool has_red_zone(vaddr_t site, const struct libos_regs *r)
+{
+    const vaddr_t page = site & ~(PAGE_SIZE - 1);
+    vaddr_t low = site - PATCH_AROUND, high = site + INSTRUCTION_BYTES + PATCH_AROUND;
+
+    if (low < page && !is_bound(low))
+        low = page;
+    if (high > page + PAGE_SIZE && !is_bound(high))
+        high = page + PAGE_SIZE;
+    return patch_code_uses_red_zone((const uint8_t *)low, high - low, r->frame.sp, r->rbp);
+}
+
+/* By the pool's view of the frame, so that the page's rights stay: code that may not be written to
+ * never may, not even for a moment. */
+static bool store(vaddr_t site, pfn_t frame)
+{
+    uint8_t *at = (uint8_t *)family_frame(frame) + site % PAGE_SIZE;
+    uint16_t old = SYSCALL_CODE;
+    uint32_t a = 0, b, c = 0, d;
+
+    __asm__ volatile("lock cmpxchgw %[new], (%[at])"
+                     : "+a"(old)
+                     : [new] "r"(CALL_CODE), [at] "r"(at)
+                     : "memory");
+    /* The CPU may have fetched what it had at the other address: CPUID makes it look again. */
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d) : : "memory");
+    return old == SYSCALL_CODE;
+}
+
+/* How many calls to wait until the next try; 0: it is changed. The space is locked. */
+static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too)
+{
+    const vaddr_t site = back - INSTRUCTION_BYTES, page = site & ~(PAGE_SIZE - 1);
+    const volatile uint64_t *entry = space_entry(member_place()->member, site);
+    const uint64_t pte = entry ? *entry : 0;
+
+    if (!cpu_pte_is_bound(pte) || !frame_list_has(POOL, cpu_pte_pfn(pte)) ||
+        (frame_list_mark(POOL, cpu_pte_pfn(pte)) & FRAME_LIST_ARENA))
+        return NEVER; /* a file's page, or a program of the core's own */
+    if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r))
+        return NEVER;
+    if (space_is_common(cpu_pte_pfn(pte))) {
+        if (!shared_too)
+            return CALLS_SHARED;
+        if (!space_own(page))
+            return NEVER;
+    }
+    vaddr_t *slot = slot_of(back, 0);
+    if (!slot)
+        return NEVER;
+    __atomic_store_n(slot, back, __ATOMIC_RELEASE);
+    if (!store(site, cpu_pte_pfn(*entry))) {
+        *slot = 0; /* the program has changed it meanwhile */
+        return CALLS_SHARED;
+    }
+    lowest = back < lowest ? back : lowest;
+    highest = back > highest ? back : highest;
+    count++;
+    return 0;
+}
+
+static void consider(const struct libos_regs *r)
+{
+    const vaddr_t back = r->frame.ip;
+    const uint32_t k = (uint32_t)(back / INSTRUCTION_BYTES % KEPT);
+    const bool known = kept[k].back == back;
+
+    if (known && kept[k].left != NEVER && kept[k].left > 1)
+        kept[k].left--;
+    else if (!known || kept[k].left == 1) {
+        bool taken = space_lock();
+        kept[k].left = change(back, r, known);
+        kept[k].back = kept[k].left ? back : 0;
+        space_unlock(taken);
+    }
+}
+
+static void say_fault(struct libos_regs *r, vaddr_t at)
+{
+    r->frame.ip = r->frame.address = at;
+    r->frame.vector = CPU_VECTOR_PAGE_FAULT;
+    r->frame.error = NOTHING_BOUND;
+}
+
+bool patch_arrive(struct libos_regs *r)
+{
+    if (r->frame.ip) {
+        uint16_t code;
+        memcpy(&code, (const void *)(r->frame.ip - INSTRUCTION_BYTES), sizeof code);
+        if (code == SYSCALL_CODE)
+            consider(r);
+        return true;
+    }
+    if (is_site(r->rcx)) { /* not at its first place in the table */
+        r->frame.ip = r->rcx;
+        return true;
+    }
+    r->frame.sp -= sizeof(vaddr_t); /* what was pushed there stays */
+    say_fault(r, 0);
+    return false;
+}
+
+/* Goes on as if the kernel had reflected the instruction before `back`. */
+static void reflect(struct libos_regs *r, vaddr_t back, vaddr_t stack)
+{
+    struct utcb_exo *u = book_utcb();
+    struct upcall_frame *f = &u->save[UPCALL_CLASS_SYSCALL];
+
+    *f = r->frame;
+    f->ip = back;
+    f->sp = stack;
+    r->frame.ip = (vaddr_t)libos_upcall_syscall;
+    r->frame.sp = u->stack[UPCALL_CLASS_SYSCALL];
+}
+
+bool patch_repair(struct libos_regs *r)
+{
+    const vaddr_t ip = r->frame.ip, sp = r->frame.sp;
+    vaddr_t back = 0;
+
+    if (is_site(ip + INSTRUCTION_BYTES)) { /* at the call itself: the number, or the stack */
+        reflect(r, ip + INSTRUCTION_BYTES, sp);
+        return true;
+    }
+    if (ip >= PATCH_LOW && ip != r->rax)
+        return false;
+    if (sp % sizeof back == 0 && sp < FAMILY_SHARED && is_bound(sp))
+        back = *(const vaddr_t *)sp;
+    if (is_site(back)) {
+        if (ip < PATCH_LOW)
+            r->rax = ip; /* some entries have changed it */
+        reflect(r, back, sp + sizeof back);
+        return true;
+    }
+    if (ip < PATCH_LOW)
+        say_fault(r, ip);
+    return false;
+}
