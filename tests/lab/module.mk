@@ -30,7 +30,7 @@ build/lab/root/tiny: tests/lab/tiny.c | $(SETUP)
 lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) $(LAB_FOREIGN)                       ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'
 
-lab-trace: $(IMAGE)                         ## Print the instructions of KEY=, an operation of the lab, by function.
+lab-trace: $(IMAGE) $(LAB_FOREIGN)          ## Print the instructions of KEY=, an operation of the lab, by function.
 	@python3 tests/lab/run_trace.py $(if $(ASM),--asm) "$$KEY"
 
 graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
