@@ -64,10 +64,12 @@ static bool lay_out(struct checker *c, size_t work_bytes)
 {
     size_t fixed = GRAFT_WORK_BYTES(c->in->count, 0);
 
+    c->claimed_at = GRAFT_NO_INSTRUCTION;
     c->longest = c->point_count = c->loop = c->proof.loops = 0;
     c->effort = ((uint64_t)c->in->count + CHECKER_LEAST) * CHECKER_EFFORT;
-    if (c->in->proof)
-        proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, c->in->count, c->in->map_count);
+    if (c->in->proof &&
+        !proof_begin(&c->proof, c->in->proof, c->in->proof_bytes, c->in->count, c->in->map_count))
+        return checker_stop(c, GRAFT_PROOF_VERSION);
     fixed += c->proof.loops * sizeof(struct proof_loop);
     if (work_bytes < fixed)
         return checker_stop(c, GRAFT_WORK_MEMORY);

@@ -104,7 +104,9 @@ struct checker {
     struct state *taken; /* after a jump that was taken */
     /* A way ends with *o: there is a claim, or others meet it. It becomes the callee's. */
     bool (*arrive)(struct checker *c, struct checker_open *o);
-    void *self;         /* for `arrive` */
-    struct value imm;   /* of the instruction, as a value */
-    struct proof proof; /* as far as it was read */
+    void *self;                          /* for `arrive` */
+    struct value imm;                    /* of the instruction, as a value */
+    struct proof proof;                  /* as far as it was read */
+    uint32_t claimed_at, claimed_number; /* which claim, and which of its states, is: */
+    struct state claimed;
 };

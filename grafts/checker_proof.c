@@ -10,15 +10,27 @@ static const struct proof_loop *loop_at(const struct checker *c, uint32_t at)
     return loop && c->loops[loop - 1].head == at ? &c->loops[loop - 1] : NULL;
 }
 
-/* Where the states of the claim at `at` begin. */
-static struct proof claim_at(const struct checker *c, uint32_t at)
+/* State number `n` of the claim at `at`, until another one is asked for; NULL after a refusal. */
+static const struct state *claimed(struct checker *c, uint32_t at, uint32_t n)
 {
     struct proof p = c->proof;
 
+    if (c->claimed_at == at && c->claimed_number == n)
+        return &c->claimed;
     p.next = c->in->proof + c->places[at].claim;
     p.at = at;
     p.heads = loop_at(c, at) ? c->places[at].loop : 0;
-    return p;
+    for (uint32_t k = 0; k < n; k++)
+        proof_skip_state(&p);
+    const uint8_t *begin = p.next;
+    proof_take_state(&p, &c->claimed);
+    c->claimed_at = at;
+    c->claimed_number = n;
+    if (!p.broken)
+        return checker_spend(c, (uint32_t)(p.next - begin) / 2) ? &c->claimed : NULL;
+    c->at = at;
+    checker_stop(c, GRAFT_CLAIM_FORM);
+    return NULL;
 }
 
 /* The head of a loop whose turns nobody counts takes its fuel. */
@@ -128,20 +140,14 @@ static bool check_steps(struct checker *c, uint32_t target, struct state *s)
 /* The edge into the claim at `target`: steps, and values. */
 static bool check_edge(struct checker *c, uint32_t target, struct state *s)
 {
-    struct proof p = claim_at(c, target);
-
     if (!check_steps(c, target, s))
         return false;
-    for (uint32_t k = 0; k < c->places[target].states; k++) {
-        const uint8_t *begin = p.next;
-        if (proof_includes(&p, s))
-            return true;
-        if (p.broken) {
-            c->at = target;
-            return checker_stop(c, GRAFT_CLAIM_FORM);
-        }
-        if (!checker_spend(c, (uint32_t)(p.next - begin) / 2))
+    for (uint32_t n = 0; n < c->places[target].states; n++) {
+        const struct state *told = claimed(c, target, n);
+        if (!told || !checker_spend(c, state_values(told)))
             return false;
+        if (state_includes(told, s))
+            return true;
     }
     return checker_stop(c, GRAFT_CLAIM);
 }
@@ -165,11 +171,12 @@ bool checker_arrive(struct checker *c, struct checker_open *o)
 
 /* The rank, if any, of the loop that is headed at c->at begins its turn in `s`: it gets the mark.
  */
-static bool mark_rank(struct checker *c, const struct proof_loop *head, struct state *s)
+static bool mark_rank(struct checker *c, struct state *s)
 {
-    struct value *rank = head->rank ? state_place(s, head->rank - 1) : NULL;
+    const struct proof_loop *head = loop_at(c, c->at);
+    struct value *rank = head && head->rank ? state_place(s, head->rank - 1) : NULL;
 
-    if (head->rank == 0)
+    if (!head || head->rank == 0)
         return true;
     if (!rank || rank->mark != 0 || rank->n.smin < head->low ||
         (uint64_t)rank->n.smax - (uint64_t)head->low > head->width)
@@ -178,36 +185,30 @@ static bool mark_rank(struct checker *c, const struct proof_loop *head, struct s
     return true;
 }
 
-/* The tree below the next state of a claim. */
-static bool walk_tree(struct checker *c, struct proof *p)
+/* The tree below state number `n` of the claim at c->at. */
+static bool walk_tree(struct checker *c, uint32_t n)
 {
-    struct checker_open *root = checker_open_take(c);
+    const struct state *told = claimed(c, c->at, n);
+    struct checker_open *root = told ? checker_open_take(c) : NULL;
 
     if (!root)
         return false;
-    const uint8_t *begin = p->next;
-    proof_take_state(p, &root->state);
-    c->at = root->at = p->at;
-    c->loop = c->places[p->at].loop;
-    root->steps = c->places[p->at].steps;
+    state_copy(&root->state, told);
+    root->at = c->at;
+    root->steps = c->places[c->at].steps;
     root->dead = false;
     root->next = NULL;
+    c->loop = c->places[c->at].loop;
     c->ready = root;
-    if (p->broken)
-        return checker_stop(c, GRAFT_CLAIM_FORM);
-    return (p->heads == 0 || mark_rank(c, &c->loops[p->heads - 1], &root->state)) &&
-           checker_spend(c, (uint32_t)(p->next - begin)) && checker_walk(c);
+    return mark_rank(c, &root->state) && checker_walk(c);
 }
 
 bool checker_walk_claims(struct checker *c)
 {
-    struct proof p;
-
     for (uint32_t at = 0; at < c->in->count; at++)
         for (uint32_t n = 0; n < c->places[at].states; n++) {
-            if (n == 0)
-                p = claim_at(c, at);
-            if (!walk_tree(c, &p))
+            c->at = at;
+            if (!walk_tree(c, n))
                 return false;
         }
     return true;

@@ -95,14 +95,10 @@ static bool step_pointer(struct checker *c, const struct insn *i, const struct v
     return true;
 }
 
-/* Is a 32-bit result, which lies in [low, high] if nothing is cut off, that of 64 bits? */
-static bool is_uncut(const struct value *dst, int64_t low, int64_t high)
-{
-    return dst->n.umax <= UINT32_MAX && low >= 0 && high <= UINT32_MAX;
-}
-
-/* dst += by, or what 32-bit arithmetic makes of it. What was linked stays so when a constant was
- * added, modulo 2^64; a mark needs that nothing wraps. */
+/* dst += by, or what 32-bit arithmetic makes of it, which cuts nothing off where the sum has 32
+ * bits. What was linked stays so when a constant was added, modulo 2^64; a mark needs that nothing
+ * wraps.
+ */
 static void step_add(struct checker *c, const struct insn *i, struct value *dst,
                      const struct value *operand)
 {
@@ -117,7 +113,7 @@ static void step_add(struct checker *c, const struct insn *i, struct value *dst,
     bool fits = !__builtin_add_overflow(dst->n.smin, by.smin, &low) &&
                 !__builtin_add_overflow(dst->n.smax, by.smax, &high) &&
                 by.smin >= -STATE_MOVED_MOST && by.smax <= STATE_MOVED_MOST;
-    bool whole = s->bytes == 8 || (fits && is_uncut(dst, low, high));
+    bool whole = s->bytes == 8 || (fits && low >= 0 && high <= UINT32_MAX);
 
     move_mark(c, dst, fits && whole, fits ? by.smin : 0, fits ? by.smax : 0);
     if (whole && scalar_is_constant(&by))

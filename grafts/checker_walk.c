@@ -103,17 +103,18 @@ bool checker_walk_one(struct checker *c)
     c->alive = !o->dead;
     c->goes = false;
     c->places[c->at].done = true;
-    uint32_t next = c->at + (form == FORM_WIDE ? 2 : 1), target = (uint32_t)insn_target(i, c->at);
     if (form == FORM_JUMP && (other = checker_open_take(c)))
         c->taken = &other->state;
     bool good = form != FORM_JUMP || other;
     good = good && (o->dead || form == FORM_GOTO || actions[form](c, i));
     if (good && other)
-        good = checker_follow(c, other, target, c->goes);
+        good = checker_follow(c, other, (uint32_t)insn_target(i, o->at), c->goes);
     else if (other)
         checker_open_drop(c, other);
+    uint32_t next =
+        form == FORM_GOTO ? (uint32_t)insn_target(i, o->at) : o->at + (form == FORM_WIDE ? 2 : 1);
     if (good && form != FORM_EXIT)
-        return checker_follow(c, o, form == FORM_GOTO ? target : next, c->alive);
+        return checker_follow(c, o, next, c->alive);
     checker_open_drop(c, o);
     return good;
 }

@@ -63,13 +63,10 @@ bool scalar_is_constant(const struct scalar *a)
     return a->umin == a->umax;
 }
 
-bool scalar_includes(const struct scalar *a, unsigned parts, const struct scalar *b)
+bool scalar_includes(const struct scalar *a, const struct scalar *b)
 {
-#define WITHIN(low, high) (a->low <= b->low && b->high <= a->high)
-    return (!(parts & SCALAR_UNSIGNED) || WITHIN(umin, umax)) &&
-           (!(parts & SCALAR_SIGNED) || WITHIN(smin, smax)) &&
-           (!(parts & SCALAR_BITS) || bits_include(a->bits, b->bits)) &&
-           (!(parts & SCALAR_HALVES) || (WITHIN(umin32, umax32) && WITHIN(smin32, smax32)));
+#define WITHIN(low, high) &&a->low <= b->low && b->high <= a->high
+    return bits_include(a->bits, b->bits) SCALAR_INTERVALS(WITHIN);
 #undef WITHIN
 }
 

@@ -30,17 +30,8 @@ struct scalar scalar_of_width(unsigned bits, bool is_signed);
 
 bool scalar_is_constant(const struct scalar *a);
 
-enum scalar_part { /* which of the five; the numbers are those of a proof */
-                   SCALAR_UNSIGNED = 1,
-                   SCALAR_SIGNED = 2,
-                   SCALAR_BITS = 4,
-                   SCALAR_HALVES = 8, /* both of the low half */
-                   SCALAR_PARTS = 15
-};
-
-/* Is every number of `b` in the set that those parts of `a` alone give? May say no when the answer
- * is yes, never the reverse. */
-bool scalar_includes(const struct scalar *a, unsigned parts, const struct scalar *b);
+/* Is every number of `b` one of `a`? May say no when the answer is yes, never the reverse. */
+bool scalar_includes(const struct scalar *a, const struct scalar *b);
 
 /* The smallest number here that includes both. */
 struct scalar scalar_join(const struct scalar *a, const struct scalar *b);

@@ -34,10 +34,11 @@ enum proof_shape { /* of a state: what is told besides the registers whose bits 
 };
 
 enum proof_flag { /* of a value; above its kind */
-                  PROOF_UNSIGNED = SCALAR_UNSIGNED,
-                  PROOF_SIGNED = SCALAR_SIGNED,
-                  PROOF_BITS = SCALAR_BITS,
-                  PROOF_HALVES = SCALAR_HALVES,
+                  PROOF_UNSIGNED = 1,
+                  PROOF_SIGNED = 2,
+                  PROOF_BITS = 4,
+                  PROOF_HALVES = 8,  /* of the low half, read both ways */
+                  PROOF_NUMBER = 15, /* these four */
                   PROOF_CLASS =
                       16, /* 0: `data` (packet pointers alone); else below STATE_CLASSES - 1 */
                   PROOF_MARK = 32,
@@ -72,8 +73,9 @@ struct proof_claim {
     uint32_t states; /* that follow */
 };
 
-/* Begins to read the proof of a program of `count` slots and `maps` maps; p->loops loops follow. */
-void proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
+/* Begins to read the proof of a program of `count` slots and `maps` maps; p->loops loops follow.
+ * False: it is of another version. */
+bool proof_begin(struct proof *p, const uint8_t *bytes, uint32_t size, uint32_t count,
                  uint32_t maps);
 
 /* Loop number `number`. */
@@ -91,6 +93,3 @@ void proof_take_state(struct proof *p, struct state *out);
 
 /* Passes over it. */
 void proof_skip_state(struct proof *p);
-
-/* Is `s` a part of it? Passes over it likewise. */
-bool proof_includes(struct proof *p, const struct state *s);

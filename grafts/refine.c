@@ -93,7 +93,7 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
     switch (relation) {
     case EQUAL:
-        if (scalar_is_constant(b) ? !scalar_includes(a, SCALAR_PARTS, b) : !scalar_meet(b, a))
+        if (scalar_is_constant(b) ? !scalar_includes(a, b) : !scalar_meet(b, a))
             return false;
         *a = *b;
         return true;

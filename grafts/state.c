@@ -126,12 +126,20 @@ bool state_join(struct state *into, const struct state *from, uint32_t at)
     return into->held_count == from->held_count;
 }
 
-static bool is_bound(const struct state_match *m, uint32_t class)
+/* While a state is compared with a claim: which base of its own each class of the claim stands for,
+ * and how far members in the claim are from their like in the state. */
+struct match {
+    uint64_t bound[STATE_CLASSES / 64];
+    uint32_t base[STATE_CLASSES];
+    uint64_t delta[STATE_CLASSES];
+};
+
+static bool is_bound(const struct match *m, uint32_t class)
 {
     return m->bound[class / 64] >> class % 64 & 1;
 }
 
-static bool includes_base(struct state_match *m, const struct value *a, const struct value *b)
+static bool includes_base(struct match *m, const struct value *a, const struct value *b)
 {
     uint64_t delta = (uint64_t)b->fixed - (uint64_t)a->fixed;
     uint32_t base = b->base, class = a->base;
@@ -150,26 +158,39 @@ static bool includes_base(struct state_match *m, const struct value *a, const st
     return true;
 }
 
-bool value_includes(struct state_match *m, const struct value *a, unsigned parts,
-                    const struct value *b)
+static bool includes_value(struct match *m, const struct value *a, const struct value *b)
 {
-    return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, parts, &b->n) &&
+    return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, &b->n) &&
            a->ahead <= b->ahead && (a->mark == 0 || (a->mark == b->mark && a->moved <= b->moved)) &&
            includes_base(m, a, b);
 }
 
-/* Each is one in `b` and no two of them are the same. */
-bool state_match_held(const struct state_match *m, const uint32_t *held, uint32_t count,
-                      const struct state *b)
+/* Are the records that `a` holds, by classes that have been bound, those of `b`, each one? */
+static bool includes_held(const struct match *m, const struct state *a, const struct state *b)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (!is_bound(m, held[i]) || !state_is_held(b, m->base[held[i]]))
+    for (uint32_t i = 0; i < a->held_count; i++) {
+        if (!is_bound(m, a->held[i]) || !state_is_held(b, m->base[a->held[i]]))
             return false;
         for (uint32_t k = 0; k < i; k++)
-            if (m->base[held[k]] == m->base[held[i]])
+            if (m->base[a->held[k]] == m->base[a->held[i]])
                 return false;
     }
-    return count == b->held_count;
+    return a->held_count == b->held_count;
+}
+
+bool state_includes(const struct state *a, const struct state *b)
+{
+    struct match m;
+
+    m.bound[0] = m.bound[1] = 0;
+    for (uint32_t i = 0; i < a->used; i++)
+        if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~state_readable(b, i) : i >= b->used)
+            return false;
+    for (uint32_t i = 0; i < state_values(a); i++)
+        if (a->at[i].kind != VALUE_NONE && i != INSN_FRAME &&
+            !includes_value(&m, &a->at[i], &b->at[i]))
+            return false;
+    return a->packet_length <= b->packet_length && includes_held(&m, a, b);
 }
 
 bool scalar_is_near(const struct scalar *n)

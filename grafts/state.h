@@ -122,22 +122,9 @@ struct value *state_place(struct state *s, uint32_t place);
  * False: they do not hold the same records. */
 bool state_join(struct state *into, const struct state *from, uint32_t at);
 
-/* While a state that arrives is compared with a claim, value by value: which base of its own each
- * class of the claim stands for, and how far members in the claim are from their like in the
- * state. Begins with nothing bound. */
-struct state_match {
-    uint64_t bound[STATE_CLASSES / 64];
-    uint32_t base[STATE_CLASSES];
-    uint64_t delta[STATE_CLASSES];
-};
-
-/* Is `b` a part of the claimed `a`, of whose number those parts are told? May say no when it is. */
-bool value_includes(struct state_match *m, const struct value *a, unsigned parts,
-                    const struct value *b);
-
-/* Are the claim's records, by classes that have been compared, those that `b` holds? */
-bool state_match_held(const struct state_match *m, const uint32_t *held, uint32_t count,
-                      const struct state *b);
+/* Is `b` a part of `a`, a state of a claim, whose bases are classes or names of single values? May
+ * say no when it is. */
+bool state_includes(const struct state *a, const struct state *b);
 
 bool state_is_held(const struct state *s, uint32_t base);
 

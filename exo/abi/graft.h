@@ -146,6 +146,14 @@ enum graft_hook {
 #undef HOOK
 };
 
+/* Instructions that the longest path of a graft may take; loops whose turns nobody counts share
+ * what it leaves, as fuel. */
+enum graft_budget {
+#define HOOK(number, name, context, budget, fallback, flags, fields) GRAFT_BUDGET_##name = (budget),
+#include "exo/abi/graft_hooks.def"
+#undef HOOK
+};
+
 enum graft_reason {
 #define REASON(name, number, text, hint) GRAFT_##name = (number),
 #include "exo/abi/graft_reasons.def"

@@ -1,6 +1,9 @@
 /*
  * For authors of grafts, in eBPF C: where a program and its maps stand, and the helper functions of
- * the kernel (exo/abi/graft_helpers.def). Contexts of the hooks are in exo/abi/graft.h.
+ * the kernel (exo/abi/graft_helpers.def). Contexts of the hooks are in exo/abi/graft.h, and so are
+ * their budgets: the longest path may have GRAFT_BUDGET_PACKET_FILTER (1,024) eBPF instructions, or
+ * GRAFT_BUDGET_PACKET_HANDLER (8,192), and so on; a turn of a loop over bytes takes 6 to 9 of them.
+ * `graft prove -v` says how many a graft takes, and which of its loops are bounded by fuel instead.
  *
  *     MAP(counts, GRAFT_MAP_ARRAY, uint32_t, uint64_t, 16);
  *

@@ -107,7 +107,7 @@ static unsigned choose_parts(const struct scalar *n)
         if (cost(n, flags) >= best_cost)
             continue;
         struct scalar t = told(n, flags);
-        if (scalar_tighten(&t) && scalar_includes(n, SCALAR_PARTS, &t)) {
+        if (scalar_tighten(&t) && scalar_includes(n, &t)) {
             best = flags;
             best_cost = cost(n, flags);
         }

@@ -261,20 +261,6 @@ bool states_join(struct state *into, const struct state *from, const struct flow
     return true;
 }
 
-bool state_includes(const struct state *a, const struct state *b)
-{
-    struct state_match m;
-
-    m.bound[0] = m.bound[1] = 0;
-    for (uint32_t i = 0; i < a->used; i++)
-        if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~state_readable(b, i) : i >= b->used)
-            return false;
-    for (uint32_t i = 0; i < state_values(a); i++)
-        if (a->at[i].kind != VALUE_NONE && !value_includes(&m, &a->at[i], SCALAR_PARTS, &b->at[i]))
-            return false;
-    return a->packet_length <= b->packet_length && state_match_held(&m, a->held, a->held_count, b);
-}
-
 static uint32_t number_distance(const struct scalar *a, const struct scalar *b)
 {
     uint32_t far = 0;

@@ -26,8 +26,5 @@ bool states_join(struct state *into, const struct state *from, const struct flow
 /* `now` includes `before`: moves every bound of `now` that has moved on to the next threshold. */
 void states_widen(struct state *now, const struct state *before, const struct thresholds *t);
 
-/* Is `b` a part of `a`? May say no when it is. */
-bool state_includes(const struct state *a, const struct state *b);
-
 /* How much would be lost if both were joined; UINT32_MAX when they cannot be. */
 uint32_t states_distance(const struct state *a, const struct state *b);

@@ -134,7 +134,7 @@ static void widen_number(struct value *v, const struct scalar *b, const struct t
     if (n->smin != b->smin)
         n->smin = signed_below(t, n->smin, points ? -STATE_POINTER_RANGE : INT64_MIN);
     widen_halves(n, b, t);
-    if (!scalar_tighten(n) || !scalar_includes(n, SCALAR_PARTS, &joined))
+    if (!scalar_tighten(n) || !scalar_includes(n, &joined))
         *n = joined;
 }
 

@@ -28,7 +28,8 @@ static bool read_proof(struct shown *s, const uint8_t *bytes, uint32_t size)
     struct proof_loop loop;
     struct proof in;
 
-    proof_begin(&in, bytes, size, p->count, p->map_count);
+    if (!proof_begin(&in, bytes, size, p->count, p->map_count))
+        return false;
     for (uint32_t k = 0; k < in.loops && !in.broken; k++)
         proof_take_loop(&in, k, &loop);
     uint32_t count = proof_take_claims(&in);

@@ -6,5 +6,5 @@
 static inline bool scalar_contains(const struct scalar *a, uint64_t x)
 {
     struct scalar only = scalar_constant(x);
-    return scalar_includes(a, SCALAR_PARTS, &only);
+    return scalar_includes(a, &only);
 }

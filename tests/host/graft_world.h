@@ -113,6 +113,14 @@ static bool world_call(struct world *w, int32_t number, uint64_t *reg)
                 return false;
         reg[0] = 28;
         return true;
+    case 0x10000: /* to r1 from r3 */
+        for (unsigned n = 1; n <= 3; n += 2)
+            if (reg[n + 1] != 0 && !world_allows(w, reg[n], (uint32_t)reg[n + 1], n == 1))
+                return false;
+        if (reg[2] != 0)
+            memset((void *)(uintptr_t)reg[1], 28, reg[2]);
+        reg[0] = 28;
+        return true;
     case 130:
         reg[0] = 0;
         return reg[1] == world_map(w, 2) &&

@@ -145,7 +145,7 @@ static void index_claims(struct trial *t)
     struct state s;
 
     memset(t->states, 0, sizeof t->states);
-    proof_begin(&p, t->proof, t->proof_bytes, t->s.count, WORLD_MAPS);
+    assert_true(proof_begin(&p, t->proof, t->proof_bytes, t->s.count, WORLD_MAPS));
     t->loop_count = p.loops;
     assert_in_range(t->loop_count, 0, 8);
     for (uint32_t i = 0; i < t->loop_count; i++)

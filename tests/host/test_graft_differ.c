@@ -151,10 +151,11 @@ static struct graft_jit_result run_kept(uint64_t seed, graft_jit_entry entry)
                           r8 __asm__("r8") = 3, r9 __asm__("r9") = 4, r10 __asm__("r10") = 5;
     uint64_t result, context = (uintptr_t)world.memory;
 
-    __asm__ volatile("sub $128, %%rsp; call *%[entry]; add $128, %%rsp"
-                     : "=a"(result), "+D"(context), "+r"(rsi), "+r"(rdx), "+r"(rcx), "+r"(r8),
+    memcpy(&result, &entry, sizeof result); /* in rax: what lies on the stack moves with rsp */
+    __asm__ volatile("sub $128, %%rsp; call *%%rax; add $128, %%rsp"
+                     : "+a"(result), "+D"(context), "+r"(rsi), "+r"(rdx), "+r"(rcx), "+r"(r8),
                        "+r"(r9), "+r"(r10)
-                     : [entry] "m"(entry)
+                     :
                      : "r11", "memory", "cc");
     if (rsi != seed || rdx != 1 || rcx != 2 || r8 != 3 || r9 != 4 || r10 != 5)
         fail_msg("seed %llu: a register is not kept", (unsigned long long)seed);

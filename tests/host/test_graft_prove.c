@@ -26,10 +26,10 @@ static void *read_object(const char *path, size_t *bytes)
 }
 
 /* NULL when the object is linked and proved. */
-static const char *prove_object(struct work *w, const void *image, size_t bytes, struct linked *p,
-                                struct proved *out)
+static const char *prove_object(struct work *w, const void *image, size_t bytes, uint32_t hook,
+                                struct linked *p, struct proved *out)
 {
-    const struct prove_wish wish = {.hook = GRAFT_HOOK_PACKET_FILTER, .always = true};
+    const struct prove_wish wish = {.hook = hook, .always = true};
 
     if (work_left(w))
         return w->fault.text;
@@ -92,7 +92,7 @@ static void judge_object(const char *path, unsigned *untied)
     struct proved out;
     size_t bytes;
     void *image = read_object(path, &bytes);
-    const char *wrong = prove_object(&w, image, bytes, &p, &out);
+    const char *wrong = prove_object(&w, image, bytes, GRAFT_HOOK_PACKET_FILTER, &p, &out);
 
     if (wrong)
         fail_msg("%s: %s%s", path, wrong, w.fault.name);
@@ -131,6 +131,33 @@ static void what_clang_makes_is_proved(void **state)
     }
     assert_true(objects >= 45);
     assert_true(untied > 0); /* else the comparison above shows nothing */
+}
+
+/* README: 1,500 bytes, by words of two, are within what a handler may take, and not a filter. */
+static void a_checksum_fits_a_handler(void **state)
+{
+    static const char *const objects[] = {"build/grafts/prove/v1/payload.o",
+                                          "build/grafts/prove/v2/payload.o",
+                                          "build/grafts/prove/v3/payload.o"};
+    (void)state;
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct work w = {.blocks = NULL};
+        struct linked p;
+        struct proved out;
+        size_t bytes;
+        void *image = read_object(objects[i], &bytes);
+        assert_null(prove_object(&w, image, bytes, GRAFT_HOOK_PACKET_HANDLER, &p, &out));
+        assert_int_equal(out.program.point_count, 0); /* its turns are counted: no fuel */
+        assert_in_range(out.program.steps, 750 * 6, GRAFT_BUDGET_PACKET_HANDLER);
+        work_end(&w);
+        w.blocks = NULL;
+        assert_null(prove_object(&w, image, bytes, GRAFT_HOOK_PACKET_FILTER, &p, &out));
+        assert_int_equal(out.program.point_count, 1);
+        assert_int_equal(out.program.steps + out.program.fuel, GRAFT_BUDGET_PACKET_FILTER);
+        work_end(&w);
+        free(image);
+    }
 }
 
 #define BLOCKS 400u
@@ -331,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_clang_makes_is_proved),
+        cmocka_unit_test(a_checksum_fits_a_handler),
         cmocka_unit_test(a_program_of_thousands_is_proved_with_little_work),
         cmocka_unit_test(a_flag_that_stands_for_a_pointer_is_followed),
         cmocka_unit_test(a_refusal_says_how_it_was_come_to),

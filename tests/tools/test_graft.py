@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -122,6 +123,51 @@ def test_damage(folder):
     check(ends <= {0, 1}, f"damaged objects are refused, or still true: {ends}")
 
 
+def slots(*words):
+    """Slots as the public conformance suite writes them: (opcode, destination, source, offset, number)."""
+    return " ".join(struct.pack("<BBhi", op, dst | src << 4, off, imm).hex(" ") for op, dst, src, off, imm in words)
+
+
+EXIT = (0x95, 0, 0, 0, 0)
+CONFORM = (  # what, memory, slots, r0
+    ("a constant", "", [(0xb7, 0, 0, 0, -2)], "fffffffffffffffe"),
+    ("a 64-bit constant", "", [(0x18, 0, 0, 0, 1), (0, 0, 0, 0, 2)], "200000001"),
+    ("r1 is the memory", "01 02 03 04 05 06 07 88", [(0x79, 0, 1, 0, 0)], "8807060504030201"),
+    ("r2 its length", "01 02 03", [(0xbf, 0, 2, 0, 0)], "3"),
+    ("a signed load", "80", [(0x91, 0, 1, 0, 0)], "ffffffffffffff80"),
+    ("memory is written", "00" * 8, [(0x72, 1, 0, 3, 7), (0x79, 0, 1, 0, 0)], "7000000"),
+    ("an atomic sum that gives what was there", "05" + "00" * 7,
+     [(0xb7, 3, 0, 0, 4), (0xdb, 1, 3, 0, 1), (0x79, 0, 1, 0, 0), (0x67, 0, 0, 0, 8), (0x4f, 0, 3, 0, 0)], "905"),
+    ("a quotient by 0", "", [(0xb7, 0, 0, 0, 9), (0x37, 0, 0, 0, 0)], "0"),
+    ("a signed remainder", "", [(0xb7, 0, 0, 0, -7), (0x97, 0, 0, 1, 3)], "ffffffffffffffff"),
+    ("a loop", "", [(0xb7, 0, 0, 0, 0), (0x07, 0, 0, 0, 1), (0x55, 0, 0, -2, 1000)], "3e8"),
+    ("a function of the program", "", [(0xb7, 1, 0, 0, 20), (0x85, 0, 1, 0, 1), EXIT, (0xbf, 0, 1, 0, 0), (0x07, 0, 0, 0, 1)], "15"),
+    ("a helper by a register", "", [(0xb7, 1, 0, 0, 6), (0xb7, 2, 0, 0, 5), (0x8d, 2, 0, 0, 0)], "6"),
+    ("one that there is not", "", [(0xb7, 2, 0, 0, 4), (0x8d, 2, 0, 0, 0)], None),
+    ("the helper that ends the program at 0", "", [(0xb7, 1, 0, 0, 0), (0x85, 0, 0, 0, 5), (0xb7, 0, 0, 0, 3)], "0"),
+    ("and not else", "", [(0xb7, 1, 0, 0, 6), (0x85, 0, 0, 0, 5)], "6"),
+    ("another helper", "", [(0x85, 0, 0, 0, 77)], None),
+    ("an opcode that there is not", "", [(0xff, 0, 0, 0, 0)], None),
+    ("a field that must be 0", "", [(0xb7, 0, 0, 9, 0)], None),
+    ("a jump out of it", "", [(0x05, 0, 0, 9, 0)], None),
+    ("a write to r10", "", [(0xb7, 10, 0, 0, 0)], None),
+)
+
+
+def test_conform():
+    for how in ([], ["--jit"]):
+        for what, memory, code, result in CONFORM:
+            r = subprocess.run([GRAFT, "conform", *([memory] if memory else []), *how], input=slots(*code, EXIT),
+                               capture_output=True, text=True)
+            got = (r.returncode, r.stdout, len(r.stderr.splitlines()))
+            equal(got, (1, "", 1) if result is None else (0, result + "\n", 0), f"conform {' '.join(how)}: {what}")
+        for text in ("", "b7", "xy" * 8):
+            r = subprocess.run([GRAFT, "conform", *how], input=text, capture_output=True, text=True)
+            check(r.returncode == 1 and "not a program" in r.stderr, f"no program: '{text}'")
+    r = subprocess.run([GRAFT, "conform", "00"], input=slots((0x79, 0, 10, 4096, 0), EXIT), capture_output=True, text=True)
+    check(r.returncode == 1 and "access outside" in r.stderr, "the interpreter sees an access elsewhere")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -129,6 +175,7 @@ def main():
         test_bad(folder)
         test_wrong_words(folder)
         test_damage(folder)
+    test_conform()
     done()
 
 
