@@ -2,9 +2,10 @@
  * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
  * first process of a family, and is its keeper.
  *
- *   posix [via=patched|trampoline]
+ *   posix [via=patched|trampoline|libos]
  *
- * Without a word it is `patched`, as far as the processor lets a page be executed and not read.
+ * Without a word it is `patched`, as far as the processor lets a page be executed and not read; with
+ * `libos`, too, for the programs that a linked one starts.
  * The command is in `.exo4/argv`, its environment in `.exo4/environ`, each word ended by a NUL. A
  * name without a slash is looked for along PATH. The status is the command's; or 64: a way that
  * there is not; 126: found but cannot be run; 127: not found; each said on standard error.
@@ -119,9 +120,7 @@ static bool wants_patches(int argc, char **argv)
         const char *way = strncmp(argv[i], "via=", 4) ? "" : argv[i] + 4;
         if (!strcmp(way, "server"))
             fail(STATUS_USAGE, argv[i], "this way is not there yet; via=patched is");
-        if (!strcmp(way, "libos"))
-            fail(STATUS_USAGE, argv[i], "the program is not linked with exo4's library OS");
-        wanted = !strcmp(way, "patched");
+        wanted = !strcmp(way, "patched") || !strcmp(way, "libos"); /* of which root knows more */
         if (!wanted && strcmp(way, "trampoline"))
             fail(STATUS_USAGE, argv[i], "want via=patched or via=trampoline");
     }

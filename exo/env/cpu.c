@@ -57,10 +57,10 @@ static uint64_t readiness(const struct cpu *c, enum thread_state state, uint8_t 
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
     /* Nobody who waits is dead: IPC of the redirected, the told and the named takes the general
-     * path, and whatever switches from the metered and those with controls of their own. */
+     * path, and whatever switches from those who change places with nobody. */
     const unsigned limited = t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED |
-                                        THREAD_METERED | THREAD_CONTROLS);
-    const bool alone = t->kind & (THREAD_METERED | THREAD_CONTROLS);
+                                        THREAD_ALONE);
+    const bool alone = t->kind & THREAD_ALONE;
 
     c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
     c->awaits_transfer = readiness(c, alone ? THREAD_DEAD : THREAD_PCT_IDLE, t->kind);

@@ -119,6 +119,14 @@ static int run_command(const struct command *command)
     return program_wait(args.name, &child);
 }
 
+static bool is_hidden(void)
+{
+    for (uint32_t i = 0; i < word_count; i++)
+        if (!strcmp(words[i], "hide=1"))
+            return true;
+    return false;
+}
+
 static int exec(uint32_t i)
 {
     struct command command;
@@ -127,12 +135,16 @@ static int exec(uint32_t i)
 
     if (e)
         program_fail(STATUS_USAGE, "exec", error_text(e));
+    if (!command.has_libos && !strcmp(way, "libos"))
+        program_fail(STATUS_USAGE, command.arguments[0],
+                     "via=libos: the program is not linked with exo4's library OS");
     if (!command.has_libos)
         return run("posix", i);
     if (*way && strcmp(way, "libos"))
         program_fail(STATUS_USAGE, command.arguments[0],
                      "it brings its own library OS, so that via=libos is the only way");
-    return run_command(&command);
+    /* A keeper has to see what others own. */
+    return is_hidden() ? run_command(&command) : run("posix", i);
 }
 
 /* Both share what there is: the web server is not waited for while there is a shell. */

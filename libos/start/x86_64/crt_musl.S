@@ -1,14 +1,21 @@
 /* Where a program linked with musl begins (`-Wl,-e,libos_entry`): libos_posix_prepare(start) sets
  * the library OS up and returns a stack as Linux lays it out (argc, argv, NULL, environment, NULL,
- * auxiliary vector), 16-byte aligned; musl's own _start goes on from there. */
+ * auxiliary vector), 16-byte aligned; musl's own _start goes on from there. Where a program was loaded as
+ * Linux programs are, there is such a stack already, and rdi is 0. */
 
         .text
         .globl  libos_entry
         .type   libos_entry, @function
 libos_entry:
         xor     %ebp, %ebp
+        test    %rdi, %rdi
+        jz      1f
         call    libos_posix_prepare
         mov     %rax, %rsp
+        jmp     2f
+1:      mov     %rsp, %rdi
+        call    libos_posix_join
+2:
         xor     %edx, %edx              /* no function for atexit() */
         jmp     _start
         .size   libos_entry, . - libos_entry
