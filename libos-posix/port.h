@@ -79,8 +79,8 @@ bool port_core_extend(vaddr_t va, size_t bytes);
  * process reads the console itself, and its sleeps end when its timers do. */
 bool port_has_keeper(void);
 
-/* Where programs that bring the core along enter this one, as by `syscall` but with the address behind
- * it in %rcx; 0: nowhere. */
+/* Where programs that bring the core along enter this one, as by `syscall` but with the address
+ * behind it in %rcx; 0: nowhere. */
 vaddr_t port_door(void);
 
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages

@@ -2,13 +2,14 @@
  * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
  * first process of a family, and is its keeper.
  *
- *   posix [via=patched|trampoline|libos]
+ *   posix [via=patched|trampoline|libos] [trace=1]
  *
- * Without a word it is `patched`, as far as the processor lets a page be executed and not read; with
- * `libos`, too, for the programs that a linked one starts.
- * The command is in `.exo4/argv`, its environment in `.exo4/environ`, each word ended by a NUL. A
- * name without a slash is looked for along PATH. The status is the command's; or 64: a way that
- * there is not; 126: found but cannot be run; 127: not found; each said on standard error.
+ * Without a word it is `patched`, as far as the processor lets a page be executed and not read;
+ * with `libos`, too, for the programs that a linked one starts. With trace=1 each call is a
+ * line on standard error, and at the end the missing ones are. The command is in `.exo4/argv`, its
+ * environment in `.exo4/environ`, each word ended by a NUL. A name without a slash is looked for
+ * along PATH. The status is the command's; or 64: a way that there is not; 126: found but cannot be
+ * run; 127: not found; each said on standard error.
  */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/abi_file.h"
@@ -117,14 +118,24 @@ static bool wants_patches(int argc, char **argv)
     bool wanted = true;
 
     for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "trace=1"))
+            continue;
         const char *way = strncmp(argv[i], "via=", 4) ? "" : argv[i] + 4;
         if (!strcmp(way, "server"))
             fail(STATUS_USAGE, argv[i], "this way is not there yet; via=patched is");
         wanted = !strcmp(way, "patched") || !strcmp(way, "libos"); /* of which root knows more */
         if (!wanted && strcmp(way, "trampoline"))
-            fail(STATUS_USAGE, argv[i], "want via=patched or via=trampoline");
+            fail(STATUS_USAGE, argv[i], "want via=patched, via=trampoline or trace=1");
     }
     return wanted;
+}
+
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], word))
+            return true;
+    return false;
 }
 
 /* Can a page be executed that is not readable? Without, a null pointer would lead to the sled. */
@@ -220,8 +231,12 @@ int main(int argc, char **argv)
         log_kernel_line("posix: the boot archive is damaged; files behind the damage are missing");
     else if (damage)
         fail(STATUS_SYSTEM, "posix", "no memory for the root file system");
+    posix_trace(has_word(argc, argv, "trace=1"));
     e = keeper_first(first_process, NULL, (vaddr_t)posix_first_task());
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
-    return keep();
+    int status = keep();
+    if (has_word(argc, argv, "trace=1"))
+        posix_trace_missing();
+    return status;
 }

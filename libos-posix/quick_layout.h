@@ -11,4 +11,5 @@
 
 #define QUICK_PID    8
 #define QUICK_PARENT 20
-#define QUICK_WHO    96  /* user and effective user; behind them the saved one, group and effective group */
+#define QUICK_WHO                                                                                  \
+    96 /* user and effective user; behind them the saved one, group and effective group */

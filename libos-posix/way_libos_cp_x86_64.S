@@ -1,6 +1,6 @@
 /* Calls that are cancellation points: a file of its own, so that only programs which cancel threads
  * bring in what it needs of musl. */
-#include "libos-posix/way_libos_door.h"
+#include "libos-posix/way_libos_door.inc"
 
         .text
 

@@ -3,7 +3,7 @@
  * started in, by the family's door (family/door_x86_64.S). And what C cannot say of it: no return
  * address of its own, or two returns.
  */
-#include "libos-posix/way_libos_door.h"
+#include "libos-posix/way_libos_door.inc"
 
 #define ENOSYS      38
 #define NR_MUNMAP   11

@@ -58,8 +58,8 @@ void cpu_expect(struct cpu *c, const struct thread *t)
 {
     /* Nobody who waits is dead: IPC of the redirected, the told and the named takes the general
      * path, and whatever switches from those who change places with nobody. */
-    const unsigned limited = t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED |
-                                        THREAD_ALONE);
+    const unsigned limited =
+        t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED | THREAD_ALONE);
     const bool alone = t->kind & THREAD_ALONE;
 
     c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);

@@ -36,8 +36,8 @@ enum thread_kind {
     THREAD_ALONE = 8,      /* it is metered (meter.h), or has pages of code only: no fast path */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
     THREAD_COUNTERS = 32,  /* it may read this CPU's performance counters                    */
-    THREAD_NAMED = 64,  /* who is queued to send to it may do so in the name of whom it calls */
-    THREAD_JUDGED = 128 /* env_is_judged: grafts see its page faults or foreign calls first */
+    THREAD_NAMED = 64,     /* who is queued to send to it may do so in the name of whom it calls */
+    THREAD_JUDGED = 128    /* env_is_judged: grafts see its page faults or foreign calls first */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */

@@ -1,6 +1,7 @@
-/* What one process cannot do alone: a program for test_linked.py, which prints the same on Linux and,
- * linked with its library OS, as a member of a family. */
+/* What one process cannot do alone: a program for test_linked.py, which prints the same on Linux
+ * and, linked with its library OS, as a member of a family. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,10 +143,12 @@ static void test_threads(void)
         sem_wait(&ready);
     }
     expect(good, "detached ones end");
-    expect(pipe(ends) == 0 && pthread_create(&one, NULL, wait_for_byte, &ends[0]) == 0, "one waits");
+    expect(pipe(ends) == 0 && pthread_create(&one, NULL, wait_for_byte, &ends[0]) == 0,
+           "one waits");
     sem_wait(&ready);
     nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
-    expect(pthread_cancel(one) == 0 && pthread_join(one, &result) == 0 && result == PTHREAD_CANCELED,
+    expect(pthread_cancel(one) == 0 && pthread_join(one, &result) == 0 &&
+               result == PTHREAD_CANCELED,
            "and is cancelled");
     pid_t child = fork();
     if (child == 0) {
@@ -182,7 +186,8 @@ static void install(int number, int flags)
     handled = 0;
 }
 
-/* A child that signals this process after a moment, and then writes to the pipe, if there is one. */
+/* A child that signals this process after a moment, and then writes to the pipe, if there is one.
+ */
 static pid_t signaller(int number, const int *ends)
 {
     pid_t child = fork();
@@ -207,7 +212,8 @@ static void test_signals(void)
     install(SIGUSR1, 0);
     pid_t child = signaller(SIGUSR1, NULL);
     expect(nanosleep(&(struct timespec){.tv_sec = 20}, NULL) == -1 && errno == EINTR &&
-               handled == SIGUSR1, "a sleep ends by one");
+               handled == SIGUSR1,
+           "a sleep ends by one");
     expect(status_of(child) == 0 && pipe(ends) == 0, "of a child");
     install(SIGUSR1, SA_RESTART);
     child = signaller(SIGUSR1, ends);
@@ -232,11 +238,26 @@ static void test_signals(void)
     expect(came == 1 && handled == SIGSEGV, "a fault is handled");
 }
 
+/* For the log of calls: some that fail, and two that there are not. */
+static int call_oddly(void)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(open("/none", O_RDONLY) == -1 ? 9 : 8);
+    syscall(253);
+    syscall(253, 7);
+    getppid();
+    return status_of(child) != 9;
+}
+
 int main(int argc, char **argv)
 {
     self = argv[0];
     if (argc == 3 && !strcmp(argv[1], "status"))
         return atoi(argv[2]);
+    if (argc == 2 && !strcmp(argv[1], "calls"))
+        return call_oddly();
     test_fork();
     test_exec();
     test_threads();
