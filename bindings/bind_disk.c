@@ -49,6 +49,8 @@ static enum err check_create(const struct env *e, const struct sys_disk_ring_cre
     enum err place = object_check(e, a->region, a->base, 1, a->dst, true, &p->place);
 
     p->extent = cap_find(e, a->extent, CAP_EXTENT);
+    if (!p->extent)
+        p->extent = cap_find(e, a->extent, CAP_TREE);
     p->frames = cap_find(e, a->frames, CAP_FRAMES);
     p->notification = cap_find(e, a->notification, CAP_NOTIFICATION);
     if (place == ERR_BAD_ARG)

@@ -23,8 +23,17 @@ struct create_plan {
 
 static bool is_good(const struct graft_load *l)
 {
-    return l->bytes > 0 && l->bytes <= GRAFT_OBJECT_MAX && l->unused == 0 &&
-           l->map_count <= GRAFT_MAX_MAPS && hook_find(l->hook);
+    if (l->bytes == 0 || l->bytes > GRAFT_OBJECT_MAX)
+        return false;
+    if (l->frames &&
+        (l->frames < GRAFT_FRAMES_LEAST(l->bytes) || l->frames > GRAFT_FRAMES(l->bytes)))
+        return false;
+    return l->map_count <= GRAFT_MAX_MAPS && hook_find(l->hook);
+}
+
+static uint32_t frames_of(const struct graft_load *l)
+{
+    return l->frames ? l->frames : GRAFT_FRAMES(l->bytes);
 }
 
 /* What the load names besides memory. */
@@ -54,7 +63,7 @@ static enum err check_create(const struct env *e, const struct sys_graft_create_
     p->root = e->root;
     bool readable = space_copy_in(e->root, &p->load, a->load, sizeof p->load);
     bool good = !readable || is_good(&p->load);
-    uint32_t count = readable && good ? GRAFT_FRAMES(p->load.bytes) : 1;
+    uint32_t count = readable && good ? frames_of(&p->load) : 1;
     enum err place = object_check(e, a->region, a->base, count, a->dst, true, &p->place);
 
     p->info = object_graft_free();

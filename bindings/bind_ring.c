@@ -132,7 +132,9 @@ static enum err check_keys(const struct env *e, const struct sys_ring_keys_args 
     p->ring = frame_memory(cap->base);
     if (!p->ring->memory.parent)
         return ERR_BAD_STATE;
-    return ring_keys_steal(p->ring, p->keys, a->count) ? ERR_IN_USE : ERR_OK;
+    if (ring_keys_steal(p->ring, p->keys, a->count))
+        return ERR_IN_USE;
+    return ring_keys_fit(p->keys, a->count) ? ERR_OK : ERR_NO_MEM;
 }
 
 int sys_ring_keys(struct thread *caller, const struct sys_ring_keys_args *a, word_t *result)

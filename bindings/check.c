@@ -2,8 +2,8 @@
  * The whole structure at once, for checked builds: forest, frame table, page tables and records,
  * over all of memory.
  *
- * Invariants, beside those of frame.h, env.h, node.h, cap.h, page.h, share.h, disk_ring.h and
- * grafts/map.h:
+ * Invariants, beside those of frame.h, env.h, node.h, cap.h, page.h, share.h, disk_ring.h, tree.h
+ * and grafts/map.h:
  *   W1  a capability names an object of its kind, and only an object's first one is its origin; an
  *       entry of a table leads to memory, or to a table of the next level
  *   W2  an environment's public record counts its frames and threads and names its frames
@@ -16,12 +16,14 @@
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
 #include "bindings/env_make.h"
+#include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
 #include "bindings/node.h"
 #include "bindings/revoke.h"
 #include "bindings/share.h"
+#include "bindings/tree.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
@@ -92,7 +94,8 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_RING] = FRAME_RING,           [CAP_GRAFT] = FRAME_GRAFT,
         [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
         [CAP_ENDPOINT] = FRAME_ENDPOINT,   [CAP_SIGNAL] = FRAME_NOTIFICATION,
-        [CAP_GRAFT_MAP] = FRAME_GRAFT_MAP,
+        [CAP_GRAFT_MAP] = FRAME_GRAFT_MAP, [CAP_FILTERS] = FRAME_FILTERS,
+        [CAP_TREE] = FRAME_TREE,
     };
     return types[kind];
 }
@@ -284,6 +287,25 @@ static const char *check_thread(const struct thread *t)
     return broken ? broken : check_node(&t->wake_node);
 }
 
+static const char *check_filters(const struct filters *f)
+{
+    const char *broken = check_node(&f->node);
+
+    for (uint32_t i = 0; !broken && i < f->count; i++)
+        broken = check_node(&f->at[i].graft);
+    return broken ? broken : filters_check(f);
+}
+
+static const char *check_tree(const struct tree *t)
+{
+    const char *broken = check_nodes(&t->above, TREE_TYPES);
+
+    if (broken || t->up)
+        return broken;
+    tables += t->blocks / MMU_ENTRIES;
+    return tree_check(t);
+}
+
 /* What lies in the first frame of each object. */
 static const char *check_object(pfn_t n, const struct frame_info *f)
 {
@@ -304,6 +326,10 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
         return f->first == n ? check_nodes(memory, GRAFT_MAX_MAPS + 1) : NULL;
     case FRAME_GRAFT_MAP:
         return f->first == n ? check_map(memory) : NULL;
+    case FRAME_FILTERS:
+        return f->first == n ? check_filters(memory) : NULL;
+    case FRAME_TREE:
+        return f->first == n ? check_tree(memory) : NULL;
     case FRAME_ENDPOINT:
         return endpoint_check(memory);
     case FRAME_RING:

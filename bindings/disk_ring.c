@@ -31,6 +31,14 @@ static const struct cap *parent_cap(const struct node *n)
     return (const struct cap *)(const void *)node_at(n->parent);
 }
 
+/* The tree that it was made with, or NULL. */
+static struct tree *tree_of(const struct disk_ring *r)
+{
+    const struct cap *c = parent_cap(&r->extent);
+
+    return c && c->kind == CAP_TREE ? frame_memory(c->base) : NULL;
+}
+
 static uint64_t bit(uint32_t slot)
 {
     return (uint64_t)1 << slot % DISK_SLOTS;
@@ -74,6 +82,18 @@ void disk_ring_begin(struct disk_ring *r, struct cap *frames, struct cap *extent
     node_link(&extent->node, &r->extent);
     if (notification)
         node_link(&notification->node, &r->notify);
+}
+
+bool disk_ring_is_busy(uint32_t first, uint32_t count)
+{
+    for (unsigned i = 0; i < DISK_RINGS_MAX; i++) {
+        const struct disk_ring *r = rings[i];
+        const struct cap *c = r ? parent_cap(&r->extent) : NULL;
+        if (c && c->kind == CAP_EXTENT && (r->in_flight || r->again) &&
+            (c->base - first < count || first - c->base < c->count))
+            return true;
+    }
+    return false;
 }
 
 bool disk_ring_is_alive(const struct disk_ring *r)
@@ -121,6 +141,19 @@ static void finish(struct disk_ring *r, uint32_t slot, uint32_t state)
     INVARIANT(disk_ring_check(r));
 }
 
+/* The disk is done with the request in a slot, one way or the other: its state. */
+static uint32_t land(const struct disk_ring *r, uint32_t slot, bool good)
+{
+    const struct tree_flight *f = &r->flights[slot];
+    struct tree *t = tree_of(r);
+
+    if (f->request.op == DISK_FLUSH && good)
+        tree_flush_end(f->flush);
+    if (t)
+        return tree_request_land(t, f, good);
+    return good ? DISK_DONE : DISK_FAILED;
+}
+
 void hook_disk_done(uint32_t cookie, unsigned result)
 {
     struct disk_ring *r = rings[cookie >> SLOT_BITS];
@@ -133,7 +166,7 @@ void hook_disk_done(uint32_t cookie, unsigned result)
         r->waits = true;
         return;
     }
-    finish(r, slot, result == DISK_RESULT_OK ? DISK_DONE : DISK_FAILED);
+    finish(r, slot, land(r, slot, result == DISK_RESULT_OK));
 }
 
 static bool in_memory(const struct disk_ring *r, uint64_t offset, uint32_t blocks)
@@ -143,7 +176,7 @@ static bool in_memory(const struct disk_ring *r, uint64_t offset, uint32_t block
     return offset % DISK_ALIGN == 0 && offset <= bytes && length <= bytes - offset;
 }
 
-/* May this ring's owner ask for this? */
+/* May this ring's owner ask for this? What a tree says comes behind. */
 static bool is_allowed(const struct disk_ring *r, const struct disk_request *q, uint64_t offset)
 {
     const struct cap *e = parent_cap(&r->extent);
@@ -153,30 +186,65 @@ static bool is_allowed(const struct disk_ring *r, const struct disk_request *q, 
         return false;
     if (q->op == DISK_FLUSH)
         return q->block == 0 && q->count == 0;
-    if (q->op != DISK_READ && q->op != DISK_WRITE)
+    if ((q->op != DISK_READ && q->op != DISK_WRITE) || q->count < 1 || q->count > DISK_COUNT_MAX ||
+        !in_memory(r, offset, q->count))
         return false;
-    return q->count >= 1 && q->count <= DISK_COUNT_MAX && q->block >= e->base &&
-           q->block - e->base <= e->count && q->count <= e->count - (q->block - e->base) &&
-           in_memory(r, offset, q->count);
+    if (e->kind == CAP_TREE)
+        return true;
+    return q->block >= e->base && q->block - e->base <= e->count &&
+           q->count <= e->count - (q->block - e->base) &&
+           (q->op == DISK_READ || !tree_covers(q->block, q->count));
+}
+
+/* Gives what slot `at` has in r->flights to the disk. */
+static uint32_t submit(struct disk_ring *r, uint32_t at)
+{
+    struct tree_flight *f = &r->flights[at];
+
+    if (!disk_present())
+        return DISK_FAILED;
+    if (f->request.op == DISK_FLUSH && r->done % DISK_SLOTS != at)
+        return WAITS; /* for those posted before it */
+    if (f->request.op == DISK_FLUSH && !disk_is_cached())
+        return DISK_DONE;
+    if (!disk_submit(&f->request, r->index << SLOT_BITS | at))
+        return WAITS;
+    if (f->request.op == DISK_FLUSH)
+        f->flush = tree_flush_begin();
+    return GIVEN;
 }
 
 /* Gives the request in slot `at` to the disk: GIVEN. Or the state that it has already, or WAITS. */
-static uint32_t give_slot(const struct disk_ring *r, uint32_t at)
+static uint32_t give_slot(struct disk_ring *r, uint32_t at)
 {
     const volatile struct disk_slot *slot = &header_of(r)->slots[at];
+    struct tree *t = tree_of(r);
     uint64_t offset = slot->offset;
-    struct disk_request q = {.op = slot->op, .block = slot->block, .count = slot->count};
+    uint32_t op = slot->op, type = t ? op >> 16 : 0, why = 0;
+    struct disk_request q = {
+        .op = t ? op & 0xffff : op, .block = slot->block, .count = slot->count};
 
-    if (!is_allowed(r, &q, offset))
-        return DISK_BAD;
-    if (!disk_present())
-        return DISK_FAILED;
-    if (q.op == DISK_FLUSH && r->done % DISK_SLOTS != at)
-        return WAITS; /* for those posted before it */
-    if (q.op == DISK_FLUSH && !disk_is_cached())
-        return DISK_DONE;
     q.address = ((paddr_t)r->base << PAGE_BITS) + offset;
-    return disk_submit(&q, r->index << SLOT_BITS | at) ? GIVEN : WAITS;
+    if (!is_allowed(r, &q, offset) || (type != 0 && q.op != DISK_WRITE))
+        return DISK_BAD;
+    r->flights[at] = (struct tree_flight){.request = q};
+    if (t && q.op != DISK_FLUSH)
+        why = tree_request_check(t, &q, type, &r->flights[at]);
+    if (why)
+        return why == TREE_WAITS ? WAITS : why;
+    uint32_t state = submit(r, at);
+    if (t && q.op != DISK_FLUSH && state == GIVEN)
+        tree_request_take(t, &r->flights[at]);
+    return state;
+}
+
+/* The same for one that the disk had: a tree's is as it was taken. */
+static uint32_t give_slot_again(struct disk_ring *r, uint32_t at)
+{
+    if (!tree_of(r))
+        return give_slot(r, at);
+    uint32_t state = submit(r, at);
+    return state == DISK_FAILED ? land(r, at, false) : state;
 }
 
 /* What became of slot `at`, which is among those taken. */
@@ -196,7 +264,7 @@ static bool give_again(struct disk_ring *r)
     for (uint32_t at = 0; at < DISK_SLOTS; at++) {
         if (!(r->again & bit(at)))
             continue;
-        uint32_t state = give_slot(r, at);
+        uint32_t state = give_slot_again(r, at);
         if (state == WAITS)
             return false;
         settle(r, at, state);
@@ -251,7 +319,7 @@ static void drain(struct disk_ring *r)
         disk_restart();
     for (uint32_t at = 0; at < DISK_SLOTS; at++)
         if (r->again & bit(at))
-            finish(r, at, DISK_FAILED);
+            finish(r, at, land(r, at, false));
     r->waits = false; /* what is only posted stays so */
     ASSERT(r->in_flight == 0);
     take_waiting();

@@ -3,7 +3,8 @@
  *
  * A request goes to the disk and from it without a copy, so neither its frames nor its blocks may
  * change hands while it is in flight: whoever takes them away waits for that, or stops the disk.
- * Requests of other rings that the stop hit are given to the disk again, after the same checks.
+ * Requests of other rings that the stop hit are given to the disk again, after the same checks; but
+ * those of a tree as they were, for what they change of it has been noted.
  *
  * Invariants. disk_ring_check() tests those of one ring and names the broken one.
  *   K1  done <= taken <= done + DISK_SLOTS, counted modulo 2^32
@@ -15,6 +16,7 @@
  */
 #pragma once
 
+#include "bindings/tree.h"
 #include "exo/abi/cap.h"
 #include "exo/abi/disk.h"
 #include "exo/abi/kinfo.h"
@@ -24,7 +26,7 @@ _Static_assert(DISK_RINGS_MAX == OBJECT_GRAFTS - OBJECT_DISK_RINGS, "each has it
 
 struct disk_ring {
     struct node memory;   /* child of the frames' capability; no parent: it was taken back    */
-    struct node extent;   /* child of the extent's capability; no parent: it was taken back   */
+    struct node extent;   /* child of an extent's or a tree's; no parent: it was taken back   */
     struct node notify;   /* child of a notification's capability; no parent: nobody is told  */
     struct node handler;  /* child of a graft's capability; no parent: there is none          */
     uint32_t index;       /* in the disk's table                                              */
@@ -35,6 +37,7 @@ struct disk_ring {
     uint64_t finished;    /* bit per slot: has its state, but an earlier one has none         */
     uint64_t again;       /* bit per slot: was stopped, and is to be given again              */
     bool waits;           /* more is posted than was taken                                    */
+    struct tree_flight flights[DISK_SLOTS]; /* of those in flight or to be given again         */
 };
 _Static_assert(offsetof(struct disk_ring, memory) == NODE_AT_BUFFER, "node offsets are ABI");
 _Static_assert(offsetof(struct disk_ring, extent) == NODE_AT_EXTENT, "node offsets are ABI");
@@ -48,6 +51,9 @@ bool disk_ring_has_room(void);
 /* Enters a zeroed ring into the table. `notification` may be NULL. Pre: disk_ring_has_room(). */
 void disk_ring_begin(struct disk_ring *r, struct cap *frames, struct cap *extent,
                      struct cap *notification);
+
+/* Has a ring that was made with an extent requests for these blocks in flight? */
+bool disk_ring_is_busy(uint32_t first, uint32_t count);
 
 /* Has it the memory and the extent that it was made with? */
 bool disk_ring_is_alive(const struct disk_ring *r);

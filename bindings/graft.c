@@ -21,6 +21,9 @@
 _Static_assert(GRAFT_ANSWERS == 1u << ANSWER_BITS, "answers are told apart");
 _Static_assert(NIC_PACKET_MAX <= GRAFT_ANSWER_BYTES, "a packet fits");
 
+_Static_assert(OBJECT_MAX - OBJECT_GRAFTS <= MMU_CODE_SLOTS,
+               "each graft has a window for its code");
+
 struct graft_options graft_options;
 
 void graft_init(void)
@@ -68,6 +71,11 @@ static bool needs_outside(struct graft *g)
     return calls;
 }
 
+static uint32_t window_of(const struct graft *g)
+{
+    return g->slot - OBJECT_GRAFTS;
+}
+
 /* Is there an entry of the kernel that would ask it before it saves registers? */
 static bool is_early(uint32_t hook)
 {
@@ -79,7 +87,7 @@ static bool is_early(uint32_t hook)
  * compiler's own work. Returns the bytes used, 0 when it stays interpreted. */
 static size_t compile(struct graft *g, const struct graft_source *s)
 {
-    vaddr_t base = arch_code_address(g->slot);
+    vaddr_t base = arch_code_address(window_of(g));
     size_t room = s->room - PAGE_SIZE, work = GRAFT_JIT_WORK_BYTES(g->program.count);
     uint8_t *code = s->work + PAGE_SIZE;
     struct graft_jit_output out;
@@ -98,7 +106,7 @@ static size_t compile(struct graft *g, const struct graft_source *s)
     size_t pages = (out.bytes + PAGE_SIZE - 1) / PAGE_SIZE;
     memset(code + out.bytes, ARCH_CODE_FILL, pages * PAGE_SIZE - out.bytes);
     arch_clear(s->work, PAGE_SIZE);
-    arch_code_map(g->slot, arch_phys_of(s->work), arch_phys_of(code), (uint32_t)pages);
+    arch_code_map(window_of(g), arch_phys_of(s->work), arch_phys_of(code), (uint32_t)pages);
     g->code = (graft_jit_entry)(uintptr_t)base;
     g->is_masked = in.options & GRAFT_JIT_MASK;
     g->keeps = out.keeps;
@@ -178,7 +186,8 @@ enum graft_reason graft_build(struct graft *g, const struct graft_source *s,
     }
     set_outside(g, s);
     bool calls = needs_outside(g);
-    size_t used = compile(g, &rest);
+    /* Who owns the disk depends on the interpreter alone. */
+    size_t used = s->hook == GRAFT_HOOK_OWNERSHIP ? 0 : compile(g, &rest);
     g->quick = calls || g->program.fuel ? NULL : (graft_quick_entry)(uintptr_t)g->code;
     if (s->hook == GRAFT_HOOK_PACKET_HANDLER && rest.room - used > ANSWERS_BYTES) {
         g->answers = s->work + used;
@@ -205,7 +214,7 @@ void graft_end(struct graft *g)
     if (g->answers_busy)
         drain(g);
     if (g->code) {
-        arch_code_unmap(g->slot);
+        arch_code_unmap(window_of(g));
         cpu_tlb_flush_kernel();
     }
     for (uint32_t i = 0; i < GRAFT_MAX_MAPS; i++)

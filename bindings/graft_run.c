@@ -6,6 +6,7 @@
 #include "bindings/cap.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
+#include "bindings/tree.h"
 #include "exo/abi/graft_map.h"
 #include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
@@ -344,6 +345,13 @@ static uint64_t help_copy_checksum(uint64_t to, uint64_t room, uint64_t from, ui
     }
     memmove((uint8_t *)pointer(to) + at, (const uint8_t *)pointer(from) + at, count - at);
     return fold(sum + sum_of((const uint8_t *)pointer(from) + at, count - at));
+}
+
+static uint64_t help_owns(uint64_t first, uint64_t count, uint64_t type, uint64_t r4, uint64_t r5)
+{
+    (void)r4, (void)r5;
+    tree_set_add(first, count, type);
+    return 0;
 }
 
 uint64_t graft_helper_address(void *self, int32_t number)

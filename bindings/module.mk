@@ -2,6 +2,7 @@ KERNEL += bindings/cap.c
 KERNEL += bindings/check.c
 KERNEL += bindings/env_place.c
 KERNEL += bindings/env_trap.c
+KERNEL += bindings/filters.c
 KERNEL += bindings/flow.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c
@@ -9,6 +10,7 @@ KERNEL += bindings/node.c
 KERNEL += bindings/page.c
 KERNEL += bindings/page_run.c
 KERNEL += bindings/port.c
+KERNEL += bindings/contents.c
 KERNEL += bindings/revoke.c
 KERNEL += bindings/unbind.c
 KERNEL += bindings/bind_console.c
@@ -16,6 +18,7 @@ KERNEL += bindings/bind_device.c
 KERNEL += bindings/bind_disk.c
 KERNEL += bindings/bind_endpoint.c
 KERNEL += bindings/bind_env.c
+KERNEL += bindings/bind_filters.c
 KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_info.c
 KERNEL += bindings/bind_map.c
@@ -41,10 +44,16 @@ KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
 KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
+KERNEL += bindings/tree.c
+KERNEL += bindings/tree_check.c
+KERNEL += bindings/tree_request.c
+KERNEL += bindings/tree_set.c
+KERNEL += bindings/bind_tree.c
 
-HOST_TESTS += bind_ring flow ring_keys
-bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/flow.c
+HOST_TESTS += bind_ring filters flow ring_keys
+bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/filters.c bindings/flow.c
 ring_keys-needs := $(bind_ring-needs)
+filters-needs := $(bind_ring-needs)
 flow-needs := bindings/flow.c
 
 GUEST_TESTS += ring no_nic ring_keys ring_keys_smp
@@ -92,3 +101,17 @@ $(foreach t,$(GUEST_PLACES_TRAP),$(eval $(t)-sources := $(addprefix tests/qemu/,
 places_trap-boot             := icount=1
 places_trap_interpreted-boot := icount=1 append=jit=0
 places_trap_smp-boot         := smp=2
+
+# A thousand filters, of the kernel's card; another on its wire sends.
+GUEST_TESTS     += filters
+filters-sources := $(addprefix tests/qemu/,filters.c filter_rig.c rig.c) tests/lab/graft_object.c
+filters-libs    := libos-net
+filters-boot    := iommu=1 net=wire net2=wire
+filters-checked := append=few
+
+# Trees: two library file systems, strangers to each other, on one extent.
+GUEST_TREE  := tree tree_smp
+GUEST_TESTS += $(GUEST_TREE)
+$(foreach t,$(GUEST_TREE),$(eval $(t)-sources := $(addprefix tests/qemu/,tree.c tree_fs.c guest.c $(ARCH)/blobs.S)))
+tree-boot     := disk=16M
+tree_smp-boot := disk=16M smp=2

@@ -3,10 +3,12 @@
 #include "bindings/revoke.h"
 
 #include "bindings/cap.h"
+#include "bindings/contents.h"
 #include "bindings/device.h"
 #include "bindings/disk_ring.h"
 #include "bindings/endpoint.h"
 #include "bindings/env_place.h"
+#include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -15,6 +17,7 @@
 #include "bindings/page.h"
 #include "bindings/ring.h"
 #include "bindings/share.h"
+#include "bindings/tree.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -30,92 +33,6 @@
 /* Lost bindings since their translations were last invalidated. */
 static struct env *unflushed;
 static struct device *unflushed_device;
-
-static enum frame_type type_at(const struct node *n)
-{
-    return frame_of(frame_number(n))->type;
-}
-
-/* The first entry in use of a table, which only empties: from where the last search in it ended. */
-static struct node *table_contents(pfn_t table)
-{
-    static pfn_t last;
-    static unsigned from;
-    const pte_t *entries = frame_memory(table);
-    unsigned end = frame_of(table)->level == MMU_LEVELS ? MMU_ENTRIES / 2 : MMU_ENTRIES;
-
-    if (table != last)
-        from = 0;
-    last = table;
-    for (unsigned i = 0; i < end; i++) {
-        unsigned at = (from + i) % end;
-        if (arch_pte_present(entries[at])) {
-            from = at;
-            return entry_node(&entries[at]);
-        }
-    }
-    return NULL;
-}
-
-/* Something that lives in `e`: threads first, so that nothing runs while the rest goes. */
-static struct node *env_contents(struct env *e)
-{
-    struct node *n;
-
-    if (!list_is_empty(&e->threads)) {
-        struct thread *t = LIST_ITEM(e->threads.next, struct thread, env_link);
-        return node_at(frame_of(frame_number(t))->origin);
-    }
-    n = table_contents(e->root);
-    if (!n)
-        n = cap_table_contents(e->captables[0]);
-    for (unsigned i = 1; !n && i < e->captable_count; i++)
-        if (e->captable_nodes[i].parent)
-            n = &e->captable_nodes[i];
-    return !n && e->ports_node.parent ? &e->ports_node : n;
-}
-
-static struct node *contents(struct node *n)
-{
-    pfn_t frame = frame_number(n);
-
-    switch (type_at(n)) {
-    case FRAME_CAPTABLE: {
-        struct cap *c = (struct cap *)(void *)n;
-        if (!(c->flags & CAP_ORIGIN))
-            return NULL;
-        if (c->kind == CAP_DEVICE)
-            return io_table_contents(device_root(frame_memory(c->base)));
-        return c->kind == CAP_ENV ? env_contents(frame_memory(c->base)) : NULL;
-    }
-    case FRAME_NODES: {
-        pfn_t table;
-        const pte_t *e = node_entry(n, &table);
-        bool leads = frame_of(table)->level > 1 && arch_pte_leads(*e);
-        return leads ? table_contents((pfn_t)(arch_pte_address(*e) >> PAGE_BITS)) : NULL;
-    }
-    case FRAME_IO_NODES:
-        return io_contents(n);
-    case FRAME_DEVICE: { /* without its function the device goes */
-        const struct device *d = frame_memory(frame);
-        return n == &d->pci ? node_at(frame_of(frame)->origin) : NULL;
-    }
-    case FRAME_GRAFT:
-    case FRAME_GRAFT_MAP:
-        return graft_stands_on(n) ? node_at(frame_of(frame)->origin) : NULL;
-    case FRAME_ENV: {
-        struct env *e = frame_memory(frame);
-        long i = n - e->captable_nodes;
-        if (n == &e->memory)
-            return env_contents(e);
-        if (n == &e->ports_node)
-            return cap_table_contents(e->ports);
-        return i > 0 && i < (long)CAPTABLE_FRAMES ? cap_table_contents(e->captables[i]) : NULL;
-    }
-    default:
-        return NULL;
-    }
-}
 
 /* The first of these siblings that may go. What is contained in something that goes is guaranteed
  * to nobody. */
@@ -152,7 +69,7 @@ static struct node *find_leaf(struct taking *t)
                 return NULL;
         }
         if (!next && (n != t->root || t->itself))
-            next = contents(n);
+            next = node_contents(n);
         if (!next)
             return n;
         if (!n->child)
@@ -209,6 +126,9 @@ static void destroy_object(const struct cap *c)
     case CAP_RING:
         ring_destroy(frame_memory(c->base));
         break;
+    case CAP_FILTERS:
+        filters_destroy(frame_memory(c->base));
+        break;
     case CAP_DISK_RING:
         disk_ring_destroy(frame_memory(c->base));
         break;
@@ -222,6 +142,9 @@ static void destroy_object(const struct cap *c)
         break;
     case CAP_GRAFT_MAP:
         map_end(frame_memory(c->base));
+        break;
+    case CAP_TREE:
+        tree_end(frame_memory(c->base));
         break;
     default:
         break;
@@ -333,7 +256,7 @@ static void drop_in_env(struct env *e, struct node *n)
 
 static void drop(struct node *n)
 {
-    switch (type_at(n)) {
+    switch (node_lies_in(n)) {
     case FRAME_CAPTABLE:
         drop_cap((struct cap *)(void *)n);
         break;
@@ -352,8 +275,12 @@ static void drop(struct node *n)
     case FRAME_RING:
         ring_drop(frame_memory(frame_number(n)), n);
         break;
+    case FRAME_FILTERS:
+        filters_drop(frame_memory(frame_of(frame_number(n))->first), n);
+        break;
     case FRAME_GRAFT: /* whom it tells: a map goes with it */
     case FRAME_GRAFT_MAP:
+    case FRAME_TREE: /* a template */
         node_unlink(n);
         break;
     case FRAME_DISK_RING:
@@ -417,7 +344,7 @@ static void leave(struct taking *t, uint16_t actor)
 {
     unsigned cpu = cpu_this()->number;
 
-    if (left_over[cpu].root || type_at(t->root) != FRAME_CAPTABLE) {
+    if (left_over[cpu].root || node_lies_in(t->root) != FRAME_CAPTABLE) {
         while (revoke_some(t) == TAKEN_SOME)
             ;
         return;

@@ -1,6 +1,7 @@
 /* Rings: whose packet it is, and moving packets between an environment's slots and the card. */
 #include "bindings/ring.h"
 
+#include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/node.h"
 #include "bindings/notification.h"
@@ -83,7 +84,7 @@ void ring_publish(const struct ring *r)
     o->state = (uint8_t)((r->memory.parent ? 0 : OBJECT_DEAD) | (r->waits ? OBJECT_WAITS : 0) |
                          (r->filter_lost ? OBJECT_FILTER_LOST : 0));
     o->filter = filter ? filter->base : 0;
-    o->keys = r->key_count;
+    o->keys = r->key_count + r->filter_count;
     o->in_flight = r->in_flight;
     o->counts[COUNT_RECEIVED] = r->rx_done;
     o->counts[COUNT_DROPPED] = r->rx_dropped;
@@ -123,6 +124,7 @@ void ring_begin(struct ring *r, struct cap *frames, struct cap *notification)
     rings[r->index] = r;
     r->base = frames->base;
     r->count = frames->count;
+    list_init(&r->tables);
     node_link(&frames->node, &r->memory);
     if (notification)
         node_link(&notification->node, &r->notify);
@@ -138,8 +140,9 @@ void ring_set_filter(struct ring *r, struct cap *graft)
     ring_publish(r);
 }
 
-/* Puts a packet into the next buffer that its owner posted. Buffers that cannot take it go back. */
-static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
+/* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took
+ * it. Buffers that cannot take it go back. */
+static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_t length)
 {
     volatile struct ring_header *h = header_of(r);
     uint32_t ahead = posted_ahead(&h->rx_posted, r->rx_done);
@@ -156,7 +159,7 @@ static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
             memcpy((uint8_t *)frame_memory(r->base) + offset, packet, length);
             slot->length = length;
         }
-        slot->state = taken ? RING_DONE : RING_BAD;
+        slot->state = taken ? RING_DONE | tag << RING_TAG_SHIFT : RING_BAD;
         store(&h->rx_done, ++r->rx_done);
     }
     if (!taken)
@@ -165,16 +168,18 @@ static void deliver(struct ring *r, const uint8_t *packet, uint32_t length)
         untold |= bit_of(r);
 }
 
-/* A filter can only refuse what a key has matched. */
-static bool filter_takes(struct ring *r, const uint8_t *packet, uint32_t length)
+/* A filter can only refuse what a key has matched: its own key, if it is one of a table. */
+static bool filter_takes(struct ring_bound *b, const uint8_t *packet, uint32_t length)
 {
+    struct ring *r = b->ring;
+    const struct node *filter = b->in_table ? &filter_of(b)->graft : &r->filter;
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
 
     store(&header_of(r)->rx_filtered, ++r->rx_filtered);
-    if (!r->filter.parent)
-        return !r->filter_lost;
-    return graft_call(&r->filter, &context, 0) != 0;
+    if (!filter->parent)
+        return b->in_table ? !filter_of(b)->is_lost : !r->filter_lost;
+    return graft_call(filter, &context, 0) != 0;
 }
 
 /* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
@@ -194,7 +199,7 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
 }
 
 /* A packet that is the ring's alone: the handler's, or the owner's. */
-static void handle(struct ring *r, uint8_t *packet, uint32_t length)
+static void handle(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t length)
 {
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
@@ -211,7 +216,7 @@ static void handle(struct ring *r, uint8_t *packet, uint32_t length)
         answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length);
         break;
     default:
-        deliver(r, packet, length);
+        deliver(r, tag, packet, length);
         break;
     }
 }
@@ -219,25 +224,29 @@ static void handle(struct ring *r, uint8_t *packet, uint32_t length)
 void hook_nic_received(uint8_t *packet, uint32_t length)
 {
     const struct flow f = flow_read(packet, length, false);
-    uint64_t shown = 0; /* rings that two keys of theirs do not get it twice */
+    uint64_t given = 0;   /* rings that two keys of theirs do not get it twice */
+    uint64_t refused = 0; /* those whose own keys' filter has refused it       */
+    struct ring_bound *b = ring_bound_first(&f);
     _Static_assert(RINGS_MAX <= 64, "rings fit a word of bits");
 
-    for (struct ring_bound *b = NULL; (b = ring_bound_next(b, &f)) != NULL;) {
+    for (unsigned i = 0; b && i < RING_KEYS_SHOWN; i++, b = ring_bound_next(b, &f)) {
         struct ring *r = b->ring;
-        if (shown & bit_of(r))
+        if (((b->in_table ? 0 : refused) | given) & bit_of(r))
             continue;
-        shown |= bit_of(r);
         unpublished |= bit_of(r);
-        if (!filter_takes(r, packet, length))
+        if (!filter_takes(b, packet, length)) {
+            refused |= b->in_table ? 0 : bit_of(r);
             continue;
+        }
+        given |= bit_of(r);
         if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
-            deliver(r, packet, length);
+            deliver(r, b->tag, packet, length);
             continue;
         }
         if (r->handler.parent)
-            handle(r, packet, length);
+            handle(r, b->tag, packet, length);
         else
-            deliver(r, packet, length);
+            deliver(r, b->tag, packet, length);
         return;
     }
 }
@@ -358,6 +367,7 @@ void ring_drop(struct ring *r, struct node *n)
 {
     if (n == &r->memory) {
         drain(r);
+        filters_end_of(r);
         ring_set_keys(r, NULL, 0);
     }
     if (n == &r->filter)
@@ -392,7 +402,7 @@ const char *ring_check(const struct ring *r)
         return "G2: slots that have not finished are not those in flight";
     if (!r->memory.parent && r->in_flight)
         return "G3: a ring without memory has packets in flight";
-    if (!r->memory.parent && r->key_count)
+    if (!r->memory.parent && r->key_count + r->filter_count)
         return "G3: a ring without memory has keys";
     return ring_keys_check(r);
 }

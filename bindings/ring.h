@@ -12,7 +12,8 @@
  *       tx_done + RING_SLOTS, counted modulo 2^32
  *   G2  the slots between tx_done and tx_taken that have not finished are those in flight
  *   G3  a ring without memory has nothing in flight and no keys
- *   G4  the bound keys are in the order of the rule: no key is behind a less specific one
+ *   G4  keys are in the group of their mask, groups in the order of the rule: none is behind a less
+ *       specific one
  *
  * Locking: the forest lock.
  */
@@ -26,15 +27,17 @@
 #define RINGS_MAX 64u
 _Static_assert(RINGS_MAX == OBJECT_DISK_RINGS - OBJECT_RINGS, "each ring has its public record");
 
-/* A key that is bound to the card. */
+/* A key that is bound to the card: one of a ring's own, or a filter's of a table. */
 struct ring_bound {
-    struct list link;        /* of all of them, in the order of the rule                 */
+    struct list link;        /* of those with its mask                                   */
     struct list same;        /* of those whose values have one hash, the earlier bound first */
     struct key_group *group; /* of those with its mask                                   */
     struct ring *ring;
     struct ring_key key;
     uint64_t serial; /* ascending in the order of binding                                 */
-    uint32_t bits;   /* key_bits()                                                        */
+    uint32_t tag;    /* told with the packets that it takes                               */
+    uint8_t bits;    /* key_bits()                                                        */
+    bool in_table;   /* it lies in a struct filter                                        */
 };
 
 struct ring {
@@ -55,6 +58,8 @@ struct ring {
     bool waits;         /* more is posted than the card had room for                        */
     bool filter_lost;   /* the filter's graft was taken back: receives nothing              */
     uint32_t key_count;
+    uint32_t filter_count; /* bound ones, of its tables                                    */
+    struct list tables;    /* struct filters, through `link`                               */
     struct ring_bound keys[RING_KEYS];
     uint8_t headers[RING_SLOTS][FLOW_HEADERS]; /* what packets to send begin with           */
 };
@@ -79,12 +84,21 @@ void ring_set_filter(struct ring *r, struct cap *graft);
 /* Would one of the keys take packets from another ring whose key does not allow it? */
 bool ring_keys_steal(const struct ring *r, const struct ring_key *keys, uint32_t count);
 
+/* Is there room for that many more keys, whatever they take the place of? */
+bool ring_keys_fit(const struct ring_key *keys, uint32_t count);
+
+/* Binds a key, filling `b`, and takes it away. Pre: it fits; the ring has its memory. */
+void ring_bind_key(struct ring_bound *b, struct ring *r, const struct ring_key *key);
+void ring_unbind_key(struct ring_bound *b);
+
 /* Binds the keys in place of those that the ring had. Pre: good ones; the ring has its memory. */
 void ring_set_keys(struct ring *r, const struct ring_key *keys, uint32_t count);
 
-/* The bound keys that match a packet, in the order of the rule; `last` NULL: the first. NULL: none.
+/* The bound keys that match a packet, in the order of the rule: the one after `last`, or the first.
+ * NULL: none.
  */
 struct ring_bound *ring_bound_next(const struct ring_bound *last, const struct flow *f);
+struct ring_bound *ring_bound_first(const struct flow *f);
 
 /* May the ring send a packet that says `f`? */
 bool ring_may_send(const struct ring *r, const struct flow *f);
@@ -113,5 +127,6 @@ void ring_publish(const struct ring *r);
 /* NULL when G1 to G4 hold, else a sentence that begins with the broken invariant's name. */
 const char *ring_check(const struct ring *r);
 
-/* NULL when G4 holds for the keys of one ring, else the sentence. */
+/* NULL when G4 holds for the keys of one ring, else the sentence; and for one of them. */
 const char *ring_keys_check(const struct ring *r);
+const char *ring_bound_check(const struct ring_bound *b);

@@ -51,6 +51,8 @@ static bool check_input(struct checker *c)
     if (in->count > GRAFT_MAX_INSTRUCTIONS)
         return checker_refuse(c, GRAFT_TOO_LONG, GRAFT_NO_REGISTER, in->count,
                               GRAFT_MAX_INSTRUCTIONS);
+    if (in->map_count > 0 && c->hook->flags & GRAFT_SAME_ANSWER)
+        return checker_stop(c, GRAFT_HOOK_MAP);
     for (uint32_t i = 0; i < in->map_count; i++)
         if (in->map_count > GRAFT_MAX_MAPS || !is_map(&in->maps[i]))
             return checker_stop(c, GRAFT_BAD_MAP);

@@ -16,6 +16,8 @@ enum argument {
     ARG_RECORD,
 };
 
+#define OWNS 0x10001u /* the helper that hooks with GRAFT_SAME_ANSWER have, and no others */
+
 struct contract {
     uint32_t number;
     uint8_t result; /* enum value_kind */
@@ -32,17 +34,20 @@ static const struct contract contracts[] = {
 };
 /* clang-format on */
 
-static const struct contract *find(uint64_t number)
+/* The contract of a helper that grafts for this hook may call. */
+static const struct contract *find(const struct checker *c, uint64_t number)
 {
+    bool same = c->hook->flags & GRAFT_SAME_ANSWER;
+
     for (uint32_t i = 0; i < sizeof contracts / sizeof contracts[0]; i++)
-        if (contracts[i].number == number)
+        if (contracts[i].number == number && (number == OWNS) == same)
             return &contracts[i];
     return NULL;
 }
 
-bool checker_is_helper(uint64_t number)
+bool checker_is_helper(const struct checker *c, uint64_t number)
 {
-    return find(number) != NULL;
+    return find(c, number) != NULL;
 }
 
 static bool is_at_start(const struct value *v, enum value_kind kind)
@@ -116,10 +121,10 @@ static const struct contract *find_callee(struct checker *c, const struct insn *
     const struct scalar *n = &c->now->reg[insn_dst(i)].n;
 
     if (insn_shapes[i->opcode].form == FORM_CALL)
-        return find((uint32_t)i->imm); /* checker_check_form has seen that there is one */
+        return find(c, (uint32_t)i->imm); /* checker_check_form has seen that there is one */
     if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
         return NULL;
-    const struct contract *k = scalar_is_constant(n) ? find(n->umin) : NULL;
+    const struct contract *k = scalar_is_constant(n) ? find(c, n->umin) : NULL;
     if (!k)
         checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
                      insn_dst(i));

@@ -24,6 +24,8 @@ static struct proof claim_at(const struct checker *c, uint32_t at)
 /* The head of a loop whose turns nobody counts takes its fuel. */
 static bool add_point(struct checker *c, const struct proof_loop *loop)
 {
+    if (c->hook->flags & GRAFT_SAME_ANSWER)
+        return checker_stop(c, GRAFT_FUEL_HOOK);
     if (c->point_count >= c->in->point_room)
         return checker_refuse(c, GRAFT_FUEL_ROOM, GRAFT_NO_REGISTER, c->point_count + 1,
                               c->in->point_room);

@@ -80,8 +80,8 @@ void checker_link(struct checker *c, struct value *to, struct value *from);
 /* May a helper read, or write, up to `bytes` bytes at the pointer in `reg`? */
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write);
 
-/* Does a helper have this number? */
-bool checker_is_helper(uint64_t number);
+/* Does a helper that grafts for this hook may call have this number? */
+bool checker_is_helper(const struct checker *c, uint64_t number);
 
 /* One per form of instruction. */
 bool checker_step_alu(struct checker *c, const struct insn *i);

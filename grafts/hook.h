@@ -15,7 +15,7 @@ struct hook {
     uint32_t field_count;
     uint32_t budget;   /* instructions on the longest path */
     uint64_t fallback; /* the result where no graft is bound */
-    uint32_t flags;    /* GRAFT_WRITES_PACKET */
+    uint32_t flags;    /* GRAFT_WRITES_PACKET, GRAFT_SAME_ANSWER */
 };
 
 /* The row of hook `number`, or NULL. */

@@ -55,6 +55,9 @@ GRAFTS += grafts/examples/slice_stride.c
 GRAFTS += grafts/examples/reclaim_clean.c
 GRAFTS += grafts/examples/fault_area.c
 GRAFTS += grafts/examples/call_rules.c
+GRAFTS += grafts/examples/own_volume.c
+GRAFTS += grafts/examples/own_inodes.c
+GRAFTS += grafts/examples/own_pointers.c
 
 HOST_TESTS += graft_domain graft_checker graft_proof graft_claims graft_interp graft_elf graft_fuzz
 graft_domain-needs  := $(graft-library)

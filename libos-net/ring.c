@@ -66,7 +66,8 @@ bool ring_receive(struct ring *r, uint32_t *buffer, uint32_t *length)
         *buffer = r->rx_buffer[at];
         *length = bytes;
         r->rx_taken++;
-        if (state == RING_DONE && bytes <= RING_BUFFER_BYTES) {
+        r->rx_tag = state >> RING_TAG_SHIFT;
+        if (state & RING_DONE && bytes <= RING_BUFFER_BYTES) {
             post_spares(r);
             return true;
         }

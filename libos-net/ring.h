@@ -20,6 +20,7 @@ struct ring {
     volatile struct ring_header *header;
     uint8_t *memory;   /* of the frames, from the header on                    */
     uint32_t rx_taken; /* free-running: received packets taken                 */
+    uint32_t rx_tag;   /* of the filter that took the packet received last, or 0 */
     uint32_t kicked;   /* free-running: send slots that the kernel was told of */
     uint32_t spare_count;
     uint8_t spare[RING_RX_BUFFERS]; /* receive buffers that nobody uses                 */

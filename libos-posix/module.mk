@@ -12,7 +12,7 @@ LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c li
     libos-posix/way_libos_x86_64.S \
     libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
     libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c libos-posix/quick.c \
-    libos-posix/way_libos_start.c
+    libos-posix/way_libos_start.c libos-posix/way_linux.c libos-posix/way_linux_x86_64.S
 
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \

@@ -76,6 +76,10 @@ int posix_keeper_status(void); /* 0 to 255, as a shell says it: 128 + n for sign
  * there is room), -EAGAIN when somebody holds the lock (the keeper will be woken). */
 long posix_keeper_input(const void *bytes, size_t count);
 
+/* The console's terminal has another size: its foreground group is told (SIGWINCH). False: somebody
+ * holds the lock (the keeper will be woken). */
+bool posix_keeper_resize(uint16_t rows, uint16_t columns);
+
 /* A process has ended without having said so (an outsider took its memory): its tasks are ended as
  * by SIGKILL; any of them names it. If it held the lock, all invariants are tested: *broken is
  * NULL, or says which does not hold, and then the family cannot go on. BUSY: to be called again. */

@@ -51,6 +51,19 @@ long posix_keeper_input(const void *bytes, size_t count)
     return taken;
 }
 
+bool posix_keeper_resize(uint16_t rows, uint16_t columns)
+{
+    const struct linux_winsize size = {.rows = rows, .columns = columns};
+    struct arena *a = arena_get();
+    struct task *self = a->tasks[0];
+
+    if (!lock_try(self))
+        return false;
+    terminal_resize(a, a->terminal, &size);
+    lock_release(self);
+    return true;
+}
+
 const char *arena_check(const struct arena *a)
 {
     const char *broken = task_check(a);

@@ -20,10 +20,15 @@ static const struct linux_termios termios_default = {
 struct terminal *terminal_create(struct arena *a)
 {
     struct terminal *t = core_heap_alloc(&a->heap, sizeof *t);
-    if (t) {
-        t->termios = termios_default;
-        t->size = (struct linux_winsize){.rows = 24, .columns = 80};
-    }
+    struct port_terminal port;
+
+    if (!t)
+        return NULL;
+    port_terminal_get(&port);
+    t->termios = termios_default;
+    t->size = (struct linux_winsize){.rows = 24, .columns = 80};
+    if (port.rows && port.columns)
+        t->size = (struct linux_winsize){.rows = port.rows, .columns = port.columns};
     return t;
 }
 
@@ -92,6 +97,16 @@ static void finish(struct terminal *t, size_t lines)
     t->unfinished = 0;
     t->lines += lines;
     task_wake_pollers(arena_get(), t);
+}
+
+void terminal_end_line(struct terminal *t)
+{
+    uint8_t *mark = &t->marks[place(t, t->finished ? t->finished - 1 : 0)];
+
+    if (!t->finished || *mark)
+        return;
+    *mark = MARK_LINE;
+    finish(t, 1);
 }
 
 /* Takes back the last byte of the line; false: it is empty. */

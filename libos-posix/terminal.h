@@ -23,17 +23,17 @@ struct file;
 
 struct terminal {
     struct linux_termios termios;
-    struct linux_winsize size; /* of a pty; the console's is the port's */
-    int32_t session;           /* whose controlling terminal this is; 0: nobody's */
-    int32_t foreground;        /* process group */
-    struct pty *pty;           /* NULL: the console */
-    bool ended;                /* no more input will come */
-    bool literal_next;         /* the next byte is taken as it is */
-    unsigned column;           /* of the cursor, for erasing */
-    size_t first;              /* of the ring */
-    size_t finished;           /* bytes that may be read */
-    size_t unfinished;         /* bytes behind them of a line that is still being typed */
-    size_t lines;              /* ends of lines, and ends of input, among the finished */
+    struct linux_winsize size;
+    int32_t session;    /* whose controlling terminal this is; 0: nobody's */
+    int32_t foreground; /* process group */
+    struct pty *pty;    /* NULL: the console */
+    bool ended;         /* no more input will come */
+    bool literal_next;  /* the next byte is taken as it is */
+    unsigned column;    /* of the cursor, for erasing */
+    size_t first;       /* of the ring */
+    size_t finished;    /* bytes that may be read */
+    size_t unfinished;  /* bytes behind them of a line that is still being typed */
+    size_t lines;       /* ends of lines, and ends of input, among the finished */
     uint8_t ring[TERMINAL_BYTES];
     uint8_t marks[TERMINAL_BYTES]; /* 0; MARK_LINE: a line ends here; MARK_EOF: before here */
 };
@@ -41,7 +41,7 @@ struct terminal {
 #define MARK_LINE 1u
 #define MARK_EOF  2u
 
-/* NULL: no memory. */
+/* As large as the port says. NULL: no memory. */
 struct terminal *terminal_create(struct arena *a);
 
 /* Takes what was typed; returns how many bytes there was room for. 0 bytes: the input has ended. */
@@ -52,6 +52,9 @@ long terminal_read(struct process *p, struct terminal *t, const struct file *f, 
 long terminal_write(struct process *p, struct terminal *t, const struct file *f, struct io *io);
 uint16_t terminal_poll(const struct terminal *t);
 long terminal_ioctl(struct process *p, struct terminal *t, uint32_t request, vaddr_t at);
+
+/* Lines are on again: what came while they were off, and was not read, is one. */
+void terminal_end_line(struct terminal *t);
 
 /* Is it one at all, or a plain stream? */
 bool terminal_is_one(const struct terminal *t);
@@ -65,6 +68,9 @@ void terminal_put(struct terminal *t, const char *bytes, size_t count, bool is_e
 /* A process ends: if it leads the session of a terminal, that is nobody's afterwards, and its
  * foreground group is told (SIGHUP). */
 void terminal_session_ends(struct process *p);
+
+/* It has this size from now on; if it had another, its foreground group is told. */
+void terminal_resize(struct arena *a, struct terminal *t, const struct linux_winsize *size);
 
 /* Signals all processes of a group. */
 void terminal_signal_group(struct arena *a, int32_t group, unsigned number);

@@ -180,17 +180,13 @@ uint16_t terminal_poll(const struct terminal *t)
                       (t->pty && over ? POLLHUP : 0));
 }
 
-static long get_size(struct process *p, const struct terminal *t, vaddr_t to)
+void terminal_resize(struct arena *a, struct terminal *t, const struct linux_winsize *size)
 {
-    struct linux_winsize size = t->size;
-    struct port_terminal port;
+    bool same = !memcmp(size, &t->size, sizeof *size);
 
-    if (!t->pty) {
-        port_terminal_get(&port);
-        if (port.rows && port.columns)
-            size = (struct linux_winsize){.rows = port.rows, .columns = port.columns};
-    }
-    return USER_PUT(p, to, &size);
+    t->size = *size;
+    if (!same && t->foreground)
+        terminal_signal_group(a, t->foreground, SIGWINCH);
 }
 
 static long set_size(struct process *p, struct terminal *t, vaddr_t from)
@@ -199,10 +195,7 @@ static long set_size(struct process *p, struct terminal *t, vaddr_t from)
 
     if (USER_GET(p, &size, from))
         return -EFAULT;
-    bool same = !memcmp(&size, &t->size, sizeof size);
-    t->size = size;
-    if (!same && t->foreground)
-        terminal_signal_group(p->arena, t->foreground, SIGWINCH);
+    terminal_resize(p->arena, t, &size);
     return 0;
 }
 
@@ -281,6 +274,7 @@ static long flush(struct terminal *t, int which)
 
 static long set_termios(struct process *p, struct terminal *t, uint32_t request, vaddr_t from)
 {
+    const bool had_lines = t->termios.local & T_ICANON;
     long e = check_foreground(p, t, SIGTTOU);
 
     if (!e && USER_GET(p, &t->termios, from))
@@ -291,6 +285,8 @@ static long set_termios(struct process *p, struct terminal *t, uint32_t request,
         t->finished += t->unfinished;
         t->unfinished = 0;
     }
+    if (!e && !had_lines && (t->termios.local & T_ICANON))
+        terminal_end_line(t);
     return e;
 }
 
@@ -308,7 +304,7 @@ long terminal_ioctl(struct process *p, struct terminal *t, uint32_t request, vad
     case TCSETSF:
         return set_termios(p, t, request, at);
     case TIOCGWINSZ:
-        return get_size(p, t, at);
+        return USER_PUT(p, at, &t->size);
     case TIOCSWINSZ:
         return set_size(p, t, at);
     case TIOCGPGRP:

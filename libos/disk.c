@@ -121,14 +121,20 @@ enum err disk_wait(struct disk *d, uint32_t ticket)
         if (e && !disk_state(d, ticket))
             return e;
     }
+    static const uint8_t errors[] = {[DISK_DONE] = ERR_OK,
+                                     [DISK_BAD] = ERR_BAD_ARG,
+                                     [DISK_ORDER] = ERR_IN_USE,
+                                     [DISK_MALFORMED] = ERR_BAD_GRAFT,
+                                     [DISK_OWNER] = ERR_NO_RIGHT};
     uint32_t state = disk_state(d, ticket);
-    return state == DISK_DONE ? ERR_OK : state == DISK_BAD ? ERR_BAD_ARG : ERR_BAD_STATE;
+    bool known = state < sizeof errors && state != DISK_FAILED;
+    return known ? (enum err)errors[state] : ERR_BAD_STATE;
 }
 
-static enum err run(struct disk *d, enum disk_op op, uint32_t block, uint32_t count, uint32_t page)
+static enum err run(struct disk *d, uint32_t op, uint32_t block, uint32_t count, uint32_t page)
 {
     uint32_t ticket;
-    enum err e = disk_post(d, op, block, count, page, &ticket);
+    enum err e = disk_post(d, (enum disk_op)op, block, count, page, &ticket);
 
     return e ? e : disk_wait(d, ticket);
 }
@@ -141,6 +147,11 @@ enum err disk_read(struct disk *d, uint32_t block, uint32_t count, uint32_t page
 enum err disk_write(struct disk *d, uint32_t block, uint32_t count, uint32_t page)
 {
     return run(d, DISK_WRITE, block, count, page);
+}
+
+enum err disk_write_as(struct disk *d, uint32_t type, uint32_t block, uint32_t page)
+{
+    return run(d, DISK_OF(DISK_WRITE, type), block, 1, page);
 }
 
 enum err disk_flush(struct disk *d)

@@ -19,8 +19,8 @@ struct disk {
     vaddr_t va;     /* of the header                                 */
 };
 
-/* Binds the blocks of `extent` to `pages` new pages. NO_MEM, NO_DEVICE; BAD_CAP, NO_RIGHT: `extent`
- * is none or without right. After an error nothing is left. */
+/* Binds the blocks of `extent`, or of a tree (tree.h), to `pages` new pages. NO_MEM, NO_DEVICE;
+ * BAD_CAP, NO_RIGHT: `extent` is none or without right. After an error nothing is left. */
 enum err disk_open(struct disk *d, slot_t extent, uint32_t pages);
 
 /* Gives everything back; requests in flight are done or stopped first. */
@@ -43,10 +43,14 @@ enum err disk_kick(struct disk *d);
 uint32_t disk_state(const struct disk *d, uint32_t ticket);
 
 /* Kicks, and waits until a request has its state. BAD_ARG: it was refused. BAD_STATE: the disk
- * failed, or the extent or the memory was taken back. */
+ * failed, or the extent or the memory was taken back. With a tree also IN_USE: something else has
+ * to be done, or durable, before (DISK_ORDER); BAD_GRAFT: the template refused the block
+ * (DISK_MALFORMED); NO_RIGHT: it would own what is not free to it (DISK_OWNER). */
 enum err disk_wait(struct disk *d, uint32_t ticket);
 
 /* Posted, kicked and waited for. Errors of these. */
 enum err disk_read(struct disk *d, uint32_t block, uint32_t count, uint32_t page);
 enum err disk_write(struct disk *d, uint32_t block, uint32_t count, uint32_t page);
+/* With a tree: one block, as one of that type. */
+enum err disk_write_as(struct disk *d, uint32_t type, uint32_t block, uint32_t page);
 enum err disk_flush(struct disk *d); /* makes all that was posted before durable */

@@ -9,7 +9,7 @@ LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c
          libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/pool.c libos/print.c \
          libos/region.c libos/revoke.c libos/revoke_give.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \
          libos/sched_stride.c libos/setup.c libos/shm_pipe.c libos/slots.c libos/spawn.c \
-         libos/start.c libos/string.c libos/tables.c libos/thread.c libos/upcall.c \
+         libos/start.c libos/string.c libos/tables.c libos/tree.c libos/thread.c libos/upcall.c \
          libos/uthread.c libos/vm.c
 LIBOS += libos/servers/program.c
 

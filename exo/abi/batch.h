@@ -58,7 +58,7 @@ struct graft_load {
     vaddr_t maps;          /* [map_count] uint32_t, slots of CAP_GRAFT_MAP             */
     uint64_t bits;         /* of the notification                                      */
     uint32_t notification; /* slot of who is told when it is aborted; SLOT_NONE: nobody */
-    uint32_t unused;       /* 0                                                        */
+    uint32_t frames;       /* that it is made of; 0: GRAFT_FRAMES(bytes)               */
 };
 
 /* What graft_map_create reads. */

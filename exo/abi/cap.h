@@ -10,7 +10,8 @@
  *                   binding, or (upper levels) the table below
  *   FRAME_IO_NODES  the same for an I/O page table: a DMA binding, or the table below
  *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU, FRAME_GRAFT,
- * FRAME_GRAFT_MAP  a binding held by that object, told apart by its offset in the frame (NODE_AT_*)
+ * FRAME_GRAFT_MAP, FRAME_FILTERS, FRAME_TREE  a binding held by that object, told apart by its
+ * offset in the frame (NODE_AT_*)
  */
 #pragma once
 
@@ -51,6 +52,8 @@ enum cap_kind {
     CAP_ENDPOINT,     /* where senders and receivers of L4 IPC meet; base: its frame           */
     CAP_SIGNAL,       /* raises the bits `badge` of a notification by L4 IPC; base: its frame  */
     CAP_GRAFT_MAP,    /* a map of grafts; base: its first frame                                */
+    CAP_FILTERS,      /* a table of filters of a ring; base: its first frame                   */
+    CAP_TREE,         /* who owns which blocks (tree.h); base: its first frame                 */
     CAP_KIND_COUNT
 };
 
@@ -94,11 +97,17 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
 #define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
 #define NODE_AT_HANDLER                                                                            \
-    48u /* FRAME_RING, FRAME_DISK_RING: the handler, child of a graft's capability                 \
-         */
+    48u                 /* FRAME_RING, FRAME_DISK_RING: the handler, child of a graft's capability \
+                         */
+#define NODE_AT_RING 0u /* FRAME_FILTERS: the ring, child of its capability             */
+#define NODE_AT_FILTERS                                                                            \
+    128u /* FRAME_FILTERS: and each 128 bytes on: filter i's graft, child of its capability        \
+          */
 #define NODE_AT_BUFFER 0u    /* FRAME_DISK_RING: the ring's frames                           */
-#define NODE_AT_EXTENT 16u   /* FRAME_DISK_RING: the blocks, child of an extent              */
+#define NODE_AT_EXTENT 16u   /* FRAME_DISK_RING: the blocks, child of an extent or a tree    */
 #define NODE_AT_TELL   32u   /* FRAME_DISK_RING: whom to wake, child of a notification       */
+#define NODE_AT_ABOVE  0u    /* FRAME_TREE: the blocks, child of an extent or of another tree */
+#define NODE_AT_TYPES  0u    /* FRAME_TREE: node i is the template of type i, child of a graft's */
 #define NODE_AT_PCI    0u    /* FRAME_DEVICE: the function, child of a CAP_PCI               */
 #define NODE_AT_FAULT  16u   /* FRAME_DEVICE: whom to tell of faults                         */
 #define NODE_AT_VECTOR 32u   /* FRAME_DEVICE: node i is message i, child of a notification   */

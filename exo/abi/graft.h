@@ -124,7 +124,21 @@ struct graft_reclaim {
     uint32_t end;      /* positions are below this one                 */
 };
 
-#define GRAFT_WRITES_PACKET 1u /* flag of a hook */
+/* A block of metadata. Its owner's template calls owns() for each run of blocks that it owns, of
+ * any length but 0, and returns 0; anything else says that the block is malformed. */
+struct graft_ownership {
+    uint64_t data;         /* address of the block                     */
+    uint64_t data_end;     /* 4,096 bytes behind it                    */
+    uint32_t block;        /* its number                               */
+    uint32_t type;         /* its type's number                        */
+    uint64_t parameter[4]; /* as they were when the template was given */
+};
+
+/* Flags of a hook. */
+#define GRAFT_WRITES_PACKET 1u
+#define GRAFT_SAME_ANSWER                                                                          \
+    2u /* the same context gives the same result: no maps, no fuel, no helper                      \
+          but owns(), which other hooks do not have */
 
 enum graft_hook {
 #define HOOK(number, name, context, budget, fallback, flags, fields) GRAFT_HOOK_##name = (number),

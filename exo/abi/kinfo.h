@@ -65,6 +65,8 @@ enum frame_type {
     FRAME_UTCB,     /* of the L4 thread in front                                              */
     FRAME_ENDPOINT,
     FRAME_GRAFT_MAP,
+    FRAME_FILTERS,
+    FRAME_TREE,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 
@@ -108,7 +110,7 @@ struct object_info {
     uint8_t kind;       /* enum cap_kind                                                         */
     uint8_t state;      /* set of OBJECT_*                                                       */
     uint32_t filter;    /* CAP_RING: first frame of the graft that filters; 0: none              */
-    uint32_t keys;      /* CAP_RING: bound; CAP_GRAFT: enum graft_hook                           */
+    uint32_t keys;      /* CAP_RING: bound, its filters' too; CAP_GRAFT: enum graft_hook      */
     uint32_t in_flight; /* CAP_RING, CAP_DISK_RING: in the device's hands                        */
     uint64_t counts[5]; /* COUNT_*                                                               */
 };
@@ -122,7 +124,7 @@ _Static_assert(sizeof(struct object_info) == 64, "object_info layout");
 #define OBJECT_MASKED      32u /* CAP_GRAFT: and its accesses are masked against speculation    */
 
 /* Which record is whose. */
-enum { OBJECT_RINGS = 0, OBJECT_DISK_RINGS = 64, OBJECT_GRAFTS = 128, OBJECT_MAX = 512 };
+enum { OBJECT_RINGS = 0, OBJECT_DISK_RINGS = 64, OBJECT_GRAFTS = 128, OBJECT_MAX = 1152 };
 
 /* Places in object_info.counts. Those of rings count modulo 2^32. */
 /* CAP_RING, packets; COUNT_HANDLED: consumed or answered by the packet handler */

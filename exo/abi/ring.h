@@ -16,11 +16,15 @@
     2u /* kernel: offset or length outside the ring's frames, or a packet that is                  \
           not the ring's to send                                          */
 
+#define RING_TAG_SHIFT 8u
+#define RING_TAG_MAX   0xffffffu
+
 struct ring_slot {
     uint64_t offset; /* of the buffer, bytes from the beginning of the ring's frames; the buffer
                         may cross pages                                                        */
     uint32_t length; /* bytes: of the buffer when posted, of the packet when done              */
-    uint32_t state;  /* RING_*; 0 when posted                                                  */
+    uint32_t state;  /* RING_*; 0 when posted. Of a packet that a filter of a table took: its tag,
+                        shifted by RING_TAG_SHIFT, besides                                    */
 };
 
 struct ring_header {
@@ -64,3 +68,22 @@ struct ring_key {
 #define RING_KEY_YIELD 1u /* other rings may bind more specific keys that match its packets */
 #define RING_KEY_COPY  2u /* what it gets, the next one that matches gets, too */
 #define RING_KEY_FLAGS (RING_KEY_YIELD | RING_KEY_COPY)
+
+/* A filter of a table: it takes packets that its key matches and its graft, if it has one, lets
+ * pass. */
+struct ring_filter {
+    struct ring_key key;
+    uint32_t graft; /* slot of a CAP_GRAFT made for the packet-filter hook; SLOT_NONE: none       */
+    uint32_t tag;   /* at most RING_TAG_MAX                                                    */
+};
+
+#define FILTERS_MAX   1024u /* of one table                                                      */
+#define FILTERS_BATCH 16u   /* set in one call                                                   */
+/* Frames of a table of `count` filters. */
+#define FILTERS_FRAMES(count) (1u + (uint32_t)(count) / 32u)
+
+/* For the whole card: bound keys, those of filters among them; different masks; and how many
+ * filters and keys a packet is shown to before it is dropped. */
+#define RING_KEYS_ALL   4096u
+#define RING_KEYS_MASKS 64u
+#define RING_KEYS_SHOWN 128u

@@ -44,5 +44,8 @@ enum sysno {
 #define FOREVER               (~(word_t)0)
 
 /* Frames of a graft made from an object of `bytes` bytes: its header, the copy, and what first is
- * the checker's and then holds native code, its page table, and the journal. */
-#define GRAFT_FRAMES(bytes) (32u + 5u * (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))
+ * the checker's and then holds native code, its page table, and the journal. Fewer do for a small
+ * one, but not fewer than the least: the check may want more (WORK_MEMORY), and without room for
+ * native code a graft is interpreted. */
+#define GRAFT_FRAMES(bytes)       (32u + 5u * (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))
+#define GRAFT_FRAMES_LEAST(bytes) (2u + (uint32_t)(((bytes) + PAGE_SIZE - 1) / PAGE_SIZE))

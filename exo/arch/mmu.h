@@ -135,6 +135,7 @@ paddr_t arch_mmu_kernel(void);
 /* Code that is made at run time, at slots of MMU_CODE_BYTES: where slot `n` runs; 0: this CPU's
  * folder runs none. */
 #define MMU_CODE_BYTES ((size_t)2 << 20)
+#define MMU_CODE_SLOTS 1024u
 vaddr_t arch_code_address(uint32_t n);
 
 /* Shows `pages` pages from `pa` on at slot `n`, to be executed and not written. `table`: a zeroed

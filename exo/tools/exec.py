@@ -75,6 +75,7 @@ def boot(args):
     # A file without a name: nothing is left behind, however this program ends.
     with tempfile.TemporaryFile() as archive:
         mkarchive.make(archive, trees=[args.root], archives=[args.system],
+                       files=getattr(args, "files", ()),
                        blobs=[(b".exo4/argv", nul_separated(words)),
                               (b".exo4/environ", nul_separated(environment()))])
         archive.flush()

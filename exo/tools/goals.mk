@@ -13,10 +13,10 @@ export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT" \
            --disk "$$DISK" --iommu "$$IOMMU" --net2 "$$NET2" --fwd2 "$$FWD2" --disk2 "$$DISK2"
 
-run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot; the web page is on port 8080, Ctrl-C ends it.
-	@echo "exo4: booting; web page on http://localhost:8080/, Ctrl-C ends the machine"
-	@python3 exo/tools/qemu.py --append "$${APPEND:-} run=default" --initrd $(BUILD)/run.cpio $(MACHINE) \
-	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$${LOG:--}"
+run: $(BUILD)/kernel.elf $(BUILD)/run.cpio  ## Boot: a shell here, and a web page on port 8080.
+	@echo "exo4: booting; web page on http://localhost:8080/"
+	@python3 exo/tools/run.py --append "$${APPEND:-} run=default" --initrd $(BUILD)/run.cpio $(MACHINE) \
+	    --net "$${NET:-user}" --fwd "$${FWD:-8080:80}" --log "$$LOG"
 
 # make itself ends with 2 whenever a recipe fails, and says so. These goals end with the status of
 # what they ran, by the extension in make_exit.c: GOAL-run leaves a status other than 0 in a file,
@@ -66,13 +66,13 @@ run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(host_paths)
+test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(host_paths)
 	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
 test-qemu-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES)
 	@$(call run_tests,$(run_guest))
-test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS)
+test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.

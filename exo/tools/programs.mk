@@ -123,15 +123,29 @@ path_of = $(lastword $(subst =, ,$(1)))
 $(USER_DIR)/%.boot: $(USER_DIR)/%.elf
 	@strip -g -o $@ $<
 
-# cpio_rule: archive, its files, an archive that it begins with.
+# cpio_rule: archive, its files, an archive that it begins with, a root file system.
 define cpio_rule
 $(OBJ)/$(1).flags: FORCE | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' > $$@
-$(BUILD)/$(1).cpio: $(foreach e,$(2),$(call path_of,$(e))) $(OBJ)/$(1).flags $(3) \
+$(BUILD)/$(1).cpio: $(foreach e,$(2),$(call path_of,$(e))) $(OBJ)/$(1).flags $(3) $(4) \
     exo/tools/mkarchive.py
 	@echo "  CPIO    $$@"
-	@python3 exo/tools/mkarchive.py -o $$@ $(addprefix --append ,$(3)) $(addprefix --file ,$(2))
+	@python3 exo/tools/mkarchive.py -o $$@ $(addprefix --append ,$(3)) $(addprefix --file ,$(2)) \
+	    $(addprefix --tree ,$(dir $(4)))
 endef
 $(eval $(call cpio_rule,system,$(ARCHIVE_LIST),))
-$(eval $(call cpio_rule,run,$(RUN_FILES),$(BUILD)/system.cpio))
+
+# The root file system of `make run`: this machine's static busybox, with a name for each of its commands.
+RUN_ROOT := $(BUILD)/root
+RUN_BUSYBOX := $(firstword $(wildcard /bin/busybox /usr/bin/busybox))
+RUN_FILES += .exo4/argv=$(BUILD)/run.argv .exo4/environ=$(BUILD)/run.environ
+$(BUILD)/run.argv: exo/tools/programs.mk
+	@mkdir -p $(@D)
+	@printf 'sh\0-l\0' > $@
+$(BUILD)/run.environ: exo/tools/programs.mk
+	@mkdir -p $(@D)
+	@printf 'PATH=/bin:/sbin:/usr/bin\0HOME=/root\0TERM=linux\0USER=root\0' > $@
+$(RUN_ROOT)/.made: exo/tools/make_root.sh $(RUN_BUSYBOX) $(USER_DIR)/show.elf | $(SETUP)
+	@sh exo/tools/make_root.sh $(RUN_ROOT) $(USER_DIR)/show.elf
+$(eval $(call cpio_rule,run,$(RUN_FILES),$(BUILD)/system.cpio,$(RUN_ROOT)/.made))

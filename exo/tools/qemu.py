@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Boots exo4 in QEMU: the one place that knows the machine, its serial ports and how it ends.
 
-Used as a module by exec.py and the tests, and as a command by `make run`. The agreement between
+Used as a module by run.py, exec.py and the tests, and as a command. The agreement between
 the guest and this file (ports, control lines, the end) stands in exo/tools/README.md.
 """
 import argparse
@@ -450,7 +450,7 @@ def write_all(fd, data):
         view = view[os.write(fd, view):]
 
 
-def run_quietly(options, stdin=None, log=None):
+def run_quietly(options, stdin=None, log=None, kind=Machine):
     """Boots with COM1 and COM2 on this program's own output; returns the exit status to use.
 
     Ctrl-C and SIGTERM end the machine. Whatever goes wrong is one line on standard error, after
@@ -462,7 +462,7 @@ def run_quietly(options, stdin=None, log=None):
         signal.signal(name, stop)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also when started in a background
     try:
-        with Machine(options, lambda d: write_all(1, d), lambda d: write_all(2, d),
+        with kind(options, lambda d: write_all(1, d), lambda d: write_all(2, d),
                      (lambda line: print(line, file=log, flush=True)) if log else None) as machine:
             if stdin is not None:
                 machine.feed(stdin)

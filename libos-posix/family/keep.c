@@ -4,6 +4,7 @@
 #include "libos-posix/family/keeper.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port_libos.h"
+#include "libos-posix/port_libos_console.h"
 #include "libos-posix/posix.h"
 #include "libos/call.h"
 #include "libos/log.h"
@@ -14,6 +15,7 @@
 static uint8_t input[INPUT_BYTES]; /* read, and not taken by the core yet: [first, end) */
 static size_t input_first, input_end;
 static bool input_ended, end_is_told;
+static struct port_terminal size;      /* of the terminal, if the core is to be told */
 static struct task *lost[MEMBERS_MAX]; /* tasks of processes that the core has to be told of */
 static uint32_t lost_count;
 static uint64_t next; /* when timers are due, as time-stamp counter */
@@ -26,6 +28,8 @@ static void hand_over_input(void)
         input_first = 0;
         input_ended = input_end == 0;
     }
+    if (size.is_terminal || port_libos_resized(&size))
+        size.is_terminal = !posix_keeper_resize(size.rows, size.columns);
     if (input_first == input_end && (!input_ended || end_is_told))
         return;
     long taken = posix_keeper_input(input + input_first, input_end - input_first);

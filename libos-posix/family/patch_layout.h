@@ -1,5 +1,4 @@
-/* Offsets from %gs:0 that patch_x86_64.S uses; patch_site_x86_64.c holds them against the UTCB's.
- */
+/* Offsets from %gs:0 for patch_x86_64.S; patch_site_x86_64.c holds them against the UTCB. */
 #pragma once
 
 #define GS_CALL_STACK 0x270 /* struct utcb_exo: stack of UPCALL_CLASS_SYSCALL */

@@ -77,7 +77,8 @@ const char *graph_kind_name(uint32_t kind)
         [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines",
         [CAP_PCI] = "PCI functions",  [CAP_DEVICE] = "device",
         [CAP_WINDOW] = "registers",   [CAP_ENDPOINT] = "endpoint",
-        [CAP_SIGNAL] = "signal"};
+        [CAP_SIGNAL] = "signal",      [CAP_GRAFT_MAP] = "graft map",
+        [CAP_FILTERS] = "filters",    [CAP_TREE] = "tree of blocks"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
@@ -103,7 +104,10 @@ const char *graph_type_name(uint32_t type)
                                         [FRAME_IO_TABLE] = "I/O tables",
                                         [FRAME_IO_NODES] = "their I/O nodes",
                                         [FRAME_UTCB] = "UTCBs of L4",
-                                        [FRAME_ENDPOINT] = "endpoints"};
+                                        [FRAME_ENDPOINT] = "endpoints",
+                                        [FRAME_GRAFT_MAP] = "graft maps",
+                                        [FRAME_FILTERS] = "filters",
+                                        [FRAME_TREE] = "trees of blocks"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }

@@ -41,6 +41,9 @@ static void cap_text(char *to, const struct cap *c)
     case CAP_RING:
     case CAP_DISK_RING:
     case CAP_GRAFT:
+    case CAP_GRAFT_MAP:
+    case CAP_FILTERS:
+    case CAP_TREE:
         range_text(to, c->count == 1 ? "frame" : "frames", c->base, c->count);
         break;
     case CAP_ENDPOINT:
@@ -94,6 +97,9 @@ static void held_text(char *what, char *which, const struct graph_row *row)
         name = offset == NODE_AT_BUFFER   ? "memory of the disk ring"
                : offset == NODE_AT_EXTENT ? "blocks of the disk ring"
                                           : "told of the disk";
+        break;
+    case FRAME_TREE:
+        name = offset == NODE_AT_ABOVE ? "blocks of the tree" : "template of the tree";
         break;
     case FRAME_DEVICE:
         name = offset == NODE_AT_PCI     ? "function of the device"

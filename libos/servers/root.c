@@ -5,9 +5,10 @@
  *                         machine's
  *   test=NAME WORDS ...   the same
  *   exec via=WAY          the command of the root file system that `.exo4/argv` names: by itself
- *                         when it brings its library OS along (via=libos, or no way is named),
+ *                         when it brings its library OS along and via=libos, or no way, is named;
  *                         else by the program `posix` with these words
- *   run=default, nothing  the web server, and the shell if there is one; ends with the shell
+ *   run=default, nothing  the web server; and where a terminal is named (terminal=ROWSxCOLUMNS),
+ * the command that `.exo4/argv` names, if it does, by `posix`; ends with that
  *
  * Words before these are options of the kernel and passed over. Anything else ends with status 64.
  */
@@ -138,32 +139,41 @@ static int exec(uint32_t i)
     if (!command.has_libos && !strcmp(way, "libos"))
         program_fail(STATUS_USAGE, command.arguments[0],
                      "via=libos: the program is not linked with exo4's library OS");
-    if (!command.has_libos)
-        return run("posix", i);
-    if (*way && strcmp(way, "libos"))
-        program_fail(STATUS_USAGE, command.arguments[0],
-                     "it brings its own library OS, so that via=libos is the only way");
-    /* A keeper has to see what others own. */
-    return is_hidden() ? run_command(&command) : run("posix", i);
+    /* A keeper has to see what others own: without one the program is its own library OS. */
+    if (command.has_libos && is_hidden() && (!*way || !strcmp(way, "libos")))
+        return run_command(&command);
+    return run("posix", i);
+}
+
+/* Is there somebody who types, and a command to type to? */
+static bool is_interactive(void)
+{
+    struct archive_entry entry;
+
+    for (uint32_t i = 0; i < word_count; i++)
+        if (!strncmp(words[i], "terminal=", 9))
+            return archive_find(&archive, ".exo4/argv", &entry) == ERR_OK;
+    return false;
 }
 
 /* Both share what there is: the web server is not waited for while there is a shell. */
 static int run_default(void)
 {
-    static const char *const http[] = {"http", NULL}, *const shell[] = {"shell", NULL};
+    static const char *const http[] = {"http", NULL}, *const shell[] = {"posix", NULL};
     struct archive_entry entry;
     struct spawn_child server, child;
-    bool has_shell = program_find(&archive, "shell", &entry) == ERR_OK;
+    bool has_shell = is_interactive();
     bool has_http = program_find(&archive, "http", &entry) == ERR_OK;
 
     if (!has_http && !has_shell)
-        program_fail(STATUS_USAGE, "run=default", "the boot archive has neither http nor shell");
+        program_fail(STATUS_USAGE, "run=default",
+                     "the boot archive has neither http nor a command");
     if (has_http)
         start("http", http, has_shell ? 2 : 1, &server);
     if (!has_shell)
         return program_wait("http", &server);
-    start("shell", shell, 1, &child);
-    return program_wait("shell", &child);
+    start("posix", shell, 1, &child);
+    return program_wait("posix", &child);
 }
 
 int main(void)

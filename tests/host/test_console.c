@@ -149,7 +149,7 @@ static void what_is_no_graft_is_refused_and_leaves_no_frames(void **state)
     bad[0].bytes = 0;
     bad[1].bytes = GRAFT_OBJECT_MAX + 1;
     bad[2].hook = 999;
-    bad[3].unused = 1;
+    bad[3].frames = GRAFT_FRAMES_LEAST(bad[3].bytes) - 1;
     bad[4].report = START_INFO;
     bad[5].report = HOLE;
     bad[6].object = HOLE;

@@ -103,7 +103,7 @@ static void every_reason_of_the_checker_is_shown(void **state)
 {
     static const enum graft_reason elsewhere[] = {
         GRAFT_BAD_HOOK,    GRAFT_EMPTY,   GRAFT_TOO_LONG,  GRAFT_BUDGET,
-        GRAFT_WORK_MEMORY, GRAFT_BAD_MAP, GRAFT_MAP_GIVEN,
+        GRAFT_WORK_MEMORY, GRAFT_BAD_MAP, GRAFT_MAP_GIVEN, GRAFT_HOOK_MAP,
     };
     (void)state;
 
@@ -155,6 +155,44 @@ static void maps_are_checked_first(void **state)
     assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_ACCEPTED);
     in.map_count = GRAFT_MAX_MAPS + 1;
     assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_BAD_MAP);
+}
+
+/* No maps, no helper but owns(), which is no other hook's: by its number, and by a register. */
+static void who_owns_what_follows_from_the_block_alone(void **state)
+{
+    static const uint32_t helpers[] = {1, 2, 3, 5, 8, 28, 130, 131, 0x10000, 4};
+#define OWNS 0x10001
+    struct insn code[] = {
+        SET(1, 1),
+        SET(2, 1),
+        SET(3, 0),
+        SET(4, 0),
+        SET(5, 0),
+        SET(0, 0),
+        CALL(0, OWNS),
+        EXIT
+    };
+    struct graft_input in = {.code = code, .count = 8, .hook = GRAFT_HOOK_OWNERSHIP, .maps = maps};
+    (void)state;
+
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_ACCEPTED);
+    for (unsigned by_register = 0; by_register < 2; by_register++) {
+        if (by_register)
+            code[6] = (struct insn)INSN(0x8d, 0, 0, 0, 0);
+        for (unsigned i = 0; i < sizeof helpers / sizeof helpers[0]; i++) {
+            code[5].imm = code[6].imm = (int32_t)helpers[i];
+            code[6].imm *= !by_register;
+            assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_CALL_HELPER);
+        }
+        code[5].imm = OWNS;
+        code[6].imm = by_register ? 0 : OWNS;
+        assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_ACCEPTED);
+        in.hook = GRAFT_HOOK_PACKET_FILTER;
+        assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_CALL_HELPER);
+        in.hook = GRAFT_HOOK_OWNERSHIP;
+    }
+    in.map_count = 1;
+    assert_int_equal(check_with(&in, OPEN).report.reason, GRAFT_HOOK_MAP);
 }
 
 static void too_little_work_memory_is_refused(void **state)
@@ -260,6 +298,7 @@ int main(void)
         cmocka_unit_test(every_reason_of_the_checker_is_shown),
         cmocka_unit_test(the_input_is_checked_first),
         cmocka_unit_test(maps_are_checked_first),
+        cmocka_unit_test(who_owns_what_follows_from_the_block_alone),
         cmocka_unit_test(too_little_work_memory_is_refused),
         cmocka_unit_test(the_longest_path_is_counted),
         cmocka_unit_test(a_path_over_budget_is_refused),

@@ -57,17 +57,18 @@ struct checked {
     struct graft_fuel_point points[POINTS];
 };
 
-static void check(const struct insn *code, uint32_t count, const uint8_t *proof, uint32_t size,
-                  struct checked *out)
+static void check_for(uint32_t hook, const struct insn *code, uint32_t count, const uint8_t *proof,
+                      uint32_t size, struct checked *out)
 {
     size_t bytes = GRAFT_WORK_BYTES(count, OPEN);
     void *work = aligned_alloc(16, (bytes + 15) / 16 * 16);
     struct graft_input in = {.code = code,
                              .count = count,
-                             .hook = GRAFT_HOOK_PACKET_FILTER,
+                             .hook = hook,
                              .proof = proof,
                              .proof_bytes = size,
-                             .map_count = sizeof maps / sizeof maps[0],
+                             .map_count =
+                                 hook == GRAFT_HOOK_OWNERSHIP ? 0 : sizeof maps / sizeof maps[0],
                              .maps = maps,
                              .points = out->points,
                              .point_room = POINTS};
@@ -77,6 +78,12 @@ static void check(const struct insn *code, uint32_t count, const uint8_t *proof,
     memset(out, 0, sizeof *out);
     graft_check(&in, work, bytes, &out->program, &out->report);
     free(work);
+}
+
+static void check(const struct insn *code, uint32_t count, const uint8_t *proof, uint32_t size,
+                  struct checked *out)
+{
+    check_for(GRAFT_HOOK_PACKET_FILTER, code, count, proof, size, out);
 }
 
 /* A copy that ends where its memory does, so that AddressSanitizer sees any byte read too many. */
@@ -188,6 +195,9 @@ static void fuel_is_what_the_budget_leaves(void **state)
     struct checked r;
     (void)state;
 
+    check_for(GRAFT_HOOK_OWNERSHIP, rows[row].code, code_counts[row], proof, size, &r);
+    assert_int_equal(r.report.reason,
+                     GRAFT_FUEL_HOOK); /* who owns what is always said to the end */
     check(rows[row].code, code_counts[row], proof, size, &r);
     free(proof);
     assert_int_equal(r.program.fuel, budget - 6);

@@ -75,6 +75,49 @@ static void raw_bytes_come_at_once(void **state)
     IS(fake.now_ns, before + 200000000);
 }
 
+/* A shell edits its line byte by byte; what is typed before its command takes lines is not lost. */
+static void what_was_typed_before_lines_is_one(void **state)
+{
+    struct linux_termios *t = (struct linux_termios *)(world.user + 512);
+
+    (void)state;
+    IS(SYS(ioctl, 0, TCGETS, t), 0);
+    t->local &= ~T_ICANON;
+    IS(SYS(ioctl, 0, TCSETS, t), 0);
+    type("early\nbird");
+    t->local |= T_ICANON;
+    IS(SYS(ioctl, 0, TCSETS, t), 0);
+    reads("early\nbird");
+    type("then\n");
+    reads("then\n");
+    IS(SYS(ioctl, 0, TCSETS, t), 0); /* lines were on */
+    assert_null(terminal_check(arena_get()->terminal));
+}
+
+static void the_size_is_told(void **state)
+{
+    struct linux_winsize *size = (struct linux_winsize *)(world.user + 512);
+    struct linux_sigaction *action = (struct linux_sigaction *)world.user;
+    uint64_t *set = (uint64_t *)(world.user + 256);
+
+    (void)state;
+    IS(SYS(ioctl, 0, TIOCGWINSZ, size), 0);
+    IS(size->rows, 25); /* the port's */
+    *action = (struct linux_sigaction){.handler = 0x1000};
+    IS(SYS(rt_sigaction, SIGWINCH, action, 0, 8), 0);
+    *set = signal_bit(SIGWINCH);
+    IS(SYS(rt_sigprocmask, 0, set, 0, 8), 0);
+    assert_true(posix_keeper_resize(25, 80)); /* as it was */
+    IS(SYS(rt_sigpending, set, 8), 0);
+    IS(*set, 0);
+    assert_true(posix_keeper_resize(40, 120));
+    IS(SYS(rt_sigpending, set, 8), 0);
+    IS(*set, (long)signal_bit(SIGWINCH));
+    IS(SYS(ioctl, 0, TIOCGWINSZ, size), 0);
+    IS(size->rows, 40);
+    IS(size->columns, 120);
+}
+
 static void child_pauses(struct task *t)
 {
     (void)t;
@@ -162,9 +205,13 @@ static void a_pair_carries_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TERMINAL_TEST(lines_are_edited_and_echoed), TERMINAL_TEST(raw_bytes_come_at_once),
-        TERMINAL_TEST(keys_signal_the_foreground),  TERMINAL_TEST(the_background_may_not_read),
+        TERMINAL_TEST(lines_are_edited_and_echoed),
+        TERMINAL_TEST(raw_bytes_come_at_once),
+        TERMINAL_TEST(keys_signal_the_foreground),
+        TERMINAL_TEST(the_background_may_not_read),
         TERMINAL_TEST(a_pair_carries_both_ways),
+        TERMINAL_TEST(what_was_typed_before_lines_is_one),
+        TERMINAL_TEST(the_size_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,6 +199,7 @@ static void expect_order(const struct flow *f)
     const struct ring_bound *last = NULL;
     unsigned found = 0, matching = 0;
 
+    assert_ptr_equal(ring_bound_first(f), ring_bound_next(NULL, f));
     for (struct ring_bound *b = NULL; (b = ring_bound_next(b, f)) != NULL; last = b, found++) {
         assert_true(key_matches(&b->key, f));
         if (last)

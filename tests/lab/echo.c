@@ -247,6 +247,20 @@ static void measure_grafts(const struct archive *a)
                GRAFT_HOOK_PACKET_HANDLER, bare);
 }
 
+/* What a filter with a program of its own adds: one, and one of a thousand. */
+static void measure_programs(void)
+{
+    measure_receiving();
+    const uint64_t bare = lab_median(&series);
+
+    lab_programs_begin(&rig, ring_host.port);
+    measure_receiving();
+    lab_report("graft.filters.programs.1", &series, bare, IN_FLIGHT, IN_FLIGHT);
+    lab_programs_many();
+    measure_receiving();
+    lab_report("graft.filters.programs.1000", &series, bare, IN_FLIGHT, IN_FLIGHT);
+}
+
 /* The low half of how many packets the ring's handler has answered. */
 static const volatile uint32_t *handled(void)
 {
@@ -265,10 +279,11 @@ static void measure_handler(const struct archive *a, uint64_t empty)
     lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         card_prepares(i ? ANSWERS : 0, ANSWERS);
+        const uint32_t all = *count + ANSWERS; /* read before they can come */
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
         virtqueue_push(&pair->tx);
-        uint64_t waited = wait_for(count, *count + ANSWERS, ARRIVED);
+        uint64_t waited = wait_for(count, all, ARRIVED);
         waited +=
             wait_loops(count, *count + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
         lab_keep(&series, i, lab_stamp() - begin - waited, before);
@@ -320,6 +335,7 @@ int main(void)
     card_prepares(IN_FLIGHT, 0);
     measure_handler(&archive, empty);
     measure_grafts(&archive);
+    measure_programs();
     lab_keys(&rig, empty);
     log_line("end");
     return 0;

@@ -3,15 +3,10 @@
 
 #include "exo/abi/elf.h"
 #include "exo/abi/graft_object.h"
-#include "libos/slots.h"
 #include "libos/string.h"
-#include "tests/lab/graft_tools.h"
-#include "tests/lab/lab.h"
 
 #define MACHINE_BPF 247u
 #define TYPE_REL    1u
-#define LOAD_LONG   0x18
-#define EXIT        0x95
 
 struct section {
     uint32_t name, type;
@@ -63,22 +58,4 @@ const void *lab_object(uint32_t count, uint32_t proof_bytes, size_t *bytes)
                             .section_names = 2};
     *bytes = proof + proof_bytes;
     return &object;
-}
-
-slot_t lab_constant(uint32_t hook, uint64_t number)
-{
-    static struct graft_report report;
-    size_t bytes;
-    slot_t slot;
-
-    lab_code[0] = (struct lab_insn){LOAD_LONG, 0, 0, (int32_t)(uint32_t)number};
-    lab_code[1] = (struct lab_insn){0, 0, 0, (int32_t)(uint32_t)(number >> 32)};
-    lab_code[2] = (struct lab_insn){EXIT, 0, 0, 0};
-    const void *at = lab_object(3, 0, &bytes);
-    if (slot_take(&slot))
-        lab_fail("a graft", ERR_NO_MEM);
-    enum err e = lab_graft_create(slot, at, bytes, hook, SLOT_NONE, &report);
-    if (e)
-        lab_fail("a graft", e);
-    return slot;
 }

@@ -19,6 +19,3 @@ struct lab_insn {
  * its size. The proof, if it has one, lies behind those. */
 extern struct lab_insn *const lab_code;
 const void *lab_object(uint32_t count, uint32_t proof_bytes, size_t *bytes);
-
-/* A graft that returns a number. */
-slot_t lab_constant(uint32_t hook, uint64_t number);

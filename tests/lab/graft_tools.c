@@ -7,9 +7,12 @@
 #include "libos/region.h"
 #include "libos/slots.h"
 #include "libos/vm.h"
+#include "tests/lab/graft_object.h"
 #include "tests/lab/lab.h"
 
 #define KERNEL_FRAMES 8u /* of a small map */
+#define LOAD_LONG     0x18
+#define EXIT          0x95
 
 enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map,
                           struct graft_report *report)
@@ -65,4 +68,22 @@ void lab_bind(const char *key, slot_t graft, slot_t target, uint32_t hook)
 
     if (e)
         lab_fail(key, e);
+}
+
+slot_t lab_constant(uint32_t hook, uint64_t number)
+{
+    static struct graft_report report;
+    size_t bytes;
+    slot_t slot;
+
+    lab_code[0] = (struct lab_insn){LOAD_LONG, 0, 0, (int32_t)(uint32_t)number};
+    lab_code[1] = (struct lab_insn){0, 0, 0, (int32_t)(uint32_t)(number >> 32)};
+    lab_code[2] = (struct lab_insn){EXIT, 0, 0, 0};
+    const void *at = lab_object(3, 0, &bytes);
+    if (slot_take(&slot))
+        lab_fail("a graft", ERR_NO_MEM);
+    enum err e = lab_graft_create(slot, at, bytes, hook, SLOT_NONE, &report);
+    if (e)
+        lab_fail("a graft", e);
+    return slot;
 }

@@ -12,6 +12,9 @@ slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_
 enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map,
                           struct graft_report *report);
 
+/* A graft that returns a number. */
+slot_t lab_constant(uint32_t hook, uint64_t number);
+
 /* A map of one entry whose value is shown at `*at`, in so many pages. */
 slot_t lab_map(uint32_t value_bytes, uint32_t pages, vaddr_t *at);
 

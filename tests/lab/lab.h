@@ -58,8 +58,11 @@ CPU_INLINE void lab_keep(struct lab_series *s, uint32_t round, uint64_t ticks,
     };
 }
 
-/* Whose packet it is, with one key and with many; in a machine with a card (keys.c). */
+/* Whose packet it is, with one filter and with many; in a machine with a card (keys.c). First those
+ * with programs: one, for `port`, and then 999 more, for others. */
 struct rig;
+void lab_programs_begin(const struct rig *r, uint16_t port);
+void lab_programs_many(void);
 void lab_keys(struct rig *r, uint64_t empty);
 
 /* Fills a series with rounds of `operation`, which is compiled into the loop, so that nothing but

@@ -9,7 +9,8 @@
 
 #define DEVICE_SLOT  509u
 #define DEVICE_BASE  ((vaddr_t)0xfffffe8000000000)
-#define CODE_BASE    ((vaddr_t)0xffffffffc0000000)
+#define CODE_LAST    ((vaddr_t)0xffffffffc0000000) /* the last GiB, and the third last */
+#define CODE_THIRD   ((vaddr_t)0xffffffff40000000)
 #define USER_ENTRIES 256u
 
 extern pte_t boot_tables[MMU_ENTRIES];
@@ -71,13 +72,14 @@ void *arch_map_device(paddr_t base, size_t bytes)
 
 vaddr_t arch_code_address(uint32_t n)
 {
-    return CODE_BASE + n * MMU_CODE_BYTES;
+    return n < MMU_ENTRIES ? CODE_LAST + n * MMU_CODE_BYTES
+                           : CODE_THIRD + (n - MMU_ENTRIES) * MMU_CODE_BYTES;
 }
 
-/* Every root leads to this table, which was made before there were any. */
+/* Every root leads to these tables, which were made before there were any. */
 static pte_t *code_entry(uint32_t n)
 {
-    ASSERT(n < MMU_ENTRIES);
+    ASSERT(n < MMU_CODE_SLOTS);
     return kernel_entry(arch_code_address(n), 2, PTE_PRESENT | PTE_WRITE);
 }
 
@@ -107,5 +109,6 @@ void arch_mmu_seal(void)
     boot_tables[0] = 0;
     boot_tables[USER_ENTRIES] |= PTE_NX;
     code_entry(0);
+    code_entry(MMU_ENTRIES);
     arch_tlb_all();
 }

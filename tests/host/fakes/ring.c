@@ -1,5 +1,5 @@
 /* Fake: a kernel without network card. Its calls say so, and no ring is ever there to be ended. */
-#include "bindings/ring.h"
+#include "bindings/filters.h"
 
 #include "exo/base/assert.h"
 #include "exo/entry/handlers.h"
@@ -28,6 +28,39 @@ int sys_ring_keys(struct thread *caller, const struct sys_ring_keys_args *a, wor
     (void)a;
     (void)result;
     return ERR_BAD_CAP;
+}
+
+int sys_filters_create(struct thread *caller, const struct sys_filters_create_args *a,
+                       word_t *result)
+{
+    (void)caller;
+    (void)a;
+    (void)result;
+    return ERR_BAD_CAP;
+}
+
+int sys_filters_set(struct thread *caller, const struct sys_filters_set_args *a, word_t *result)
+{
+    (void)caller;
+    (void)a;
+    (void)result;
+    return ERR_BAD_CAP;
+}
+
+void filters_destroy(struct filters *f)
+{
+    ASSERT(!f);
+}
+
+void filters_drop(struct filters *f, struct node *n)
+{
+    ASSERT(!f && !n);
+}
+
+const char *filters_check(const struct filters *f)
+{
+    (void)f;
+    return NULL;
 }
 
 int sys_ring_kick(struct thread *caller, const struct sys_ring_kick_args *a, word_t *result)
