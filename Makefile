@@ -24,6 +24,7 @@ VARIANTS :=# kernels to compare it with: NAME-without, NAME-with
 LIBOS :=# sources of libos.a
 LIBOS_NET :=# sources of libos-net.a
 LIBOS_POSIX :=# sources of libos-posix.a
+LIBGRAFT :=# sources of libgraft.a, beside those of grafts/ that it shares
 PROGRAMS :=# guest programs: NAME-sources, NAME-libs, NAME-base
 GUEST_TESTS :=# guest programs that print TAP: tests/qemu/NAME.c, NAME-libs, NAME-boot
 GRAFTS :=# sources of grafts

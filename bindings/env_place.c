@@ -43,10 +43,20 @@ static struct env_quick quick_of(const struct node *binding)
                               g->is_blind ? QUICK_BLIND : QUICK_SEEING};
 }
 
-void env_place_changed(struct env *e)
+static void set_quick(struct env *e)
 {
+    static unsigned judging; /* environments with a quick graft at their messages */
+
+    judging -= e->quick[ENV_PLACE_IPC].kind != QUICK_NOT;
     for (unsigned i = 0; i < ENV_PLACES; i++)
         e->quick[i] = quick_of(&e->places[i]);
+    judging += e->quick[ENV_PLACE_IPC].kind != QUICK_NOT;
+    env_ipc_quick = judging ? (word_t)1 << 63 : 0;
+}
+
+void env_place_changed(struct env *e)
+{
+    set_quick(e);
     thread_set_redirected(e);
     thread_set_judged(e);
 }
@@ -56,6 +66,7 @@ void env_places_end(struct env *e)
     for (unsigned i = 0; i < ENV_PLACES; i++)
         if (e->places[i].parent)
             node_unlink(&e->places[i]);
+    set_quick(e);
 }
 
 uint64_t hook_ipc_judge(struct env *e, uint64_t from, uint64_t to, word_t tag, unsigned phase)

@@ -67,7 +67,7 @@ bool journal_value(struct journal *j, struct graft_map *m, const void *key, uint
 
     if (m->def.type == GRAFT_MAP_WINDOW || is_noted(j, m, key, cpu))
         return !j->is_full;
-    const void *value = graft_map_lookup(m, key, cpu);
+    const void *value = graft_map_peek(m, key, cpu);
     struct note *n = add(j, (struct note){.object = m,
                                           .kind = value ? NOTE_VALUE : NOTE_ABSENT,
                                           .what = cpu,

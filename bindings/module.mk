@@ -56,6 +56,9 @@ ring_keys-needs := $(bind_ring-needs)
 filters-needs := $(bind_ring-needs)
 flow-needs := bindings/flow.c
 
+HOST_TESTS += graft_journal
+graft_journal-needs = bindings/graft_journal.c $(filter grafts/map%,$(KERNEL))
+
 GUEST_TESTS += ring no_nic ring_keys ring_keys_smp
 $(foreach t,ring no_nic ring_keys ring_keys_smp,$(eval $(t)-libs := libos-net))
 ring-sources          := tests/qemu/ring.c tests/qemu/rig.c

@@ -23,6 +23,7 @@ static uint32_t next_served; /* index of the ring that the card's room is offere
 
 /* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
 static uint64_t unpublished, untold;
+static uint64_t waiting; /* bit per ring: `waits` */
 static bool has_answers; /* and the card has not been told of packets */
 
 const struct ring *ring_at(uint32_t index)
@@ -73,6 +74,12 @@ static void tell_owner(const struct ring *r)
 
     if (bits)
         notification_raise(frame_memory(c->base), bits);
+}
+
+static void set_waits(struct ring *r, bool waits)
+{
+    r->waits = waits;
+    waiting = (waiting & ~bit_of(r)) | (waits ? bit_of(r) : 0);
 }
 
 void ring_publish(const struct ring *r)
@@ -182,9 +189,22 @@ static bool filter_takes(struct ring_bound *b, const uint8_t *packet, uint32_t l
     return graft_call(filter, &context, 0) != 0;
 }
 
+/* Do both say the same of a conversation? */
+static bool is_same_flow(const struct flow *a, const struct flow *b)
+{
+    uint64_t wa[4], wb[4];
+    _Static_assert(sizeof wa == sizeof *a, "a flow is four words");
+
+    memcpy(wa, a, sizeof wa);
+    memcpy(wb, b, sizeof wb);
+    return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
+}
+
 /* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
- * judged, because the packet is the card's. */
-static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
+ * judged, because the packet is the card's. `mine` is what the packet said when no key was asked
+ * before the ring's, so that an answer of that flow is the ring's; or NULL. */
+static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes,
+                   const struct flow *mine)
 {
     struct graft *g = graft_bound(&r->handler);
     uint8_t *copy = graft_answer_room(g), mac[6];
@@ -194,17 +214,24 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes)
     nic_mac(mac);
     memcpy(copy, packet, bytes);
     const struct flow f = flow_read(copy, bytes, true);
-    if (flow_bears_mac(copy, bytes, mac) && ring_may_send(r, &f))
+    if (flow_bears_mac(copy, bytes, mac) &&
+        ((mine && is_same_flow(mine, &f)) || ring_may_send(r, &f)))
         has_answers |= graft_answer(g, copy, bytes);
 }
 
-/* A packet that is the ring's alone: the handler's, or the owner's. */
-static void handle(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t length)
+/* A packet that is the ring's alone: the handler's, or the owner's. It says `f`, and so many keys
+ * were asked before the ring's. */
+static void handle(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t length,
+                   const struct flow *f, unsigned before)
 {
     struct graft_packet context = {
         .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
     uint64_t verdict = graft_call(&r->handler, &context, GRAFT_PASS), bytes = verdict >> 32;
 
+    if (__builtin_expect((uint32_t)verdict == GRAFT_PASS, true)) {
+        deliver(r, tag, packet, length);
+        return;
+    }
     switch ((uint32_t)verdict) {
     case GRAFT_DROP:
         break;
@@ -213,7 +240,7 @@ static void handle(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t lengt
         break;
     case GRAFT_ANSWER:
         r->rx_handled++;
-        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length);
+        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length, before ? NULL : f);
         break;
     default:
         deliver(r, tag, packet, length);
@@ -244,7 +271,7 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
             continue;
         }
         if (r->handler.parent)
-            handle(r, b->tag, packet, length);
+            handle(r, b->tag, packet, length, &f, i);
         else
             deliver(r, b->tag, packet, length);
         return;
@@ -324,12 +351,12 @@ uint32_t ring_take(struct ring *r)
     uint32_t ahead = posted_ahead(&header_of(r)->tx_posted, r->tx_done);
     uint32_t busy = r->tx_taken - r->tx_done;
 
-    r->waits = false;
+    set_waits(r, false);
     for (; ahead > busy && !r->waits; ahead--) {
         if (take_slot(r))
             count++;
         else
-            r->waits = true;
+            set_waits(r, true);
     }
     if (count)
         nic_flush();
@@ -343,7 +370,7 @@ void ring_serve_card(void)
 {
     nic_poll();
     ring_settle();
-    for (unsigned i = 0; i < RINGS_MAX; i++) {
+    for (unsigned i = 0; waiting && i < RINGS_MAX; i++) {
         struct ring *r = rings[(next_served + i) % RINGS_MAX];
         if (r && r->waits)
             ring_take(r);
@@ -354,7 +381,7 @@ void ring_serve_card(void)
 /* On return the card reads no frame of the ring. */
 static void drain(struct ring *r)
 {
-    r->waits = false;
+    set_waits(r, false);
     for (unsigned i = 0; i < DRAIN_LOOKS && r->in_flight > 0; i++)
         nic_poll();
     if (r->in_flight > 0)

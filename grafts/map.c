@@ -39,6 +39,13 @@ void *graft_map_lookup(struct graft_map *m, const void *key, uint32_t cpu)
     return kinds[m->def.type]->lookup(m, key, cpu);
 }
 
+void *graft_map_peek(struct graft_map *m, const void *key, uint32_t cpu)
+{
+    const struct map_kind *k = kinds[m->def.type];
+
+    return k->peek ? k->peek(m, key, cpu) : k->lookup(m, key, cpu);
+}
+
 enum graft_map_end graft_map_update(struct graft_map *m, const void *key, const void *value,
                                     uint64_t flags, uint32_t cpu)
 {

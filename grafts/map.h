@@ -53,6 +53,9 @@ void graft_map_begin(struct graft_map *m, const struct graft_map_def *d, uint32_
 /* The value of a key, [key_bytes], for CPU `cpu`; NULL: there is none. */
 void *graft_map_lookup(struct graft_map *m, const void *key, uint32_t cpu);
 
+/* The same, which is no use of the entry: what makes room next stays what it was. */
+void *graft_map_peek(struct graft_map *m, const void *key, uint32_t cpu);
+
 /* Gives a key a value, [value_bytes]; either may lie in the map. `flags`: GRAFT_MAP_*. On any end
  * but GRAFT_MAP_DONE nothing has changed. */
 enum graft_map_end graft_map_update(struct graft_map *m, const void *key, const void *value,

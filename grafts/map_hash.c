@@ -93,6 +93,16 @@ static void touch(struct graft_map *m, uint32_t number)
     order_first(m, number);
 }
 
+static void *peek_hash(struct graft_map *m, const void *key, uint32_t cpu)
+{
+    uint32_t n = find_hash(m, key);
+
+    (void)cpu;
+    if (!n)
+        return NULL;
+    return map_entry_value(m, map_entry_at(m, n));
+}
+
 static void *lookup_hash(struct graft_map *m, const void *key, uint32_t cpu)
 {
     uint32_t n = find_hash(m, key);
@@ -233,6 +243,7 @@ static const char *check_hash(const struct graft_map *m)
 const struct map_kind map_hash_kind = {.measure = measure_hash,
                                        .begin = begin_hash,
                                        .lookup = lookup_hash,
+                                       .peek = peek_hash,
                                        .update = update_hash,
                                        .remove = remove_hash,
                                        .find = find_hash,
@@ -240,6 +251,7 @@ const struct map_kind map_hash_kind = {.measure = measure_hash,
 const struct map_kind map_lru_kind = {.measure = measure_hash,
                                       .begin = begin_hash,
                                       .lookup = lookup_hash,
+                                      .peek = peek_hash,
                                       .update = update_hash,
                                       .remove = remove_hash,
                                       .find = find_hash,

@@ -8,6 +8,7 @@ struct map_kind {
     bool (*measure)(const struct graft_map_def *d, uint32_t cpus, struct graft_map_room *room);
     void (*begin)(struct graft_map *m);
     void *(*lookup)(struct graft_map *m, const void *key, uint32_t cpu);
+    void *(*peek)(struct graft_map *m, const void *key, uint32_t cpu); /* NULL: as lookup */
     enum graft_map_end (*update)(struct graft_map *m, const void *key, const void *value,
                                  uint64_t flags, uint32_t cpu);
     enum graft_map_end (*remove)(struct graft_map *m, const void *key);

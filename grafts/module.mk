@@ -68,7 +68,7 @@ graft_interp-needs  := $(graft-library)
 graft_elf-needs     := $(graft-library)
 graft_fuzz-needs    := $(graft-library)
 
-HOST_TESTS += graft_map graft_ring
+HOST_TESTS += graft_map graft_ring graft_examples
 graft_ring-needs = $(graft_map-needs)
 graft_map-needs := $(filter grafts/map%,$(KERNEL))
 

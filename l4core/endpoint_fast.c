@@ -21,9 +21,11 @@ static inline struct cap *find(const struct thread *t, word_t id, rights_t right
 static inline word_t call(struct cpu *c, struct thread *t, word_t to, word_t tag)
 {
     const struct cap *cap = find(t, to, RIGHT_WRITE);
-    struct endpoint *e = cap ? frame_memory(cap->base) : NULL;
+    const struct endpoint *e = cap ? frame_memory(cap->base) : NULL;
 
-    if (!e || list_is_empty(&e->receivers))
+    if (!e)
+        return judge_fast(c, t);
+    if (list_is_empty(&e->receivers))
         return 0;
     struct thread *p = LIST_ITEM(e->receivers.next, struct thread, send_link);
     if (p->readiness != c->awaits_message)
@@ -72,7 +74,7 @@ word_t endpoint_fast(void *sender)
         return 0;
     word_t name = r->rsi == r->rdx      ? call(c, t, r->rsi, r->r9)
                   : L4_IS_REPLY(r->rsi) ? reply_wait(c, t, r->rsi, r->rdx, r->r9)
-                                        : 0;
+                                        : judge_fast(c, t);
     lock_leave();
     return name;
 }

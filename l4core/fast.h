@@ -1,6 +1,6 @@
 /*
  * What the fast paths of IPC ask about the two threads, and do (fast.c, endpoint_fast.c,
- * fast_fault.c).
+ * judge_fast.c, fast_fault.c).
  *
  * Locking: none. All threads that they find good are of this CPU.
  */
@@ -72,8 +72,12 @@ static inline __attribute__((always_inline)) word_t fast_send(struct thread *t, 
 }
 
 /* As hook_ipc_fast, for an IPC by capability of `t`, the current thread, whose registers have what
- * the hook was given. Changes nothing when it returns 0. */
+ * the hook was given; or one that judge_fast is for. Changes nothing when it returns 0. */
 word_t endpoint_fast(void *t);
+
+/* The same by thread ID, where grafts judge it whose code keeps registers. What one refuses is
+ * remembered for ipc_route. On one CPU. */
+word_t judge_fast(struct cpu *c, struct thread *t);
 
 /* It is not: what the hook was given of the registers is for the general path, but for an IPC by
  * capability that is done at once. */
@@ -87,7 +91,7 @@ static inline word_t fast_decline(struct thread *t, word_t to, word_t from, word
     r->rdx = from;
     r->r8 = timeouts;
     r->r9 = tag;
-    if (!(to >> 63)) /* no thread's ID has that bit */
+    if (!((to | env_ipc_quick) >> 63)) /* no thread's ID has that bit */
         return 0;
     word_t name = arch_call_aside(endpoint_fast, t);
     if (!name)

@@ -186,7 +186,7 @@ static void fail_waiting_here(void *argument)
 {
     const struct gone *g = argument;
 
-    for (uint32_t n = 1; n < THREAD_MAX; n++) {
+    for (uint32_t n = 0; (n = thread_number_used(n + 1)) < THREAD_MAX;) {
         struct thread *w = thread_by_number(n);
         if (!w || w == g->thread || w->cpu != cpu_this()->number)
             continue;

@@ -7,6 +7,7 @@ KERNEL += l4core/fast.c
 KERNEL += l4core/fast_fault.c
 KERNEL += l4core/interrupt.c
 KERNEL += l4core/ipc.c
+KERNEL += l4core/judge_fast.c
 KERNEL += l4core/kernel_ipc.c
 KERNEL += l4core/kip.c
 KERNEL += l4core/leave.c

@@ -1,5 +1,6 @@
 /* Where messages between spaces go that have grafts, which judge what crosses their borders. */
 #include "exo/abi/graft.h"
+#include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
 #include "exo/env/thread.h"
@@ -35,6 +36,13 @@ struct thread *ipc_route(struct thread *t, struct thread *p)
 {
     if (!((t->kind | p->kind) & THREAD_REDIRECTED) || p->env == t->env)
         return ipc_redirect(t, p);
+    struct cpu *c = cpu_this();
+    const bool is_refused = c->refused == t;
+    c->refused = NULL;
+    if (is_refused) {
+        t->ipc_intended = 0;
+        return NULL;
+    }
     struct thread *to = has_graft(t->env) ? leave_space(t, p) : ipc_redirect(t, p);
     if (to && to->env != t->env && has_graft(to->env) &&
         judge(to->env, t, to, GRAFT_IPC_RECEIVE) == GRAFT_IPC_REFUSE)

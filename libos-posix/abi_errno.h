@@ -56,3 +56,4 @@
 #define ENOTCONN        107
 #define ETIMEDOUT       110
 #define ECONNREFUSED    111
+#define EUCLEAN         117

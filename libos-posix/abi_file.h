@@ -60,6 +60,10 @@
 #define S_IFCHR  0020000u
 #define S_IFIFO  0010000u
 #define S_IALL   0007777u
+#define S_ISUID  0004000u
+#define S_ISGID  0002000u
+#define S_ISVTX  0001000u
+#define S_IXGRP  0000010u
 
 #define SEEK_SET  0
 #define SEEK_CUR  1

@@ -1,5 +1,6 @@
 /* Calls that read directories and links, and the working directory. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
@@ -54,6 +55,8 @@ static long change_directory(struct process *p, struct node *n)
 {
     if (!node_is(n, S_IFDIR))
         return -ENOTDIR;
+    if (access_check(p, n, MAY_EXECUTE))
+        return -EACCES;
     node_hold(n);
     node_drop(p->arena, p->cwd);
     p->cwd = n;

@@ -5,6 +5,7 @@
 #include "libos-posix/exec.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/node.h"
 #include "libos-posix/path.h"
 #include "libos-posix/posix.h"
@@ -16,8 +17,6 @@
 
 #define STRINGS_MAX    ((size_t)8192) /* in one list */
 #define RFLAGS_INITIAL 0x202u
-#define S_ISUID        04000u
-#define S_ISGID        02000u
 
 /* A list of strings, copied from the program: one block of pointers, one of text. */
 struct copied {
@@ -104,9 +103,11 @@ long exec_leave_old(struct process *p, struct exec_program *program)
 
 void exec_take_identity(struct process *p, const struct node *n)
 {
-    if (n->mode & S_ISUID)
+    const bool counts = !mount_of(n) || !mount_of(n)->no_suid;
+
+    if (counts && n->mode & S_ISUID)
         p->who.euid = n->uid;
-    if (n->mode & S_ISGID)
+    if (counts && n->mode & S_ISGID && n->mode & S_IXGRP)
         p->who.egid = n->gid;
     p->who.suid = p->who.euid;
     p->who.sgid = p->who.egid;

@@ -1,6 +1,7 @@
 /* Calls that send and receive on sockets; addresses, descriptors and credentials that come along.
  */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/clock.h"
 #include "libos-posix/io.h"
@@ -96,6 +97,8 @@ long socket_resolve(struct process *p, vaddr_t at, word_t bytes, uint32_t type, 
             return e;
         if (!w.node)
             return -ENOENT;
+        if ((e = access_check(p, w.node, MAY_WRITE)) != 0)
+            return e;
     }
     *out = socket_find(p->arena, &name, w.node, 0);
     if (!*out)

@@ -4,8 +4,11 @@
 #include "libos-posix/area.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
+#include "libos-posix/lock.h"
 #include "libos-posix/mount.h"
 #include "libos-posix/path.h"
+#include "libos-posix/posix.h"
+#include "libos-posix/task.h"
 #include "libos-posix/text.h"
 #include "libos-posix/user.h"
 
@@ -39,16 +42,8 @@ static bool option_take(const char **text, const char *name, uint64_t *out)
 }
 
 /* "first=N,blocks=N": the extent, in blocks of 4096 bytes. */
-static long options_read(const struct process *p, vaddr_t data, struct mount_request *r)
+static long options_parse(const char *at, struct mount_request *r)
 {
-    char text[OPTION_BYTES];
-    const char *at = text;
-
-    if (!data)
-        return 0;
-    long e = user_string(p, text, sizeof text, data, -EINVAL);
-    if (e < 0)
-        return e;
     while (*at) {
         if (!option_take(&at, "first=", &r->first) && !option_take(&at, "blocks=", &r->count))
             return -EINVAL;
@@ -56,6 +51,16 @@ static long options_read(const struct process *p, vaddr_t data, struct mount_req
             return -EINVAL;
     }
     return 0;
+}
+
+static long options_read(const struct process *p, vaddr_t data, struct mount_request *r)
+{
+    char text[OPTION_BYTES];
+
+    if (!data)
+        return 0;
+    long e = user_string(p, text, sizeof text, data, -EINVAL);
+    return e < 0 ? e : options_parse(text, r);
 }
 
 static long source_find(struct process *p, vaddr_t source, struct mount_request *r)
@@ -127,6 +132,50 @@ long call_mount(struct process *p, word_t source, word_t target, word_t kind, wo
     r.no_suid = flags & MS_NOSUID;
     e = mount_at(p, &r, target);
     user_path_free(p, source_text);
+    return e;
+}
+
+/* A directory of the root file system, made if there is none. */
+static long directory_at(struct process *p, const char *path, struct node **out)
+{
+    struct walk w;
+    long e = path_walk(p, cwd, path, WALK_FOLLOW, &w);
+
+    if (!e && !w.node) {
+        w.node = node_create(p->arena, S_IFDIR | 0755);
+        e = w.node ? entry_add(p->arena, w.dir, w.name, w.bytes, w.node) : -ENOMEM;
+    }
+    *out = w.node;
+    return e;
+}
+
+static long mount_first(struct process *p, const char *at, const char *options)
+{
+    struct mount_request r = {.kind = "ext4", .source = "/dev/vda"};
+    const char *why = NULL;
+    struct node *n;
+
+    if (options[0] == 'r' && options[1] == 'o' && (!options[2] || options[2] == ',')) {
+        r.read_only = true;
+        options += options[2] ? 3 : 2;
+    }
+    long e = options_parse(options, &r);
+    if (!e)
+        e = directory_at(p, at, &n);
+    if (!e)
+        e = mount_add(p->arena, &r, n, &why);
+    if (e && why)
+        tell(r.source, why);
+    return e;
+}
+
+long posix_mount(const char *at, const char *options)
+{
+    struct task *t = task_current();
+
+    lock_take(t);
+    long e = mount_first(t->process, at, options);
+    lock_release(t);
     return e;
 }
 

@@ -1,5 +1,6 @@
 /* Calls that make, open, name and remove files. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
@@ -15,10 +16,29 @@ static long name(struct process *p, const struct walk *w, struct node *n)
 {
     if (!n)
         return -ENOSPC;
-    long e = entry_add(p->arena, w->dir, w->name, w->bytes, n);
+    access_own(p, w->dir, n);
+    long e = access_add(p, w->dir);
+    if (!e)
+        e = entry_add(p->arena, w->dir, w->name, w->bytes, n);
     if (e)
         node_release(p->arena, n);
     return e;
+}
+
+/* May this process open the node so? Its lack of a part is asked before its contents go. */
+static long check_open(const struct process *p, const struct node *n, uint32_t flags)
+{
+    static const uint32_t wanted[] = {
+        [O_RDONLY] = MAY_READ, [O_WRONLY] = MAY_WRITE, [O_RDWR] = MAY_READ | MAY_WRITE, [3] = 6};
+    const uint32_t cut = flags & O_TRUNC ? MAY_WRITE : 0;
+    const uint32_t all = wanted[flags & O_ACCMODE] | cut;
+
+    if (flags & O_PATH || node_is(n, S_IFLNK))
+        return 0;
+    if (flags & O_NOATIME && !access_is_owner(p, n))
+        return -EPERM;
+    const long e = access_check(p, n, all);
+    return !e && node_is(n, S_IFREG) && all & MAY_WRITE && n->running ? -ETXTBSY : e;
 }
 
 /* The node to open, made if asked for. */
@@ -39,11 +59,11 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
     if (node_is(w->node, S_IFDIR) && !(flags & O_PATH) &&
         ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT)))
         return -EISDIR;
-    if (node_is(w->node, S_IFREG) && (flags & O_ACCMODE) != O_RDONLY && stored_check(w->node))
-        return stored_check(w->node);
-    if (node_is(w->node, S_IFREG) && (flags & O_TRUNC) && !(flags & O_PATH))
-        return data_resize(p->arena, w->node, 0);
-    return 0;
+    long e = check_open(p, w->node, flags);
+    if (e || !node_is(w->node, S_IFREG) || !(flags & O_TRUNC) || flags & O_PATH)
+        return e;
+    access_written(p, w->node);
+    return data_resize(p->arena, w->node, 0);
 }
 
 static long open_path(struct process *p, word_t dirfd, const char *path, uint32_t flags,
@@ -225,7 +245,9 @@ long call_linkat(struct process *p, word_t old_dirfd, word_t old, word_t new_dir
         e = walk_to_new(p, new_dirfd, new, false, &text, &w);
     if (e)
         return e;
-    e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
+    e = access_add(p, w.dir);
+    if (!e)
+        e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
     user_path_free(p, text);
     return e;
 }
@@ -253,6 +275,9 @@ static long remove_entry(struct process *p, const struct walk *w, bool directory
 
     if (e)
         return !directory && w->node ? -EISDIR : e;
+    e = access_remove(p, w->dir, w->node);
+    if (e)
+        return e;
     if (directory && !node_is(w->node, S_IFDIR))
         return -ENOTDIR;
     if (!directory && node_is(w->node, S_IFDIR))

@@ -1,5 +1,6 @@
 /* Renaming: one name goes, another comes, and nobody sees a moment with neither. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/path.h"
 #include "libos-posix/stored.h"
@@ -29,6 +30,19 @@ static long check_target(struct arena *a, const struct walk *from, const struct 
         return -EISDIR;
     long e = directory ? stored_list(a, to->node) : 0;
     return e ? e : directory && to->node->first ? -ENOTEMPTY : 0;
+}
+
+/* Names go from one directory and come to another; a directory that gets another above it is
+ * changed itself. */
+static long check_access(const struct process *p, const struct walk *from, const struct walk *to)
+{
+    long e = access_remove(p, from->dir, from->node);
+
+    if (!e)
+        e = to->node ? access_remove(p, to->dir, to->node) : access_add(p, to->dir);
+    if (!e && node_is(from->node, S_IFDIR) && from->dir != to->dir)
+        e = access_check(p, from->node, MAY_WRITE);
+    return e;
 }
 
 static long check(struct arena *a, const struct walk *from, const struct walk *to, word_t flags)
@@ -65,6 +79,8 @@ static long rename_paths(struct process *p, word_t old_dirfd, const char *old, w
         e = path_walk(p, new_dirfd, new, 0, &to);
     if (!e)
         e = check(p->arena, &from, &to, flags);
+    if (!e)
+        e = check_access(p, &from, &to);
     return e ? e : perform(p->arena, &from, &to);
 }
 

@@ -1,9 +1,22 @@
 /* Calls that set a file's size, and that say how it will be used. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/node.h"
 #include "libos-posix/path.h"
+#include "libos-posix/signal.h"
+
+/* Sets the size within the process' limit. */
+static long resize(struct process *p, struct node *n, uint64_t bytes)
+{
+    if (bytes > n->size && bytes > p->limits[RLIMIT_FSIZE].current) {
+        signal_raise(p, task_current(), SIGXFSZ, NULL);
+        return -EFBIG;
+    }
+    access_written(p, n);
+    return data_resize(p->arena, n, bytes);
+}
 
 long call_truncate(struct process *p, word_t path, word_t bytes)
 {
@@ -16,7 +29,12 @@ long call_truncate(struct process *p, word_t path, word_t bytes)
         return e;
     if (node_is(n, S_IFDIR))
         return -EISDIR;
-    return node_is(n, S_IFREG) && !n->made_up ? data_resize(p->arena, n, bytes) : -EINVAL;
+    if (!node_is(n, S_IFREG) || n->made_up)
+        return -EINVAL;
+    e = access_check(p, n, MAY_WRITE);
+    if (e)
+        return e;
+    return n->running ? -ETXTBSY : resize(p, n, bytes);
 }
 
 long call_ftruncate(struct process *p, word_t fd, word_t bytes)
@@ -27,7 +45,7 @@ long call_ftruncate(struct process *p, word_t fd, word_t bytes)
         return -EBADF;
     if ((int64_t)bytes < 0 || f->kind != FILE_REGULAR || !file_may_write(f))
         return -EINVAL;
-    return data_resize(p->arena, f->node, bytes);
+    return resize(p, f->node, bytes);
 }
 
 long call_fadvise64(struct process *p, word_t fd, word_t offset, word_t bytes, word_t advice)

@@ -1,5 +1,6 @@
 /* Calls on sockets: making, naming and connecting them. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/node.h"
@@ -119,7 +120,10 @@ long call_bind(struct process *p, word_t fd, word_t at, word_t bytes)
     struct node *n = node_create(p->arena, S_IFSOCK | (0777 & ~p->umask));
     if (!n)
         return -ENOMEM;
-    e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
+    access_own(p, w.dir, n);
+    e = access_add(p, w.dir);
+    if (!e)
+        e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
     if (e) {
         node_release(p->arena, n);
         return e;

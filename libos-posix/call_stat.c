@@ -1,5 +1,6 @@
 /* Calls that read and set attributes of files. */
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/calls.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mount.h"
@@ -186,7 +187,6 @@ long call_fstatfs(struct process *p, word_t fd, word_t to)
 
 long call_faccessat2(struct process *p, word_t dirfd, word_t path, word_t mode, word_t flags)
 {
-    const word_t execute = 1;
     struct node *n;
 
     if ((mode & ~(word_t)7) ||
@@ -195,7 +195,8 @@ long call_faccessat2(struct process *p, word_t dirfd, word_t path, word_t mode, 
     long e = find(p, dirfd, path, flags, &n);
     if (e)
         return e;
-    return (mode & execute) && !node_is(n, S_IFDIR) && !(n->mode & 0111) ? -EACCES : 0;
+    return flags & AT_EACCESS ? access_check(p, n, (uint32_t)mode)
+                              : access_check_real(p, n, (uint32_t)mode);
 }
 
 long call_faccessat(struct process *p, word_t dirfd, word_t path, word_t mode)
@@ -208,11 +209,15 @@ long call_access(struct process *p, word_t path, word_t mode)
     return call_faccessat2(p, cwd, path, mode, 0);
 }
 
-static long set_mode(struct node *n, word_t mode)
+static long set_mode(const struct process *p, struct node *n, word_t mode)
 {
     long e = stored_check(n);
     if (e)
         return e;
+    if (!access_is_owner(p, n))
+        return -EPERM;
+    if (!access_is_super(p) && !access_is_in_group(p, n->gid))
+        mode &= ~(word_t)S_ISGID;
     n->mode = (n->mode & S_IFMT) | ((uint32_t)mode & S_IALL);
     node_change(n, false);
     return 0;
@@ -222,7 +227,7 @@ long call_fchmodat(struct process *p, word_t dirfd, word_t path, word_t mode)
 {
     struct node *n;
     long e = find(p, dirfd, path, 0, &n);
-    return e ? e : set_mode(n, mode);
+    return e ? e : set_mode(p, n, mode);
 }
 
 long call_chmod(struct process *p, word_t path, word_t mode)
@@ -233,15 +238,23 @@ long call_chmod(struct process *p, word_t path, word_t mode)
 long call_fchmod(struct process *p, word_t fd, word_t mode)
 {
     struct file *f = file_get(p, fd);
-    return f && f->kind != FILE_PATH ? set_mode(f->node, mode) : -EBADF;
+    return f && f->kind != FILE_PATH ? set_mode(p, f->node, mode) : -EBADF;
 }
 
-/* -1 leaves an owner as it is. */
-static long set_owner(struct node *n, word_t uid, word_t gid)
+/* -1 leaves an owner as it is. The owner may give a file to a group of its own, and nothing else.
+ */
+static long set_owner(const struct process *p, struct node *n, word_t uid, word_t gid)
 {
+    const bool same_user = (uint32_t)uid == UINT32_MAX || (uint32_t)uid == n->uid;
+    const bool own_group = (uint32_t)gid == UINT32_MAX || access_is_in_group(p, (uint32_t)gid);
+
     long e = stored_check(n);
     if (e)
         return e;
+    if (!access_is_super(p) && !(access_is_owner(p, n) && same_user && own_group))
+        return -EPERM;
+    if (!node_is(n, S_IFDIR))
+        n->mode &= ~(S_ISUID | (n->mode & S_IXGRP ? S_ISGID : 0));
     if ((uint32_t)uid != UINT32_MAX)
         n->uid = (uint32_t)uid;
     if ((uint32_t)gid != UINT32_MAX)
@@ -258,7 +271,7 @@ long call_fchownat(struct process *p, word_t dirfd, word_t path, word_t uid, wor
     if (flags & ~(word_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     long e = find(p, dirfd, path, flags, &n);
-    return e ? e : set_owner(n, uid, gid);
+    return e ? e : set_owner(p, n, uid, gid);
 }
 
 long call_chown(struct process *p, word_t path, word_t uid, word_t gid)
@@ -274,7 +287,7 @@ long call_lchown(struct process *p, word_t path, word_t uid, word_t gid)
 long call_fchown(struct process *p, word_t fd, word_t uid, word_t gid)
 {
     struct file *f = file_get(p, fd);
-    return f && f->kind != FILE_PATH ? set_owner(f->node, uid, gid) : -EBADF;
+    return f && f->kind != FILE_PATH ? set_owner(p, f->node, uid, gid) : -EBADF;
 }
 
 /* One of the two times of utimensat. */
@@ -292,6 +305,19 @@ static long time_get(const struct linux_timespec *t, uint64_t now, uint64_t *out
         return -EINVAL; /* times are counted in ns from 1970 on */
     *out = (uint64_t)t->seconds * NS_PER_SECOND + (uint64_t)t->nanoseconds;
     return 0;
+}
+
+/* The present time may be set by who may write, others by the owner. */
+static long check_times(const struct process *p, const struct node *n,
+                        const struct linux_timespec given[2])
+{
+    if (given[0].nanoseconds == UTIME_OMIT && given[1].nanoseconds == UTIME_OMIT)
+        return 0;
+    if (access_is_owner(p, n))
+        return stored_check(n);
+    if (given[0].nanoseconds == UTIME_NOW && given[1].nanoseconds == UTIME_NOW)
+        return access_check(p, n, MAY_WRITE);
+    return -EPERM;
 }
 
 long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, word_t flags)
@@ -314,7 +340,7 @@ long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, 
     if (e)
         return e;
 
-    if ((e = stored_check(n)) != 0)
+    if ((e = check_times(p, n, given)) != 0)
         return e;
     uint64_t now = arena_now(), atime = n->atime, mtime = n->mtime;
     if (time_get(&given[0], now, &atime) || time_get(&given[1], now, &mtime))

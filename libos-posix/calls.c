@@ -72,13 +72,16 @@ long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, lon
 {
     const word_t a[6] = {(word_t)a1, (word_t)a2, (word_t)a3, (word_t)a4, (word_t)a5, (word_t)a6};
     struct task *t = task_current();
+    const struct arena *arena = t->process->arena;
 
-    trace_enter(number, a);
+    if (arena->traces)
+        trace_enter(number, a);
     lock_take(t);
     t->call = number;
     long result = perform(number, a);
     lock_release(task_current());
-    trace_leave(number, a, result);
+    if (arena->traces)
+        trace_leave(number, a, result);
     return result;
 }
 

@@ -2,10 +2,12 @@
 #include "libos-posix/exec.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/area.h"
 #include "libos-posix/io.h"
 #include "libos-posix/lock.h"
 #include "libos-posix/mem.h"
+#include "libos-posix/mount.h"
 #include "libos-posix/node.h"
 #include "libos-posix/path.h"
 #include "libos-posix/posix.h"
@@ -39,7 +41,11 @@ static long find_program(struct process *p, const char *path, struct walk *w)
         return e;
     if (!w->node)
         return -ENOENT;
-    return node_is(w->node, S_IFREG) && !w->node->made_up && (w->node->mode & 0111) ? 0 : -EACCES;
+    const struct mount *m = mount_of(w->node);
+    if (!node_is(w->node, S_IFREG) || w->node->made_up || (m && m->no_exec))
+        return -EACCES;
+    e = access_check(p, w->node, MAY_EXECUTE);
+    return e ? e : w->node->writers ? -ETXTBSY : 0;
 }
 
 /* Where the image goes. A static PIE starts low in the map range, so that its break can grow. What
@@ -166,6 +172,7 @@ static long load(struct process *p, const struct walk *w, struct exec_program *p
         return e;
     }
     exec_take_identity(p, w->node);
+    process_runs(p, w->node);
     out->entry = program->image.entry + program->bias;
     p->break_low = p->break_now = program->image.high + program->bias;
     describe(p, w, program);

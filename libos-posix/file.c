@@ -2,6 +2,7 @@
 #include "libos-posix/file.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/event.h"
 #include "libos-posix/io.h"
 #include "libos-posix/lockf.h"
@@ -33,6 +34,7 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
     long n = data_write(p->arena, f->node, *position, io);
     if (n <= 0)
         return n;
+    access_written(p, f->node);
     *position += (uint64_t)n;
     if (f->flags & O_DSYNC && mount_of(f->node))
         return mount_commit(mount_of(f->node)) ? -EIO : n;
@@ -77,6 +79,7 @@ struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, u
         return NULL;
     *f = (struct file){.kind = kind, .flags = flags, .refs = 1, .node = n};
     node_hold(n);
+    n->writers += kind == FILE_REGULAR && file_may_write(f);
     return f;
 }
 
@@ -94,6 +97,7 @@ void file_release(struct process *p, struct file *f)
         epoll_forget(p->arena, f);
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
+    f->node->writers -= f->kind == FILE_REGULAR && file_may_write(f);
     node_drop(p->arena, f->node);
     core_heap_free(&p->arena->heap, f, sizeof *f);
 }

@@ -4,7 +4,6 @@
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/area.h"
 #include "libos-posix/mem.h"
-#include "libos-posix/user.h"
 
 void io_init_parts(struct io *io, const struct process *p, const struct linux_iovec *parts,
                    size_t count)
@@ -26,31 +25,17 @@ void io_init_core(struct io *io, struct linux_iovec *one, void *base, size_t byt
     io_init_user(io, one, NULL, (vaddr_t)base, bytes);
 }
 
-/* The three things that a move does with one piece. */
+/* The three things that a move does with one piece, which the program may use so. */
 enum direction { PUT, PUT_ZEROS, GET };
 
-static long move_piece(const struct io *io, vaddr_t at, enum direction way, void *core, size_t n)
+static void move_piece(vaddr_t at, enum direction way, void *core, size_t n)
 {
-    const struct process *p = io->process;
-
-    switch (way) {
-    case PUT:
-        if (p)
-            return user_write(p, at, core, n);
-        memcpy((void *)at, core, n);
-        return 0;
-    case PUT_ZEROS:
-        if (p)
-            return user_clear(p, at, n);
-        memset((void *)at, 0, n);
-        return 0;
-    case GET:
-        if (p)
-            return user_read(p, core, at, n);
+    if (way == GET)
         memcpy(core, (const void *)at, n);
-        return 0;
-    }
-    return -EFAULT;
+    else if (way == PUT)
+        memcpy((void *)at, core, n);
+    else
+        memset((void *)at, 0, n);
 }
 
 static long move(struct io *io, enum direction way, char *core, size_t bytes)
@@ -73,8 +58,9 @@ static long move(struct io *io, enum direction way, char *core, size_t bytes)
             if (n > usable)
                 n = usable;
         }
-        if (!n || move_piece(io, at, way, core ? core + done : NULL, n))
+        if (!n)
             return done ? (long)done : -EFAULT;
+        move_piece(at, way, core ? core + done : NULL, n);
         io->part_done += n;
         io->left -= n;
         done += n;

@@ -1,5 +1,5 @@
 # The personality core, and the ways into it.
-POSIX_CORE := $(addprefix libos-posix/,area.c arena.c blocks.c call_dir.c call_exec.c call_exit.c \
+POSIX_CORE := $(addprefix libos-posix/,access.c area.c arena.c blocks.c call_dir.c call_exec.c call_exit.c \
     call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c \
     call_poll.c call_process.c call_rename.c call_sched.c call_signal.c call_size.c \
     call_socket.c call_stat.c call_system.c call_time.c call_timer.c call_user.c \
@@ -34,13 +34,16 @@ show-libs    := musl
 POSIX_WORLD      := $(POSIX_CORE) $(addprefix tests/host/fakes/posix_,disk.c port.c tasks.c)
 POSIX_TEST_NEEDS := $(POSIX_WORLD) libos-posix/fs_none.c
 # With a disk, on which there are volumes that mkfs.ext4 made.
-HOST_TESTS += posix_disk
+HOST_TESTS += posix_disk posix_journal
 posix_disk-needs    := $(POSIX_WORLD) libos-posix/fs_disks.c tests/host/fakes/panic.c
 posix_disk-archives := build/host/libext2fs.a
-HOST_TESTS += posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
+posix_journal-needs    := $(posix_disk-needs)
+posix_journal-archives := $(posix_disk-archives)
+HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal \
     posix_various
 posix_various-needs := $(POSIX_TEST_NEEDS)
+posix_access-needs  := $(POSIX_TEST_NEEDS)
 posix_event-needs   := $(POSIX_TEST_NEEDS)
 posix_socket-needs  := $(POSIX_TEST_NEEDS)
 posix_terminal-needs := $(POSIX_TEST_NEEDS)

@@ -57,6 +57,8 @@ struct node {
     uint32_t uid, gid;
     uint32_t links;               /* N1 */
     uint32_t opens;               /* open files and working directories that hold it  */
+    uint32_t writers;             /* of them, open files that may write                */
+    uint32_t running;             /* processes whose program it is                     */
     uint64_t size;                /* bytes                                            */
     uint64_t atime, mtime, ctime; /* ns since 1970                                    */
     uint32_t major, minor;        /* of a device                                      */

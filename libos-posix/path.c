@@ -2,6 +2,7 @@
 #include "libos-posix/path.h"
 
 #include "libos-posix/abi_errno.h"
+#include "libos-posix/access.h"
 #include "libos-posix/file.h"
 #include "libos-posix/mem.h"
 #include "libos-posix/proc.h"
@@ -53,6 +54,8 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
 
     if (!node_is(dir, S_IFDIR))
         return -ENOTDIR;
+    if (access_check(p, dir, MAY_EXECUTE))
+        return -EACCES;
     if (part->bytes > NAME_MAX)
         return -ENAMETOOLONG;
     w->dir = dir;

@@ -1,4 +1,4 @@
-/* Resolving a path to a node, as path_resolution(7) describes it for the superuser. */
+/* Resolving a path to a node, as path_resolution(7) describes it. */
 #pragma once
 
 #include "libos-posix/arena.h"
@@ -17,7 +17,7 @@ struct walk {
 
 /* Starts at `dirfd` (a descriptor, or AT_FDCWD) when `path` is not absolute. A missing last part
  * is no error: the caller sees node == NULL. `name` lives as long as the path and the tree.
- * ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG; EBADF: dirfd is not open. */
+ * ENOENT, ENOTDIR, ELOOP, EACCES, ENAMETOOLONG; EBADF: dirfd is not open. */
 long path_walk(struct process *p, word_t dirfd, const char *path, unsigned how, struct walk *out);
 
 /* The same from user memory, with ENOENT when nothing is named: for calls that need no parent. */

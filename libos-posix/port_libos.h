@@ -20,3 +20,6 @@ _Noreturn void port_libos_exhausted(void);
 
 /* The time-stamp counter at a moment of port_monotonic_ns(); all ones for PORT_FOREVER. */
 uint64_t port_libos_ticks(uint64_t deadline_ns);
+
+/* The length of so many ticks. */
+uint64_t port_libos_ns(uint64_t ticks);

@@ -13,6 +13,11 @@ uint64_t port_libos_ticks(uint64_t deadline_ns)
                                        : KINFO->tsc_boot + clock_ns_to_ticks(deadline_ns);
 }
 
+uint64_t port_libos_ns(uint64_t ticks)
+{
+    return clock_ticks_to_ns(ticks);
+}
+
 uint64_t port_monotonic_ns(void)
 {
     return clock_ns();

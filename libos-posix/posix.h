@@ -51,6 +51,10 @@ struct posix_start {
  * damaged one; E2BIG: arguments above 128 KiB; ENOMEM; ELOOP: scripts that run scripts. */
 long posix_exec(const struct posix_exec *request, struct posix_start *out);
 
+/* Mounts the disk's file system at directory `at`, which is made if it is not there; options as
+ * "ro,first=N,blocks=N", any of them. Errors of mount(2); ENXIO: there is no disk. */
+long posix_mount(const char *at, const char *options);
+
 struct task;
 
 /* The task of the first process, and the keeper's, which has no process: for port_set_self. */

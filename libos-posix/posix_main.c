@@ -5,11 +5,13 @@
  *   posix [via=patched|trampoline|libos] [trace=1]
  *
  * Without a word it is `patched`, as far as the processor lets a page be executed and not read;
- * with `libos`, too, for the programs that a linked one starts. With trace=1 each call is a
- * line on standard error, and at the end the missing ones are. The command is in `.exo4/argv`, its
+ * with `libos`, too, for the programs that a linked one starts. With trace=1 each call is a line on
+ * standard error, and at the end the missing ones are. The command is in `.exo4/argv`, its
  * environment in `.exo4/environ`, each word ended by a NUL. A name without a slash is looked for
- * along PATH. The status is the command's; or 64: a way that there is not; 126: found but cannot be
- * run; 127: not found; each said on standard error.
+ * along PATH. The status is the command's; or 64: a way that there is not, or a disk that cannot be
+ * mounted; 126: found but cannot be run; 127: not found; each said on standard error.
+ * `.exo4/mount`, if it is there, has the directory where the disk's file system is mounted first,
+ * and options.
  */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/abi_file.h"
@@ -148,8 +150,9 @@ static bool can_hide_code(void)
     return e == ERR_OK;
 }
 
-/* What the first process is to run. In the image, so that it has a copy. */
-static const char *words[WORDS_MAX + 1], *environment[WORDS_MAX + 1];
+/* What the first process is to run, and where the disk is mounted. In the image, so that it has a
+ * copy. */
+static const char *words[WORDS_MAX + 1], *environment[WORDS_MAX + 1], *mount_words[WORDS_MAX + 1];
 
 static void read_words(const struct archive *a, const char *name, const char **list)
 {
@@ -166,6 +169,32 @@ static void read_words(const struct archive *a, const char *name, const char **l
         fail(STATUS_NOT_RUN, name, "too many words");
 }
 
+static void mount_disk(void)
+{
+    static const struct {
+        long error;
+        const char *text;
+    } reasons[] = {
+        {-ENXIO, "there is no such disk, or part of it"},
+        {-EINVAL, "no ext2, ext3 or ext4 that can be used, or an unknown option"},
+        {-EUCLEAN, "it needs e2fsck first"},
+        {-EROFS, "its features let it be mounted with the option ro only"},
+        {-EACCES, "the disk is read-only: use the option ro"},
+        {-ENOTDIR, "there is something that is no directory"},
+        {-ENOENT, "the directory above it is missing"},
+    };
+    const char *why = "the disk failed";
+    const long e = posix_mount(mount_words[0], mount_words[1] ? mount_words[1] : "");
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].error == e)
+            why = reasons[i].text;
+    if (!e)
+        return;
+    log_error_line("exo4: MOUNT=%s: %s", mount_words[0], why);
+    posix_syscall(NR_EXIT_GROUP, STATUS_USAGE, 0, 0, 0, 0, 0);
+}
+
 static void first_process(void *argument)
 {
     struct posix_start start;
@@ -173,6 +202,8 @@ static void first_process(void *argument)
     (void)argument;
     way_begin();
     port_set_self(posix_first_task());
+    if (mount_words[0])
+        mount_disk();
     long e = load(words, environment, &start);
     if (e)
         posix_syscall(NR_EXIT_GROUP, cannot_run(words[0], e), 0, 0, 0, 0, 0);
@@ -224,6 +255,7 @@ int main(int argc, char **argv)
         FAMILY->low_page = (vaddr_t)patch_sled;
     read_words(&archive, ".exo4/argv", words);
     read_words(&archive, ".exo4/environ", environment);
+    read_words(&archive, ".exo4/mount", mount_words);
     if (!words[0])
         fail(STATUS_USAGE, "posix", "the boot archive names no command in .exo4/argv");
     long damage = posix_start();

@@ -110,11 +110,27 @@ struct process *process_create(struct arena *a, struct process *parent)
         init_first(p);
     }
     node_hold(p->cwd);
+    process_runs(p, parent ? parent->program : NULL);
     p->next = a->processes;
     a->processes = p;
     if (parent)
         p->pid = task_new_number(a);
     return p;
+}
+
+void process_runs(struct process *p, struct node *n)
+{
+    struct node *old = p->program;
+
+    if (n) {
+        node_hold(n);
+        n->running++;
+    }
+    p->program = n;
+    if (old) {
+        old->running--;
+        node_drop(p->arena, old);
+    }
 }
 
 static void release_all(struct process *p)
@@ -124,6 +140,7 @@ static void release_all(struct process *p)
     area_forget_all(p);
     timer_forget_all(p);
     signal_forget(p->arena, &p->pending, UINT64_MAX);
+    process_runs(p, NULL);
     if (p->cwd)
         node_drop(p->arena, p->cwd);
     p->cwd = NULL;

@@ -16,6 +16,9 @@
 /* A process like `parent`, or the first one if NULL, without tasks. ENOMEM: NULL. */
 struct process *process_create(struct arena *a, struct process *parent);
 
+/* It runs the program in this file now; NULL: none. */
+void process_runs(struct process *p, struct node *n);
+
 /* Takes back a process that got no task, or was waited for. */
 void process_free(struct process *p);
 

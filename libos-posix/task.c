@@ -139,7 +139,7 @@ long task_sleep(struct task *t, const void *channel, uint64_t deadline)
             break;
         if (must_wake(t))
             result = -RESTART;
-        else if (port_monotonic_ns() >= deadline)
+        else if (deadline != PORT_FOREVER && port_monotonic_ns() >= deadline)
             result = -ETIMEDOUT;
         else if (nobody_can_wake(t, end))
             result = -EDEADLK;
@@ -195,9 +195,11 @@ void task_wake_pollers(struct arena *a, const void *channel)
     wake(a, channel, poll_channel(a));
 }
 
+/* The caller is in the core, and looks at its signals before it leaves. */
 void task_kick(struct task *t)
 {
-    port_wake(t);
+    if (t != task_current())
+        port_wake(t);
 }
 
 static const char *check_processes(const struct arena *a)

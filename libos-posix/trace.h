@@ -3,7 +3,7 @@
 
 #include "libos-posix/arena.h"
 
-/* Lines go to the console's stream of errors while posix_trace(true) holds. Need no lock. */
+/* Lines go to the console's stream of errors. Need no lock. Pre: posix_trace(true) holds. */
 void trace_enter(long number, const word_t a[6]);
 void trace_leave(long number, const word_t a[6], long result);
 

@@ -161,12 +161,15 @@ void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors)
 
 bool posix_trampoline_wants(word_t number)
 {
-    static const uint16_t numbers[] = {POSIX_SIGRETURN, 56, 57, 58, 59, 131, 322, 435};
+    static const uint64_t wanted[] = {
+        [0] = (uint64_t)1 << POSIX_SIGRETURN | (uint64_t)0xf << 56, /* clone, fork, vfork, execve */
+        [131 / 64] = (uint64_t)1 << 131 % 64,                       /* sigaltstack */
+        [322 / 64] = (uint64_t)1 << 322 % 64,                       /* execveat */
+        [435 / 64] = (uint64_t)1 << 435 % 64,                       /* clone3 */
+    };
 
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (numbers[i] == number)
-            return true;
-    return false;
+    return number / 64 < sizeof wanted / sizeof wanted[0] &&
+           (wanted[number / 64] >> number % 64 & 1);
 }
 
 void posix_trampoline(struct posix_regs *r, uint8_t *vectors)

@@ -38,22 +38,6 @@ void cpu_init(unsigned number, void *stack_top, struct node *nodes)
         list_init(&c->ready[p]);
 }
 
-#define READINESS_BYTE(field) (offsetof(struct thread, field) - offsetof(struct thread, readiness))
-
-static uint64_t readiness(const struct cpu *c, enum thread_state state, uint8_t kind)
-{
-    union {
-        uint16_t cpu;
-        uint8_t bytes[8];
-        uint64_t word;
-    } r = {.word = 0};
-
-    r.cpu = (uint16_t)c->number;
-    r.bytes[READINESS_BYTE(state)] = (uint8_t)state;
-    r.bytes[READINESS_BYTE(kind)] = kind;
-    return r.word;
-}
-
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
     /* Nobody who waits is dead: IPC of the redirected, the told and the named takes the general
@@ -62,9 +46,11 @@ void cpu_expect(struct cpu *c, const struct thread *t)
         t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED | THREAD_ALONE);
     const bool alone = t->kind & THREAD_ALONE;
 
-    c->awaits_message = readiness(c, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
-    c->awaits_transfer = readiness(c, alone ? THREAD_DEAD : THREAD_PCT_IDLE, t->kind);
-    c->awaits_notice = readiness(c, alone ? THREAD_DEAD : THREAD_IN_NOTIFY, t->kind);
+    c->awaits_message =
+        thread_readiness(c->number, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);
+    c->awaits_transfer =
+        thread_readiness(c->number, alone ? THREAD_DEAD : THREAD_PCT_IDLE, t->kind);
+    c->awaits_notice = thread_readiness(c->number, alone ? THREAD_DEAD : THREAD_IN_NOTIFY, t->kind);
     c->like = alone ? KIND_NONE : t->kind;
 }
 

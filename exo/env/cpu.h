@@ -37,14 +37,16 @@ struct cpu {
     struct thread *chosen;    /* runs next if it can: hand-off                                */
     uint32_t judged;          /* enum fault_outcome: what a fast entry leaves to be done      */
     uint64_t said;            /* FAULT_SAID: by the graft                                     */
-    bool choose;              /* the current thread may not be the right one any more         */
-    bool ticking;             /* the timer is set for the end of the slice                    */
-    uint64_t slice_end;       /* time-stamp counter                                           */
-    bool begun;               /* the slice's owner has run in it, or in one just before it    */
-    bool changed_hands;       /* the slice is not its owner's, but the deputy's               */
-    struct thread *deputy;    /* NULL: it is forfeited, and the queue runs                    */
-    struct thread *ending;    /* runs its epilogue; or NULL                                   */
-    uint64_t ending_from;     /* since when                                                   */
+    const struct thread
+        *refused;          /* whose message a graft has refused that a fast path asked; or NULL */
+    bool choose;           /* the current thread may not be the right one any more         */
+    bool ticking;          /* the timer is set for the end of the slice                    */
+    uint64_t slice_end;    /* time-stamp counter                                           */
+    bool begun;            /* the slice's owner has run in it, or in one just before it    */
+    bool changed_hands;    /* the slice is not its owner's, but the deputy's               */
+    struct thread *deputy; /* NULL: it is forfeited, and the queue runs                    */
+    struct thread *ending; /* runs its epilogue; or NULL                                   */
+    uint64_t ending_from;  /* since when                                                   */
     uint64_t ending_until;
     uint64_t ready_map[PRIORITIES / 64];
     struct list ready[PRIORITIES];

@@ -12,6 +12,7 @@
 
 struct env_info *env_table;
 struct env *env_by_number[ENV_MAX];
+word_t env_ipc_quick;
 
 uint16_t env_number_free(void)
 {

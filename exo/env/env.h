@@ -65,6 +65,9 @@ struct env_quick {
     } kind;
 };
 
+/* The highest bit: such a graft judges the messages of some environment. */
+extern word_t env_ipc_quick;
+
 struct env {
     struct node watch;      /* child of the notification capability to raise at its end     */
     struct node kmem;       /* child of the region that page tables for maps come from      */

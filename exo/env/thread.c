@@ -20,12 +20,15 @@ struct thread *thread_table[THREAD_MAX];
 struct thread thread_nobody;
 volatile uint64_t thread_epoch = 1; /* not 0: what a new thread says */
 
-static uint32_t version[THREAD_MAX]; /* of the last thread with that number */
+static uint32_t version[THREAD_MAX];   /* of the last thread with that number */
+static uint64_t used[THREAD_MAX / 64]; /* a bit for each number that a thread has, all CPUs' */
 
 void thread_table_init(void)
 {
     for (uint32_t n = 0; n < THREAD_MAX; n++)
         thread_table[n] = &thread_nobody;
+    for (uint32_t i = 0; i < THREAD_MAX / 64; i++)
+        used[i] = 0;
 }
 
 struct thread *thread_by_number(uint32_t number)
@@ -33,6 +36,16 @@ struct thread *thread_by_number(uint32_t number)
     struct thread *t = number < THREAD_MAX ? thread_table[number] : &thread_nobody;
 
     return t == &thread_nobody ? NULL : t;
+}
+
+uint32_t thread_number_used(uint32_t from)
+{
+    for (uint32_t n = from; n < THREAD_MAX; n = (n / 64 + 1) * 64) {
+        uint64_t left = __atomic_load_n(&used[n / 64], __ATOMIC_RELAXED) >> n % 64;
+        if (left)
+            return n + (uint32_t)__builtin_ctzll(left);
+    }
+    return THREAD_MAX;
 }
 
 uint32_t thread_number_free(void)
@@ -77,6 +90,7 @@ static struct thread *enter(pfn_t frame, uint32_t number, uint32_t v, vaddr_t ut
     list_init(&t->bound_link);
     list_init(&t->env_link);
     thread_table[number] = t;
+    __atomic_fetch_or(&used[number / 64], (uint64_t)1 << number % 64, __ATOMIC_SEQ_CST);
     return t;
 }
 
@@ -306,6 +320,7 @@ void thread_forget(struct thread *t)
 {
     ASSERT(t->state == THREAD_DEAD);
     thread_table[t->number] = &thread_nobody;
+    __atomic_fetch_and(&used[t->number / 64], ~((uint64_t)1 << t->number % 64), __ATOMIC_SEQ_CST);
     /* Every CPU answers: so none is still looking at what it found by that number before. */
     for (unsigned i = 0; i < cpu_count; i++)
         cpu_call(i, forget_here, t);

@@ -198,6 +198,23 @@ _Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
     ((uint64_t)(whose) << 8 * (offsetof(struct thread, ipc_kernel) -                               \
                                offsetof(struct thread, readiness)))
 
+#define READINESS_BYTE(field) (offsetof(struct thread, field) - offsetof(struct thread, readiness))
+
+/* The word of a thread of CPU `cpu` that is in `state` and of that kind, and nothing else. */
+static inline uint64_t thread_readiness(uint32_t cpu, enum thread_state state, uint8_t kind)
+{
+    union {
+        uint16_t cpu;
+        uint8_t bytes[8];
+        uint64_t word;
+    } r = {.word = 0};
+
+    r.cpu = (uint16_t)cpu;
+    r.bytes[READINESS_BYTE(state)] = (uint8_t)state;
+    r.bytes[READINESS_BYTE(kind)] = kind;
+    return r.word;
+}
+
 /* Has `t` something left to do in the kernel before it leaves to the user (hook_go_on)? */
 static inline bool thread_goes_on(const struct thread *t)
 {
@@ -241,6 +258,9 @@ static inline struct thread *thread_or_nobody(uint64_t number)
 
 /* Boot, once: there is no thread. */
 void thread_table_init(void);
+
+/* The lowest number from `from` on that a thread has, or THREAD_MAX. */
+uint32_t thread_number_used(uint32_t from);
 
 /* The lowest number free, or 0. */
 uint32_t thread_number_free(void);

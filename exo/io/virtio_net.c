@@ -19,9 +19,9 @@ _Static_assert(VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MAX <= RX_BUFFER_BYTES,
 _Static_assert(RX_BUFFERS <= VIRTQ_MAX, "each buffer has a descriptor");
 
 static struct {
-    bool found;   /* there is one, and it was understood                    */
-    bool present; /* it runs                                                */
-    uint8_t mac[6];
+    bool found;     /* there is one, and it was understood                    */
+    bool present;   /* it runs                                                */
+    uint8_t mac[6]; /* zeroes where there is none                           */
     uint16_t mtu;
     uint32_t restarts;
     uint16_t rx_size, tx_size; /* descriptors                               */
@@ -41,7 +41,7 @@ static uint16_t smaller_size(uint16_t limit, uint16_t most)
     return size;
 }
 
-/* Offers receive buffer `index` to the card. */
+/* Offers receive buffer `index` to the card, the first time. */
 static void post_buffer(uint32_t index)
 {
     const struct virtq_piece piece = {nic.buffers.physical + index * RX_BUFFER_BYTES,
@@ -99,6 +99,7 @@ static bool start_device(void)
 void nic_init(void)
 {
     nic.found = nic.present = false;
+    memset(nic.mac, 0, sizeof nic.mac);
     if (!virtio_open(&nic.device, VIRTIO_NET, hook_nic_interrupt) || !virtio_reset(&nic.device))
         return;
     nic.rx_memory = virtio_memory(VIRTQ_FRAMES);
@@ -106,8 +107,10 @@ void nic_init(void)
     nic.buffers = virtio_memory(RX_FRAMES);
     nic.header = virtio_memory(1);
     nic.present = nic.found = start_device();
-    if (!nic.present)
-        virtio_reset(&nic.device);
+    if (nic.present)
+        return;
+    virtio_reset(&nic.device);
+    memset(nic.mac, 0, sizeof nic.mac);
 }
 
 bool nic_present(void)
@@ -117,9 +120,7 @@ bool nic_present(void)
 
 void nic_mac(uint8_t mac[6])
 {
-    memset(mac, 0, sizeof nic.mac);
-    if (nic.found)
-        memcpy(mac, nic.mac, sizeof nic.mac);
+    memcpy(mac, nic.mac, sizeof nic.mac);
 }
 
 uint16_t nic_mtu(void)
@@ -164,7 +165,7 @@ static bool take_received(void)
     unsigned count = 0;
 
     for (; count < nic.rx_size; count++) {
-        result = virtq_take(&nic.rx, &done);
+        result = virtq_look(&nic.rx, &done);
         if (result != VIRTQ_TAKEN)
             break;
         /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
@@ -172,7 +173,7 @@ static bool take_received(void)
             hook_nic_received((uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
                                   VIRTIO_NET_HEADER_BYTES,
                               done.length - VIRTIO_NET_HEADER_BYTES);
-        post_buffer(done.cookie);
+        virtq_offer_again(&nic.rx, &done);
     }
     if (count > 0 && virtq_wants_notify(&nic.rx))
         virtio_notify(&nic.device, VIRTIO_NET_QUEUE_RX);

@@ -23,50 +23,55 @@ void virtq_init(struct virtq *q, void *memory, uint16_t size)
     INVARIANT(virtq_check(q));
 }
 
-/* Fills one descriptor from the free list and returns it, still linked to the free one behind. */
-static uint16_t fill_next(struct virtq *q, const struct virtq_piece *piece, unsigned flags)
+/* Fills descriptor `at` of the free list; returns the free one behind, which it is linked to. */
+static inline uint16_t fill(struct virtq *q, uint16_t at, const struct virtq_piece *piece,
+                            uint16_t flags)
 {
-    uint16_t at = q->free;
+    volatile struct virtq_desc *d = &q->desc[at];
+    const uint16_t next = q->records[at].next;
 
-    ASSERT(at < q->size);
-    q->free = q->records[at].next;
-    q->free_count--;
-    q->desc[at].address = piece->address;
-    q->desc[at].length = piece->length;
-    q->desc[at].flags = (uint16_t)flags;
-    q->desc[at].next = (flags & VIRTQ_DESC_NEXT) ? q->free : 0;
-    return at;
+    d->address = piece->address;
+    d->length = piece->length;
+    d->flags = flags;
+    d->next = next;
+    return next;
+}
+
+/* The device may look as soon as it sees the index: all else must be there before. */
+static inline void show(struct virtq *q, uint16_t head)
+{
+    q->avail->ring[q->offered & (q->size - 1u)] = head;
+    q->offered++;
+    __atomic_store_n(&q->avail->index, q->offered, __ATOMIC_RELEASE);
+    INVARIANT(virtq_check(q));
 }
 
 bool virtq_offer(struct virtq *q, const struct virtq_piece *pieces, unsigned readable,
                  unsigned writable, uint32_t cookie)
 {
-    unsigned count = readable + writable;
+    const unsigned count = readable + writable;
+    const uint16_t head = q->free;
+    uint16_t last = head, next = head;
+    uint32_t bytes = 0;
 
     ASSERT(count > 0);
     if (count > q->free_count)
         return false;
-
-    uint16_t head = q->free;
-    uint16_t last = head;
-    uint32_t bytes = 0;
-    for (unsigned i = 0; i < count; i++) {
-        bool writes = i >= readable;
-        last = fill_next(q, &pieces[i],
-                         (writes ? VIRTQ_DESC_WRITE : 0u) | (i + 1 < count ? VIRTQ_DESC_NEXT : 0u));
-        bytes += writes ? pieces[i].length : 0;
+    for (unsigned i = 0; i < readable; i++)
+        next = fill(q, last = next, &pieces[i], VIRTQ_DESC_NEXT);
+    for (unsigned i = readable; i < count; i++) {
+        next = fill(q, last = next, &pieces[i], VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE);
+        bytes += pieces[i].length;
     }
+    q->desc[last].flags = writable ? VIRTQ_DESC_WRITE : 0;
+    q->free = next;
+    q->free_count = (uint16_t)(q->free_count - count);
     q->records[last].next = VIRTQ_END;
     q->records[head].chained = (uint16_t)count;
     q->records[head].writable = bytes;
     q->records[head].cookie = cookie;
     q->in_flight++;
-
-    q->avail->ring[q->offered & (q->size - 1u)] = head;
-    q->offered++;
-    /* The device may look as soon as it sees the index: all above must be there before. */
-    __atomic_store_n(&q->avail->index, q->offered, __ATOMIC_RELEASE);
-    INVARIANT(virtq_check(q));
+    show(q, head);
     return true;
 }
 
@@ -85,7 +90,7 @@ static void free_chain(struct virtq *q, uint16_t head)
     q->in_flight--;
 }
 
-enum virtq_result virtq_take(struct virtq *q, struct virtq_done *out)
+static inline enum virtq_result look(struct virtq *q, struct virtq_done *out)
 {
     /* Acquire: the entry, and what the device wrote into the buffers, are read after the index. */
     uint16_t index = __atomic_load_n(&q->used->index, __ATOMIC_ACQUIRE);
@@ -102,10 +107,29 @@ enum virtq_result virtq_take(struct virtq *q, struct virtq_done *out)
         return VIRTQ_BROKEN;
 
     q->taken++;
-    *out = (struct virtq_done){q->records[id].cookie, length};
-    free_chain(q, (uint16_t)id);
-    INVARIANT(virtq_check(q));
+    *out = (struct virtq_done){(uint16_t)id, q->records[id].cookie, length};
     return VIRTQ_TAKEN;
+}
+
+enum virtq_result virtq_take(struct virtq *q, struct virtq_done *out)
+{
+    const enum virtq_result result = look(q, out);
+
+    if (result != VIRTQ_TAKEN)
+        return result;
+    free_chain(q, out->head);
+    INVARIANT(virtq_check(q));
+    return result;
+}
+
+enum virtq_result virtq_look(struct virtq *q, struct virtq_done *out)
+{
+    return look(q, out);
+}
+
+void virtq_offer_again(struct virtq *q, const struct virtq_done *done)
+{
+    show(q, done->head);
 }
 
 bool virtq_wants_notify(const struct virtq *q)

@@ -50,6 +50,7 @@ enum virtq_result {
 };
 
 struct virtq_done {
+    uint16_t head; /* of the chain */
     uint32_t cookie;
     uint32_t length; /* bytes that the device says it wrote; at most what it was given */
 };
@@ -64,6 +65,11 @@ bool virtq_offer(struct virtq *q, const struct virtq_piece *pieces, unsigned rea
 
 /* Takes the next chain that the device has finished; its descriptors are free again. */
 enum virtq_result virtq_take(struct virtq *q, struct virtq_done *out);
+
+/* The same, but that the chain stays one in flight: the next call for this queue is to be
+ * virtq_offer_again, which gives it to the device as it is. */
+enum virtq_result virtq_look(struct virtq *q, struct virtq_done *out);
+void virtq_offer_again(struct virtq *q, const struct virtq_done *done);
 
 /* Whether the device wants to be told of chains offered since it last looked. */
 bool virtq_wants_notify(const struct virtq *q);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Boots exo4 with a folder as the root file system, runs one command there, and becomes it.
 
-usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--trace 1] [--smp N] [--mem SIZE] [--timeout S] ...
+usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--trace 1] [--disk IMAGE]
+               [--mount 'DIR OPTIONS'] [--smp N] [--mem SIZE] [--timeout S] ...
 
 The command's standard output and error are this program's, its input too, its exit status too.
 Nothing else is printed, unless something went wrong; with --trace 1 each system call is a line on
@@ -40,6 +41,18 @@ def words_of(cmd):
         raise qemu.Misuse(f"CMD={cmd}: {problem}") from None
 
 
+def mount_of(mount, disk):
+    """Where the disk's file system goes: a directory, and options as in fstab."""
+    words = (mount or "").split()
+    if not words:
+        return []
+    if not disk:
+        raise qemu.Misuse(f"MOUNT={mount}: needs DISK=image")
+    if len(words) > 2 or not words[0].startswith("/"):
+        raise qemu.Misuse(f"MOUNT={mount}: want '/directory' or '/directory ro,first=N,blocks=N'")
+    return [(b".exo4/mount", nul_separated(words))]
+
+
 def check_root(root):
     if not root:
         raise qemu.Misuse("ROOT is missing: make exec ROOT=dir CMD='/bin/prog args'")
@@ -65,6 +78,7 @@ def memory_for(archive_bytes, wanted):
 def boot(args):
     words = words_of(args.cmd)
     check_root(args.root)
+    mount = mount_of(args.mount, args.disk)
     if args.via and args.via not in WAYS:
         raise qemu.Misuse(f"VIA={args.via}: want one of {', '.join(WAYS)}")
 
@@ -77,7 +91,7 @@ def boot(args):
         mkarchive.make(archive, trees=[args.root], archives=[args.system],
                        files=getattr(args, "files", ()),
                        blobs=[(b".exo4/argv", nul_separated(words)),
-                              (b".exo4/environ", nul_separated(environment()))])
+                              (b".exo4/environ", nul_separated(environment()))] + mount)
         archive.flush()
         size = archive.tell()
         way = [f"via={args.via}"] if args.via else []
@@ -89,4 +103,4 @@ def boot(args):
 
 
 if __name__ == "__main__":
-    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace"), boot)
+    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace", "--mount"), boot)

@@ -46,7 +46,7 @@ $(4): $(EXT2FS_FILES:%=$(1)/lib/%.o) $(EXT2FS_OURS:%=$(1)/%.o) $(EXT2FS_ADDED:%=
 	@ar rcsD $$@ $$(filter %.o,$$^)
 -include $(EXT2FS_OURS:%=$(1)/%.d) $(EXT2FS_ADDED:%=$(1)/%.d)
 endef
-EXT2FS_OURS   := volume volume_channel volume_dir volume_inode volume_journal needs
+EXT2FS_OURS   := volume volume_channel volume_dir volume_inode volume_journal volume_replay needs
 EXT2FS_PLAIN  := -std=gnu11 $(PLAIN) -g -ffunction-sections -fdata-sections -fPIE -mcmodel=small -mno-avx -nostdinc \
                  -isystem $(MUSL)/include -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) -D_GNU_SOURCE \
                  -include libos-posix/ext2/include/hidden.h

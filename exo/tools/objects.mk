@@ -105,6 +105,9 @@ endef
 $(eval $(call archive_rule,libos,$(call objects,user,$(LIBOS))))
 $(eval $(call archive_rule,libos-net,$(call objects,net,$(LIBOS_NET))))
 $(eval $(call archive_rule,libos-posix,$(call objects,net,$(LIBOS_POSIX))))
+# The grafts' library as users have it, with the prover, whose memory is the libOS's.
+$(eval $(call archive_rule,libgraft,$(call objects,user,$(LIBGRAFT) $(graft-library) \
+    $(filter-out grafts/prover/memory.c,$(graft-prover)))))
 
 # For programs that bring a C library, all of the library OS is one object that shows only the names
 # that musl calls: anything else in it may be called as something in the program is. What begins and
@@ -158,9 +161,14 @@ build/grafts/prove/$(1)/%.o: tests/vectors/bpf/prove/%.c $(OBJ)/graft.flags | $(
 endef
 $(foreach v,v1 v2 v3,$(eval $(call proved_rule,$(v))))
 
--include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL) $(foreach v,$(VARIANTS),$($(v)-with))) $(call objects,checked,$(KERNEL)) $(call objects,user,$(LIBOS)) \
+# Sources that a guest links and proves itself.
+build/grafts/load/%.o: tests/vectors/bpf/load/%.c $(OBJ)/graft.flags | $(SETUP)
+	@mkdir -p $(@D)
+	@$(CLANG) $(GRAFT_FLAGS) -MMD -MP -c $< -o $@
+
+-include $(patsubst %.o,%.d,$(call objects,kernel,$(KERNEL) $(foreach v,$(VARIANTS),$($(v)-with))) $(call objects,checked,$(KERNEL)) $(call objects,user,$(LIBOS) $(LIBGRAFT) $(graft-library) $(graft-prover)) \
     $(call objects,net,$(LIBOS_NET) $(LIBOS_POSIX)) $(LWIP_OBJECTS) \
-    $(foreach g,$(GRAFTS),$(call clang_object,$(g)))) $(wildcard build/grafts/prove/*/*.d)
+    $(foreach g,$(GRAFTS),$(call clang_object,$(g)))) $(wildcard build/grafts/prove/*/*.d build/grafts/load/*.d)
 
 .PHONY: FORCE
 .DELETE_ON_ERROR:

@@ -1,7 +1,7 @@
 /* Proofs, written: see encode.h. */
 #include "grafts/prover/encode.h"
 
-#include <string.h>
+#include "exo/base/string.h"
 
 static void put(struct encoder *e, uint8_t byte)
 {

@@ -1,7 +1,7 @@
 /* Memory and the way out: see work.h. */
 #include "grafts/prover/work.h"
 
-#include <stdlib.h>
+#include "grafts/prover/memory.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define HEAD_BYTES  64u /* of a block; keeps what follows aligned */
@@ -21,7 +21,7 @@ void *work_take(struct work *w, size_t count, size_t bytes)
     struct work_block *b = w->blocks;
     if (!b || b->bytes - b->used < want) {
         size_t room = want > BLOCK_BYTES ? want : BLOCK_BYTES;
-        b = calloc(1, HEAD_BYTES + room);
+        b = prover_memory_take(HEAD_BYTES + room);
         if (!b)
             work_fail(w, "not enough memory", NULL, "make the program smaller");
         *b = (struct work_block){.next = w->blocks, .bytes = room};
@@ -56,7 +56,7 @@ void work_fail_at(struct work *w, const char *text, const char *name, const char
     for (; name && name[i] && i < WORK_NAME - 1; i++)
         w->fault.name[i] = name[i];
     w->fault.name[i] = '\0';
-    longjmp(w->out, 1);
+    __builtin_longjmp(w->out, 1);
 }
 
 void work_fail(struct work *w, const char *text, const char *name, const char *hint)
@@ -68,7 +68,7 @@ void work_end(struct work *w)
 {
     while (w->blocks) {
         struct work_block *next = w->blocks->next;
-        free(w->blocks);
+        prover_memory_give(w->blocks);
         w->blocks = next;
     }
 }

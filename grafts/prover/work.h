@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <setjmp.h>
-
 #include "exo/abi/graft.h"
 #include "exo/abi/types.h"
 
@@ -24,8 +22,12 @@ struct work_block;
 struct work {
     struct work_block *blocks;
     struct work_fault fault;
-    jmp_buf out; /* set by whoever calls into the linker or prover */
+    void *out[5]; /* set by whoever calls into the linker or prover: work_left() */
 };
+
+/* False at first; whatever then leaves through `out` comes back here, with true, while the function
+ * that asked has not returned. It needs no C library. */
+#define work_left(w) __builtin_setjmp((w)->out)
 
 /* `count` objects of `bytes` each, zeroed, aligned for anything. Leaves through `out` when there
  * is no memory. */

@@ -1,7 +1,6 @@
 /* Objects as commands take them: see object.h. */
 #include "grafts/tool/object.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,31 +12,6 @@
 #include "grafts/tool/disasm.h"
 
 #define MAX_FILE ((size_t)64 << 20)
-
-static const char *const hook_names[] = {
-#define HOOK(number, name, ...) [number] = #name,
-#include "exo/abi/graft_hooks.def"
-#undef HOOK
-};
-
-#define HOOKS (sizeof hook_names / sizeof hook_names[0])
-
-const char *hook_name(uint32_t hook)
-{
-    return hook < HOOKS && hook_names[hook] ? hook_names[hook] : "?";
-}
-
-uint32_t hook_by_name(const char *name)
-{
-    for (uint32_t k = 0; k < HOOKS; k++) {
-        const char *a = hook_names[k], *b = name;
-        while (a && *a && tolower((unsigned char)*a) == tolower((unsigned char)*b))
-            a++, b++;
-        if (a && !*a && (*b == '\0' || *b == '/'))
-            return k;
-    }
-    return 0;
-}
 
 /* The whole file, in memory aligned for anything; NULL after a message. */
 static void *read_file(const char *path, size_t *bytes)
@@ -203,7 +177,7 @@ static bool take_linked(struct object_file *o, const struct graft_code *code)
 static bool take_program(struct object_file *o, const struct object_choice *choice,
                          const struct graft_code *code)
 {
-    if (setjmp(o->work.out)) {
+    if (work_left(&o->work)) {
         const struct work_fault *f = &o->work.fault;
         fprintf(stderr, "%s:", o->path);
         if (f->line)

@@ -3,6 +3,7 @@
 
 #include "grafts/elf.h"
 #include "grafts/program.h"
+#include "grafts/prover/hook_names.h"
 #include "grafts/prover/link.h"
 
 struct object_file {
@@ -24,13 +25,6 @@ struct object_choice {
 /* Reads, and links where needed. False after a message. object_close in either case. */
 bool object_open_file(struct object_file *o, const char *path, const struct object_choice *choice);
 void object_close(struct object_file *o);
-
-/* The hook by its name in exo/abi/graft_hooks.def, in any case, up to a '/'; 0 when none is called
- * so. */
-uint32_t hook_by_name(const char *name);
-
-/* Its name, or "?". */
-const char *hook_name(uint32_t hook);
 
 /* One line: where, which instruction, which register, which fact is missing, what to do. */
 void object_print_refusal(const struct object_file *o, const struct graft_report *r);

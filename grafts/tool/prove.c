@@ -95,7 +95,7 @@ static int prove_file(struct object_file *o, const struct arguments *a)
     const struct prove_wish wish = {.hook = o->hook};
     struct proved p;
 
-    if (setjmp(o->work.out)) {
+    if (work_left(&o->work)) {
         const struct work_fault *f = &o->work.fault;
         fprintf(stderr, "%s:%u: %s%s%s; %s\n", o->path, f->line, f->name, f->name[0] ? ": " : "",
                 f->text, f->hint);

@@ -176,7 +176,7 @@ static int show(struct object_file *o, bool graph)
 {
     struct shown s = {.object = o};
 
-    if (setjmp(o->work.out)) {
+    if (work_left(&o->work)) {
         fprintf(stderr, "%s: %s; %s\n", o->path, o->work.fault.text, o->work.fault.hint);
         return 1;
     }

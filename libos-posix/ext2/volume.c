@@ -137,8 +137,12 @@ static long finish(struct fs *f)
 
 static void close(struct fs *f)
 {
-    volume_enter(f);
     journal_close(f);
+    if (!f->ext2) {
+        blocks_memory_free(f);
+        return;
+    }
+    volume_enter(f);
     if (f->freed)
         ext2fs_free_block_bitmap(f->freed);
     ext2fs_free(f->ext2);
@@ -170,9 +174,11 @@ static long check(const struct fs *f, bool read_only, const char **why)
         *why = "it is larger than the disk";
     if (*why)
         return -EINVAL;
-    if (ext2fs_has_feature_journal_needs_recovery(super))
-        *why = "its journal has to be replayed first, by e2fsck";
-    else if ((super->s_state & EXT2_ERROR_FS) || !(super->s_state & EXT2_VALID_FS))
+    if (read_only && ext2fs_has_feature_journal_needs_recovery(super)) {
+        *why = "its journal has to be replayed first: by mounting it to be written, or e2fsck";
+        return -EUCLEAN;
+    }
+    if ((super->s_state & EXT2_ERROR_FS) || !(super->s_state & EXT2_VALID_FS))
         *why = "it has to be looked at first, by e2fsck";
     if (*why && !read_only)
         return -EUCLEAN;
@@ -183,8 +189,22 @@ static long check(const struct fs *f, bool read_only, const char **why)
     return *why && !read_only ? -EROFS : 0;
 }
 
+/* Linux does not log how much is free in all, but in each group. */
+static void count_free(ext2_filsys fs)
+{
+    blk64_t blocks = 0;
+
+    fs->super->s_free_inodes_count = 0;
+    for (dgrp_t i = 0; i < fs->group_desc_count; i++) {
+        blocks += ext2fs_bg_free_blocks_count(fs, i);
+        fs->super->s_free_inodes_count += ext2fs_bg_free_inodes_count(fs, i);
+    }
+    ext2fs_free_blocks_count_set(fs->super, blocks);
+    ext2fs_mark_super_dirty(fs);
+}
+
 /* The bitmaps, and that it is in use. */
-static long begin_writing(struct fs *f, const char **why)
+static long begin_writing(struct fs *f, bool replayed)
 {
     errcode_t e = ext2fs_read_bitmaps(f->ext2);
 
@@ -192,14 +212,18 @@ static long begin_writing(struct fs *f, const char **why)
         e = ext2fs_allocate_block_bitmap(f->ext2, "freed", &f->freed);
     if (e)
         return volume_error(e);
-    long error = journal_open(f, why);
-    if (error)
-        return error;
+    if (!journal_begin(f))
+        return -EIO;
+    if (replayed)
+        count_free(f->ext2);
     f->ext2->super->s_mnt_count++;
     f->ext2->super->s_mtime = (__u32)(blocks_now() / 1000000000);
     set_in_use(f, true);
     e = store(f);
-    return e ? volume_error(e) : write_in_place(f) ? 0 : -EIO;
+    if (e || !write_in_place(f))
+        return e ? volume_error(e) : -EIO;
+    f->had_orphans = f->ext2->super->s_last_orphan;
+    return f->had_orphans ? volume_free_orphans(f) ? -EIO : commit(f) : 0;
 }
 
 /* libext2fs finds the channel's blocks by this name. */
@@ -210,20 +234,15 @@ static void name_of(const struct blocks *b, char name[17])
     name[16] = 0;
 }
 
-static long open(struct blocks *b, bool read_only, struct fs **out, const char **why)
+static long open_library(struct fs *f, bool read_only, const char **why)
 {
     char name[17];
-    struct fs *f = blocks_memory(sizeof *f);
 
-    *why = NULL;
-    if (!f)
-        return -ENOMEM;
-    f->blocks = b;
-    name_of(b, name);
+    name_of(f->blocks, name);
     errcode_t e = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | (read_only ? 0 : EXT2_FLAG_RW), 0, 0,
                                &volume_channel, &f->ext2);
     if (e) {
-        blocks_memory_free(f);
+        f->ext2 = NULL;
         if (e == EXT2_ET_BAD_MAGIC)
             return -EINVAL;
         *why = e == EXT2_ET_UNSUPP_FEATURE || e == EXT2_ET_RO_UNSUPP_FEATURE
@@ -233,14 +252,42 @@ static long open(struct blocks *b, bool read_only, struct fs **out, const char *
     }
     f->ext2->priv_data = f;
     f->ext2->default_bitmap_type = EXT2FS_BMAP64_RBTREE;
-    long error = check(f, read_only, why);
-    if (!error && !read_only)
-        error = begin_writing(f, why);
-    if (error)
+    return check(f, read_only, why);
+}
+
+/* What the journal says goes in place; then all is read again, for the superblock may be another.
+ */
+static long replay(struct fs *f, const char **why)
+{
+    long e = journal_open(f, why);
+
+    if (!e && ext2fs_has_feature_journal_needs_recovery(f->ext2->super))
+        e = journal_replay(f, why);
+    if (e <= 0)
+        return e;
+    ext2fs_free(f->ext2);
+    e = open_library(f, false, why);
+    return e ? e : 1;
+}
+
+static long open(struct blocks *b, bool read_only, struct fs **out, const char **why)
+{
+    struct fs *f = blocks_memory(sizeof *f);
+
+    *why = NULL;
+    if (!f)
+        return -ENOMEM;
+    f->blocks = b;
+    long e = open_library(f, read_only, why);
+    if (!e && !read_only)
+        e = replay(f, why);
+    if (e >= 0 && !read_only)
+        e = begin_writing(f, e);
+    if (e)
         close(f);
     else
         *out = f;
-    return error;
+    return e;
 }
 
 static uint64_t root(const struct fs *f)

@@ -43,12 +43,15 @@ long volume_error(errcode_t e);
 /* The channel that libext2fs reads and writes blocks by. */
 extern struct struct_io_manager volume_channel;
 
-/* operations of fs.h, by file: volume.c, volume_inode.c, volume_dir.c, volume_journal.c */
+/* operations of fs.h, by file: volume.c, volume_inode.c, volume_dir.c, volume_journal.c,
+ * volume_replay.c */
 long volume_get(struct fs *f, uint64_t ino, struct fs_attributes *out);
 long volume_put(struct fs *f, uint64_t ino, const struct fs_attributes *in);
 long volume_make(struct fs *f, uint64_t dir, const struct fs_attributes *in, const char *text,
                  size_t text_bytes, uint64_t *ino);
 long volume_free(struct fs *f, uint64_t ino);
+/* What the list of orphans on the disk names is freed, or cut at its size, as after a crash. */
+long volume_free_orphans(struct fs *f);
 long volume_orphans(struct fs *f, const uint64_t *inos, size_t count);
 long volume_link_text(struct fs *f, uint64_t ino, char *to, size_t bytes);
 long volume_block(struct fs *f, uint64_t ino, uint64_t index, bool make, uint64_t *block);
@@ -60,8 +63,15 @@ long volume_unlink(struct fs *f, uint64_t dir, const char *name, size_t bytes);
 long volume_relink(struct fs *f, uint64_t dir, const char *name, size_t bytes, uint64_t ino,
                    uint32_t mode);
 
-/* Finds the journal, if there is one. EUCLEAN: it is not empty; EROFS: it is of an unknown kind. */
+/* Finds the journal, if there is one. EUCLEAN, EROFS: it is of an unknown kind. */
 long journal_open(struct fs *f, const char **why);
+
+/* Does what the log says, if it says something, and empties it: 1 when blocks of the volume are
+ * others now. EUCLEAN: it is damaged, or has features that are not known here. */
+long journal_replay(struct fs *f, const char **why);
+
+/* Transactions come from now on. Pre: the log is empty. */
+bool journal_begin(struct fs *f);
 void journal_close(struct fs *f);
 
 /* Writes all changed blocks so that either all or none are on the disk. Pre: journal_fits(). False:

@@ -217,6 +217,34 @@ long volume_orphans(struct fs *f, const uint64_t *inos, size_t count)
     return volume_error(e);
 }
 
+long volume_free_orphans(struct fs *f)
+{
+    ext2_filsys fs = volume_enter(f);
+    uint64_t ino = fs->super->s_last_orphan, next;
+    struct ext2_inode_large inode;
+    long e = 0;
+
+    for (uint32_t i = 0; ino && !e && i < fs->super->s_inodes_count; i++, ino = next) {
+        e = volume_error(inode_read(fs, ino, &inode));
+        next = inode.i_dtime;
+        if (e || (ino < EXT2_FIRST_INODE(fs->super)) ||
+            !ext2fs_test_inode_bitmap2(fs->inode_map, (ext2_ino_t)ino))
+            return -EIO;
+        if (!inode.i_links_count) {
+            e = volume_free(f, ino);
+            continue;
+        }
+        inode.i_dtime = 0;
+        e = volume_error(inode_write(fs, ino, &inode));
+        if (!e && LINUX_S_ISREG(inode.i_mode))
+            e = volume_cut(f, ino, (EXT2_I_SIZE(&inode) + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    }
+    fs->super->s_last_orphan = 0;
+    f->had_orphans = false;
+    ext2fs_mark_super_dirty(fs);
+    return e;
+}
+
 long volume_link_text(struct fs *f, uint64_t ino, char *to, size_t bytes)
 {
     ext2_filsys fs = volume_enter(f);

@@ -6,53 +6,9 @@
  * no part of it is overwritten before the journal's own superblock says that it is past. None goes
  * round the end.
  */
-#include "libos-posix/ext2/volume.h"
-
-#define MAGIC         0xc03b3998u
-#define TYPE_DESCRIBE 1u
-#define TYPE_COMMIT   2u
-#define TYPE_SUPER_V2 4u
-
-/* Words of the superblock; all words of a journal are big-endian. */
-enum {
-    SUPER_MAGIC,
-    SUPER_TYPE,
-    SUPER_BLOCK_BYTES = 3,
-    SUPER_BLOCKS,
-    SUPER_FIRST,
-    SUPER_SEQUENCE, /* of the transaction that replaying begins with */
-    SUPER_START,    /* its place; 0: there is none */
-    SUPER_ERROR,
-    SUPER_COMPAT,
-    SUPER_INCOMPAT,
-    SUPER_RO_COMPAT,
-    SUPER_CHECKSUM_TYPE = 20,
-    SUPER_FAST_BLOCKS,
-    SUPER_CHECKSUM = 63
-};
-
-#define HEAD_BYTES  12u /* of a descriptor: magic, type, sequence */
-#define TAG_BYTES   8u  /* block, flags */
-#define UUID_BYTES  16u /* behind the first tag */
-#define TAGS_MOST   ((BLOCK_BYTES - HEAD_BYTES - UUID_BYTES) / TAG_BYTES)
-#define TAG_ESCAPED 1u /* the block began with MAGIC, and has 0 there in the log */
-#define TAG_SAME    2u /* no UUID follows */
-#define TAG_LAST    8u
+#include "libos-posix/ext2/volume_log.h"
 
 #define BLOCKS_LEAST 1024u
-
-static uint32_t word_get(const uint8_t *block, unsigned index)
-{
-    const uint8_t *b = block + 4 * index;
-
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static void word_set(uint8_t *block, unsigned index, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        block[4 * index + i] = (uint8_t)(value >> (24 - 8 * i));
-}
 
 static bool move(struct fs *f, bool write, uint32_t place, void *page)
 {
@@ -64,20 +20,28 @@ static const char *check(const struct journal *j)
 {
     const uint8_t *s = j->super;
 
-    if (word_get(s, SUPER_MAGIC) != MAGIC || word_get(s, SUPER_TYPE) != TYPE_SUPER_V2 ||
-        word_get(s, SUPER_BLOCK_BYTES) != BLOCK_BYTES || word_get(s, SUPER_BLOCKS) < BLOCKS_LEAST ||
-        j->blocks < BLOCKS_LEAST || !word_get(s, SUPER_FIRST) ||
-        word_get(s, SUPER_FIRST) > BLOCKS_LEAST / 2)
+    if (log_word_get(s, SUPER_MAGIC) != LOG_MAGIC || log_word_get(s, SUPER_TYPE) != LOG_SUPER_V2 ||
+        log_word_get(s, SUPER_BLOCK_BYTES) != BLOCK_BYTES ||
+        log_word_get(s, SUPER_BLOCKS) < BLOCKS_LEAST || j->blocks < BLOCKS_LEAST ||
+        !log_word_get(s, SUPER_FIRST) || log_word_get(s, SUPER_FIRST) > BLOCKS_LEAST / 2)
         return "its journal is of a kind that is not known here";
-    return word_get(s, SUPER_START) ? "its journal has to be replayed first, by e2fsck" : NULL;
+    return log_word_get(s, SUPER_ERROR) ? "it has to be looked at first, by e2fsck" : NULL;
 }
 
-/* Says from where replaying begins; 0: from nowhere. */
+/* Says from where replaying begins; 0: from nowhere. What is in the log then has none of the
+ * features that another writer's had. */
 static bool write_super(struct fs *f, uint32_t start)
 {
-    word_set(f->journal.super, SUPER_SEQUENCE, f->journal.sequence);
-    word_set(f->journal.super, SUPER_START, start);
-    return move(f, true, 0, f->journal.super);
+    uint8_t *super = f->journal.super;
+
+    for (unsigned i = SUPER_COMPAT; i <= SUPER_RO_COMPAT; i++)
+        log_word_set(super, i, 0);
+    log_word_set(super, SUPER_CHECKSUM_TYPE, 0);
+    log_word_set(super, SUPER_FAST_BLOCKS, 0);
+    log_word_set(super, SUPER_CHECKSUM, 0);
+    log_word_set(super, SUPER_SEQUENCE, f->journal.sequence);
+    log_word_set(super, SUPER_START, start);
+    return move(f, true, 0, super);
 }
 
 static long map_blocks(struct fs *f, ext2_ino_t ino)
@@ -117,17 +81,16 @@ static long read_super(struct fs *f, const char **why)
     *why = check(j);
     if (*why)
         return -EUCLEAN;
-    if (word_get(j->super, SUPER_BLOCKS) < mapped)
-        j->blocks = word_get(j->super, SUPER_BLOCKS);
-    j->first = j->head = word_get(j->super, SUPER_FIRST);
-    j->sequence = word_get(j->super, SUPER_SEQUENCE);
+    if (log_word_get(j->super, SUPER_BLOCKS) < mapped)
+        j->blocks = log_word_get(j->super, SUPER_BLOCKS);
+    j->first = j->head = log_word_get(j->super, SUPER_FIRST);
+    j->sequence = log_word_get(j->super, SUPER_SEQUENCE);
     return 0;
 }
 
 long journal_open(struct fs *f, const char **why)
 {
     struct ext2_super_block *super = f->ext2->super;
-    struct journal *j = &f->journal;
 
     if (!ext2fs_has_feature_journal(super))
         return 0;
@@ -135,16 +98,12 @@ long journal_open(struct fs *f, const char **why)
     if (*why)
         return -EROFS;
     long e = map_blocks(f, super->s_journal_inum);
-    if (!e)
-        e = read_super(f, why);
-    if (e)
-        return e;
-    for (unsigned i = SUPER_COMPAT; i <= SUPER_RO_COMPAT; i++)
-        word_set(j->super, i, 0);
-    word_set(j->super, SUPER_CHECKSUM_TYPE, 0);
-    word_set(j->super, SUPER_FAST_BLOCKS, 0);
-    word_set(j->super, SUPER_CHECKSUM, 0);
-    return write_super(f, j->head) ? 0 : -EIO;
+    return e ? e : read_super(f, why);
+}
+
+bool journal_begin(struct fs *f)
+{
+    return !f->journal.blocks || write_super(f, f->journal.head);
 }
 
 void journal_close(struct fs *f)
@@ -171,26 +130,26 @@ bool journal_fits(const struct fs *f)
 static void begin_page(struct journal *j, uint32_t type)
 {
     memset(j->page, 0, BLOCK_BYTES);
-    word_set(j->page, 0, MAGIC);
-    word_set(j->page, 1, type);
-    word_set(j->page, 2, j->sequence);
+    log_word_set(j->page, 0, LOG_MAGIC);
+    log_word_set(j->page, 1, type);
+    log_word_set(j->page, 2, j->sequence);
 }
 
 static bool is_escaped(const struct block *block)
 {
-    return word_get(block->bytes, 0) == MAGIC;
+    return log_word_get(block->bytes, 0) == LOG_MAGIC;
 }
 
 static void describe(struct journal *j, struct block *const *list, size_t count)
 {
     uint8_t *tag = j->page + HEAD_BYTES;
 
-    begin_page(j, TYPE_DESCRIBE);
+    begin_page(j, LOG_DESCRIBE);
     for (size_t i = 0; i < count; i++) {
-        word_set(tag, 0, (uint32_t)list[i]->number);
-        word_set(tag, 1,
-                 (is_escaped(list[i]) ? TAG_ESCAPED : 0) | (i ? TAG_SAME : 0) |
-                     (i + 1 == count ? TAG_LAST : 0));
+        log_word_set(tag, 0, (uint32_t)list[i]->number);
+        log_word_set(tag, 1,
+                     (is_escaped(list[i]) ? TAG_ESCAPED : 0) | (i ? TAG_SAME : 0) |
+                         (i + 1 == count ? TAG_LAST : 0));
         tag += TAG_BYTES + (i ? 0 : UUID_BYTES);
     }
 }
@@ -202,7 +161,7 @@ static bool log_block(struct fs *f, const struct block *block)
 
     if (is_escaped(block)) {
         memcpy(j->page, block->bytes, BLOCK_BYTES);
-        word_set(j->page, 0, 0);
+        log_word_set(j->page, 0, 0);
         from = j->page;
     }
     const bool done = move(f, true, j->head, from);
@@ -230,7 +189,7 @@ static bool log_all(struct fs *f, struct block **list, size_t count)
         part = count - at < TAGS_MOST ? count - at : TAGS_MOST;
         done = log_blocks(f, list + at, part);
     }
-    begin_page(&f->journal, TYPE_COMMIT);
+    begin_page(&f->journal, LOG_COMMIT);
     done = done && blocks_flush(f->blocks) && move(f, true, f->journal.head, f->journal.page) &&
            blocks_flush(f->blocks);
     f->journal.head++;

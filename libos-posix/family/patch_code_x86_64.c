@@ -54,14 +54,13 @@ bool patch_code_uses_red_zone(const uint8_t *code, size_t bytes, vaddr_t stack, 
         const size_t width = MOD(modrm) == 1 ? 1 : 4;
         const bool by_sib = BASE(modrm) == BASE_SP;
         const size_t at = i + 1 + by_sib;
-        if (MOD(modrm) == 0 || MOD(modrm) == 3 || at + width > bytes ||
-            !takes_memory(code[i - 1], modrm))
+        if (MOD(modrm) == 0 || MOD(modrm) == 3 || at + width > bytes)
             continue;
         const unsigned base = by_sib ? BASE(code[i + 1]) : BASE(modrm);
-        const int64_t distance = displacement(code + at, width);
-        if (base == BASE_SP && distance < 0 && distance >= -128)
-            return true;
-        if (base == BASE_FRAME && has_frame && distance < lowest && distance >= lowest - 128)
+        if (base != BASE_SP && (base != BASE_FRAME || !has_frame))
+            continue;
+        const int64_t end = base == BASE_SP ? 0 : lowest, distance = displacement(code + at, width);
+        if (distance < end && distance >= end - 128 && takes_memory(code[i - 1], modrm))
             return true;
     }
     return false;

@@ -9,9 +9,11 @@
 #include "libos-posix/quick_layout.h"
 #include "libos/book.h"
 
-#define SITES        1024u /* patch_x86_64.S knows it */
-#define WAYS         8u    /* places in the table where a site may be */
-#define LINE_BYTES   64u   /* of a cache: a store within it is seen whole */
+#define SITES 1024u /* patch_x86_64.S knows it */
+#define WAYS  8u    /* places in the table where a site may be */
+#define FUNCTION_ALIGN                                                                             \
+    16u /* calls are often at one place in functions aligned so; patch_x86_64.S knows it */
+#define LINE_BYTES   64u /* of a cache: a store within it is seen whole */
 #define KEPT         64u
 #define NEVER        UINT32_MAX
 #define CALLS_SHARED 32u /* from a page that others see, too, before it is copied for that */
@@ -33,7 +35,7 @@ _Static_assert(offsetof(struct upcall_frame, flags) == SAVE_FLAGS &&
                    offsetof(struct upcall_frame, sp) == SAVE_SP,
                "the words of a frame");
 
-/* The return addresses of what was changed, by their lower bits; 0: none. */
+/* The return addresses of what was changed, by some of their lower bits; 0: none. */
 #pragma GCC visibility push(hidden)
 extern vaddr_t patch_sites[SITES];
 vaddr_t patch_sites[SITES];
@@ -52,7 +54,7 @@ static struct {
 static vaddr_t *slot_of(vaddr_t back, vaddr_t content)
 {
     for (uint32_t i = 0; i < WAYS; i++) {
-        vaddr_t *slot = &patch_sites[(back + i) % SITES];
+        vaddr_t *slot = &patch_sites[(back / FUNCTION_ALIGN + i) % SITES];
         if (__atomic_load_n(slot, __ATOMIC_ACQUIRE) == content)
             return slot;
     }
@@ -128,14 +130,12 @@ static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too
     if (!cpu_pte_is_bound(pte) || !frame_list_has(POOL, cpu_pte_pfn(pte)) ||
         (frame_list_mark(POOL, cpu_pte_pfn(pte)) & FRAME_LIST_ARENA))
         return NEVER; /* a file's page, or a program of the core's own */
-    if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r))
+    const bool common = space_is_common(cpu_pte_pfn(pte));
+    if (common && !shared_too)
+        return CALLS_SHARED;
+    if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r) ||
+        (common && !space_own(page)))
         return NEVER;
-    if (space_is_common(cpu_pte_pfn(pte))) {
-        if (!shared_too)
-            return CALLS_SHARED;
-        if (!space_own(page))
-            return NEVER;
-    }
     vaddr_t *slot = slot_of(back, 0);
     if (!slot)
         return NEVER;

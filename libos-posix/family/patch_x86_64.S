@@ -3,6 +3,7 @@
 #include "libos-posix/quick_layout.h"
 
 #define SITES_MASK 1023 /* patch_site_x86_64.c */
+#define FUNCTION_SHIFT 4
 #define GROUPS     30   /* of 16 numbers; the last call of Linux has number 462 */
 #define ENDS       6    /* groups that the jumps lead to */
 
@@ -49,6 +50,7 @@ patch_enter:
         pushfq
         push    %rdi
         mov     %ecx, %r11d
+        shr     $FUNCTION_SHIFT, %r11d
         and     $SITES_MASK, %r11d
         lea     patch_sites(%rip), %rdi
         cmp     %rcx, (%rdi,%r11,8)

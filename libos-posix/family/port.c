@@ -25,7 +25,7 @@ static const struct port_layout layout = {
     .core_high = FAMILY_END,
 };
 
-static uint64_t started_ns, idle_ns; /* of this process */
+static uint64_t started, idle; /* ticks, of this process; 0: it began with the system */
 
 const struct port_layout *port_layout(void)
 {
@@ -57,11 +57,11 @@ static void abort_exhausted(void)
 
 void port_sleep(uint64_t deadline_ns, bool console)
 {
-    uint64_t begin = port_monotonic_ns();
+    uint64_t begin = cpu_ticks();
 
     (void)console; /* there is a keeper */
     member_sleep(port_libos_ticks(deadline_ns));
-    idle_ns += port_monotonic_ns() - begin;
+    idle += cpu_ticks() - begin;
 }
 
 void port_wake(struct task *task)
@@ -103,8 +103,8 @@ long port_fork(struct task *child)
         child->port.words[WORD_TASK] = 1 + task;
         return 1;
     }
-    started_ns = port_monotonic_ns();
-    idle_ns = 0;
+    started = cpu_ticks();
+    idle = 0;
     way_begin_quick();
     return 0;
 }
@@ -170,7 +170,7 @@ void port_memory_get(struct port_memory *out)
 /* A process has its processor to itself, so what it did not wait it used. */
 uint64_t port_cpu_ns(void)
 {
-    return port_monotonic_ns() - started_ns - idle_ns;
+    return port_libos_ns(cpu_ticks() - (started ? started : KINFO->tsc_boot) - idle);
 }
 
 unsigned port_processors(void)

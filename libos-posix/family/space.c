@@ -266,6 +266,20 @@ struct run {
     uint32_t count;
 };
 
+/* From `i` on, of the table that space_entry() found last; `limit` if there is none. */
+static uint32_t first_used(const volatile uint64_t *table, uint32_t i, uint32_t limit)
+{
+    const struct member *m = &FAMILY->members[member_place()->member];
+    const uint64_t groups = m->groups[m->table_last];
+
+    while ((i = family_used(groups, i)) < limit)
+        if (SPACE_IS_HIDDEN(table[i]) || cpu_pte_is_bound(table[i]))
+            return i;
+        else
+            i++;
+    return limit;
+}
+
 /* The next run of [*va, end), behind which *va is then. False: there is none. */
 static bool next_run(vaddr_t *va, vaddr_t end, struct run *r)
 {
@@ -274,13 +288,13 @@ static bool next_run(vaddr_t *va, vaddr_t end, struct run *r)
         const volatile uint64_t *table = space_entry(member_place()->member, base);
         uint32_t i = (uint32_t)((*va - base) / PAGE_SIZE);
         uint32_t limit = (uint32_t)(((end < next ? end : next) - base) / PAGE_SIZE);
-        for (; table && i < limit && !SPACE_IS_HIDDEN(table[i]) && !cpu_pte_is_bound(table[i]);)
-            i++;
-        *va = base + i * PAGE_SIZE;
+        if (table)
+            i = first_used(table, i, limit);
         if (!table || i == limit) {
             *va = next;
             continue;
         }
+        *va = base + i * PAGE_SIZE;
         *r = (struct run){.va = *va, .entry = table + i, .count = 1};
         if (!SPACE_IS_HIDDEN(table[i]))
             r->count = space_next(table, &i, limit, PART);

@@ -131,6 +131,7 @@ static bool is_hidden(void)
 static int exec(uint32_t i)
 {
     struct command command;
+    struct archive_entry mount;
     const char *way = way_of(i);
     enum err e = command_read(&archive, &command);
 
@@ -140,9 +141,12 @@ static int exec(uint32_t i)
         program_fail(STATUS_USAGE, command.arguments[0],
                      "via=libos: the program is not linked with exo4's library OS");
     /* A keeper has to see what others own: without one the program is its own library OS. */
-    if (command.has_libos && is_hidden() && (!*way || !strcmp(way, "libos")))
-        return run_command(&command);
-    return run("posix", i);
+    if (!command.has_libos || !is_hidden() || (*way && strcmp(way, "libos")))
+        return run("posix", i);
+    if (archive_find(&archive, ".exo4/mount", &mount) == ERR_OK)
+        program_fail(STATUS_USAGE, command.arguments[0],
+                     "by itself, as hide=1 wants, it mounts no disk");
+    return run_command(&command);
 }
 
 /* Is there somebody who types, and a command to type to? */

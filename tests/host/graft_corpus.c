@@ -16,7 +16,7 @@ bool corpus_prove(struct work *w, const struct insn *code, uint32_t count, bool 
     const struct prove_wish wish = {.hook = GRAFT_HOOK_PACKET_FILTER, .always = always};
     struct linked p = {.count = count, .map_count = 4, .section = "", .function = ""};
 
-    if (setjmp(w->out)) { /* the form is wrong */
+    if (work_left(w)) { /* the form is wrong */
         *out = (struct proved){.proof = NULL};
         out->report.reason = GRAFT_BAD_OPCODE;
         return false;

@@ -319,6 +319,13 @@ static void answers_are_what_the_ring_might_send(void **state)
     ring_settle();
     assert_int_equal(answers, 3);
     packet[6] = 0;
+    make(1, 2);
+    ring_set_keys(ring(0), &wild, 1); /* behind another's, whose filter refuses it */
+    hook_nic_received(packet, sizeof packet);
+    ring_settle();
+    assert_int_equal(record(0)->counts[COUNT_HANDLED], 6);
+    assert_int_equal(answers, 3);
+    drop(1);
     answers_full = true;
     hook_nic_received(packet, sizeof packet);
     ring_settle();

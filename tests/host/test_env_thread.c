@@ -205,6 +205,23 @@ static void a_version_of_a_thread_number_is_never_that_of_a_local_id(void **stat
     assert_null(thread_by_number(THREAD_MAX));
 }
 
+static void numbers_in_use_are_those_of_threads(void **state)
+{
+    (void)state;
+    OK(BOSS(thread_create, p.env, REGION, PFN_ANY, PARTY_MEMORY, THREAD_MAX - 1, DST));
+    uint32_t used = 0;
+    for (uint32_t n = 0; n < THREAD_MAX; n++) {
+        if (!thread_by_number(n))
+            continue;
+        assert_int_equal(thread_number_used(used), n);
+        assert_int_equal(thread_number_used(n), n);
+        used = n + 1;
+    }
+    assert_int_equal(thread_number_used(used), THREAD_MAX);
+    OK(BOSS(cap_delete, DST));
+    assert_int_equal(thread_number_used(THREAD_MAX - 1), THREAD_MAX);
+}
+
 static void a_started_thread_has_its_value_and_no_other(void **state)
 {
     (void)state;
@@ -464,6 +481,7 @@ int main(void)
         TEST(a_refused_thread_create_changes_nothing),
         TEST(a_new_thread_is_stopped_and_finds_itself_in_its_utcb),
         TEST(a_version_of_a_thread_number_is_never_that_of_a_local_id),
+        TEST(numbers_in_use_are_those_of_threads),
         TEST(a_started_thread_has_its_value_and_no_other),
         TEST(a_refused_start_or_stop_changes_nothing),
         TEST(a_refused_fpu_changes_nothing),

@@ -11,7 +11,7 @@
 #define SOME  48u /* packets that are looked for */
 
 /* Nodes of these tables are named like those of `memory`, from which they are far enough away. */
-static _Alignas(4096) uint8_t far_memory[3][FILTERS_FRAMES(FILTERS_MAX) * PAGE_SIZE];
+static _Alignas(4096) uint8_t far_memory[4][FILTERS_FRAMES(FILTERS_MAX) * PAGE_SIZE];
 
 static struct filters *table(unsigned i)
 {
@@ -201,6 +201,7 @@ static void filters_keep_the_rule(void **state)
     other.mask.protocol = 0xf0;
     other.value.protocol = UDP & 0xf0;
     assert_true(ring_keys_steal(ring(0), &other, 1));
+    assert_false(ring_keys_steal(ring(1), &other, 1)); /* who has `wide` */
     other.value.protocol = 0x20;
     assert_false(ring_keys_steal(ring(0), &other, 1));
     filters_destroy(f);
@@ -252,6 +253,81 @@ static void without_memory_there_are_no_filters(void **state)
     drop(1);
 }
 
+/* The ring's capability goes, and its memory stays: the tables made with it are empty and dead. */
+static void without_its_capability_a_table_is_dead(void **state)
+{
+    struct filters *f, *g;
+
+    (void)state;
+    make(1, 255);
+    ring_set_keys(ring(1), NULL, 0);
+    f = make_table(0, 1, 2);
+    g = make_table(1, 1, 2);
+    set_one(f, 0, for_port(1, 0), NULL, 1);
+    set_one(g, 0, for_port(2, 0), NULL, 2);
+    filters_drop(f, &f->node);
+    assert_null(f->ring);
+    assert_false(f->at[0].in_use);
+    assert_int_equal(f->node.parent, 0);
+    assert_int_equal(record(1)->keys, 1);
+    assert_int_equal(tag_for(0, 1, 1), 0);
+    assert_int_equal(tag_for(1, 2, 1), 2);
+    filters_destroy(f);
+    filters_destroy(g);
+    drop(1);
+}
+
+/* Keys of one hash are told apart: by their values, and by their masks where values are the same.
+ */
+static void keys_of_one_hash_are_told_apart(void **state)
+{
+    struct filters *f[3];
+    struct ring_key narrow = for_port(0, 0);
+    uint32_t n = 0;
+
+    (void)state;
+    make(1, 255);
+    ring_set_keys(ring(0), NULL, 0);
+    ring_set_keys(ring(1), NULL, 0);
+    for (unsigned t = 0; t < 3; t++) {
+        f[t] = make_table(t, 0, FILTERS_MAX);
+        for (uint32_t i = 0; i < FILTERS_MAX; i++, n++) {
+            struct filter_plan plan = {for_port((uint16_t)n, 0), NULL, 0};
+            if (n) /* the first alone asks for nothing more */
+                plan.key.mask.remote_port = UINT16_MAX;
+            filters_set(f[t], i, 1, &plan);
+        }
+    }
+    struct flow flow = {.value.protocol = UDP, .has = {.local_port = 65535, .protocol = 255}};
+    narrow.mask.ethertype = UINT16_MAX;
+    for (uint32_t port = 1; port < 0x10000; port++) {
+        flow.value.local_port = narrow.value.local_port = (uint16_t)port;
+        assert_null(ring_bound_first(&flow)); /* it has no remote port */
+        assert_false(ring_keys_steal(ring(1), &narrow, 1));
+    }
+    flow.value.local_port = narrow.value.local_port = 0;
+    assert_non_null(ring_bound_first(&flow));
+    assert_true(ring_keys_steal(ring(1), &narrow, 1));
+    for (unsigned t = 0; t < 3; t++)
+        filters_destroy(f[t]);
+    drop(1);
+}
+
+/* What a packet lacks is not zero. */
+static void a_packet_without_address_matches_no_address(void **state)
+{
+    struct filters *f = make_table(0, 0, 1);
+    struct flow flow = {.has = {.ethertype = UINT16_MAX}};
+
+    (void)state;
+    ring_set_keys(ring(0), NULL, 0);
+    set_one(f, 0, (struct ring_key){.mask = {.local = UINT32_MAX}}, NULL, 1);
+    assert_null(ring_bound_first(&flow));
+    flow.has.local = UINT32_MAX;
+    assert_ptr_equal(ring_bound_first(&flow), &f->at[0].bound);
+    filters_destroy(f);
+}
+
 /* Nobody's filters make others' packets slow: keys, masks and hashes have bounds. */
 static void there_are_bounds(void **state)
 {
@@ -279,23 +355,26 @@ static void there_are_bounds(void **state)
 
 static void the_card_has_room_for_so_many(void **state)
 {
-    struct filters *f[3];
-    uint32_t n = 1; /* the ring's own */
+    struct filters *f[4];
+    struct ring_key last[FILTERS_BATCH + 1];
+    const uint32_t room = RING_KEYS_ALL - FILTERS_BATCH;
 
     (void)state;
-    for (unsigned t = 0; t < 3; t++) {
+    ring_set_keys(ring(0), NULL, 0);
+    for (unsigned t = 0; t < 4; t++)
         f[t] = make_table(t, 0, FILTERS_MAX);
-        for (uint32_t i = 0; i < FILTERS_MAX; i++, n++) {
-            const struct filter_plan plan = {for_port((uint16_t)n, 0), NULL, 0};
-            assert_true(has_room(&plan.key));
-            filters_set(f[t], i, 1, &plan);
-        }
+    for (uint32_t n = 0; n < room; n++) {
+        const struct filter_plan plan = {for_port((uint16_t)n, 0), NULL, 0};
+        assert_true(has_room(&plan.key));
+        filters_set(f[n / FILTERS_MAX], n % FILTERS_MAX, 1, &plan);
     }
-    struct ring_key last[FILTERS_BATCH];
-    for (unsigned i = 0; i < FILTERS_BATCH; i++)
-        last[i] = for_port((uint16_t)(n + i), 0);
+    for (unsigned i = 0; i <= FILTERS_BATCH; i++)
+        last[i] = for_port((uint16_t)(room + i), 0);
     assert_true(ring_keys_fit(last, FILTERS_BATCH));
-    for (unsigned t = 0; t < 3; t++)
+    assert_false(ring_keys_fit(last, FILTERS_BATCH + 1));
+    empty_one(f[1], 5);
+    assert_true(ring_keys_fit(last, FILTERS_BATCH + 1));
+    for (unsigned t = 0; t < 4; t++)
         filters_destroy(f[t]);
 }
 
@@ -358,6 +437,9 @@ int main(void)
         T(filters_keep_the_rule),
         T(who_would_hear_the_answer_may_ask),
         T(without_memory_there_are_no_filters),
+        T(without_its_capability_a_table_is_dead),
+        T(keys_of_one_hash_are_told_apart),
+        T(a_packet_without_address_matches_no_address),
         T(there_are_bounds),
         T(the_card_has_room_for_so_many),
         T(a_packet_is_not_shown_for_ever),

@@ -43,7 +43,7 @@ static const char *link(struct fixture *x, const char *section, const char *func
 {
     size_t bytes = go_end(&x->object);
 
-    if (setjmp(x->work.out))
+    if (work_left(&x->work))
         return x->work.fault.text;
     link_object(&x->work, x->object.image, bytes, section, function, &x->program);
     return NULL;
@@ -178,7 +178,7 @@ static void jumps_that_do_not_reach_become_longer(void **state)
     struct function f = {.name = "f"};
     struct item item = {.target = LISTING_NONE, .callee = LISTING_NONE, .line = {0, ""}};
 
-    if (setjmp(x->work.out))
+    if (work_left(&x->work))
         fail_msg("%s", x->work.fault.text);
     item.insn = (struct insn)SET(0, 0);
     listing_add(&x->work, &f, &item);
@@ -357,7 +357,7 @@ static void try_all(struct fixture *x, size_t bytes)
 {
     size_t written;
 
-    if (setjmp(x->work.out) == 0) {
+    if (!work_left(&x->work)) {
         link_object(&x->work, x->object.image, bytes, NULL, NULL, &x->program);
         writer_make(&x->work, &(struct writer_object){&x->program, "H", NULL, 0}, &written);
     }

@@ -202,6 +202,39 @@ static void what_it_says_may_be_impossible(void **state)
     assert_int_equal(meet(AREA, WRITING), ENTRY);
 }
 
+/* Frames beside those of the slot are its environment's, too, and yet not meant; nor is a page of
+ * the kernel's. */
+static void a_page_is_of_the_slot_and_below_the_top(void **state)
+{
+    (void)state;
+    OK(BOSS(cap_copy, SLOT_ENV, MORE + 1, MORE, RIGHT_ALL, pool, 2));
+    give(p.env, POOL + 2, MORE + 1, RIGHT_ALL);
+    always(GRAFT_FAULT_BIND_OF(POOL + 2, 1, RW));
+    assert_int_equal(hook_fault_judge(p.t, AREA, RIGHT_WRITE, IP), FAULT_OVER);
+    assert_int_equal(
+        hook_fault_said(p.t, AREA + PAGE_SIZE, RIGHT_WRITE, GRAFT_FAULT_BIND_OF(POOL + 2, 2, RW)),
+        FAULT_DEFAULT);
+    assert_false(arch_pte_present(*entry_of(p.e, AREA + PAGE_SIZE)));
+    assert_int_equal(hook_fault_said(p.t, USER_TOP, RIGHT_WRITE, GRAFT_FAULT_BIND_OF(POOL, 2, RW)),
+                     FAULT_DEFAULT);
+}
+
+/* What is there already helps when the access is possible with it, and not otherwise. */
+static void a_page_that_is_there_may_do(void **state)
+{
+    (void)state;
+    OK(BOSS(page_bind_run, p.env, MORE, PAGE_RUN(AREA, 1), RUN_FRAMES(pool + 3, RIGHT_READ)));
+    assert_int_equal(hook_fault_said(p.t, AREA, RIGHT_WRITE, GRAFT_FAULT_BIND_OF(POOL, 0, RW)),
+                     FAULT_DEFAULT);
+    assert_int_equal(hook_fault_said(p.t, AREA, RIGHT_READ, GRAFT_FAULT_BIND_OF(POOL, 0, RW)),
+                     FAULT_OVER);
+    assert_true(shows(AREA, 3, RIGHT_READ));
+    assert_int_equal(hook_fault_said(p.t, AREA, RIGHT_READ, GRAFT_FAULT_BIND_OF(WEAK + 1, 0, RW)),
+                     FAULT_DEFAULT); /* there are no such frames, whatever is there */
+    assert_int_equal(hook_fault_said(p.t, AREA, RIGHT_READ, GRAFT_FAULT_PROTECT + 1),
+                     FAULT_DEFAULT);
+}
+
 /* The authority is that of the thread itself: without it nothing is bound. */
 static void it_can_do_what_its_environment_can(void **state)
 {
@@ -341,6 +374,8 @@ int main(void)
         TEST(a_fault_is_repaired_by_a_page),
         TEST(it_is_told_of_the_fault),
         TEST(what_it_says_may_be_impossible),
+        TEST(a_page_is_of_the_slot_and_below_the_top),
+        TEST(a_page_that_is_there_may_do),
         TEST(it_can_do_what_its_environment_can),
         TEST(a_fault_is_repaired_by_more_rights),
         TEST(a_fault_may_be_for_the_pager_all_the_same),

@@ -1,75 +1,5 @@
 /* The core's calls on file systems of a disk: e2fsck and debugfs, which are not ours, judge. */
-#include "tests/host/posix_world.h"
-
-#include <stdio.h>
-
-#include "libos-posix/mount.h"
-#include "tests/host/fakes/posix_disk.h"
-
-#define host  fake_disk_command
-#define image fake_disk_image()
-
-static int tests_begin(void **state)
-{
-    (void)state;
-    fake_disk_begin();
-    return 0;
-}
-
-static int tests_end(void **state)
-{
-    (void)state;
-    fake_disk_end();
-    return 0;
-}
-
-static void make_image(const char *options)
-{
-    IS(host("rm -f %s; truncate -s 16M %s && mkfs.ext4 -q -F -b 4096 %s %s", image, image, image,
-            options),
-       0);
-    fake_disk_load(image);
-}
-
-static void check_image(void)
-{
-    fake_disk_store(image);
-    IS(host("e2fsck -fn %s > %s.log 2>&1 || { cat %s.log >&2; false; }", image, image, image), 0);
-}
-
-static void mount_image(void)
-{
-    IS(SYS(mkdir, user_text("/mnt"), 0755), 0);
-    IS(SYS(mount, user_text("/dev/vda"), user_text("/mnt"), user_text("ext4"), 0, 0), 0);
-}
-
-static void start(const char *options)
-{
-    make_image(options);
-    fake_reset();
-    world_archive();
-    world_start();
-    mount_image();
-}
-
-static void put_file(const char *path, const char *text)
-{
-    long fd = SYS(open, user_text(path), O_CREAT | O_WRONLY | O_TRUNC, 0644);
-
-    assert_true(fd >= 0);
-    IS(SYS(write, fd, user_text(text), strlen(text)), strlen(text));
-    IS(SYS(close, fd), 0);
-}
-
-static void file_is(const char *path, const char *text)
-{
-    long fd = SYS(open, user_text(path), O_RDONLY);
-
-    assert_true(fd >= 0);
-    IS(SYS(read, fd, world.user, PAGE_SIZE), strlen(text));
-    assert_memory_equal(world.user, text, strlen(text));
-    IS(SYS(close, fd), 0);
-}
+#include "tests/host/posix_volume.h"
 
 static void files_written_are_linux_files(void **state)
 {
@@ -85,42 +15,6 @@ static void files_written_are_linux_files(void **state)
     check_image();
     IS(host("test \"$(debugfs -R 'cat /dir/same' %s 2>/dev/null)\" = first", image), 0);
     assert_null(arena_check(arena_get()));
-}
-
-/* A file of pages, each of which says which one it is. */
-static void put_pages(const char *path, uint32_t count, uint32_t salt)
-{
-    long fd = SYS(open, user_text(path), O_CREAT | O_WRONLY, 0644);
-
-    assert_true(fd >= 0);
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t j = 0; j < PAGE_SIZE / 4; j++)
-            ((uint32_t *)(void *)world.user)[j] = i * 2654435761u + j + salt;
-        IS(SYS(pwrite64, fd, world.user, PAGE_SIZE, (long)i * PAGE_SIZE), PAGE_SIZE);
-    }
-    IS(SYS(close, fd), 0);
-}
-
-static void pages_are(const char *path, uint32_t count, uint32_t salt)
-{
-    long fd = SYS(open, user_text(path), O_RDONLY);
-
-    assert_true(fd >= 0);
-    for (uint32_t i = 0; i < count; i++) {
-        IS(SYS(pread64, fd, world.user, PAGE_SIZE, (long)i * PAGE_SIZE), PAGE_SIZE);
-        for (uint32_t j = 0; j < PAGE_SIZE / 4; j++)
-            IS(((uint32_t *)(void *)world.user)[j], i * 2654435761u + j + salt);
-    }
-    IS(SYS(close, fd), 0);
-}
-
-/* Unmounts, mounts again: nothing is in a cache. */
-static void mount_again(void)
-{
-    IS(SYS(umount2, user_text("/mnt"), 0), 0);
-    assert_null(arena_check(arena_get()));
-    check_image();
-    IS(SYS(mount, user_text("/dev/vda"), user_text("/mnt"), user_text("ext4"), 0, 0), 0);
 }
 
 static const char *const volumes[] = {"", "-O ^has_journal",
@@ -176,8 +70,8 @@ static void names_and_attributes_survive(void **state)
         put_file("/mnt/new", "new");
         put_file("/mnt/old", "old");
         IS(SYS(rename, user_text("/mnt/new"), user_text("/mnt/old")), 0);
-        IS(SYS(chmod, user_text("/mnt/old"), 04751), 0);
         IS(SYS(chown, user_text("/mnt/old"), 70000, 5), 0);
+        IS(SYS(chmod, user_text("/mnt/old"), 04751), 0);
         IS(SYS(rmdir, user_text("/mnt/other")), -ENOTEMPTY);
         mount_again();
         file_is("/mnt/old", "new");
@@ -258,81 +152,95 @@ static void what_cannot_be_mounted_is_refused(void **state)
     }
 }
 
-/* What stays after each step of this history, and which of it was synchronised. */
-static void history(size_t *synced)
-{
-    long fd;
-
-    put_pages("/mnt/a", 20, 1);
-    put_file("/mnt/b", "first version");
-    IS(SYS(mkdir, user_text("/mnt/dir"), 0755), 0);
-    SYS(sync);
-    synced[0] = fake_disk.event_count;
-    put_file("/mnt/b.new", "second version");
-    fd = SYS(open, user_text("/mnt/b.new"), O_RDONLY);
-    IS(SYS(fsync, fd), 0);
-    IS(SYS(close, fd), 0);
-    IS(SYS(rename, user_text("/mnt/b.new"), user_text("/mnt/b")), 0);
-    put_pages("/mnt/dir/c", 30, 2);
-    IS(SYS(unlink, user_text("/mnt/a")), 0);
-    put_pages("/mnt/dir/d", 30, 3);
-    SYS(sync);
-    synced[1] = fake_disk.event_count;
-    for (int i = 0; i < 200; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "/mnt/dir/some-name-that-fills-blocks-%d", i);
-        put_file(path, "x");
-    }
-    IS(SYS(rename, user_text("/mnt/b"), user_text("/mnt/dir/b")), 0);
-    SYS(sync);
-    synced[2] = fake_disk.event_count;
-}
-
-/* debugfs says what a file holds. */
-static bool holds(const char *path, const char *text)
-{
-    return host("test \"$(debugfs -R 'cat %s' %s 2>/dev/null)\" = \"%s\"", path, image, text) == 0;
-}
-
-/* The disk as it was at each moment: e2fsck makes it whole, and nothing synchronised is lost. */
-static void cut_everywhere(const char *options, size_t step)
-{
-    size_t synced[3];
-
-    start(options);
-    uint8_t *base = malloc(fake_disk.blocks * PAGE_SIZE), *now = fake_disk.bytes;
-    const uint64_t bytes = fake_disk.blocks * PAGE_SIZE;
-    assert_non_null(base);
-    memcpy(base, now, bytes);
-    fake_disk.logs = true;
-    history(synced);
-    fake_disk.logs = false;
-    for (size_t cut = 0; cut <= fake_disk.event_count; cut += step) {
-        uint8_t *disk = malloc(bytes);
-        memcpy(disk, base, bytes);
-        fake_disk_replay(disk, cut);
-        fake_disk.bytes = disk;
-        fake_disk_store(image);
-        assert_true(host("e2fsck -fy %s > %s.log 2>&1", image, image) <= 1);
-        if (cut >= synced[2])
-            assert_true(holds("/dir/b", "second version"));
-        else if (cut >= synced[1])
-            assert_true(holds("/b", "second version") || holds("/dir/b", "second version"));
-        else if (cut >= synced[0])
-            assert_true(holds("/b", "first version") || holds("/b", "second version"));
-        free(disk);
-    }
-    fake_disk.bytes = now;
-    free(base);
-    IS(SYS(umount2, user_text("/mnt"), 0), 0);
-    world_tear_down(NULL);
-}
-
-static void an_end_at_any_moment_loses_nothing_synchronised(void **state)
+static void a_disk_that_fails_is_an_error_and_keeps_the_last_commit(void **state)
 {
     (void)state;
-    cut_everywhere("", 17);
-    cut_everywhere("-O ^has_journal", 17);
+    for (uint64_t moves = 1; moves < 12; moves += 2) {
+        start("");
+        put_file("/mnt/kept", "kept");
+        SYS(sync);
+        long fd = SYS(open, user_text("/mnt/lost"), O_CREAT | O_WRONLY, 0644);
+        IS(SYS(write, fd, user_text("lost"), 4), 4);
+        fake_disk.fails_after = moves;
+        const long stored = SYS(fsync, fd);
+        if (moves < 6) /* later ones only write in place what the journal has */
+            IS(stored, -EIO);
+        fake_disk.fails_after = 1;
+        IS(SYS(write, fd, user_text("more"), 4), stored ? -EIO : 4);
+        IS(SYS(fsync, fd), -EIO);
+        IS(SYS(mkdir, user_text("/mnt/dir"), 0755), -EIO);
+        IS(SYS(unlink, user_text("/mnt/kept")), -EIO);
+        file_is("/mnt/kept", "kept"); /* from the cache */
+        IS(SYS(close, fd), 0);
+        IS(SYS(umount2, user_text("/mnt"), 0), -EIO);
+        fake_disk.fails_after = 0;
+        IS(SYS(mount, user_text("/dev/vda"), user_text("/mnt"), user_text("ext4"), 0, 0), 0);
+        file_is("/mnt/kept", "kept");
+        if (!stored)
+            file_is("/mnt/lost", "lost");
+        IS(SYS(umount2, user_text("/mnt"), 0), 0);
+        check_image();
+        world_tear_down(NULL);
+    }
+}
+
+static void a_volume_that_is_read_only_stays_as_it_is(void **state)
+{
+    (void)state;
+    start("");
+    put_file("/mnt/file", "text");
+    IS(SYS(umount2, user_text("/mnt"), 0), 0);
+    const uint64_t writes = fake_disk.writes;
+    fake_disk.read_only = true;
+    IS(SYS(mount, user_text("/dev/vda"), user_text("/mnt"), user_text("ext4"), 0, 0), -EACCES);
+    IS(SYS(mount, user_text("/dev/vda"), user_text("/mnt"), user_text("ext4"), MS_RDONLY, 0), 0);
+    file_is("/mnt/file", "text");
+    IS(SYS(open, user_text("/mnt/file"), O_WRONLY), -EROFS);
+    IS(SYS(open, user_text("/mnt/new"), O_CREAT | O_WRONLY, 0644), -EROFS);
+    IS(SYS(truncate, user_text("/mnt/file"), 0), -EROFS);
+    IS(SYS(mkdir, user_text("/mnt/new"), 0755), -EROFS);
+    IS(SYS(unlink, user_text("/mnt/file")), -EROFS);
+    IS(SYS(rename, user_text("/mnt/file"), user_text("/mnt/new")), -EROFS);
+    IS(SYS(link, user_text("/mnt/file"), user_text("/mnt/new")), -EROFS);
+    IS(SYS(chmod, user_text("/mnt/file"), 0600), -EROFS);
+    IS(SYS(chown, user_text("/mnt/file"), 1, 1), -EROFS);
+    IS(SYS(access, user_text("/mnt/file"), 2), -EROFS);
+    IS(SYS(access, user_text("/mnt/file"), 4), 0);
+    SYS(sync);
+    IS(SYS(umount2, user_text("/mnt"), 0), 0);
+    IS(fake_disk.writes, writes);
+    fake_disk.read_only = false;
+}
+
+static void memory_that_shows_a_file_is_written_back(void **state)
+{
+    (void)state;
+    start("");
+    long fd = SYS(open, user_text("/mnt/file"), O_CREAT | O_RDWR, 0644);
+    IS(SYS(ftruncate, fd, 3 * PAGE_SIZE), 0);
+    char *shared = (char *)SYS(mmap, 0, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *own = (char *)SYS(mmap, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    strcpy(shared + 5, "in memory");
+    strcpy(shared + 2 * PAGE_SIZE, "too");
+    IS(SYS(pread64, fd, world.user, 9, 5), 9);
+    assert_memory_equal(world.user, "in memory", 9);
+    strcpy(own + 5, "of its own");
+    IS(SYS(close, fd), 0);
+    IS(SYS(msync, shared, 3 * PAGE_SIZE, 4 /* MS_SYNC */), 0);
+    fake_disk_store(image);
+    IS(host("e2fsck -fy %s > /dev/null 2>&1; test $? -le 1", image), 0);
+    IS(host("debugfs -R 'cat /file' %s 2>/dev/null | grep -q 'in memory'", image), 0);
+    strcpy(shared + 5, "memory at last");
+    IS(SYS(umount2, user_text("/mnt"), 0), -EBUSY);
+    IS(SYS(munmap, own, PAGE_SIZE), 0);
+    IS(SYS(munmap, shared, 3 * PAGE_SIZE), 0);
+    mount_again();
+    fd = SYS(open, user_text("/mnt/file"), O_RDONLY);
+    IS(SYS(pread64, fd, world.user, 2 * PAGE_SIZE + 4, 0), 2 * PAGE_SIZE + 4);
+    assert_string_equal(world.user + 5, "memory at last");
+    assert_string_equal(world.user + 2 * PAGE_SIZE, "too");
+    IS(SYS(close, fd), 0);
+    IS(SYS(umount2, user_text("/mnt"), 0), 0);
 }
 
 int main(void)
@@ -344,7 +252,9 @@ int main(void)
         cmocka_unit_test_teardown(a_file_without_a_name_goes_when_it_is_closed, world_tear_down),
         cmocka_unit_test_teardown(a_full_disk_is_told_to_the_writer, world_tear_down),
         cmocka_unit_test(what_cannot_be_mounted_is_refused),
-        cmocka_unit_test(an_end_at_any_moment_loses_nothing_synchronised),
+        cmocka_unit_test(a_disk_that_fails_is_an_error_and_keeps_the_last_commit),
+        cmocka_unit_test_teardown(a_volume_that_is_read_only_stays_as_it_is, world_tear_down),
+        cmocka_unit_test_teardown(memory_that_shows_a_file_is_written_back, world_tear_down),
     };
 
     return cmocka_run_group_tests(tests, tests_begin, tests_end);

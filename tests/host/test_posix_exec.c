@@ -397,6 +397,11 @@ static void execve_replaces_the_program(void **state)
     IS(vectors[0] | vectors[1] << 8, 0x37f);
     assert_string_equal(task_current()->name, "prog");
 
+    const word_t running = calling_execve("/prog").rdi;
+    IS(SYS(open, running, O_WRONLY), -ETXTBSY);
+    IS(SYS(truncate, running, 0), -ETXTBSY);
+    IS(SYS(open, running, O_RDONLY | O_TRUNC), -ETXTBSY);
+
     r = calling_execve("/script"); /* over the first one, which lies at the same addresses */
     posix_trampoline(&r, NULL);
     IS(r.rip, BASE + 0x200);
@@ -423,6 +428,11 @@ static void execve_that_fails_changes_nothing(void **state)
         assert_string_equal((const char *)r.rdi, rows[i].path);
     }
     struct posix_regs r = calling_execve("/prog");
+    long fd = SYS(open, r.rdi, O_RDWR);
+    posix_trampoline(&r, NULL);
+    IS((long)r.rax, -ETXTBSY);
+    IS(SYS(close, fd), 0);
+    r = calling_execve("/prog");
     r.rsi = 1;
     posix_trampoline(&r, NULL);
     IS((long)r.rax, -EFAULT);

@@ -3,11 +3,12 @@
 #include "tests/host/tree_world.h"
 
 #include "bindings/cap.h"
+#include "bindings/graft.h"
 #include "exo/env/hooks.h"
 
 #include <string.h>
 
-enum { WEAK = 50, OTHER, INNER, FREE };
+enum { WEAK = 50, OTHER, INNER, FREE, DEEP };
 #define LOAD SCRATCH
 
 static struct tw_library sub;
@@ -124,6 +125,40 @@ static void templates_are_for_their_hook_and_stay(void **state)
     tw_prepare(TW_OTHER, A);
 }
 
+static struct tree *tree_at(slot_t slot)
+{
+    return frame_memory(cap_slot(world.root, slot)->base);
+}
+
+static void templates_are_given_with_their_numbers(void **state)
+{
+    (void)state;
+    const uint64_t numbers[TREE_PARAMETERS] = {11, 22, 33, 44};
+    struct graft *g = frame_memory(cap_slot(world.root, TW_GRAFT)->base);
+
+    assert_true(space_copy_out(world.root->root, LOAD, numbers, sizeof numbers));
+    g->program.hook = GRAFT_HOOK_WAKE_UP;
+    REFUSED(ERR_BAD_STATE, world.boss, tree_template, TW_TREE, 3, TW_GRAFT, LOAD);
+    g->program.hook = GRAFT_HOOK_OWNERSHIP;
+    OK(BOSS(tree_template, TW_TREE, 3, TW_GRAFT, LOAD));
+    assert_memory_equal(tree_at(TW_TREE)->parameters[3], numbers, sizeof numbers);
+}
+
+static void requests_for_one_block_are_finite(void **state)
+{
+    (void)state;
+    struct tree_entry *e = tree_entry(tree_at(TW_TREE), A);
+
+    IS(WRITE(META, ROOT, {A, 1, 0}), DISK_DONE);
+    IS(tw_do(&tw_lib, DISK_WRITE, A, 1, 0), DISK_DONE);
+    e->busy = UINT8_MAX;
+    IS(tw_do(&tw_lib, DISK_WRITE, A, 1, 0), DISK_ORDER);
+    IS(tw_do(&tw_lib, DISK_READ, A, 1, 0), DISK_ORDER);
+    e->busy = UINT8_MAX - 1;
+    IS(tw_do(&tw_lib, DISK_READ, A, 1, 0), DISK_DONE);
+    e->busy = 0;
+}
+
 static void release_and_read_say_why_not(void **state)
 {
     (void)state;
@@ -165,6 +200,37 @@ static struct tree_load make_root(void)
     IS(WRITE(META, ROOT, {R, 1, TREE_ROOT}), DISK_DONE);
     return (struct tree_load){
         .root = R, .type = META, .is_new = 1, .copies = 1, .first = PART, .count = PARTS};
+}
+
+/* One that is still written, or that the last write drops, is none. */
+static void roots_that_move_are_none(void **state)
+{
+    (void)state;
+    static struct tw_library other;
+
+    tw_library(&other, 3, TW_TREE);
+    memset(tw_page(&other, 0), 0, DISK_BLOCK_BYTES);
+    IS(tw_do(&other, DISK_OF(DISK_WRITE, TREE_ROOT), R, 1, 0), DISK_DONE);
+    tw_flush(&other);
+    tw_post(&other, DISK_OF(DISK_WRITE, TREE_ROOT), R, 1, 0);
+    tw_kick(&other);
+    struct tw_meta *m = tw_page(&tw_lib, 0);
+    *m = (struct tw_meta){.magic = TW_MAGIC, .runs = {{R, 1, TREE_ROOT}}};
+    uint32_t slot = tw_post(&tw_lib, DISK_OF(DISK_WRITE, META), ROOT, 1, 0);
+    tw_kick(&tw_lib);
+    put_load((struct tree_load){
+        .root = R, .type = META, .is_new = 1, .copies = 1, .first = PART, .count = PARTS});
+    IS(tw_owner_of(R), ROOT);
+    REFUSED(ERR_BAD_STATE, world.boss, tree_create, TW_TREE, REGION, PFN_ANY, LOAD, INNER);
+    tw_finish(DISK_RESULT_OK);
+    tw_finish(DISK_RESULT_OK);
+    IS(tw_state(&tw_lib, slot), DISK_DONE);
+    m->runs[0].count = 0;
+    tw_post(&tw_lib, DISK_OF(DISK_WRITE, META), ROOT, 1, 0);
+    tw_kick(&tw_lib);
+    IS(tw_look(TW_TREE, R).flags, TREE_LEAVING);
+    REFUSED(ERR_BAD_STATE, world.boss, tree_create, TW_TREE, REGION, PFN_ANY, LOAD, INNER);
+    tw_finish(DISK_RESULT_OK);
 }
 
 static void begin_part(void)
@@ -253,6 +319,57 @@ static void a_part_goes_back_when_its_root_is_gone(void **state)
     IS(WRITE(META, ROOT, {PART, 1, 0}), DISK_DONE);
 }
 
+/* As deep as parts go: each tree keeps to its own, and ends with the one above it. */
+static void parts_have_parts(void **state)
+{
+    (void)state;
+    static struct tw_library deep;
+    struct tree_load l = {
+        .root = PART + 1, .type = META, .is_new = 1, .copies = 1, .first = PART + 5, .count = 5};
+
+    begin_part();
+    memset(tw_page(&sub, 0), 0, DISK_BLOCK_BYTES);
+    IS(tw_do(&sub, DISK_OF(DISK_WRITE, TREE_ROOT), PART + 1, 1, 0), DISK_DONE);
+    tw_flush(&sub);
+    IS(tw_write(&sub, META, R, 1, &(struct tree_run){PART + 1, 1, TREE_ROOT}), DISK_DONE);
+    OK(tw_tree(INNER, DEEP, l));
+    tw_library(&deep, 2, DEEP);
+    IS(tw_write(&deep, META, PART + 1, 0, NULL), DISK_DONE);
+    tw_flush(&deep);
+    IS(tw_write(&deep, META, PART + 1, 1, &(struct tree_run){PART + 4, 1, 0}), DISK_OWNER);
+    IS(tw_write(&deep, META, PART + 1, 1, &(struct tree_run){PART + 9, 1, 0}), DISK_DONE);
+    IS(tw_do(&sub, DISK_WRITE, PART + 9, 1, 0), DISK_BAD);
+    IS(tw_do(&tw_lib, DISK_WRITE, PART + 9, 1, 0), DISK_BAD);
+    IS(tw_write(&sub, META, R, 2, (struct tree_run[]){{PART + 1, 1, TREE_ROOT}, {PART + 6, 1, 0}}),
+       DISK_OWNER);
+    IS(tw_write(&sub, META, R, 0, NULL), DISK_ORDER);
+    IS(tw_look(DEEP, PART + 9).owner, PART + 1);
+    OK(BOSS(cap_delete, INNER));
+    assert_null(cap_find(world.root, DEEP, CAP_TREE));
+    REFUSED(ERR_BAD_STATE, world.boss, disk_kick, deep.ring);
+}
+
+/* Where a root was that is free now, another one's part is entered. */
+static void parts_of_roots_that_are_gone_make_room(void **state)
+{
+    (void)state;
+    struct tree_load l = make_root();
+
+    OK(tw_tree(TW_TREE, INNER, l));
+    OK(BOSS(cap_delete, INNER));
+    IS(EMPTY(META, ROOT), DISK_DONE);
+    tw_flush(&tw_lib);
+    memset(tw_page(&tw_lib, 0), 0, DISK_BLOCK_BYTES);
+    IS(tw_do(&tw_lib, DISK_OF(DISK_WRITE, TREE_ROOT), A, 1, 0), DISK_DONE);
+    tw_flush(&tw_lib);
+    IS(WRITE(META, ROOT, {A, 1, TREE_ROOT}), DISK_DONE);
+    l.root = A;
+    l.first = PART + 1;
+    OK(tw_tree(TW_TREE, INNER, l));
+    IS(tree_at(TW_TREE)->part_end, 1);
+    IS(tree_at(TW_TREE)->parts[0].root, A);
+}
+
 static void what_a_part_had_is_found_again(void **state)
 {
     (void)state;
@@ -317,7 +434,7 @@ static void rights_of_the_trees_capability_count(void **state)
 static void check_names_the_broken_invariant(void **state)
 {
     (void)state;
-    struct tree *t = frame_memory(cap_slot(world.root, TW_TREE)->base);
+    struct tree *t = tree_at(TW_TREE);
 
     tw_prepare(META, A);
     IS(WRITE(META, ROOT, {A, 1, META}, {B, 1, 0}), DISK_DONE);
@@ -352,10 +469,15 @@ int main(void)
         T(one_tree_has_a_block),
         T(trees_of_extents_are_finite),
         T(templates_are_for_their_hook_and_stay),
+        T(templates_are_given_with_their_numbers),
+        T(requests_for_one_block_are_finite),
         T(release_and_read_say_why_not),
+        T(roots_that_move_are_none),
         T(a_part_that_is_refused_changes_nothing),
         T(parts_keep_to_themselves),
         T(a_part_goes_back_when_its_root_is_gone),
+        T(parts_have_parts),
+        T(parts_of_roots_that_are_gone_make_room),
         T(what_a_part_had_is_found_again),
         T(trees_end_with_what_they_stand_on),
         T(requests_end_before_their_tree_does),

@@ -7,8 +7,7 @@
  * kernel's card, which is the client there, may interrupt meanwhile. In the shared form the kernel
  * works whenever the card interrupts, so that is counted from the client's bell until the answers
  * are sent; from it is taken what was spent waiting, which is counted by loops. How many interrupts
- * the card needs for 16 packets is its own business, and so this figure is not the same in each
- * boot.
+ * the card needs for its packets is its own business: a handler's rounds count when there were two.
  */
 #include "exo/abi/graft.h"
 #include "libos-net/card.h"
@@ -42,6 +41,8 @@ static struct answer_host card_host = {.port = 7, .address = CARD_ADDRESS};
 static struct answer_host ring_host = {.port = 7, .address = RIG_ADDRESS};
 static uint8_t to_card[PACKET_BYTES], to_ring[PACKET_BYTES];
 static struct lab_series series;
+static struct archive archive;
+static uint64_t empty; /* what a round costs that does nothing */
 
 /* A datagram of 18 bytes of zeroes from port 4660 of one to the echo port of the other. */
 static void make_packet(uint8_t *p, const struct answer_host *from, const struct answer_host *to)
@@ -234,14 +235,14 @@ static void with_graft(const char *key, slot_t graft, uint32_t hook, uint64_t ba
     slot_delete(graft);
 }
 
-static void measure_grafts(const struct archive *a)
+static void measure_grafts(void)
 {
     measure_receiving();
     const uint64_t bare = lab_median(&series);
     with_graft("graft.empty.packet_filter", lab_constant(GRAFT_HOOK_PACKET_FILTER, 1),
                GRAFT_HOOK_PACKET_FILTER, bare);
     with_graft("graft.filter.udp",
-               lab_graft(a, ".exo4/filter_udp.o", GRAFT_HOOK_PACKET_FILTER, SLOT_NONE),
+               lab_graft(&archive, ".exo4/filter_udp.o", GRAFT_HOOK_PACKET_FILTER, SLOT_NONE),
                GRAFT_HOOK_PACKET_FILTER, bare);
     with_graft("graft.empty.packet_handler", lab_constant(GRAFT_HOOK_PACKET_HANDLER, GRAFT_PASS),
                GRAFT_HOOK_PACKET_HANDLER, bare);
@@ -269,25 +270,37 @@ static const volatile uint32_t *handled(void)
             return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
 }
 
-/* A handler answers. After that there is time for what the card says of the answers. */
-static void measure_handler(const struct archive *a, uint64_t empty)
+/*
+ * A handler answers. After that there is time for what the card says of the answers: a round counts
+ * when that was one interrupt, behind the one that brought the packets. What is waited for is
+ * settled before the bell, because the packets may be there before the next instruction.
+ */
+static void measure_handler(void)
 {
     static const char key[] = "udp.echo.graft";
-    slot_t graft = lab_graft(a, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
+    slot_t graft =
+        lab_graft(&archive, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
     const volatile uint32_t *count = handled();
+    uint32_t again = 0;
 
     lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
-    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
-        card_prepares(i ? ANSWERS : 0, ANSWERS);
-        const uint32_t all = *count + ANSWERS; /* read before they can come */
+    for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS && again < AGAIN_MOST;) {
+        card_prepares(i + again ? ANSWERS : 0, ANSWERS);
+        const uint32_t want = *count + ANSWERS;
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
         virtqueue_push(&pair->tx);
-        uint64_t waited = wait_for(count, all, ARRIVED);
+        uint64_t waited = wait_for(count, want, ARRIVED);
         waited +=
-            wait_loops(count, *count + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
-        lab_keep(&series, i, lab_stamp() - begin - waited, before);
+            wait_loops(count, want + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
+        uint64_t ticks = lab_stamp() - begin - waited;
+        bool usual = lab_counters().entries == before.entries + 2;
+        if (usual)
+            lab_keep(&series, i++, ticks, before);
+        again += !usual;
     }
+    if (again == AGAIN_MOST)
+        lab_fail(key, ERR_TIMEOUT);
     card_prepares(ANSWERS, 0);
     lab_report(key, &series, empty, ANSWERS, ANSWERS);
     lab_bind(key, SLOT_NONE, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
@@ -318,25 +331,45 @@ static void open_both(void)
     make_packet(to_ring, &card_host, &ring_host);
 }
 
-int main(void)
+static void measure_own(void)
 {
-    uint64_t empty = lab_empty();
-    struct archive archive;
-
-    open_both();
-    if (archive_map(&archive))
-        lab_fail("udp.echo", ERR_BAD_STATE);
     measure_card();
     lab_report("udp.echo.dedicated", &series, empty, IN_FLIGHT, IN_FLIGHT);
     card_answers(); /* to the last questions */
     settle_ring(IN_FLIGHT);
+}
+
+static void measure_shared(void)
+{
     measure_ring();
     lab_report("udp.echo.ring", &series, empty, IN_FLIGHT, IN_FLIGHT);
     card_prepares(IN_FLIGHT, 0);
-    measure_handler(&archive, empty);
-    measure_grafts(&archive);
-    measure_programs();
+}
+
+static void measure_keys(void)
+{
     lab_keys(&rig, empty);
+}
+
+static const struct group {
+    const char *name;
+    void (*run)(void);
+} groups[] = {{"card", measure_own},          {"ring", measure_shared},
+              {"handler", measure_handler},   {"filters", measure_grafts},
+              {"programs", measure_programs}, {"keys", measure_keys}};
+
+/* All, or the one that is named. */
+int main(int argc, char **argv)
+{
+    empty = lab_empty();
+    open_both();
+    if (archive_map(&archive))
+        lab_fail("udp.echo", ERR_BAD_STATE);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (argc < 2 || strcmp(argv[1], groups[i].name) == 0) {
+            log_line("group %s", groups[i].name);
+            groups[i].run();
+        }
     log_line("end");
     return 0;
 }

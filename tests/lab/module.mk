@@ -1,5 +1,5 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross
+PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_tree
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c \
                graft_tools.c graft_object.c \
@@ -9,6 +9,8 @@ lab_cross-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/cros
 lab_cross-libs    := libos
 lab_lines-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/lines.c
 lab_lines-libs    := libos
+lab_tree-sources := $(addprefix tests/lab/,tree.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S)
+lab_tree-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
 lab_echo-sources := $(addprefix tests/lab/,echo.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
@@ -30,7 +32,7 @@ build/lab/root/tiny: tests/lab/tiny.c | $(SETUP)
 lab: $(IMAGE) $(VARIANTS:%=$(BUILD)/kernel-%.elf) $(LAB_FOREIGN)                       ## Count what operations cost: build/lab/results.jsonl, report.html.
 	@python3 tests/lab/run_lab.py --variants '$(VARIANTS)'
 
-lab-trace: $(IMAGE)                         ## Print the instructions of KEY=, an operation of the lab, by function.
+lab-trace: $(IMAGE) $(LAB_FOREIGN)          ## Print the instructions of KEY=, an operation of the lab, by function.
 	@python3 tests/lab/run_trace.py $(if $(ASM),--asm) "$$KEY"
 
 graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.

@@ -24,8 +24,10 @@ import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
-            "run=lab_echo")
-MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
+            "run=lab_echo", "run=lab_tree")
+BLOCKS, BLOCKS_BYTES = "build/lab/blocks", 4 << 20  # of a disk, empty
+MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"},
+            "run=lab_tree": {"disk": BLOCKS}}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
 PIPES = "run=l4_ex_pipes"
 PIPE_LINE = re.compile(r"pipes: (.*): 1 byte (\d+) ticks, 4096 bytes (\d+)$")
@@ -64,6 +66,9 @@ def boot(program, args):
     """Runs a guest program under the instruction counter. Returns the lines of its output."""
     if program in FOREIGN:
         return execute(program, args)
+    if "disk" in MACHINES.get(program, {}):
+        pathlib.Path(BLOCKS).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(BLOCKS).write_bytes(bytes(BLOCKS_BYTES))
     options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
     with qemu.Machine(options) as machine:

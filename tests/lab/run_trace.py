@@ -5,11 +5,13 @@ usage: run_trace.py KEY [--kernel ELF] [--initrd ARCHIVE] [--asm]
 
 Boots the experiments that KEY belongs to with QEMU writing down each instruction, and prints what ran
 in one of the last rounds: how many instructions each function had, in the order in which they ran;
-with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's.
+with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's. Of POSIX calls
+KEY is posix.OPERATION.WAY, where the way is patched or trampoline: functions of the program and of its core.
 """
 import argparse
 import bisect
 import collections
+import dataclasses
 import os
 import pathlib
 import re
@@ -22,11 +24,18 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
-import qemu  # noqa: E402
+import exec as boot_exec  # noqa: E402
+import mkarchive          # noqa: E402
+import qemu               # noqa: E402
 
-PROGRAM = TOP / "build/x86_64/user/lab.elf"
+PROGRAMS = TOP / "build/x86_64/user"
+MACHINES = {"lab": {}, "lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
+FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Linux
+CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63
+CORE_LOW = 0x7f8000000000  # what belongs to a family: libos-posix/family/family.h
 ROUNDS_BACK = 2          # of 64, so that all is warm
+WAITING = ("wait_loops", "wait_for_queue")  # what is not written: as often as a device likes
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
 TIMEOUT = 300
 LINE = re.compile(rb"\[[0-9a-f]+/([0-9a-f]+)/")
@@ -39,29 +48,62 @@ class Failed(Exception):
 class Symbols:
     """Functions by address, and the text of instructions, of one ELF file."""
 
-    def __init__(self, elf):
-        names = subprocess.run(["nm", "-n", elf], capture_output=True, text=True, check=True)
-        rows = [row.split() for row in names.stdout.splitlines()]
-        functions = [(int(row[0], 16), row[2]) for row in rows if row[1] in "tTwW"]
+    def __init__(self, *elves):
+        """All of them, at different addresses."""
+        functions, self.code = [], {}
+        for elf in elves:
+            names = subprocess.run(["nm", "-n", elf], capture_output=True, text=True, check=True)
+            rows = [row.split() for row in names.stdout.splitlines()]
+            functions += [(int(row[0], 16), row[2]) for row in rows if row[1] in "tTwW"]
+            code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], capture_output=True,
+                                  text=True, check=True)
+            self.code |= {int(address, 16): " ".join(text.split()) for address, text in
+                          re.findall(r"^ *([0-9a-f]+):\t(.*)$", code.stdout, re.MULTILINE)}
+        functions.sort()
         self.starts = [start for start, _ in functions]
         self.names = [name for _, name in functions]
-        code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", elf], capture_output=True,
-                              text=True, check=True)
-        self.code = {int(address, 16): " ".join(text.split()) for address, text in
-                     re.findall(r"^ *([0-9a-f]+):\t(.*)$", code.stdout, re.MULTILINE)}
 
     def name(self, address):
         at = bisect.bisect_right(self.starts, address) - 1
         return self.names[at] if at >= 0 else f"{address:#x}"
 
+    def is_core(self, address):
+        """Of the core below a program of Linux?"""
+        return address >= CORE_LOW
+
     def address(self, name):
         return self.starts[self.names.index(name)]
 
+    def filter(self):
+        """What QEMU is to write: the kernel, and the program without its waiting."""
+        ranges, start = [], 0
+        for name in WAITING:
+            if name in self.names:
+                at = self.names.index(name)
+                ranges.append((self.starts[at], self.starts[at + 1]))
+        text = []
+        for begin, end in sorted(ranges):
+            text.append(f"{start:#x}..{begin - 1:#x}")
+            start = end
+        return ",".join([*text, f"{start:#x}..{(1 << 64) - 1:#x}"])
 
-def results(args, group):
-    """The keys that the lab reports, in order, by the group that is run; all when it is empty."""
-    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
-                           kernel=args.kernel, initrd=args.initrd)
+
+@dataclasses.dataclass
+class Run:
+    """What to boot, the line of its log after which to look, and which report is the key's."""
+    options: qemu.Options
+    begun: str
+    ordinal: int
+    program: Symbols
+
+
+def lab_options(args, name, group):
+    return qemu.Options(append=f"run={name} {group}", icount=True, timeout=TIMEOUT,
+                        kernel=args.kernel, initrd=args.initrd, **MACHINES[name])
+
+
+def results(options):
+    """The keys that a program reports, in order, by group."""
     with qemu.Machine(options) as machine:
         machine.run()
         words = [line.split() for line in bytes(machine.out).decode().splitlines()]
@@ -72,6 +114,29 @@ def results(args, group):
         elif line[0] == "result":
             groups.setdefault(name, []).append(line[1])
     return groups
+
+
+def foreign_run(args, initrd):
+    """One operation of POSIX as an unmodified program, with what is in `initrd`."""
+    operation, way = args.key.split(".", 1)[1].rsplit(".", 1)
+    words = ["/posix", way, operation]
+    mkarchive.make(initrd, trees=[FOREIGN.parent], archives=[args.initrd],
+                   blobs=[(b".exo4/argv", boot_exec.nul_separated(words)), (b".exo4/environ", b"")])
+    initrd.flush()
+    options = qemu.Options(append=f"exec via={way}", icount=True, timeout=TIMEOUT, mem="512M",
+                           kernel=args.kernel, initrd=initrd.name)
+    return Run(options, "starting posix", 1, Symbols(FOREIGN, CORE))
+
+
+def lab_run(args):
+    """The group that reports the key alone, of the program that has it."""
+    for name in MACHINES:
+        for group, keys in results(lab_options(args, name, "")).items():
+            if args.key in keys:
+                options = lab_options(args, name, group)
+                return Run(options, f"starting {name}", results(options)[group].index(args.key) + 1,
+                           Symbols(PROGRAMS / f"{name}.elf"))
+    raise Failed(f"{args.key} is not reported by {' or '.join(MACHINES)}")
 
 
 class Reader(threading.Thread):
@@ -118,17 +183,15 @@ class Reader(threading.Thread):
         return [at for at, before in zip(ran, [0, *ran]) if at != before]
 
 
-def written(args, group, reader, work):
-    """Boots, and lets QEMU write from the lab's start to the reader's end."""
-    options = qemu.Options(append=f"run=lab {group}", icount=True, timeout=TIMEOUT,
-                           kernel=args.kernel, initrd=args.initrd,
-                           further=("-singlestep", "-D", reader.path, "-chardev",
-                                    f"socket,id=mon,path={work}/mon,server=on,wait=off",
-                                    "-mon", "chardev=mon"))
+def written(run, reader, work):
+    """Boots, and lets QEMU write from the program's start to the reader's end."""
+    options = dataclasses.replace(run.options, further=(
+        "-singlestep", "-D", reader.path, "-dfilter", run.program.filter(), "-chardev",
+        f"socket,id=mon,path={work}/mon,server=on,wait=off", "-mon", "chardev=mon"))
     lines = []
     reader.start()
     with qemu.Machine(options, on_line=lines.append) as machine:
-        machine.wait_for(lambda: any("starting lab" in line for line in lines), TIMEOUT)
+        machine.wait_for(lambda: any(run.begun in line for line in lines), TIMEOUT)
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(f"{work}/mon")
             monitor.sendall(b"log exec,nochain\n")
@@ -137,27 +200,27 @@ def written(args, group, reader, work):
 
 def one_round(ran, program):
     """A late round, from its first stamp up to the next round's."""
-    stamps = [i for i, at in enumerate(ran) if program.code.get(at) == "rdtsc"]
+    stamps = [i for i, at in enumerate(ran)
+              if program.code.get(at) == "rdtsc" and not program.is_core(at)]
     where = [ran[i] for i in stamps]
     per_round = next(n for n in range(1, 9) if where[-n:] == where[-2 * n:-n])
     first = len(stamps) - (ROUNDS_BACK + 1) * per_round
     return ran[stamps[first]:stamps[first + per_round]]
 
 
-def trace(args, program):
-    groups = results(args, "")
-    group = next((name for name, keys in groups.items() if args.key in keys), None)
-    if group is None:
-        raise Failed(f"{args.key} is not reported by {PROGRAM.name}")
-    begin = program.address("lab_report")
-    report = [at for at in sorted(program.code) if at >= begin][:3]
-    with tempfile.TemporaryDirectory() as work:
+def trace(args):
+    """What ran in a round, and the program that it was."""
+    with tempfile.TemporaryDirectory() as work, \
+            open(f"{work}/initrd", "wb") as initrd:
         os.mkfifo(f"{work}/trace")
-        reader = Reader(f"{work}/trace", report, results(args, group)[group].index(args.key) + 1)
-        written(args, group, reader, work)
+        run = foreign_run(args, initrd) if args.key.startswith("posix.") else lab_run(args)
+        begin = run.program.address("lab_report")
+        report = [at for at in sorted(run.program.code) if at >= begin][:3]
+        reader = Reader(f"{work}/trace", report, run.ordinal)
+        written(run, reader, work)
         if not reader.done.is_set():
             raise Failed(f"{args.key} was not seen")
-        return one_round(reader.addresses(), program)
+        return one_round(reader.addresses(), run.program), run.program
 
 
 def show(ran, program, kernel, asm):
@@ -174,7 +237,7 @@ def show(ran, program, kernel, asm):
     for address in ran:
         symbols = kernel if address & KERNEL_HALF else program
         name, text = symbols.name(address), symbols.code.get(address, "?")
-        if text == "rdtsc" and symbols is program:
+        if text == "rdtsc" and symbols is program and not program.is_core(address):
             flush()
             print(f"------  stamp, {total} instructions after the last one")
             total = 0
@@ -194,9 +257,9 @@ def main():
     args = parser.parse_args()
     if not args.key:
         sys.exit("lab-trace: KEY is missing: make lab-trace KEY=call.null")
-    program, kernel = Symbols(PROGRAM), Symbols(args.kernel)
+    kernel = Symbols(args.kernel)
     try:
-        ran = trace(args, program)
+        ran, program = trace(args)
     except (Failed, qemu.Misuse) as problem:
         sys.exit(f"lab-trace: {problem}")
     show(ran, program, kernel, args.asm)

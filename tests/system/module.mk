@@ -22,3 +22,8 @@ disk_life-libs    := libos
 PROGRAMS           += drive_life
 drive_life-sources := tests/system/drive_life.c tests/system/life.c
 drive_life-libs    := libos
+
+# Two families on one disk, for test_mount.py.
+PROGRAMS          += disk_pair
+disk_pair-sources := tests/system/disk_pair.c
+disk_pair-libs    := libos

@@ -1,0 +1,33 @@
+/* What takes the place of first.c: the same counts, and a map more. */
+#include "grafts/include/graft_helpers.h"
+#include "tests/vectors/bpf/load/calls.h"
+
+MAP(counts, GRAFT_MAP_ARRAY, uint32_t, uint64_t, CALLS_KINDS);
+MAP(more, GRAFT_MAP_HASH, uint32_t, uint64_t, 8);
+volatile uint32_t self = 2; /* global data: a map of one entry that does not begin as zeros */
+
+uint64_t calls(const struct graft_system_call *c);
+
+static __attribute__((noinline)) uint64_t all(void)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < CALLS_KINDS; i++) {
+        uint64_t *n = map_lookup_elem(&counts, &i);
+        if (n)
+            sum += *n;
+    }
+    return sum;
+}
+
+GRAFT(system_call) uint64_t calls(const struct graft_system_call *c)
+{
+    uint32_t kind = (uint32_t)c->number & (CALLS_KINDS - 1);
+    uint64_t *n = map_lookup_elem(&counts, &kind);
+
+    if (c->number == CALLS_SUM)
+        return all();
+    if (n)
+        *n += 100;
+    return CALLS_ANSWER(2, self);
+}
