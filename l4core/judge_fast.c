@@ -6,7 +6,7 @@
 #include "exo/env/sched.h"
 #include "l4core/fast.h"
 
-#define KINDS_SLOW (THREAD_TOLD | THREAD_NAMED | THREAD_METERED | THREAD_CONTROLS)
+#define KINDS_SLOW (THREAD_TOLD | THREAD_NAMED | THREAD_ALONE)
 
 /* Does `p` wait for `t`, and may they change places? Their spaces may differ in who is judged. */
 static bool is_ready(const struct cpu *c, const struct thread *t, const struct thread *p,

@@ -124,6 +124,7 @@
 
 /* Kinds of record in the auxiliary vector. */
 #define AT_NULL   0u
+#define AT_IGNORE 1u
 #define AT_PHDR   3u
 #define AT_PHENT  4u
 #define AT_PHNUM  5u
@@ -140,6 +141,7 @@
 #define AT_SECURE 23u
 #define AT_RANDOM 25u
 #define AT_EXECFN 31u
+#define AT_DOOR   0x65786f34u /* not of Linux: port_door() */
 
 #define CLOCK_TICKS 100u /* per second, in times() and AT_CLKTCK */
 

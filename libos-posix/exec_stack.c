@@ -8,7 +8,7 @@
 #define STACK_BYTES  ((size_t)8 * 1024 * 1024)
 #define GUARD_BYTES  ((size_t)64 * 1024)
 #define RANDOM_BYTES 16u
-#define AUX_PAIRS    17u
+#define AUX_PAIRS    18u
 
 const char *exec_string(const struct exec_strings *s, size_t index)
 {
@@ -100,6 +100,7 @@ static void put_auxiliary(struct builder *b, const struct exec_program *program,
         {AT_SECURE, b->process->who.uid != b->process->who.euid},
         {AT_RANDOM, random},
         {AT_EXECFN, name},
+        {port_door() ? AT_DOOR : AT_IGNORE, port_door()},
         {AT_NULL, 0},
     };
     for (unsigned i = 0; i < AUX_PAIRS; i++) {

@@ -79,6 +79,10 @@ bool port_core_extend(vaddr_t va, size_t bytes);
  * process reads the console itself, and its sleeps end when its timers do. */
 bool port_has_keeper(void);
 
+/* Where programs that bring the core along enter this one, as by `syscall` but with the address
+ * behind it in %rcx; 0: nowhere. */
+vaddr_t port_door(void);
+
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
  * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
  * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */

@@ -182,6 +182,11 @@ bool port_core_extend(vaddr_t va, size_t bytes)
     return port_map(va, bytes, RIGHT_READ | RIGHT_WRITE);
 }
 
+vaddr_t port_door(void)
+{
+    return 0;
+}
+
 bool port_has_keeper(void)
 {
     return false;

@@ -2,14 +2,16 @@
  * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
  * first process of a family, and is its keeper.
  *
- *   posix [via=patched|trampoline]
+ *   posix [via=patched|trampoline|libos] [trace=1]
  *
- * Without a word it is `patched`, as far as the processor lets a page be executed and not read.
- * The command is in `.exo4/argv`, its environment in `.exo4/environ`, each word ended by a NUL. A
- * name without a slash is looked for along PATH. The status is the command's; or 64: a way that
- * there is not, or a disk that cannot be mounted; 126: found but cannot be run; 127: not found;
- * each said on standard error. `.exo4/mount`, if it is there, has the directory where the disk's
- * file system is mounted first, and options.
+ * Without a word it is `patched`, as far as the processor lets a page be executed and not read;
+ * with `libos`, too, for the programs that a linked one starts. With trace=1 each call is a line on
+ * standard error, and at the end the missing ones are. The command is in `.exo4/argv`, its
+ * environment in `.exo4/environ`, each word ended by a NUL. A name without a slash is looked for
+ * along PATH. The status is the command's; or 64: a way that there is not, or a disk that cannot be
+ * mounted; 126: found but cannot be run; 127: not found; each said on standard error.
+ * `.exo4/mount`, if it is there, has the directory where the disk's file system is mounted first,
+ * and options.
  */
 #include "libos-posix/abi_errno.h"
 #include "libos-posix/abi_file.h"
@@ -118,16 +120,24 @@ static bool wants_patches(int argc, char **argv)
     bool wanted = true;
 
     for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "trace=1"))
+            continue;
         const char *way = strncmp(argv[i], "via=", 4) ? "" : argv[i] + 4;
         if (!strcmp(way, "server"))
             fail(STATUS_USAGE, argv[i], "this way is not there yet; via=patched is");
-        if (!strcmp(way, "libos"))
-            fail(STATUS_USAGE, argv[i], "the program is not linked with exo4's library OS");
-        wanted = !strcmp(way, "patched");
+        wanted = !strcmp(way, "patched") || !strcmp(way, "libos"); /* of which root knows more */
         if (!wanted && strcmp(way, "trampoline"))
-            fail(STATUS_USAGE, argv[i], "want via=patched or via=trampoline");
+            fail(STATUS_USAGE, argv[i], "want via=patched, via=trampoline or trace=1");
     }
     return wanted;
+}
+
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], word))
+            return true;
+    return false;
 }
 
 /* Can a page be executed that is not readable? Without, a null pointer would lead to the sled. */
@@ -253,8 +263,12 @@ int main(int argc, char **argv)
         log_kernel_line("posix: the boot archive is damaged; files behind the damage are missing");
     else if (damage)
         fail(STATUS_SYSTEM, "posix", "no memory for the root file system");
+    posix_trace(has_word(argc, argv, "trace=1"));
     e = keeper_first(first_process, NULL, (vaddr_t)posix_first_task());
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
-    return keep();
+    int status = keep();
+    if (has_word(argc, argv, "trace=1"))
+        posix_trace_missing();
+    return status;
 }

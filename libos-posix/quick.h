@@ -9,7 +9,7 @@
 #include "libos-posix/quick_layout.h"
 #include "libos/start/cpu.h"
 
-#define QUICK_NUMBERS 576u /* all that the sled of patch_x86_64.S lets by */
+#define QUICK_NUMBERS ((unsigned)QUICK_COUNT)
 
 #pragma GCC visibility push(hidden)
 
@@ -20,6 +20,13 @@ extern const uint16_t quick_offsets[QUICK_NUMBERS];
 void quick_set(const struct task *t);
 #pragma GCC visibility pop
 
+_Static_assert(offsetof(struct process, pid) == QUICK_PID &&
+                   offsetof(struct process, parent_pid) == QUICK_PARENT &&
+                   offsetof(struct process, who.uid) == QUICK_WHO &&
+                   offsetof(struct process, who.euid) == QUICK_WHO + 4 &&
+                   offsetof(struct process, who.gid) == QUICK_WHO + 12 &&
+                   offsetof(struct process, who.egid) == QUICK_WHO + 16,
+               "programs count on it");
 _Static_assert(GS_QUICK + UTCB_GS + sizeof(word_t) <= PAGE_SIZE, "in the UTCB's page");
 
 /* Who the calling thread acts for; NULL: nobody yet, or calls are written down. */

@@ -85,13 +85,18 @@ static const struct row *row_of(long number)
     return known ? &rows[number] : NULL;
 }
 
+static void add_task(struct text *t)
+{
+    text_add(t, "[");
+    text_add_number(t, (uint64_t)task_current()->tid, 1, ' ');
+    text_add(t, "] ");
+}
+
 static void add_call(struct text *t, long number, const word_t a[6])
 {
     const struct row *row = row_of(number);
 
-    text_add(t, "[");
-    text_add_number(t, (uint64_t)task_current()->tid, 1, ' ');
-    text_add(t, "] ");
+    add_task(t);
     if (row) {
         text_add(t, row->name);
     } else {
@@ -133,6 +138,7 @@ void trace_leave(long number, const word_t a[6], long result)
     struct text t = {line, 0, sizeof line};
 
     if (number == 59 && !result) { /* the arguments were the old program's */
+        add_task(&t);
         text_add(&t, "execve");
     } else {
         add_call(&t, number, a);

@@ -101,7 +101,7 @@ static __attribute__((noinline)) bool run_handlers(long result)
     return !any || (restarts && result == -RESTART);
 }
 
-long libos_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+long libos_syscall_own(long number, long a1, long a2, long a3, long a4, long a5, long a6)
 {
     if (!started)
         start();

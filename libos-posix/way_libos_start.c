@@ -18,6 +18,14 @@ extern const struct elf_header __ehdr_start __attribute__((visibility("hidden"))
 /* Called by libos_entry (libos/start): what it returns is the stack that musl begins with. */
 vaddr_t libos_posix_prepare(const struct startinfo *start);
 
+/* Called by libos_entry when the program was started as Linux' programs are: argc is at `stack`.
+ * Has its calls go to the family's core. False: there is none. */
+bool libos_posix_join(const word_t *stack);
+
+#pragma GCC visibility push(hidden)
+extern vaddr_t libos_door; /* way_libos_x86_64.S */
+#pragma GCC visibility pop
+
 static uint8_t random[RANDOM_BYTES];
 
 /* Room for the words that stand on the stack: argc, pointers and their NULLs, pairs. */
@@ -88,4 +96,21 @@ vaddr_t libos_posix_prepare(const struct startinfo *start)
     at = put_strings(at, start->envc, &text);
     put_auxiliary(at, name);
     return stack;
+}
+
+static const word_t *behind_null(const word_t *at)
+{
+    while (*at)
+        at++;
+    return at + 1;
+}
+
+bool libos_posix_join(const word_t *stack)
+{
+    const word_t *aux = behind_null(behind_null(stack + 1));
+
+    for (; aux[0] != AT_NULL; aux += 2)
+        if (aux[0] == AT_DOOR)
+            libos_door = aux[1];
+    return libos_door != 0;
 }

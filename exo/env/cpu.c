@@ -41,10 +41,10 @@ void cpu_init(unsigned number, void *stack_top, struct node *nodes)
 void cpu_expect(struct cpu *c, const struct thread *t)
 {
     /* Nobody who waits is dead: IPC of the redirected, the told and the named takes the general
-     * path, and whatever switches from the metered and those with controls of their own. */
-    const unsigned limited = t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED |
-                                        THREAD_METERED | THREAD_CONTROLS);
-    const bool alone = t->kind & (THREAD_METERED | THREAD_CONTROLS);
+     * path, and whatever switches from those who change places with nobody. */
+    const unsigned limited =
+        t->kind & (THREAD_REDIRECTED | THREAD_TOLD | THREAD_NAMED | THREAD_ALONE);
+    const bool alone = t->kind & THREAD_ALONE;
 
     c->awaits_message =
         thread_readiness(c->number, limited ? THREAD_DEAD : THREAD_IPC_RECEIVE, t->kind);

@@ -32,7 +32,7 @@ struct cpu {
     uint64_t awaits_message;  /* readiness of a thread that runs as soon as it gets an IPC,     */
     uint64_t awaits_transfer; /* or a protected control transfer, from the current one         */
     uint64_t awaits_notice;   /* and of one that waits for a notification, and could run then    */
-    uint8_t like;             /* kind of the current thread; KIND_NONE: it is metered         */
+    uint8_t like;             /* kind of the current thread; KIND_NONE: THREAD_ALONE        */
     struct env *space;        /* whose page tables are loaded; NULL: the kernel's own         */
     struct thread *chosen;    /* runs next if it can: hand-off                                */
     uint32_t judged;          /* enum fault_outcome: what a fast entry leaves to be done      */

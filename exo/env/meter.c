@@ -8,9 +8,10 @@
 #include "exo/env/hooks.h"
 #include "exo/env/sched.h"
 
+/* Others with that bit have no limits, and are charged nothing. */
 static bool is_metered(const struct thread *t)
 {
-    return t->kind & THREAD_METERED;
+    return t->kind & THREAD_ALONE;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -169,8 +170,10 @@ uint64_t meter_quantum_left(const struct thread *t)
     return take(t->quantum_left, running(t));
 }
 
-static bool is_limited(const struct meter *m)
+bool meter_is_limited(const struct thread *t)
 {
+    const struct meter *m = &t->meter;
+
     return m->slice != FOREVER || m->quantum != FOREVER || m->delay;
 }
 
@@ -192,7 +195,7 @@ void meter_set(struct thread *t, const struct meter *m, bool times, bool delay)
         t->meter.sensitive = m->sensitive;
         meter_set_guard(t);
     }
-    thread_set_metered(t, is_limited(&t->meter));
+    thread_set_alone(t);
     if (!runs)
         return;
     meter_switch(c, NULL, t);
@@ -203,7 +206,7 @@ const char *meter_check(const struct thread *t)
 {
     bool above = t->meter.delay && t->meter.sensitive > t->priority;
 
-    if (is_metered(t) != is_limited(&t->meter))
+    if (is_metered(t) != (meter_is_limited(t) || t->code_only))
         return "T1: a thread is limited and not metered, or metered and not limited";
     if (t->guard != (above ? t->meter.sensitive : t->priority))
         return "T2: a thread's guard is not its priority, nor its sensitive one";

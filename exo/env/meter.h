@@ -3,7 +3,8 @@
  * how long it may delay its preemption. Decision 30. All functions are for this CPU.
  *
  * Invariants. meter_check() tests them for one thread and names the broken one.
- *   T1  a thread is THREAD_METERED if and only if one of the three is not the common case
+ *   T1  a thread is THREAD_ALONE if and only if one of the three is not the common case, or it
+ *       has pages of code only
  *   T2  its guard is its priority, or above that its sensitive priority if it may delay
  */
 #pragma once
@@ -22,6 +23,9 @@ void meter_init(struct thread *t);
 
 /* Gives `t` a slice and a quantum anew (`times`), or a delay, or both. */
 void meter_set(struct thread *t, const struct meter *m, bool times, bool delay);
+
+/* Is one of the three not the common case? */
+bool meter_is_limited(const struct thread *t);
 
 /* Its priority has changed. */
 void meter_set_guard(struct thread *t);

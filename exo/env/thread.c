@@ -144,14 +144,11 @@ void thread_set_fpu(struct thread *t, bool on)
 
 void thread_set_code_only(struct thread *t, bool on)
 {
-    struct cpu *c = cpu_this();
-    bool runs = c->current == t;
+    bool runs = cpu_this()->current == t;
 
     t->code_only = on;
-    set_kind(t, THREAD_CONTROLS, on || t->counters >> c->number & 1);
     arch_thread_code_only(&t->arch, on, runs);
-    if (runs)
-        cpu_expect(c, t);
+    thread_set_alone(t);
 }
 
 void thread_apply_counters(struct thread *t)
@@ -159,7 +156,7 @@ void thread_apply_counters(struct thread *t)
     struct cpu *c = cpu_this();
     bool runs = c->current == t, on = t->counters >> c->number & 1;
 
-    set_kind(t, THREAD_CONTROLS, on || t->code_only);
+    set_kind(t, THREAD_COUNTERS, on);
     arch_thread_counters(&t->arch, on, runs);
     if (runs)
         cpu_expect(c, t);
@@ -176,9 +173,9 @@ void thread_set_counters(struct thread *t, uint16_t cpus)
     cpu_call(t->cpu, apply_counters_here, t);
 }
 
-void thread_set_metered(struct thread *t, bool on)
+void thread_set_alone(struct thread *t)
 {
-    set_kind(t, THREAD_METERED, on);
+    set_kind(t, THREAD_ALONE, meter_is_limited(t) || t->code_only);
     if (cpu_this()->current == t)
         cpu_expect(cpu_this(), t);
 }

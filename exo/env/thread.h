@@ -33,12 +33,11 @@ enum thread_kind {
     THREAD_NO_FPU = 1,     /* it has no extended state                                       */
     THREAD_REDIRECTED = 2, /* env_is_redirected: no message of its own goes by itself        */
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
-    THREAD_METERED = 8,    /* its time is limited, or it may delay its preemption             */
+    THREAD_ALONE = 8,      /* it is metered (meter.h), or has pages of code only: no fast path */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
-    THREAD_CONTROLS =
-        32,             /* it may read this CPU's performance counters, or has pages of code only */
-    THREAD_NAMED = 64,  /* who is queued to send to it may do so in the name of whom it calls */
-    THREAD_JUDGED = 128 /* env_is_judged: grafts see its page faults or foreign calls first */
+    THREAD_COUNTERS = 32,  /* it may read this CPU's performance counters                    */
+    THREAD_NAMED = 64,     /* who is queued to send to it may do so in the name of whom it calls */
+    THREAD_JUDGED = 128    /* env_is_judged: grafts see its page faults or foreign calls first */
 };
 
 /* Whose the message of a thread in THREAD_IPC_SEND or THREAD_IPC_RECEIVE is. */
@@ -287,8 +286,8 @@ void thread_set_counters(struct thread *t, uint16_t cpus);
 /* `t` has this CPU as its home now: may it read its performance counters? */
 void thread_apply_counters(struct thread *t);
 
-/* Whether `t`, of this CPU, is metered (meter.h). */
-void thread_set_metered(struct thread *t, bool on);
+/* Gives `t`, of this CPU, THREAD_ALONE as its limits (meter.h) and its pages of code say. */
+void thread_set_alone(struct thread *t);
 
 /* Whether `t`, of any CPU, has THREAD_REDIRECTED, THREAD_TOLD or THREAD_NAMED: then its IPC takes
  * the general path; or THREAD_JUDGED. Under the forest lock. */

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Boots exo4 with a folder as the root file system, runs one command there, and becomes it.
 
-usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--disk IMAGE] [--mount 'DIR OPTIONS'] [--smp N]
-               [--mem SIZE] [--timeout S] ...
+usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--trace 1] [--disk IMAGE]
+               [--mount 'DIR OPTIONS'] [--smp N] [--mem SIZE] [--timeout S] ...
 
 The command's standard output and error are this program's, its input too, its exit status too.
-Nothing else is printed, unless something went wrong. Further statuses: 64 misuse, 70 the system
+Nothing else is printed, unless something went wrong; with --trace 1 each system call is a line on
+standard error, and at the end those that are missing are. Further statuses: 64 misuse, 70 the system
 itself failed, 124 TIMEOUT, 130 Ctrl-C.
 """
 import os
@@ -81,6 +82,10 @@ def boot(args):
     if args.via and args.via not in WAYS:
         raise qemu.Misuse(f"VIA={args.via}: want one of {', '.join(WAYS)}")
 
+    if args.trace not in (None, "", "0", "1"):
+        raise qemu.Misuse(f"TRACE={args.trace}: want 1, or nothing")
+    trace = ["trace=1"] if args.trace == "1" else []
+
     # A file without a name: nothing is left behind, however this program ends.
     with tempfile.TemporaryFile() as archive:
         mkarchive.make(archive, trees=[args.root], archives=[args.system],
@@ -89,7 +94,8 @@ def boot(args):
                               (b".exo4/environ", nul_separated(environment()))] + mount)
         archive.flush()
         size = archive.tell()
-        options = qemu.options_of(args, append=f"exec via={args.via}" if args.via else "exec",
+        way = [f"via={args.via}"] if args.via else []
+        options = qemu.options_of(args, append=" ".join(["exec", *way, *trace]),
                                   mem=memory_for(size, args.mem),
                                   initrd=f"/dev/fd/{archive.fileno()}",
                                   pass_fds=(archive.fileno(),))
@@ -97,4 +103,4 @@ def boot(args):
 
 
 if __name__ == "__main__":
-    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--mount"), boot)
+    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace", "--mount"), boot)

@@ -76,6 +76,11 @@ bool port_core_extend(vaddr_t va, size_t bytes)
            ERR_OK;
 }
 
+vaddr_t port_door(void)
+{
+    return (vaddr_t)way_door;
+}
+
 bool port_has_keeper(void)
 {
     return true;

@@ -29,6 +29,9 @@ void way_begin_thread(void *start);
 /* Runs a loaded program: registers are as the System V ABI says. */
 _Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
 
+/* Where programs that bring the core along enter: door_x86_64.S. */
+void way_door(void);
+
 /* The hook of light system calls. */
 long way_ask(long number) KEEPS_REGISTERS;
 

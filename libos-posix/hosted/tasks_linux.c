@@ -96,6 +96,11 @@ void port_wake(struct task *task)
               WAKE_SIGNAL);
 }
 
+vaddr_t port_door(void)
+{
+    return 0;
+}
+
 bool port_has_keeper(void)
 {
     return host_has_keeper;

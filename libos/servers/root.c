@@ -120,6 +120,14 @@ static int run_command(const struct command *command)
     return program_wait(args.name, &child);
 }
 
+static bool is_hidden(void)
+{
+    for (uint32_t i = 0; i < word_count; i++)
+        if (!strcmp(words[i], "hide=1"))
+            return true;
+    return false;
+}
+
 static int exec(uint32_t i)
 {
     struct command command;
@@ -129,11 +137,15 @@ static int exec(uint32_t i)
 
     if (e)
         program_fail(STATUS_USAGE, "exec", error_text(e));
-    if (!command.has_libos || (*way && strcmp(way, "libos")))
+    if (!command.has_libos && !strcmp(way, "libos"))
+        program_fail(STATUS_USAGE, command.arguments[0],
+                     "via=libos: the program is not linked with exo4's library OS");
+    /* A keeper has to see what others own: without one the program is its own library OS. */
+    if (!command.has_libos || !is_hidden() || (*way && strcmp(way, "libos")))
         return run("posix", i);
     if (archive_find(&archive, ".exo4/mount", &mount) == ERR_OK)
         program_fail(STATUS_USAGE, command.arguments[0],
-                     "by itself it mounts no disk: MOUNT wants VIA=trampoline for it");
+                     "by itself, as hide=1 wants, it mounts no disk");
     return run_command(&command);
 }
 

@@ -292,10 +292,10 @@ static void a_refused_code_only_changes_nothing(void **state)
     OK(BOSS(thread_code_only, DST, 1));
     give(p.env, 5, p.thread, RIGHT_ALL);
     OK(CALL(p.t, thread_code_only, 5, 1)); /* itself, while it runs */
-    assert_true((p.t->kind & THREAD_CONTROLS) && p.t->arch.code_only);
+    assert_true((p.t->kind & THREAD_ALONE) && p.t->arch.code_only);
     assert_true(cpu_this()->like != p.t->kind); /* the general path sets its register */
     OK(CALL(p.t, thread_code_only, 5, 0));
-    assert_false((p.t->kind & THREAD_CONTROLS) || p.t->arch.code_only);
+    assert_false((p.t->kind & THREAD_ALONE) || p.t->arch.code_only);
 }
 
 static void a_stopped_thread_can_be_started_again(void **state)

@@ -118,7 +118,7 @@ static void an_endless_slice_outlasts_the_positions(void **state)
     run_for(1000);
     assert_ptr_not_equal(running(), p.t); /* equals take turns at the end of each position */
     schedule(p.t, p.t, TIMES(0, 0), UNCHANGED);
-    assert_false(p.t->kind & THREAD_METERED);
+    assert_false(p.t->kind & THREAD_ALONE);
     for (unsigned i = 0; i < 3; i++)
         run_for(1000);
     assert_ptr_equal(running(), p.t);
@@ -391,7 +391,7 @@ static void calls_of_the_metered_are_charged(void **state)
         assert_int_equal(left, 900 - i * 100);
     }
     schedule(p.t, p.t, TIMES(0, 0), 0);
-    assert_false(p.t->kind & THREAD_METERED);
+    assert_false(p.t->kind & THREAD_ALONE);
 }
 
 static void what_is_left_moves_along(void **state)

@@ -3,6 +3,11 @@ PROGRAMS             += exec_program
 exec_program-sources := tests/system/exec_program.c
 exec_program-libs    := musl
 
+# The same of test_linked.py.
+PROGRAMS               += family_program
+family_program-sources := tests/system/family_program.c
+family_program-libs    := musl
+
 # Three web servers side by side, for test_owners.py.
 PROGRAMS       += owners
 owners-sources := tests/system/owners.c

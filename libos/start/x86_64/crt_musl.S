@@ -1,8 +1,8 @@
 /* Where a program linked with musl begins (`-Wl,-e,libos_entry`): libos_posix_prepare(start) sets
  * the library OS up and returns a stack as Linux lays it out (argc, argv, NULL, environment, NULL,
- * auxiliary vector), 16-byte aligned; musl's own _start goes on from there. Linux, and a library OS
- * that takes the program for one of Linux', begin it with all registers 0 and such a stack: then
- * libos_linux_prepare() makes its calls theirs. */
+ * auxiliary vector), 16-byte aligned; musl's own _start goes on from there. Linux, and a family of exo4
+ * whose loader starts it, begin it with all registers 0 and such a stack: then libos_posix_join() makes
+ * its calls the family's, or libos_linux_prepare() makes them Linux'. */
 
         .text
         .globl  libos_entry
@@ -15,9 +15,13 @@ libos_entry:
         mov     %rax, %rsp
         jmp     2f
 1:      mov     %rsp, %rbx
+        mov     %rsp, %rdi
         and     $-16, %rsp
+        call    libos_posix_join
+        test    %al, %al
+        jnz     3f
         call    libos_linux_prepare
-        mov     %rbx, %rsp
+3:      mov     %rbx, %rsp
 2:      xor     %edx, %edx              /* no function for atexit() */
         jmp     _start
         .size   libos_entry, . - libos_entry

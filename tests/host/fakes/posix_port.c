@@ -195,6 +195,11 @@ void port_sleep(uint64_t deadline_ns, bool console)
         sleep_alone(deadline_ns, console);
 }
 
+vaddr_t port_door(void)
+{
+    return 0;
+}
+
 bool port_has_keeper(void)
 {
     return fake.has_keeper;
