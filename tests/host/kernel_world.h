@@ -52,6 +52,9 @@ int world_end(void **state);
 /* Makes `t`, which can run, the running thread of its CPU; host.cpu is that CPU afterwards. */
 void world_run(struct thread *t);
 
+/* The same; false: it had something left to do in the kernel, and waits for something now. */
+bool world_try(struct thread *t);
+
 /* Entries into the kernel for `t`'s environment on its CPU. */
 uint64_t world_entries(const struct thread *t);
 

@@ -420,6 +420,8 @@ static void step(void)
         revive();
         return;
     }
+    if (!world_try(t))
+        return;
     switch (rnd(11)) {
     case 9:
         call_tables(t);
