@@ -29,7 +29,7 @@
 #define ROUND_FEW    25u
 #define TICKS        60u /* of 10 ms, that a round has at most; ten times as long on request */
 #define MEMORY_PAGES 384u
-#define KMEM_FRAMES  192u
+#define KMEM_FRAMES  1024u
 #define COUNTER      0xe00u /* where in its UTCB page a program counts its calls */
 #define NUMBER       3000u
 #define PAGES        ((vaddr_t)GUEST_FREE)

@@ -31,6 +31,7 @@ trap 'echo trapped' USR1; kill -USR1 $$; echo after
 /bin/busybox sleep 100 & kill -9 $!; wait $! 2>/dev/null; echo killed $?
 /bin/busybox sh -c 'while :; do :; done' & p=$!; /bin/busybox sleep 0.05
 kill $p; wait $p 2>/dev/null; echo term $?
+/bin/busybox rm -f /tmp/said
 /bin/busybox sh -c 'trap "echo got; exit 7" TERM; echo ready; while :; do :; done' > /tmp/said & p=$!
 while ! /bin/busybox grep -q ready /tmp/said 2>/dev/null; do :; done
 kill $p; wait $p; echo handler $?; /bin/busybox cat /tmp/said
