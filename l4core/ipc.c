@@ -81,7 +81,7 @@ static struct thread *receive_step(struct thread *t)
     if (error) {
         ipc_fail(t, error, IPC_RECEIVE_PHASE);
         ipc_fail(s, error, IPC_SEND_PHASE);
-        return NULL;
+        return t->state == THREAD_IPC_RECEIVE ? t : NULL; /* who is to be started takes the next */
     }
     ipc_received(t, s);
     ipc_leave(t);
