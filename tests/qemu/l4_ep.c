@@ -68,14 +68,20 @@ static void accept_string(void *at)
     L4_AcceptStrings(L4_StringItemsAcceptor, &b);
 }
 
+static vaddr_t
+    marked; /* a page for answers; made before there are threads, as libos is one thread's */
+
+static void make_marked(void)
+{
+    vm_map(&marked, PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
+    vm_populate(marked, PAGE_SIZE);
+    *(volatile L4_Word_t *)marked = MARK;
+}
+
 static void serve(slot_t in)
 {
     L4_ThreadId_t client = L4_nilthread;
-    vaddr_t page = 0;
 
-    vm_map(&page, PAGE_SIZE, RIGHT_READ | RIGHT_WRITE);
-    vm_populate(page, PAGE_SIZE);
-    *(volatile L4_Word_t *)page = MARK;
     accept_string(room);
     for (;;) {
         L4_MsgTag_t tag = endpoint_reply_wait(in, &client);
@@ -87,7 +93,7 @@ static void serve(slot_t in)
         }
         if (L4_Label(tag) == END)
             return;
-        answer(tag, (void *)page);
+        answer(tag, (void *)marked);
     }
 }
 
@@ -387,6 +393,7 @@ int main(int argc, char **argv)
     slot_t point, to_receive;
 
     guest_begin();
+    make_marked();
     if (argc > 1 && !strcmp(argv[1], "serve"))
         child_serve();
     tap_is(endpoint_new(&point), ERR_OK, "an endpoint");
