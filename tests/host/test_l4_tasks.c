@@ -11,6 +11,8 @@
 #define NEVER             TIMEOUTS(TIME_NEVER, TIME_NEVER)
 #define KMEM              41u
 #define FRAMES            42u
+#define MATE              43u
+#define THIRD             44u
 #define ID(n)             ((word_t)(200 + (n)) << 32 | 1)
 #define AREA              ((vaddr_t)0x80000000) /* of UTCBs: 16 pages */
 #define KIP               ((vaddr_t)0x80100000)
@@ -99,6 +101,27 @@ static void a_task_begins_in_four_steps(void **state)
     assert_int_equal(thread_regs(t)->rsp, 0x401001);
     page_fault(t, 0x401000, 4);
     assert_int_equal(t->state, THREAD_IPC_SEND);
+}
+
+/* Two wait to start it before it is active; what the first one sends is no message of that kind. */
+static void who_is_started_looks_at_all_that_is_queued(void **state)
+{
+    struct thread *t = make_task(), *mate = party_thread(&p, MATE, 1);
+    struct thread *third = party_thread(&p, THIRD, 2);
+
+    (void)state;
+    *thread_mr(mate, TCR_ACTUAL_SENDER) = me;
+    set_mr(mate, 0, TAG_PROPAGATED | TAG_MAKE(0, 1, 2));
+    set_mr(mate, 1, 0x402000);
+    ipc(mate, ID(0), L4_NIL, NEVER);
+    assert_int_equal(mate->state, THREAD_IPC_SEND);
+    ipc_words(p.t, ID(0), L4_NIL, NEVER, 0, 2, 0x401000);
+    assert_int_equal(p.t->state, THREAD_IPC_SEND);
+    WORKS(thread_control(third, ID(0), ID(0), L4_NIL, me, AREA));
+    assert_failed(mate, IPC_OVERFLOW, IPC_SEND_PHASE);
+    assert_true(t->state == THREAD_READY || t->state == THREAD_RUNNING);
+    assert_int_equal(thread_regs(t)->rip, 0x401000);
+    assert_int_not_equal(p.t->state, THREAD_IPC_SEND);
 }
 
 static void the_unprivileged_are_refused_first(void **state)
@@ -372,6 +395,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
     const struct CMUnitTest tests[] = {
         TEST(a_task_begins_in_four_steps),
+        TEST(who_is_started_looks_at_all_that_is_queued),
         TEST(the_unprivileged_are_refused_first),
         TEST(a_dest_that_is_none_is_error_2),
         TEST(a_space_that_is_none_is_error_3),
