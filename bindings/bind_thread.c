@@ -233,20 +233,31 @@ int sys_upcall_poll(struct thread *caller, const struct sys_upcall_poll_args *a,
     return ERR_OK;
 }
 
-int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, word_t *result)
+/* What is switched on or off for a thread is that of the caller, or of one that is stopped. */
+static enum err check_switch(const struct thread *caller, slot_t thread, word_t on,
+                             struct thread **out)
 {
     rights_t rights = 0;
-    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+    struct thread *t = cap_thread(caller->env, thread, &rights);
 
-    (void)result;
-    if (a->on > 1)
+    *out = t;
+    if (on > 1)
         return ERR_BAD_ARG;
     if (!t)
         return ERR_BAD_CAP;
     if (!(rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
-    if (t != caller && t->state != THREAD_STOPPED)
-        return ERR_BAD_STATE;
+    return t == caller || t->state == THREAD_STOPPED ? ERR_OK : ERR_BAD_STATE;
+}
+
+int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, word_t *result)
+{
+    struct thread *t;
+    enum err e = check_switch(caller, a->thread, a->on, &t);
+
+    (void)result;
+    if (e != ERR_OK)
+        return (int)e;
     thread_set_fpu(t, a->on);
     return ERR_OK;
 }
@@ -254,18 +265,12 @@ int sys_thread_fpu(struct thread *caller, const struct sys_thread_fpu_args *a, w
 int sys_thread_code_only(struct thread *caller, const struct sys_thread_code_only_args *a,
                          word_t *result)
 {
-    rights_t rights = 0;
-    struct thread *t = cap_thread(caller->env, a->thread, &rights);
+    struct thread *t;
+    enum err e = check_switch(caller, a->thread, a->on, &t);
 
     (void)result;
-    if (a->on > 1)
-        return ERR_BAD_ARG;
-    if (!t)
-        return ERR_BAD_CAP;
-    if (!(rights & RIGHT_WRITE))
-        return ERR_NO_RIGHT;
-    if (t != caller && t->state != THREAD_STOPPED)
-        return ERR_BAD_STATE;
+    if (e != ERR_OK)
+        return (int)e;
     if (!arch_has_code_only())
         return ERR_NO_DEVICE;
     thread_set_code_only(t, a->on);
