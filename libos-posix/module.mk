@@ -1,18 +1,23 @@
 # The personality core, and the ways into it.
-POSIX_CORE := $(addprefix libos-posix/,access.c area.c arena.c blocks.c call_dir.c call_exec.c call_exit.c \
-    call_fd.c call_fork.c call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c \
-    call_poll.c call_process.c call_rename.c call_sched.c call_signal.c call_size.c \
-    call_socket.c call_stat.c call_system.c call_time.c call_timer.c call_user.c \
-    call_various.c call_wait.c calls.c cpio.c data.c deliver.c device.c elf.c epoll.c \
-    event.c exec.c exec_stack.c file.c futex.c heap.c io.c lock.c lockf.c mount.c node.c path.c \
-    pipe.c posix_keeper.c proc.c proc_text.c process.c pty.c signal.c socket.c \
-    stored.c stored_data.c task.c terminal.c terminal_io.c text.c timer.c trace.c unpack.c user.c way_trampoline.c xattr.c)
+POSIX_CORE := $(addprefix libos-posix/base/,area.c arena.c heap.c io.c text.c user.c)
+POSIX_CORE += $(addprefix libos-posix/process/,deliver.c futex.c lock.c posix_keeper.c process.c signal.c \
+    task.c timer.c)
+POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c device.c file.c lockf.c \
+    mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
+POSIX_CORE += $(addprefix libos-posix/channel/,epoll.c event.c pipe.c pty.c socket.c terminal.c \
+    terminal_io.c)
+POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_stack.c)
+POSIX_CORE += $(addprefix libos-posix/calls/,call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \
+    call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c call_poll.c call_process.c \
+    call_rename.c call_sched.c call_signal.c call_size.c call_socket.c call_stat.c call_system.c \
+    call_time.c call_timer.c call_user.c call_various.c call_wait.c calls.c trace.c)
+POSIX_CORE += $(addprefix libos-posix/way/,way_trampoline.c)
 
-LIBOS_POSIX += $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/way_libos.c libos-posix/way_libos_ask.c \
-    libos-posix/way_libos_x86_64.S \
-    libos-posix/way_libos_cp_x86_64.S libos-posix/port_libos.c libos-posix/port_libos_console.c \
-    libos-posix/port_libos_clock.c libos-posix/fault.c libos-posix/fault_signal.c libos-posix/quick.c \
-    libos-posix/way_libos_start.c libos-posix/way_linux.c libos-posix/way_linux_x86_64.S
+LIBOS_POSIX += $(POSIX_CORE) libos-posix/file/fs_none.c
+LIBOS_POSIX += $(addprefix libos-posix/port/,port_libos.c port_libos_clock.c port_libos_console.c \
+    port_no_disk.c)
+LIBOS_POSIX += $(addprefix libos-posix/way/,fault.c fault_signal.c quick.c way_libos.c way_libos_ask.c \
+    way_libos_cp_x86_64.S way_libos_start.c way_libos_x86_64.S way_linux.c way_linux_x86_64.S)
 
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
@@ -20,7 +25,7 @@ FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_ma
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
-posix-sources := libos-posix/posix_main.c libos-posix/fs_disks.c $(FAMILY) \
+posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c $(FAMILY) \
     $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S door_x86_64.S \
     patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2
@@ -32,10 +37,10 @@ show-sources := libos-posix/examples/show.c
 show-libs    := musl
 
 POSIX_WORLD      := $(POSIX_CORE) $(addprefix tests/host/fakes/posix_,disk.c port.c tasks.c)
-POSIX_TEST_NEEDS := $(POSIX_WORLD) libos-posix/fs_none.c
+POSIX_TEST_NEEDS := $(POSIX_WORLD) libos-posix/file/fs_none.c
 # With a disk, on which there are volumes that mkfs.ext4 made.
 HOST_TESTS += posix_disk posix_journal
-posix_disk-needs    := $(POSIX_WORLD) libos-posix/fs_disks.c tests/host/fakes/panic.c
+posix_disk-needs    := $(POSIX_WORLD) libos-posix/file/fs_disks.c tests/host/fakes/panic.c
 posix_disk-archives := build/host/libext2fs.a
 posix_journal-needs    := $(posix_disk-needs)
 posix_journal-archives := $(posix_disk-archives)
@@ -58,7 +63,7 @@ posix_exec-needs    := $(POSIX_TEST_NEEDS)
 posix_random-needs  := $(POSIX_TEST_NEEDS)
 
 HOST_TOOLS += posix-run
-posix-run-sources := $(POSIX_CORE) libos-posix/fs_none.c libos-posix/port_no_disk.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
+posix-run-sources := $(POSIX_CORE) libos-posix/file/fs_none.c libos-posix/port/port_no_disk.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
 # A family without the core.

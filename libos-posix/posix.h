@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "libos-posix/abi_signal.h"
+#include "libos-posix/abi/signal.h"
 
 /* Makes the file system from the boot archive, and a process with the console as descriptors 0, 1
  * and 2. ENOMEM; EINVAL: the archive is damaged (what stands before the damage is there). */

@@ -13,9 +13,9 @@
  * `.exo4/mount`, if it is there, has the directory where the disk's file system is mounted first,
  * and options.
  */
-#include "libos-posix/abi_errno.h"
-#include "libos-posix/abi_file.h"
-#include "libos-posix/mem.h"
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/abi/file.h"
+#include "libos-posix/base/mem.h"
 #include "exo/abi/kinfo.h"
 #include "libos-posix/port.h"
 #include "libos-posix/family/keep.h"

@@ -11,8 +11,8 @@
 
 #include <ext2fs/ext2fs.h>
 
-#include "libos-posix/blocks.h"
-#include "libos-posix/fs.h"
+#include "libos-posix/file/blocks.h"
+#include "libos-posix/base/fs.h"
 
 /* The journal of a volume; see volume_journal.c. Places are numbers of its own blocks. */
 struct journal {

@@ -1,6 +1,6 @@
 /* The door of programs that bring the core along: the entry that their musl uses for `syscall`. */
 #include "libos-posix/family/patch_layout.h"
-#include "libos-posix/quick_layout.h"
+#include "libos-posix/way/quick_layout.h"
 
 /*
  * All is as at a `syscall` instruction, and %rcx is the address behind it: nothing is written to the

@@ -3,8 +3,8 @@
 
 #include "libos-posix/family/keeper.h"
 #include "libos-posix/port.h"
-#include "libos-posix/port_libos.h"
-#include "libos-posix/port_libos_console.h"
+#include "libos-posix/port/port_libos.h"
+#include "libos-posix/port/port_libos_console.h"
 #include "libos-posix/posix.h"
 #include "libos/call.h"
 #include "libos/log.h"

@@ -5,8 +5,8 @@
 #include "libos-posix/family/patch_code.h"
 #include "libos-posix/family/patch_layout.h"
 #include "libos-posix/family/space.h"
-#include "libos-posix/mem.h"
-#include "libos-posix/quick_layout.h"
+#include "libos-posix/base/mem.h"
+#include "libos-posix/way/quick_layout.h"
 #include "libos/book.h"
 
 #define SITES 1024u /* patch_x86_64.S knows it */

@@ -1,6 +1,6 @@
 /* The sled at address 0, and where it leads to. */
 #include "libos-posix/family/patch_layout.h"
-#include "libos-posix/quick_layout.h"
+#include "libos-posix/way/quick_layout.h"
 
 #define SITES_MASK 1023 /* patch_site_x86_64.c */
 #define FUNCTION_SHIFT 4

@@ -1,16 +1,16 @@
 /* The port of the personality core to a family's processes and its keeper. */
 #include "libos-posix/port.h"
 
-#include "libos-posix/abi_errno.h"
+#include "libos-posix/abi/errno.h"
 #include "libos-posix/family/keeper.h"
 #include "libos-posix/family/member.h"
 #include "libos-posix/family/patch.h"
 #include "libos-posix/family/space.h"
 #include "libos-posix/family/way.h"
-#include "libos-posix/port_libos.h"
-#include "libos-posix/quick.h"
-#include "libos-posix/task.h"
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/port/port_libos.h"
+#include "libos-posix/way/quick.h"
+#include "libos-posix/process/task.h"
+#include "libos-posix/way/way_trampoline.h"
 #include "libos/book.h"
 #include "libos/log.h"
 

@@ -1,14 +1,14 @@
 /* Registers between upcalls and the core, in a family. */
 #include "libos-posix/family/way.h"
 
-#include "libos-posix/fault.h"
+#include "libos-posix/way/fault.h"
 #include "libos-posix/family/member.h"
 #include "libos-posix/family/patch.h"
 #include "libos-posix/family/space.h"
-#include "libos-posix/mem.h"
+#include "libos-posix/base/mem.h"
 #include "libos-posix/posix.h"
-#include "libos-posix/quick.h"
-#include "libos-posix/signal.h"
+#include "libos-posix/way/quick.h"
+#include "libos-posix/process/signal.h"
 #include "libos/log.h"
 
 #define FLAG_DIRECTION 0x400u

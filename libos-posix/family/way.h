@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/way/way_trampoline.h"
 #include "libos/syscall_light.h"
 #include "libos/upcall.h"
 

@@ -3,7 +3,7 @@
 #include "libos/start/integer.h"
 
 #include "libos-posix/family/way.h"
-#include "libos-posix/quick.h"
+#include "libos-posix/way/quick.h"
 
 KEEPS_REGISTERS long way_ask(long number)
 {

@@ -9,7 +9,7 @@
 #include <ucontext.h>
 
 #include "libos-posix/hosted/host.h"
-#include "libos-posix/mem.h"
+#include "libos-posix/base/mem.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/port.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "exo/abi/types.h"
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/way/way_trampoline.h"
 
 extern const void *host_archive;
 extern size_t host_archive_bytes;

@@ -1,11 +1,11 @@
 /* The port to Linux: tasks as threads, processes by fork, an arena that they share. */
 #include <asm/unistd.h>
 
-#include "libos-posix/abi_errno.h"
-#include "libos-posix/arena.h"
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/base/arena.h"
 #include "libos-posix/hosted/host.h"
 #include "libos-posix/posix.h"
-#include "libos-posix/task.h"
+#include "libos-posix/process/task.h"
 
 #define WAKE_SIGNAL 10 /* SIGUSR1 */
 

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "libos-posix/mount.h"
+#include "libos-posix/file/mount.h"
 #include "tests/host/fakes/posix_disk.h"
 
 #define host  fake_disk_command

@@ -7,20 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libos-posix/abi_errno.h"
-#include "libos-posix/abi_process.h"
-#include "libos-posix/area.h"
-#include "libos-posix/node.h"
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/abi/process.h"
+#include "libos-posix/base/area.h"
+#include "libos-posix/file/node.h"
 #include "libos-posix/posix.h"
-#include "libos-posix/process.h"
-#include "libos-posix/signal.h"
-#include "libos-posix/task.h"
-#include "libos-posix/terminal.h"
+#include "libos-posix/process/process.h"
+#include "libos-posix/process/signal.h"
+#include "libos-posix/process/task.h"
+#include "libos-posix/channel/terminal.h"
 #include "tests/host/fakes/posix_port.h"
 
 enum call_number {
 #define CALL(number, name, arguments) NR_##name = (number),
-#include "libos-posix/calls.def"
+#include "libos-posix/calls/calls.def"
 #undef CALL
 };
 

@@ -1,9 +1,9 @@
 /* Host tests of the boot archive: reading it, unpacking it, and surviving damaged ones. */
 #include "tests/host/posix_world.h"
 
-#include "libos-posix/cpio.h"
-#include "libos-posix/path.h"
-#include "libos-posix/unpack.h"
+#include "libos-posix/file/cpio.h"
+#include "libos-posix/file/path.h"
+#include "libos-posix/file/unpack.h"
 
 static int set_up(void **state)
 {

@@ -1,7 +1,7 @@
 /* Host tests of files that are made of events, of locks, FIFOs and shared memory. */
 #include "tests/host/posix_family.h"
 
-#include "libos-posix/lockf.h"
+#include "libos-posix/file/lockf.h"
 
 #define EPOLLET      (1u << 31)
 #define EPOLLONESHOT (1u << 30)

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "libos-posix/elf.h"
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/load/elf.h"
+#include "libos-posix/way/way_trampoline.h"
 
 #define BASE      0x400000u
 #define FILE_SIZE 0x1800u

@@ -1,7 +1,7 @@
 /* Host tests of the calls on descriptors: data, positions, duplicates, devices, pipes, waiting. */
 #include "tests/host/posix_world.h"
 
-#include "libos-posix/cpio.h"
+#include "libos-posix/file/cpio.h"
 
 #define P(text) user_text(text)
 

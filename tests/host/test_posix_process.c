@@ -1,7 +1,7 @@
 /* Host tests of the calls on the process: identity, limits, time, futexes, signals, its end. */
 #include "tests/host/posix_world.h"
 
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/way/way_trampoline.h"
 
 #define HANDLER  0x1234000u
 #define RESTORER 0x1235000u

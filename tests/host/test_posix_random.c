@@ -9,7 +9,7 @@ static const struct {
     const char *name;
 } calls[] = {
 #define CALL(number, name, arguments) {(number), #name},
-#include "libos-posix/calls.def"
+#include "libos-posix/calls/calls.def"
 #undef CALL
 };
 

@@ -1,7 +1,7 @@
 /* Host tests of sockets between processes. */
 #include "tests/host/posix_family.h"
 
-#include "libos-posix/socket.h"
+#include "libos-posix/channel/socket.h"
 
 #define P(text) user_text(text)
 

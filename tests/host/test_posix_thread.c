@@ -1,8 +1,8 @@
 /* Host tests of threads: clone, futexes of all kinds, robust locks, the end of single tasks. */
 #include "tests/host/posix_family.h"
 
-#include "libos-posix/futex.h"
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/process/futex.h"
+#include "libos-posix/way/way_trampoline.h"
 
 #define THREAD_FLAGS 0x00050f00 /* VM, FS, FILES, SIGHAND, THREAD, SYSVSEM */
 #define SET_TID      0x00100000

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "libos-posix/file.h"
+#include "libos-posix/file/file.h"
 
 #define P(text) user_text(text)
 

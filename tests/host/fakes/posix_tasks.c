@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#include "libos-posix/arena.h"
+#include "libos-posix/base/arena.h"
 #include "libos-posix/posix.h"
-#include "libos-posix/task.h"
-#include "libos-posix/way_trampoline.h"
+#include "libos-posix/process/task.h"
+#include "libos-posix/way/way_trampoline.h"
 #include "tests/host/fakes/posix_port.h"
 #include "tests/host/host.h"
 

@@ -1,0 +1,68 @@
+/*
+ * The memory areas of a process: what it may use, so that a wrong pointer is an error and not a
+ * fault. The list is the core's own; the page tables follow it.
+ *
+ * Invariants. area_check() tests them all and names the broken one.
+ *   A1  start < end, both whole pages, within the layout's program range unless adopted
+ *   A2  areas are sorted and do not overlap
+ *   A3  two areas that touch differ in rights or in what they show (else they would be one)
+ */
+#pragma once
+
+#include "libos-posix/base/arena.h"
+
+struct area {
+    vaddr_t start, end;  /* bytes, page-aligned, [start, end) */
+    rights_t rights;     /* RIGHT_READ, _WRITE, _EXEC */
+    bool adopted;        /* was there before the core: the libOS's own image and stack */
+    struct node *shared; /* shows pages of this file, which it holds; NULL: private memory */
+    uint64_t offset;     /* bytes into `shared`, of `start` */
+    struct area *next, *prev;
+};
+
+static inline vaddr_t page_up(vaddr_t va)
+{
+    return (va + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+/* How many bytes from `va` on are usable with all of `need`; 0 when not even the first. */
+size_t area_extent(const struct process *p, vaddr_t va, rights_t need);
+
+/* The area that `va` lies in, or NULL. */
+const struct area *area_find(const struct process *p, vaddr_t va);
+
+/* Is no area in [start, end)? */
+bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end);
+
+/* The highest free range of `bytes` in the layout's map range; 0 when there is none. */
+vaddr_t area_find_gap(const struct process *p, size_t bytes);
+
+/* New zeroed memory. Pre: page-aligned, in the program range, free. ENOMEM. */
+long area_map(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
+
+/* Memory that shows the pages of file `n` from byte `offset` (page-aligned) on, made where there
+ * are none yet. Pre: as for area_map. ENOMEM. */
+long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
+               uint64_t offset);
+
+/* Registers memory that is there already. Pre: page-aligned and free. ENOMEM. */
+long area_adopt(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
+
+/* Removes what is in [start, end), holes allowed. ENOMEM: a split needs memory. */
+long area_unmap(struct process *p, vaddr_t start, vaddr_t end);
+
+/* Changes the rights of all of [start, end). ENOMEM: there is a hole, or a split needs memory. */
+long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
+
+/* Gives a process without areas copies of another's: for the memory that port_fork copies. False:
+ * no memory; then it has none. */
+bool area_copy_all(struct process *to, const struct process *from);
+
+/* Forgets all areas of a process that ends; its memory goes with it. */
+void area_forget_all(struct process *p);
+
+/* Bytes in all areas. */
+uint64_t area_total(const struct process *p);
+
+/* NULL when A1 to A3 hold, else a sentence that begins with the broken invariant's name. */
+const char *area_check(const struct process *p);

@@ -1,0 +1,166 @@
+/*
+ * All state of one POSIX system: the file system, the open files and the processes.
+ *
+ * It stands at the start of the layout's core range and contains no address of code, so that the
+ * processes of a family share it, each at the same address. Calls run one at a time (lock.h).
+ */
+#pragma once
+
+#include "libos-posix/abi/process.h"
+#include "libos-posix/base/heap.h"
+#include "libos-posix/port.h"
+
+#define DESCRIPTOR_COUNT 1024u /* per process; RLIMIT_NOFILE */
+#define NAME_BUCKETS     4096u
+#define COMMAND_BYTES    16u
+#define TASK_COUNT       512u /* in one family */
+#define ACTIVITY_COUNT   256u
+#define MISSING_COUNT    512u /* numbers of calls that are counted one by one */
+#define GROUPS_MAX       32u
+#define PTY_COUNT        64u
+
+struct file;
+struct node;
+struct entry;
+struct area;
+struct arena;
+struct counter;
+struct epoll;
+struct socket;
+struct pty;
+struct terminal;
+struct mount;
+
+struct descriptor {
+    struct file *file; /* NULL: not open */
+    bool close_on_exec;
+};
+
+struct signal_entry;
+struct task;
+struct timer;
+
+/* Signals that wait for a task, or for any task of a process. */
+struct pending {
+    uint64_t set;               /* bit signal - 1 */
+    struct signal_entry *first; /* what is known of them, oldest first; see signal.h */
+};
+
+/* Who a process acts as: real, effective and saved user and group, and further groups. */
+struct credentials {
+    uint32_t uid, euid, suid, gid, egid, sgid;
+    uint32_t groups[GROUPS_MAX];
+    uint32_t group_count;
+};
+
+/* An interval timer of a process: what setitimer sets, in ns. */
+struct interval {
+    uint64_t next; /* PORT_FOREVER: not armed */
+    uint64_t period;
+};
+
+/* What a process runs. */
+struct program_text {
+    uint32_t holders;
+    uint32_t command_line_bytes;
+    char exe[PATH_MAX];           /* absolute path; "" before exec */
+    char command_line[PAGE_SIZE]; /* arguments with their zeros, as much as fits */
+};
+
+/* A process; process.h keeps the family of them, task.h its tasks. */
+struct process {
+    struct arena *arena; /* never changes */
+    int32_t pid, group, session;
+    int32_t parent_pid;                          /* 0: the first process'                */
+    struct process *next;                        /* of all in the arena */
+    struct process *parent, *children, *sibling; /* P2 in process.h */
+    struct task *tasks;                          /* P3 */
+    unsigned task_count;
+    int exit_signal;           /* sent to the parent at the end; 0: none */
+    bool ending;               /* its tasks end when they leave the core */
+    bool ended;                /* nothing but its status is left         */
+    bool in_proc;              /* /proc has a directory of it */
+    bool executed;             /* it has called execve since its birth   */
+    bool stopped;              /* by a signal: its tasks rest            */
+    bool stop_unseen;          /* wait has not told of the stop yet      */
+    bool go_on_unseen;         /* nor of its end                         */
+    struct task *vfork_waiter; /* the parent's, that waits for execve or the end */
+    int status;                /* as wait4 gives it, when ended          */
+    int stop_signal;
+    struct credentials who;
+    struct linux_sigaction action[SIGNAL_COUNT]; /* [signal - 1] */
+    struct pending pending;
+    struct timer *timers;         /* of timer_create */
+    struct interval intervals[3]; /* ITIMER_REAL, _VIRTUAL, _PROF */
+    uint64_t used_ns;             /* processor time, when ended */
+    uint64_t children_ns;         /* processor time of children that were waited for */
+    struct area *areas;           /* sorted by address; see area.h */
+    struct node *cwd;             /* holds one `opens` of it */
+    struct node *program;         /* that it runs, or NULL; holds one `opens` of it */
+    struct program_text *text;    /* shared with those that run the same */
+    uint32_t umask;
+    int nice;
+    vaddr_t break_low, break_now; /* bytes; the break area is [low, page end of now) */
+    uint64_t started_ns;          /* monotonic */
+    struct linux_rlimit limits[RLIMIT_COUNT];
+    unsigned descriptor_end; /* those from here on were never set, and hold anything */
+    struct descriptor descriptors[DESCRIPTOR_COUNT];
+};
+
+/* Who may use the arena; see lock.h. */
+struct arena_lock {
+    uint32_t owner;                   /* index + 1 of the task that holds it; 0: free */
+    uint32_t waiting;                 /* tasks that want it */
+    uint64_t wanted[TASK_COUNT / 64]; /* their indices */
+};
+
+struct arena {
+    struct heap heap;
+    struct arena_lock lock;
+    struct process *first;     /* the process that the family was started for: pid 1 */
+    struct process *processes; /* all, ended ones too until they were waited for */
+    struct task
+        *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
+    struct task *sleepers, *last_sleeper; /* see task.h */
+    int32_t last_pid;
+    int end_status;            /* of the first process, as a shell says it */
+    struct terminal *terminal; /* the console; see terminal.h */
+    struct pty *ptys[PTY_COUNT];
+    struct counter *timer_files; /* see event.h */
+    struct epoll *epolls;
+    struct socket *sockets;
+    uint32_t activity[ACTIVITY_COUNT];
+    struct node *root; /* of the file system */
+    struct node *proc; /* the directory of that name */
+    struct mount *mounts;
+    uint64_t next_inode;
+    uint64_t node_count;
+    uint64_t page_count;             /* pages that hold file contents */
+    uint64_t unknown_calls;          /* answered with ENOSYS */
+    uint16_t missing[MISSING_COUNT]; /* of them, by number   */
+    bool traces;
+    char host_name[65], domain_name[65];
+    char link_text[PATH_MAX];          /* of a link in /proc, while it is read */
+    struct entry *names[NAME_BUCKETS]; /* every directory entry, by parent and name */
+};
+
+/* Makes an arena in the layout's core range, with an empty root directory, the keeper's task, and
+ * one process with pid 1, one task, no open files and no memory. NULL when the platform gives no
+ * memory. */
+struct arena *arena_create(void);
+
+/* The arena of this family: at the start of the core's range. */
+static inline struct arena *arena_get(void)
+{
+    return (struct arena *)port_layout()->core_low;
+}
+
+/* NULL when all invariants of all structures hold, else a sentence that begins with the broken
+ * one's name. Pre: nobody changes them meanwhile. */
+const char *arena_check(const struct arena *a);
+
+/* Marks the moment for mtime and the like. */
+static inline uint64_t arena_now(void)
+{
+    return port_real_ns();
+}

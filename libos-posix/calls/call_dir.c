@@ -1,0 +1,148 @@
+/* Calls that read directories and links, and the working directory. */
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/file/access.h"
+#include "libos-posix/calls/calls.h"
+#include "libos-posix/file/file.h"
+#include "libos-posix/base/mem.h"
+#include "libos-posix/file/stored.h"
+#include "libos-posix/file/path.h"
+#include "libos-posix/file/proc.h"
+#include "libos-posix/base/user.h"
+
+static const word_t cwd = (word_t)AT_FDCWD;
+
+long call_readlinkat(struct process *p, word_t dirfd, word_t path, word_t to, word_t capacity)
+{
+    struct node *n;
+
+    if ((int)capacity <= 0)
+        return -EINVAL;
+    long e = path_node(p, dirfd, path, WALK_EMPTY, &n);
+    if (e)
+        return e;
+    if (!node_is(n, S_IFLNK))
+        return -EINVAL;
+
+    size_t bytes;
+    const char *text = node_link_text(p, n, &bytes);
+    if (bytes > (uint32_t)capacity)
+        bytes = (uint32_t)capacity;
+    e = user_write(p, to, text, bytes);
+    return e ? e : (long)bytes;
+}
+
+long call_readlink(struct process *p, word_t path, word_t to, word_t capacity)
+{
+    return call_readlinkat(p, cwd, path, to, capacity);
+}
+
+long call_getcwd(struct process *p, word_t to, word_t capacity)
+{
+    char *path = core_heap_alloc(&p->arena->heap, PATH_MAX);
+    if (!path)
+        return -ENOMEM;
+
+    long bytes = path_of(p->arena, p->cwd, path, capacity < PATH_MAX ? capacity : PATH_MAX);
+    if (bytes == -ERANGE && capacity >= PATH_MAX)
+        bytes = -ENAMETOOLONG;
+    if (bytes > 0 && user_write(p, to, path, (size_t)bytes))
+        bytes = -EFAULT;
+    core_heap_free(&p->arena->heap, path, PATH_MAX);
+    return bytes;
+}
+
+static long change_directory(struct process *p, struct node *n)
+{
+    if (!node_is(n, S_IFDIR))
+        return -ENOTDIR;
+    if (access_check(p, n, MAY_EXECUTE))
+        return -EACCES;
+    node_hold(n);
+    node_drop(p->arena, p->cwd);
+    p->cwd = n;
+    return 0;
+}
+
+long call_chdir(struct process *p, word_t path)
+{
+    struct node *n;
+    long e = path_node(p, cwd, path, WALK_FOLLOW, &n);
+    return e ? e : change_directory(p, n);
+}
+
+long call_fchdir(struct process *p, word_t fd)
+{
+    struct file *f = file_get(p, fd);
+    return f ? change_directory(p, f->node) : -EBADF;
+}
+
+/* The type byte of a directory record is the type part of the mode. */
+static uint8_t type_of(const struct node *n)
+{
+    return (uint8_t)((n->mode & S_IFMT) >> 12);
+}
+
+/* Writes one record. Returns its length; 0: no room. */
+static long record_put(struct process *p, vaddr_t to, size_t room, const struct node *n,
+                       uint64_t next, const char *name, size_t bytes)
+{
+    struct {
+        struct linux_dirent head;
+        char rest[NAME_MAX + 8];
+    } record = {0};
+    size_t whole = (LINUX_DIRENT_NAME + bytes + 1 + 7) & ~(size_t)7;
+
+    if (whole > room)
+        return 0;
+    record.head = (struct linux_dirent){n->ino, (int64_t)next, (uint16_t)whole, type_of(n)};
+    memcpy((char *)&record + LINUX_DIRENT_NAME, name, bytes);
+    long e = user_write(p, to, &record, whole);
+    return e ? e : (long)whole;
+}
+
+/* The position is the cookie of the next entry: 0 ".", 1 "..", then those of the entries. */
+static long records_put(struct process *p, struct file *f, vaddr_t to, size_t room)
+{
+    const struct node *dir = f->node;
+    size_t done = 0;
+    long n = 1;
+
+    for (; f->position < 2; f->position++) {
+        const struct node *dot = f->position ? node_parent(p->arena, dir) : dir;
+        n = record_put(p, to + done, room - done, dot, f->position + 1, "..", f->position + 1);
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    const struct entry *e = n > 0 ? dir->first : NULL;
+    while (e && e->cookie < f->position)
+        e = e->next;
+    for (; e; e = e->next) {
+        n = record_put(p, to + done, room - done, e->node, e->cookie + 1, e->name, e->bytes);
+        if (n <= 0)
+            break;
+        f->position = e->cookie + 1;
+        done += (size_t)n;
+    }
+    if (done)
+        return (long)done;
+    return n ? (n < 0 ? n : 0) : -EINVAL; /* no room for even one */
+}
+
+long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
+{
+    struct file *f = file_get(p, fd);
+
+    if (!f || f->kind == FILE_PATH)
+        return -EBADF;
+    if (f->kind != FILE_DIRECTORY)
+        return -ENOTDIR;
+    if (f->node != p->arena->root && !f->node->self)
+        return -ENOENT;
+    long e = stored_list(p->arena, f->node);
+    if (e)
+        return e;
+    if (f->node == p->arena->proc)
+        proc_visit_all(p->arena);
+    return records_put(p, f, to, (uint32_t)bytes);
+}

@@ -1,0 +1,91 @@
+/* The door of the core: finds the handler of a Linux call number. */
+#include "libos-posix/calls/calls.h"
+
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/process/lock.h"
+#include "libos-posix/posix.h"
+#include "libos-posix/process/signal.h"
+#include "libos-posix/calls/trace.h"
+
+#define ARGUMENTS_0
+#define ARGUMENTS_1 , a1
+#define ARGUMENTS_2 , a1, a2
+#define ARGUMENTS_3 , a1, a2, a3
+#define ARGUMENTS_4 , a1, a2, a3, a4
+#define ARGUMENTS_5 , a1, a2, a3, a4, a5
+#define ARGUMENTS_6 , a1, a2, a3, a4, a5, a6
+
+/* The arguments of posix_syscall, with the process where the number was: none changes its place. */
+#define CALL(number, name, arguments)                                                              \
+    static long enter_##name(struct process *p, word_t a1, word_t a2, word_t a3, word_t a4,        \
+                             word_t a5, word_t a6)                                                 \
+    {                                                                                              \
+        (void)a1, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6;                                \
+        return call_##name(p ARGUMENTS_##arguments);                                               \
+    }
+#include "libos-posix/calls/calls.def"
+#undef CALL
+
+typedef long (*enter_function)(struct process *p, word_t a1, word_t a2, word_t a3, word_t a4,
+                               word_t a5, word_t a6);
+
+static const enter_function enter[] = {
+#define CALL(number, name, arguments) [number] = enter_##name,
+#include "libos-posix/calls/calls.def"
+#undef CALL
+};
+
+static long unknown(const struct task *t)
+{
+    trace_missing(t->process->arena, t->call);
+    return -ENOSYS;
+}
+
+static bool is_known(long number)
+{
+    return (word_t)number < sizeof enter / sizeof enter[0] && enter[number];
+}
+
+/* Performs the call; one that a signal interrupted for which no handler runs is performed again.
+ * fork returns here in the child too, so the task is asked for anew. */
+static long perform(long number, const word_t a[6])
+{
+    for (;;) {
+        struct task *t = task_current();
+        long result = is_known(number)
+                          ? enter[number](t->process, a[0], a[1], a[2], a[3], a[4], a[5])
+                          : unknown(t);
+        t = task_current();
+        bool handler = signal_is_due(t) && signal_settle(t);
+        if (t->restore_blocked && !handler) {
+            t->restore_blocked = false;
+            signal_block(t, t->blocked_before);
+            handler = signal_settle(t);
+        }
+        t->restarted = is_restart(result) && !handler;
+        if (!t->restarted)
+            return result;
+    }
+}
+
+long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+{
+    const word_t a[6] = {(word_t)a1, (word_t)a2, (word_t)a3, (word_t)a4, (word_t)a5, (word_t)a6};
+    struct task *t = task_current();
+    const struct arena *arena = t->process->arena;
+
+    if (arena->traces)
+        trace_enter(number, a);
+    lock_take(t);
+    t->call = number;
+    long result = perform(number, a);
+    lock_release(task_current());
+    if (arena->traces)
+        trace_leave(number, a, result);
+    return result;
+}
+
+uint64_t posix_unknown_calls(void)
+{
+    return arena_get()->unknown_calls;
+}

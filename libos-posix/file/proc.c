@@ -1,0 +1,177 @@
+/* The few files of /proc that programs ask for and that can be answered truthfully. */
+#include "libos-posix/file/proc.h"
+
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/file/file.h"
+#include "libos-posix/base/io.h"
+#include "libos-posix/file/node.h"
+#include "libos-posix/file/path.h"
+#include "libos-posix/process/process.h"
+#include "libos-posix/base/text.h"
+#include "libos-posix/file/unpack.h"
+
+static const struct proc_file {
+    const char *directory, *name;
+    uint32_t mode;
+    enum made_up text;
+} proc_files[] = {
+    {"proc", "self", S_IFLNK | 0777, MADE_SELF},
+    {"proc", "meminfo", S_IFREG | 0444, MADE_MEMINFO},
+    {"proc", "uptime", S_IFREG | 0444, MADE_UPTIME},
+    {"proc", "mounts", S_IFREG | 0444, MADE_MOUNTS},
+    {"proc", "loadavg", S_IFREG | 0444, MADE_LOADAVG},
+    {"proc", "version", S_IFREG | 0444, MADE_VERSION},
+    {"proc", "cpuinfo", S_IFREG | 0444, MADE_CPUINFO},
+    {"proc", "stat", S_IFREG | 0444, MADE_SYSTEM_STAT},
+    {"proc/sys/kernel", "pid_max", S_IFREG | 0444, MADE_PID_MAX},
+    {"proc/sys/net/core", "somaxconn", S_IFREG | 0444, MADE_SOMAXCONN},
+    {"proc/sys/vm", "overcommit_memory", S_IFREG | 0444, MADE_OVERCOMMIT},
+};
+
+/* What stands in the directory of a process. */
+static const struct proc_file process_files[] = {
+    {NULL, "exe", S_IFLNK | 0777, MADE_EXE},
+    {NULL, "cwd", S_IFLNK | 0777, MADE_CWD},
+    {NULL, "cmdline", S_IFREG | 0444, MADE_COMMAND_LINE},
+    {NULL, "stat", S_IFREG | 0444, MADE_STAT},
+    {NULL, "status", S_IFREG | 0444, MADE_STATUS},
+    {NULL, "statm", S_IFREG | 0444, MADE_STATM},
+    {NULL, "comm", S_IFREG | 0444, MADE_COMM},
+    {NULL, "maps", S_IFREG | 0444, MADE_MAPS},
+    {NULL, "mounts", S_IFREG | 0444, MADE_MOUNTS},
+};
+
+static size_t length_of(const char *string)
+{
+    size_t bytes = 0;
+    while (string[bytes])
+        bytes++;
+    return bytes;
+}
+
+/* A made-up node at `dir`/`name`, where that name is free. */
+static long add(struct arena *a, struct node *dir, const struct proc_file *f, int32_t pid)
+{
+    if (entry_find(a, dir, f->name, length_of(f->name)))
+        return 0;
+    struct node *n = node_create(a, f->mode);
+    if (!n)
+        return -ENOMEM;
+    n->made_up = f->text;
+    n->pid = pid;
+    if (!entry_add(a, dir, f->name, length_of(f->name), n))
+        return 0;
+    node_release(a, n);
+    return -ENOMEM;
+}
+
+long proc_populate(struct arena *a)
+{
+    for (size_t i = 0; i < sizeof proc_files / sizeof proc_files[0]; i++) {
+        const struct proc_file *f = &proc_files[i];
+        struct node *dir = unpack_directory(a, f->directory, length_of(f->directory));
+        if (!dir || add(a, dir, f, 0))
+            return -ENOMEM;
+    }
+    a->proc = unpack_directory(a, "proc", 4);
+    return 0;
+}
+
+static size_t number_text(int32_t number, char to[10])
+{
+    struct text t = {to, 0, 10};
+
+    text_add_number(&t, (uint64_t)number, 1, ' ');
+    return t.bytes;
+}
+
+/* Directories of processes are made when somebody looks for them; without memory there is none. */
+static void make_directory(struct arena *a, struct process *p)
+{
+    char name[10];
+    struct node *dir = p->in_proc ? NULL : node_create(a, S_IFDIR | 0555);
+
+    if (!dir)
+        return;
+    if (entry_add(a, a->proc, name, number_text(p->pid, name), dir)) {
+        node_release(a, dir);
+        return;
+    }
+    p->in_proc = true;
+    for (size_t i = 0; i < sizeof process_files / sizeof process_files[0]; i++)
+        if (add(a, dir, &process_files[i], p->pid))
+            return;
+}
+
+void proc_visit(struct arena *a, const char *name, size_t bytes)
+{
+    int32_t number = 0;
+
+    for (size_t i = 0; i < bytes; i++) {
+        if (name[i] < '0' || name[i] > '9' || number > INT32_MAX / 10 - 1)
+            return;
+        number = number * 10 + (name[i] - '0');
+    }
+    struct process *p = process_find(a, number);
+    if (p)
+        make_directory(a, p);
+}
+
+void proc_visit_all(struct arena *a)
+{
+    for (struct process *p = a->processes; p; p = p->next)
+        make_directory(a, p);
+}
+
+void proc_forget(struct process *p)
+{
+    struct arena *a = p->arena;
+    char name[10];
+    struct entry *e = p->in_proc ? entry_find(a, a->proc, name, number_text(p->pid, name)) : NULL;
+
+    p->in_proc = false;
+    if (!e)
+        return;
+    while (e->node->first)
+        entry_remove(a, e->node->first);
+    entry_remove(a, e);
+}
+
+const char *proc_link(const struct process *p, const struct node *n, size_t *bytes)
+{
+    struct arena *a = p->arena;
+    const struct process *of = n->pid ? process_find(a, n->pid) : p;
+
+    *bytes = 0;
+    if (!of || of->ended)
+        return "";
+    if (n->made_up == MADE_EXE) {
+        *bytes = length_of(of->text->exe);
+        return of->text->exe;
+    }
+    if (n->made_up == MADE_CWD) {
+        long length = path_of(a, of->cwd, a->link_text, sizeof a->link_text);
+        *bytes = length > 0 ? (size_t)length - 1 : 0;
+    } else {
+        *bytes = number_text(p->pid, a->link_text);
+    }
+    return a->link_text;
+}
+
+static long made_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
+{
+    (void)p;
+    if (*position >= f->buffer_bytes)
+        return 0;
+    long n = io_put(io, (const char *)f->buffer + *position, f->buffer_bytes - *position);
+    if (n > 0)
+        *position += (uint64_t)n;
+    return n;
+}
+
+static void made_close(struct process *p, struct file *f)
+{
+    core_heap_free(&p->arena->heap, f->buffer, PAGE_SIZE);
+}
+
+const struct file_ops file_ops_text = {.read = made_read, .close = made_close, .seekable = true};

@@ -1,0 +1,306 @@
+/* The texts of /proc. */
+#include "libos-posix/base/area.h"
+#include "libos-posix/file/mount.h"
+#include "libos-posix/file/path.h"
+#include "libos-posix/file/proc.h"
+#include "libos-posix/process/process.h"
+#include "libos-posix/process/signal.h"
+#include "libos-posix/process/task.h"
+#include "libos-posix/base/text.h"
+
+#define NS_PER_CENTISECOND 10000000u
+
+static void add_kilobytes(struct text *t, const char *label, uint64_t bytes)
+{
+    text_add(t, label);
+    text_add_number(t, bytes / 1024, 8, ' ');
+    text_add(t, " kB\n");
+}
+
+static void meminfo(struct text *t)
+{
+    struct port_memory m;
+
+    port_memory_get(&m);
+    add_kilobytes(t, "MemTotal:       ", m.total_bytes);
+    add_kilobytes(t, "MemFree:        ", m.free_bytes);
+    add_kilobytes(t, "MemAvailable:   ", m.free_bytes);
+    add_kilobytes(t, "Buffers:        ", 0);
+    add_kilobytes(t, "Cached:         ", 0);
+    add_kilobytes(t, "SwapTotal:      ", 0);
+    add_kilobytes(t, "SwapFree:       ", 0);
+}
+
+static void add_seconds(struct text *t, uint64_t ns)
+{
+    uint64_t hundredths = ns / NS_PER_CENTISECOND;
+
+    text_add_number(t, hundredths / 100, 1, ' ');
+    text_add(t, ".");
+    text_add_number(t, hundredths % 100, 2, '0');
+}
+
+static void add_number(struct text *t, uint64_t value)
+{
+    text_add(t, " ");
+    text_add_number(t, value, 1, ' ');
+}
+
+static const char *name_of(const struct process *p)
+{
+    return p->tasks ? p->tasks->name : "";
+}
+
+/* R runs, S sleeps, T is stopped, Z has ended and is waited for. */
+static char state_of(const struct process *p)
+{
+    if (p->ended)
+        return 'Z';
+    if (p->stopped)
+        return 'T';
+    return p->tasks && p->tasks->channel ? 'S' : 'R';
+}
+
+static uint64_t used_ns(const struct process *p)
+{
+    if (p->ended)
+        return p->used_ns;
+    return p == process_current() ? port_cpu_ns() : 0; /* of others it is known at their end */
+}
+
+/* proc(5) numbers the fields; what is not known is 0. */
+static void stat(struct text *t, const struct process *p)
+{
+    const char state[2] = {state_of(p), 0};
+    uint64_t ticks = used_ns(p) / NS_PER_CENTISECOND;
+
+    text_add_number(t, (uint64_t)p->pid, 1, ' ');
+    text_add(t, " (");
+    text_add(t, name_of(p));
+    text_add(t, ") ");
+    text_add(t, state);
+    add_number(t, p->parent ? (uint64_t)p->parent->pid : 0);
+    add_number(t, (uint64_t)p->group);
+    add_number(t, (uint64_t)p->session);
+    for (unsigned field = 7; field <= 52; field++) {
+        switch (field) {
+        case 14: /* user time */
+            add_number(t, ticks);
+            break;
+        case 16: /* of children */
+            add_number(t, p->children_ns / NS_PER_CENTISECOND);
+            break;
+        case 18: /* priority */
+            add_number(t, (uint64_t)(20 + p->nice));
+            break;
+        case 20:
+            add_number(t, p->task_count);
+            break;
+        case 22: /* start */
+            add_number(t, p->started_ns / NS_PER_CENTISECOND);
+            break;
+        case 23: /* bytes of memory */
+            add_number(t, area_total(p));
+            break;
+        case 24: /* pages */
+            add_number(t, area_total(p) / PAGE_SIZE);
+            break;
+        case 38:
+            add_number(t, (uint64_t)p->exit_signal);
+            break;
+        default:
+            add_number(t, 0);
+        }
+    }
+    text_add(t, "\n");
+}
+
+static void add_line(struct text *t, const char *label, uint64_t value)
+{
+    text_add(t, label);
+    text_add_number(t, value, 1, ' ');
+    text_add(t, "\n");
+}
+
+static void add_four(struct text *t, const char *label, uint32_t a, uint32_t b, uint32_t c)
+{
+    const uint32_t values[4] = {a, b, c, b};
+
+    text_add(t, label);
+    for (unsigned i = 0; i < 4; i++) {
+        text_add_number(t, values[i], 1, ' ');
+        text_add(t, i < 3 ? "\t" : "\n");
+    }
+}
+
+static void add_hex(struct text *t, uint64_t value, unsigned digits)
+{
+    while (digits)
+        text_add_bytes(t, &"0123456789abcdef"[value >> --digits * 4 & 15], 1);
+}
+
+static void add_set(struct text *t, const char *label, uint64_t set)
+{
+    text_add(t, label);
+    add_hex(t, set, 16);
+    text_add(t, "\n");
+}
+
+static void status(struct text *t, const struct process *p)
+{
+    const char state[3] = {state_of(p), '\n', 0};
+    uint64_t ignored = 0, caught = 0;
+
+    for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+        ignored |= p->action[i].handler == SIG_IGN ? bit : 0;
+        caught |= p->action[i].handler > SIG_IGN ? bit : 0;
+    }
+    text_add(t, "Name:\t");
+    text_add(t, name_of(p));
+    text_add(t, "\nState:\t");
+    text_add(t, state);
+    add_line(t, "Tgid:\t", (uint64_t)p->pid);
+    add_line(t, "Pid:\t", (uint64_t)p->pid);
+    add_line(t, "PPid:\t", p->parent ? (uint64_t)p->parent->pid : 0);
+    add_four(t, "Uid:\t", p->who.uid, p->who.euid, p->who.suid);
+    add_four(t, "Gid:\t", p->who.gid, p->who.egid, p->who.sgid);
+    add_kilobytes(t, "VmSize:\t", area_total(p));
+    add_line(t, "Threads:\t", p->task_count);
+    add_set(t, "ShdPnd:\t", p->pending.set);
+    add_set(t, "SigBlk:\t", p->tasks ? p->tasks->blocked : 0);
+    add_set(t, "SigIgn:\t", ignored);
+    add_set(t, "SigCgt:\t", caught);
+}
+
+static void maps(struct text *t, const struct process *p)
+{
+    for (const struct area *a = p->areas; a; a = a->next) {
+        add_hex(t, a->start, 12);
+        text_add(t, "-");
+        add_hex(t, a->end, 12);
+        text_add(t, a->rights & RIGHT_READ ? " r" : " -");
+        text_add(t, a->rights & RIGHT_WRITE ? "w" : "-");
+        text_add(t, a->rights & RIGHT_EXEC ? "x" : "-");
+        text_add(t, a->shared ? "s " : "p ");
+        add_hex(t, a->offset, 8);
+        text_add(t, " 00:01 ");
+        text_add_number(t, a->shared ? a->shared->ino : 0, 1, ' ');
+        text_add(t, "\n");
+    }
+}
+
+static void cpuinfo(struct text *t)
+{
+    for (unsigned i = 0; i < port_processors(); i++) {
+        add_line(t, "processor\t: ", i);
+        text_add(t, "vendor_id\t: exo4\n\n");
+    }
+}
+
+static void process_text(struct text *t, const struct node *n, const struct process *p)
+{
+    switch (n->made_up) {
+    case MADE_COMMAND_LINE:
+        text_add_bytes(t, p->text->command_line, p->ended ? 0 : p->text->command_line_bytes);
+        break;
+    case MADE_STAT:
+        stat(t, p);
+        break;
+    case MADE_STATUS:
+        status(t, p);
+        break;
+    case MADE_STATM:
+        text_add_number(t, area_total(p) / PAGE_SIZE, 1, ' ');
+        add_number(t, area_total(p) / PAGE_SIZE);
+        text_add(t, " 0 0 0 0 0\n");
+        break;
+    case MADE_COMM:
+        text_add(t, name_of(p));
+        text_add(t, "\n");
+        break;
+    case MADE_MAPS:
+        maps(t, p);
+        break;
+    default:
+        break;
+    }
+}
+
+static void mounts_text(struct text *t)
+{
+    char path[PATH_MAX];
+
+    text_add(t, "rootfs / rootfs rw 0 0\n");
+    for (const struct mount *m = arena_get()->mounts; m; m = m->next) {
+        if (path_of(arena_get(), m->root, path, sizeof path) < 0)
+            continue;
+        text_add(t, m->source);
+        text_add(t, " ");
+        text_add(t, path);
+        text_add(t, " ");
+        text_add(t, m->kind_name);
+        text_add(t, m->read_only ? " ro" : " rw");
+        text_add(t, m->no_suid ? ",nosuid" : "");
+        text_add(t, m->no_exec ? ",noexec" : "");
+        text_add(t, ",noatime 0 0\n");
+    }
+}
+
+static void system_text(struct text *t, const struct node *n)
+{
+    uint64_t up = port_monotonic_ns(), used = port_cpu_ns();
+
+    switch (n->made_up) {
+    case MADE_MEMINFO:
+        meminfo(t);
+        break;
+    case MADE_UPTIME:
+        add_seconds(t, up);
+        text_add(t, " ");
+        add_seconds(t, up > used ? up - used : 0);
+        text_add(t, "\n");
+        break;
+    case MADE_MOUNTS:
+        mounts_text(t);
+        break;
+    case MADE_LOADAVG: /* nobody counts who waits for a processor */
+        text_add(t, "0.00 0.00 0.00 1/1 ");
+        add_line(t, "", (uint64_t)arena_get()->last_pid);
+        break;
+    case MADE_VERSION:
+        text_add(t, "Linux version 6.1.0-exo4 libos-posix on exo4\n");
+        break;
+    case MADE_CPUINFO:
+        cpuinfo(t);
+        break;
+    case MADE_SYSTEM_STAT:
+        text_add(t, "cpu  0 0 0 ");
+        add_line(t, "", up / NS_PER_CENTISECOND);
+        add_line(t, "btime ", (port_real_ns() - up) / NS_PER_SECOND);
+        break;
+    case MADE_PID_MAX:
+        text_add(t, "32768\n");
+        break;
+    case MADE_SOMAXCONN:
+        text_add(t, "4096\n");
+        break;
+    case MADE_OVERCOMMIT:
+        text_add(t, "0\n");
+        break;
+    default:
+        break;
+    }
+}
+
+size_t proc_text(const struct node *n, char *to, size_t capacity)
+{
+    struct text t = {to, 0, capacity};
+    const struct process *p = n->pid ? process_find(arena_get(), n->pid) : NULL;
+
+    if (p)
+        process_text(&t, n, p);
+    else
+        system_text(&t, n);
+    return t.bytes;
+}

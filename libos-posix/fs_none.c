@@ -1,4 +1,0 @@
-/* For programs that have no file systems of disks, to stay small. */
-#include "libos-posix/fs.h"
-
-const struct fs_ops *const fs_kinds[FS_KINDS] = {0};

@@ -1,0 +1,279 @@
+/* Loading a program: static ELF files and scripts. */
+#include "libos-posix/load/exec.h"
+
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/file/access.h"
+#include "libos-posix/base/area.h"
+#include "libos-posix/base/io.h"
+#include "libos-posix/process/lock.h"
+#include "libos-posix/base/mem.h"
+#include "libos-posix/file/mount.h"
+#include "libos-posix/file/node.h"
+#include "libos-posix/file/path.h"
+#include "libos-posix/posix.h"
+#include "libos-posix/process/process.h"
+#include "libos-posix/process/task.h"
+
+#define SCRIPT_LINE_BYTES 256u
+
+static size_t list_count(const char *const *list)
+{
+    size_t count = 0;
+    while (list[count])
+        count++;
+    return count;
+}
+
+/* Reads exactly `bytes` of the file into core memory. ENOEXEC: it ends before. */
+static long read_exactly(struct node *n, uint64_t at, void *to, size_t bytes)
+{
+    struct linux_iovec one;
+    struct io io;
+
+    io_init_core(&io, &one, to, bytes);
+    return data_read(n, at, &io) == (long)bytes ? 0 : -ENOEXEC;
+}
+
+static long find_program(struct process *p, const char *path, struct walk *w)
+{
+    long e = path_walk(p, (word_t)AT_FDCWD, path, WALK_FOLLOW, w);
+    if (e)
+        return e;
+    if (!w->node)
+        return -ENOENT;
+    const struct mount *m = mount_of(w->node);
+    if (!node_is(w->node, S_IFREG) || w->node->made_up || (m && m->no_exec))
+        return -EACCES;
+    e = access_check(p, w->node, MAY_EXECUTE);
+    return e ? e : w->node->writers ? -ETXTBSY : 0;
+}
+
+/* Where the image goes. A static PIE starts low in the map range, so that its break can grow. What
+ * the present program has is not in the way, but what was there before the core is. */
+static long place(const struct process *p, struct exec_program *program)
+{
+    const struct port_layout *l = port_layout();
+    const struct elf_image *image = &program->image;
+
+    program->bias = 0;
+    if (image->relocatable) {
+        vaddr_t base = (l->map_low + image->align - 1) & ~(image->align - 1);
+        program->bias = base - (image->low & ~(image->align - 1));
+    }
+    vaddr_t low = image->low + program->bias, high = image->high + program->bias;
+    if (low < l->program_low || high > l->program_high || high < low)
+        return -ENOMEM;
+    for (const struct area *a = p->areas; a && a->start < high; a = a->next)
+        if (a->end > low && (a->adopted || !program->replaces))
+            return -ENOMEM;
+    return 0;
+}
+
+/* A segment is writable while it is filled. */
+static long map_segment(struct process *p, struct node *n, const struct elf_segment *s,
+                        vaddr_t bias)
+{
+    vaddr_t start = (s->start + bias) & ~(PAGE_SIZE - 1);
+    vaddr_t end = page_up(s->start + bias + s->memory_bytes);
+    long e = area_map(p, start, end, RIGHT_READ | RIGHT_WRITE);
+    if (e)
+        return e;
+
+    struct linux_iovec one;
+    struct io io;
+    io_init_user(&io, &one, p, s->start + bias, s->file_bytes);
+    if (data_read(n, s->offset, &io) != (long)s->file_bytes)
+        return -ENOEXEC;
+    return area_protect(p, start, end, s->rights);
+}
+
+static long map_image(struct process *p, struct node *n, const struct exec_program *program)
+{
+    const struct elf_image *image = &program->image;
+    long e = 0;
+
+    for (unsigned i = 0; i < image->segment_count && !e; i++)
+        e = map_segment(p, n, &image->segments[i], program->bias);
+    return e;
+}
+
+/* Remembers what the program was started as, for /proc/self and prctl. */
+static void describe(struct process *p, const struct walk *w, const struct exec_program *program)
+{
+    struct program_text *text = p->text;
+    size_t bytes = 0;
+    long dir = path_of(p->arena, w->dir, text->exe, PATH_MAX - NAME_MAX - 2);
+
+    if (dir > 0) {
+        bytes = (size_t)dir - 1;
+        if (bytes > 1)
+            text->exe[bytes++] = '/';
+        memcpy(text->exe + bytes, w->name, w->bytes);
+        bytes += w->bytes;
+    }
+    text->exe[bytes] = 0;
+
+    char *name = task_current()->name;
+    memset(name, 0, COMMAND_BYTES);
+    memcpy(name, w->name, w->bytes < COMMAND_BYTES ? w->bytes : COMMAND_BYTES - 1);
+
+    text->command_line_bytes = 0;
+    for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
+        for (const char *c = exec_string(&program->arguments, i);
+             text->command_line_bytes < PAGE_SIZE; c++) {
+            text->command_line[text->command_line_bytes++] = *c;
+            if (!*c)
+                break;
+        }
+}
+
+static void unmap_all(struct process *p)
+{
+    for (struct area *a = p->areas; a;) {
+        struct area *next = a->next;
+        if (!a->adopted)
+            area_unmap(p, a->start, a->end);
+        a = next;
+    }
+}
+
+static long load(struct process *p, const struct walk *w, struct exec_program *program,
+                 struct posix_start *out)
+{
+    struct elf_program_header headers[ELF_HEADERS_MAX];
+    struct elf_header header;
+
+    long e = read_exactly(w->node, 0, &header, sizeof header);
+    if (!e)
+        e = elf_check_header(&header, w->node->size);
+    if (!e)
+        e = read_exactly(w->node, header.headers_at, headers,
+                         header.header_count * sizeof headers[0]);
+    if (!e)
+        e = elf_check_segments(&header, headers, w->node->size, &program->image);
+    if (!e)
+        e = place(p, program);
+    if (!e)
+        e = exec_check_strings(program);
+    if (!e && !process_own_text(p))
+        e = -ENOMEM;
+    if (e)
+        return e;
+
+    if (program->replaces && (e = exec_leave_old(p, program)) != 0)
+        return e;
+    if (program->replaces)
+        unmap_all(p);
+    e = map_image(p, w->node, program);
+    if (!e)
+        e = exec_build_stack(p, program, &out->stack);
+    if (e) {
+        unmap_all(p);
+        return e;
+    }
+    exec_take_identity(p, w->node);
+    process_runs(p, w->node);
+    out->entry = program->image.entry + program->bias;
+    p->break_low = p->break_now = program->image.high + program->bias;
+    describe(p, w, program);
+    return 0;
+}
+
+/* The first line of a script, cut into interpreter and one optional argument. */
+struct script {
+    char line[SCRIPT_LINE_BYTES];
+    const char *front[3]; /* interpreter, its argument if any, the script */
+    size_t front_count;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* False: the file does not begin with "#!" and an interpreter. */
+static bool script_parse(struct node *n, const char *path, struct script *s)
+{
+    size_t bytes = n->size < sizeof s->line - 1 ? (size_t)n->size : sizeof s->line - 1;
+    size_t at = 2, end = 0;
+
+    memset(s, 0, sizeof *s);
+    if (bytes < 3 || read_exactly(n, 0, s->line, bytes) || s->line[0] != '#' || s->line[1] != '!')
+        return false;
+    while (end < bytes && s->line[end] != '\n')
+        end++;
+    while (end > 2 && is_blank(s->line[end - 1]))
+        end--;
+    s->line[end] = 0;
+    while (is_blank(s->line[at]))
+        at++;
+    if (!s->line[at])
+        return false;
+    s->front[s->front_count++] = s->line + at;
+    while (s->line[at] && !is_blank(s->line[at]))
+        at++;
+    if (s->line[at]) {
+        s->line[at++] = 0;
+        while (is_blank(s->line[at]))
+            at++;
+        s->front[s->front_count++] = s->line + at;
+    }
+    s->front[s->front_count++] = path;
+    return true;
+}
+
+/* Runs what `path` names; a script becomes its interpreter with the script as argument. */
+static long run(struct process *p, const char *path, struct exec_program *program, unsigned depth,
+                struct posix_start *out)
+{
+    struct script script;
+    struct walk w;
+
+    long e = find_program(p, path, &w);
+    if (e)
+        return e;
+    if (!script_parse(w.node, path, &script)) {
+        struct node *n = w.node;
+        node_hold(n); /* for as long as other threads may run */
+        e = load(p, &w, program, out);
+        node_drop(p->arena, n);
+        return e;
+    }
+    if (depth == EXEC_SCRIPTS_MAX)
+        return -ELOOP;
+
+    /* A script run by a script: the inner one's front takes the place of what stood first. */
+    const char *front[3 * (EXEC_SCRIPTS_MAX + 1)];
+    size_t count = 0;
+    for (; count < script.front_count; count++)
+        front[count] = script.front[count];
+    for (size_t i = 1; i < program->arguments.first_count; i++)
+        front[count++] = program->arguments.first[i];
+    if (!program->arguments.first_count && program->arguments.rest_count) {
+        program->arguments.rest++; /* argv[0] gives way to the interpreter */
+        program->arguments.rest_count--;
+    }
+    program->arguments.first = front;
+    program->arguments.first_count = count;
+    return run(p, script.front[0], program, depth + 1, out);
+}
+
+long exec_run(struct process *p, struct exec_program *program, struct posix_start *out)
+{
+    return run(p, program->name, program, 0, out);
+}
+
+long posix_exec(const struct posix_exec *request, struct posix_start *out)
+{
+    struct exec_program program = {
+        .name = request->path,
+        .arguments = {.rest = request->argv, .rest_count = list_count(request->argv)},
+        .environment = {.rest = request->envp, .rest_count = list_count(request->envp)},
+    };
+    struct task *t = task_current();
+
+    lock_take(t);
+    long e = exec_run(t->process, &program, out);
+    lock_release(t);
+    return e;
+}

@@ -1,0 +1,121 @@
+/* What the keeper of a family does in the arena: timers, input, and the end. */
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/base/area.h"
+#include "libos-posix/process/lock.h"
+#include "libos-posix/file/mount.h"
+#include "libos-posix/posix.h"
+#include "libos-posix/process/process.h"
+#include "libos-posix/process/signal.h"
+#include "libos-posix/channel/socket.h"
+#include "libos-posix/channel/terminal.h"
+#include "libos-posix/process/timer.h"
+
+static bool has_ended(const struct arena *a)
+{
+    for (const struct process *p = a->processes; p; p = p->next)
+        if (!p->ended)
+            return false;
+    return true;
+}
+
+enum posix_keeper posix_keeper_step(uint64_t *deadline_ns)
+{
+    struct arena *a = arena_get();
+    struct task *self = a->tasks[0];
+
+    *deadline_ns = PORT_FOREVER;
+    if (!lock_try(self))
+        return POSIX_KEEPER_BUSY;
+    *deadline_ns = timer_run(a);
+    const uint64_t look = mount_look_all(a);
+    *deadline_ns = look < *deadline_ns ? look : *deadline_ns;
+    bool ended = has_ended(a);
+    lock_release(self);
+    return ended ? POSIX_KEEPER_ENDED : POSIX_KEEPER_GO_ON;
+}
+
+int posix_keeper_status(void)
+{
+    return arena_get()->end_status;
+}
+
+long posix_keeper_input(const void *bytes, size_t count)
+{
+    struct arena *a = arena_get();
+    struct task *self = a->tasks[0];
+
+    if (!lock_try(self))
+        return -EAGAIN;
+    long taken = terminal_input(a->terminal, bytes, count);
+    lock_release(self);
+    return taken;
+}
+
+bool posix_keeper_resize(uint16_t rows, uint16_t columns)
+{
+    const struct linux_winsize size = {.rows = rows, .columns = columns};
+    struct arena *a = arena_get();
+    struct task *self = a->tasks[0];
+
+    if (!lock_try(self))
+        return false;
+    terminal_resize(a, a->terminal, &size);
+    lock_release(self);
+    return true;
+}
+
+const char *arena_check(const struct arena *a)
+{
+    const char *broken = task_check(a);
+
+    if (!broken)
+        broken = process_check(a);
+    if (!broken)
+        broken = signal_check(a);
+    if (!broken)
+        broken = terminal_check(a->terminal);
+    if (!broken)
+        broken = socket_check(a);
+    if (!broken)
+        broken = node_check(a);
+    if (!broken)
+        broken = mount_check(a);
+    for (const struct process *p = a->processes; p && !broken; p = p->next)
+        broken = area_check(p);
+    return broken;
+}
+
+static bool holds_lock(const struct process *p)
+{
+    for (const struct task *t = p->tasks; t; t = t->next)
+        if (lock_is_mine(t))
+            return true;
+    return false;
+}
+
+enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
+{
+    struct arena *a = arena_get();
+    struct process *p = task->process;
+
+    *broken = NULL;
+    if (p && holds_lock(p)) {
+        lock_inherit(a->tasks[0]);
+        *broken = arena_check(a);
+        mount_lost(a);
+    } else if (!lock_try(a->tasks[0])) {
+        return POSIX_KEEPER_BUSY;
+    }
+    p = task->process; /* NULL: it ended as it should */
+    if (p && !*broken) {
+        p->status = (int)SIGKILL;
+        while (p->tasks) {
+            lock_forget(p->tasks);
+            task_forget_sleep(p->tasks);
+            task_free(p->tasks);
+        }
+        process_finish(p);
+    }
+    lock_release(a->tasks[0]);
+    return POSIX_KEEPER_GO_ON;
+}

@@ -1,0 +1,81 @@
+/* Timers of processes: firing them. */
+#include "libos-posix/process/timer.h"
+
+#include "libos-posix/channel/event.h"
+#include "libos-posix/process/signal.h"
+
+static const unsigned interval_signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
+
+/* Moves a moment on by whole periods behind `now`; returns how many it skipped. */
+static uint64_t advance(uint64_t *next, uint64_t period, uint64_t now)
+{
+    if (!period) {
+        *next = PORT_FOREVER;
+        return 0;
+    }
+    uint64_t skipped = (now - *next) / period;
+    *next += (skipped + 1) * period;
+    return skipped;
+}
+
+static void fire(struct process *p, struct timer *t, uint64_t now)
+{
+    uint64_t skipped = advance(&t->next_ns, t->period_ns, now);
+    struct linux_siginfo info = {.number = (int32_t)t->number, .code = SI_TIMER};
+    struct task *to = t->tid ? task_find(p->arena, t->tid) : NULL;
+
+    t->overrun = skipped > INT32_MAX ? INT32_MAX : (int32_t)skipped;
+    info.u.timer.id = t->id;
+    info.u.timer.overrun = t->overrun;
+    info.u.timer.value = t->value;
+    if (t->number)
+        signal_send(p, to && to->process == p ? to : NULL, &info);
+}
+
+static uint64_t run_process(struct process *p, uint64_t now)
+{
+    uint64_t first = PORT_FOREVER;
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct interval *v = &p->intervals[i];
+        if (v->next <= now) {
+            advance(&v->next, v->period, now);
+            signal_raise(p, NULL, interval_signals[i], NULL);
+        }
+        first = v->next < first ? v->next : first;
+    }
+    for (struct timer *t = p->timers; t; t = t->next) {
+        if (t->next_ns <= now)
+            fire(p, t, now);
+        first = t->next_ns < first ? t->next_ns : first;
+    }
+    return first;
+}
+
+uint64_t timer_run(struct arena *a)
+{
+    uint64_t now = port_monotonic_ns(), first = timerfd_run(a);
+
+    for (struct process *p = a->processes; p; p = p->next) {
+        uint64_t next = p->ended ? PORT_FOREVER : run_process(p, now);
+        first = next < first ? next : first;
+    }
+    return first;
+}
+
+void timer_changed(struct arena *a)
+{
+    if (port_has_keeper())
+        port_wake(a->tasks[0]);
+}
+
+void timer_forget_all(struct process *p)
+{
+    while (p->timers) {
+        struct timer *t = p->timers;
+        p->timers = t->next;
+        core_heap_free(&p->arena->heap, t, sizeof *t);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        p->intervals[i].next = PORT_FOREVER;
+}

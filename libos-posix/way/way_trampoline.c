@@ -1,0 +1,195 @@
+/* The way of unmodified programs: registers in, registers out, and signal frames. */
+#include "libos-posix/way/way_trampoline.h"
+
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/abi/process.h"
+#include "libos-posix/process/lock.h"
+#include "libos-posix/base/mem.h"
+#include "libos-posix/posix.h"
+#include "libos-posix/process/process.h"
+#include "libos-posix/process/signal.h"
+#include "libos-posix/base/user.h"
+
+#define RED_ZONE_BYTES 128u
+#define RFLAGS_USER    0xcd5u /* carry to direction and overflow: what a program may set */
+#define RFLAGS_ALWAYS  0x202u /* bit 1, and interrupts on */
+#define SEGMENTS       0x002b000000000033u /* user %ss and %cs as programs on Linux see them */
+#define SYSCALL_BYTES  2u                  /* length of the instruction */
+#define MXCSR_AT       24u                 /* in the image of the vector registers */
+#define MXCSR_BITS     0xffffu
+
+/* What Linux puts on a handler's stack (x86-64 struct rt_sigframe). */
+struct signal_frame {
+    uint64_t restorer; /* where the handler returns to */
+    uint64_t flags, link;
+    struct linux_stack stack;
+    struct posix_regs regs;
+    uint64_t segments, error, trap, old_mask, fault_address, vectors, reserved[8];
+    uint64_t mask;
+    struct linux_siginfo info;
+};
+_Static_assert(offsetof(struct signal_frame, regs) == 48, "mcontext of x86-64");
+_Static_assert(offsetof(struct signal_frame, mask) == 304, "ucontext of x86-64");
+_Static_assert(sizeof(struct signal_frame) == 440, "rt_sigframe of x86-64");
+
+static bool is_on(const struct linux_stack *s, vaddr_t at)
+{
+    return !(s->flags & SS_DISABLE) && at - s->base < s->bytes;
+}
+
+/* Where the frame goes: such that (address + 8) is a multiple of 16 when the handler begins; and
+ * above it, at a multiple of 64, the vector registers, where the way has them. */
+static vaddr_t frame_place(const struct posix_regs *regs, const struct posix_signal *s,
+                           const uint8_t *vectors, vaddr_t *vectors_at)
+{
+    vaddr_t top = regs->rsp - RED_ZONE_BYTES;
+    bool alternate = (s->action.flags & SA_ONSTACK) && !(s->stack.flags & SS_DISABLE);
+
+    if (alternate && !is_on(&s->stack, regs->rsp))
+        top = s->stack.base + s->stack.bytes;
+    *vectors_at = 0;
+    if (vectors)
+        top = *vectors_at = (top - VECTORS_BYTES) & ~(vaddr_t)63;
+    return ((top - sizeof(struct signal_frame)) & ~(vaddr_t)15) - 8;
+}
+
+/* A program whose stack cannot take the frame is ended as by SIGSEGV. */
+static void deliver(struct task *t, struct posix_regs *regs, const struct posix_signal *s)
+{
+    struct process *p = t->process;
+    struct signal_frame frame = {
+        .restorer = s->action.restorer,
+        .stack = s->stack,
+        .regs = *regs,
+        .segments = SEGMENTS,
+        .error = s->error,
+        .trap = s->trap,
+        .old_mask = s->old_mask,
+        .fault_address = s->address,
+        .mask = s->old_mask,
+        .info = s->info,
+    };
+    vaddr_t at = frame_place(regs, s, t->vectors, &frame.vectors);
+
+    lock_take(t);
+    long e = USER_PUT(p, at, &frame);
+    if (!e && frame.vectors)
+        e = user_write(p, frame.vectors, t->vectors, VECTORS_BYTES);
+    if (e) {
+        process_kill(p, (int)SIGSEGV);
+        signal_settle(t);
+    }
+    lock_release(t);
+    regs->rsp = at;
+    regs->rip = s->action.handler;
+    regs->rdi = s->number;
+    regs->rsi = at + offsetof(struct signal_frame, info);
+    regs->rdx = at + offsetof(struct signal_frame, flags);
+    regs->rax = 0;
+}
+
+/* The image a handler leaves goes into the processor: bits that would fault there are cleared. */
+static long load_vectors(struct task *t, vaddr_t from)
+{
+    uint32_t control;
+    long e = user_read(t->process, t->vectors, from, VECTORS_BYTES);
+
+    memcpy(&control, t->vectors + MXCSR_AT, sizeof control);
+    control &= MXCSR_BITS;
+    memcpy(t->vectors + MXCSR_AT, &control, sizeof control);
+    return e;
+}
+
+/* The handler's return took the restorer's address, so the rest begins at %rsp. */
+void posix_trampoline_return(struct posix_regs *regs)
+{
+    struct task *t = task_current();
+    struct signal_frame frame;
+
+    lock_take(t);
+    long e = USER_GET(t->process, &frame, regs->rsp - offsetof(struct signal_frame, flags));
+    if (!e && frame.vectors && t->vectors)
+        e = load_vectors(t, frame.vectors);
+    if (e) {
+        process_kill(t->process, (int)SIGSEGV);
+        signal_settle(t);
+    }
+    lock_release(t);
+    *regs = frame.regs;
+    regs->rflags = (regs->rflags & RFLAGS_USER) | RFLAGS_ALWAYS;
+    posix_signal_done(frame.mask);
+}
+
+/* What an interrupted call comes to: it is performed again, or fails with EINTR. */
+static void settle_restart(struct task *t, struct posix_regs *regs, const struct posix_signal *s)
+{
+    long result = (long)regs->rax;
+
+    if (!is_restart(result))
+        return;
+    if (s && (result != -RESTART || !(s->action.flags & SA_RESTART))) {
+        regs->rax = (word_t)-EINTR;
+        return;
+    }
+    regs->rax = (word_t)t->call;
+    regs->rip -= SYSCALL_BYTES;
+}
+
+static void take_signal(struct posix_regs *regs, bool after_call)
+{
+    struct task *t = task_current();
+    struct posix_signal signal;
+    bool due = posix_signal_take(&signal);
+
+    if (after_call)
+        settle_restart(t, regs, due ? &signal : NULL);
+    if (due)
+        deliver(t, regs, &signal);
+}
+
+void posix_trampoline_signal(struct posix_regs *regs)
+{
+    take_signal(regs, true);
+}
+
+void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors)
+{
+    task_current()->vectors = vectors;
+    take_signal(regs, false);
+    task_current()->vectors = NULL;
+}
+
+bool posix_trampoline_wants(word_t number)
+{
+    static const uint64_t wanted[] = {
+        [0] = (uint64_t)1 << POSIX_SIGRETURN | (uint64_t)0xf << 56, /* clone, fork, vfork, execve */
+        [131 / 64] = (uint64_t)1 << 131 % 64,                       /* sigaltstack */
+        [322 / 64] = (uint64_t)1 << 322 % 64,                       /* execveat */
+        [435 / 64] = (uint64_t)1 << 435 % 64,                       /* clone3 */
+    };
+
+    return number / 64 < sizeof wanted / sizeof wanted[0] &&
+           (wanted[number / 64] >> number % 64 & 1);
+}
+
+void posix_trampoline(struct posix_regs *r, uint8_t *vectors)
+{
+    struct task *t = task_current();
+    bool returns = r->rax == POSIX_SIGRETURN;
+
+    t->regs = r;
+    t->vectors = vectors;
+    if (returns) {
+        posix_trampoline_return(r);
+    } else {
+        long result = posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
+                                    (long)r->r10, (long)r->r8, (long)r->r9);
+        t = task_current(); /* fork has made it another */
+        if (!t->new_program)
+            r->rax = (word_t)result;
+        t->new_program = false;
+    }
+    take_signal(r, !returns);
+    t->regs = NULL;
+    t->vectors = NULL;
+}
