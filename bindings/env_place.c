@@ -8,6 +8,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
 
 struct node *env_place(struct env *e, uint32_t hook)
@@ -95,10 +96,7 @@ struct thread *hook_slice_deputy(unsigned position, uint32_t last, uint64_t now)
                                       .cpu = c->number,
                                       .thread = bound->number,
                                       .last = last};
-        uint64_t number = graft_call(&bound->env->places[ENV_PLACE_SLICE], &context, 0);
-        t = number < THREAD_MAX ? thread_by_number((uint32_t)number) : NULL;
-        if (t && (t->env != bound->env || t->cpu != c->number || t->state == THREAD_DEAD))
-            t = NULL;
+        t = slice_deputy(c, bound, graft_call(&bound->env->places[ENV_PLACE_SLICE], &context, 0));
     }
     forest_unlock();
     return t;
