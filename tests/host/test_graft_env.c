@@ -264,7 +264,8 @@ static void what_is_unusual_is_asked_late(void **state)
     q.t->kind &= (uint8_t)~THREAD_NO_FPU;
     p.e->quick[ENV_PLACE_IPC].kind = QUICK_NOT;
     answers();
-    assert_int_equal(early_runs, 0);
+    calls(GRAFT_IPC_REFUSE, 0);
+    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
     p.e->quick[ENV_PLACE_IPC].kind = QUICK_SEEING;
     q.t->ipc_from = r.t->global_id; /* who waits for another */
     calls(GRAFT_IPC_PASS, 0);
