@@ -98,13 +98,13 @@ static uint64_t ask(const struct env_quick *q, const struct cpu *c, const struct
 {
     ++*q->runs;
     if (q->kind == QUICK_BLIND)
-        return arch_code_call(q->code, NULL);
+        return q->code(0);
     const struct graft_slice context = {.time = now,
                                         .position = c->info.position,
                                         .cpu = c->number,
                                         .thread = bound->number,
                                         .last = last};
-    return arch_code_call(q->code, &context);
+    return q->code((uintptr_t)&context);
 }
 
 /* The position just entered is its owner's, or of whom a graft names. */

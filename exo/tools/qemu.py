@@ -29,12 +29,6 @@ GRACE = 3.0      # seconds that a machine gets to end after it said `exit` or `p
 CHUNK = 1 << 16
 
 
-# A disk of nothing but zeroes, which takes five milliseconds of the host's time for a request: what a
-# program does first is done before the disk is. For `further`.
-SLOW_DISK = ("-blockdev", "driver=null-co,node-name=slow,size=4194304,read-zeroes=on,latency-ns=5000000",
-             "-device", "virtio-blk-pci,drive=slow,disable-legacy=on")
-
-
 class Misuse(Exception):
     """An option makes no sense; the text says which and what would."""
 

@@ -22,7 +22,7 @@
 #define UPDATED   0x10u /* in RTC_B: an interrupt each second, or at once if one has gone by */
 #define SECOND    (L4_TimePeriod(1100000))
 #define PIECE     (LAB_SLOT_OUT + 1) /* the child's slot for what is taken */
-#define SOON      ((uint64_t)100000) /* nanoseconds */
+#define SOON      ((uint64_t)400000) /* nanoseconds */
 #define AFTER     ((uint64_t)300000)
 #define KIP_AREA  ((L4_Word_t)0x380000000000)
 #define UTCB_AREA ((L4_Word_t)0x380000100000)

@@ -20,13 +20,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
 import qemu       # noqa: E402
+import machines   # noqa: E402
 import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
             "run=lab_echo", "run=lab_disk")
-MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"},
-            "run=lab_disk": {"further": qemu.SLOW_DISK}}
+MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS,
+            "run=lab_disk": {"further": machines.slow_disk(5)}}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
 PIPES = "run=l4_ex_pipes"
 PIPE_LINE = re.compile(r"pipes: (.*): 1 byte (\d+) ticks, 4096 bytes (\d+)$")

@@ -24,13 +24,15 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
+sys.path.insert(0, str(HERE))
 import exec as boot_exec  # noqa: E402
+import machines           # noqa: E402
 import mkarchive          # noqa: E402
 import qemu               # noqa: E402
 
 PROGRAMS = TOP / "build/x86_64/user"
-MACHINES = {"lab": {}, "lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"},
-            "lab_disk": {"further": qemu.SLOW_DISK}}
+MACHINES = {"lab": {}, "lab_echo": machines.CARDS,
+            "lab_disk": {"further": machines.slow_disk(300)}}
 FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Linux
 CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63

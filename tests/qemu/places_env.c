@@ -1,8 +1,6 @@
-/* Grafts of environments at work: a clan's border for messages, one that counts and one with a
- * door, stride scheduling against that of libos, and clean memory that goes first. */
+/* Grafts of environments at work: a clan's border for messages, one that counts,
+ * stride scheduling against that of libos, and clean memory that goes first. */
 #include <l4/ipc.h>
-#include <l4/space.h>
-#include <l4/thread.h>
 
 #include "exo/abi/graft.h"
 #include "exo/abi/l4.h"
@@ -15,7 +13,6 @@
 #include "libos/clock.h"
 #include "libos/dispatch.h"
 #include "libos/notify.h"
-#include "libos/region.h"
 #include "libos/slots.h"
 #include "libos/spawn.h"
 #include "libos/string.h"
@@ -32,9 +29,6 @@
 #define PIECE        120u /* and those behind it: the child's slots of memory  */
 #define PIECES       3u
 #define PIECE_FRAMES 4u
-#define KIP_AREA     ((L4_Word_t)GUEST_FREE + 0x40000000)
-#define UTCB_AREA    ((L4_Word_t)GUEST_FREE + 0x40100000)
-#define TABLES       16u /* frames of kernel memory for the child */
 #define WORKERS      3u
 #define QUANTA       120u
 #define DEADLINE     ((uint64_t)20 * CLOCK_NS_PER_MS)
@@ -130,70 +124,6 @@ static void test_monitor(struct spawn_child *child)
     tap_ok(traffic[GRAFT_IPC_RECEIVE].messages == 2 && traffic[GRAFT_IPC_RECEIVE].words == 4,
            "and what enters");
     slot_delete(graft);
-    slot_delete(map);
-}
-
-static volatile uint64_t inspected_count, inspected_label;
-
-/* The redirector: hands each message on in the sender's name, when it has looked at it. */
-static void inspect(void *receiver)
-{
-    const L4_ThreadId_t to = *(const L4_ThreadId_t *)receiver;
-    L4_ThreadId_t from;
-
-    for (;;) {
-        L4_MsgTag_t tag = L4_Wait(&from);
-        inspected_label = L4_Label(tag);
-        inspected_count++;
-        tag = L4_MsgTagMake(L4_Label(tag), 2, 0);
-        L4_Set_VirtualSender(from);
-        L4_Set_Propagation(&tag);
-        L4_Set_MsgTag(tag);
-        L4_Send(to);
-    }
-}
-
-static L4_Word_t redirect_to(const struct spawn_child *child, L4_ThreadId_t redirector)
-{
-    L4_Word_t old;
-
-    return L4_SpaceControl(L4_ThreadIdOf(child->thread_id), 0, L4_FpageLog2(KIP_AREA, PAGE_BITS),
-                           L4_FpageLog2(UTCB_AREA, PAGE_BITS + 4), redirector, &old);
-}
-
-static void lend_tables(const struct spawn_child *child)
-{
-    slot_t kmem = guest_slot();
-    pfn_t first;
-
-    region_find(TABLES, &first);
-    exo_cap_copy(SLOT_ENV, kmem, SLOT_MEMORY, RIGHT_ALL, first, TABLES);
-    exo_env_kmem(child->env, kmem);
-    exo_env_privilege(SLOT_ENV, SLOT_MACHINE);
-}
-
-static void test_door(struct spawn_child *child)
-{
-    const struct graft_map_def def = {GRAFT_MAP_ARRAY, 4, sizeof(struct clan_rule), 1};
-    L4_ThreadId_t own = L4_Myself();
-    vaddr_t at = 0;
-    slot_t map = make_map(def, 1, SLOT_NONE, &at);
-    slot_t graft = make_graft(".exo4/ipc_redirect.o", GRAFT_HOOK_IPC, &map, 1);
-    struct thread inspector;
-
-    lend_tables(child);
-    thread_run(&inspector, inspect, &own, THREAD_CPU_HERE, THREAD_PRIORITY);
-    tap_is(redirect_to(child, L4_ThreadIdOf(inspector.id)), 1, "a redirector");
-    tap_ok(ask(child, LAST + 1, 0) == LAST + 1 && inspected_count == 1, "gets all that leaves");
-    *(volatile struct clan_rule *)at = (struct clan_rule){FIRST, LAST};
-    tap_is(exo_graft_bind(graft, child->env, GRAFT_HOOK_IPC), ERR_OK, "a door");
-    tap_ok(ask(child, LAST + 1, 0) == LAST + 1 && inspected_count == 1, "lets some labels past");
-    tap_ok(ask(child, FIRST, 0) == FIRST && inspected_count == 2 && inspected_label == FIRST,
-           "and sends others to the redirector");
-    slot_delete(graft);
-    redirect_to(child, L4_anythread);
-    tap_ok(ask(child, FIRST, 0) == FIRST && inspected_count == 2, "without both all go straight");
-    thread_destroy(&inspector);
     slot_delete(map);
 }
 
@@ -368,7 +298,6 @@ int main(int argc, char **argv)
            "a program");
     test_clan(&child);
     test_monitor(&child);
-    test_door(&child);
     test_reclaim(&child);
     spawn_destroy(&child);
     test_stride(argc == 1 || strcmp(argv[1], "unjudged") != 0);
