@@ -59,14 +59,14 @@ static void extents_of_trees_are_bounded(void **state)
 {
     (void)state;
     struct cap *extent = cap_slot(world.root, TW_EXTENT), *disk = cap_slot(world.root, SLOT_DISK);
-    const uint32_t blocks = disk->count;
 
     disk->count = UINT32_MAX;
     extent->count = TREE_BLOCKS + 1;
     BAD_LOAD((void)l);
     extent->count--;
     IS(BOSS(tree_create, TW_EXTENT, REGION, PFN_ANY, LOAD, FREE), ERR_IN_USE);
-    disk->count = blocks;
+    extent->count = TW_COUNT;
+    disk->count = FAKE_DISK_BLOCKS;
 }
 
 static void one_tree_has_a_block(void **state)
