@@ -26,7 +26,7 @@ FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_ma
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
 posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c $(FAMILY) \
-    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S door_x86_64.S \
+    $(addprefix libos-posix/family/,keep.c port.c way.c way_x86_64.S way_call_x86_64.S \
     patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2
 posix-base    := 0x7fe000000000

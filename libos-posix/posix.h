@@ -26,6 +26,15 @@ long posix_adopt(vaddr_t start, vaddr_t end, rights_t rights);
  * and answered with -ENOSYS. exit and exit_group do not return. */
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
 
+/* The same for a way that has not all registers at hand, while no calls are written down. Pre: not
+ * one of POSIX_ALL_REGISTERS (way/way_trampoline.h). `more`: a signal may have to be delivered, or
+ * the call begins again; 0: the program can go on at once. */
+struct posix_done {
+    long result;
+    word_t more;
+};
+struct posix_done posix_call(long number, long a1, long a2, long a3, long a4, long a5, long a6);
+
 /* Writes a line for each call to the console's stream of errors; and the numbers of calls that were
  * made and have no handler, with how often. */
 void posix_trace(bool on);

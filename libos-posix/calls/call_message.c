@@ -192,14 +192,13 @@ static long send(struct process *p, struct file *f, struct io *io, vaddr_t name,
 long call_sendto(struct process *p, word_t fd, word_t base, word_t bytes, word_t flags, word_t name,
                  word_t name_bytes)
 {
-    struct linux_iovec one;
     struct file *f;
     struct io io;
     long e = socket_get(p, fd, &f);
 
     if (e)
         return e;
-    io_init_user(&io, &one, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
+    io_init_user(&io, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
     return send(p, f, &io, name, name_bytes, (uint32_t)flags, NULL, 0);
 }
 
@@ -270,7 +269,6 @@ long call_sendmsg(struct process *p, word_t fd, word_t at, word_t flags)
 long call_recvfrom(struct process *p, word_t fd, word_t base, word_t bytes, word_t flags,
                    word_t name, word_t name_bytes_at)
 {
-    struct linux_iovec one;
     struct received got;
     struct file *f;
     struct io io;
@@ -278,7 +276,7 @@ long call_recvfrom(struct process *p, word_t fd, word_t base, word_t bytes, word
 
     if (n)
         return n;
-    io_init_user(&io, &one, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
+    io_init_user(&io, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
     file_hold(f);
     n = socket_receive(p, f, &io, (uint32_t)flags, &got);
     file_release(p, f);

@@ -27,10 +27,9 @@ static size_t list_count(const char *const *list)
 /* Reads exactly `bytes` of the file into core memory. ENOEXEC: it ends before. */
 static long read_exactly(struct node *n, uint64_t at, void *to, size_t bytes)
 {
-    struct linux_iovec one;
     struct io io;
 
-    io_init_core(&io, &one, to, bytes);
+    io_init_core(&io, to, bytes);
     return data_read(n, at, &io) == (long)bytes ? 0 : -ENOEXEC;
 }
 
@@ -79,9 +78,8 @@ static long map_segment(struct process *p, struct node *n, const struct elf_segm
     if (e)
         return e;
 
-    struct linux_iovec one;
     struct io io;
-    io_init_user(&io, &one, p, s->start + bias, s->file_bytes);
+    io_init_user(&io, p, s->start + bias, s->file_bytes);
     if (data_read(n, s->offset, &io) != (long)s->file_bytes)
         return -ENOEXEC;
     return area_protect(p, start, end, s->rights);

@@ -9,18 +9,40 @@
  */
 #pragma once
 
-#include "libos-posix/base/arena.h"
+#include "libos-posix/process/task.h"
+
+/* Parts of the two below: who comes when others have it or want it, and who leaves `state` behind
+ * that is not all 0. */
+void lock_wait(struct arena_lock *l, struct task *self);
+void lock_hand_on(struct arena *a, uint64_t state);
 
 /* Waits until the lock is free, then takes it. */
+static inline void lock_take_of(struct arena *a, struct task *self)
+{
+    uint64_t nobody = 0;
+
+    if (!__atomic_compare_exchange_n(&a->lock.state, &nobody, self->index + 1, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        lock_wait(&a->lock, self);
+}
+
+/* Pre: the caller has it. */
+static inline void lock_release_of(struct arena *a, const struct task *self)
+{
+    uint64_t left = __atomic_sub_fetch(&a->lock.state, self->index + 1, __ATOMIC_SEQ_CST);
+
+    if (left)
+        lock_hand_on(a, left);
+}
+
+/* The same, of this family's arena. */
 void lock_take(struct task *self);
+void lock_release(const struct task *self);
 
 /* False: somebody has it, who will wake `self` when it is released. */
 bool lock_try(struct task *self);
-
-/* Pre: the caller has it. */
-void lock_release(struct task *self);
 bool lock_is_mine(const struct task *self);
 
 /* From a task that ended while it had the lock; and for one that ended while it wanted it. */
-void lock_inherit(struct task *self);
+void lock_inherit(const struct task *self);
 void lock_forget(struct task *lost);
