@@ -40,6 +40,7 @@
 #define FUTEX_WAKE_BITSET 10u
 #define FUTEX_LOCK_PI2    13u
 #define FUTEX_COMMAND     0x7fu /* without PRIVATE and CLOCK_REALTIME */
+#define FUTEX_PRIVATE     0x80u
 #define FUTEX_REALTIME    0x100u
 
 #define CLOCK_REALTIME           0

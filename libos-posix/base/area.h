@@ -46,6 +46,16 @@ static inline size_t area_extent(struct process *p, vaddr_t va, rights_t need)
     return area_search(p, va, need);
 }
 
+/* Are `bytes` from `va` on usable so? */
+static inline bool area_has(struct process *p, vaddr_t va, size_t bytes, rights_t need)
+{
+    const struct extent *kept = area_kept(p, va);
+
+    if (bytes <= kept->bytes && va - kept->start <= kept->bytes - bytes && !(need & ~kept->rights))
+        return true;
+    return area_search(p, va, need) >= bytes;
+}
+
 /* The area that `va` lies in, or NULL. */
 const struct area *area_find(const struct process *p, vaddr_t va);
 

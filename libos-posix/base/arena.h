@@ -72,7 +72,7 @@ struct extent {
     vaddr_t start;
     size_t bytes; /* 0: nothing is known */
     rights_t rights;
-};
+} __attribute__((aligned(32)));
 #define EXTENT_COUNT 8u
 
 /* A process; process.h keeps the family of them, task.h its tasks. */

@@ -34,7 +34,7 @@ long io_put_zeros_parts(struct io *io, size_t bytes);
 /* May the next `bytes` be moved at once? */
 static inline bool io_is_flat(const struct io *io, size_t bytes, rights_t need)
 {
-    return bytes <= io->here && (!io->process || area_extent(io->process, io->at, need) >= bytes);
+    return bytes <= io->here && (!io->process || area_has(io->process, io->at, bytes, need));
 }
 
 static inline void io_advance(struct io *io, size_t bytes)

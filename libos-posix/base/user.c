@@ -1,27 +1,7 @@
 /* Copy-in and copy-out between the core and the program's memory. */
 #include "libos-posix/base/user.h"
 
-#include "libos-posix/abi/errno.h"
-#include "libos-posix/base/area.h"
 #include "libos-posix/base/mem.h"
-
-long user_read(struct process *p, void *to, vaddr_t from, size_t bytes)
-{
-    if (area_extent(p, from, RIGHT_READ) < bytes)
-        return -EFAULT;
-    if (bytes)
-        memcpy(to, (const void *)from, bytes);
-    return 0;
-}
-
-long user_write(struct process *p, vaddr_t to, const void *from, size_t bytes)
-{
-    if (area_extent(p, to, RIGHT_WRITE) < bytes)
-        return -EFAULT;
-    if (bytes)
-        memcpy((void *)to, from, bytes);
-    return 0;
-}
 
 long user_clear(struct process *p, vaddr_t to, size_t bytes)
 {

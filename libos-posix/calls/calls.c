@@ -83,30 +83,46 @@ static __attribute__((noinline)) long settle(long result)
     }
 }
 
-struct posix_done posix_call(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+/* The rest of posix_call, for calls that are not plain. */
+static __attribute__((noinline)) struct posix_done call_settle(struct task *t, long result)
 {
-    struct task *t = task_current(); /* and stays that: no call here makes a copy */
-    struct arena *arena = t->process->arena;
-    long result;
+    result = settle(result);
+    lock_release(t);
+    return (struct posix_done){result, true};
+}
 
-    lock_take_of(arena, t);
+static __attribute__((noinline)) struct posix_done call_all(struct task *t, word_t a1, word_t a2,
+                                                            word_t a3, word_t a4, word_t a5,
+                                                            word_t a6, long number)
+{
+    const word_t a[6] = {a1, a2, a3, a4, a5, a6};
+
+    lock_take(t);
     t->call = number;
-    t->arguments[0] = (word_t)a1;
-    t->arguments[1] = (word_t)a2;
-    t->arguments[2] = (word_t)a3;
-    t->arguments[3] = (word_t)a4;
-    t->arguments[4] = (word_t)a5;
-    t->arguments[5] = (word_t)a6;
-    if (is_known(number))
-        result = enter[number](t->process, (word_t)a1, (word_t)a2, (word_t)a3, (word_t)a4,
-                               (word_t)a5, (word_t)a6);
-    else
-        result = unknown(t);
-    const bool more = has_more(t, result);
-    if (more)
-        result = settle(result);
-    lock_release_of(arena, t);
-    return (struct posix_done){result, more};
+    memcpy(t->arguments, a, sizeof a);
+    return call_settle(t, perform(t));
+}
+
+/* Arguments stay in their registers up to the handler, so nothing else is called before. */
+struct posix_done posix_call(struct task *self, word_t a1, word_t a2, word_t a3, word_t a4,
+                             word_t a5, word_t a6, long number)
+{
+    struct arena *arena = self->process->arena;
+
+    if (!is_known(number) || !lock_take_free(arena, self))
+        return call_all(self, a1, a2, a3, a4, a5, a6, number);
+    self->call = number;
+    self->arguments[0] = a1;
+    self->arguments[1] = a2;
+    self->arguments[2] = a3;
+    self->arguments[3] = a4;
+    self->arguments[4] = a5;
+    self->arguments[5] = a6;
+    const long result = enter[number](self->process, a1, a2, a3, a4, a5, a6);
+    if (has_more(self, result))
+        return call_settle(self, result);
+    lock_release_of(self->process->arena, self);
+    return (struct posix_done){result, false};
 }
 
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)

@@ -6,7 +6,7 @@
 #define FUNCTION_SHIFT 4
 
 #define VECTORS    512
-#define DIRECT     (VECTORS + 24)      /* below what is pushed: one argument, the vector registers */
+#define DIRECT     (VECTORS + 24)      /* below what is pushed: two arguments, the vector registers */
 #define DIRECT_RDI (DIRECT + 6 * 8)
 #define WORD(n)    (GS_CALL_SAVE + n * 8)
 
@@ -110,12 +110,13 @@ way_call:
         sub     $DIRECT, %rsp
         fxsave64 16(%rsp)
         mov     %r9, (%rsp)
+        mov     %rax, 8(%rsp)
         mov     %r8, %r9
         mov     %r10, %r8
         mov     %rdx, %rcx
         mov     %rsi, %rdx
         mov     DIRECT_RDI(%rsp), %rsi
-        mov     %rax, %rdi
+        mov     %gs:GS_TASK, %rdi
         cld
         call    posix_call
         fxrstor64 16(%rsp)

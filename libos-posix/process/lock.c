@@ -45,10 +45,8 @@ void lock_wait(struct arena_lock *l, struct task *self)
 }
 
 /* One of those who want it is woken, and takes it if nobody is quicker. */
-void lock_hand_on(struct arena *a, uint64_t state)
+void lock_hand_on(struct arena *a)
 {
-    if (owner_in(state))
-        __builtin_trap(); /* it was not the caller's */
     for (unsigned i = 0; i < TASK_COUNT / 64; i++) {
         uint64_t wanted = __atomic_load_n(&a->lock.wanted[i], __ATOMIC_SEQ_CST);
         if (wanted) {

@@ -11,28 +11,31 @@
 
 #include "libos-posix/process/task.h"
 
-/* Parts of the two below: who comes when others have it or want it, and who leaves `state` behind
- * that is not all 0. */
+/* Parts of those below: who comes when others have it or want it, and who leaves others behind. */
 void lock_wait(struct arena_lock *l, struct task *self);
-void lock_hand_on(struct arena *a, uint64_t state);
+void lock_hand_on(struct arena *a);
+
+/* Takes it if nobody has it, nor wants it. */
+static inline bool lock_take_free(struct arena *a, const struct task *self)
+{
+    uint64_t nobody = 0;
+
+    return __atomic_compare_exchange_n(&a->lock.state, &nobody, self->index + 1, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 
 /* Waits until the lock is free, then takes it. */
 static inline void lock_take_of(struct arena *a, struct task *self)
 {
-    uint64_t nobody = 0;
-
-    if (!__atomic_compare_exchange_n(&a->lock.state, &nobody, self->index + 1, false,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    if (!lock_take_free(a, self))
         lock_wait(&a->lock, self);
 }
 
-/* Pre: the caller has it. */
+/* Pre: the caller has it, which lock_release looks at. */
 static inline void lock_release_of(struct arena *a, const struct task *self)
 {
-    uint64_t left = __atomic_sub_fetch(&a->lock.state, self->index + 1, __ATOMIC_SEQ_CST);
-
-    if (left)
-        lock_hand_on(a, left);
+    if (__atomic_sub_fetch(&a->lock.state, self->index + 1, __ATOMIC_SEQ_CST) != 0)
+        lock_hand_on(a);
 }
 
 /* The same, of this family's arena. */
