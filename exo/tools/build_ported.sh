@@ -10,13 +10,28 @@ program=$1 source=$(cd "$(dirname "$2")" && pwd) folder=$4
 compiler=$(cd "$(dirname "$3")" && pwd)/$(basename "$3")
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
-tree=$folder/$program.d log=$folder/$program.log
+tree=$folder/$program.d log=$folder/$program.log headers=$folder/headers
 unset MAKEFLAGS MFLAGS MAKELEVEL CMD ROOT VIA
 
+# What some ask of the Linux kernel's headers, which musl has not.
+kernel_headers() {
+    mkdir -p "$headers"
+    for name in linux asm-generic mtd; do
+        ln -sfn "/usr/include/$name" "$headers/$name"
+    done
+    ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$headers/asm"
+}
+
+configure_once() {
+    test -f config.status || ./configure CC="$compiler" CFLAGS=-O1 "$@"
+}
+
+# Debian adds priv.c to a Makefile.am; naming it here spares automake.
 build_dash() {
-    test -f config.status || ./configure CC="$compiler" CFLAGS=-O2
+    configure_once
     rm -f src/dash
-    make -j2
+    objects="builtins.o init.o nodes.o signames.o syntax.o priv.o"
+    make -j2 -C src all dash_LDADD="$objects" dash_DEPENDENCIES="$objects"
     made=src/dash
 }
 
@@ -26,7 +41,7 @@ build_lua() {
     for file in src/*.c; do
         object=${file%.c}.o
         test "$file" = src/luac.c || test -f "$object" ||
-            "$compiler" -O2 -DLUA_USE_POSIX -Isrc -c -o "$object" "$file"
+            "$compiler" -O1 -DLUA_USE_POSIX -Isrc -c -o "$object" "$file"
     done
     "$compiler" -o src/lua src/*.o -lm
     made=src/lua
@@ -39,12 +54,64 @@ build_tcc() {
     made=tcc
 }
 
+# Debian's copy lacks the manual, whose Makefile configure asks for, and what autotools make.
+build_make() {
+    test -f configure || AUTOPOINT=true autoreconf -fi
+    configure_once --without-guile --disable-nls
+    rm -f make
+    make -j2 make
+    made=make
+}
+
+build_sqlite3() {
+    test -f Makefile || ./configure --disable-tcl
+    make sqlite3.c shell.c
+    test -f sqlite3.o || "$compiler" -O1 -DSQLITE_THREADSAFE=1 -DSQLITE_OMIT_LOAD_EXTENSION -c sqlite3.c
+    test -f shell.o || "$compiler" -O1 -DSQLITE_OMIT_LOAD_EXTENSION -c shell.c
+    "$compiler" -o sqlite3 shell.o sqlite3.o -lm
+    made=sqlite3
+}
+
+build_gawk() {
+    configure_once --disable-nls --disable-extensions --disable-mpfr --without-readline
+    rm -f gawk
+    make -j2 -C support
+    make -j2 gawk
+    made=gawk
+}
+
+build_toybox() {
+    kernel_headers
+    test -f .config || make defconfig
+    rm -f toybox generated/unstripped/toybox
+    make -j2 CC="$compiler" HOSTCC=gcc CFLAGS="-I$headers" LDFLAGS=-static
+    made=toybox
+}
+
+build_redis() {
+    rm -f src/redis-server src/redis-cli
+    make -j2 -C src CC="$compiler" MALLOC=libc USE_SYSTEMD=no OPT=-O1 LDFLAGS=-static redis-server redis-cli
+    strip -o "$folder/redis-cli" src/redis-cli
+    made=src/redis-server
+}
+
 echo "  BUILD   $folder/$program" >&2
-test -d "$tree" || cp -a "$source" "$tree"
+# All files become equally old: nothing that a package brings ready-made is made anew.
+test -d "$tree" || {
+    cp -a "$source" "$tree"
+    find "$tree" -exec touch -h -d 2020-01-01 {} +
+}
 cd "$tree"
-"build_$program" > "$log" 2>&1 || {
+status=0
+(
+    set -e # which a list with || would turn off, were it not another process
+    "build_${program%-*}"
+    echo "$made" > .made
+) > "$log" 2>&1 &
+wait $! || status=$?
+test "$status" = 0 || {
     tail -n 20 "$log" >&2
     echo "$program: the build failed; the log is $log" >&2
     exit 1
 }
-strip -o "$folder/$program" "$made"
+strip -o "$folder/$program" "$(cat .made)"

@@ -1,20 +1,35 @@
-# Other people's programs, built with the SDK's compiler from pinned Debian sources: what test_programs.py runs.
+# Other people's programs, from pinned Debian sources: what the tests of real programs run. Those of
+# PORTED_LIGHT belong to `make test`, all of them to `make test-programs`.
 PORTED       := build/ported
-DASH_STAMP   := build/src/dash-0.5.12/.exo4-unpacked
-LUA_STAMP    := build/src/lua5.4-5.4.4/.exo4-unpacked
-TCC_STAMP    := build/src/tcc-0.9.27+git20200814.62c30a4a/.exo4-unpacked
-PORTED_FILES := $(addprefix $(PORTED)/,dash lua tcc)
+PORTED_LIGHT := dash lua tcc make
+SOURCES_OF    = build/src/$(1)/.exo4-unpacked
 
-$(DASH_STAMP): exo/tools/fetch_source.sh | $(SETUP)
-	@sh exo/tools/fetch_source.sh dash 0.5.12-2 $(@D)
-$(LUA_STAMP): exo/tools/fetch_source.sh | $(SETUP)
-	@sh exo/tools/fetch_source.sh lua5.4 5.4.4-3+deb12u1 $(@D)
-$(TCC_STAMP): exo/tools/fetch_source.sh | $(SETUP)
-	@sh exo/tools/fetch_source.sh tcc 0.9.27+git20200814.62c30a4a-1 $(@D)
+# source: folder, Debian's package, version.
+define source
+$(call SOURCES_OF,$(1)): exo/tools/fetch_source.sh | $(SETUP)
+	@sh exo/tools/fetch_source.sh $(2) $(3) $$(@D)
+endef
+$(eval $(call source,dash-0.5.12,dash,0.5.12-2))
+$(eval $(call source,lua5.4-5.4.4,lua5.4,5.4.4-3+deb12u1))
+$(eval $(call source,tcc-0.9.27,tcc,0.9.27+git20200814.62c30a4a-1))
+$(eval $(call source,make-4.3,make-dfsg,4.3-4.1))
+$(eval $(call source,sqlite3-3.40.1,sqlite3,3.40.1-2+deb12u2))
+$(eval $(call source,gawk-5.2.1,gawk,1:5.2.1-2))
+$(eval $(call source,redis-7.0.15,redis,5:7.0.15-1~deb12u7))
+$(eval $(call source,toybox-0.8.9,toybox,0.8.9+dfsg-1))
+$(eval $(call source,busybox-1.35.0,busybox,1:1.35.0-4+deb12u1))
 
-# They carry the library OS along, so they are linked anew with it; what was compiled is kept.
-$(PORTED)/dash: $(DASH_STAMP)
-$(PORTED)/lua: $(LUA_STAMP)
-$(PORTED)/tcc: $(TCC_STAMP)
-$(PORTED_FILES): exo/tools/build_ported.sh $(SDK_STAMP)
-	@sh exo/tools/build_ported.sh $(@F) $(filter build/src/%,$^) $(SDK)/bin/exo4-cc $(PORTED)
+# Those that exo4-cc builds carry the library OS along, so they are linked anew with it; what was compiled is kept.
+# port: program, folder of the source.
+define port
+$(PORTED)/$(1): $(call SOURCES_OF,$(2)) exo/tools/build_ported.sh $(SDK_STAMP)
+	@sh exo/tools/build_ported.sh $(1) $$< $(SDK)/bin/exo4-cc $(PORTED)
+endef
+$(eval $(call port,dash,dash-0.5.12))
+$(eval $(call port,lua,lua5.4-5.4.4))
+$(eval $(call port,tcc,tcc-0.9.27))
+$(eval $(call port,make,make-4.3))
+$(eval $(call port,sqlite3,sqlite3-3.40.1))
+$(eval $(call port,gawk,gawk-5.2.1))
+$(eval $(call port,redis-server,redis-7.0.15))
+$(eval $(call port,toybox,toybox-0.8.9))
