@@ -10,17 +10,8 @@ program=$1 source=$(cd "$(dirname "$2")" && pwd) folder=$4
 compiler=$(cd "$(dirname "$3")" && pwd)/$(basename "$3")
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
-tree=$folder/$program.d log=$folder/$program.log headers=$folder/headers
+tree=$folder/$program.d log=$folder/$program.log
 unset MAKEFLAGS MFLAGS MAKELEVEL CMD ROOT VIA
-
-# What some ask of the Linux kernel's headers, which musl has not.
-kernel_headers() {
-    mkdir -p "$headers"
-    for name in linux asm-generic mtd; do
-        ln -sfn "/usr/include/$name" "$headers/$name"
-    done
-    ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$headers/asm"
-}
 
 configure_once() {
     test -f config.status || ./configure CC="$compiler" CFLAGS=-O1 "$@"
@@ -59,6 +50,7 @@ build_make() {
     test -f configure || AUTOPOINT=true autoreconf -fi
     configure_once --without-guile --disable-nls
     rm -f make
+    make -j2 -C lib
     make -j2 make
     made=make
 }
@@ -80,12 +72,15 @@ build_gawk() {
     made=gawk
 }
 
-build_toybox() {
-    kernel_headers
-    test -f .config || make defconfig
-    rm -f toybox generated/unstripped/toybox
-    make -j2 CC="$compiler" HOSTCC=gcc CFLAGS="-I$headers" LDFLAGS=-static
-    made=toybox
+# One program with a name for each command.
+build_coreutils() {
+    FORCE_UNSAFE_CONFIGURE=1 configure_once --disable-nls --disable-acl --disable-xattr --without-selinux \
+        --without-gmp --disable-libcap --without-openssl --enable-single-binary=symlinks \
+        --enable-no-install-program=stdbuf
+    rm -f src/coreutils
+    printf 'include Makefile\nheaders: $(BUILT_SOURCES)\n' | make -j2 -f - headers
+    make -j2 src/coreutils
+    made=src/coreutils
 }
 
 build_redis() {

@@ -1,7 +1,10 @@
 # Other people's programs, from pinned Debian sources: what the tests of real programs run. Those of
 # PORTED_LIGHT belong to `make test`, all of them to `make test-programs`.
 PORTED       := build/ported
-PORTED_LIGHT := dash lua tcc make
+PORTED_LIGHT := dash lua tcc
+PORTED_HEAVY := make sqlite3 gawk coreutils redis-server
+PORTED_FILES := $(PORTED_LIGHT:%=$(PORTED)/%)
+PORTED_ALL   := $(PORTED_FILES) $(PORTED_HEAVY:%=$(PORTED)/%)
 SOURCES_OF    = build/src/$(1)/.exo4-unpacked
 
 # source: folder, Debian's package, version.
@@ -15,8 +18,8 @@ $(eval $(call source,tcc-0.9.27,tcc,0.9.27+git20200814.62c30a4a-1))
 $(eval $(call source,make-4.3,make-dfsg,4.3-4.1))
 $(eval $(call source,sqlite3-3.40.1,sqlite3,3.40.1-2+deb12u2))
 $(eval $(call source,gawk-5.2.1,gawk,1:5.2.1-2))
+$(eval $(call source,coreutils-9.1,coreutils,9.1-1))
 $(eval $(call source,redis-7.0.15,redis,5:7.0.15-1~deb12u7))
-$(eval $(call source,toybox-0.8.9,toybox,0.8.9+dfsg-1))
 $(eval $(call source,busybox-1.35.0,busybox,1:1.35.0-4+deb12u1))
 
 # Those that exo4-cc builds carry the library OS along, so they are linked anew with it; what was compiled is kept.
@@ -32,4 +35,4 @@ $(eval $(call port,make,make-4.3))
 $(eval $(call port,sqlite3,sqlite3-3.40.1))
 $(eval $(call port,gawk,gawk-5.2.1))
 $(eval $(call port,redis-server,redis-7.0.15))
-$(eval $(call port,toybox,toybox-0.8.9))
+$(eval $(call port,coreutils,coreutils-9.1))
