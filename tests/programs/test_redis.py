@@ -14,7 +14,7 @@ cd /mnt || exit 99
 start() {
     redis-server --port 0 --unixsocket /tmp/redis --dir /mnt --logfile /mnt/log --save '' "$@" &
     server=$!
-    until redis-cli -s /tmp/redis ping > /dev/null 2>&1; do sleep 0.1; done
+    until redis-cli -s /tmp/redis ping 2> /dev/null | grep -q PONG; do sleep 0.1; done
 }
 cli() { redis-cli -s /tmp/redis "$@"; }
 settled() { while cli info persistence | grep -q "$1:1"; do sleep 0.1; done; }
@@ -32,21 +32,21 @@ cli eval 'local s = 0 for i = 0, 99 do s = s + #redis.call("hget", KEYS[1], "f" 
 printf 'multi\nincr counter\nincr counter\nexec\n' | cli
 cli xadd stream 1-1 field value; cli xadd stream 1-2 field value
 cli wrong command; cli lpush greeting x; cli object encoding h
-redis-cli -s /tmp/redis subscribe nobody > /tmp/heard & sleep 0.5; cli publish nobody 'to whom it concerns'; kill $!
+redis-cli -s /tmp/redis subscribe nobody > /tmp/heard & sleep 0.5; cli publish nobody 'to whom it concerns'; { kill $!; wait $!; } 2> /dev/null
 look 'as it was made'
 cli save; cli bgsave; settled rdb_bgsave_in_progress; cli info persistence | grep -o 'rdb_last_bgsave_status:ok'
-cli set after snapshot; kill -9 $server; wait $server; echo "killed $?"
+cli set after snapshot; { kill -9 $server; wait $server; } 2> /dev/null; echo "killed $?"
 start --appendonly no; look 'from a snapshot'; cli exists after; cli config set appendonly yes; settled aof_rewrite_in_progress
 cli set logged 1; cli incr counter; cli config set appendfsync always; cli set synced 1
 cli bgrewriteaof; settled aof_rewrite_in_progress; cli info persistence | grep -o 'aof_last_bgrewrite_status:ok'
-cli rpush list tail; kill -9 $server; wait $server; echo "killed $?"
+cli rpush list tail; { kill -9 $server; wait $server; } 2> /dev/null; echo "killed $?"
 start --appendonly yes; look 'from the log'; cli mget logged synced
 cli lrange list -2 -1; cli shutdown; wait $server; echo "ended $?"
 ls appendonlydir; redis-server --version | cut -d' ' -f1,2; redis-server --port none; echo "refused $?"
 """
 AFTERWARDS = r"""
 cd /mnt; redis-server --port 0 --unixsocket /tmp/redis --dir /mnt --logfile /mnt/log --appendonly yes &
-until redis-cli -s /tmp/redis ping > /dev/null 2>&1; do sleep 0.1; done
+until redis-cli -s /tmp/redis ping 2> /dev/null | grep -q PONG; do sleep 0.1; done
 redis-cli -s /tmp/redis dbsize; redis-cli -s /tmp/redis get counter; redis-cli -s /tmp/redis shutdown; wait
 """
 
