@@ -13,7 +13,7 @@ seq 1 3000 | tee numbers | sha512sum; b2sum numbers; cksum numbers; md5sum numbe
 sort -R --random-source=numbers numbers | sort -g | cmp - numbers && echo sorted; shuf -i 1-100 | sort -n | paste -sd+ | wc -c
 split -l 700 numbers part-; ls; cat part-* | cmp - numbers; csplit -s -z numbers '/00$/' '{5}'; wc -l xx*
 head -n -2990 numbers | tac | tr '\n' ' '; tail -c 9 numbers | od -An -tx1z; cut -c2- numbers | uniq -c | sort -rn | head -n 3
-printf '%s\n' 'b 1' 'a 2' | sort | join - - ; comm -12 part-aa part-aa | wc -l; nl -ba -w3 part-ae | tail -n 2; fmt -w 30 part-ae | head -n 2
+printf '%s\n' 'b 1' 'a 2' | sort | join - part-aa; comm -12 part-aa part-aa | wc -l; nl -ba -w3 part-ae | tail -n 2; fmt -w 30 part-ae | head -n 2
 expand -t 4 <<X
 	tab	and	tab
 X
@@ -26,11 +26,11 @@ readlink -f e/f/soft; realpath --relative-to=e numbers; stat -c '%n %s %h %F %a'
 touch -d '2020-02-29 12:34:56.789' e/two; date -r e/two +%FT%T.%N; stat -c %y e/two; chmod -v u=rw,g-r,o+x e/two; install -m 700 numbers e/bin; stat -c %a e/bin e/two
 truncate -s 100000 hole; dd if=numbers of=hole bs=1000 seek=50 count=2 conv=notrunc status=none; du --apparent-size -b hole; sum hole; dd if=hole bs=1k skip=50 count=2 2> /dev/null | sum
 mkfifo fifo; (cat numbers > fifo &); wc -c < fifo; mktemp -d -p . -u XX-XXXX | wc -c; rm -v e/f/soft; rm e; echo "refused $?"; rmdir e/f 2>&1; find . | sort | sha1sum
-timeout 0.2 sleep 10; echo "timed out $?"; timeout -s KILL 0.2 sleep 10; echo "killed $?"; nice -n 5 nice; env -i A=1 env; nohup echo nohup 2> /dev/null
+timeout 0.2 sleep 10; echo "timed out $?"; timeout -s KILL 0.2 sleep 10; echo "killed $?"; nice -n 30 nice; env -i A=1 env; nohup echo nohup 2> /dev/null
 test -w numbers -a ! -e none && echo true; [ 3 -lt 2 ] || echo false; printf '%05.1f %s %b\n' 3.14159 x 'y\tz'; echo -e 'a\x41'; yes | head -n 20000 | wc -c
 id -u; whoami; groups; tty; pwd -P; basename /a/b.c .c; dirname /a/b/c; pathchk -p 'bad name'; echo "$?"; nproc --all > /dev/null; uname -sm; arch; sync numbers; sleep 0.01
 chown 12:34 part-ad; stat -c %u:%g part-ad; ls -la /none; cat /none d; cp numbers /none/x; mkdir d d/g/h; ln numbers e/hard; rm -rf /tmp/d/e; ls -1sF --block-size=1 | wc -l
-dircolors -b | wc -l; stty 2>&1 | head -c 10; df -P / | wc -l; tee /none/x < part-ae; uniq -D xx00; chroot / /bin/pwd; seq -s, -w 8 11; unlink hole; shred -u -n 1 numbers; vdir | wc -l
+dircolors -b | wc -l; stty 2>&1 | head -c 10; tee /none/x < part-ae; uniq -D xx00; seq -s, -w 8 11; unlink hole; shred -u -n 1 numbers; vdir | wc -l
 """
 
 

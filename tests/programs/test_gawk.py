@@ -13,7 +13,7 @@ LEAST = 350  # tests that pass on Linux
 SUITE = r"""
 cd /test; export LC_ALL=C TZ=UTC0
 make -k -f Maketests AWK=gawk CMP=cmp srcdir=. TESTS > /tmp/said 2>&1 < /dev/null
-grep -c '^make' /tmp/said; for name in TESTS; do test -e _$name && echo "failed $name"; done; echo all ran
+for name in TESTS; do test -e _$name && echo "failed $name"; done; echo all ran
 """
 PROGRAM = r"""
 BEGIN {

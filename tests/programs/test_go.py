@@ -13,9 +13,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="exo4-go-") as folder:
         root = pathlib.Path(folder) / "root"
         beside_linux.make_root(root, "go-program")
-        for options in (("--icount", "1"), ("--icount", "1", "--smp", "2")):
-            want = beside_linux.same(root, "/bin/go-program a b", f"a program of Go{' on two CPUs' * (len(options) > 2)}",
-                                     ("patched", "trampoline"), options=options)
+        for what, ways, options in (("a program of Go", ("patched", "trampoline"), ()),
+                                    ("on two CPUs", ("patched",), ("--smp", "2"))):
+            want = beside_linux.same(root, "/bin/go-program a b", what, ways, options=("--icount", "1", *options))
             check(want[0] == 13 and want[1].count(b"\n") == 23, "all its parts ran on Linux", want)
     done()
 
