@@ -126,8 +126,8 @@ static bool is_own(pfn_t n, uint16_t owner)
     return serials[owner] != 0 && frame_table[n].origin == serials[owner];
 }
 
-/* Must frame `n` of those from `first` on hold zeroes? A graft's are the kernel's alone, which writes
- * before it reads all but the first. */
+/* Must frame `n` of those from `first` on hold zeroes? A graft's are the kernel's alone, which
+ * writes before it reads all but the first. */
 static bool is_to_be_cleared(pfn_t n, pfn_t first, enum frame_type type, uint16_t owner)
 {
     return type == FRAME_MEMORY ? !is_own(n, owner) : type != FRAME_GRAFT || n == first;
