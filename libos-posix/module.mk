@@ -6,7 +6,7 @@ POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c devi
     mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
 POSIX_CORE += $(addprefix libos-posix/channel/,epoll.c event.c pipe.c pty.c socket.c terminal.c \
     terminal_io.c)
-POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_stack.c)
+POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_image.c exec_stack.c)
 POSIX_CORE += $(addprefix libos-posix/calls/,call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \
     call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c call_poll.c call_process.c \
     call_rename.c call_sched.c call_signal.c call_size.c call_socket.c call_stat.c call_system.c \

@@ -82,17 +82,18 @@ static uint64_t hardware_capabilities(void)
 static void put_auxiliary(struct builder *b, const struct exec_program *program, vaddr_t random,
                           vaddr_t name)
 {
-    const struct elf_image *image = &program->image;
+    const struct elf_image *image = &program->image.elf;
+    const vaddr_t bias = program->image.bias;
     const uint64_t aux[AUX_PAIRS][2] = {
         {AT_HWCAP, hardware_capabilities()},
         {AT_PAGESZ, PAGE_SIZE},
         {AT_CLKTCK, CLOCK_TICKS},
-        {AT_PHDR, image->headers ? image->headers + program->bias : 0},
+        {AT_PHDR, image->headers ? image->headers + bias : 0},
         {AT_PHENT, sizeof(struct elf_program_header)},
         {AT_PHNUM, image->header_count},
-        {AT_BASE, 0},
+        {AT_BASE, program->linker_node ? program->linker.bias : 0},
         {AT_FLAGS, 0},
-        {AT_ENTRY, image->entry + program->bias},
+        {AT_ENTRY, image->entry + bias},
         {AT_UID, b->process->who.uid},
         {AT_EUID, b->process->who.euid},
         {AT_GID, b->process->who.gid},
@@ -109,13 +110,13 @@ static void put_auxiliary(struct builder *b, const struct exec_program *program,
     }
 }
 
-static vaddr_t map_stack(struct process *p)
+static vaddr_t map_stack(struct process *p, rights_t rights)
 {
     vaddr_t low = area_find_gap(p, GUARD_BYTES + STACK_BYTES);
 
     if (!low || area_map(p, low, low + GUARD_BYTES, 0))
         return 0;
-    if (area_map(p, low + GUARD_BYTES, low + GUARD_BYTES + STACK_BYTES, RIGHT_READ | RIGHT_WRITE)) {
+    if (area_map(p, low + GUARD_BYTES, low + GUARD_BYTES + STACK_BYTES, rights)) {
         area_unmap(p, low, low + GUARD_BYTES);
         return 0;
     }
@@ -131,7 +132,8 @@ long exec_check_strings(const struct exec_program *program)
 long exec_build_stack(struct process *p, const struct exec_program *program, vaddr_t *stack)
 {
     size_t strings = size_of(&program->arguments) + size_of(&program->environment);
-    vaddr_t top = map_stack(p);
+    vaddr_t top =
+        map_stack(p, RIGHT_READ | RIGHT_WRITE | (program->image.elf.runs_stack ? RIGHT_EXEC : 0));
     if (!top)
         return -ENOMEM;
 
