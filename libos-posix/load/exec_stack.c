@@ -8,7 +8,7 @@
 #define STACK_BYTES  ((size_t)8 * 1024 * 1024)
 #define GUARD_BYTES  ((size_t)64 * 1024)
 #define RANDOM_BYTES 16u
-#define AUX_PAIRS    18u
+#define AUX_PAIRS    19u
 
 const char *exec_string(const struct exec_strings *s, size_t index)
 {
@@ -80,7 +80,7 @@ static uint64_t hardware_capabilities(void)
 }
 
 static void put_auxiliary(struct builder *b, const struct exec_program *program, vaddr_t random,
-                          vaddr_t name)
+                          vaddr_t platform, vaddr_t name)
 {
     const struct elf_image *image = &program->image.elf;
     const vaddr_t bias = program->image.bias;
@@ -100,6 +100,7 @@ static void put_auxiliary(struct builder *b, const struct exec_program *program,
         {AT_EGID, b->process->who.egid},
         {AT_SECURE, b->process->who.uid != b->process->who.euid},
         {AT_RANDOM, random},
+        {AT_PLATFORM, platform},
         {AT_EXECFN, name},
         {port_door() ? AT_DOOR : AT_IGNORE, port_door()},
         {AT_NULL, 0},
@@ -141,6 +142,7 @@ long exec_build_stack(struct process *p, const struct exec_program *program, vad
     port_entropy(random, sizeof random);
     struct builder b = {.process = p, .strings = top - sizeof(uint64_t)};
     vaddr_t name = push_bytes(&b, program->name, length_of(program->name) + 1);
+    vaddr_t platform = push_bytes(&b, "x86_64", sizeof "x86_64");
     vaddr_t random_at = push_bytes(&b, random, sizeof random);
 
     /* The words need: argc, both lists with a zero each, and the pairs. */
@@ -151,6 +153,6 @@ long exec_build_stack(struct process *p, const struct exec_program *program, vad
     put_word(&b, exec_string_count(&program->arguments));
     put_strings(&b, &program->arguments);
     put_strings(&b, &program->environment);
-    put_auxiliary(&b, program, random_at, name);
+    put_auxiliary(&b, program, random_at, platform, name);
     return b.error;
 }
