@@ -25,7 +25,7 @@ FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_ma
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
-posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c $(FAMILY) \
+posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c libos-posix/way/vdso_image_$(ARCH).S $(FAMILY) \
     $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S door_x86_64.S \
     patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2
@@ -45,9 +45,10 @@ posix_disk-archives := build/host/libext2fs.a
 posix_journal-needs    := $(posix_disk-needs)
 posix_journal-archives := $(posix_disk-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
-    posix_family posix_thread posix_event posix_socket posix_terminal \
+    posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
     posix_various
 posix_various-needs := $(POSIX_TEST_NEEDS)
+posix_elf-needs     := $(POSIX_TEST_NEEDS)
 posix_access-needs  := $(POSIX_TEST_NEEDS)
 posix_event-needs   := $(POSIX_TEST_NEEDS)
 posix_socket-needs  := $(POSIX_TEST_NEEDS)

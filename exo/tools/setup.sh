@@ -2,7 +2,7 @@
 # Installs the Debian packages that the build and the tests need, or says exactly what to type.
 set -eu
 
-packages="gcc g++ libc6-dev make python3 clang qemu-system-x86 libcmocka-dev graphviz cpio
+packages="gcc g++ libc6-dev make python3 clang qemu-system-x86 libcmocka-dev musl-tools graphviz cpio
           busybox-static pkgconf xz-utils patch dpkg-dev curl e2fsprogs clang-format cppcheck iproute2 git"
 
 say() {

@@ -79,15 +79,13 @@ static bool is_in_file_part(const struct elf_segment *s, uint64_t offset, uint64
 }
 
 /* Where the path of the dynamic linker is: what the first such header says. */
-static bool linker_set(struct elf_image *image, const struct elf_program_header *h,
-                       uint64_t file_bytes)
+static bool linker_set(struct elf_image *image, const struct elf_program_header *h)
 {
     if (image->linker_bytes)
         return true;
     image->linker_at = h->offset;
     image->linker_bytes = h->file_bytes;
-    return h->file_bytes >= 2 && h->file_bytes <= ELF_LINKER_MAX && h->offset <= file_bytes &&
-           h->file_bytes <= file_bytes - h->offset;
+    return h->file_bytes >= 2 && h->file_bytes <= ELF_LINKER_MAX;
 }
 
 long elf_check_segments(const struct elf_header *h, const struct elf_program_header *headers,
@@ -103,7 +101,7 @@ long elf_check_segments(const struct elf_header *h, const struct elf_program_hea
     for (unsigned i = 0; i < h->header_count; i++) {
         if (headers[i].type == PT_STACK)
             out->runs_stack = headers[i].flags & PF_X;
-        if (headers[i].type == PT_INTERP && !linker_set(out, &headers[i], file_bytes))
+        if (headers[i].type == PT_INTERP && !linker_set(out, &headers[i]))
             return -ENOEXEC;
         if (headers[i].type != PT_LOAD || !headers[i].memory_bytes)
             continue;

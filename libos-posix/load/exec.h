@@ -48,8 +48,8 @@ long exec_read(struct node *n, uint64_t at, void *to, size_t bytes);
 long exec_read_image(struct node *n, struct elf_image *out);
 
 /* Finds the dynamic linker that the program in `n` names, if any, and judges it. On success
- * program->linker_node has to be dropped. ENOEXEC: the name is none; errors of exec_find; ELIBBAD:
- * no program for this machine; EIO: not even a header. */
+ * program->linker_node has to be dropped. ENOEXEC: the name is none; EIO: the name or the linker's
+ * header is not whole; errors of exec_find; ELIBBAD: it is no program for this machine. */
 long exec_find_linker(struct process *p, struct node *n, struct exec_program *program);
 
 /* Says where program and linker go. ENOMEM: there is no such place. */

@@ -54,7 +54,9 @@ long exec_find_linker(struct process *p, struct node *n, struct exec_program *pr
     if (!image->linker_bytes)
         return 0;
     long e = exec_read(n, image->linker_at, path, image->linker_bytes);
-    if (e || path[image->linker_bytes - 1])
+    if (e)
+        return -EIO;
+    if (path[image->linker_bytes - 1])
         return -ENOEXEC;
     e = exec_find(p, path, &w);
     if (e)

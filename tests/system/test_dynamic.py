@@ -12,6 +12,7 @@ import tempfile
 from tap_print import check, done, equal
 
 PROGRAM, PLUG = "tests/system/dynamic_program.c", "tests/system/dynamic_plug.c"
+CLOCK = "tests/system/clock_program.c"
 ENVIRONMENT = {"PATH": "/bin:/sbin:/usr/bin:/usr/sbin", "HOME": "/", "TERM": "dumb"}
 MUSL_LOADER = pathlib.Path("/lib/ld-musl-x86_64.so.1")  # and its library
 MUSL = pathlib.Path("/usr/lib/x86_64-linux-musl")
@@ -80,9 +81,28 @@ def add_ours(root):
     return names
 
 
-def run(root, cmd, via):
+def run(root, cmd, via, *more):
     return subprocess.run([sys.executable, "exo/tools/exec.py", "--root", root, "--timeout", "60", "--via", via,
-                           "--cmd", cmd], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                           "--cmd", cmd, *more], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def test_clocks(root):
+    """What the vDSO answers is no call: only the one clock that it does not know is in the log."""
+    made = [name for name, compiler, more in (("c-glibc", "gcc", []), ("c-static", "gcc", ["-static"]),
+                                              ("c-musl", "musl-gcc", []), ("c-musl-static", "musl-gcc", ["-static"]))
+            if compiled(compiler, "-O1", *more, "-o", root / "bin" / name, CLOCK)]
+    equal(len(made), 4, "programs that read clocks")
+    (root / "clocks").write_text("".join(f"{name} compare; {name}; " for name in made))
+    for via, trace in (("patched", 1), ("trampoline", 0)):
+        there = run(root, "/bin/bash ./clocks", via, "--trace", str(trace))
+        equal((there.returncode, there.stdout.splitlines()), (0, ["0 wrong"] * 8), f"{via}: the vDSO agrees with calls")
+        calls = re.findall(r"^\[(\d+)\] (?:clock_gettime|gettimeofday|time)\((.*?),", there.stderr, flags=re.M)
+        if trace:
+            by = {}
+            for process, argument in calls:
+                by.setdefault(process, []).append(argument)
+            silent = [arguments for arguments in by.values() if arguments == ["2"]]
+            check(len(silent) == 4 and len(by) == 8, "no clock was read by a call", by)
 
 
 def main():
@@ -110,6 +130,7 @@ def main():
             there = run(root, "/bin/bash ./all", via)
             equal((there.returncode, there.stdout.splitlines(), there.stderr.splitlines()),
                   (here.returncode, here.stdout.splitlines(), here.stderr.splitlines()), f"{via}: as on this machine")
+        test_clocks(root)
         (root / "lib64/ld-linux-x86-64.so.2").unlink()
         there = run(root, "/bin/ls", "patched")
         check(there.returncode == 127 and "not found" in there.stderr, "without its loader a program is not found", there)
