@@ -48,7 +48,7 @@ HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_pro
     posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
     posix_various
 posix_various-needs := $(POSIX_TEST_NEEDS)
-posix_elf-needs     := $(POSIX_TEST_NEEDS)
+posix_elf-needs     := $(POSIX_TEST_NEEDS) tests/host/elf_linux.c
 posix_access-needs  := $(POSIX_TEST_NEEDS)
 posix_event-needs   := $(POSIX_TEST_NEEDS)
 posix_socket-needs  := $(POSIX_TEST_NEEDS)

@@ -248,9 +248,6 @@ int main(int argc, char **argv)
 {
     enum err e = prepare();
 
-    if (e == ERR_BAD_STATE)
-        fail(STATUS_SYSTEM, "posix",
-             "hide=1 keeps from it what frames are in use, which a keeper must see");
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
     if (wants_patches(argc, argv) && can_hide_code())

@@ -56,7 +56,8 @@ static void *find(const char *name)
         while (v->vd_ndx != (((const uint16_t *)versions)[i] & 0x7fff) && v->vd_next)
             v = (const void *)((const char *)v + v->vd_next);
         const ElfW(Verdaux) *a = (const void *)((const char *)v + v->vd_aux);
-        if (!strcmp(strings + symbols[i].st_name, name) && ELF64_ST_TYPE(symbols[i].st_info) == STT_FUNC &&
+        if (!strcmp(strings + symbols[i].st_name, name) &&
+            ELF64_ST_TYPE(symbols[i].st_info) == STT_FUNC &&
             ELF64_ST_BIND(symbols[i].st_info) == STB_GLOBAL && symbols[i].st_shndx &&
             !strcmp(strings + a->vda_name, "LINUX_2.6"))
             return (void *)(bias + symbols[i].st_value);
@@ -79,13 +80,17 @@ static long long called(int clock)
 
 static void compare(void)
 {
-    static const int clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-                                 CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME};
-    int (*get)(int, struct timespec *) = (int (*)(int, struct timespec *))find("__vdso_clock_gettime");
-    int (*resolution)(int, struct timespec *) = (int (*)(int, struct timespec *))find("__vdso_clock_getres");
-    int (*day)(struct timeval *, void *) = (int (*)(struct timeval *, void *))find("__vdso_gettimeofday");
+    static const int clocks[] = {CLOCK_REALTIME,        CLOCK_MONOTONIC,        CLOCK_MONOTONIC_RAW,
+                                 CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME};
+    int (*get)(int, struct timespec *) =
+        (int (*)(int, struct timespec *))find("__vdso_clock_gettime");
+    int (*resolution)(int, struct timespec *) =
+        (int (*)(int, struct timespec *))find("__vdso_clock_getres");
+    int (*day)(struct timeval *, void *) =
+        (int (*)(struct timeval *, void *))find("__vdso_gettimeofday");
     time_t (*seconds)(time_t *) = (time_t(*)(time_t *))find("__vdso_time");
-    int (*cpu)(unsigned *, unsigned *, void *) = (int (*)(unsigned *, unsigned *, void *))find("__vdso_getcpu");
+    int (*cpu)(unsigned *, unsigned *, void *) =
+        (int (*)(unsigned *, unsigned *, void *))find("__vdso_getcpu");
     struct timespec t, want;
     struct timeval v;
     time_t s = 0;
@@ -98,8 +103,10 @@ static void compare(void)
         const long long before = called(clocks[i]);
         expect(!get(clocks[i], &t), "a clock is there");
         const long long after = called(clocks[i]);
-        expect(before <= ns_of(&t) && ns_of(&t) <= after && t.tv_nsec < 1000000000, "a clock agrees");
-        expect(!resolution(clocks[i], &t) && !syscall(SYS_clock_getres, clocks[i], &want) && ns_of(&t) == ns_of(&want),
+        expect(before <= ns_of(&t) && ns_of(&t) <= after && t.tv_nsec < 1000000000,
+               "a clock agrees");
+        expect(!resolution(clocks[i], &t) && !syscall(SYS_clock_getres, clocks[i], &want) &&
+                   ns_of(&t) == ns_of(&want),
                "a resolution agrees");
     }
     long long before = called(CLOCK_REALTIME) / 1000;
@@ -108,11 +115,13 @@ static void compare(void)
     expect(v.tv_sec * 1000000LL + v.tv_usec <= called(CLOCK_REALTIME) / 1000, "nor late");
     before = called(CLOCK_REALTIME) / 1000000000;
     time_t now = seconds(&s);
-    expect(now == s && before <= s && s <= called(CLOCK_REALTIME) / 1000000000, "the seconds agree");
+    expect(now == s && before <= s && s <= called(CLOCK_REALTIME) / 1000000000,
+           "the seconds agree");
     unsigned a = 9, b = 8, c = 7, d = 6;
     syscall(SYS_getcpu, &a, &b, NULL);
     expect(!cpu(&c, &d, NULL) && a == c && b == d, "the processor agrees");
-    expect(get(99, &t) == -22 && get(-1000000, &t) == -22 && resolution(99, NULL) == -22, "no such clock");
+    expect(get(99, &t) == -22 && get(-1000000, &t) == -22 && resolution(99, NULL) == -22,
+           "no such clock");
 }
 
 int main(int argc, char **argv)
@@ -132,7 +141,8 @@ int main(int argc, char **argv)
         expect(ns_of(&t) >= last, "time goes on");
         last = ns_of(&t);
         gettimeofday(&v, NULL);
-        expect(clock_gettime(CLOCK_REALTIME, &t) == 0 && t.tv_sec - v.tv_sec <= 1, "both are the same time");
+        expect(clock_gettime(CLOCK_REALTIME, &t) == 0 && t.tv_sec - v.tv_sec <= 1,
+               "both are the same time");
     }
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); /* this one is a call */
     printf("%d wrong\n", wrong);

@@ -1,6 +1,6 @@
 /*
- * A program that is linked in several ways (dynamically, as a static PIE; glibc, musl) and says what
- * its loader made of it. Its output is compared with this machine's.
+ * A program that is linked in several ways (dynamically, as a static PIE; glibc, musl) and says
+ * what its loader made of it. Its output is compared with this machine's.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -59,10 +59,13 @@ static void say_auxiliary(void)
     const ElfW(Ehdr) *base = (void *)getauxval(AT_BASE);
     int relro = 0, linker = 0;
 
-    say("the headers are where it is said", (char *)h == (char *)&__ehdr_start + __ehdr_start.e_phoff);
-    say("all of them", getauxval(AT_PHNUM) == __ehdr_start.e_phnum && getauxval(AT_PHENT) == sizeof *h);
-    say("and the entry", getauxval(AT_ENTRY) == (__ehdr_start.e_type == ET_DYN ? (unsigned long)&__ehdr_start : 0) +
-                                                    __ehdr_start.e_entry);
+    say("the headers are where it is said",
+        (char *)h == (char *)&__ehdr_start + __ehdr_start.e_phoff);
+    say("all of them",
+        getauxval(AT_PHNUM) == __ehdr_start.e_phnum && getauxval(AT_PHENT) == sizeof *h);
+    say("and the entry",
+        getauxval(AT_ENTRY) == (__ehdr_start.e_type == ET_DYN ? (unsigned long)&__ehdr_start : 0) +
+                                   __ehdr_start.e_entry);
     for (unsigned i = 0; i < getauxval(AT_PHNUM); i++) {
         relro |= h[i].p_type == PT_GNU_RELRO;
         linker |= h[i].p_type == PT_INTERP;
