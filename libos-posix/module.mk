@@ -6,7 +6,7 @@ POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c devi
     mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
 POSIX_CORE += $(addprefix libos-posix/channel/,epoll.c event.c pipe.c pty.c socket.c terminal.c \
     terminal_io.c)
-POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_stack.c)
+POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_image.c exec_stack.c)
 POSIX_CORE += $(addprefix libos-posix/calls/,call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \
     call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c call_poll.c call_process.c \
     call_rename.c call_sched.c call_signal.c call_size.c call_socket.c call_stat.c call_system.c \
@@ -25,7 +25,7 @@ FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_ma
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
-posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c $(FAMILY) \
+posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c libos-posix/way/vdso_image_$(ARCH).S $(FAMILY) \
     $(addprefix libos-posix/family/,keep.c port.c way.c way_x86_64.S way_call_x86_64.S \
     patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2
@@ -45,9 +45,10 @@ posix_disk-archives := build/host/libext2fs.a
 posix_journal-needs    := $(posix_disk-needs)
 posix_journal-archives := $(posix_disk-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
-    posix_family posix_thread posix_event posix_socket posix_terminal \
+    posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
     posix_various
 posix_various-needs := $(POSIX_TEST_NEEDS)
+posix_elf-needs     := $(POSIX_TEST_NEEDS) tests/host/elf_linux.c
 posix_access-needs  := $(POSIX_TEST_NEEDS)
 posix_event-needs   := $(POSIX_TEST_NEEDS)
 posix_socket-needs  := $(POSIX_TEST_NEEDS)

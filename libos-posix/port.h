@@ -83,6 +83,10 @@ bool port_has_keeper(void);
  * behind it in %rcx; 0: nowhere. */
 vaddr_t port_door(void);
 
+/* One page, the ELF image of functions that a program may call instead of calls (a vDSO); NULL:
+ * there are none. */
+const void *port_vdso(void);
+
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
  * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
  * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */

@@ -1,5 +1,5 @@
 /*
- * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
+ * posix: runs an unmodified Linux program of the boot archive's root file system, as the
  * first process of a family, and is its keeper.
  *
  *   posix [via=patched|trampoline|libos] [trace=1]
@@ -98,8 +98,10 @@ static int cannot_run(const char *name, long e)
         const char *text;
     } reasons[] = {
         {-EACCES, "permission denied"},
-        {-ENOEXEC, "cannot execute: not a static x86-64 program for Linux, nor a script"},
+        {-ENOEXEC, "cannot execute: not an x86-64 program for Linux, nor a script"},
         {-ENOMEM, "cannot execute: its addresses or its size do not fit in memory"},
+        {-ELIBBAD, "cannot execute: the dynamic linker that it names is none"},
+        {-EIO, "cannot execute: the dynamic linker that it names is none"},
         {-E2BIG, "argument list too long"},
         {-ELOOP, "too many symbolic links, or interpreters of interpreters"},
         {-ENAMETOOLONG, "file name too long"},
@@ -246,9 +248,6 @@ int main(int argc, char **argv)
 {
     enum err e = prepare();
 
-    if (e == ERR_BAD_STATE)
-        fail(STATUS_SYSTEM, "posix",
-             "hide=1 keeps from it what frames are in use, which a keeper must see");
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
     if (wants_patches(argc, argv) && can_hide_code())

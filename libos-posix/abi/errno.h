@@ -42,6 +42,7 @@
 #define ELOOP           40
 #define ENODATA         61
 #define EOVERFLOW       75
+#define ELIBBAD         80
 #define ENOTSOCK        88
 #define EDESTADDRREQ    89
 #define EMSGSIZE        90

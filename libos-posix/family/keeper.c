@@ -162,8 +162,6 @@ enum err keeper_begin(uint32_t most)
     pfn_t first;
     uint32_t count;
 
-    if (KINFO->hidden)
-        return ERR_BAD_STATE;
     const uint64_t least = free - free / 8;
     enum err e = take_pool(least < most ? (uint32_t)least : most, &first, &count);
     if (e == ERR_OK)

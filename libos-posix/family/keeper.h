@@ -20,7 +20,7 @@ struct keeper_work {
 };
 
 /* Makes the pool of what is free, but for an eighth, and of `most` frames at most; and the records.
- * Pre: libos_setup(). NO_MEM: less than 4 MiB are free; BAD_STATE: the book-keeping is hidden. */
+ * Pre: libos_setup(). NO_MEM: less than 4 MiB are free. */
 enum err keeper_begin(uint32_t most);
 
 /* Makes the arena longer: [va, va + bytes), which begins where it ends. NO_MEM. */
