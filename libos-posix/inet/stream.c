@@ -1,0 +1,515 @@
+/* TCP: connections as files. */
+#include "libos-posix/inet/inet.h"
+
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/base/io.h"
+#include "libos-posix/process/task.h"
+
+#define PIECE        (4 * TCP_MSS) /* copied in at a time */
+#define BACKLOG_MOST 255
+
+static void forget(struct inet_socket *s)
+{
+    tcp_arg(s->tcp, NULL);
+    if (s->state != STREAM_LISTENS) {
+        tcp_recv(s->tcp, NULL);
+        tcp_sent(s->tcp, NULL);
+        tcp_err(s->tcp, NULL);
+    }
+    s->tcp = NULL;
+}
+
+/* When both have said that they send no more, lwIP ends the connection without a further word. */
+static void end_if_both(struct inet_socket *s)
+{
+    if (s->tcp && s->got_end && s->write_shut)
+        forget(s);
+}
+
+static void on_error(void *argument, err_t e)
+{
+    struct inet_socket *s = argument;
+
+    if (!s)
+        return;
+    s->tcp = NULL;
+    if (s->state == STREAM_CONNECTS)
+        s->error = e == ERR_RST ? ECONNREFUSED : ETIMEDOUT;
+    else if (e != ERR_CLSD)
+        s->error = e == ERR_RST || !s->first ? ECONNRESET : ETIMEDOUT;
+    s->state = STREAM_OVER;
+    inet_wake(s);
+}
+
+static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t e)
+{
+    struct inet_socket *s = argument;
+
+    (void)e;
+    if (!p) {
+        s->got_end = true;
+        end_if_both(s);
+        inet_wake(s);
+        return ERR_OK;
+    }
+    if (s->read_shut) { /* as if it had been read */
+        tcp_recved(pcb, p->tot_len);
+        pbuf_free(p);
+        return ERR_OK;
+    }
+    s->queued += p->tot_len;
+    if (s->first)
+        s->last->next = p;
+    else
+        s->first = p;
+    while (p->next)
+        p = p->next;
+    s->last = p;
+    inet_wake(s);
+    return ERR_OK;
+}
+
+static bool is_writable(const struct inet_socket *s)
+{
+    return tcp_sndbuf(s->tcp) >= TCP_SNDLOWAT && tcp_sndqueuelen(s->tcp) < TCP_SNDQUEUELOWAT;
+}
+
+static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes)
+{
+    struct inet_socket *s = argument;
+
+    (void)pcb, (void)bytes;
+    if (s->is_wanted && is_writable(s)) {
+        s->is_wanted = false;
+        inet_wake(s);
+    }
+    return ERR_OK;
+}
+
+/* Within this machine there is nothing to be gained by holding small pieces back. */
+void stream_delay(struct inet_socket *s)
+{
+    if (!s->tcp || s->state == STREAM_LISTENS)
+        return;
+    if (s->no_delay || ip_addr_isloopback(&s->remote) || ip_addr_cmp(&s->remote, &s->local))
+        tcp_nagle_disable(s->tcp);
+    else
+        tcp_nagle_enable(s->tcp);
+}
+
+static void take_names(struct inet_socket *s)
+{
+    s->local = s->tcp->local_ip;
+    s->local_port = s->tcp->local_port;
+    s->remote = s->tcp->remote_ip;
+    s->remote_port = s->tcp->remote_port;
+    stream_delay(s);
+}
+
+static void adopt(struct inet_socket *s, struct tcp_pcb *pcb)
+{
+    s->tcp = pcb;
+    tcp_arg(pcb, s);
+    tcp_recv(pcb, on_received);
+    tcp_sent(pcb, on_sent);
+    tcp_err(pcb, on_error);
+}
+
+static err_t on_connected(void *argument, struct tcp_pcb *pcb, err_t e)
+{
+    struct inet_socket *s = argument;
+
+    (void)pcb, (void)e;
+    s->state = STREAM_CONNECTED;
+    take_names(s);
+    inet_wake(s);
+    return ERR_OK;
+}
+
+/* A connection to a listener has come about. */
+static err_t on_accepted(void *argument, struct tcp_pcb *pcb, err_t e)
+{
+    struct inet_socket *s = argument, **end;
+
+    if (!s || e != ERR_OK || !pcb)
+        return ERR_VAL;
+    struct inet_socket *made = socket_make(s->domain, SOCK_STREAM);
+    if (!made)
+        return ERR_MEM; /* lwIP aborts it */
+    made->state = STREAM_CONNECTED;
+    made->keep_alive = s->keep_alive;
+    made->no_delay = s->no_delay;
+    made->linger = s->linger;
+    made->v6_only = s->v6_only;
+    adopt(made, pcb);
+    take_names(made);
+    tcp_backlog_delayed(pcb);
+    for (end = &s->pending; *end;)
+        end = &(*end)->pending_next;
+    *end = made;
+    s->pending_count++;
+    inet_wake(s);
+    return ERR_OK;
+}
+
+long stream_create(struct inet_socket *s)
+{
+    const bool both = s->domain == AF_INET6 && !s->v6_only;
+    struct tcp_pcb *pcb = tcp_new_ip_type(both                    ? IPADDR_TYPE_ANY
+                                          : s->domain == AF_INET6 ? IPADDR_TYPE_V6
+                                                                  : IPADDR_TYPE_V4);
+    if (!pcb)
+        return -ENOMEM;
+    s->state = STREAM_NEW;
+    s->got_end = s->write_shut = s->read_shut = false;
+    adopt(s, pcb);
+    option_apply(s);
+    return 0;
+}
+
+static void drop(struct inet_socket *s)
+{
+    if (s->first)
+        pbuf_free(s->first);
+    s->first = s->last = NULL;
+    s->queued = s->first_done = 0;
+}
+
+/* Pieces that were put behind one another are counted anew, for lwIP frees by chains. */
+static struct pbuf *take_first(struct inet_socket *s)
+{
+    struct pbuf *p = s->first;
+
+    s->first = p->next;
+    p->next = NULL;
+    p->tot_len = p->len;
+    return p;
+}
+
+void stream_close(struct inet_socket *s)
+{
+    while (s->pending) {
+        struct inet_socket *c = s->pending;
+        s->pending = c->pending_next;
+        s->pending_count--;
+        c->linger = 0;
+        stream_close(c);
+        socket_forget(c);
+    }
+    while (s->first)
+        pbuf_free(take_first(s));
+    drop(s);
+    struct tcp_pcb *pcb = s->tcp;
+    if (!pcb)
+        return;
+    const bool listens = s->state == STREAM_LISTENS;
+    forget(s);
+    if (listens)
+        tcp_accept(pcb, NULL);
+    if (!listens && s->linger == 0)
+        tcp_abort(pcb);
+    else if (tcp_close(pcb) != ERR_OK)
+        tcp_abort(pcb);
+}
+
+long stream_bind(struct inet_socket *s, const ip_addr_t *address, uint16_t port)
+{
+    if (s->bound || s->state != STREAM_NEW)
+        return -EINVAL;
+    const err_t e = tcp_bind(s->tcp, address, port);
+    if (e != ERR_OK)
+        return inet_error(e);
+    s->bound = true;
+    s->local = s->tcp->local_ip;
+    s->local_port = s->tcp->local_port;
+    return 0;
+}
+
+long stream_listen(struct file *f, int backlog)
+{
+    struct inet_socket *s = f->buffer;
+    const int most = backlog < 1 ? 1 : backlog > BACKLOG_MOST ? BACKLOG_MOST : backlog;
+    err_t e = ERR_OK;
+
+    if (s->state == STREAM_LISTENS) {
+        tcp_backlog_set((struct tcp_pcb_listen *)(void *)s->tcp, (u8_t)most);
+        return 0;
+    }
+    if (s->state != STREAM_NEW)
+        return -EINVAL;
+    long bound = s->bound ? 0
+                          : stream_bind(s, s->domain == AF_INET6 ? IP6_ADDR_ANY : IP4_ADDR_ANY, 0);
+    if (bound)
+        return bound;
+    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, (u8_t)most, &e);
+    if (!pcb)
+        return inet_error(e);
+    s->tcp = pcb;
+    s->state = STREAM_LISTENS;
+    tcp_arg(pcb, s);
+    tcp_accept(pcb, on_accepted);
+    return 0;
+}
+
+long stream_accept(struct file *f, void **out)
+{
+    struct inet_socket *s = f->buffer;
+    const uint64_t deadline = inet_deadline(s->receive_ns);
+
+    if (s->state != STREAM_LISTENS)
+        return -EINVAL;
+    for (stack_turn(); !s->pending; stack_turn()) {
+        const long e = inet_wait(f, 0, deadline);
+        if (e)
+            return e;
+    }
+    struct inet_socket *made = s->pending;
+    s->pending = made->pending_next;
+    s->pending_count--;
+    made->pending_next = NULL;
+    if (made->tcp)
+        tcp_backlog_accepted(made->tcp);
+    *out = made;
+    return 0;
+}
+
+static long take_error(struct inet_socket *s)
+{
+    const int32_t e = s->error;
+
+    s->error = 0;
+    return -e;
+}
+
+static long begin_connect(struct inet_socket *s, const ip_addr_t *address, uint16_t port)
+{
+    if (!s->tcp) { /* it failed before */
+        const long e = stream_create(s);
+        if (e)
+            return e;
+    }
+    const err_t e = tcp_connect(s->tcp, address, port, on_connected);
+    if (e == ERR_OK)
+        take_names(s);
+    return e == ERR_VAL ? -ENETUNREACH : inet_error(e);
+}
+
+long stream_connect(struct file *f, const ip_addr_t *address, uint16_t port)
+{
+    struct inet_socket *s = f->buffer;
+    const uint64_t deadline = inet_deadline(s->send_ns);
+    long e;
+
+    if (s->state == STREAM_CONNECTED)
+        return -EISCONN;
+    if (s->state == STREAM_LISTENS)
+        return -EISCONN;
+    if (s->state == STREAM_OVER && s->error)
+        return take_error(s);
+    if (s->state == STREAM_CONNECTS && (f->flags & O_NONBLOCK))
+        return -EALREADY;
+    if (s->state != STREAM_CONNECTS) {
+        e = begin_connect(s, address, port);
+        if (e)
+            return e;
+        s->state = STREAM_CONNECTS;
+    }
+    for (stack_turn(); s->state == STREAM_CONNECTS; stack_turn()) {
+        e = inet_wait(f, 0, deadline);
+        if (e)
+            return e == -EAGAIN ? -EINPROGRESS : e;
+    }
+    return s->error ? take_error(s) : 0;
+}
+
+long stream_shutdown(struct file *f, unsigned how)
+{
+    struct inet_socket *s = f->buffer;
+
+    if (s->state == STREAM_LISTENS && how != 1) { /* who waits for a connection is told */
+        s->state = STREAM_OVER;
+        struct tcp_pcb *pcb = s->tcp;
+        s->tcp = NULL;
+        tcp_arg(pcb, NULL);
+        tcp_close(pcb);
+        inet_wake(s);
+        return 0;
+    }
+    if (s->state != STREAM_CONNECTED)
+        return -ENOTCONN;
+    s->read_shut |= how != 1;
+    if (how && !s->write_shut) {
+        s->write_shut = true;
+        if (s->tcp)
+            tcp_shutdown(s->tcp, 0, 1);
+        end_if_both(s);
+    }
+    stack_turn();
+    inet_wake(s);
+    return 0;
+}
+
+/* Copies a piece in, and has lwIP keep it. 0: there is no room now. */
+static long put_piece(struct inet_socket *s, struct io *io, bool more)
+{
+    uint8_t piece[PIECE];
+    size_t n = tcp_sndbuf(s->tcp);
+
+    n = n < sizeof piece ? n : sizeof piece;
+    n = n < io->left ? n : io->left;
+    if (!n || tcp_sndqueuelen(s->tcp) + 2 * PIECE / TCP_MSS + 2 > TCP_SND_QUEUELEN)
+        return 0;
+    const long got = io_get(io, piece, n);
+    if (got <= 0)
+        return got;
+    const err_t e = tcp_write(s->tcp, piece, (u16_t)got,
+                              (u8_t)(TCP_WRITE_FLAG_COPY | (more ? TCP_WRITE_FLAG_MORE : 0)));
+    return e == ERR_OK ? got : -ENOMEM;
+}
+
+/* May `s` send: -EPIPE and the like. */
+static long check_sender(struct inet_socket *s)
+{
+    if (s->error)
+        return take_error(s);
+    if (s->state == STREAM_CONNECTED && s->tcp && !s->write_shut)
+        return 0;
+    return s->state == STREAM_NEW || s->state == STREAM_LISTENS ? -ENOTCONN
+           : s->state == STREAM_CONNECTS                         ? -EAGAIN
+                                                                 : -EPIPE;
+}
+
+#define MSG_MORE 0x8000u
+
+long stream_send(struct file *f, struct io *io, uint32_t flags)
+{
+    struct inet_socket *s = f->buffer;
+    const uint64_t deadline = inet_deadline(s->send_ns);
+    const bool hold = s->corked || (flags & MSG_MORE);
+    long done = 0, e = check_sender(s);
+
+    while (!e && io->left) {
+        const long n = put_piece(s, io, hold || io->left > PIECE);
+        if (n > 0) {
+            done += n;
+            continue;
+        }
+        if (n < 0) {
+            e = n;
+            break;
+        }
+        tcp_output(s->tcp);
+        stack_turn();
+        e = check_sender(s);
+        if (e || tcp_sndbuf(s->tcp) >= PIECE)
+            continue;
+        s->is_wanted = true;
+        e = inet_wait(f, flags, deadline);
+        if (!e)
+            e = check_sender(s);
+    }
+    if (s->tcp && s->state == STREAM_CONNECTED) {
+        s->is_wanted |= !is_writable(s);
+        if (!hold)
+            tcp_output(s->tcp);
+    }
+    stack_turn();
+    return done ? done : e;
+}
+
+/* Bytes out of what waits. */
+static long take(struct inet_socket *s, struct io *io, bool peek)
+{
+    struct pbuf *p = s->first;
+    size_t skip = s->first_done;
+    long done = 0;
+
+    while (p && io->left) {
+        const long n = io_put(io, (const uint8_t *)p->payload + skip, p->len - skip);
+        if (n < 0)
+            return done ? done : n;
+        done += n;
+        skip += (size_t)n;
+        if (skip < p->len)
+            break;
+        skip = 0;
+        p = p->next;
+        if (!peek)
+            pbuf_free(take_first(s));
+    }
+    if (peek)
+        return done;
+    s->first_done = skip;
+    s->queued -= (size_t)done;
+    for (long left = done; s->tcp && left > 0; left -= UINT16_MAX)
+        tcp_recved(s->tcp, (u16_t)(left < UINT16_MAX ? left : UINT16_MAX));
+    return done;
+}
+
+/* Is there nothing more to come? Then *result says what reading gives. */
+static bool is_over(struct inet_socket *s, long *result)
+{
+    *result = 0;
+    if (s->error)
+        *result = take_error(s);
+    else if (s->state == STREAM_NEW || s->state == STREAM_LISTENS)
+        *result = -ENOTCONN;
+    else if (s->state == STREAM_CONNECTS || (!s->got_end && !s->read_shut && s->tcp))
+        return false;
+    return true;
+}
+
+long stream_receive(struct file *f, struct io *io, uint32_t flags)
+{
+    struct inet_socket *s = f->buffer;
+    const uint64_t deadline = inet_deadline(s->receive_ns);
+    const bool peek = flags & MSG_PEEK;
+    long done = 0, e = 0;
+
+    for (bool looked = false; io->left;) {
+        if (s->first) {
+            const long n = take(s, io, peek);
+            if (n < 0)
+                return done ? done : n;
+            done += n;
+            if (peek || !(flags & MSG_WAITALL))
+                break;
+            continue;
+        }
+        if (is_over(s, &e))
+            break;
+        if (!looked) {
+            stack_turn();
+            looked = true;
+            continue;
+        }
+        e = inet_wait(f, flags, deadline);
+        if (e)
+            break;
+        looked = false;
+    }
+    if (done && !peek)
+        stack_turn(); /* says that there is room again */
+    return done ? done : e;
+}
+
+uint16_t stream_poll(const struct inet_socket *s)
+{
+    const uint16_t in = POLLIN | POLLRDNORM, out = POLLOUT | POLLWRNORM;
+    const bool ended = s->got_end || s->read_shut;
+
+    switch (s->state) {
+    case STREAM_LISTENS:
+        return s->pending ? in : 0;
+    case STREAM_NEW:
+        return out | POLLHUP;
+    case STREAM_CONNECTS:
+        return 0;
+    case STREAM_CONNECTED:
+        return (uint16_t)((s->first || ended ? in : 0) | (ended ? POLLRDHUP : 0) |
+                          (!s->tcp || s->write_shut || is_writable(s) ? out : 0) |
+                          (s->write_shut && ended ? POLLHUP : 0));
+    default:
+        return (uint16_t)(in | out | POLLHUP | POLLRDHUP | (s->error ? POLLERR : 0));
+    }
+}
