@@ -219,7 +219,7 @@ static enum err show_archive(struct archive *a)
 
     if (!cap || START->archive_bytes + before > cap->count * PAGE_SIZE)
         return ERR_BAD_CAP;
-    enum err e = keeper_show(SLOT_ARCHIVE, cap->base, cap->count, &va);
+    enum err e = keeper_show(SLOT_ARCHIVE, cap->base, cap->count, RIGHT_READ, &va);
     if (e == ERR_OK)
         *a = (struct archive){(const uint8_t *)va + before, START->archive_bytes};
     return e;

@@ -171,7 +171,7 @@ enum err keeper_begin(uint32_t most)
     return e ? e : begin_records(first, count);
 }
 
-enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, vaddr_t *va)
+enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, rights_t rights, vaddr_t *va)
 {
     enum err e = ERR_OK;
 
@@ -184,7 +184,7 @@ enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, vaddr_t *va)
         e = spawn_tables(SLOT_ENV, at, at + part * PAGE_SIZE);
         if (e == ERR_OK)
             e = exo_page_bind_run(SLOT_ENV, frames, PAGE_RUN(at, part),
-                                  RUN_FRAMES(first + done, RIGHT_READ));
+                                  RUN_FRAMES(first + done, rights));
     }
     if (e == ERR_OK)
         FAMILY->extra_end += count * PAGE_SIZE;

@@ -2,6 +2,7 @@
 #include "exo/abi/batch.h"
 #include "libos-posix/family/disk.h"
 #include "libos-posix/family/keeper_parts.h"
+#include "libos-posix/family/net.h"
 #include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
@@ -61,6 +62,8 @@ static enum err give_all(uint32_t m)
         e = give(env, SLOT_CONSOLE, SLOT_CONSOLE, RIGHT_WRITE);
     if (e == ERR_OK)
         e = keeper_disk_give(env);
+    if (e == ERR_OK)
+        e = keeper_net_give(env);
     if (e == ERR_OK)
         e = exo_env_watch(env, keeper_notification(), (word_t)1 << m);
     return e;
