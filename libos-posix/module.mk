@@ -23,12 +23,12 @@ LIBOS_POSIX += $(addprefix libos-posix/way/,fault.c fault_signal.c quick.c way_l
 
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
-    keeper_lost.c keeper_spare.c member.c net.c space.c family_x86_64.S)
+    keeper_lost.c keeper_spare.c member.c space.c family_x86_64.S)
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
 posix-sources := libos-posix/posix_main.c libos-posix/file/fs_disks.c $(FAMILY) \
-    $(addprefix libos-posix/family/,keep.c port.c way.c way_ask.c way_x86_64.S door_x86_64.S \
+    $(addprefix libos-posix/family/,keep.c net.c port.c way.c way_ask.c way_x86_64.S door_x86_64.S \
     patch_site_x86_64.c patch_x86_64.S patch_code_x86_64.c)
 posix-libs    := libos-posix ext2 inet
 posix-base    := 0x7fe000000000

@@ -2,7 +2,7 @@
 # compiled with it, since only that sees its headers; the static variables of both are the family's (program.ld).
 INET_LIB     := $(LWIP_SOURCE)/src
 INET_FILES   := $(filter-out core/altcp% core/ipv4/autoip core/ipv4/igmp core/ipv6/dhcp6 core/ipv6/mld6,$(LWIP_FILES))
-INET_OURS    := card control datagram name option socket stack stream
+INET_OURS    := card control datagram name option socket stack start stream
 INET_INCLUDE := -isystem libos-posix/inet/include
 INET_SYSTEM  := -isystem $(INET_LIB)/include
 INET_RULES   := $(lastword $(MAKEFILE_LIST))
@@ -24,6 +24,6 @@ $(4): $(INET_FILES:%=$(1)/lib/%.o) $(INET_OURS:%=$(1)/%.o)
 	@ar rcsD $$@ $$(filter %.o,$$^)
 -include $(INET_OURS:%=$(1)/%.d)
 endef
-INET_PLAIN := -std=gnu11 $(PLAIN) -g -fPIE -mcmodel=small -mno-avx
+INET_PLAIN := -std=gnu11 $(PLAIN) -g -fPIE -mcmodel=small -mno-avx -include libos-posix/inet/include/hidden.h
 $(eval $(call inet_kind,$(OBJ)/inet,$(CC) $(INET_PLAIN) -I.,$(CC) $(FLAGS) $(INET_PLAIN),$(LIB)/libinet.a,-isystem libos-net/port/include))
 $(eval $(call inet_kind,build/host/inet,gcc -O1 -g -I. $(SANITIZE),gcc $(FLAGS) -O1 -DCHECKED $(SANITIZE) -D_GNU_SOURCE,build/host/libinet.a,))

@@ -52,6 +52,13 @@ struct inet_ops {
     size_t (*waiting)(const struct file *f);
     uint16_t (*poll)(const struct file *f);
 
+    /* Starts the stack with the port's card, whose address is "dhcp", or as in
+     * "10.0.2.15/24,10.0.2.2,10.0.2.3": the gateway's and a name server's may be missing. ENODEV:
+     * there is no card; EINVAL: no such address. */
+    long (*start)(const char *address);
+    bool (*has_address)(void);
+    /* Writes /etc/resolv.conf and /etc/hosts, where they are missing. */
+    long (*tell)(struct arena *a);
     /* Serves what has come and what is due; when it has to be called again, PORT_FOREVER: not
      * before somebody asks. */
     uint64_t (*run)(struct arena *a);

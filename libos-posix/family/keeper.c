@@ -375,6 +375,13 @@ static L4_Time_t time_until(uint64_t deadline)
     return L4_TimePeriod((deadline - now) * 1000 / KINFO->tsc_khz + 1);
 }
 
+void keeper_pause(uint64_t deadline)
+{
+    L4_ThreadId_t from;
+
+    L4_Ipc(L4_nilthread, L4_anythread, L4_Timeouts(L4_ZeroTime, time_until(deadline)), &from);
+}
+
 const char *keeper_run(const struct keeper_work *work)
 {
     L4_ThreadId_t to = L4_nilthread, from;

@@ -34,6 +34,9 @@ enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, rights_t rights
  * run(argument) as the task `core` (struct task). NO_MEM. */
 enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core);
 
+/* Before there is a process: waits for a packet, up to `deadline` (time-stamp counter). */
+void keeper_pause(uint64_t deadline);
+
 /* Serves the family until work->step says that it has ended. NULL, or why it could not go on. */
 const char *keeper_run(const struct keeper_work *work);
 

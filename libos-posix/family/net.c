@@ -3,7 +3,7 @@
 
 #include "exo/abi/kinfo.h"
 #include "libos-net/ring.h"
-#include "libos-posix/family/keeper.h"
+#include "libos-posix/family/keeper_parts.h"
 #include "libos-posix/family/member.h"
 #include "libos-posix/port.h"
 #include "libos/book.h"
@@ -20,8 +20,6 @@ struct family_net {
 };
 _Static_assert(sizeof(struct family_net) <= PAGE_SIZE, "one page");
 
-static slot_t ring_slot; /* the keeper's */
-
 static struct ring *ring(void)
 {
     return &((struct family_net *)FAMILY->net)->ring;
@@ -35,12 +33,12 @@ static enum err make_ring(slot_t frames, vaddr_t va)
     memset((void *)va, 0, (RING_FRAMES + 1) * PAGE_SIZE);
     ring_begin(&((struct family_net *)(va + RING_FRAMES * PAGE_SIZE))->ring, (void *)va,
                KEEPER_WAKE);
-    enum err e = slot_take(&ring_slot);
+    enum err e = slot_take(&keeper_ring);
     if (e == ERR_OK)
         e = region_find(1, &frame);
     if (e == ERR_OK)
-        e = exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, frames, keeper_notification(), ring_slot);
-    return e ? e : exo_ring_keys(ring_slot, (vaddr_t)&all, 1);
+        e = exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, frames, keeper_notification(), keeper_ring);
+    return e ? e : exo_ring_keys(keeper_ring, (vaddr_t)&all, 1);
 }
 
 enum err keeper_net_begin(void)
@@ -59,11 +57,6 @@ enum err keeper_net_begin(void)
     if (e == ERR_OK)
         FAMILY->net = va + RING_FRAMES * PAGE_SIZE;
     return e;
-}
-
-enum err keeper_net_give(slot_t env)
-{
-    return FAMILY->net ? exo_cap_copy(env, FAMILY_SLOT_NET, ring_slot, RIGHT_WRITE, 0, 0) : ERR_OK;
 }
 
 bool port_net_get(struct port_net *out)
@@ -88,7 +81,7 @@ void port_net_free(uint32_t buffer)
 
 void port_net_flush(void)
 {
-    const slot_t slot = member_place()->member == TASK_NONE ? ring_slot : FAMILY_SLOT_NET;
+    const slot_t slot = member_place()->member == TASK_NONE ? keeper_ring : FAMILY_SLOT_NET;
 
     if (ring_unkicked(ring()) && exo_ring_kick(slot) == ERR_OK)
         ring_kicked(ring());

@@ -12,7 +12,4 @@
 /* Makes the ring, which gets every packet that is nobody else's. Before the first process.
  * NO_DEVICE: there is no card, or it was not given; errors of ring_create. */
 enum err keeper_net_begin(void);
-
-/* Gives a member what it needs to use it. */
-enum err keeper_net_give(slot_t env);
 #pragma GCC visibility pop

@@ -85,6 +85,11 @@ void card_receive(void);
 void card_flush(void);
 struct netif *card_netif(void);
 
+/* start.c, as inet_ops has them. */
+long start_card(const char *address);
+bool start_has_address(void);
+long start_tell(struct arena *a);
+
 /* name.c: addresses of programs. EINVAL, EAFNOSUPPORT. An IPv4 address in IPv6's form is one. */
 long name_read(const struct inet_socket *s, const struct inet_name *name, ip_addr_t *address,
                uint16_t *port);

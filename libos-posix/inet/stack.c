@@ -110,7 +110,6 @@ long stack_begin(void)
     told = PORT_FOREVER;
     lwip_init();
     datagram_watch();
-    card_begin();
     return 0;
 }
 
