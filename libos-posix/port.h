@@ -154,8 +154,8 @@ bool port_disk_flush(unsigned disk);
 
 /*
  * The network card of the family: packets of Ethernet without their check sequence. False, NULL:
- * there is no card, no packet, no room now. A received packet is the caller's until it is freed. What
- * was sent goes at the latest with port_net_flush. When packets come, and somebody sleeps, the
+ * there is no card, no packet, no room now. A received packet is the caller's until it is freed.
+ * What was sent goes at the latest with port_net_flush. When packets come, and somebody sleeps, the
  * keeper wakes and calls posix_keeper_step. Locked.
  */
 #define PORT_PACKET_MAX 1514u

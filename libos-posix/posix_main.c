@@ -35,13 +35,13 @@
 #include "libos/slots.h"
 #include "libos/string.h"
 
-#define STATUS_USAGE     64
-#define STATUS_SYSTEM    70
-#define STATUS_NOT_RUN   126
-#define STATUS_NOT_FOUND 127
-#define DEFAULT_PATH     "/bin:/usr/bin"
-#define WORDS_MAX        2048u
-#define NR_EXIT_GROUP    231
+#define STATUS_USAGE        64
+#define STATUS_SYSTEM       70
+#define STATUS_NOT_RUN      126
+#define STATUS_NOT_FOUND    127
+#define DEFAULT_PATH        "/bin:/usr/bin"
+#define WORDS_MAX           2048u
+#define NR_EXIT_GROUP       231
 #define NETWORK_PATIENCE_MS 3000u
 
 static _Noreturn void fail(int status, const char *what, const char *why)
@@ -253,8 +253,9 @@ static void start_network(const char *address)
     const long e = inet_ops.start(address);
 
     if (e)
-        fail(STATUS_USAGE, "net", e == -EINVAL ? "want dhcp or ADDRESS/BITS,GATEWAY,NAMES"
-                                               : "there is no network card: give NET=user");
+        fail(STATUS_USAGE, "net",
+             e == -EINVAL ? "want dhcp or ADDRESS/BITS,GATEWAY,NAMES"
+                          : "there is no network card: give NET=user");
     while (!inet_ops.has_address() && cpu_ticks() < end) {
         const uint64_t due = port_libos_ticks(inet_ops.run(arena_get()));
         if (!inet_ops.has_address())

@@ -37,8 +37,8 @@ long inet_socket(struct process *p, word_t domain, word_t type, word_t protocol)
         return -EINVAL;
     if (!inet_ops.create)
         return -EAFNOSUPPORT;
-    const long e = inet_ops.create(p, (uint32_t)domain, (uint32_t)type & TYPE_MASK,
-                                   (uint32_t)protocol, &made);
+    const long e =
+        inet_ops.create(p, (uint32_t)domain, (uint32_t)type & TYPE_MASK, (uint32_t)protocol, &made);
     return e ? e : install(p, made, type);
 }
 
@@ -103,8 +103,7 @@ long inet_accept(struct process *p, struct file *f, vaddr_t at, vaddr_t bytes_at
     return put ? put : fd;
 }
 
-long inet_name_get(struct process *p, const struct file *f, bool peer, vaddr_t at,
-                   vaddr_t bytes_at)
+long inet_name_get(struct process *p, const struct file *f, bool peer, vaddr_t at, vaddr_t bytes_at)
 {
     struct inet_name name;
     const long e = inet_ops.name(f, peer, &name);

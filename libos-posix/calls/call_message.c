@@ -374,8 +374,8 @@ static long inet_message(struct process *p, struct file *f, struct io *io, vaddr
 
     if (n < 0)
         return n;
-    if (h->name && (inet_name_put(p, &got.from, h->name, bytes_at) ||
-                    USER_GET(p, &h->name_bytes, bytes_at)))
+    if (h->name &&
+        (inet_name_put(p, &got.from, h->name, bytes_at) || USER_GET(p, &h->name_bytes, bytes_at)))
         return -EFAULT;
     h->flags = got.truncated ? MSG_TRUNC : 0;
     h->control_bytes = 0;

@@ -37,7 +37,8 @@ static enum err make_ring(slot_t frames, vaddr_t va)
     if (e == ERR_OK)
         e = region_find(1, &frame);
     if (e == ERR_OK)
-        e = exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, frames, keeper_notification(), keeper_ring);
+        e = exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, frames, keeper_notification(),
+                            keeper_ring);
     return e ? e : exo_ring_keys(keeper_ring, (vaddr_t)&all, 1);
 }
 

@@ -49,8 +49,8 @@ struct inet_socket {
     ip_addr_t local, remote; /* of a stream, also after its end; of datagrams: connected to */
     uint16_t local_port, remote_port;
     size_t queued, queue_most;
-    struct pbuf *first, *last;              /* streams: what came */
-    size_t first_done;                      /* bytes of the first that were read */
+    struct pbuf *first, *last; /* streams: what came */
+    size_t first_done;         /* bytes of the first that were read */
     struct packet *first_packet, *last_packet;
     struct inet_socket *pending, *pending_next;
     unsigned pending_count, pending_most;

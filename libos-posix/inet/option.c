@@ -43,11 +43,11 @@
 #define TCP_OPTION_QUICKACK  12
 
 /* Of SOL_IP and SOL_IPV6 */
-#define IP_OPTION_TOS        1
-#define IP_OPTION_TTL        2
-#define IPV6_OPTION_HOPS     16
-#define IPV6_OPTION_V6ONLY   26
-#define IPV6_OPTION_TCLASS   67
+#define IP_OPTION_TOS      1
+#define IP_OPTION_TTL      2
+#define IPV6_OPTION_HOPS   16
+#define IPV6_OPTION_V6ONLY 26
+#define IPV6_OPTION_TCLASS 67
 
 #define SECONDS_MOST 32767
 #define COUNT_MOST   127

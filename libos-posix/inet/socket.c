@@ -98,8 +98,8 @@ static bool is_ours(const ip_addr_t *address)
             return true;
         if (IP_IS_V4(address) && ip4_addr_isbroadcast(ip_2_ip4(address), n))
             return true;
-        if (IP_IS_V6(address) && netif_get_ip6_addr_match((struct netif *)(uintptr_t)n,
-                                                          ip_2_ip6(address)) >= 0)
+        if (IP_IS_V6(address) &&
+            netif_get_ip6_addr_match((struct netif *)(uintptr_t)n, ip_2_ip6(address)) >= 0)
             return true;
     }
     return false;
@@ -182,8 +182,8 @@ static long shutdown(struct file *f, unsigned how)
 static long name(const struct file *f, bool peer, struct inet_name *out)
 {
     const struct inet_socket *s = f->buffer;
-    const bool connected = s->state == STREAM_CONNECTED ||
-                           (s->state == STREAM_OVER && !ip_addr_isany_val(s->remote));
+    const bool connected =
+        s->state == STREAM_CONNECTED || (s->state == STREAM_OVER && !ip_addr_isany_val(s->remote));
 
     if (peer && !connected)
         return -ENOTCONN;

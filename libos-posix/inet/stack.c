@@ -186,8 +186,7 @@ static const char *check_socket(const struct inet_socket *s)
         return "I2: the bytes that wait at a socket are counted wrongly";
     for (const struct inet_socket *c = s->pending; c; c = c->pending_next)
         pending++;
-    return pending == s->pending_count ? NULL
-                                       : "I3: connections that wait are counted wrongly";
+    return pending == s->pending_count ? NULL : "I3: connections that wait are counted wrongly";
 }
 
 const char *stack_check(const struct arena *a)

@@ -237,8 +237,8 @@ long stream_listen(struct file *f, int backlog)
     }
     if (s->state != STREAM_NEW)
         return -EINVAL;
-    long bound = s->bound ? 0
-                          : stream_bind(s, s->domain == AF_INET6 ? IP6_ADDR_ANY : IP4_ADDR_ANY, 0);
+    long bound =
+        s->bound ? 0 : stream_bind(s, s->domain == AF_INET6 ? IP6_ADDR_ANY : IP4_ADDR_ANY, 0);
     if (bound)
         return bound;
     struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, (u8_t)most, &e);
@@ -375,8 +375,8 @@ static long check_sender(struct inet_socket *s)
     if (s->state == STREAM_CONNECTED && s->tcp && !s->write_shut)
         return 0;
     return s->state == STREAM_NEW || s->state == STREAM_LISTENS ? -ENOTCONN
-           : s->state == STREAM_CONNECTS                         ? -EAGAIN
-                                                                 : -EPIPE;
+           : s->state == STREAM_CONNECTS                        ? -EAGAIN
+                                                                : -EPIPE;
 }
 
 #define MSG_MORE 0x8000u

@@ -1,5 +1,5 @@
-/* What tests of sockets of the Internet need: one family for all of them, since lwIP's variables are
- * a program's, and addresses in the program's memory. */
+/* What tests of sockets of the Internet need: one family for all of them, since lwIP's variables
+ * are a program's, and addresses in the program's memory. */
 #pragma once
 
 #include "tests/host/posix_family.h"
@@ -40,10 +40,8 @@ static inline void *name4(unsigned a, unsigned b, unsigned c, unsigned d, uint16
 {
     struct name4 *n = (struct name4 *)(world.user + 1024);
 
-    *n = (struct name4){AF_INET,
-                        __builtin_bswap16(port),
-                        {(uint8_t)a, (uint8_t)b, (uint8_t)c, (uint8_t)d},
-                        {0}};
+    *n = (struct name4){
+        AF_INET, __builtin_bswap16(port), {(uint8_t)a, (uint8_t)b, (uint8_t)c, (uint8_t)d}, {0}};
     return n;
 }
 #define LOCAL(port) name4(127, 0, 0, 1, (port)), sizeof(struct name4)

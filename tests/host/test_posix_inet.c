@@ -266,9 +266,9 @@ static void options_are_kept(void **state)
 {
     static const struct {
         int level, name, value;
-    } both[] = {{SOL_SOCKET, 2, 1},  {SOL_SOCKET, 9, 1}, {SOL_SOCKET, 6, 1}, {SOL_TCP, 1, 1},
-                {SOL_TCP, 3, 1},     {SOL_TCP, 4, 60},   {SOL_TCP, 5, 10},   {SOL_TCP, 6, 3},
-                {0, 1, 16},          {0, 2, 33}};
+    } both[] = {{SOL_SOCKET, 2, 1}, {SOL_SOCKET, 9, 1}, {SOL_SOCKET, 6, 1}, {SOL_TCP, 1, 1},
+                {SOL_TCP, 3, 1},    {SOL_TCP, 4, 60},   {SOL_TCP, 5, 10},   {SOL_TCP, 6, 3},
+                {0, 1, 16},         {0, 2, 33}};
     int64_t *time = (int64_t *)(world.user + 1600);
 
     (void)state;
@@ -323,11 +323,16 @@ static void interfaces_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        INET_TEST(streams_carry_bytes),     INET_TEST(nobody_there_refuses),
-        INET_TEST(wrong_arguments_are_refused), INET_TEST(a_child_serves),
-        INET_TEST(much_goes_through),       INET_TEST(a_full_stream_says_so),
-        INET_TEST(who_leaves_bytes_unread_resets), INET_TEST(datagrams_keep_borders),
-        INET_TEST(the_sixth_version_works), INET_TEST(options_are_kept),
+        INET_TEST(streams_carry_bytes),
+        INET_TEST(nobody_there_refuses),
+        INET_TEST(wrong_arguments_are_refused),
+        INET_TEST(a_child_serves),
+        INET_TEST(much_goes_through),
+        INET_TEST(a_full_stream_says_so),
+        INET_TEST(who_leaves_bytes_unread_resets),
+        INET_TEST(datagrams_keep_borders),
+        INET_TEST(the_sixth_version_works),
+        INET_TEST(options_are_kept),
         INET_TEST(interfaces_are_told),
     };
     return cmocka_run_group_tests(tests, inet_set_up, family_tear_down);

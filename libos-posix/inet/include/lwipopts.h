@@ -10,19 +10,19 @@
 #define LWIP_NETCONN         0
 #define LWIP_SOCKET          0
 
-#define LWIP_IPV4                  1
-#define LWIP_IPV6                  1
-#define LWIP_IPV6_MLD              0 /* the ring takes what comes; nobody has to be told of groups */
-#define LWIP_IPV6_DHCP6            0
+#define LWIP_IPV4                     1
+#define LWIP_IPV6                     1
+#define LWIP_IPV6_MLD                 0 /* the ring takes what comes; nobody has to be told of groups */
+#define LWIP_IPV6_DHCP6               0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 1
-#define LWIP_ARP                   1
-#define LWIP_ICMP                  1
-#define LWIP_ICMP6                 1
-#define LWIP_UDP                   1
-#define LWIP_TCP                   1
-#define LWIP_RAW                   1
-#define LWIP_DHCP                  1
-#define LWIP_DNS                   1 /* keeps what DHCP tells; names are the C library's */
+#define LWIP_ARP                      1
+#define LWIP_ICMP                     1
+#define LWIP_ICMP6                    1
+#define LWIP_UDP                      1
+#define LWIP_TCP                      1
+#define LWIP_RAW                      1
+#define LWIP_DHCP                     1
+#define LWIP_DNS                      1 /* keeps what DHCP tells; names are the C library's */
 
 #define LWIP_DHCP_DOES_ACD_CHECK 0 /* the server says what is free; the check costs seconds */
 #define DHCP_DOES_ARP_CHECK      0
@@ -32,11 +32,11 @@
 #define ETH_PAD_SIZE  0
 
 /* Objects and packets are blocks of the arena's heap. */
-#define MEM_LIBC_MALLOC  1
-#define MEMP_MEM_MALLOC  1
-#define mem_clib_malloc  inet_malloc
-#define mem_clib_calloc  inet_calloc
-#define mem_clib_free    inet_free
+#define MEM_LIBC_MALLOC      1
+#define MEMP_MEM_MALLOC      1
+#define mem_clib_malloc      inet_malloc
+#define mem_clib_calloc      inet_calloc
+#define mem_clib_free        inet_free
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 8)
 
 /* A window of 256 KiB, scaled; what is sent and not acknowledged is no more. */
@@ -60,20 +60,20 @@
 #define SO_REUSE_RXTOALL    1
 #define IP_SOF_BROADCAST    1
 
-#define MEMP_NUM_TCP_SEG 4096 /* what is asserted against other options; not a limit */
-#define PBUF_POOL_SIZE   1024
+#define MEMP_NUM_TCP_SEG  4096 /* what is asserted against other options; not a limit */
+#define PBUF_POOL_SIZE    1024
 #define PBUF_POOL_BUFSIZE 1520
 
-#define IP_REASSEMBLY         1
-#define IP_REASS_MAX_PBUFS    64
-#define MEMP_NUM_REASSDATA    16
-#define IP_FRAG               1
-#define LWIP_IPV6_FRAG        1
-#define LWIP_IPV6_REASS       1
+#define IP_REASSEMBLY      1
+#define IP_REASS_MAX_PBUFS 64
+#define MEMP_NUM_REASSDATA 16
+#define IP_FRAG            1
+#define LWIP_IPV6_FRAG     1
+#define LWIP_IPV6_REASS    1
 
-#define LWIP_NETIF_LOOPBACK     1
-#define LWIP_HAVE_LOOPIF        1
-#define LWIP_LOOPBACK_MAX_PBUFS 0 /* no limit but the windows' */
+#define LWIP_NETIF_LOOPBACK      1
+#define LWIP_HAVE_LOOPIF         1
+#define LWIP_LOOPBACK_MAX_PBUFS  0 /* no limit but the windows' */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 
 #define LWIP_NETIF_HOSTNAME                1

@@ -1,4 +1,5 @@
-/* A network card in the test's hands: packets that it gives to the core, and those that come out. */
+/* A network card in the test's hands: packets that it gives to the core, and those that come out.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -14,10 +15,10 @@ struct fake_packet {
 
 extern struct fake_net {
     bool is_there;
-    bool is_full;            /* nothing can be sent */
-    uint32_t first, end;     /* of `in`, free-running: given, and taken by the core            */
-    uint32_t sent;           /* packets that came out; the last ones are in `out`              */
-    uint32_t held;           /* buffers that the core has not given back                       */
+    bool is_full;        /* nothing can be sent */
+    uint32_t first, end; /* of `in`, free-running: given, and taken by the core            */
+    uint32_t sent;       /* packets that came out; the last ones are in `out`              */
+    uint32_t held;       /* buffers that the core has not given back                       */
     struct fake_packet in[FAKE_PACKETS], out[FAKE_PACKETS];
 } fake_net;
 

@@ -1,4 +1,5 @@
-/* lwIP's view of the compiler and of the core: types' formats, assertions, random numbers, memory. */
+/* lwIP's view of the compiler and of the core: types' formats, assertions, random numbers, memory.
+ */
 #pragma once
 
 #include <stddef.h>
