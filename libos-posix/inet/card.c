@@ -61,6 +61,8 @@ bool card_begin(void)
     struct port_net net;
     const ip4_addr_t none = {0};
 
+    if (is_there)
+        return true;
     if (!port_net_get(&net) || !netif_add(&card, &none, &none, &none, &net, set_up, ethernet_input))
         return false;
     card.state = NULL;

@@ -143,11 +143,8 @@ long datagram_send(struct file *f, struct io *io, const ip_addr_t *to, uint16_t 
     struct inet_socket *s = f->buffer;
     const size_t bytes = io->left;
 
-    if (s->error) {
-        const int32_t e = s->error;
-        s->error = 0;
-        return -e;
-    }
+    if (s->error)
+        return socket_take_error(s);
     if (s->write_shut)
         return -EPIPE;
     if (!to && s->state != STREAM_CONNECTED)
@@ -202,11 +199,8 @@ long datagram_receive(struct file *f, struct io *io, uint32_t flags, struct inet
     const uint64_t deadline = inet_deadline(s->receive_ns);
 
     for (stack_turn(); !s->first_packet; stack_turn()) {
-        if (s->error) {
-            const int32_t e = s->error;
-            s->error = 0;
-            return -e;
-        }
+        if (s->error)
+            return socket_take_error(s);
         if (s->read_shut)
             return 0;
         const long e = inet_wait(f, flags, deadline);

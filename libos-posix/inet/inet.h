@@ -96,7 +96,7 @@ long name_read(const struct inet_socket *s, const struct inet_name *name, ip_add
 void name_write(const struct inet_socket *s, const ip_addr_t *address, uint16_t port,
                 struct inet_name *out);
 
-/* stream.c */
+/* stream.c, and stream_bytes.c for what is sent and received */
 long stream_create(struct inet_socket *s);
 void stream_close(struct inet_socket *s);
 long stream_bind(struct inet_socket *s, const ip_addr_t *address, uint16_t port);
@@ -106,6 +106,8 @@ long stream_connect(struct file *f, const ip_addr_t *address, uint16_t port);
 long stream_shutdown(struct file *f, unsigned how);
 long stream_send(struct file *f, struct io *io, uint32_t flags);
 long stream_receive(struct file *f, struct io *io, uint32_t flags);
+bool stream_is_writable(const struct inet_socket *s);
+struct pbuf *stream_take_first(struct inet_socket *s);
 void stream_delay(struct inet_socket *s); /* as no_delay says */
 uint16_t stream_poll(const struct inet_socket *s);
 
@@ -122,6 +124,7 @@ void datagram_watch(void); /* hears of what could not be delivered */
 /* socket.c */
 struct inet_socket *socket_make(uint16_t domain, uint8_t type);
 void socket_forget(struct inet_socket *s);
+long socket_take_error(struct inet_socket *s); /* negative, or 0; it is told once */
 
 /* option.c, control.c */
 long option_set(struct file *f, int level, int option, const void *value, size_t bytes);

@@ -35,6 +35,14 @@ void socket_forget(struct inet_socket *s)
     core_heap_free(&arena_get()->heap, s, sizeof *s);
 }
 
+long socket_take_error(struct inet_socket *s)
+{
+    const int32_t e = s->error;
+
+    s->error = 0;
+    return -e;
+}
+
 static long check_kind(const struct process *p, uint32_t domain, uint32_t type, uint32_t protocol)
 {
     if (domain != AF_INET && domain != AF_INET6)

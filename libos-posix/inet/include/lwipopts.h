@@ -64,12 +64,13 @@
 #define PBUF_POOL_SIZE    1024
 #define PBUF_POOL_BUFSIZE 1520
 
-#define IP_REASSEMBLY      1
-#define IP_REASS_MAX_PBUFS 64
-#define MEMP_NUM_REASSDATA 16
-#define IP_FRAG            1
-#define LWIP_IPV6_FRAG     1
-#define LWIP_IPV6_REASS    1
+#define IP_REASSEMBLY        1
+#define IP_REASS_MAX_PBUFS   64
+#define MEMP_NUM_REASSDATA   16
+#define IP_FRAG              1
+#define LWIP_IPV6_FRAG       1
+#define LWIP_IPV6_REASS      1
+#define IPV6_FRAG_COPYHEADER 1 /* pointers do not fit where the header was */
 
 #define LWIP_NETIF_LOOPBACK      1
 #define LWIP_HAVE_LOOPIF         1
