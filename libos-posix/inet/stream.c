@@ -34,7 +34,7 @@ static void on_error(void *argument, err_t e)
     if (s->state == STREAM_CONNECTS)
         s->error = e == ERR_RST ? ECONNREFUSED : ETIMEDOUT;
     else if (e != ERR_CLSD)
-        s->error = e == ERR_RST || !s->first ? ECONNRESET : ETIMEDOUT;
+        s->error = e == ERR_RST ? ECONNRESET : ETIMEDOUT;
     s->state = STREAM_OVER;
     inet_wake(s);
 }

@@ -90,11 +90,24 @@ def test_telnet(port):
         check(b"42" in said, "a shell on a pseudo-terminal behind telnetd answers", said)
 
 
+def test_program(root):
+    """The same program, on this machine by its kernel and there by the library OS."""
+    program = pathlib.Path("build/x86_64/user/inet_program.elf")
+    shutil.copy(program, root / "bin/program")
+    there = subprocess.run([sys.executable, "exo/tools/exec.py", "--root", root, "--timeout", "60", "--smp", "2",
+                            "--cmd", "/bin/program"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    here = subprocess.run([program], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    equal((there.returncode, there.stdout.decode().splitlines(), there.stderr),
+          (here.returncode, here.stdout.decode().splitlines(), b""), "a program's sockets behave as on Linux")
+    check(here.stdout.count(b"\n") > 50, "in more than fifty results", here.stdout)
+
+
 def main():
     os.environ["PATH"] += ":/usr/sbin"
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         make_root(root)
+        test_program(root)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         log = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -104,7 +117,7 @@ def main():
         (root / "serve").write_text(SERVE % (server.server_port, closed, log.getsockname()[1]))
         forward = f"{web}:80,{echo}:7,{telnet}:23"
         guest = subprocess.Popen([sys.executable, "exo/tools/exec.py", "--root", folder, "--system", qemu.SYSTEM,
-                                  "--timeout", "90", "--net", "user", "--fwd", forward, "--cmd", "/bin/sh /serve"],
+                                  "--timeout", "90", "--smp", "2", "--net", "user", "--fwd", forward, "--cmd", "/bin/sh /serve"],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         said = []
         for line in guest.stdout:

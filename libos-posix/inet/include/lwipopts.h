@@ -50,6 +50,7 @@
 #define TCP_SNDQUEUELOWAT   (TCP_SND_QUEUELEN / 2)
 #define TCP_LISTEN_BACKLOG  1
 #define TCP_QUEUE_OOSEQ     1
+#define TCP_MAXRTX          8           /* some 20 minutes, as others have it */
 #define TCP_OOSEQ_MAX_BYTES (64 * 1024) /* a sender in disorder must not hold all memory */
 #define TCP_OOSEQ_MAX_PBUFS 64
 #define LWIP_TCP_KEEPALIVE  1
