@@ -2,7 +2,8 @@
 """Boots exo4 with a folder as the root file system, runs one command there, and becomes it.
 
 usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--trace 1] [--disk IMAGE]
-               [--mount 'DIR OPTIONS'] [--smp N] [--mem SIZE] [--timeout S] ...
+               [--mount 'DIR OPTIONS'] [--net user|tap:NAME] [--fwd HOST:GUEST]
+               [--address 10.0.2.15/24,GATEWAY,NAMESERVER] [--smp N] [--mem SIZE] [--timeout S] ...
 
 The command's standard output and error are this program's, its input too, its exit status too.
 Nothing else is printed, unless something went wrong; with --trace 1 each system call is a line on
