@@ -24,12 +24,15 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
+sys.path.insert(0, str(HERE))
 import exec as boot_exec  # noqa: E402
+import machines           # noqa: E402
 import mkarchive          # noqa: E402
 import qemu               # noqa: E402
 
 PROGRAMS = TOP / "build/x86_64/user"
-MACHINES = {"lab": {}, "lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
+MACHINES = {"lab": {}, "lab_echo": machines.CARDS,
+            "lab_disk": {"further": machines.slow_disk(300)}}
 FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Linux
 CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63
@@ -186,7 +189,7 @@ class Reader(threading.Thread):
 def written(run, reader, work):
     """Boots, and lets QEMU write from the program's start to the reader's end."""
     options = dataclasses.replace(run.options, further=(
-        "-singlestep", "-D", reader.path, "-dfilter", run.program.filter(), "-chardev",
+        *run.options.further, "-singlestep", "-D", reader.path, "-dfilter", run.program.filter(), "-chardev",
         f"socket,id=mon,path={work}/mon,server=on,wait=off", "-mon", "chardev=mon"))
     lines = []
     reader.start()
