@@ -8,37 +8,37 @@ struct access {
     int64_t offset;
     uint32_t bytes;
     bool write;
+    bool exact;         /* it is known which bytes these are */
     uint32_t low, high; /* distances from the object's first byte (the stack's lowest) of what may
                            be touched, and of the first byte behind it */
 };
 
-static struct access access_of(const struct checker *c, const struct insn *i, unsigned reg,
-                               bool write)
+static struct access access_of(const struct checker *c, unsigned reg, bool write)
 {
     return (struct access){
-        &c->now->reg[reg], reg, i->offset, insn_shapes[i->opcode].bytes, write, 0, 0};
+        &c->now->reg[reg], reg, c->insn->offset, c->shape->bytes, write, false, 0, 0};
 }
 
 /* What a load leaves in its register when nothing is known of the memory. */
-static void set_loaded(struct value *v, uint8_t form, uint32_t bytes)
+static void set_loaded(const struct checker *c, struct value *v)
 {
-    *value_set(v, VALUE_NUMBER) = scalar_of_width(bytes * 8, form == FORM_LOAD_SIGNED);
+    *value_set(v, VALUE_NUMBER) =
+        scalar_of_width(c->shape->bytes * 8u, c->shape->form == FORM_LOAD_SIGNED);
 }
 
-static bool load_context(struct checker *c, const struct access *a, uint8_t form, struct value *out)
+static bool load_context(struct checker *c, const struct access *a)
 {
-    const struct hook_field *f = NULL;
+    const struct scalar *n = &a->base->n;
+    const struct hook_field *f = hook_field_at(c->hook, n->smin + a->offset, a->bytes);
 
-    if (scalar_is_constant(&a->base->n))
-        f = hook_field_at(c->hook, a->base->n.smin + a->offset, a->bytes);
-    if (!f)
+    if (!f || !scalar_is_constant(n))
         return checker_fail(c, GRAFT_CONTEXT_FIELD, a->reg);
     if (f->kind == VALUE_NUMBER)
-        set_loaded(out, form, a->bytes);
+        set_loaded(c, c->dst);
     else
-        value_set_pointer(out, f->kind);
+        *value_set(c->dst, f->kind) = scalar_constant(0);
     if (f->kind == VALUE_PACKET)
-        out->ahead = (int32_t)c->now->packet_length;
+        c->dst->ahead = (int32_t)c->now->packet_length;
     return true;
 }
 
@@ -57,22 +57,6 @@ static bool check_packet(struct checker *c, const struct access *a)
            checker_refuse(c, GRAFT_PACKET_BOUNDS, a->reg, need, p->ahead > 0 ? p->ahead : 0);
 }
 
-/* An object of `size` bytes, the first of them `before` bytes from n = 0. */
-static bool check_object(struct checker *c, struct access *a, int64_t before, int64_t size,
-                         enum graft_reason reason)
-{
-    int64_t first = before + a->base->n.smin + a->offset;
-    int64_t behind = before + a->base->n.smax + a->offset + a->bytes;
-
-    if (first < 0)
-        return checker_refuse(c, reason, a->reg, 0, first);
-    if (behind > size)
-        return checker_refuse(c, reason, a->reg, size, behind);
-    a->low = (uint32_t)first;
-    a->high = (uint32_t)behind;
-    return true;
-}
-
 /* Kinds through which nothing is accessed, whatever its place. */
 static const uint8_t refusals[VALUE_KINDS] = {
     [VALUE_NUMBER] = GRAFT_NOT_POINTER,
@@ -87,91 +71,82 @@ static const uint8_t refusals[VALUE_KINDS] = {
 static bool check_access(struct checker *c, struct access *a)
 {
     const struct value *p = a->base;
+    const bool stack = p->kind == VALUE_STACK; /* whose n is 0 at its end */
+    const enum graft_reason reason = stack ? GRAFT_STACK_BOUNDS : GRAFT_OBJECT_BOUNDS;
 
-    switch (p->kind) {
-    case VALUE_STACK:
-        return check_object(c, a, GRAFT_STACK_BYTES, GRAFT_STACK_BYTES, GRAFT_STACK_BOUNDS);
-    case VALUE_PACKET:
+    if (p->kind == VALUE_PACKET)
         return check_packet(c, a);
-    case VALUE_MAP_VALUE:
-        return check_object(c, a, 0, c->in->maps[p->map].value_bytes, GRAFT_OBJECT_BOUNDS);
-    case VALUE_RECORD:
-        return check_object(c, a, 0, p->ahead, GRAFT_OBJECT_BOUNDS);
-    default:
-        return checker_fail(
-            c, p->kind == VALUE_CONTEXT && !a->write ? GRAFT_CONTEXT_FIELD : refusals[p->kind],
-            a->reg);
-    }
-}
-
-static bool is_exact(const struct access *a)
-{
-    return a->high - a->low == a->bytes;
+    if (p->kind == VALUE_CONTEXT && !a->write)
+        return checker_fail(c, GRAFT_CONTEXT_FIELD, a->reg);
+    if (refusals[p->kind])
+        return checker_fail(c, refusals[p->kind], a->reg);
+    int64_t size = p->kind == VALUE_RECORD ? p->ahead : (int64_t)GRAFT_STACK_BYTES;
+    if (p->kind == VALUE_MAP_VALUE)
+        size = c->in->maps[p->map].value_bytes;
+    int64_t from = a->offset + (stack ? size : 0), behind = from + p->n.smax + a->bytes;
+    from += p->n.smin;
+    if (from < 0 || behind > size)
+        return checker_refuse(c, reason, a->reg, from < 0 ? 0 : size, from < 0 ? from : behind);
+    a->low = (uint32_t)from;
+    a->high = (uint32_t)behind;
+    a->exact = behind - from == a->bytes;
+    return true;
 }
 
 static bool is_whole_slot(const struct access *a)
 {
-    return a->bytes == 8 && is_exact(a) && a->low % 8 == 0;
+    return a->base->kind == VALUE_STACK && a->bytes == 8 && a->exact && a->low % 8 == 0;
 }
 
-static bool read_stack_bytes(struct checker *c, const struct access *a)
+/* If it is the stack's: are the bytes there numbers, if it `reads`? Numbers are written, to `all`
+ * of them or some. */
+static bool touch_stack(struct checker *c, const struct access *a, bool reads, bool all)
 {
-    enum graft_reason reason = state_stack_read(c->now, a->low, a->high);
+    enum graft_reason reason = GRAFT_ACCEPTED;
 
+    if (a->base->kind == VALUE_STACK && reads)
+        reason = state_stack_read(c->now, a->low, a->high);
+    if (a->base->kind == VALUE_STACK && a->write && reason == GRAFT_ACCEPTED &&
+        !state_stack_write(c->now, a->low, a->high, all))
+        reason = GRAFT_POINTER_PART;
     return reason == GRAFT_ACCEPTED || checker_fail(c, reason, a->reg);
 }
 
-/* Numbers are written somewhere in the range: everywhere where that is exact. */
-static bool write_stack_bytes(struct checker *c, const struct access *a, bool exact)
+bool checker_step_load(struct checker *c)
 {
-    return state_stack_write(c->now, a->low, a->high, exact) ||
-           checker_fail(c, GRAFT_POINTER_PART, a->reg);
-}
-
-bool checker_step_load(struct checker *c, const struct insn *i)
-{
-    struct access a = access_of(c, i, insn_src(i), false);
-    struct value *dst = &c->now->reg[insn_dst(i)], *slot = NULL;
-    uint8_t form = insn_shapes[i->opcode].form;
+    struct access a = access_of(c, insn_src(c->insn), false);
+    struct value *slot;
 
     if (!checker_read(c, a.reg))
         return false;
     if (a.base->kind == VALUE_CONTEXT)
-        return load_context(c, &a, form, dst);
+        return load_context(c, &a);
     if (!check_access(c, &a))
         return false;
-    if (a.base->kind == VALUE_STACK) {
-        slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
-        if (!slot && !read_stack_bytes(c, &a))
-            return false;
-    }
+    slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
+    if (!slot && !touch_stack(c, &a, true, false))
+        return false;
     if (slot)
-        checker_link(c, dst, slot);
+        checker_link(c, c->dst, slot);
     else
-        set_loaded(dst, form, a.bytes);
+        set_loaded(c, c->dst);
     return true;
 }
 
-bool checker_step_store(struct checker *c, const struct insn *i)
+bool checker_step_store(struct checker *c)
 {
-    struct access a = access_of(c, i, insn_dst(i), true);
-    struct value *v = &c->imm;
+    struct access a = access_of(c, insn_dst(c->insn), true);
+    struct value *v = checker_read(c, a.reg) ? checker_read_operand(c) : NULL;
 
-    if (!checker_read(c, a.reg))
-        return false;
-    if (insn_shapes[i->opcode].form == FORM_STORE)
-        v = checker_read(c, insn_src(i)) ? &c->now->reg[insn_src(i)] : NULL;
-    else
-        *value_set(v, VALUE_NUMBER) = scalar_constant((uint64_t)(int64_t)i->imm);
     if (!v || !check_access(c, &a))
         return false;
-    if (a.base->kind == VALUE_STACK && is_whole_slot(&a)) {
+    if (is_whole_slot(&a)) {
         checker_link(c, state_stack_new(c->now, a.low), v);
         return true;
     }
     if (value_is_pointer(v))
-        return checker_fail(c, GRAFT_POINTER_STORE, insn_src(i));
-    return a.base->kind != VALUE_STACK || write_stack_bytes(c, &a, is_exact(&a));
+        return checker_fail(c, GRAFT_POINTER_STORE, insn_src(c->insn));
+    return touch_stack(c, &a, false, a.exact);
 }
 
 /* Atomic operations: in a map's value or record wherever it is aligned, since those begin at
@@ -181,14 +156,15 @@ static bool is_atomic_target(const struct access *a)
     struct bits n = a->base->n.bits;
 
     if (a->base->kind == VALUE_STACK)
-        return is_exact(a) && a->low % a->bytes == 0;
+        return a->exact && a->low % a->bytes == 0;
     return a->base->kind != VALUE_PACKET &&
            ((n.unknown | (n.value + (uint64_t)a->offset)) & (a->bytes - 1)) == 0;
 }
 
-bool checker_step_atomic(struct checker *c, const struct insn *i)
+bool checker_step_atomic(struct checker *c)
 {
-    struct access a = access_of(c, i, insn_dst(i), true);
+    struct access a = access_of(c, insn_dst(c->insn), true);
+    const struct insn *i = c->insn;
 
     if (!checker_read(c, a.reg) || !check_access(c, &a) ||
         !checker_read_number(c, insn_src(i), GRAFT_POINTER_STORE) ||
@@ -196,21 +172,16 @@ bool checker_step_atomic(struct checker *c, const struct insn *i)
         return false;
     if (!is_atomic_target(&a))
         return checker_fail(c, GRAFT_ATOMIC_TARGET, a.reg);
-    if (a.base->kind == VALUE_STACK &&
-        (!read_stack_bytes(c, &a) || !write_stack_bytes(c, &a, true)))
+    if (!touch_stack(c, &a, true, true))
         return false;
     if (i->imm & ATOMIC_FETCHES)
-        set_loaded(&c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)], FORM_LOAD, a.bytes);
+        set_loaded(c, i->imm == ATOMIC_CMPXCHG ? c->now->reg : c->src);
     return true;
 }
 
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write)
 {
-    struct access a = {&c->now->reg[reg], reg, 0, bytes, write, 0, 0};
+    struct access a = {&c->now->reg[reg], reg, 0, bytes, write, false, 0, 0};
 
-    if (!checker_read(c, reg) || !check_access(c, &a))
-        return false;
-    if (a.base->kind != VALUE_STACK)
-        return true;
-    return write ? write_stack_bytes(c, &a, false) : read_stack_bytes(c, &a);
+    return checker_read(c, reg) && check_access(c, &a) && touch_stack(c, &a, !write, false);
 }

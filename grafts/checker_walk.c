@@ -24,12 +24,6 @@ void checker_open_drop(struct checker *c, struct checker_open *o)
     c->free = o;
 }
 
-static void make_ready(struct checker *c, struct checker_open *o)
-{
-    o->next = c->ready;
-    c->ready = o;
-}
-
 bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive)
 {
     const struct checker_place *place = &c->places[target];
@@ -39,40 +33,35 @@ bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, 
     o->dead = !alive;
     if (place->claim || place->open || place->edges > 1)
         return c->arrive(c, o);
-    make_ready(c, o);
+    o->next = c->ready;
+    c->ready = o;
     return true;
 }
 
-static bool step_wide(struct checker *c, const struct insn *i)
+static bool step_wide(struct checker *c)
 {
-    uint64_t x = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
-    struct value *v = &c->now->reg[insn_dst(i)];
+    static const uint8_t kinds[] = {
+        VALUE_NUMBER, [INSN_MAP] = VALUE_MAP, [INSN_MAP_VALUE] = VALUE_MAP_VALUE};
+    struct value *v = c->dst;
+    uint64_t first = (uint32_t)c->insn->imm, second = (uint32_t)c->insn[1].imm;
+    bool number = insn_src(c->insn) == 0; /* else a map's, and offset in it */
 
-    *value_set(v, VALUE_NUMBER) = scalar_constant(x);
-    if (insn_src(i) == 0)
-        return true;
-    value_set_pointer(v, VALUE_MAP); /* checker_check_form has seen that there is such a map */
-    v->map = (uint8_t)i[0].imm;
-    if (insn_src(i) == INSN_MAP_VALUE) {
-        v->kind = VALUE_MAP_VALUE;
-        v->n = scalar_constant((uint32_t)i[1].imm);
+    *value_set(v, kinds[insn_src(c->insn)]) =
+        scalar_constant(number ? first | second << 32 : second);
+    if (!number)
+        v->map = (uint8_t)first; /* checker_check_form has seen that there is such a map */
+    if (v->kind == VALUE_MAP_VALUE)
         v->base = state_name(c->at, STATE_COMPUTED);
-    }
     return true;
 }
 
-static bool step_exit(struct checker *c, const struct insn *i)
+static bool step_exit(struct checker *c)
 {
-    (void)i;
-    if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
-        return false;
-    if (c->now->held_count > 0)
-        return checker_stop(c, GRAFT_RECORD_HELD);
-    return checker_end(c);
+    return checker_read_number(c, 0, GRAFT_POINTER_LEAK) &&
+           (c->now->held_count == 0 || checker_stop(c, GRAFT_RECORD_HELD)) && checker_end(c);
 }
 
-typedef bool step(struct checker *c, const struct insn *i);
-static step *const actions[] = {
+static bool (*const actions[])(struct checker *c) = {
     [FORM_ALU] = checker_step_alu,
     [FORM_NEG] = checker_step_unary,
     [FORM_SWAP] = checker_step_unary,
@@ -93,9 +82,12 @@ static step *const actions[] = {
 bool checker_walk_one(struct checker *c)
 {
     struct checker_open *o = c->ready, *other = NULL;
-    const struct insn *i = &c->in->code[o->at];
+    const struct insn *i = c->insn = &c->in->code[o->at];
     uint8_t form = insn_shapes[i->opcode].form;
 
+    c->shape = &insn_shapes[i->opcode];
+    c->dst = &o->state.reg[insn_dst(i)];
+    c->src = &o->state.reg[insn_src(i)];
     c->ready = o->next;
     c->at = o->at;
     c->steps = o->steps + 1;
@@ -106,7 +98,7 @@ bool checker_walk_one(struct checker *c)
     if (form == FORM_JUMP && (other = checker_open_take(c)))
         c->taken = &other->state;
     bool good = form != FORM_JUMP || other;
-    good = good && (o->dead || form == FORM_GOTO || actions[form](c, i));
+    good = good && (o->dead || form == FORM_GOTO || actions[form](c));
     if (good && other)
         good = checker_follow(c, other, (uint32_t)insn_target(i, o->at), c->goes);
     else if (other)
@@ -127,8 +119,7 @@ bool checker_walk(struct checker *c)
     return true;
 }
 
-/* The first state stays and waits; when the last has come it goes on.
- */
+/* The first state stays and waits; when the last has come it goes on. */
 bool checker_join(struct checker *c, struct checker_open *o)
 {
     struct checker_place *place = &c->places[o->at];
@@ -150,7 +141,8 @@ bool checker_join(struct checker *c, struct checker_open *o)
     }
     if (place->edges == 0) {
         place->open = 0;
-        make_ready(c, waits);
+        waits->next = c->ready;
+        c->ready = waits;
     }
     return true;
 }
@@ -161,14 +153,13 @@ bool checker_check_done(struct checker *c)
     for (c->at = 0; c->at < c->in->count; c->at++) {
         const struct insn *i = &c->in->code[c->at];
         uint8_t form = insn_shapes[i->opcode].form;
+        int64_t target = form == FORM_JUMP || form == FORM_GOTO ? insn_target(i, c->at) : INT64_MAX;
 
-        if (c->places[c->at].half || c->places[c->at].done)
+        if (insn_is_half(i) || c->places[c->at].done)
             continue;
         if (c->places[c->at].edges == 0)
             return checker_stop(c, GRAFT_UNREACHABLE);
-        if ((form != FORM_JUMP && form != FORM_GOTO) || insn_target(i, c->at) > c->at)
-            continue;
-        if (!c->places[insn_target(i, c->at)].done)
+        if (target <= c->at && !c->places[target].done)
             return checker_stop(c, GRAFT_BACK_EDGE);
     }
     return true;

@@ -65,7 +65,7 @@ struct insn_shape {
     uint8_t form;  /* enum insn_form                                                      */
     uint8_t op;    /* enum alu_op, jump_op or swap_op, by form                            */
     uint8_t bytes; /* operand width (4 or 8), bytes accessed, or where GOTO's distance is */
-    bool by_reg;   /* ALU, JUMP: the operand is the source register and not imm           */
+    bool by_reg;   /* ALU, JUMP, STORE: the operand is the source register and not imm    */
 };
 extern const struct insn_shape insn_shapes[256];
 
@@ -83,6 +83,13 @@ static inline unsigned insn_src(const struct insn *i)
  * written? Returns GRAFT_ACCEPTED, BAD_OPCODE, BAD_REGISTER, RESERVED_FIELD, MAP or FRAME_WRITE.
  * Jumps, calls, numbers of maps and the second half of a 64-bit load are the checker's to judge. */
 enum graft_reason insn_check(const struct insn *i);
+
+/* No instruction has opcode 0, so in a well-formed program these are the second halves of 64-bit
+ * loads. */
+static inline bool insn_is_half(const struct insn *i)
+{
+    return i->opcode == 0;
+}
 
 /* Is `second` a well-formed second half of a 64-bit load? */
 bool insn_is_wide_half(const struct insn *second);
