@@ -106,6 +106,12 @@ _Noreturn void port_process_end(void);
  * port_fork shows the same pages. False when out of memory; then nothing has changed. */
 bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights);
 
+/* Private memory whose pages begin as those of `file` from page `index` on: what posix_page
+ * says of them, at once or at their first use. A page of the arena may be shown until it is written
+ * to. port_protect, port_unmap and port_fork as with mapped memory; port_discard makes pages begin
+ * as those of the file again, or as zero. False when out of memory; then nothing has changed. */
+bool port_lend(vaddr_t va, size_t bytes, rights_t rights, const void *file, uint64_t index);
+
 /* Private memory, zero when first read, with `rights` (RIGHT_READ, _WRITE, _EXEC; 0 means that
  * any access faults). False when memory or page tables run out; then nothing has changed. */
 bool port_map(vaddr_t va, size_t bytes, rights_t rights);

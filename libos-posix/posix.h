@@ -68,6 +68,10 @@ long posix_exec(const struct posix_exec *request, struct posix_start *out);
  * "ro,first=N,blocks=N", any of them. Errors of mount(2); ENXIO: there is no disk. */
 long posix_mount(const char *at, const char *options);
 
+/* What page `index` of a file begins as (port_lend): `*bytes` of it, zeroes behind them. PAGE_SIZE
+ * of them are a page of the arena, unless they are the archive's. Needs no lock. */
+const void *posix_page(const void *file, uint64_t index, size_t *bytes);
+
 /* The task of the first process, and the keeper's, which has no process: for port_set_self. */
 struct task *posix_first_task(void);
 struct task *posix_keeper_task(void);

@@ -100,22 +100,31 @@ static void insert(struct process *p, struct area *new)
         after->prev = new;
 }
 
+static struct node *file_of(const struct area *a)
+{
+    return a->shared ? a->shared : a->lent;
+}
+
 /* An area that shows a file holds it, and keeps its pages. */
 static void share(const struct area *a)
 {
-    if (!a->shared)
+    struct node *n = file_of(a);
+
+    if (!n)
         return;
-    node_hold(a->shared);
-    a->shared->shown++;
+    node_hold(n);
+    n->shown++;
 }
 
 static void unshare(struct arena *arena, const struct area *a)
 {
-    if (!a->shared)
+    struct node *n = file_of(a);
+
+    if (!n)
         return;
-    if (--a->shared->shown == 0 && a->shared->stored)
-        stored_hide(a->shared);
-    node_drop(arena, a->shared);
+    if (--n->shown == 0 && n->stored)
+        stored_hide(n);
+    node_drop(arena, n);
 }
 
 static void drop(struct process *p, struct area *a)
@@ -135,7 +144,8 @@ static void drop(struct process *p, struct area *a)
 static bool are_one(const struct area *a, const struct area *b)
 {
     return a->end == b->start && a->rights == b->rights && a->adopted == b->adopted &&
-           a->shared == b->shared && (!a->shared || a->offset + (a->end - a->start) == b->offset);
+           a->shared == b->shared && a->lent == b->lent &&
+           (!file_of(a) || a->offset + (a->end - a->start) == b->offset);
 }
 
 static void join_next(struct process *p, struct area *a)
@@ -225,6 +235,23 @@ long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, s
     return e;
 }
 
+long area_lend(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
+               uint64_t offset)
+{
+    const struct area area = {
+        .start = start, .end = end, .rights = rights, .lent = n, .offset = offset};
+
+    if (!port_lend(start, end - start, rights, n, offset / PAGE_SIZE))
+        return -ENOMEM;
+    share(&area);
+    long e = add(p, area);
+    if (e) {
+        port_unmap(start, end - start);
+        unshare(p->arena, &area);
+    }
+    return e;
+}
+
 /* Makes `at` a border between areas if it lies inside one. ENOMEM. */
 static long split(struct process *p, vaddr_t at)
 {
@@ -236,7 +263,7 @@ static long split(struct process *p, vaddr_t at)
             return -ENOMEM;
         *upper = *a;
         upper->start = at;
-        upper->offset += a->shared ? at - a->start : 0;
+        upper->offset += file_of(a) ? at - a->start : 0;
         share(upper);
         a->end = at;
         insert(p, upper);

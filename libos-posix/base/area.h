@@ -17,7 +17,8 @@ struct area {
     rights_t rights;     /* RIGHT_READ, _WRITE, _EXEC */
     bool adopted;        /* was there before the core: the libOS's own image and stack */
     struct node *shared; /* shows pages of this file, which it holds; NULL: private memory */
-    uint64_t offset;     /* bytes into `shared`, of `start` */
+    struct node *lent;   /* private, and begins as pages of this file, which it holds; or NULL */
+    uint64_t offset;     /* bytes into `shared` or `lent`, of `start` */
     struct area *next, *prev;
 };
 
@@ -71,6 +72,12 @@ long area_map(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
 /* Memory that shows the pages of file `n` from byte `offset` (page-aligned) on, made where there
  * are none yet. Pre: as for area_map. ENOMEM. */
 long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
+               uint64_t offset);
+
+/* Private memory that begins as what file `n` holds from byte `offset` (page-aligned) on. Whether a
+ * page shows what is written to the file until it is used first is not said. Pre: as for area_map;
+ * the file is of RAM, and does not end before the last page. ENOMEM. */
+long area_lend(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
                uint64_t offset);
 
 /* Registers memory that is there already. Pre: page-aligned and free. ENOMEM. */

@@ -98,6 +98,7 @@ struct member {
     /* By table, the groups of 8 pages (bit: group) where something was bound since the process
      * began, but for what the keeper bound for good. */
     uint64_t groups[MEMBER_TABLES];
+    uint64_t lent[MEMBER_TABLES]; /* the same of pages that a file lends, which no copy needs */
 };
 
 struct family {
@@ -129,13 +130,13 @@ static inline const volatile uint64_t *family_view(uint32_t member, uint32_t k)
     return (const volatile uint64_t *)(FAMILY_VIEWS + (member * MEMBER_TABLES + k) * PAGE_SIZE);
 }
 
-/* From now on [va, va + bytes), in table `k`, is looked at when the process is copied or ends. */
-static inline void family_use(struct member *m, uint32_t k, vaddr_t va, uint64_t bytes)
+/* From now on [va, va + bytes) of a table is looked at when the process is copied or ends. */
+static inline void family_use(uint64_t *groups, vaddr_t va, uint64_t bytes)
 {
     const uint32_t first = va / PAGE_SIZE % 512 / 8;
     const uint32_t last = (va + bytes - 1) / PAGE_SIZE % 512 / 8;
 
-    __atomic_fetch_or(&m->groups[k], (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last)),
+    __atomic_fetch_or(groups, (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last)),
                       __ATOMIC_RELAXED);
 }
 

@@ -1,15 +1,16 @@
 /* Copying a process: its pages are shown in the copy, and both lose the right to write to them. */
 #include "exo/abi/batch.h"
 #include "libos-posix/family/keeper_parts.h"
-#include "libos-posix/family/space.h"
+#include "libos-posix/family/page.h"
+#include "libos-posix/family/space_parts.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/libos.h"
 #include "libos/string.h"
 #include "libos/tables.h"
 
-#define TABLE_BYTES (512 * PAGE_SIZE)
-#define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
+#define TABLE_BYTES SPACE_TABLE_BYTES
+#define PAGE_RIGHTS SPACE_RIGHTS
 
 /* Bits of an entry that say how a page is used. */
 #define ENTRY_USE (CPU_PTE_ACCESSED | CPU_PTE_DIRTY)
@@ -22,12 +23,12 @@ static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, bool used)
     bool zero;
 
     if (entry && cpu_pte_is_bound(*entry)) {
-        memcpy(family_frame(cpu_pte_pfn(*entry)), page, PAGE_SIZE);
+        page_copy(family_frame(cpu_pte_pfn(*entry)), page);
         return ERR_OK;
     }
     if (!space_take(TASK_KEEPER, 1, &frame, &zero))
         return ERR_NO_MEM;
-    memcpy(family_frame(frame), page, PAGE_SIZE);
+    page_copy(family_frame(frame), page);
     enum err e = keeper_bind(m, va, frame, RIGHT_READ | RIGHT_WRITE, used);
     space_let_go(TASK_KEEPER);
     return e;
@@ -111,11 +112,11 @@ static enum err copy_hidden(uint32_t m, vaddr_t va, pfn_t frame)
     if (!(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA)) {
         if (!space_take(TASK_KEEPER, 1, &copy, &zero))
             return ERR_NO_MEM;
-        memcpy(family_frame(copy), family_frame(frame), PAGE_SIZE);
+        page_copy(family_frame(copy), family_frame(frame));
         note.value = SPACE_NOTE(copy);
     }
     if (space_entry(m, va)) /* finds the table */
-        family_use(&FAMILY->members[m], FAMILY->members[m].table_last, va, PAGE_SIZE);
+        family_use(&FAMILY->members[m].groups[FAMILY->members[m].table_last], va, PAGE_SIZE);
     enum err e = exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
     space_let_go(TASK_KEEPER);
     return e;
@@ -152,6 +153,43 @@ static enum err copy_run(uint32_t parent, uint32_t m, vaddr_t va, uint64_t pte, 
     return e;
 }
 
+/* Pages that the parent has written to since it was copied last it will write to again, and the
+ * copy as a rule too, so the first of them are copied at once: a fault costs more. */
+#define COPIED_AT_ONCE 16u
+static struct page_entry copied[COPIED_AT_ONCE];
+static uint32_t copied_count;
+
+static bool is_to_be_copied(uint64_t pte)
+{
+    return copied_count < COPIED_AT_ONCE && (pte & CPU_PTE_WRITE) && !(pte & SPACE_SHOWN);
+}
+
+/* One page; it is bound by bind_copied(). The keeper's hand is not looked at meanwhile. */
+static enum err copy_page(vaddr_t va, uint64_t pte)
+{
+    pfn_t frame;
+    bool zero;
+
+    if (!frame_list_take(POOL, 1, &frame, &zero))
+        return ERR_NO_MEM;
+    page_copy(family_frame(frame), family_frame(cpu_pte_pfn(pte)));
+    copied[copied_count++] =
+        (struct page_entry){va, frame, cpu_pte_rights(pte) | RIGHTS_LATER(PAGE_RIGHTS)};
+    return ERR_OK;
+}
+
+static enum err bind_copied(uint32_t m)
+{
+    enum err e = copied_count
+                     ? exo_page_bind(keeper_kept[m].env, keeper_pool, (vaddr_t)copied, copied_count)
+                     : ERR_OK;
+
+    for (uint32_t i = 0; i < copied_count && e; i++)
+        space_give(copied[i].pfn, frame_list_mark(POOL, copied[i].pfn));
+    copied_count = 0;
+    return e;
+}
+
 static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
 {
     struct member *from = &FAMILY->members[parent], *to = &FAMILY->members[m];
@@ -162,14 +200,22 @@ static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
 
     if (e || !groups || !space_entry(m, base))
         return e;
-    to->groups[to->table_last] |= groups;
+    uint64_t *used = &to->groups[to->table_last];
     for (uint32_t i = 0, count; (i = family_used(groups, i)) < 512 && e == ERR_OK; i += count) {
         const uint64_t pte = table[i] & ~ENTRY_USE;
         count = 1;
+        if (!pte || (cpu_pte_is_bound(pte) && space_is_lent(pte)))
+            continue; /* the copy finds it by its areas */
         if (cpu_pte_is_bound(pte) && frame_list_has(POOL, cpu_pte_pfn(pte))) {
+            family_use(used, base + i * PAGE_SIZE, PAGE_SIZE);
+            if (is_to_be_copied(pte)) {
+                e = copy_page(base + i * PAGE_SIZE, pte);
+                continue;
+            }
             while (i + count < 512 && frame_list_has(POOL, cpu_pte_pfn(pte) + count) &&
                    (table[i + count] & ~ENTRY_USE) == pte + count * PAGE_SIZE)
                 count++;
+            family_use(used, base + i * PAGE_SIZE, count * PAGE_SIZE);
             e = copy_run(parent, m, base + i * PAGE_SIZE, pte, count);
         } else if (SPACE_IS_HIDDEN(pte)) {
             e = copy_hidden(m, base + i * PAGE_SIZE, cpu_pte_pfn(pte));
@@ -203,7 +249,8 @@ static enum err copy_all(const struct family_task *parent, uint32_t m)
     for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++)
         if (from->tables[k] != FAMILY_BLOCKS / TABLE_BYTES)
             e = copy_table(parent->member, k, m);
-    return e;
+    const enum err bound = bind_copied(m);
+    return e ? e : bound;
 }
 _Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
 

@@ -186,7 +186,7 @@ enum err keeper_bind(uint32_t m, vaddr_t va, pfn_t frame, rights_t rights, bool 
     if (e)
         return e;
     if (used && space_entry(m, va)) /* finds the table */
-        family_use(&FAMILY->members[m], FAMILY->members[m].table_last, va, PAGE_SIZE);
+        family_use(&FAMILY->members[m].groups[FAMILY->members[m].table_last], va, PAGE_SIZE);
     return exo_page_bind_run(keeper_kept[m].env, keeper_pool, PAGE_RUN(va, 1),
                              RUN_FRAMES(frame, rights | RIGHTS_LATER(PAGE_RIGHTS)));
 }

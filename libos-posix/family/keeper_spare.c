@@ -43,12 +43,35 @@ static bool is_kept(vaddr_t va, vaddr_t keep)
     return keep && (va - keep < BLOCK_BOUND * PAGE_SIZE || va == keep + BLOCK_BYTES - PAGE_SIZE);
 }
 
+/* Pages in groups where all were lent. */
+static void empty_lent(uint32_t m, uint32_t k)
+{
+    const volatile uint64_t *table = family_view(m, k);
+    const uint64_t groups = FAMILY->members[m].lent[k];
+    const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
+
+    for (uint32_t i = 0; (i = family_used(groups, i)) < 512;) {
+        const uint32_t first = i;
+        while (i < 512 && (groups >> i / 8 & 1) && cpu_pte_is_bound(table[i]))
+            i++;
+        if (i > first)
+            exo_page_unbind_run(keeper_kept[m].env, PAGE_RUN(base + first * PAGE_SIZE, i - first));
+        else
+            i++;
+    }
+}
+
 /* Entries of one whose environment is gone are empty. */
 void keeper_empty(uint32_t m, uint32_t k, vaddr_t keep)
 {
     const volatile uint64_t *table = family_view(m, k);
     uint64_t *groups = &FAMILY->members[m].groups[k];
     const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
+
+    FAMILY->members[m].lent[k] &= ~*groups;
+    if (FAMILY->members[m].lent[k])
+        empty_lent(m, k);
+    FAMILY->members[m].lent[k] = 0;
 
     for (uint32_t i = 0; (i = family_used(*groups, i)) < 512;) {
         uint32_t count = 0;

@@ -139,10 +139,9 @@ static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too
     const volatile uint64_t *entry = space_entry(member_place()->member, site);
     const uint64_t pte = entry ? *entry : 0;
 
-    if (!cpu_pte_is_bound(pte) || !frame_list_has(POOL, cpu_pte_pfn(pte)) ||
-        (frame_list_mark(POOL, cpu_pte_pfn(pte)) & FRAME_LIST_ARENA))
-        return NEVER; /* a file's page, or a program of the core's own */
-    const bool common = space_is_common(cpu_pte_pfn(pte));
+    if (!cpu_pte_is_bound(pte) || !frame_list_has(POOL, cpu_pte_pfn(pte)) || (pte & SPACE_SHOWN))
+        return NEVER; /* others see it for good, or it is a program of the core's own */
+    const bool common = space_is_common(pte);
     if (common && !shared_too)
         return CALLS_SHARED;
     if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r) ||

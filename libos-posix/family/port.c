@@ -9,6 +9,7 @@
 #include "libos-posix/family/way.h"
 #include "libos-posix/port/port_libos.h"
 #include "libos-posix/way/quick.h"
+#include "libos-posix/posix.h"
 #include "libos-posix/process/task.h"
 #include "libos-posix/way/way_trampoline.h"
 #include "libos/book.h"
@@ -141,6 +142,18 @@ _Noreturn void port_process_end(void)
 bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
 {
     return space_show(va, (vaddr_t)core, bytes, rights);
+}
+
+static const void *look(const void *file, uint64_t index, size_t *bytes)
+{
+    return posix_page(file, index, bytes);
+}
+
+bool port_lend(vaddr_t va, size_t bytes, rights_t rights, const void *file, uint64_t index)
+{
+    if (space_look != look) /* the first process */
+        space_look = look;
+    return space_lend(va, bytes, rights, file, index);
 }
 
 /* Memory is taken at first use, so that only what could never be had is refused here. */

@@ -1,21 +1,15 @@
 /* A member's memory. */
-#include "libos-posix/family/space.h"
+#include "libos-posix/family/space_parts.h"
 
 #include "exo/abi/batch.h"
 #include "libos-posix/family/member.h"
-#include "libos/areas.h"
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/string.h"
 
-#define FAULT_AROUND                                                                               \
-    16u                 /* pages bound at a fault, while there are fresh frames; a power of two    \
-                         */
-#define PART        64u /* pages taken out at once */
-#define TABLE_BYTES (512 * PAGE_SIZE)
-#define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
+#define PART 64u /* pages taken out at once */
 
-static struct areas areas;
+struct areas space_areas;
 
 static rights_t effective(rights_t rights)
 {
@@ -48,7 +42,7 @@ void space_unlock(bool taken)
 const volatile uint64_t *space_entry(uint32_t member, vaddr_t va)
 {
     struct member *m = &FAMILY->members[member];
-    const uint32_t number = (uint32_t)(va / TABLE_BYTES);
+    const uint32_t number = (uint32_t)(va / SPACE_TABLE_BYTES);
     const uint32_t count = __atomic_load_n(&m->table_count, __ATOMIC_ACQUIRE);
     uint32_t k = m->table_last;
 
@@ -116,160 +110,30 @@ uint32_t space_next(const volatile uint64_t *table, uint32_t *index, uint32_t en
     return count;
 }
 
-bool space_is_common(pfn_t frame)
+bool space_is_common(uint64_t pte)
 {
-    return frame_list_has(POOL, frame) && space_bindings(frame) > 2 &&
-           !(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA);
+    const pfn_t frame = cpu_pte_pfn(pte);
+
+    if (!frame_list_has(POOL, frame))
+        return false;
+    return frame_list_mark(POOL, frame) & FRAME_LIST_ARENA ? !(pte & SPACE_SHOWN)
+                                                           : space_bindings(frame) > 2;
 }
 
-/* Pages of one table, which is there. */
-static enum err bind(vaddr_t va, pfn_t frame, uint32_t count, rights_t rights)
+/* Of the table that space_entry() found last. */
+static uint64_t *groups_of(uint32_t member)
+{
+    return &FAMILY->members[member].groups[FAMILY->members[member].table_last];
+}
+
+enum err space_bind(vaddr_t va, pfn_t frame, uint32_t count, rights_t rights)
 {
     const uint32_t member = member_place()->member;
 
     if (space_entry(member, va)) /* finds the table */
-        family_use(&FAMILY->members[member], FAMILY->members[member].table_last, va,
-                   count * PAGE_SIZE);
+        family_use(groups_of(member), va, count * PAGE_SIZE);
     return exo_page_bind_run(SLOT_ENV, FAMILY_SLOT_POOL, PAGE_RUN(va, count),
-                             RUN_FRAMES(frame, rights | RIGHTS_LATER(PAGE_RIGHTS)));
-}
-
-/* The page at `va` becomes the process' own, with `rights`. */
-static bool unshare(vaddr_t va, pfn_t old, rights_t rights)
-{
-    const uint32_t task = member_place()->task;
-    const uint32_t mark = frame_list_mark(POOL, old);
-    pfn_t frame;
-    bool zero;
-
-    if (!space_is_common(old))
-        return exo_page_protect_run(SLOT_ENV, PAGE_RUN(va, 1), rights) == ERR_OK;
-    if (!space_take(task, 1, &frame, &zero))
-        return false;
-    memcpy(family_frame(frame), (const void *)va, PAGE_SIZE);
-    exo_page_unbind_run(SLOT_ENV, PAGE_RUN(va, 1));
-    bool done = bind(va, frame, 1, rights) == ERR_OK;
-    space_let_go(task);
-    space_give(old, mark);
-    return done;
-}
-
-bool space_own(vaddr_t page)
-{
-    const uint64_t pte = *space_entry(member_place()->member, page);
-
-    return unshare(page, cpu_pte_pfn(pte), cpu_pte_rights(pte));
-}
-
-/* Where a page is, what may be done there, and how far its neighbours are alike. */
-struct site {
-    vaddr_t va, low, high;
-    rights_t rights;
-};
-
-static bool find_site(vaddr_t va, struct site *s)
-{
-    const struct family *f = FAMILY;
-
-    *s = (struct site){.va = va, .low = f->image_low, .high = f->image_high};
-    if (va - f->image_low < f->image_high - f->image_low) {
-        if (va >= f->image_data)
-            s->low = f->image_data;
-        s->rights = va >= f->image_data ? RIGHT_READ | RIGHT_WRITE : RIGHT_READ | RIGHT_EXEC;
-        return true;
-    }
-    if (va - FAMILY_BLOCKS < FAMILY_BLOCKS_MAX * BLOCK_BYTES) {
-        vaddr_t block = va & ~(BLOCK_BYTES - 1);
-        s->low = block + (BLOCK_STACK_FIRST + 1) * PAGE_SIZE; /* the first one stays empty */
-        s->high = block + BLOCK_BYTES;
-        s->rights = RIGHT_READ | RIGHT_WRITE;
-        return va >= s->low;
-    }
-    const struct area *area = areas_find(&areas, va);
-    if (!area || area->kind != AREA_ZERO)
-        return false;
-    s->low = area->low;
-    s->high = area->high;
-    s->rights = area->rights;
-    return true;
-}
-_Static_assert(FAMILY_BLOCKS % BLOCK_BYTES == 0, "an address names its block");
-
-/* Pages around the site, in its block of FAULT_AROUND, which are empty, too. */
-static void widen(struct site *s, const volatile uint64_t *entry)
-{
-    const vaddr_t block = FAULT_AROUND * PAGE_SIZE, low = s->low, high = s->high;
-
-    s->low = s->va;
-    s->high = s->va + PAGE_SIZE;
-    for (const volatile uint64_t *e = entry + 1; s->high % block && s->high < high && !*e; e++)
-        s->high += PAGE_SIZE;
-    for (const volatile uint64_t *e = entry - 1; s->low % block && s->low > low && !*e; e--)
-        s->low -= PAGE_SIZE;
-}
-
-static bool fill(struct site *s)
-{
-    const struct family_place *self = member_place();
-    const volatile uint64_t *entry = space_entry(self->member, s->va);
-    pfn_t frame;
-    bool zero;
-
-    if (!entry) {
-        if (member_request(REQUEST_TABLE, s->va, 0))
-            return false;
-        entry = space_entry(self->member, s->va);
-    }
-    widen(s, entry);
-    uint32_t count =
-        space_take(self->task, (uint32_t)((s->high - s->low) / PAGE_SIZE), &frame, &zero);
-    if (!count)
-        return false;
-    vaddr_t start = s->high - count * PAGE_SIZE;
-    start = start > s->va ? s->va : start;
-    if (!zero)
-        memset(family_frame(frame), 0, count * PAGE_SIZE);
-    bool done = bind(start, frame, count, s->rights) == ERR_OK;
-    space_let_go(self->task);
-    return done;
-}
-
-static bool repair(vaddr_t va, rights_t need)
-{
-    struct site site;
-
-    if (!find_site(va & ~(PAGE_SIZE - 1), &site) || (need & ~site.rights))
-        return false;
-    const volatile uint64_t *entry = space_entry(member_place()->member, site.va);
-    uint64_t pte = entry ? *entry : 0;
-    if (!cpu_pte_is_bound(pte))
-        return fill(&site);
-    if (!(need & ~cpu_pte_rights(pte)))
-        return true; /* by another thread, meanwhile */
-    return frame_list_has(POOL, cpu_pte_pfn(pte)) &&
-           unshare(site.va, cpu_pte_pfn(pte), site.rights);
-}
-
-bool space_fault(struct libos_regs *regs)
-{
-    const uint64_t error = regs->frame.error;
-    rights_t need = error & CPU_FAULT_WRITE  ? RIGHT_WRITE
-                    : error & CPU_FAULT_EXEC ? RIGHT_EXEC
-                                             : RIGHT_READ;
-
-    if (regs->frame.vector != CPU_VECTOR_PAGE_FAULT)
-        return false;
-    bool taken = space_lock();
-    bool good = repair(regs->frame.address, need);
-    space_unlock(taken);
-    return good;
-}
-
-bool space_is_exhausted(vaddr_t va, rights_t need)
-{
-    struct site site;
-
-    return find_site(va & ~(PAGE_SIZE - 1), &site) && !(need & ~site.rights);
+                             RUN_FRAMES(frame, rights | RIGHTS_LATER(SPACE_RIGHTS)));
 }
 
 /* Pages side by side that are in use, all seen or all hidden. */
@@ -283,7 +147,7 @@ struct run {
 static uint32_t first_used(const volatile uint64_t *table, uint32_t i, uint32_t limit)
 {
     const struct member *m = &FAMILY->members[member_place()->member];
-    const uint64_t groups = m->groups[m->table_last];
+    const uint64_t groups = m->groups[m->table_last] | m->lent[m->table_last];
 
     while ((i = family_used(groups, i)) < limit)
         if (SPACE_IS_HIDDEN(table[i]) || cpu_pte_is_bound(table[i]))
@@ -297,7 +161,7 @@ static uint32_t first_used(const volatile uint64_t *table, uint32_t i, uint32_t 
 static bool next_run(vaddr_t *va, vaddr_t end, struct run *r)
 {
     while (*va < end) {
-        const vaddr_t base = *va & ~(TABLE_BYTES - 1), next = base + TABLE_BYTES;
+        const vaddr_t base = *va & ~(SPACE_TABLE_BYTES - 1), next = base + SPACE_TABLE_BYTES;
         const volatile uint64_t *table = space_entry(member_place()->member, base);
         uint32_t i = (uint32_t)((*va - base) / PAGE_SIZE);
         uint32_t limit = (uint32_t)(((end < next ? end : next) - base) / PAGE_SIZE);
@@ -323,7 +187,7 @@ static void note(vaddr_t va, uint64_t value)
     struct page_note notes = {va, value};
 
     if (value && space_entry(member, va))
-        family_use(&FAMILY->members[member], FAMILY->members[member].table_last, va, PAGE_SIZE);
+        family_use(groups_of(member), va, PAGE_SIZE);
 
     exo_page_note(SLOT_ENV, (vaddr_t)&notes, 1);
 }
@@ -371,7 +235,7 @@ void space_discard(vaddr_t va, uint64_t bytes)
 static bool add(struct area area)
 {
     bool taken = space_lock();
-    bool good = areas_add(&areas, &area) == ERR_OK;
+    bool good = areas_add(&space_areas, &area) == ERR_OK;
 
     space_unlock(taken);
     return good;
@@ -383,14 +247,25 @@ bool space_map(vaddr_t va, uint64_t bytes, rights_t rights)
         .low = va, .high = va + bytes, .rights = effective(rights), .kind = AREA_ZERO});
 }
 
+bool space_lend(vaddr_t va, uint64_t bytes, rights_t rights, const void *file, uint64_t index)
+{
+    return index + bytes / PAGE_SIZE <= UINT32_MAX &&
+           add((struct area){.low = va,
+                             .high = va + bytes,
+                             .rights = effective(rights),
+                             .kind = AREA_FRAMES,
+                             .slot = space_file_name(file),
+                             .pfn = (pfn_t)index});
+}
+
 bool space_unmap(vaddr_t va, uint64_t bytes)
 {
     bool taken = space_lock();
-    bool good = areas_split(&areas, va, va + bytes) == ERR_OK;
+    bool good = areas_split(&space_areas, va, va + bytes) == ERR_OK;
 
     if (good) {
         space_discard(va, bytes);
-        areas_remove(&areas, va, va + bytes);
+        areas_remove(&space_areas, va, va + bytes);
     }
     space_unlock(taken);
     return good;
@@ -406,15 +281,15 @@ bool space_show(vaddr_t va, vaddr_t core, uint64_t bytes, rights_t rights)
         if (!space_entry(member_place()->member, at))
             good = member_request(REQUEST_TABLE, at, 0) == ERR_OK;
         if (good && rights)
-            good = bind(at, *family_core_frame(core), 1, rights) == ERR_OK;
+            good = space_bind(at, *family_core_frame(core), 1, rights) == ERR_OK;
         if (good)
             note(at, rights ? SPACE_SHOWN : SPACE_NOTE(*family_core_frame(core)));
     }
     if (good)
-        good = areas_add(&areas, &(struct area){.low = va,
-                                                .high = va + bytes,
-                                                .rights = rights,
-                                                .kind = AREA_FRAMES}) == ERR_OK;
+        good = areas_add(&space_areas, &(struct area){.low = va,
+                                                      .high = va + bytes,
+                                                      .rights = rights,
+                                                      .kind = AREA_FRAMES}) == ERR_OK;
     if (!good)
         space_discard(va, bytes);
     space_unlock(taken);
@@ -428,10 +303,13 @@ static bool hide(const struct run *r)
 
     for (uint32_t i = 0; i < r->count; i++) {
         vaddr_t va = r->va + i * PAGE_SIZE;
-        pfn_t frame = cpu_pte_pfn(r->entry[i]);
-        if (space_is_common(frame) && !unshare(va, frame, RIGHT_READ))
+        if (space_is_lent(r->entry[i])) {
+            exo_page_unbind_run(SLOT_ENV, PAGE_RUN(va, 1));
+            continue;
+        }
+        if (space_is_common(r->entry[i]) && !space_own(va))
             return false;
-        frame = cpu_pte_pfn(r->entry[i]);
+        pfn_t frame = cpu_pte_pfn(r->entry[i]);
         FAMILY->tasks[task].hand = (uint64_t)frame << 32 | 1;
         exo_page_unbind_run(SLOT_ENV, PAGE_RUN(va, 1));
         note(va, SPACE_NOTE(frame));
@@ -449,7 +327,7 @@ static bool give_rights(const struct run *r, rights_t rights)
 {
     if (SPACE_IS_HIDDEN(*r->entry)) {
         pfn_t frame = cpu_pte_pfn(*r->entry);
-        if (bind(r->va, frame, 1, rights))
+        if (space_bind(r->va, frame, 1, rights))
             return false;
         if (is_shown(frame))
             note(r->va, SPACE_SHOWN);
@@ -457,9 +335,8 @@ static bool give_rights(const struct run *r, rights_t rights)
     }
     for (uint32_t i = 0, count; i < r->count; i += count) {
         rights_t now = rights;
-        bool common = space_is_common(cpu_pte_pfn(r->entry[i]));
-        for (count = 1;
-             i + count < r->count && space_is_common(cpu_pte_pfn(r->entry[i + count])) == common;)
+        bool common = space_is_common(r->entry[i]);
+        for (count = 1; i + count < r->count && space_is_common(r->entry[i + count]) == common;)
             count++;
         if (common)
             now &= ~RIGHT_WRITE;
@@ -473,7 +350,7 @@ bool space_protect(vaddr_t va, uint64_t bytes, rights_t rights)
 {
     const vaddr_t low = va, end = va + bytes;
     const bool taken = space_lock();
-    bool good = areas_split(&areas, low, end) == ERR_OK;
+    bool good = areas_split(&space_areas, low, end) == ERR_OK;
     struct run r;
 
     rights = effective(rights);
@@ -483,7 +360,7 @@ bool space_protect(vaddr_t va, uint64_t bytes, rights_t rights)
         else
             good = SPACE_IS_HIDDEN(*r.entry) || hide(&r);
     if (good)
-        areas_set_rights(&areas, low, end, rights);
+        areas_set_rights(&space_areas, low, end, rights);
     space_unlock(taken);
     return good;
 }

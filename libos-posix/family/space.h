@@ -30,6 +30,11 @@ void space_discard(vaddr_t va, uint64_t bytes);
 /* Shows pages of the arena. */
 bool space_show(vaddr_t va, vaddr_t core, uint64_t bytes, rights_t rights);
 
+/* Pages that begin as those of a file of the arena, from `index` on, and stay there meanwhile: as
+ * space_look says of each, at its first use. It is posix_page of the core. */
+bool space_lend(vaddr_t va, uint64_t bytes, rights_t rights, const void *file, uint64_t index);
+extern const void *(*space_look)(const void *file, uint64_t index, size_t *bytes);
+
 /* Keeps other threads of the process from changing its memory. Faults may come while their own
  * thread changes something: then it has the lock already, which is false, and handed to
  * space_unlock. */
@@ -53,9 +58,9 @@ void space_let_go(uint32_t task);
 /* How often a frame of the pool is bound. Where the kernel hides tables of owners it is asked. */
 uint32_t space_bindings(pfn_t frame);
 
-/* Do others see a private page of this frame, too? Makes a page that they see the process' own: it
- * is copied, at another frame. False: no memory. Pre: space_lock(). */
-bool space_is_common(pfn_t frame);
+/* Do others see a private page that has this entry, too? Makes a page that they see the process'
+ * own: it is copied, at another frame. False: no memory. Pre: space_lock(). */
+bool space_is_common(uint64_t pte);
 bool space_own(vaddr_t page);
 
 /* Gives a frame of the pool back that had `mark` when it was used, if nobody uses it now. */

@@ -3,6 +3,7 @@
 #include "libos-posix/base/io.h"
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/stored.h"
+#include "libos-posix/posix.h"
 
 static uint8_t *page_find(const struct node *n, uint64_t index)
 {
@@ -47,7 +48,7 @@ static uint8_t *page_make(struct arena *a, struct node *n, uint64_t index)
     size_t old = archive_extent(n, index * PAGE_SIZE);
     if (old)
         memcpy(page, n->archive + index * PAGE_SIZE, old);
-    list->at[index % POINTERS_PER_PAGE] = page;
+    __atomic_store_n(&list->at[index % POINTERS_PER_PAGE], page, __ATOMIC_RELEASE); /* posix_page */
     n->page_count++;
     a->page_count++;
     return page;
@@ -56,6 +57,27 @@ static uint8_t *page_make(struct arena *a, struct node *n, uint64_t index)
 void *data_page(struct arena *a, struct node *n, uint64_t index)
 {
     return n->stored ? stored_page(n, index) : page_make(a, n, index);
+}
+
+bool data_load(struct arena *a, struct node *n)
+{
+    const uint64_t pages = (n->size + PAGE_SIZE - 1) / PAGE_SIZE;
+    bool good = true;
+
+    if (n->page_count == pages || n->size > FILE_BYTES_MAX)
+        return n->page_count == pages;
+    for (uint64_t i = 0; i < pages && good; i++)
+        good = page_make(a, n, i) != NULL;
+    return good;
+}
+
+const void *posix_page(const void *file, uint64_t index, size_t *bytes)
+{
+    const struct node *n = file;
+    const uint8_t *page = page_find(n, index);
+
+    *bytes = page ? PAGE_SIZE : archive_extent(n, index * PAGE_SIZE);
+    return page ? page : *bytes ? n->archive + index * PAGE_SIZE : (const void *)n;
 }
 
 /* Bytes to handle at `pos` in one page, at most `most`. */

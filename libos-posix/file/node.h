@@ -167,5 +167,9 @@ long data_resize(struct arena *a, struct node *n, uint64_t size);
 /* The page of RAM at `index`, made if it is not there yet. NULL: no memory. */
 void *data_page(struct arena *a, struct node *n, uint64_t index);
 
+/* Has the file all of its pages in RAM? Makes them, as far as there is memory. Pre: it is of RAM.
+ */
+bool data_load(struct arena *a, struct node *n);
+
 /* Frees all pages. */
 void data_free(struct arena *a, struct node *n);

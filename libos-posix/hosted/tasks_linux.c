@@ -4,6 +4,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/base/arena.h"
 #include "libos-posix/hosted/host.h"
+#include "libos-posix/port_lend.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process/task.h"
 

@@ -23,19 +23,40 @@ static size_t list_count(const char *const *list)
     return count;
 }
 
-/* A segment is writable while it is filled. */
+/* The end of what is the file's alone: the page behind begins as its bytes and ends as zeroes. 0:
+ * the file's pages are not the program's, or it is on a disk, whose pages need the lock. */
+static vaddr_t lent_end(const struct node *n, const struct elf_segment *s, vaddr_t bias)
+{
+    const vaddr_t end = s->start + bias + s->file_bytes;
+
+    if (n->stored || (s->start + bias - s->offset) % PAGE_SIZE)
+        return 0;
+    return s->file_bytes == s->memory_bytes ? page_up(end) : end & ~(PAGE_SIZE - 1);
+}
+
+/* What is not lent is writable while it is filled. */
 static long map_segment(struct process *p, struct node *n, const struct elf_segment *s,
                         vaddr_t bias)
 {
-    vaddr_t start = (s->start + bias) & ~(PAGE_SIZE - 1);
-    vaddr_t end = page_up(s->start + bias + s->memory_bytes);
-    long e = area_map(p, start, end, RIGHT_READ | RIGHT_WRITE);
-    if (e)
+    vaddr_t start = (s->start + bias) & ~(PAGE_SIZE - 1), lent = lent_end(n, s, bias);
+    vaddr_t end = page_up(s->start + bias + s->memory_bytes), from = s->start + bias;
+    uint64_t offset = s->offset, left = s->file_bytes;
+    long e = 0;
+
+    if (lent > start) {
+        e = area_lend(p, start, lent, s->rights, n, offset & ~(PAGE_SIZE - 1));
+        left = lent < from + left ? from + left - lent : 0;
+        offset += lent - from;
+        start = from = lent;
+    }
+    if (!e && start < end)
+        e = area_map(p, start, end, left ? RIGHT_READ | RIGHT_WRITE : s->rights);
+    if (e || !left)
         return e;
 
     struct io io;
-    io_init_user(&io, p, s->start + bias, s->file_bytes);
-    if (data_read(n, s->offset, &io) != (long)s->file_bytes)
+    io_init_user(&io, p, from, left);
+    if (data_read(n, offset, &io) != (long)left)
         return -ENOEXEC;
     return area_protect(p, start, end, s->rights);
 }
@@ -44,6 +65,8 @@ static long map_image(struct process *p, struct node *n, const struct exec_image
 {
     long e = 0;
 
+    if (!n->stored)
+        data_load(p->arena, n); /* for all that run it; what is missing each reads for itself */
     for (unsigned i = 0; i < image->elf.segment_count && !e; i++)
         e = map_segment(p, n, &image->elf.segments[i], image->bias);
     return e;

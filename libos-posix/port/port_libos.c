@@ -4,6 +4,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/port.h"
 #include "libos-posix/port/port_libos_console.h"
+#include "libos-posix/port_lend.h"
 #include "libos-posix/way/quick.h"
 #include "libos/book.h"
 #include "libos/clock.h"

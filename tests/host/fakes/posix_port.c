@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "libos-posix/port.h"
+#include "libos-posix/port_lend.h"
 #include "tests/host/host.h"
 
 #define CORE_BYTES    ((size_t)256 << 20) /* a multiple of PORT_CORE_STEP */

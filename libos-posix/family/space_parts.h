@@ -1,0 +1,36 @@
+/* Between the files of a member's memory. */
+#pragma once
+
+#include "libos-posix/family/space.h"
+#include "libos/areas.h"
+
+#define SPACE_RIGHTS      (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC) /* that a page may get later */
+#define SPACE_TABLE_BYTES (512 * PAGE_SIZE)
+
+#pragma GCC visibility push(hidden)
+/* AREA_FRAMES with a slot are lent: by the file in the arena that the slot names, from page `pfn`
+ * of it on; those without one are shown. */
+extern struct areas space_areas;
+
+/* Binds pages of one table, which is there. */
+enum err space_bind(vaddr_t va, pfn_t frame, uint32_t count, rights_t rights);
+#pragma GCC visibility pop
+
+/* Names a file of the arena by 32 bits: blocks of its heap begin at multiples of 16. */
+static inline slot_t space_file_name(const void *file)
+{
+    return 1 + (slot_t)(((vaddr_t)file - FAMILY_CORE) / 16);
+}
+
+static inline const void *space_file(slot_t name)
+{
+    return (const void *)(FAMILY_CORE + (vaddr_t)(name - 1) * 16);
+}
+_Static_assert((FAMILY_END - FAMILY_CORE) / 16 < UINT32_MAX, "it fits");
+
+/* Does this page show what a file lends? Pre: it is bound. */
+static inline bool space_is_lent(uint64_t pte)
+{
+    return !(pte & SPACE_SHOWN) && frame_list_has(POOL, cpu_pte_pfn(pte)) &&
+           (frame_list_mark(POOL, cpu_pte_pfn(pte)) & FRAME_LIST_ARENA);
+}
