@@ -59,8 +59,9 @@ struct posix_start {
 
 /* Loads a program into the process, which must have no memory but what was adopted. On success the
  * caller sets both registers, clears the others and jumps. After an error nothing is mapped.
- * ENOENT and the like; EACCES: not an executable regular file; ENOEXEC: no static x86-64 ELF, or a
- * damaged one; E2BIG: arguments above 128 KiB; ENOMEM; ELOOP: scripts that run scripts. */
+ * ENOENT and the like; EACCES: not an executable regular file; ENOEXEC: no x86-64 ELF, or a
+ * damaged one; ELIBBAD, EIO: its dynamic linker is none; E2BIG: arguments above 128 KiB; ENOMEM;
+ * ELOOP: scripts that run scripts. */
 long posix_exec(const struct posix_exec *request, struct posix_start *out);
 
 /* Mounts the disk's file system at directory `at`, which is made if it is not there; options as

@@ -148,6 +148,7 @@ struct arena {
     uint64_t page_count;             /* pages that hold file contents */
     uint64_t unknown_calls;          /* answered with ENOSYS */
     uint16_t missing[MISSING_COUNT]; /* of them, by number   */
+    uint64_t linger_until; /* what was sent by processes that have all ended; 0: they have not */
     bool traces;
     char host_name[65], domain_name[65];
     char link_text[PATH_MAX];          /* of a link in /proc, while it is read */

@@ -1,7 +1,6 @@
 /* Where calls of programs enter the core of their family: by the sled, by the door, reflected. */
 #include "libos-posix/family/patch_layout.h"
 #include "libos-posix/way/quick_layout.h"
-#include "libos/start/x86_64/upcall_layout.h"
 
 #define SITES_MASK 1023 /* patch_site_x86_64.c */
 #define FUNCTION_SHIFT 4

@@ -65,6 +65,7 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_SIGNAL] = &file_ops_signal,
     [FILE_EPOLL] = &file_ops_epoll,
     [FILE_SOCKET] = &file_ops_socket,
+    [FILE_INET] = &file_ops_inet,
 };
 
 const struct file_ops *file_ops(const struct file *f)
