@@ -30,6 +30,13 @@ static inline long user_write(struct process *p, vaddr_t to, const void *from, s
     return 0;
 }
 
+/* The place itself, of an object that is written or read there field by field, each once; NULL: it
+ * may not be used so. */
+static inline void *user_place(struct process *p, vaddr_t at, size_t bytes, rights_t need)
+{
+    return area_has(p, at, bytes, need) ? (void *)at : NULL;
+}
+
 long user_clear(struct process *p, vaddr_t to, size_t bytes);
 
 /* Between two places of the program that do not overlap. */

@@ -7,5 +7,7 @@
 #define GS_CALL_SAVE  0x2c0 /* its save area: ip, cs, flags, sp               */
 #define GS_TASK       0xd98 /* struct family_place: struct task of the core */
 #define GS_WOKEN      0xda0 /* struct family_place: an event came */
+#define REGS_BYTES    120   /* struct libos_regs before its frame */
+#define FRAME_BYTES   64
 #define SAVE_FLAGS    16
 #define SAVE_SP       24

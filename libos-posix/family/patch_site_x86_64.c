@@ -35,6 +35,9 @@ _Static_assert(FAMILY_PLACE + offsetof(struct family_place, core) == UTCB_GS + G
                    UTCB_EXO + offsetof(struct utcb_exo, save[UPCALL_CLASS_SYSCALL]) ==
                        UTCB_GS + GS_CALL_SAVE,
                "the words of patch_layout.h");
+_Static_assert(offsetof(struct libos_regs, frame) == REGS_BYTES &&
+                   sizeof(struct upcall_frame) == FRAME_BYTES,
+               "what way_call_x86_64.S leaves room for");
 _Static_assert(offsetof(struct upcall_frame, flags) == SAVE_FLAGS &&
                    offsetof(struct upcall_frame, sp) == SAVE_SP,
                "the words of a frame");

@@ -119,6 +119,14 @@ static void settle(struct libos_regs *r, uint8_t *vectors)
     load(r, &regs);
 }
 
+void way_return(struct libos_regs *r, uint8_t *vectors)
+{
+    struct posix_regs regs = {.rax = POSIX_SIGRETURN, .rsp = r->frame.sp};
+
+    posix_trampoline(&regs, vectors);
+    load(r, &regs);
+}
+
 static vaddr_t stack_top(void)
 {
     return (vaddr_t)cpu_utcb_mr() - UTCB_MR + BLOCK_BYTES;

@@ -44,4 +44,8 @@ void way_interrupt(struct libos_regs *regs, uint8_t *vectors);
 void way_after_entry(void);
 void way_after(struct libos_regs *regs, uint8_t *vectors);
 
+/* The same at the end of a signal's handler; of `regs` only the stack pointer is set. */
+void way_return_entry(void);
+void way_return(struct libos_regs *regs, uint8_t *vectors);
+
 #pragma GCC visibility pop

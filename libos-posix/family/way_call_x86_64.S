@@ -5,6 +5,7 @@
 #define SITES_MASK 1023 /* patch_site_x86_64.c */
 #define FUNCTION_SHIFT 4
 
+#define SIGRETURN  15                  /* rt_sigreturn */
 #define VECTORS    512
 #define DIRECT     (VECTORS + 24)      /* below what is pushed: two arguments, the vector registers */
 #define DIRECT_RDI (DIRECT + 6 * 8)
@@ -95,7 +96,9 @@ way_call:
         pop     %rsp
         jmp     *%rcx
 
-1:      mov     %rcx, %gs:GS_CALL_SAVE
+1:      cmp     $SIGRETURN, %rax
+        je      5f
+        mov     %rcx, %gs:GS_CALL_SAVE
 2:      pop     %rdi
         popq    %gs:(GS_CALL_SAVE + SAVE_FLAGS)
         popq    %gs:(GS_CALL_SAVE + SAVE_SP)
@@ -148,6 +151,14 @@ way_call:
         push    %\register
         .endr
         jmp     way_after_entry
+
+/* The return of a handler: all registers but the stack pointer are given up. */
+5:      add     $16, %rsp
+        pop     %r11
+        lea     -(REGS_BYTES + FRAME_BYTES)(%rsp), %rsp
+        mov     %r11, (REGS_BYTES + SAVE_SP)(%rsp)
+        cld
+        jmp     way_return_entry
         .size   way_call, . - way_call
 
         .section .note.GNU-stack, "", @progbits

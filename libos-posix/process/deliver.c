@@ -13,13 +13,11 @@ bool posix_signal_take(struct posix_signal *out)
     lock_take(t);
     bool due = signal_settle(t);
     if (due) {
-        *out = (struct posix_signal){
-            .old_mask = t->restore_blocked ? t->blocked_before : t->blocked,
-            .stack = t->stack,
-            .trap = t->fault_trap,
-            .error = t->fault_error,
-            .address = t->fault_address,
-        };
+        out->old_mask = t->restore_blocked ? t->blocked_before : t->blocked;
+        out->stack = t->stack;
+        out->trap = t->fault_trap;
+        out->error = t->fault_error;
+        out->address = t->fault_address;
         t->restore_blocked = false;
         t->fault_trap = t->fault_error = t->fault_address = 0;
         out->number = signal_take(t, ~t->blocked, &out->info);

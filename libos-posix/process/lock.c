@@ -89,8 +89,9 @@ bool lock_is_mine(const struct task *self)
 void lock_inherit(const struct task *self)
 {
     uint64_t *state = &arena_get()->lock.state;
+    const uint64_t lost = owner_in(*state), own = self->index + 1;
 
-    __atomic_fetch_add(state, self->index + 1 - owner_in(*state), __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(state, own - lost, __ATOMIC_SEQ_CST); /* the upper half stays */
 }
 
 void lock_forget(struct task *lost)

@@ -173,7 +173,6 @@ static void dequeue(struct arena *a, struct pending *pending, unsigned number,
 {
     bool found = false, more = false;
 
-    *out = (struct linux_siginfo){.number = (int32_t)number, .code = SI_KERNEL};
     for (struct signal_entry **at = &pending->first; *at;) {
         struct signal_entry *e = *at;
         bool same = e->info.number == (int32_t)number;
@@ -187,6 +186,8 @@ static void dequeue(struct arena *a, struct pending *pending, unsigned number,
         *at = e->next;
         core_heap_free(&a->heap, e, sizeof *e);
     }
+    if (!found)
+        *out = (struct linux_siginfo){.number = (int32_t)number, .code = SI_KERNEL};
     if (!more)
         pending->set &= ~signal_bit(number);
 }

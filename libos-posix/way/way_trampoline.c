@@ -53,30 +53,37 @@ static vaddr_t frame_place(const struct posix_regs *regs, const struct posix_sig
     return ((top - sizeof(struct signal_frame)) & ~(vaddr_t)15) - 8;
 }
 
+/* Writes the frame and the image of the vector registers. False: the stack cannot take them. */
+static bool frame_put(struct task *t, vaddr_t at, const struct posix_regs *regs,
+                      const struct posix_signal *s, vaddr_t vectors_at)
+{
+    struct signal_frame *frame = user_place(t->process, at, sizeof *frame, RIGHT_WRITE);
+
+    if (!frame || (vectors_at && user_write(t->process, vectors_at, t->vectors, VECTORS_BYTES)))
+        return false;
+    frame->restorer = s->action.restorer;
+    frame->flags = frame->link = 0;
+    frame->stack = s->stack;
+    frame->regs = *regs;
+    frame->segments = SEGMENTS;
+    frame->error = s->error;
+    frame->trap = s->trap;
+    frame->old_mask = frame->mask = s->old_mask;
+    frame->fault_address = s->address;
+    frame->vectors = vectors_at;
+    memset(frame->reserved, 0, sizeof frame->reserved);
+    frame->info = s->info;
+    return true;
+}
+
 /* A program whose stack cannot take the frame is ended as by SIGSEGV. */
 static void deliver(struct task *t, struct posix_regs *regs, const struct posix_signal *s)
 {
-    struct process *p = t->process;
-    struct signal_frame frame = {
-        .restorer = s->action.restorer,
-        .stack = s->stack,
-        .regs = *regs,
-        .segments = SEGMENTS,
-        .error = s->error,
-        .trap = s->trap,
-        .old_mask = s->old_mask,
-        .fault_address = s->address,
-        .mask = s->old_mask,
-        .info = s->info,
-    };
-    vaddr_t at = frame_place(regs, s, t->vectors, &frame.vectors);
+    vaddr_t vectors_at, at = frame_place(regs, s, t->vectors, &vectors_at);
 
     lock_take(t);
-    long e = USER_PUT(p, at, &frame);
-    if (!e && frame.vectors)
-        e = user_write(p, frame.vectors, t->vectors, VECTORS_BYTES);
-    if (e) {
-        process_kill(p, (int)SIGSEGV);
+    if (!frame_put(t, at, regs, s, vectors_at)) {
+        process_kill(t->process, (int)SIGSEGV);
         signal_settle(t);
     }
     lock_release(t);
@@ -104,20 +111,22 @@ static long load_vectors(struct task *t, vaddr_t from)
 void posix_trampoline_return(struct posix_regs *regs)
 {
     struct task *t = task_current();
-    struct signal_frame frame;
+    const vaddr_t at = regs->rsp - offsetof(struct signal_frame, flags);
 
     lock_take(t);
-    long e = USER_GET(t->process, &frame, regs->rsp - offsetof(struct signal_frame, flags));
-    if (!e && frame.vectors && t->vectors)
-        e = load_vectors(t, frame.vectors);
-    if (e) {
+    const struct signal_frame *frame = user_place(t->process, at, sizeof *frame, RIGHT_READ);
+    vaddr_t vectors = frame ? frame->vectors : 0;
+    if (!frame || (vectors && t->vectors && load_vectors(t, vectors))) {
         process_kill(t->process, (int)SIGSEGV);
-        signal_settle(t);
+        signal_settle(t); /* and does not return */
+    } else {
+        *regs = frame->regs;
+        signal_block(t, frame->mask);
     }
+    if (signal_is_due(t))
+        signal_settle(t);
     lock_release(t);
-    *regs = frame.regs;
     regs->rflags = (regs->rflags & RFLAGS_USER) | RFLAGS_ALWAYS;
-    posix_signal_done(frame.mask);
 }
 
 /* What an interrupted call comes to: it is performed again, or fails with EINTR. */

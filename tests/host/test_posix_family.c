@@ -296,6 +296,7 @@ static void a_lost_process_is_taken_out(void **state)
     lock_inherit(lost); /* it was in the core */
     IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
     assert_null(broken);
+    IS(arena_get()->lock.state, 0);
     IS(child_wait(pid), SIGKILL);
 }
 
