@@ -26,6 +26,7 @@ struct area;
 struct arena;
 struct counter;
 struct epoll;
+struct queue;
 struct socket;
 struct pty;
 struct terminal;
@@ -129,6 +130,7 @@ struct arena {
     struct counter *timer_files; /* see event.h */
     struct epoll *epolls;
     struct socket *sockets;
+    struct queue *queues; /* of messages, see queue.h */
     uint32_t activity[ACTIVITY_COUNT];
     struct node *root; /* of the file system */
     struct node *proc; /* the directory of that name */

@@ -9,6 +9,7 @@
 #include "libos-posix/file/mount.h"
 #include "libos-posix/file/proc.h"
 #include "libos-posix/channel/pty.h"
+#include "libos-posix/channel/queue.h"
 #include "libos-posix/process/signal.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
@@ -65,6 +66,7 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_SIGNAL] = &file_ops_signal,
     [FILE_EPOLL] = &file_ops_epoll,
     [FILE_SOCKET] = &file_ops_socket,
+    [FILE_QUEUE] = &file_ops_queue,
 };
 
 const struct file_ops *file_ops(const struct file *f)
@@ -136,6 +138,7 @@ long file_close(struct process *p, word_t fd)
         return -EBADF;
     p->descriptors[(uint32_t)fd] = (struct descriptor){0};
     lockf_process_closes(p, f->node);
+    queue_process_closes(p, f);
     file_release(p, f);
     return 0;
 }

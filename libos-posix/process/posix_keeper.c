@@ -6,6 +6,7 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
+#include "libos-posix/channel/queue.h"
 #include "libos-posix/channel/socket.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
@@ -76,6 +77,8 @@ const char *arena_check(const struct arena *a)
         broken = terminal_check(a->terminal);
     if (!broken)
         broken = socket_check(a);
+    if (!broken)
+        broken = queue_check(a);
     if (!broken)
         broken = node_check(a);
     if (!broken)

@@ -58,6 +58,7 @@ static void init_first(struct process *p)
     p->limits[RLIMIT_STACK].current = STACK_LIMIT;
     p->limits[RLIMIT_NPROC] = (struct linux_rlimit){TASK_COUNT - 1, TASK_COUNT - 1};
     p->limits[RLIMIT_SIGPENDING] = (struct linux_rlimit){1024, 1024};
+    p->limits[RLIMIT_MSGQUEUE] = (struct linux_rlimit){819200, 819200};
     p->limits[RLIMIT_CORE].current = 0;
 }
 

@@ -1,0 +1,157 @@
+/*
+ * Runs the tests of a conformance suite one after the other, each in a process group of its own with a time
+ * limit, and says in one line for each how it ended.
+ *
+ *   SUITE [-v] [-t SECONDS] [PREFIX...]     the tests whose names begin so, or all; -v shows what failed ones print
+ *   .../NAME.test                           one test: what those that run another program look for
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/suites/suite.h"
+
+enum { SECONDS = 20, TIMED_OUT = -1 };
+
+static const char output_path[] = "/tmp/suite.out";
+static const char *const words[] = {"pass", "fail", "unresolved", "status 3", "unsupported", "untested"};
+
+static void run_one(const struct suite_test *test) {
+    char name[96];
+    char *arguments[] = {name, NULL};
+    int output = open(output_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    sigset_t none;
+
+    snprintf(name, sizeof name, "%s", test->name);
+    setpgid(0, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (output >= 0) {
+        dup2(output, STDOUT_FILENO);
+        dup2(output, STDERR_FILENO);
+        close(output);
+    }
+    exit(test->main(1, arguments));
+}
+
+/* The status of waitpid, or TIMED_OUT: then the whole group has been killed. */
+static int wait_for(pid_t pid, int seconds) {
+    struct timespec now, end;
+    int status;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += seconds;
+    for (;;) {
+        struct timespec left;
+        sigset_t child;
+
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            break;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec >= end.tv_sec) {
+            kill(-pid, SIGKILL);
+            kill(pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            status = TIMED_OUT;
+            break;
+        }
+        left = (struct timespec){.tv_sec = end.tv_sec - now.tv_sec};
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        sigtimedwait(&child, NULL, &left);
+    }
+    kill(-pid, SIGKILL); /* whom the test left behind */
+    return status;
+}
+
+static void show_output(void) {
+    char line[400];
+    FILE *output = fopen(output_path, "r");
+
+    while (output && fgets(line, sizeof line, output))
+        printf("  | %.*s\n", (int)strcspn(line, "\n"), line);
+    if (output)
+        fclose(output);
+}
+
+static void report(const struct suite_test *test, int status, bool shows) {
+    printf("%s: ", test->name);
+    if (status == TIMED_OUT)
+        puts("timeout");
+    else if (WIFSIGNALED(status))
+        printf("signal %d\n", WTERMSIG(status));
+    else if ((size_t)WEXITSTATUS(status) < sizeof words / sizeof *words)
+        puts(words[WEXITSTATUS(status)]);
+    else
+        printf("status %d\n", WEXITSTATUS(status));
+    if (shows && status)
+        show_output();
+    fflush(stdout);
+}
+
+static bool is_chosen(const char *name, char **prefixes) {
+    if (!*prefixes)
+        return true;
+    for (; *prefixes; prefixes++)
+        if (!strncmp(name, *prefixes, strlen(*prefixes)))
+            return true;
+    return false;
+}
+
+/* Whoever is started as .../a/b.test is the test that is named so. */
+static const struct suite_test *named_by(const char *path) {
+    const char *end = strrchr(path, '.');
+
+    if (!end || strcmp(end, ".test") != 0)
+        return NULL;
+    for (const struct suite_test *test = suite_tests; test->name; test++) {
+        size_t length = strlen(test->name);
+
+        if ((size_t)(end - path) > length && !strncmp(end - length, test->name, length) && end[-(long)length - 1] == '/')
+            return test;
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    const struct suite_test *self = argc > 0 ? named_by(argv[0]) : NULL;
+    int seconds = SECONDS;
+    bool shows = false;
+    sigset_t child;
+    int option;
+
+    if (self)
+        return self->main(argc, argv);
+    while ((option = getopt(argc, argv, "vt:")) != -1) {
+        if (option == 'v')
+            shows = true;
+        else if (option == 't')
+            seconds = atoi(optarg);
+        else
+            return 64;
+    }
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    for (const struct suite_test *test = suite_tests; test->name; test++) {
+        pid_t pid;
+
+        if (!is_chosen(test->name, argv + optind))
+            continue;
+        pid = fork();
+        if (!pid)
+            run_one(test);
+        if (pid < 0)
+            printf("%s: no process: %s\n", test->name, strerror(errno));
+        else
+            report(test, wait_for(pid, seconds), shows);
+    }
+    return 0;
+}
