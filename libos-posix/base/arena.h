@@ -28,6 +28,7 @@ struct counter;
 struct epoll;
 struct queue;
 struct socket;
+struct sysv;
 struct pty;
 struct terminal;
 struct mount;
@@ -131,6 +132,8 @@ struct arena {
     struct epoll *epolls;
     struct socket *sockets;
     struct queue *queues; /* of messages, see queue.h */
+    struct sysv *sysv[3]; /* by kind, see sysv.h */
+    int32_t last_sysv;    /* number of one */
     uint32_t activity[ACTIVITY_COUNT];
     struct node *root; /* of the file system */
     struct node *proc; /* the directory of that name */

@@ -82,8 +82,8 @@ static long open_queue(struct process *p, const char *name, word_t flags, word_t
         e = flags & O_CREAT ? create(p, name, mode, attributes, &q) : -ENOENT;
     if (e)
         return e;
-    struct file *f = file_create(p->arena, FILE_QUEUE, q->node,
-                                 (uint32_t)flags & (O_ACCMODE | O_NONBLOCK));
+    struct file *f =
+        file_create(p->arena, FILE_QUEUE, q->node, (uint32_t)flags & (O_ACCMODE | O_NONBLOCK));
     if (!f) {
         if (made)
             queue_unlink(p->arena, q);
@@ -261,7 +261,7 @@ long call_mq_getsetattr(struct process *p, word_t fd, word_t new, word_t old)
 
     if (new &&USER_GET(p, &wanted, new))
         return -EFAULT;
-    if (new &&(wanted.flags & ~(int64_t)O_NONBLOCK))
+    if (new && (wanted.flags & ~(int64_t)O_NONBLOCK))
         return -EINVAL;
     struct file *f = queue_file(p, fd);
     if (!f)

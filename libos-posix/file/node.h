@@ -36,7 +36,11 @@ enum made_up {
     MADE_PID_MAX,
     MADE_SOMAXCONN,
     MADE_OVERCOMMIT,
-    MADE_SELF, /* link to the caller's directory; what follows is of the process `pid` */
+    MADE_PROCESSORS,
+    MADE_OWN_FILES, /* link to those of the caller */
+    MADE_HOST_NAME,
+    MADE_FIXED, /* proc_fixed[minor] */
+    MADE_SELF,  /* link to the caller's directory; what follows is of the process `pid` */
     MADE_EXE,
     MADE_CWD,
     MADE_COMMAND_LINE,
@@ -44,7 +48,13 @@ enum made_up {
     MADE_STATUS,
     MADE_STATM,
     MADE_COMM,
-    MADE_MAPS
+    MADE_MAPS,
+    MADE_LIMITS,
+    MADE_ROOT,
+    MADE_FILES,      /* the directory fd */
+    MADE_FILE_INFOS, /* fdinfo */
+    MADE_FILE,       /* in one of them, of descriptor `minor` */
+    MADE_FILE_INFO
 };
 
 struct page_list {

@@ -8,6 +8,7 @@
 #include "libos-posix/process/signal.h"
 #include "libos-posix/channel/queue.h"
 #include "libos-posix/channel/socket.h"
+#include "libos-posix/channel/sysv.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
 
@@ -79,6 +80,8 @@ const char *arena_check(const struct arena *a)
         broken = socket_check(a);
     if (!broken)
         broken = queue_check(a);
+    if (!broken)
+        broken = sysv_check(a);
     if (!broken)
         broken = node_check(a);
     if (!broken)

@@ -11,6 +11,7 @@
 #include "libos-posix/process/task.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
+#include "libos-posix/channel/sysv.h"
 
 #define STACK_LIMIT (8u * 1024 * 1024)
 #define FIRST_PID   1
@@ -140,6 +141,7 @@ static void release_all(struct process *p)
         file_close(p, fd); /* EBADF: nothing was there */
     area_forget_all(p);
     timer_forget_all(p);
+    sysv_process_ends(p);
     signal_forget(p->arena, &p->pending, UINT64_MAX);
     process_runs(p, NULL);
     if (p->cwd)

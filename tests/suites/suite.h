@@ -1,4 +1,5 @@
-/* What a suite's program is made of: the tests that the build found, each under a name of its own. */
+/* What a suite's program is made of: the tests that the build found, each under a name of its own.
+ */
 #pragma once
 
 struct suite_test {

@@ -1,9 +1,13 @@
 /*
- * Runs the tests of a conformance suite one after the other, each in a process group of its own with a time
- * limit, and says in one line for each how it ended.
+ * Runs the tests of a conformance suite one after the other, each in a process group of its own
+ * with a time limit, and says in one line for each how it ended.
  *
- *   SUITE [-v] [-t SECONDS] [PREFIX...]     the tests whose names begin so, or all; -v shows what failed ones print
- *   .../NAME.test                           one test: what those that run another program look for
+ *   SUITE [OPTION...] [PREFIX...]   the tests whose names begin so, or all
+ *     -v            what those print that do not pass
+ *     -c            how much processor time each takes, in ms
+ *     -t SECONDS    the limit
+ *     -x FILE       without those that it names, one in a line
+ *   .../NAME.test                   one test: what those that run another program look for
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,18 +16,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tests/suites/suite.h"
 
-enum { SECONDS = 20, TIMED_OUT = -1 };
+enum { SECONDS = 20, TIMED_OUT = -1, SKIPPED_BYTES = 16384 };
 
 static const char output_path[] = "/tmp/suite.out";
-static const char *const words[] = {"pass", "fail", "unresolved", "status 3", "unsupported", "untested"};
+static bool shows, times;
+static int seconds = SECONDS;
+static char skipped[SKIPPED_BYTES]; /* the names, each with a newline before and behind it */
+static const char *const words[] = {"pass",     "fail",        "unresolved",
+                                    "status 3", "unsupported", "untested"};
 
-static void run_one(const struct suite_test *test) {
+static void run_one(const struct suite_test *test)
+{
     char name[96];
     char *arguments[] = {name, NULL};
     int output = open(output_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
@@ -42,7 +52,8 @@ static void run_one(const struct suite_test *test) {
 }
 
 /* The status of waitpid, or TIMED_OUT: then the whole group has been killed. */
-static int wait_for(pid_t pid, int seconds) {
+static int wait_for(pid_t pid)
+{
     struct timespec now, end;
     int status;
 
@@ -71,7 +82,8 @@ static int wait_for(pid_t pid, int seconds) {
     return status;
 }
 
-static void show_output(void) {
+static void show_output(void)
+{
     char line[400];
     FILE *output = fopen(output_path, "r");
 
@@ -81,22 +93,45 @@ static void show_output(void) {
         fclose(output);
 }
 
-static void report(const struct suite_test *test, int status, bool shows) {
+/* Of all children so far, in ms. */
+static long used(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+static void report(const struct suite_test *test, int status)
+{
+    static long before;
+
     printf("%s: ", test->name);
     if (status == TIMED_OUT)
-        puts("timeout");
+        printf("timeout");
     else if (WIFSIGNALED(status))
-        printf("signal %d\n", WTERMSIG(status));
+        printf("signal %d", WTERMSIG(status));
     else if ((size_t)WEXITSTATUS(status) < sizeof words / sizeof *words)
-        puts(words[WEXITSTATUS(status)]);
+        printf("%s", words[WEXITSTATUS(status)]);
     else
-        printf("status %d\n", WEXITSTATUS(status));
+        printf("status %d", WEXITSTATUS(status));
+    if (times)
+        printf(" %ld ms", used() - before);
+    before = used();
+    puts("");
     if (shows && status)
         show_output();
     fflush(stdout);
 }
 
-static bool is_chosen(const char *name, char **prefixes) {
+static bool is_chosen(const char *name, char **prefixes)
+{
+    char line[200];
+
+    snprintf(line, sizeof line, "\n%s\n", name);
+    if (strstr(skipped, line))
+        return false;
     if (!*prefixes)
         return true;
     for (; *prefixes; prefixes++)
@@ -106,7 +141,8 @@ static bool is_chosen(const char *name, char **prefixes) {
 }
 
 /* Whoever is started as .../a/b.test is the test that is named so. */
-static const struct suite_test *named_by(const char *path) {
+static const struct suite_test *named_by(const char *path)
+{
     const char *end = strrchr(path, '.');
 
     if (!end || strcmp(end, ".test") != 0)
@@ -114,29 +150,53 @@ static const struct suite_test *named_by(const char *path) {
     for (const struct suite_test *test = suite_tests; test->name; test++) {
         size_t length = strlen(test->name);
 
-        if ((size_t)(end - path) > length && !strncmp(end - length, test->name, length) && end[-(long)length - 1] == '/')
+        if ((size_t)(end - path) > length && !strncmp(end - length, test->name, length) &&
+            end[-(long)length - 1] == '/')
             return test;
     }
     return NULL;
 }
 
-int main(int argc, char **argv) {
-    const struct suite_test *self = argc > 0 ? named_by(argv[0]) : NULL;
-    int seconds = SECONDS;
-    bool shows = false;
-    sigset_t child;
+static bool read_skipped(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    size_t bytes = 0;
+
+    if (file)
+        bytes = fread(skipped + 1, 1, sizeof skipped - 2, file);
+    if (!file || !feof(file)) {
+        fprintf(stderr, "%s: cannot be read, or is too long\n", path);
+        return false;
+    }
+    skipped[0] = skipped[bytes] == '\n' ? '\n' : 0;
+    fclose(file);
+    return skipped[0] || !bytes;
+}
+
+static bool read_options(int argc, char **argv)
+{
     int option;
+
+    while ((option = getopt(argc, argv, "vct:x:")) != -1) {
+        shows |= option == 'v';
+        times |= option == 'c';
+        if (option == 't')
+            seconds = atoi(optarg);
+        if (option == '?' || seconds <= 0 || (option == 'x' && !read_skipped(optarg)))
+            return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const struct suite_test *self = argc > 0 ? named_by(argv[0]) : NULL;
+    sigset_t child;
 
     if (self)
         return self->main(argc, argv);
-    while ((option = getopt(argc, argv, "vt:")) != -1) {
-        if (option == 'v')
-            shows = true;
-        else if (option == 't')
-            seconds = atoi(optarg);
-        else
-            return 64;
-    }
+    if (!read_options(argc, argv))
+        return 64;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
@@ -151,7 +211,7 @@ int main(int argc, char **argv) {
         if (pid < 0)
             printf("%s: no process: %s\n", test->name, strerror(errno));
         else
-            report(test, wait_for(pid, seconds), shows);
+            report(test, wait_for(pid));
     }
     return 0;
 }
