@@ -155,122 +155,6 @@ static void a_graft_refuses_what_comes_in(void **state)
     assert_direct(q.t);
 }
 
-/* As if their code kept registers: the interpreter stands for it. */
-static uint64_t early_runs;
-
-static uint64_t run_for(const struct env *e, uint64_t context)
-{
-    return graft_run_fully(graft_bound(&e->places[ENV_PLACE_IPC]), (void *)(uintptr_t)context, 0);
-}
-
-static uint64_t run_for_p(uint64_t context)
-{
-    return run_for(p.e, context);
-}
-
-static uint64_t run_for_q(uint64_t context)
-{
-    return run_for(q.e, context);
-}
-
-static int set_up_early(void **state)
-{
-    set_up(state);
-    ipc_always_slow = false;
-    early_runs = 0;
-    ipc(q.t, L4_NIL, L4_ANY, NEVER);
-    return 0;
-}
-
-static int tear_down_early(void **state)
-{
-    env_ipc_quick = 0;
-    return world_end(state);
-}
-
-static void bind_early(const struct party *to, const struct insn *code, size_t bytes)
-{
-    graft_make(GRAFT, code, bytes, GRAFT_HOOK_IPC);
-    OK(BOSS(graft_bind, GRAFT, to->env, GRAFT_HOOK_IPC));
-    to->e->quick[ENV_PLACE_IPC] =
-        (struct env_quick){to == &p ? run_for_p : run_for_q, &early_runs, QUICK_SEEING};
-    env_ipc_quick = (word_t)1 << 63;
-}
-
-/* A call of q by p: was a graft asked before registers are saved, so many times? */
-static void calls(word_t label, uint64_t asked)
-{
-    early_runs = 0;
-    world_run(p.t);
-    ipc_words(p.t, q.t->global_id, q.t->global_id, NEVER, label, 9, 8);
-    assert_int_equal(early_runs, asked);
-    world_check();
-    assert_null(cpu_this()->refused);
-}
-
-static void answers(void)
-{
-    assert_received(q.t, p.t->global_id);
-    assert_int_equal(get_mr(q.t, 9), 16);
-    world_run(q.t);
-    ipc_words(q.t, p.t->global_id, L4_ANY, NEVER, 5, 2, 8);
-    assert_received(p.t, q.t->global_id);
-    assert_int_equal(q.t->state, THREAD_IPC_RECEIVE);
-}
-
-static void a_graft_of_the_senders_is_asked_early(void **state)
-{
-    (void)state;
-    bind_early(&p, by_label, sizeof by_label);
-    calls(GRAFT_IPC_DEFAULT, 1);
-    assert_ptr_equal(cpu_this()->current, q.t);
-    answers();
-    assert_int_equal(early_runs, 2); /* for what it gets, too */
-    calls(GRAFT_IPC_PASS, 1);
-    answers();
-    for (word_t label = GRAFT_IPC_REDIRECT; label <= GRAFT_IPC_REFUSE; label++) {
-        const uint64_t before = runs();
-        calls(label, 1);
-        assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-        assert_int_equal(runs(), before + 1); /* once */
-    }
-    calls(77, 1);
-    answers();
-}
-
-static void a_graft_of_the_receivers_is_asked_early(void **state)
-{
-    (void)state;
-    bind_early(&q, by_phase, sizeof by_phase);
-    calls(5, 1);
-    assert_failed(p.t, IPC_NO_PARTNER, IPC_SEND_PHASE);
-    assert_int_equal(runs(), 1);
-    OK(BOSS(graft_bind, SLOT_NONE, q.env, GRAFT_HOOK_IPC));
-    calls(5, 0);
-    answers();
-}
-
-static void what_is_unusual_is_asked_late(void **state)
-{
-    (void)state;
-    bind_early(&p, by_label, sizeof by_label);
-    ipc_set_redirector(p.e, r.t->global_id);
-    calls(GRAFT_IPC_PASS, 0);
-    answers();
-    assert_int_equal(runs(), 2);
-    ipc_set_redirector(p.e, 0);
-    q.t->kind |= THREAD_NO_FPU;
-    calls(GRAFT_IPC_PASS, 0);
-    q.t->kind &= (uint8_t)~THREAD_NO_FPU;
-    p.e->quick[ENV_PLACE_IPC].kind = QUICK_NOT;
-    answers();
-    assert_int_equal(early_runs, 0);
-    p.e->quick[ENV_PLACE_IPC].kind = QUICK_SEEING;
-    q.t->ipc_from = r.t->global_id; /* who waits for another */
-    calls(GRAFT_IPC_PASS, 0);
-    assert_int_equal(p.t->state, THREAD_IPC_SEND);
-}
-
 static void the_environments_end_is_the_bindings(void **state)
 {
     (void)state;
@@ -412,8 +296,7 @@ static void a_graft_says_what_is_taken(void **state)
     assert_true(runs() >= 3);
 }
 
-#define EARLY(f) cmocka_unit_test_setup_teardown(f, set_up_early, tear_down_early)
-#define TEST(f)  cmocka_unit_test_setup_teardown(f, set_up, world_end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
 {
@@ -422,9 +305,6 @@ int main(void)
         TEST(a_graft_refuses_what_leaves),
         TEST(a_graft_says_what_goes_to_the_redirector),
         TEST(a_graft_refuses_what_comes_in),
-        EARLY(a_graft_of_the_senders_is_asked_early),
-        EARLY(a_graft_of_the_receivers_is_asked_early),
-        EARLY(what_is_unusual_is_asked_late),
         TEST(the_environments_end_is_the_bindings),
         TEST(a_graft_gives_a_position_to_another_thread),
         TEST(not_everybody_can_be_deputy),
