@@ -5,13 +5,13 @@ POSIX_CORE += $(addprefix libos-posix/process/,deliver.c futex.c lock.c posix_ke
 POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c device.c file.c lockf.c \
     mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
 POSIX_CORE += $(addprefix libos-posix/channel/,epoll.c event.c pipe.c pty.c queue.c socket.c sysv.c terminal.c \
-    terminal_io.c)
+    terminal_io.c watch.c)
 POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_stack.c)
 POSIX_CORE += $(addprefix libos-posix/calls/,call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \
     call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c call_poll.c call_process.c \
     call_queue.c call_rename.c call_sched.c call_signal.c call_size.c call_socket.c call_stat.c call_system.c \
     call_sysv_memory.c call_sysv_message.c call_sysv_semaphore.c \
-    call_time.c call_timer.c call_user.c call_various.c call_wait.c calls.c trace.c)
+    call_time.c call_timer.c call_user.c call_various.c call_wait.c call_watch.c calls.c trace.c)
 POSIX_CORE += $(addprefix libos-posix/way/,way_trampoline.c)
 
 LIBOS_POSIX += $(POSIX_CORE) libos-posix/file/fs_none.c
@@ -47,7 +47,8 @@ posix_journal-needs    := $(posix_disk-needs)
 posix_journal-archives := $(posix_disk-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal \
-    posix_proc posix_queue posix_sysv posix_various
+    posix_proc posix_queue posix_sysv posix_various posix_watch
+posix_watch-needs   := $(POSIX_TEST_NEEDS)
 posix_sysv-needs    := $(POSIX_TEST_NEEDS)
 posix_proc-needs    := $(POSIX_TEST_NEEDS)
 posix_queue-needs   := $(POSIX_TEST_NEEDS)

@@ -29,6 +29,7 @@ struct epoll;
 struct queue;
 struct socket;
 struct sysv;
+struct inotify;
 struct pty;
 struct terminal;
 struct mount;
@@ -131,9 +132,12 @@ struct arena {
     struct counter *timer_files; /* see event.h */
     struct epoll *epolls;
     struct socket *sockets;
-    struct queue *queues; /* of messages, see queue.h */
-    struct sysv *sysv[3]; /* by kind, see sysv.h */
-    int32_t last_sysv;    /* number of one */
+    struct queue *queues;      /* of messages, see queue.h */
+    struct sysv *sysv[3];      /* by kind, see sysv.h */
+    int32_t last_sysv;         /* number of one */
+    struct inotify *inotifies; /* see watch.h */
+    uint32_t watch_count;
+    uint32_t last_move; /* that was told */
     uint32_t activity[ACTIVITY_COUNT];
     struct node *root; /* of the file system */
     struct node *proc; /* the directory of that name */

@@ -1,5 +1,6 @@
 /* Calls that make, open, name and remove files. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/file/file.h"
@@ -63,6 +64,7 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
     if (e || !node_is(w->node, S_IFREG) || !(flags & O_TRUNC) || flags & O_PATH)
         return e;
     access_written(p, w->node);
+    watch_node(p->arena, w->node, IN_MODIFY);
     return data_resize(p->arena, w->node, 0);
 }
 

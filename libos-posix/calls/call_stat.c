@@ -1,5 +1,6 @@
 /* Calls that read and set attributes of files. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/file/file.h"
@@ -220,6 +221,7 @@ static long set_mode(const struct process *p, struct node *n, word_t mode)
         mode &= ~(word_t)S_ISGID;
     n->mode = (n->mode & S_IFMT) | ((uint32_t)mode & S_IALL);
     node_change(n, false);
+    watch_node(p->arena, n, IN_ATTRIB);
     return 0;
 }
 
@@ -260,6 +262,7 @@ static long set_owner(const struct process *p, struct node *n, word_t uid, word_
     if ((uint32_t)gid != UINT32_MAX)
         n->gid = (uint32_t)gid;
     node_change(n, false);
+    watch_node(p->arena, n, IN_ATTRIB);
     return 0;
 }
 
@@ -348,6 +351,7 @@ long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, 
     n->atime = atime;
     n->mtime = mtime;
     node_change(n, false);
+    watch_node(p->arena, n, IN_ATTRIB);
     return 0;
 }
 

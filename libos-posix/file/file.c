@@ -10,14 +10,16 @@
 #include "libos-posix/file/proc.h"
 #include "libos-posix/channel/pty.h"
 #include "libos-posix/channel/queue.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/process/signal.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
-    (void)p;
     long n = data_read(f->node, *position, io);
-    if (n > 0)
-        *position += (uint64_t)n;
+    if (n <= 0)
+        return n;
+    *position += (uint64_t)n;
+    watch_node(p->arena, f->node, IN_ACCESS);
     return n;
 }
 
@@ -36,6 +38,7 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
     if (n <= 0)
         return n;
     access_written(p, f->node);
+    watch_node(p->arena, f->node, IN_MODIFY);
     *position += (uint64_t)n;
     if (f->flags & O_DSYNC && mount_of(f->node))
         return mount_commit(mount_of(f->node)) ? -EIO : n;
@@ -67,6 +70,7 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_EPOLL] = &file_ops_epoll,
     [FILE_SOCKET] = &file_ops_socket,
     [FILE_QUEUE] = &file_ops_queue,
+    [FILE_INOTIFY] = &file_ops_inotify,
 };
 
 const struct file_ops *file_ops(const struct file *f)
@@ -99,6 +103,8 @@ void file_release(struct process *p, struct file *f)
         epoll_forget(p->arena, f);
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
+    if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY)
+        watch_node(p->arena, f->node, file_may_write(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     f->node->writers -= f->kind == FILE_REGULAR && file_may_write(f);
     node_drop(p->arena, f->node);
     core_heap_free(&p->arena->heap, f, sizeof *f);
@@ -216,6 +222,8 @@ long file_open_node(struct process *p, struct node *n, uint32_t flags, struct fi
     *out = file_create(p->arena, kind, n, flags);
     if (!*out)
         return -ENOMEM;
+    if (kind == FILE_REGULAR || kind == FILE_DIRECTORY)
+        watch_node(p->arena, n, IN_OPEN);
     if (node_is(n, S_IFIFO) && kind != FILE_PATH)
         e = pipe_open(p, *out);
     else if (kind == FILE_TEXT)

@@ -19,6 +19,7 @@ struct record;
 struct stored;
 struct pipe;
 struct xattr;
+struct watch;
 
 #define POINTERS_PER_PAGE ((size_t)(PAGE_SIZE / sizeof(void *)))
 #define FILE_BYTES_MAX    ((uint64_t)(POINTERS_PER_PAGE * POINTERS_PER_PAGE) * PAGE_SIZE)
@@ -77,6 +78,7 @@ struct node {
     struct stored *stored;      /* it is a file on a disk, see stored.h; NULL: of RAM */
     struct record *locks;       /* see lockf.h */
     struct xattr *xattrs;       /* see xattr.h */
+    struct watch *watches;      /* see watch.h */
     struct pipe *pipe;          /* FIFO: while it is open; NULL: it is not */
     uint32_t shown;             /* areas that show its pages: they stay in RAM meanwhile */
     const uint8_t *archive;     /* file: initial contents; link: text; or NULL      */

@@ -9,6 +9,7 @@
 #include "libos-posix/channel/queue.h"
 #include "libos-posix/channel/socket.h"
 #include "libos-posix/channel/sysv.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
 
@@ -82,6 +83,8 @@ const char *arena_check(const struct arena *a)
         broken = queue_check(a);
     if (!broken)
         broken = sysv_check(a);
+    if (!broken)
+        broken = watch_check(a);
     if (!broken)
         broken = node_check(a);
     if (!broken)
