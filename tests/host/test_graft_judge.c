@@ -7,7 +7,8 @@
 #include "tests/host/kernel_ipc.h"
 
 enum { GRAFT = 40, MATE, THIRD };
-#define NEVER TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define NEVER   TIMEOUTS(TIME_NEVER, TIME_NEVER)
+#define NO_WAIT TIMEOUTS(TIME_ZERO, TIME_ZERO)
 
 /* The label says what becomes of the message; or its phase: what comes in is refused. */
 static const struct insn by_label[] = {LDX(DW, 0, 1, 16), EXIT};
@@ -180,19 +181,28 @@ static void neighbours_are_not_asked_early(void **state)
     assert_int_equal(early_runs + runs(), 0);
 }
 
-/* Who has queued messages in the name of whom it calls gets the first of them, and is not sent
- * away. */
+/* `t` waits to send to `to` in the name of `other`. */
+static void queue_named(struct thread *t, const struct thread *to, const struct thread *other)
+{
+    world_run(t);
+    set_mr(t, 0, TAG_PROPAGATED | TAG_MAKE(GRAFT_IPC_PASS, 1, 0));
+    set_mr(t, 1, 77);
+    *thread_mr(t, TCR_ACTUAL_SENDER) = other->global_id;
+    ipc(t, to->global_id, L4_NIL, NEVER);
+    assert_true(to->kind & THREAD_NAMED);
+}
+
+/* Who has a queued message in the name of whom it calls gets that one, and is not sent away. */
 static void who_speaks_for_another_is_heard_first(void **state)
 {
     struct thread *second = party_thread(&q, THIRD, 2);
 
     (void)state;
     bind_early(&p, by_label, sizeof by_label);
-    world_run(second);
-    set_mr(second, 0, TAG_PROPAGATED | TAG_MAKE(GRAFT_IPC_PASS, 1, 0));
-    set_mr(second, 1, 77);
-    *thread_mr(second, TCR_ACTUAL_SENDER) = q.t->global_id;
-    ipc(second, p.t->global_id, L4_NIL, NEVER);
+    ipc_words(r.t, q.t->global_id, L4_NIL, NO_WAIT, 5, 1, 8);
+    ipc(q.t, L4_NIL, p.t->global_id, NEVER);
+    queue_named(party_thread(&r, MATE, 1), q.t, r.t); /* and the two are alike */
+    queue_named(second, p.t, q.t);
     calls(GRAFT_IPC_PASS, 0);
     assert_received(p.t, q.t->global_id);
     assert_int_equal(get_mr(p.t, 1), 77);
