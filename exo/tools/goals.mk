@@ -66,13 +66,13 @@ run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(POSIX_TESTS) $(host_paths)
+test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(host_paths)
 	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
 test-qemu-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES)
 	@$(call run_tests,$(run_guest))
-test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(POSIX_TESTS)
+test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.

@@ -24,7 +24,7 @@ $(POSIX_TESTS): tests/suites/suite_run.c $(SUITES)/libposixtests.a $(SDK_STAMP)
 	@$(SDK)/bin/exo4-cc -std=gnu11 -O2 -Wall -Wextra -Werror -s -I. $< $(SUITES)/libposixtests.a -o $@
 
 test-suites-run: $(IMAGE) $(POSIX_TESTS)
-	@$(call recorded,env PYTHONPATH=exo/tools:tests/tools python3 tests/system/test_suites.py --all)
+	@$(call recorded,env PYTHONPATH=exo/tools:tests/tools python3 tests/suites/test_suites.py --all)
 test-suites: test-suites-run                ## All tests of the conformance suites: which pass, and why others do not.
 	$(end_with_status)
 

@@ -293,4 +293,24 @@ long call_epoll_pwait(struct process *p, word_t fd, word_t to, word_t most, word
     return call_epoll_wait(p, fd, to, most, timeout);
 }
 
+long call_epoll_pwait2(struct process *p, word_t fd, word_t to, word_t most, word_t timeout,
+                       word_t mask, word_t mask_bytes)
+{
+    uint64_t set, deadline = PORT_FOREVER;
+    struct linux_timespec t;
+    long e = 0;
+
+    if (timeout && USER_GET(p, &t, timeout))
+        return -EFAULT;
+    if (timeout && (e = clock_deadline(&t, &deadline)) != 0)
+        return e;
+    if (mask && mask_bytes != sizeof set)
+        return -EINVAL;
+    if (mask && USER_GET(p, &set, mask))
+        return -EFAULT;
+    if (mask)
+        signal_block_for_call(task_current(), set);
+    return wait_until(p, fd, to, most, deadline);
+}
+
 const struct file_ops file_ops_epoll = {.poll = epoll_poll, .close = epoll_close};

@@ -71,6 +71,7 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_SOCKET] = &file_ops_socket,
     [FILE_QUEUE] = &file_ops_queue,
     [FILE_INOTIFY] = &file_ops_inotify,
+    [FILE_PROCESS] = &file_ops_process,
 };
 
 const struct file_ops *file_ops(const struct file *f)

@@ -246,7 +246,8 @@ static size_t file_text(struct arena *a, const struct file *f, char *to, size_t 
         [FILE_PIPE_READ] = "pipe:[",     [FILE_PIPE_WRITE] = "pipe:[",
         [FILE_PIPE_BOTH] = "pipe:[",     [FILE_SOCKET] = "socket:[",
         [FILE_COUNTER] = "anon_inode:[", [FILE_SIGNAL] = "anon_inode:[",
-        [FILE_EPOLL] = "anon_inode:[",   [FILE_INOTIFY] = "anon_inode:["};
+        [FILE_EPOLL] = "anon_inode:[",   [FILE_INOTIFY] = "anon_inode:[",
+        [FILE_PROCESS] = "anon_inode:["};
     const struct node *n = f->node;
     const struct entry *e = node_is(n, S_IFDIR) ? NULL : entry_of(a, n);
     struct text t = {to, 0, capacity};

@@ -288,6 +288,8 @@ void process_finish(struct process *p)
     if (p->arena->mounts && !is_anybody_left(p->arena))
         mount_end_all(p->arena);
     process_end_vfork(p);
+    if (p->arena->pidfds)
+        task_wake_pollers(p->arena, p);
     if (p == p->arena->first) {
         end_family(p);
         return;

@@ -169,6 +169,46 @@ static void processes_stand_in_proc(void **state)
     assert_true(read_all("/proc/1/maps", to) > 0);
 }
 
+static void times_are_set_by_older_calls(void **state)
+{
+    struct linux_stat *s = (struct linux_stat *)world.user;
+    int64_t *t = (int64_t *)(world.user + 512);
+
+    (void)state;
+    t[0] = 1000;
+    t[1] = 2000;
+    IS(SYS(utime, user_text("/etc/text"), t), 0);
+    IS(SYS(stat, user_text("/etc/text"), s), 0);
+    IS(s->atime.seconds, 1000);
+    IS(s->mtime.seconds, 2000);
+    t[1] = 7; /* microseconds */
+    t[2] = 3000;
+    t[3] = 999999;
+    IS(SYS(utimes, user_text("/etc/text"), t), 0);
+    IS(SYS(stat, user_text("/etc/text"), s), 0);
+    IS(s->atime.nanoseconds, 7000);
+    IS(s->mtime.nanoseconds, 999999000);
+    t[3] = 1000000;
+    IS(SYS(futimesat, AT_FDCWD, user_text("/etc/text"), t), -EINVAL);
+    IS(SYS(futimesat, AT_FDCWD, user_text("/none"), 0), -ENOENT);
+    IS(SYS(utimes, 0, 0), -EFAULT);
+    IS(SYS(utime, user_text("/etc/text"), world.hole), -EFAULT);
+    IS(SYS(utime, user_text("/etc/text"), 0), 0);
+}
+
+static void a_process_has_a_clock(void **state)
+{
+    struct linux_timespec *t = (struct linux_timespec *)world.user;
+
+    (void)state;
+    IS(SYS(clock_gettime, ~1 * 8 + 2, t), 0); /* of process 1 */
+    IS(SYS(clock_gettime, ~0 * 8 + 2, t), 0);
+    IS(SYS(clock_getres, ~1 * 8 + 6, t), 0); /* of thread 1 */
+    IS(SYS(clock_gettime, ~2 * 8 + 2, t), -EINVAL);
+    IS(SYS(clock_gettime, ~2 * 8 + 6, t), -EINVAL);
+    IS(SYS(clock_gettime, ~1 * 8 + 3, t), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +219,8 @@ int main(void)
         FAMILY_TEST(descriptors_close_in_ranges),
         FAMILY_TEST(attributes_are_kept_by_name),
         FAMILY_TEST(processes_stand_in_proc),
+        WORLD_TEST(times_are_set_by_older_calls),
+        WORLD_TEST(a_process_has_a_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
