@@ -126,7 +126,7 @@ struct arena {
         *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
     struct task *sleepers, *last_sleeper; /* see task.h */
     int32_t last_pid;
-    uint32_t pidfds; /* files of pidfd_open */
+    uint32_t pidfds;           /* files of pidfd_open */
     int end_status;            /* of the first process, as a shell says it */
     struct terminal *terminal; /* the console; see terminal.h */
     struct pty *ptys[PTY_COUNT];

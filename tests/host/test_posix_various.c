@@ -209,6 +209,46 @@ static void a_process_has_a_clock(void **state)
     IS(SYS(clock_gettime, ~1 * 8 + 3, t), -EINVAL);
 }
 
+static void what_expires_while_a_signal_waits_is_counted(void **state)
+{
+    struct linux_timespec *t = (struct linux_timespec *)world.user; /* period, first */
+    struct linux_siginfo *info = (struct linux_siginfo *)(world.user + 256);
+    uint64_t *set = (uint64_t *)(world.user + 128);
+    int32_t *id = (int32_t *)(world.user + 160);
+
+    (void)state;
+    *set = signal_bit(SIGALRM);
+    IS(SYS(rt_sigprocmask, SIG_BLOCK, set, 0, 8), 0);
+    IS(SYS(timer_create, CLOCK_MONOTONIC, 0, id), 0);
+    t[0] = (struct linux_timespec){0, 50};
+    t[1] = (struct linux_timespec){0, 100};
+    IS(SYS(timer_settime, *id, 0, t, 0), 0);
+    for (unsigned i = 0; i < 3; i++) { /* it expires at 100, 150, 200 and 250 */
+        t[2] = (struct linux_timespec){0, i ? 60 : 140};
+        IS(SYS(nanosleep, t + 2, 0), 0);
+    }
+    t[2] = (struct linux_timespec){0, 0};
+    IS(SYS(rt_sigtimedwait, set, info, t + 2, 8), SIGALRM);
+    IS(info->u.timer.overrun, 3);
+    IS(SYS(timer_getoverrun, *id), 3);
+    IS(SYS(rt_sigtimedwait, set, info, t + 2, 8), -EAGAIN);
+    IS(SYS(timer_delete, *id), 0);
+    IS(SYS(timer_getoverrun, *id), -EINVAL);
+}
+
+static void a_stack_that_is_given_up_is_forgotten(void **state)
+{
+    struct linux_stack *s = (struct linux_stack *)world.user;
+
+    (void)state;
+    *s = (struct linux_stack){.base = 4096, .flags = SS_DISABLE, .bytes = 8192};
+    IS(SYS(sigaltstack, s, 0), 0);
+    IS(SYS(sigaltstack, 0, s), 0);
+    IS(s->base, 0);
+    IS(s->bytes, 0);
+    IS(s->flags, SS_DISABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +261,8 @@ int main(void)
         FAMILY_TEST(processes_stand_in_proc),
         WORLD_TEST(times_are_set_by_older_calls),
         WORLD_TEST(a_process_has_a_clock),
+        WORLD_TEST(what_expires_while_a_signal_waits_is_counted),
+        WORLD_TEST(a_stack_that_is_given_up_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,18 +140,20 @@ static bool is_chosen(const char *name, char **prefixes)
     return false;
 }
 
-/* Whoever is started as .../a/b.test is the test that is named so. */
+/* Whoever is started as a/b.test, or as b.test, is the test whose name ends so. */
 static const struct suite_test *named_by(const char *path)
 {
-    const char *end = strrchr(path, '.');
+    size_t bytes = strlen(path), dot = sizeof ".test" - 1;
 
-    if (!end || strcmp(end, ".test") != 0)
+    if (bytes <= dot || strcmp(path + bytes - dot, ".test") != 0)
         return NULL;
+    bytes -= dot;
     for (const struct suite_test *test = suite_tests; test->name; test++) {
-        size_t length = strlen(test->name);
+        size_t length = strlen(test->name), same = length < bytes ? length : bytes;
+        const char *name = test->name + length - same, *end = path + bytes - same;
 
-        if ((size_t)(end - path) > length && !strncmp(end - length, test->name, length) &&
-            end[-(long)length - 1] == '/')
+        if (!strncmp(name, end, same) &&
+            (name == test->name ? end == path || end[-1] == '/' : name[-1] == '/'))
             return test;
     }
     return NULL;
