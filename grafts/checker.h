@@ -69,7 +69,6 @@ struct checker_place {
     uint16_t loop;  /* of the claim: 0, or 1 + number */
     uint16_t open;  /* 0, or 1 + number of the state that waits here for the other edges */
     uint8_t states; /* of the claim */
-    bool half;      /* not an instruction but the second half of a 64-bit load */
     bool done;      /* was looked at */
 };
 

@@ -38,41 +38,30 @@ static enum graft_reason check_target(struct checker *c, int64_t target)
     if (target < 0 || target >= c->in->count)
         return GRAFT_JUMP_RANGE;
     c->places[target].edges++;
-    return c->places[target].half ? GRAFT_JUMP_MIDDLE : GRAFT_ACCEPTED;
-}
-
-/* What follows a 64-bit load is its half, whatever else is wrong with it. */
-static void begin_places(struct checker *c)
-{
-    bool half = false;
-
-    for (uint32_t at = 0; at < c->in->count; at++) {
-        c->places[at] = (struct checker_place){.half = half};
-        half = !half && insn_shapes[c->in->code[at].opcode].form == FORM_WIDE;
-    }
+    return insn_is_half(&c->in->code[target]) ? GRAFT_JUMP_MIDDLE : GRAFT_ACCEPTED;
 }
 
 bool checker_check_form(struct checker *c)
 {
     bool falls = true; /* the start */
+    uint32_t next = 0;
 
-    begin_places(c);
-    for (c->at = 0; c->at < c->in->count; c->at++) {
-        const struct insn *i = &c->in->code[c->at];
+    for (uint32_t i = 0; i < c->in->count; i++)
+        c->places[i] = (struct checker_place){0};
+    while (next < c->in->count) {
+        const struct insn *i = &c->in->code[next];
         uint8_t form = insn_shapes[i->opcode].form;
-        enum graft_reason reason;
 
-        if (c->places[c->at].half)
-            continue;
+        c->at = next;
         c->places[c->at].edges += falls;
         falls = form != FORM_GOTO && form != FORM_EXIT;
-        reason = check_one_form(c, i);
+        enum graft_reason reason = check_one_form(c, i);
         if (reason == GRAFT_ACCEPTED && (form == FORM_JUMP || form == FORM_GOTO))
             reason = check_target(c, insn_target(i, c->at));
         if (reason != GRAFT_ACCEPTED)
             return checker_fail(c, reason,
                                 reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER);
+        next += form == FORM_WIDE ? 2 : 1;
     }
-    c->at -= 1u + c->places[c->at - 1].half;
     return !falls || checker_stop(c, GRAFT_FALLS_OFF);
 }

@@ -8,6 +8,7 @@ struct access {
     int64_t offset;
     uint32_t bytes;
     bool write;
+    bool exact;         /* it is known which bytes these are */
     uint32_t low, high; /* distances from the object's first byte (the stack's lowest) of what may
                            be touched, and of the first byte behind it */
 };
@@ -15,8 +16,11 @@ struct access {
 static struct access access_of(const struct checker *c, const struct insn *i, unsigned reg,
                                bool write)
 {
-    return (struct access){
-        &c->now->reg[reg], reg, i->offset, insn_shapes[i->opcode].bytes, write, 0, 0};
+    return (struct access){.base = &c->now->reg[reg],
+                           .reg = reg,
+                           .offset = i->offset,
+                           .bytes = insn_shapes[i->opcode].bytes,
+                           .write = write};
 }
 
 /* What a load leaves in its register when nothing is known of the memory. */
@@ -57,22 +61,6 @@ static bool check_packet(struct checker *c, const struct access *a)
            checker_refuse(c, GRAFT_PACKET_BOUNDS, a->reg, need, p->ahead > 0 ? p->ahead : 0);
 }
 
-/* An object of `size` bytes, the first of them `before` bytes from n = 0. */
-static bool check_object(struct checker *c, struct access *a, int64_t before, int64_t size,
-                         enum graft_reason reason)
-{
-    int64_t first = before + a->base->n.smin + a->offset;
-    int64_t behind = before + a->base->n.smax + a->offset + a->bytes;
-
-    if (first < 0)
-        return checker_refuse(c, reason, a->reg, 0, first);
-    if (behind > size)
-        return checker_refuse(c, reason, a->reg, size, behind);
-    a->low = (uint32_t)first;
-    a->high = (uint32_t)behind;
-    return true;
-}
-
 /* Kinds through which nothing is accessed, whatever its place. */
 static const uint8_t refusals[VALUE_KINDS] = {
     [VALUE_NUMBER] = GRAFT_NOT_POINTER,
@@ -87,45 +75,45 @@ static const uint8_t refusals[VALUE_KINDS] = {
 static bool check_access(struct checker *c, struct access *a)
 {
     const struct value *p = a->base;
+    const bool stack = p->kind == VALUE_STACK; /* whose n is 0 at its end */
+    const enum graft_reason reason = stack ? GRAFT_STACK_BOUNDS : GRAFT_OBJECT_BOUNDS;
 
-    switch (p->kind) {
-    case VALUE_STACK:
-        return check_object(c, a, GRAFT_STACK_BYTES, GRAFT_STACK_BYTES, GRAFT_STACK_BOUNDS);
-    case VALUE_PACKET:
+    if (p->kind == VALUE_PACKET)
         return check_packet(c, a);
-    case VALUE_MAP_VALUE:
-        return check_object(c, a, 0, c->in->maps[p->map].value_bytes, GRAFT_OBJECT_BOUNDS);
-    case VALUE_RECORD:
-        return check_object(c, a, 0, p->ahead, GRAFT_OBJECT_BOUNDS);
-    default:
-        return checker_fail(
-            c, p->kind == VALUE_CONTEXT && !a->write ? GRAFT_CONTEXT_FIELD : refusals[p->kind],
-            a->reg);
-    }
-}
-
-static bool is_exact(const struct access *a)
-{
-    return a->high - a->low == a->bytes;
+    if (p->kind == VALUE_CONTEXT && !a->write)
+        return checker_fail(c, GRAFT_CONTEXT_FIELD, a->reg);
+    if (refusals[p->kind])
+        return checker_fail(c, refusals[p->kind], a->reg);
+    int64_t size = p->kind == VALUE_RECORD ? p->ahead : (int64_t)GRAFT_STACK_BYTES;
+    if (p->kind == VALUE_MAP_VALUE)
+        size = c->in->maps[p->map].value_bytes;
+    int64_t from = a->offset + (stack ? size : 0), behind = from + p->n.smax + a->bytes;
+    from += p->n.smin;
+    if (from < 0 || behind > size)
+        return checker_refuse(c, reason, a->reg, from < 0 ? 0 : size, from < 0 ? from : behind);
+    a->low = (uint32_t)from;
+    a->high = (uint32_t)behind;
+    a->exact = behind - from == a->bytes;
+    return true;
 }
 
 static bool is_whole_slot(const struct access *a)
 {
-    return a->bytes == 8 && is_exact(a) && a->low % 8 == 0;
+    return a->base->kind == VALUE_STACK && a->bytes == 8 && a->exact && a->low % 8 == 0;
 }
 
-static bool read_stack_bytes(struct checker *c, const struct access *a)
+/* If it is the stack's: are the bytes there numbers, if it `reads`? Numbers are written, to `all`
+ * of them or some. */
+static bool touch_stack(struct checker *c, const struct access *a, bool reads, bool all)
 {
-    enum graft_reason reason = state_stack_read(c->now, a->low, a->high);
+    enum graft_reason reason = GRAFT_ACCEPTED;
 
+    if (a->base->kind == VALUE_STACK && reads)
+        reason = state_stack_read(c->now, a->low, a->high);
+    if (a->base->kind == VALUE_STACK && a->write && reason == GRAFT_ACCEPTED &&
+        !state_stack_write(c->now, a->low, a->high, all))
+        reason = GRAFT_POINTER_PART;
     return reason == GRAFT_ACCEPTED || checker_fail(c, reason, a->reg);
-}
-
-/* Numbers are written somewhere in the range: everywhere where that is exact. */
-static bool write_stack_bytes(struct checker *c, const struct access *a, bool exact)
-{
-    return state_stack_write(c->now, a->low, a->high, exact) ||
-           checker_fail(c, GRAFT_POINTER_PART, a->reg);
 }
 
 bool checker_step_load(struct checker *c, const struct insn *i)
@@ -140,11 +128,10 @@ bool checker_step_load(struct checker *c, const struct insn *i)
         return load_context(c, &a, form, dst);
     if (!check_access(c, &a))
         return false;
-    if (a.base->kind == VALUE_STACK) {
-        slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
-        if (!slot && !read_stack_bytes(c, &a))
-            return false;
-    }
+    if (is_whole_slot(&a))
+        slot = state_stack_slot(c->now, a.low);
+    if (!slot && !touch_stack(c, &a, true, false))
+        return false;
     if (slot)
         checker_link(c, dst, slot);
     else
@@ -165,13 +152,13 @@ bool checker_step_store(struct checker *c, const struct insn *i)
         *value_set(v, VALUE_NUMBER) = scalar_constant((uint64_t)(int64_t)i->imm);
     if (!v || !check_access(c, &a))
         return false;
-    if (a.base->kind == VALUE_STACK && is_whole_slot(&a)) {
+    if (is_whole_slot(&a)) {
         checker_link(c, state_stack_new(c->now, a.low), v);
         return true;
     }
     if (value_is_pointer(v))
         return checker_fail(c, GRAFT_POINTER_STORE, insn_src(i));
-    return a.base->kind != VALUE_STACK || write_stack_bytes(c, &a, is_exact(&a));
+    return touch_stack(c, &a, false, a.exact);
 }
 
 /* Atomic operations: in a map's value or record wherever it is aligned, since those begin at
@@ -181,7 +168,7 @@ static bool is_atomic_target(const struct access *a)
     struct bits n = a->base->n.bits;
 
     if (a->base->kind == VALUE_STACK)
-        return is_exact(a) && a->low % a->bytes == 0;
+        return a->exact && a->low % a->bytes == 0;
     return a->base->kind != VALUE_PACKET &&
            ((n.unknown | (n.value + (uint64_t)a->offset)) & (a->bytes - 1)) == 0;
 }
@@ -196,8 +183,7 @@ bool checker_step_atomic(struct checker *c, const struct insn *i)
         return false;
     if (!is_atomic_target(&a))
         return checker_fail(c, GRAFT_ATOMIC_TARGET, a.reg);
-    if (a.base->kind == VALUE_STACK &&
-        (!read_stack_bytes(c, &a) || !write_stack_bytes(c, &a, true)))
+    if (!touch_stack(c, &a, true, true))
         return false;
     if (i->imm & ATOMIC_FETCHES)
         set_loaded(&c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)], FORM_LOAD, a.bytes);
@@ -206,11 +192,7 @@ bool checker_step_atomic(struct checker *c, const struct insn *i)
 
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write)
 {
-    struct access a = {&c->now->reg[reg], reg, 0, bytes, write, 0, 0};
+    struct access a = {.base = &c->now->reg[reg], .reg = reg, .bytes = bytes, .write = write};
 
-    if (!checker_read(c, reg) || !check_access(c, &a))
-        return false;
-    if (a.base->kind != VALUE_STACK)
-        return true;
-    return write ? write_stack_bytes(c, &a, false) : read_stack_bytes(c, &a);
+    return checker_read(c, reg) && check_access(c, &a) && touch_stack(c, &a, !write, false);
 }

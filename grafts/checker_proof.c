@@ -58,7 +58,7 @@ static bool read_claim(struct checker *c)
     place->steps = claim.steps;
     for (uint32_t k = 0; k < claim.states; k++)
         proof_skip_state(&c->proof);
-    if (c->proof.broken || place->half)
+    if (c->proof.broken || insn_is_half(&c->in->code[claim.at]))
         return checker_stop(c, GRAFT_CLAIM_FORM);
     const struct proof_loop *loop = loop_at(c, claim.at);
     return !loop || loop->rank || add_point(c, loop);
@@ -72,10 +72,9 @@ bool checker_read_proof(struct checker *c)
     for (uint32_t left = proof_take_claims(&c->proof); left > 0; left--)
         if (!c->proof.broken && !read_claim(c))
             return false;
-    if (c->proof.broken || c->proof.next != c->proof.end) {
-        c->at = GRAFT_NO_INSTRUCTION;
+    c->at = GRAFT_NO_INSTRUCTION;
+    if (c->proof.broken || c->proof.next != c->proof.end)
         return checker_stop(c, GRAFT_CLAIM_FORM);
-    }
     for (c->at = 0; c->at < c->in->count; c->at++)
         if (c->places[c->at].edges > 1 && !c->places[c->at].claim)
             return checker_stop(c, GRAFT_CLAIM_MISSING);
@@ -94,12 +93,10 @@ static bool refuse_steps(struct checker *c, enum graft_reason reason, uint64_t n
 static bool leave_loop(struct checker *c, uint32_t *at, uint64_t *steps)
 {
     const struct proof_loop *loop = &c->loops[*at - 1];
-    uint64_t turns = 1;
+    uint64_t turns = loop->rank ? 1 + loop->width / loop->step : 1;
 
     if (*steps > loop->body)
         return refuse_steps(c, GRAFT_LOOP_STEPS, *steps, loop->body);
-    if (loop->rank)
-        turns += loop->width / loop->step;
     if (__builtin_mul_overflow(turns, loop->body, steps) ||
         __builtin_add_overflow(*steps, loop->entry, steps))
         *steps = UINT64_MAX;
@@ -137,21 +134,6 @@ static bool check_steps(struct checker *c, uint32_t target, struct state *s)
     return steps <= most || refuse_steps(c, GRAFT_LOOP_STEPS, steps, most);
 }
 
-/* The edge into the claim at `target`: steps, and values. */
-static bool check_edge(struct checker *c, uint32_t target, struct state *s)
-{
-    if (!check_steps(c, target, s))
-        return false;
-    for (uint32_t n = 0; n < c->places[target].states; n++) {
-        const struct state *told = claimed(c, target, n);
-        if (!told || !checker_spend(c, state_values(told)))
-            return false;
-        if (state_includes(told, s))
-            return true;
-    }
-    return checker_stop(c, GRAFT_CLAIM);
-}
-
 bool checker_end(struct checker *c)
 {
     uint32_t at = c->loop;
@@ -163,10 +145,20 @@ bool checker_end(struct checker *c)
     return c->steps <= c->hook->budget || refuse_steps(c, GRAFT_BUDGET, c->steps, c->hook->budget);
 }
 
+/* The edge into the claim: steps, and values. */
 bool checker_arrive(struct checker *c, struct checker_open *o)
 {
     checker_open_drop(c, o);
-    return o->dead || check_edge(c, o->at, &o->state);
+    if (!o->dead && !check_steps(c, o->at, &o->state))
+        return false;
+    for (uint32_t n = 0; !o->dead && n < c->places[o->at].states; n++) {
+        const struct state *told = claimed(c, o->at, n);
+        if (!told || !checker_spend(c, state_values(told)))
+            return false;
+        if (state_includes(told, &o->state))
+            return true;
+    }
+    return o->dead || checker_stop(c, GRAFT_CLAIM);
 }
 
 /* The rank, if any, of the loop that is headed at c->at begins its turn in `s`: it gets the mark.

@@ -34,13 +34,12 @@ void checker_link(struct checker *c, struct value *to, struct value *from)
 
 bool checker_same_object(const struct value *a, const struct value *b)
 {
-    bool a_packet = a->kind == VALUE_PACKET || a->kind == VALUE_PACKET_END;
-    bool b_packet = b->kind == VALUE_PACKET || b->kind == VALUE_PACKET_END;
+    uint8_t x = a->kind == VALUE_PACKET_END ? VALUE_PACKET : a->kind;
+    uint8_t y = b->kind == VALUE_PACKET_END ? VALUE_PACKET : b->kind;
+    bool named = x == VALUE_MAP_VALUE || x == VALUE_RECORD; /* there are several */
 
-    if (a->kind == VALUE_MAP_VALUE || a->kind == VALUE_RECORD)
-        return a->kind == b->kind && a->base == b->base;
-    return (a_packet && b_packet) ||
-           (a->kind == b->kind && (a->kind == VALUE_CONTEXT || a->kind == VALUE_STACK));
+    return x == y && (named ? a->base == b->base
+                            : x == VALUE_PACKET || x == VALUE_CONTEXT || x == VALUE_STACK);
 }
 
 /* `v` is about to move by one of [low, high], without wrapping when it `fits`: so does its mark. */
@@ -74,17 +73,18 @@ static bool step_pointer(struct checker *c, const struct insn *i, const struct v
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &c->now->reg[insn_dst(i)];
     bool dst_points = value_is_pointer(dst), is_sub = s->op == ALU_SUB;
-    uint32_t reg = dst_points ? insn_dst(i) : insn_src(i);
     struct value pointer = dst_points ? *dst : *operand;
     struct scalar by = dst_points ? operand->n : dst->n;
+    enum graft_reason reason = GRAFT_ACCEPTED;
 
     if (s->bytes == 8 && dst_points && value_is_pointer(operand))
         return step_distance(c, i, operand);
     if (s->bytes != 8 || (s->op != ALU_ADD && !(is_sub && dst_points)) || pointer.kind == VALUE_MAP)
-        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, reg);
-    if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
-        return checker_fail(
-            c, pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
+        reason = GRAFT_POINTER_ARITHMETIC;
+    else if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
+        reason = pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL;
+    if (reason != GRAFT_ACCEPTED)
+        return checker_fail(c, reason, dst_points ? insn_dst(i) : insn_src(i));
     if (is_sub)
         by = scalar_neg(8, &by);
     if (!state_move_pointer(&pointer, &by, c->at))
@@ -162,15 +162,13 @@ static bool fold(struct checker *c, const struct insn *i)
 {
     const struct insn_shape *s = &insn_shapes[i->opcode];
     struct value *dst = &c->now->reg[insn_dst(i)], *src = &c->now->reg[insn_src(i)];
-    uint64_t a = 0, b = (uint64_t)(int64_t)i->imm;
 
     if ((s->by_reg && !is_plain(src)) || (s->op != ALU_MOV && !is_plain(dst)))
         return false;
-    if (s->by_reg)
-        b = src->n.umin;
-    if (s->op != ALU_MOV)
-        a = dst->n.umin;
-    *value_set(dst, VALUE_NUMBER) = scalar_constant(alu_compute(s->op, i->offset, s->bytes, a, b));
+    uint64_t b = s->by_reg ? src->n.umin : (uint64_t)(int64_t)i->imm;
+    if (s->op == ALU_MOV)
+        value_set(dst, VALUE_NUMBER);
+    dst->n = scalar_constant(alu_compute(s->op, i->offset, s->bytes, dst->n.umin, b));
     return true;
 }
 

@@ -24,12 +24,6 @@ void checker_open_drop(struct checker *c, struct checker_open *o)
     c->free = o;
 }
 
-static void make_ready(struct checker *c, struct checker_open *o)
-{
-    o->next = c->ready;
-    c->ready = o;
-}
-
 bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive)
 {
     const struct checker_place *place = &c->places[target];
@@ -39,36 +33,33 @@ bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, 
     o->dead = !alive;
     if (place->claim || place->open || place->edges > 1)
         return c->arrive(c, o);
-    make_ready(c, o);
+    o->next = c->ready;
+    c->ready = o;
     return true;
 }
 
 static bool step_wide(struct checker *c, const struct insn *i)
 {
-    uint64_t x = (uint32_t)i[0].imm | (uint64_t)(uint32_t)i[1].imm << 32;
+    static const uint8_t kinds[] = {
+        VALUE_NUMBER, [INSN_MAP] = VALUE_MAP, [INSN_MAP_VALUE] = VALUE_MAP_VALUE};
     struct value *v = &c->now->reg[insn_dst(i)];
+    uint64_t first = (uint32_t)i[0].imm,
+             second = (uint32_t)i[1].imm; /* a map's, and offset in it */
 
-    *value_set(v, VALUE_NUMBER) = scalar_constant(x);
-    if (insn_src(i) == 0)
-        return true;
-    value_set_pointer(v, VALUE_MAP); /* checker_check_form has seen that there is such a map */
-    v->map = (uint8_t)i[0].imm;
-    if (insn_src(i) == INSN_MAP_VALUE) {
-        v->kind = VALUE_MAP_VALUE;
-        v->n = scalar_constant((uint32_t)i[1].imm);
+    *value_set(v, kinds[insn_src(i)]) =
+        scalar_constant(insn_src(i) == 0 ? first | second << 32 : second);
+    if (v->kind != VALUE_NUMBER)
+        v->map = (uint8_t)first; /* checker_check_form has seen that there is such a map */
+    if (v->kind == VALUE_MAP_VALUE)
         v->base = state_name(c->at, STATE_COMPUTED);
-    }
     return true;
 }
 
 static bool step_exit(struct checker *c, const struct insn *i)
 {
     (void)i;
-    if (!checker_read_number(c, 0, GRAFT_POINTER_LEAK))
-        return false;
-    if (c->now->held_count > 0)
-        return checker_stop(c, GRAFT_RECORD_HELD);
-    return checker_end(c);
+    return checker_read_number(c, 0, GRAFT_POINTER_LEAK) &&
+           (c->now->held_count == 0 || checker_stop(c, GRAFT_RECORD_HELD)) && checker_end(c);
 }
 
 typedef bool step(struct checker *c, const struct insn *i);
@@ -127,8 +118,7 @@ bool checker_walk(struct checker *c)
     return true;
 }
 
-/* The first state stays and waits; when the last has come it goes on.
- */
+/* The first state stays and waits; when the last has come it goes on. */
 bool checker_join(struct checker *c, struct checker_open *o)
 {
     struct checker_place *place = &c->places[o->at];
@@ -150,7 +140,8 @@ bool checker_join(struct checker *c, struct checker_open *o)
     }
     if (place->edges == 0) {
         place->open = 0;
-        make_ready(c, waits);
+        waits->next = c->ready;
+        c->ready = waits;
     }
     return true;
 }
@@ -161,14 +152,13 @@ bool checker_check_done(struct checker *c)
     for (c->at = 0; c->at < c->in->count; c->at++) {
         const struct insn *i = &c->in->code[c->at];
         uint8_t form = insn_shapes[i->opcode].form;
+        int64_t target = form == FORM_JUMP || form == FORM_GOTO ? insn_target(i, c->at) : INT64_MAX;
 
-        if (c->places[c->at].half || c->places[c->at].done)
+        if (insn_is_half(i) || c->places[c->at].done)
             continue;
         if (c->places[c->at].edges == 0)
             return checker_stop(c, GRAFT_UNREACHABLE);
-        if ((form != FORM_JUMP && form != FORM_GOTO) || insn_target(i, c->at) > c->at)
-            continue;
-        if (!c->places[insn_target(i, c->at)].done)
+        if (target <= c->at && !c->places[target].done)
             return checker_stop(c, GRAFT_BACK_EDGE);
     }
     return true;

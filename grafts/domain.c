@@ -67,7 +67,6 @@ bool scalar_includes(const struct scalar *a, const struct scalar *b)
 {
 #define WITHIN(low, high) &&a->low <= b->low && b->high <= a->high
     return bits_include(a->bits, b->bits) SCALAR_INTERVALS(WITHIN);
-#undef WITHIN
 }
 
 struct scalar scalar_join(const struct scalar *a, const struct scalar *b)
@@ -75,7 +74,6 @@ struct scalar scalar_join(const struct scalar *a, const struct scalar *b)
     struct scalar r = {.bits = bits_join(a->bits, b->bits)};
 #define JOIN(low, high) r.low = SMALLER(a->low, b->low), r.high = LARGER(a->high, b->high);
     SCALAR_INTERVALS(JOIN)
-#undef JOIN
     return r;
 }
 
@@ -83,7 +81,6 @@ bool scalar_meet(struct scalar *a, const struct scalar *b)
 {
 #define MEET(low, high) BOUND(a, low, high, b->low, b->high);
     SCALAR_INTERVALS(MEET)
-#undef MEET
     return bits_meet(a->bits, b->bits, &a->bits) && scalar_tighten(a);
 }
 
@@ -149,7 +146,6 @@ static bool bits_by_bounds(struct scalar *a)
 #define IS_EMPTY(low, high) || a->low > a->high
     if (false SCALAR_INTERVALS(IS_EMPTY))
         return false;
-#undef IS_EMPTY
     struct bits low = bits_range(a->umin32, a->umax32);
     low.unknown |= ~LOW_HALF; /* nothing is said of the upper half; bits_range left it 0 */
     return bits_meet(a->bits, bits_range(a->umin, a->umax), &a->bits) &&
@@ -204,19 +200,31 @@ bool scalar_tighten(struct scalar *a)
     return true;
 }
 
+struct scalar scalar_low_half(const struct scalar *a)
+{
+    struct scalar r = {{a->bits.value & LOW_HALF, a->bits.unknown | ~LOW_HALF},
+                       0,
+                       UINT64_MAX,
+                       INT64_MIN,
+                       INT64_MAX,
+                       a->umin32,
+                       a->umax32,
+                       a->smin32,
+                       a->smax32};
+    return r;
+}
+
 /* The low half, extended as a signed or unsigned number. 32-bit operations leave the latter. */
 static struct scalar extend32(const struct scalar *a, bool is_signed)
 {
-    struct scalar r = *a;
+    struct scalar r = scalar_low_half(a);
 
-    if (a->umax <= INT32_MAX + (is_signed ? 0 : (uint64_t)INT32_MAX + 1))
-        return r;
-    r.umin = is_signed ? 0 : a->umin32;
-    r.umax = is_signed ? UINT64_MAX : a->umax32;
-    r.smin = is_signed ? a->smin32 : INT64_MIN;
-    r.smax = is_signed ? a->smax32 : INT64_MAX;
-    r.bits.value &= LOW_HALF;
-    r.bits.unknown = is_signed ? a->bits.unknown | ~LOW_HALF : a->bits.unknown & LOW_HALF;
+    if (a->umax <= (is_signed ? INT32_MAX : UINT32_MAX))
+        return *a;
+    if (is_signed)
+        BOUND(&r, smin, smax, a->smin32, a->smax32);
+    else
+        BOUND(&r, umin, umax, a->umin32, a->umax32);
     return tight(r);
 }
 

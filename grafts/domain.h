@@ -28,6 +28,9 @@ struct scalar scalar_signed(int64_t low, int64_t high);     /* pre: low <= high 
 /* What a field of so many bits holds, extended as an unsigned or signed number. */
 struct scalar scalar_of_width(unsigned bits, bool is_signed);
 
+/* What is known of the low half, and nothing of the upper one. */
+struct scalar scalar_low_half(const struct scalar *a);
+
 bool scalar_is_constant(const struct scalar *a);
 
 /* Is every number of `b` one of `a`? May say no when the answer is yes, never the reverse. */

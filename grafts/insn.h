@@ -84,6 +84,13 @@ static inline unsigned insn_src(const struct insn *i)
  * Jumps, calls, numbers of maps and the second half of a 64-bit load are the checker's to judge. */
 enum graft_reason insn_check(const struct insn *i);
 
+/* No instruction has opcode 0, so in a well-formed program these are the second halves of 64-bit
+ * loads. */
+static inline bool insn_is_half(const struct insn *i)
+{
+    return i->opcode == 0;
+}
+
 /* Is `second` a well-formed second half of a 64-bit load? */
 bool insn_is_wide_half(const struct insn *second);
 

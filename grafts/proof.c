@@ -114,29 +114,26 @@ void proof_take_claim(struct proof *p, struct proof_claim *out)
     out->states = take_small(p, 0, PROOF_MAX_STATES);
 }
 
+/* The least of an interval was read; what follows says how far its greatest is above. */
+#define TAKE_RANGE(type, low, high, least, most)                                                   \
+    (n->low = (type)(least),                                                                       \
+     n->high = (type)((uint64_t)n->low + take(p, 0, (uint64_t)(most) - (uint64_t)n->low)))
+
 /* What is told; the rest follows from it, or is not known. */
 static void take_scalar(struct proof *p, unsigned parts, struct scalar *n)
 {
-    if (parts & PROOF_UNSIGNED) {
-        n->umin = take_any(p);
-        n->umax = n->umin + take(p, 0, UINT64_MAX - n->umin);
-    }
-    if (parts & PROOF_SIGNED) {
-        n->smin = take_signed(p, INT64_MIN, INT64_MAX);
-        n->smax =
-            (int64_t)((uint64_t)n->smin + take(p, 0, (uint64_t)INT64_MAX - (uint64_t)n->smin));
-    }
+    if (parts & PROOF_UNSIGNED)
+        TAKE_RANGE(uint64_t, umin, umax, take_any(p), UINT64_MAX);
+    if (parts & PROOF_SIGNED)
+        TAKE_RANGE(int64_t, smin, smax, take_signed(p, INT64_MIN, INT64_MAX), INT64_MAX);
     if (parts & PROOF_BITS) {
         n->bits.value = take_any(p);
         n->bits.unknown = take_any(p);
         expect(p, (n->bits.value & n->bits.unknown) == 0, 0);
     }
     if (parts & PROOF_HALVES) {
-        n->umin32 = take_small(p, 0, UINT32_MAX);
-        n->umax32 = n->umin32 + take_small(p, 0, UINT32_MAX - n->umin32);
-        n->smin32 = (int32_t)take_signed(p, INT32_MIN, INT32_MAX);
-        n->smax32 = (int32_t)((uint32_t)n->smin32 +
-                              take_small(p, 0, (uint32_t)INT32_MAX - (uint32_t)n->smin32));
+        TAKE_RANGE(uint32_t, umin32, umax32, take(p, 0, UINT32_MAX), UINT32_MAX);
+        TAKE_RANGE(int32_t, smin32, smax32, take_signed(p, INT32_MIN, INT32_MAX), INT32_MAX);
     }
     expect(p, scalar_tighten(n), 0);
 }

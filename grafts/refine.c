@@ -108,18 +108,11 @@ static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
     }
 }
 
-/* Only the low half of `a`, extended in any way, was refined into `low`: takes over what that says
- * of the low half, and nothing of the upper. */
+/* Only the low half of `a`, extended in any way, was refined into `low`. */
 static bool take_low_half(struct scalar *a, const struct scalar *low)
 {
-    struct scalar known = *low;
+    struct scalar known = scalar_low_half(low);
 
-    known.umin = 0;
-    known.umax = UINT64_MAX;
-    known.smin = INT64_MIN;
-    known.smax = INT64_MAX;
-    known.bits.value &= UINT32_MAX;
-    known.bits.unknown |= ~(uint64_t)UINT32_MAX;
     return scalar_meet(a, &known);
 }
 

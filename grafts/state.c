@@ -337,14 +337,11 @@ struct value *state_stack_new(struct state *s, uint32_t low)
 
 enum graft_reason state_stack_read(const struct state *s, uint32_t low, uint32_t high)
 {
-    enum graft_reason reason = GRAFT_ACCEPTED;
-
     for (unsigned i = slot_of(high - 1); i <= slot_of(low); i++)
-        if (i < s->used && value_is_pointer(&s->slot[i]))
-            return GRAFT_POINTER_PART;
-        else if (i >= s->used || (bytes_within(i, low, high) & ~s->init[i]))
-            reason = GRAFT_STACK_UNINITIALISED;
-    return reason;
+        if (bytes_within(i, low, high) & ~state_readable(s, i))
+            return i < s->used && value_is_pointer(&s->slot[i]) ? GRAFT_POINTER_PART
+                                                                : GRAFT_STACK_UNINITIALISED;
+    return GRAFT_ACCEPTED;
 }
 
 bool state_stack_write(struct state *s, uint32_t low, uint32_t high, bool all)

@@ -126,12 +126,19 @@ static bool is_own(pfn_t n, uint16_t owner)
     return serials[owner] != 0 && frame_table[n].origin == serials[owner];
 }
 
+/* Must frame `n` of those from `first` on hold zeroes? A graft's are the kernel's alone, which
+ * writes before it reads all but the first. */
+static bool is_to_be_cleared(pfn_t n, pfn_t first, enum frame_type type, uint16_t owner)
+{
+    return type == FRAME_MEMORY ? !is_own(n, owner) : type != FRAME_GRAFT || n == first;
+}
+
 /* What takes long is done before the records are written. */
 void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owner, uint32_t origin)
 {
     for (pfn_t n = first; n < first + count; n++) {
         ASSERT(frame_of(n)->type == FRAME_FREE);
-        if (type != FRAME_MEMORY || !is_own(n, owner))
+        if (is_to_be_cleared(n, first, type, owner))
             arch_clear(frame_memory(n), PAGE_SIZE);
     }
     sequence_begin(frame_sequence);

@@ -11,7 +11,7 @@ set -eu
 
 package=$1 version=$2 folder=$3
 tools=$(cd "$(dirname "$0")" && pwd)
-pinned=$tools/sources.sha256
+pinned=$tools/*.sha256 # libraries, and other people's programs
 store=$(dirname "$folder")
 release=bookworm # the Debian release that carries the pinned versions
 
@@ -22,7 +22,7 @@ fail() {
 
 # The pinned lines of this package, "sum  name".
 pinned_lines() {
-    grep -E "  ${package}_" "$pinned"
+    grep -h -E "  ${package}_" $pinned
 }
 
 all_there() {
@@ -101,9 +101,12 @@ fetch() {
     private="-o Dir::Etc::sourcelist=$apt/sources.list -o Dir::Etc::sourceparts=/dev/null
              -o Dir::State::lists=$apt/lists -o Dir::Cache=$apt/cache
              -o Acquire::Languages=none -o APT::Sandbox::User="
-    echo "fetch: reading the source lists of this machine's Debian archives" >&2
     # A list may be missing (a mirror without updates); what counts is whether the files come.
-    apt-get -q $private update >&2 || echo "fetch: some lists are missing; going on" >&2
+    if [ -z "$(find "$apt/updated" -mmin -60 2>/dev/null)" ]; then
+        echo "fetch: reading the source lists of this machine's Debian archives" >&2
+        apt-get -q $private update >&2 || echo "fetch: some lists are missing; going on" >&2
+        touch "$apt/updated"
+    fi
     (cd "$store" && apt-get -q $private source --download-only "$package=$version" >&2) ||
         fail "apt-get could not fetch the source of $package $version (its reason is above)"
 }
@@ -127,7 +130,7 @@ all_there || fetch
 check_sums
 rm -rf "$folder"
 echo "fetch: unpacking $package $version" >&2
-dpkg-source --no-check -x "$store/${package}_$version.dsc" "$folder" > "$store/$package.log" 2>&1 || {
+dpkg-source --no-check -x "$store/${package}_${version#*:}.dsc" "$folder" > "$store/$package.log" 2>&1 || {
     cat "$store/$package.log" >&2
     fail "dpkg-source could not unpack $package"
 }

@@ -57,6 +57,7 @@ exec-l4: exec-l4-run                        ## Boot TASK='file args', an ELF, as
 # T=name chooses among the tests by a part of their names.
 chosen       = $(foreach t,$(1),$(if $(T),$(if $(findstring $(T),$(notdir $(t))),$(t)),$(t)))
 SCRIPT_TESTS := $(sort $(wildcard tests/system/*.sh tests/system/*.py tests/tools/test_*.py))
+PROGRAM_TESTS := $(sort $(wildcard tests/programs/test_*.py))
 host_paths   = $(patsubst %,build/host/test_%,$(call chosen,$(HOST_TESTS)))
 run_host     = $(addprefix --host ,$(host_paths))
 run_guest    = $(foreach t,$(call chosen,$(GUEST_TESTS)),--guest '$(t) $($(t)-boot)') \
@@ -66,13 +67,15 @@ run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(host_paths)
+test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES) $(host_paths)
 	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
 test-qemu-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES)
 	@$(call run_tests,$(run_guest))
-test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP)
+test-programs-run: $(IMAGE) $(SDK_STAMP) $(PORTED_ALL)
+	@$(call run_tests,$(addprefix --script ,$(call chosen,$(PROGRAM_TESTS))))
+test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.
@@ -82,6 +85,8 @@ test-host: test-host-run                    ## The tests of C code on this machi
 test-qemu: test-qemu-run                    ## The tests inside the guest (TAP), or T=name.
 	$(end_with_status)
 test-system: test-system-run                ## The tests from outside, or T=name.
+	$(end_with_status)
+test-programs: test-programs-run            ## Larger programs of other people, built first (10 minutes), or T=name.
 	$(end_with_status)
 
 # A whole number that the command line names, or else the second one.
@@ -113,4 +118,4 @@ help:                                       ## Print this list.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 .PHONY: all image setup run fuzz-l4 fuzz-graft bench-graft exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
-        test-qemu-run test-system test-system-run check format clean distclean help
+        test-qemu-run test-system test-system-run test-programs test-programs-run check format clean distclean help

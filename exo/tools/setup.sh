@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs the Debian packages that the build and the tests need, or says exactly what to type.
+#
+#   setup.sh [FURTHER PACKAGE...]
 set -eu
 
 packages="gcc g++ libc6-dev make python3 clang qemu-system-x86 libcmocka-dev graphviz cpio
-          busybox-static pkgconf xz-utils patch dpkg-dev curl e2fsprogs clang-format cppcheck iproute2 git"
+          busybox-static pkgconf xz-utils patch dpkg-dev curl e2fsprogs clang-format cppcheck iproute2 git musl-dev $*"
 
 say() {
     echo "setup: $*" >&2

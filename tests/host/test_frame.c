@@ -93,6 +93,25 @@ static void what_held_a_kernel_object_is_zeroed_for_its_owner_too(void **state)
     assert_int_equal(bytes[100], 0);
 }
 
+/* A graft's own frames are filled by the kernel as it needs them; nobody is to see what it left. */
+static void what_a_graft_held_is_zeroed_for_its_owner(void **state)
+{
+    (void)state;
+    const pfn_t n = world.base + 700;
+    uint8_t *bytes = frame_memory(n);
+
+    frame_take(n, 2, FRAME_GRAFT, 1, 0);
+    bytes[7] = bytes[PAGE_SIZE + 7] = 0xaa;
+    frame_give(n, 2);
+    frame_take(n, 2, FRAME_GRAFT, 1, 0);
+    assert_int_equal(bytes[7], 0);
+    assert_int_equal(bytes[PAGE_SIZE + 7], 0xaa);
+    frame_give(n, 2);
+    OK(BOSS(frames_alloc, REGION, n, 2, FRAMES));
+    for (size_t i = 0; i < 2 * PAGE_SIZE; i++)
+        assert_int_equal(bytes[i], 0);
+}
+
 /* The number of an environment comes again; what it left is not its successor's. */
 static void a_successor_with_the_same_number_sees_nothing(void **state)
 {
@@ -363,6 +382,7 @@ int main(void)
         WORLD_TEST(a_frame_is_zeroed_before_its_new_owner_has_it),
         WORLD_TEST(a_frame_that_its_owner_takes_again_holds_what_it_held),
         WORLD_TEST(what_held_a_kernel_object_is_zeroed_for_its_owner_too),
+        WORLD_TEST(what_a_graft_held_is_zeroed_for_its_owner),
         WORLD_TEST(a_successor_with_the_same_number_sees_nothing),
         WORLD_TEST(frames_are_found_lowest_first_and_adjacent),
         WORLD_TEST(memory_is_the_frames_that_the_caller_names),

@@ -291,6 +291,21 @@ static void packets_are_changed_by_handlers_alone(void **state)
     is_for_handlers(helper, sizeof helper / sizeof helper[0], 14, 1);
 }
 
+/* Where it may be written it is still no place for them: its bytes are not aligned. */
+static void no_atomic_reaches_a_packet(void **state)
+{
+    static const struct insn code[] = {LOAD_14, SET(3, 5), LOCK(W, 2, 3, 0, ATOMIC_ADD), SET(0, 1),
+                                       EXIT};
+    struct graft_input in = {
+        .code = code, .count = sizeof code / sizeof code[0], .hook = GRAFT_HOOK_PACKET_HANDLER};
+    const struct graft_report r = check_with(&in, OPEN).report;
+    (void)state;
+
+    assert_int_equal(r.reason, GRAFT_ATOMIC_TARGET);
+    assert_int_equal(r.instruction, 8);
+    assert_int_equal(r.reg, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_path_over_budget_is_refused),
         cmocka_unit_test(a_refusal_tells_what_was_needed_and_known),
         cmocka_unit_test(packets_are_changed_by_handlers_alone),
+        cmocka_unit_test(no_atomic_reaches_a_packet),
     };
     return cmocka_run_group_tests_name("grafts/checker", tests, NULL, NULL);
 }
