@@ -237,7 +237,7 @@ long call_mq_notify(struct process *p, word_t fd, word_t event)
     if (event && USER_GET(p, &e, event))
         return -EFAULT;
     if ((e.notify != SIGEV_NONE && e.notify != SIGEV_SIGNAL) ||
-        (e.notify == SIGEV_SIGNAL && (e.number < 1 || e.number > (int32_t)SIGNAL_COUNT)))
+        (e.notify == SIGEV_SIGNAL && (e.number < 0 || e.number > (int32_t)SIGNAL_COUNT)))
         return -EINVAL;
     struct file *f = queue_file(p, fd);
     if (!f)
