@@ -107,6 +107,15 @@ static struct table table_of(uint32_t number)
     }
 }
 
+/* Who may bind frames may know of them: a capability for all that is asked for. */
+static bool shows_frames(const struct env *e, const struct sys_info_read_args *a)
+{
+    const struct cap *c = a->table == INFO_FRAMES ? cap_find(e, a->inspect, CAP_FRAMES) : NULL;
+
+    return c && a->first >= c->base && a->first - c->base < c->count &&
+           a->count <= c->count - (a->first - c->base);
+}
+
 int sys_info_read(struct thread *caller, const struct sys_info_read_args *a, word_t *result)
 {
     const struct table t = table_of(a->table);
@@ -117,7 +126,7 @@ int sys_info_read(struct thread *caller, const struct sys_info_read_args *a, wor
     if (a->count == 0 || a->count > INFO_READ_MAX || a->first >= t.count ||
         a->count > t.count - a->first)
         return ERR_BAD_ARG;
-    if (a->inspect != SLOT_NONE && !cap_find(e, a->inspect, CAP_INSPECT))
+    if (a->inspect != SLOT_NONE && !cap_find(e, a->inspect, CAP_INSPECT) && !shows_frames(e, a))
         return ERR_BAD_CAP;
     uint16_t reader = kinfo_get()->hidden && a->inspect == SLOT_NONE ? e->number : 0;
     for (uint32_t i = 0; i < a->count; i++) {

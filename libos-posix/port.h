@@ -83,6 +83,10 @@ bool port_has_keeper(void);
  * behind it in %rcx; 0: nowhere. */
 vaddr_t port_door(void);
 
+/* One page, the ELF image of functions that a program may call instead of calls (a vDSO); NULL:
+ * there are none. */
+const void *port_vdso(void);
+
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
  * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
  * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */
@@ -151,6 +155,24 @@ struct port_disk_move {
 bool port_disk_get(unsigned disk, struct port_disk *out);
 bool port_disk_move(unsigned disk, bool write, const struct port_disk_move *list, size_t count);
 bool port_disk_flush(unsigned disk);
+
+/*
+ * The network card of the family: packets of Ethernet without their check sequence. False, NULL:
+ * there is no card, no packet, no room now. A received packet is the caller's until it is freed.
+ * What was sent goes at the latest with port_net_flush. When packets come, and somebody sleeps, the
+ * keeper wakes and calls posix_keeper_step. Locked.
+ */
+#define PORT_PACKET_MAX 1514u
+struct port_net {
+    uint8_t mac[6];
+    uint16_t mtu;
+};
+bool port_net_get(struct port_net *out);
+bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length);
+void port_net_free(uint32_t buffer);
+uint8_t *port_net_room(void); /* PORT_PACKET_MAX bytes */
+void port_net_send(uint32_t length);
+void port_net_flush(void);
 
 /* Processors that this program's threads may run on; at least 1. */
 unsigned port_processors(void);

@@ -26,6 +26,18 @@ long posix_adopt(vaddr_t start, vaddr_t end, rights_t rights);
  * and answered with -ENOSYS. exit and exit_group do not return. */
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
 
+struct task;
+
+/* The same for a way that has not all registers at hand, and knows the task that calls, while no
+ * calls are written down. Pre: not one of POSIX_ALL_REGISTERS (way/way_trampoline.h). `more`: a
+ * signal may have to be delivered, or the call begins again; 0: the program can go on at once. */
+struct posix_done {
+    long result;
+    word_t more;
+};
+struct posix_done posix_call(struct task *self, word_t a1, word_t a2, word_t a3, word_t a4,
+                             word_t a5, word_t a6, long number);
+
 /* Writes a line for each call to the console's stream of errors; and the numbers of calls that were
  * made and have no handler, with how often. */
 void posix_trace(bool on);
@@ -47,15 +59,14 @@ struct posix_start {
 
 /* Loads a program into the process, which must have no memory but what was adopted. On success the
  * caller sets both registers, clears the others and jumps. After an error nothing is mapped.
- * ENOENT and the like; EACCES: not an executable regular file; ENOEXEC: no static x86-64 ELF, or a
- * damaged one; E2BIG: arguments above 128 KiB; ENOMEM; ELOOP: scripts that run scripts. */
+ * ENOENT and the like; EACCES: not an executable regular file; ENOEXEC: no x86-64 ELF, or a
+ * damaged one; ELIBBAD, EIO: its dynamic linker is none; E2BIG: arguments above 128 KiB; ENOMEM;
+ * ELOOP: scripts that run scripts. */
 long posix_exec(const struct posix_exec *request, struct posix_start *out);
 
 /* Mounts the disk's file system at directory `at`, which is made if it is not there; options as
  * "ro,first=N,blocks=N", any of them. Errors of mount(2); ENXIO: there is no disk. */
 long posix_mount(const char *at, const char *options);
-
-struct task;
 
 /* The task of the first process, and the keeper's, which has no process: for port_set_self. */
 struct task *posix_first_task(void);

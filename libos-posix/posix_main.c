@@ -1,8 +1,8 @@
 /*
- * posix: runs an unmodified static Linux program of the boot archive's root file system, as the
+ * posix: runs an unmodified Linux program of the boot archive's root file system, as the
  * first process of a family, and is its keeper.
  *
- *   posix [via=patched|trampoline|libos] [trace=1]
+ *   posix [via=patched|trampoline|libos] [trace=1] [net=dhcp|ADDRESS/BITS,GATEWAY,NAMES]
  *
  * Without a word it is `patched`, as far as the processor lets a page be executed and not read;
  * with `libos`, too, for the programs that a linked one starts. With trace=1 each call is a line on
@@ -19,7 +19,10 @@
 #include "exo/abi/kinfo.h"
 #include "libos-posix/port.h"
 #include "libos-posix/family/keep.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/family/keeper.h"
+#include "libos-posix/family/net.h"
+#include "libos-posix/port/port_libos.h"
 #include "libos-posix/family/patch.h"
 #include "libos-posix/family/way.h"
 #include "libos-posix/posix.h"
@@ -32,13 +35,14 @@
 #include "libos/slots.h"
 #include "libos/string.h"
 
-#define STATUS_USAGE     64
-#define STATUS_SYSTEM    70
-#define STATUS_NOT_RUN   126
-#define STATUS_NOT_FOUND 127
-#define DEFAULT_PATH     "/bin:/usr/bin"
-#define WORDS_MAX        2048u
-#define NR_EXIT_GROUP    231
+#define STATUS_USAGE        64
+#define STATUS_SYSTEM       70
+#define STATUS_NOT_RUN      126
+#define STATUS_NOT_FOUND    127
+#define DEFAULT_PATH        "/bin:/usr/bin"
+#define WORDS_MAX           2048u
+#define NR_EXIT_GROUP       231
+#define NETWORK_PATIENCE_MS 3000u
 
 static _Noreturn void fail(int status, const char *what, const char *why)
 {
@@ -98,8 +102,10 @@ static int cannot_run(const char *name, long e)
         const char *text;
     } reasons[] = {
         {-EACCES, "permission denied"},
-        {-ENOEXEC, "cannot execute: not a static x86-64 program for Linux, nor a script"},
+        {-ENOEXEC, "cannot execute: not an x86-64 program for Linux, nor a script"},
         {-ENOMEM, "cannot execute: its addresses or its size do not fit in memory"},
+        {-ELIBBAD, "cannot execute: the dynamic linker that it names is none"},
+        {-EIO, "cannot execute: the dynamic linker that it names is none"},
         {-E2BIG, "argument list too long"},
         {-ELOOP, "too many symbolic links, or interpreters of interpreters"},
         {-ENAMETOOLONG, "file name too long"},
@@ -120,14 +126,14 @@ static bool wants_patches(int argc, char **argv)
     bool wanted = true;
 
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "trace=1"))
+        if (!strcmp(argv[i], "trace=1") || !strncmp(argv[i], "net=", 4))
             continue;
         const char *way = strncmp(argv[i], "via=", 4) ? "" : argv[i] + 4;
         if (!strcmp(way, "server"))
             fail(STATUS_USAGE, argv[i], "this way is not there yet; via=patched is");
         wanted = !strcmp(way, "patched") || !strcmp(way, "libos"); /* of which root knows more */
         if (!wanted && strcmp(way, "trampoline"))
-            fail(STATUS_USAGE, argv[i], "want via=patched, via=trampoline or trace=1");
+            fail(STATUS_USAGE, argv[i], "want via=patched, via=trampoline, trace=1 or net=ADDRESS");
     }
     return wanted;
 }
@@ -219,7 +225,7 @@ static enum err show_archive(struct archive *a)
 
     if (!cap || START->archive_bytes + before > cap->count * PAGE_SIZE)
         return ERR_BAD_CAP;
-    enum err e = keeper_show(SLOT_ARCHIVE, cap->base, cap->count, &va);
+    enum err e = keeper_show(SLOT_ARCHIVE, cap->base, cap->count, RIGHT_READ, &va);
     if (e == ERR_OK)
         *a = (struct archive){(const uint8_t *)va + before, START->archive_bytes};
     return e;
@@ -231,6 +237,36 @@ const void *port_archive(size_t *bytes)
 {
     *bytes = archive.length;
     return archive.bytes;
+}
+
+/* What follows `net=`, or NULL. */
+static const char *network_word(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strncmp(argv[i], "net=", 4))
+            return argv[i] + 4;
+    return NULL;
+}
+
+/* The first process begins when the address is known, or nobody tells it. */
+static void start_network(const char *address)
+{
+    const uint64_t end = cpu_ticks() + KINFO->tsc_khz * NETWORK_PATIENCE_MS;
+    const long e = inet_ops.start(address);
+
+    if (e)
+        fail(STATUS_USAGE, "net",
+             e == -EINVAL ? "want dhcp or ADDRESS/BITS,GATEWAY,NAMES"
+                          : "there is no network card: give NET=user");
+    while (!inet_ops.has_address() && cpu_ticks() < end) {
+        const uint64_t due = port_libos_ticks(inet_ops.run(arena_get()));
+        if (!inet_ops.has_address())
+            keeper_pause(due < end ? due : end);
+    }
+    if (!inet_ops.has_address())
+        log_error_line("exo4: no DHCP server answers; ADDRESS= gives an address");
+    if (inet_ops.tell(arena_get()))
+        fail(STATUS_SYSTEM, "posix", "no memory for /etc/resolv.conf");
 }
 
 static enum err prepare(void)
@@ -246,11 +282,10 @@ int main(int argc, char **argv)
 {
     enum err e = prepare();
 
-    if (e == ERR_BAD_STATE)
-        fail(STATUS_SYSTEM, "posix",
-             "hide=1 keeps from it what frames are in use, which a keeper must see");
     if (e)
         fail(STATUS_SYSTEM, "posix", error_text(e));
+    if (network_word(argc, argv) && (e = keeper_net_begin()) != ERR_OK && e != ERR_NO_DEVICE)
+        fail(STATUS_SYSTEM, "net", error_text(e));
     if (wants_patches(argc, argv) && can_hide_code())
         FAMILY->low_page = (vaddr_t)patch_sled;
     read_words(&archive, ".exo4/argv", words);
@@ -263,6 +298,8 @@ int main(int argc, char **argv)
         log_kernel_line("posix: the boot archive is damaged; files behind the damage are missing");
     else if (damage)
         fail(STATUS_SYSTEM, "posix", "no memory for the root file system");
+    if (network_word(argc, argv))
+        start_network(network_word(argc, argv));
     posix_trace(has_word(argc, argv, "trace=1"));
     e = keeper_first(first_process, NULL, (vaddr_t)posix_first_task());
     if (e)

@@ -2,7 +2,8 @@
 """Boots exo4 with a folder as the root file system, runs one command there, and becomes it.
 
 usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--trace 1] [--disk IMAGE]
-               [--mount 'DIR OPTIONS'] [--smp N] [--mem SIZE] [--timeout S] ...
+               [--mount 'DIR OPTIONS'] [--net user|tap:NAME] [--fwd HOST:GUEST]
+               [--address 10.0.2.15/24,GATEWAY,NAMESERVER] [--smp N] [--mem SIZE] [--timeout S] ...
 
 The command's standard output and error are this program's, its input too, its exit status too.
 Nothing else is printed, unless something went wrong; with --trace 1 each system call is a line on
@@ -10,6 +11,7 @@ standard error, and at the end those that are missing are. Further statuses: 64 
 itself failed, 124 TIMEOUT, 130 Ctrl-C.
 """
 import os
+import re
 import shlex
 import tempfile
 
@@ -51,6 +53,17 @@ def mount_of(mount, disk):
     if len(words) > 2 or not words[0].startswith("/"):
         raise qemu.Misuse(f"MOUNT={mount}: want '/directory' or '/directory ro,first=N,blocks=N'")
     return [(b".exo4/mount", nul_separated(words))]
+
+
+def network_of(args):
+    """The word that gives the processes the card, and says how it gets its address."""
+    if not args.net or args.net == "none":
+        if args.address:
+            raise qemu.Misuse(f"ADDRESS={args.address}: needs NET=user or NET=tap:NAME")
+        return []
+    if args.address and not re.fullmatch(r"[\d.]+/\d+(,[\d.]+){0,2}", args.address):
+        raise qemu.Misuse(f"ADDRESS={args.address}: want 10.0.2.15/24,GATEWAY,NAMESERVER")
+    return [f"net={args.address or 'dhcp'}"]
 
 
 def check_root(root):
@@ -95,6 +108,7 @@ def boot(args):
         archive.flush()
         size = archive.tell()
         way = [f"via={args.via}"] if args.via else []
+        way += network_of(args)
         options = qemu.options_of(args, append=" ".join(["exec", *way, *trace]),
                                   mem=memory_for(size, args.mem),
                                   initrd=f"/dev/fd/{archive.fileno()}",
@@ -103,4 +117,4 @@ def boot(args):
 
 
 if __name__ == "__main__":
-    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace", "--mount"), boot)
+    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace", "--mount", "--address"), boot)

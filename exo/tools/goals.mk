@@ -7,7 +7,7 @@ setup: $(SETUP) $(MUSL_STAMP) $(LWIP_STAMP) ## Install packages and fetch source
 
 # The options of a boot are read from the command line of make: SMP=2 MEM=1G ICOUNT=1 NET=user
 # FWD=8080:80 DISK=file ACCEL=kvm TIMEOUT=60 LOG=file. They reach Python unexpanded, so that `$` is safe.
-BOOT_OPTIONS := ROOT CMD VIA TRACE TASK MODULES SMP MEM ICOUNT NET FWD DISK MOUNT IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG
+BOOT_OPTIONS := ROOT CMD VIA TRACE TASK MODULES SMP MEM ICOUNT NET FWD ADDRESS DISK MOUNT IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG
 $(foreach v,$(BOOT_OPTIONS),$(eval override $(v) := $$(value $(v))))
 export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT" \
@@ -42,7 +42,7 @@ exec-image:
 
 exec-run: exec-image
 	@$(call recorded,python3 exo/tools/exec.py --root "$$ROOT" --cmd "$$CMD" --via "$$VIA" \
-	    --trace "$$TRACE" --mount "$$MOUNT" $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
+	    --trace "$$TRACE" --mount "$$MOUNT" --address "$$ADDRESS" $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
 
 exec: exec-run                              ## Run CMD='/bin/prog args' with the folder ROOT=dir as /; DISK=image MOUNT=/dir.
 	$(end_with_status)

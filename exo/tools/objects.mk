@@ -115,7 +115,7 @@ $(eval $(call archive_rule,libgraft,$(call objects,user,$(LIBGRAFT) $(graft-libr
 # in more of musl.
 MUSL_NAMES   := libos_entry libos_syscall libos_set_fs libos_clone libos_vfork libos_unmapself \
                 libos_sigreturn libos_door $(addprefix libos_get,pid ppid uid euid gid egid)
-MUSL_CANCEL  := $(call objects,net,libos-posix/way_libos_cp_$(ARCH).S)
+MUSL_CANCEL  := $(call objects,net,libos-posix/way/way_libos_cp_$(ARCH).S)
 MUSL_PARTS   := $(filter-out $(MUSL_CANCEL),$(call objects,net,$(LIBOS_POSIX))) \
                 $(call objects,user,$(filter-out %/crt0.S libos/start.c,$(LIBOS)))
 $(OBJ)/libos-musl.o: $(MUSL_PARTS)

@@ -17,6 +17,7 @@ below-libos-net   := libos-net liblwip libos
 below-libos-posix := libos-posix libos-net liblwip libos
 below-musl        := libos-musl
 below-ext2        := libext2fs
+below-inet        := libinet
 below-graft       := libgraft libos
 archives = $(sort $(foreach l,$(1),$(patsubst %,$(LIB)/%.a,$(below-$(l)))))
 

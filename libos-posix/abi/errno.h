@@ -33,6 +33,7 @@
 #define EROFS           30
 #define EMLINK          31
 #define EPIPE           32
+#define EDOM            33
 #define ERANGE          34
 #define EDEADLK         35
 #define ENAMETOOLONG    36
@@ -44,6 +45,7 @@
 #define EIDRM           43
 #define ENODATA         61
 #define EOVERFLOW       75
+#define ELIBBAD         80
 #define ENOTSOCK        88
 #define EDESTADDRREQ    89
 #define EMSGSIZE        90
@@ -53,9 +55,16 @@
 #define EOPNOTSUPP      95
 #define EAFNOSUPPORT    97
 #define EADDRINUSE      98
+#define EADDRNOTAVAIL   99
+#define ENETDOWN        100
+#define ENETUNREACH     101
+#define ECONNABORTED    103
 #define ECONNRESET      104
 #define EISCONN         106
 #define ENOTCONN        107
 #define ETIMEDOUT       110
 #define ECONNREFUSED    111
+#define EHOSTUNREACH    113
+#define EALREADY        114
+#define EINPROGRESS     115
 #define EUCLEAN         117

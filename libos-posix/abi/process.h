@@ -40,6 +40,7 @@
 #define FUTEX_WAKE_BITSET 10u
 #define FUTEX_LOCK_PI2    13u
 #define FUTEX_COMMAND     0x7fu /* without PRIVATE and CLOCK_REALTIME */
+#define FUTEX_PRIVATE     0x80u
 #define FUTEX_REALTIME    0x100u
 
 #define CLOCK_REALTIME           0
@@ -125,25 +126,27 @@
 #define PR_GET_NAME     16
 
 /* Kinds of record in the auxiliary vector. */
-#define AT_NULL   0u
-#define AT_IGNORE 1u
-#define AT_PHDR   3u
-#define AT_PHENT  4u
-#define AT_PHNUM  5u
-#define AT_PAGESZ 6u
-#define AT_BASE   7u
-#define AT_FLAGS  8u
-#define AT_ENTRY  9u
-#define AT_UID    11u
-#define AT_EUID   12u
-#define AT_GID    13u
-#define AT_EGID   14u
-#define AT_HWCAP  16u
-#define AT_CLKTCK 17u
-#define AT_SECURE 23u
-#define AT_RANDOM 25u
-#define AT_EXECFN 31u
-#define AT_DOOR   0x65786f34u /* not of Linux: port_door() */
+#define AT_NULL         0u
+#define AT_IGNORE       1u
+#define AT_PHDR         3u
+#define AT_PHENT        4u
+#define AT_PHNUM        5u
+#define AT_PAGESZ       6u
+#define AT_BASE         7u
+#define AT_FLAGS        8u
+#define AT_ENTRY        9u
+#define AT_UID          11u
+#define AT_EUID         12u
+#define AT_GID          13u
+#define AT_EGID         14u
+#define AT_PLATFORM     15u
+#define AT_HWCAP        16u
+#define AT_CLKTCK       17u
+#define AT_SECURE       23u
+#define AT_RANDOM       25u
+#define AT_EXECFN       31u
+#define AT_SYSINFO_EHDR 33u
+#define AT_DOOR         0x65786f34u /* not of Linux: port_door() */
 
 #define CLOCK_TICKS 100u /* per second, in times() and AT_CLKTCK */
 

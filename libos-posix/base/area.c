@@ -2,20 +2,50 @@
 #include "libos-posix/base/area.h"
 
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/base/mem.h"
 #include "libos-posix/file/stored.h"
 
-size_t area_extent(const struct process *p, vaddr_t va, rights_t need)
+/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. */
+static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t *start,
+                     rights_t *all)
 {
     vaddr_t at = va;
 
+    *start = va;
+    *all = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC;
     for (const struct area *a = p->areas; a && a->start <= at; a = a->next) {
         if (a->end <= at)
             continue;
         if ((a->rights & need) != need)
             break;
+        if (a->start < *start)
+            *start = a->start;
+        *all &= a->rights;
         at = a->end; /* the next area may go on where this one ends */
     }
     return at - va;
+}
+
+size_t area_search(struct process *p, vaddr_t va, rights_t need)
+{
+    vaddr_t start;
+    rights_t all;
+    const size_t bytes = search(p, va, need, &start, &all);
+
+    if (bytes) {
+        *area_kept(p, va) = (struct extent){start, va - start + bytes, all};
+        p->extents_known = true;
+    }
+    return bytes;
+}
+
+/* The areas change. */
+static void extents_forget(struct process *p)
+{
+    if (!p->extents_known)
+        return;
+    memset(p->extents, 0, sizeof p->extents);
+    p->extents_known = false;
 }
 
 const struct area *area_find(const struct process *p, vaddr_t va)
@@ -55,6 +85,7 @@ static void insert(struct process *p, struct area *new)
 {
     struct area *before = NULL, *after = p->areas;
 
+    extents_forget(p);
     while (after && after->start < new->start) {
         before = after;
         after = after->next;
@@ -89,6 +120,7 @@ static void unshare(struct arena *arena, const struct area *a)
 
 static void drop(struct process *p, struct area *a)
 {
+    extents_forget(p);
     if (a->prev)
         a->prev->next = a->next;
     else
@@ -256,6 +288,7 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
             e = stored_show(a->shared, a->offset, a->end - a->start);
         if (e)
             break;
+        extents_forget(p);
         if (port_protect(a->start, a->end - a->start, rights))
             a->rights = rights;
         else
@@ -315,6 +348,13 @@ const char *area_check(const struct process *p)
             return "A2: areas overlap or are linked wrongly";
         if (a->next && are_one(a, a->next))
             return "A3: two areas that touch are of one kind";
+    }
+    for (unsigned i = 0; i < EXTENT_COUNT; i++) {
+        const struct extent *e = &p->extents[i];
+        vaddr_t start;
+        rights_t all;
+        if (e->bytes && search(p, e->start, e->rights, &start, &all) < e->bytes)
+            return "A4: what is kept of the areas is not so";
     }
     return NULL;
 }

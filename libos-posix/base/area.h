@@ -6,6 +6,7 @@
  *   A1  start < end, both whole pages, within the layout's program range unless adopted
  *   A2  areas are sorted and do not overlap
  *   A3  two areas that touch differ in rights or in what they show (else they would be one)
+ *   A4  what is kept of an extent is so
  */
 #pragma once
 
@@ -25,8 +26,35 @@ static inline vaddr_t page_up(vaddr_t va)
     return (va + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
-/* How many bytes from `va` on are usable with all of `need`; 0 when not even the first. */
-size_t area_extent(const struct process *p, vaddr_t va, rights_t need);
+/* How many bytes from `va` on are usable with all of `need`; 0 when not even the first. What was
+ * found is kept, by a few bits of the address, until the areas change: area_extent looks there, and
+ * area_search in the list. */
+size_t area_search(struct process *p, vaddr_t va, rights_t need);
+
+static inline struct extent *area_kept(struct process *p, vaddr_t va)
+{
+    return &p->extents[va / PAGE_SIZE % EXTENT_COUNT];
+}
+
+static inline size_t area_extent(struct process *p, vaddr_t va, rights_t need)
+{
+    const struct extent *kept = area_kept(p, va);
+    const vaddr_t inside = va - kept->start;
+
+    if (inside < kept->bytes && !(need & ~kept->rights))
+        return kept->bytes - inside;
+    return area_search(p, va, need);
+}
+
+/* Are `bytes` from `va` on usable so? */
+static inline bool area_has(struct process *p, vaddr_t va, size_t bytes, rights_t need)
+{
+    const struct extent *kept = area_kept(p, va);
+
+    if (bytes <= kept->bytes && va - kept->start <= kept->bytes - bytes && !(need & ~kept->rights))
+        return true;
+    return area_search(p, va, need) >= bytes;
+}
 
 /* The area that `va` lies in, or NULL. */
 const struct area *area_find(const struct process *p, vaddr_t va);

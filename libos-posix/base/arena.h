@@ -70,6 +70,14 @@ struct program_text {
     char command_line[PAGE_SIZE]; /* arguments with their zeros, as much as fits */
 };
 
+/* What area_extent found: [start, start + bytes) may be used with `rights`. */
+struct extent {
+    vaddr_t start;
+    size_t bytes; /* 0: nothing is known */
+    rights_t rights;
+} __attribute__((aligned(32)));
+#define EXTENT_COUNT 8u
+
 /* A process; process.h keeps the family of them, task.h its tasks. */
 struct process {
     struct arena *arena; /* never changes */
@@ -93,14 +101,16 @@ struct process {
     struct credentials who;
     struct linux_sigaction action[SIGNAL_COUNT]; /* [signal - 1] */
     struct pending pending;
-    struct timer *timers;         /* of timer_create */
-    struct interval intervals[3]; /* ITIMER_REAL, _VIRTUAL, _PROF */
-    uint64_t used_ns;             /* processor time, when ended */
-    uint64_t children_ns;         /* processor time of children that were waited for */
-    struct area *areas;           /* sorted by address; see area.h */
-    struct node *cwd;             /* holds one `opens` of it */
-    struct node *program;         /* that it runs, or NULL; holds one `opens` of it */
-    struct program_text *text;    /* shared with those that run the same */
+    struct timer *timers;                /* of timer_create */
+    struct interval intervals[3];        /* ITIMER_REAL, _VIRTUAL, _PROF */
+    uint64_t used_ns;                    /* processor time, when ended */
+    uint64_t children_ns;                /* processor time of children that were waited for */
+    struct area *areas;                  /* sorted by address; see area.h */
+    struct extent extents[EXTENT_COUNT]; /* of them; see area.h */
+    bool extents_known;                  /* some are */
+    struct node *cwd;                    /* holds one `opens` of it */
+    struct node *program;                /* that it runs, or NULL; holds one `opens` of it */
+    struct program_text *text;           /* shared with those that run the same */
     uint32_t umask;
     int nice;
     vaddr_t break_low, break_now; /* bytes; the break area is [low, page end of now) */
@@ -112,8 +122,8 @@ struct process {
 
 /* Who may use the arena; see lock.h. */
 struct arena_lock {
-    uint32_t owner;                   /* index + 1 of the task that holds it; 0: free */
-    uint32_t waiting;                 /* tasks that want it */
+    uint64_t state;                   /* low half: index + 1 of the task that holds it, or 0: free;
+                                         high half: how many tasks want it */
     uint64_t wanted[TASK_COUNT / 64]; /* their indices */
 };
 
@@ -148,6 +158,7 @@ struct arena {
     uint64_t page_count;             /* pages that hold file contents */
     uint64_t unknown_calls;          /* answered with ENOSYS */
     uint16_t missing[MISSING_COUNT]; /* of them, by number   */
+    uint64_t linger_until; /* what was sent by processes that have all ended; 0: they have not */
     bool traces;
     char host_name[65], domain_name[65];
     char link_text[PATH_MAX];          /* of a link in /proc, while it is read */

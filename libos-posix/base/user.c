@@ -1,29 +1,9 @@
 /* Copy-in and copy-out between the core and the program's memory. */
 #include "libos-posix/base/user.h"
 
-#include "libos-posix/abi/errno.h"
-#include "libos-posix/base/area.h"
 #include "libos-posix/base/mem.h"
 
-long user_read(const struct process *p, void *to, vaddr_t from, size_t bytes)
-{
-    if (area_extent(p, from, RIGHT_READ) < bytes)
-        return -EFAULT;
-    if (bytes)
-        memcpy(to, (const void *)from, bytes);
-    return 0;
-}
-
-long user_write(const struct process *p, vaddr_t to, const void *from, size_t bytes)
-{
-    if (area_extent(p, to, RIGHT_WRITE) < bytes)
-        return -EFAULT;
-    if (bytes)
-        memcpy((void *)to, from, bytes);
-    return 0;
-}
-
-long user_clear(const struct process *p, vaddr_t to, size_t bytes)
+long user_clear(struct process *p, vaddr_t to, size_t bytes)
 {
     if (area_extent(p, to, RIGHT_WRITE) < bytes)
         return -EFAULT;
@@ -32,14 +12,14 @@ long user_clear(const struct process *p, vaddr_t to, size_t bytes)
     return 0;
 }
 
-long user_copy(const struct process *p, vaddr_t to, vaddr_t from, size_t bytes)
+long user_copy(struct process *p, vaddr_t to, vaddr_t from, size_t bytes)
 {
     if (area_extent(p, from, RIGHT_READ) < bytes)
         return -EFAULT;
     return user_write(p, to, (const void *)from, bytes);
 }
 
-long user_exchange(const struct process *p, vaddr_t at, uint32_t *expected, uint32_t new)
+long user_exchange(struct process *p, vaddr_t at, uint32_t *expected, uint32_t new)
 {
     if (at % sizeof new)
         return -EINVAL;
@@ -50,12 +30,30 @@ long user_exchange(const struct process *p, vaddr_t at, uint32_t *expected, uint
     return 0;
 }
 
-long user_string(const struct process *p, char *to, size_t capacity, vaddr_t from, long too_long)
+/* The lowest bit that is set is the highest one of the first byte that is zero; none: no byte is
+ * (Warren, Hacker's Delight, 6-1). */
+static uint64_t zeros(uint64_t word)
 {
-    size_t usable = area_extent(p, from, RIGHT_READ);
-    const volatile char *text = (const volatile char *)from; /* each byte is read once */
+    const uint64_t ones = 0x0101010101010101u;
 
-    for (size_t i = 0; i < capacity; i++) {
+    return (word - ones) & ~word & ones << 7;
+}
+
+long user_string(struct process *p, char *to, size_t capacity, vaddr_t from, long too_long)
+{
+    const size_t usable = area_extent(p, from, RIGHT_READ);
+    const size_t both = usable < capacity ? usable : capacity;
+    const volatile char *text = (const volatile char *)from; /* each byte is read once */
+    size_t i = 0;
+
+    for (; i + sizeof(uint64_t) <= both; i += sizeof(uint64_t)) {
+        uint64_t word;
+        __builtin_memcpy(to + i, (const char *)from + i, sizeof word);
+        __builtin_memcpy(&word, to + i, sizeof word);
+        if (zeros(word))
+            return (long)i + __builtin_ctzll(zeros(word)) / 8;
+    }
+    for (; i < capacity; i++) {
         if (i == usable)
             return -EFAULT;
         to[i] = text[i];

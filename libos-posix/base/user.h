@@ -7,23 +7,41 @@
  */
 #pragma once
 
-#include "libos-posix/base/arena.h"
+#include "libos-posix/abi/errno.h"
+#include "libos-posix/base/area.h"
 
 /* 0 or -EFAULT. */
-long user_read(const struct process *p, void *to, vaddr_t from, size_t bytes);
-long user_write(const struct process *p, vaddr_t to, const void *from, size_t bytes);
-long user_clear(const struct process *p, vaddr_t to, size_t bytes);
+static inline long user_read(struct process *p, void *to, vaddr_t from, size_t bytes)
+{
+    if (!area_has(p, from, bytes, RIGHT_READ))
+        return -EFAULT;
+    if (bytes)
+        __builtin_memcpy(to, (const void *)from,
+                         bytes); /* by a few moves, if it is known how many */
+    return 0;
+}
+
+static inline long user_write(struct process *p, vaddr_t to, const void *from, size_t bytes)
+{
+    if (!area_has(p, to, bytes, RIGHT_WRITE))
+        return -EFAULT;
+    if (bytes)
+        __builtin_memcpy((void *)to, from, bytes);
+    return 0;
+}
+
+long user_clear(struct process *p, vaddr_t to, size_t bytes);
 
 /* Between two places of the program that do not overlap. */
-long user_copy(const struct process *p, vaddr_t to, vaddr_t from, size_t bytes);
+long user_copy(struct process *p, vaddr_t to, vaddr_t from, size_t bytes);
 
 /* Sets the 32-bit word at `at` to `new` if it is *expected, atomically with what the program's
  * threads do; *expected becomes what was found. EFAULT; EINVAL: not a multiple of 4. */
-long user_exchange(const struct process *p, vaddr_t at, uint32_t *expected, uint32_t new);
+long user_exchange(struct process *p, vaddr_t at, uint32_t *expected, uint32_t new);
 
 /* Copies a string with its zero. Returns its length, -EFAULT, or `too_long` (a negative error)
  * when no zero is among the first `capacity` bytes. */
-long user_string(const struct process *p, char *to, size_t capacity, vaddr_t from, long too_long);
+long user_string(struct process *p, char *to, size_t capacity, vaddr_t from, long too_long);
 
 /* A path in a block of PATH_MAX bytes that user_path_free gives back.
  * EFAULT, ENAMETOOLONG, ENOMEM. */

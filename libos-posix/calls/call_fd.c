@@ -5,6 +5,7 @@
 #include "libos-posix/file/file.h"
 #include "libos-posix/file/lockf.h"
 #include "libos-posix/file/node.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/pty.h"
 #include "libos-posix/base/user.h"
 
@@ -99,6 +100,8 @@ static long bytes_waiting(struct process *p, const struct file *f, vaddr_t to)
         count = (int32_t)pipe_waiting(f);
     else if (f->kind == FILE_INOTIFY)
         count = (int32_t)inotify_waiting(f->buffer);
+    else if (f->kind == FILE_INET)
+        count = (int32_t)inet_ops.waiting(f);
     else
         return -ENOTTY;
     return USER_PUT(p, to, &count);
@@ -110,6 +113,8 @@ static long device_ioctl(struct process *p, struct file *f, uint32_t request, va
 
     if (f->kind == FILE_PTY_MASTER)
         return pty_ioctl(p, f, request, argument);
+    if (f->kind == FILE_INET)
+        return inet_ops.control(p, f, request, argument);
     return t ? terminal_ioctl(p, t, request, argument) : -ENOTTY;
 }
 

@@ -25,10 +25,9 @@ static long transfer(struct process *p, word_t fd, struct io *io, uint64_t *at, 
 static long transfer_one(struct process *p, word_t fd, vaddr_t base, word_t bytes, uint64_t *at,
                          bool write)
 {
-    struct linux_iovec one;
     struct io io;
 
-    io_init_user(&io, &one, p, base, bytes < TRANSFER_MAX ? bytes : TRANSFER_MAX);
+    io_init_user(&io, p, base, bytes < TRANSFER_MAX ? bytes : TRANSFER_MAX);
     return transfer(p, fd, &io, at, write);
 }
 
@@ -154,16 +153,14 @@ static long copy_between(struct process *p, struct file *in, struct file *out, u
     long n = 0;
 
     while (done < bytes) {
-        struct linux_iovec one;
         struct io io;
         uint64_t from = *at;
 
-        io_init_core(&io, &one, buffer,
-                     bytes - done < SENDFILE_BUFFER ? bytes - done : SENDFILE_BUFFER);
+        io_init_core(&io, buffer, bytes - done < SENDFILE_BUFFER ? bytes - done : SENDFILE_BUFFER);
         n = file_read(p, in, &io, &from);
         if (n <= 0)
             break;
-        io_init_core(&io, &one, buffer, (size_t)n);
+        io_init_core(&io, buffer, (size_t)n);
         n = file_write(p, out, &io, to);
         if (n <= 0)
             break;

@@ -106,11 +106,10 @@ static long map(struct process *p, const struct map_plan *plan)
     if (e || !plan->file)
         return e;
 
-    struct linux_iovec one;
     struct io io;
     uint64_t at = plan->offset;
     long n = 1;
-    io_init_user(&io, &one, p, plan->start, plan->end - plan->start);
+    io_init_user(&io, p, plan->start, plan->end - plan->start);
     while (io.left && n > 0)
         n = file_read(p, plan->file, &io, &at);
     e = n < 0 ? n : area_protect(p, plan->start, plan->end, plan->rights);

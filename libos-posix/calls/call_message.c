@@ -9,6 +9,7 @@
 #include "libos-posix/file/node.h"
 #include "libos-posix/file/path.h"
 #include "libos-posix/process/process.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/socket_name.h"
 #include "libos-posix/base/user.h"
 
@@ -37,7 +38,7 @@ long socket_get(const struct process *p, word_t fd, struct file **out)
     *out = file_get(p, fd);
     if (!*out)
         return -EBADF;
-    return (*out)->kind == FILE_SOCKET ? 0 : -ENOTSOCK;
+    return (*out)->kind == FILE_SOCKET || (*out)->kind == FILE_INET ? 0 : -ENOTSOCK;
 }
 
 long socket_name_read(struct process *p, vaddr_t at, word_t bytes, struct socket_name *out)
@@ -173,6 +174,9 @@ static long send(struct process *p, struct file *f, struct io *io, vaddr_t name,
     struct socket *s = f->buffer, *to = NULL;
     long e = 0;
 
+    if (f->kind == FILE_INET)
+        return count ? -EINVAL : inet_send(p, f, io, name, name_bytes, flags);
+
     if (name && s->type != SOCK_DGRAM)
         e = s->peer ? -EISCONN : -EOPNOTSUPP;
     else if (name)
@@ -192,14 +196,13 @@ static long send(struct process *p, struct file *f, struct io *io, vaddr_t name,
 long call_sendto(struct process *p, word_t fd, word_t base, word_t bytes, word_t flags, word_t name,
                  word_t name_bytes)
 {
-    struct linux_iovec one;
     struct file *f;
     struct io io;
     long e = socket_get(p, fd, &f);
 
     if (e)
         return e;
-    io_init_user(&io, &one, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
+    io_init_user(&io, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
     return send(p, f, &io, name, name_bytes, (uint32_t)flags, NULL, 0);
 }
 
@@ -270,7 +273,6 @@ long call_sendmsg(struct process *p, word_t fd, word_t at, word_t flags)
 long call_recvfrom(struct process *p, word_t fd, word_t base, word_t bytes, word_t flags,
                    word_t name, word_t name_bytes_at)
 {
-    struct linux_iovec one;
     struct received got;
     struct file *f;
     struct io io;
@@ -278,7 +280,9 @@ long call_recvfrom(struct process *p, word_t fd, word_t base, word_t bytes, word
 
     if (n)
         return n;
-    io_init_user(&io, &one, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
+    io_init_user(&io, p, base, bytes < INT32_MAX ? bytes : INT32_MAX);
+    if (f->kind == FILE_INET)
+        return inet_recvfrom(p, f, &io, (uint32_t)flags, name, name_bytes_at);
     file_hold(f);
     n = socket_receive(p, f, &io, (uint32_t)flags, &got);
     file_release(p, f);
@@ -358,6 +362,26 @@ static long message_put(struct process *p, vaddr_t at, struct linux_msghdr *h,
     return USER_PUT(p, at, h);
 }
 
+/* The same of a socket of the Internet. */
+static long inet_message(struct process *p, struct file *f, struct io *io, vaddr_t at,
+                         struct linux_msghdr *h, uint32_t flags)
+{
+    const vaddr_t bytes_at = at + offsetof(struct linux_msghdr, name_bytes);
+    struct inet_received got;
+    long n = inet_receive(p, f, io, flags, &got);
+
+    if (n < 0)
+        return n;
+    if (h->name &&
+        (inet_name_put(p, &got.from, h->name, bytes_at) || USER_GET(p, &h->name_bytes, bytes_at)))
+        return -EFAULT;
+    h->flags = got.truncated ? MSG_TRUNC : 0;
+    h->control_bytes = 0;
+    if (USER_PUT(p, at, h))
+        return -EFAULT;
+    return got.truncated && (flags & MSG_TRUNC) ? (long)got.whole : n;
+}
+
 long call_recvmsg(struct process *p, word_t fd, word_t at, word_t flags)
 {
     struct linux_iovec *parts;
@@ -371,6 +395,11 @@ long call_recvmsg(struct process *p, word_t fd, word_t at, word_t flags)
         n = message_begin(p, at, &h, &parts, &io);
     if (n)
         return n;
+    if (f->kind == FILE_INET) {
+        n = inet_message(p, f, &io, at, &h, (uint32_t)flags);
+        message_end(p, parts);
+        return n;
+    }
     file_hold(f);
     n = socket_receive(p, f, &io, (uint32_t)flags, &got);
     if (n >= 0 && message_put(p, at, &h, f->buffer, &got, (uint32_t)flags))

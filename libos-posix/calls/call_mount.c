@@ -53,7 +53,7 @@ static long options_parse(const char *at, struct mount_request *r)
     return 0;
 }
 
-static long options_read(const struct process *p, vaddr_t data, struct mount_request *r)
+static long options_read(struct process *p, vaddr_t data, struct mount_request *r)
 {
     char text[OPTION_BYTES];
 

@@ -87,14 +87,14 @@ static long share(const struct walk *w, uint32_t flags, struct file **out)
     return 0;
 }
 
-static long open_path(struct process *p, word_t dirfd, const char *path, uint32_t flags,
-                      uint32_t mode)
+static long open_path(struct process *p, word_t dirfd, const char *path, size_t bytes,
+                      uint32_t flags, uint32_t mode)
 {
     bool follow = !(flags & O_NOFOLLOW) && !((flags & O_CREAT) && (flags & O_EXCL));
     struct walk w;
     struct file *f;
 
-    long e = path_walk(p, dirfd, path, follow ? WALK_FOLLOW : 0, &w);
+    long e = path_walk_text(p, dirfd, path, bytes, follow ? WALK_FOLLOW : 0, &w);
     if (!e)
         e = open_node(p, &w, flags, mode);
     if (!e && is_shared(w.file) && !(flags & O_PATH))
@@ -107,18 +107,14 @@ static long open_path(struct process *p, word_t dirfd, const char *path, uint32_
 long call_openat(struct process *p, word_t dirfd, word_t path, word_t flags, word_t mode)
 {
     uint32_t bits = (uint32_t)flags;
-    char *text;
+    char text[PATH_MAX];
 
     if (bits & O_PATH)
         bits &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     if (bits & O_TMPFILE)
         return -EOPNOTSUPP;
-    long e = user_path(p, path, &text);
-    if (e)
-        return e;
-    e = open_path(p, dirfd, text, bits, (uint32_t)mode);
-    user_path_free(p, text);
-    return e;
+    long e = user_string(p, text, sizeof text, path, -ENAMETOOLONG);
+    return e < 0 ? e : open_path(p, dirfd, text, (size_t)e, bits, (uint32_t)mode);
 }
 
 long call_open(struct process *p, word_t path, word_t flags, word_t mode)

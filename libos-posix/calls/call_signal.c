@@ -37,7 +37,7 @@ long call_rt_sigaction(struct process *p, word_t number, word_t new, word_t old,
 long call_rt_sigprocmask(struct process *p, word_t how, word_t new, word_t old, word_t set_bytes)
 {
     struct task *t = task_current();
-    uint64_t set, before = t->blocked, after;
+    uint64_t set = 0, before = t->blocked, after;
 
     if (set_bytes != sizeof set)
         return -EINVAL;

@@ -5,6 +5,7 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/node.h"
 #include "libos-posix/file/path.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/socket.h"
 #include "libos-posix/channel/socket_name.h"
 #include "libos-posix/process/task.h"
@@ -59,6 +60,8 @@ static long check_kind(word_t family, word_t type, word_t protocol)
 
 long call_socket(struct process *p, word_t family, word_t type, word_t protocol)
 {
+    if ((uint32_t)family == AF_INET || (uint32_t)family == AF_INET6)
+        return inet_socket(p, family, type, protocol);
     long e = check_kind(family, type, protocol);
     if (e)
         return e;
@@ -98,6 +101,8 @@ long call_bind(struct process *p, word_t fd, word_t at, word_t bytes)
     struct file *f;
     long e = socket_get(p, fd, &f);
 
+    if (!e && f->kind == FILE_INET)
+        return inet_bind(p, f, at, bytes);
     if (!e)
         e = socket_name_read(p, at, bytes, &name);
     if (e)
@@ -141,6 +146,8 @@ long call_listen(struct process *p, word_t fd, word_t backlog)
     long e = socket_get(p, fd, &f);
     if (e)
         return e;
+    if (f->kind == FILE_INET)
+        return inet_ops.listen(f, (int)backlog);
     struct socket *s = f->buffer;
     if (s->type == SOCK_DGRAM)
         return -EOPNOTSUPP;
@@ -162,6 +169,8 @@ long call_accept4(struct process *p, word_t fd, word_t at, word_t bytes_at, word
     long e = socket_get(p, fd, &f);
     if (e)
         return e;
+    if (f->kind == FILE_INET)
+        return inet_accept(p, f, at, bytes_at, flags);
     file_hold(f);
     e = socket_accept(p, f, &s);
     file_release(p, f);
@@ -189,6 +198,8 @@ long call_connect(struct process *p, word_t fd, word_t at, word_t bytes)
     struct file *f;
     long e = socket_get(p, fd, &f);
 
+    if (!e && f->kind == FILE_INET)
+        return inet_connect(p, f, at, bytes);
     if (!e)
         e = socket_resolve(p, at, bytes, ((struct socket *)f->buffer)->type, &to);
     if (e)
@@ -207,9 +218,11 @@ long call_shutdown(struct process *p, word_t fd, word_t how)
     long e = socket_get(p, fd, &f);
     if (e)
         return e;
-    struct socket *s = f->buffer;
     if ((uint32_t)how > SHUT_MOST)
         return -EINVAL;
+    if (f->kind == FILE_INET)
+        return inet_ops.shutdown(f, (uint32_t)how);
+    struct socket *s = f->buffer;
     if (!s->peer && !s->peer_gone)
         return -ENOTCONN;
     s->read_shut |= how != 1;
@@ -224,6 +237,9 @@ long call_getsockname(struct process *p, word_t fd, word_t at, word_t bytes_at)
 {
     struct file *f;
     long e = socket_get(p, fd, &f);
+
+    if (!e && f->kind == FILE_INET)
+        return inet_name_get(p, f, false, at, bytes_at);
     return e ? e : socket_name_write(p, &((struct socket *)f->buffer)->name, at, bytes_at);
 }
 
@@ -233,6 +249,8 @@ long call_getpeername(struct process *p, word_t fd, word_t at, word_t bytes_at)
     long e = socket_get(p, fd, &f);
     if (e)
         return e;
+    if (f->kind == FILE_INET)
+        return inet_name_get(p, f, true, at, bytes_at);
     const struct socket *peer = ((struct socket *)f->buffer)->peer;
     return peer ? socket_name_write(p, &peer->name, at, bytes_at) : -ENOTCONN;
 }
@@ -246,6 +264,8 @@ long call_setsockopt(struct process *p, word_t fd, word_t level, word_t option, 
 
     if (e)
         return e;
+    if (f->kind == FILE_INET)
+        return inet_setsockopt(p, f, level, option, at, bytes);
     if ((int)level != SOL_SOCKET)
         return -EOPNOTSUPP;
     if (bytes < sizeof value)
@@ -305,6 +325,8 @@ long call_getsockopt(struct process *p, word_t fd, word_t level, word_t option, 
 
     if (e)
         return e;
+    if (f->kind == FILE_INET)
+        return inet_getsockopt(p, f, level, option, at, bytes_at);
     if ((int)level != SOL_SOCKET)
         return -EOPNOTSUPP;
     if (USER_GET(p, &room, bytes_at))

@@ -82,7 +82,7 @@ long call_memfd_create(struct process *p, word_t name, word_t flags)
 }
 
 /* Memory stays where it is in any case. */
-static long check_memory(const struct process *p, word_t start, word_t bytes)
+static long check_memory(struct process *p, word_t start, word_t bytes)
 {
     vaddr_t low = start & ~(PAGE_SIZE - 1);
     word_t whole = page_up(start + bytes) - low;

@@ -2,6 +2,7 @@
 #include "libos-posix/calls/calls.h"
 
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/base/mem.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process/signal.h"
@@ -46,16 +47,29 @@ static bool is_known(long number)
     return (word_t)number < sizeof enter / sizeof enter[0] && enter[number];
 }
 
-/* Performs the call; one that a signal interrupted for which no handler runs is performed again.
- * fork returns here in the child too, so the task is asked for anew. */
-static long perform(long number, const word_t a[6])
+/* Performs the call that the task has in its `call` and `arguments`. */
+static long perform(struct task *t)
+{
+    const word_t *a = t->arguments;
+
+    return is_known(t->call) ? enter[t->call](t->process, a[0], a[1], a[2], a[3], a[4], a[5])
+                             : unknown(t);
+}
+
+/* Is there more to be done than to give the lock back? Of results that are errors some are none
+ * that begin again. */
+static inline bool has_more(const struct task *t, long result)
+{
+    return (word_t)(result + RESTART_SAME_END) <= RESTART_SAME_END - RESTART || signal_is_due(t) ||
+           t->restore_blocked;
+}
+
+/* What follows a call: signals; and one that a signal interrupted for which no handler runs is
+ * performed again. fork returns in the child too, so the task is asked for anew. */
+static __attribute__((noinline)) long settle(long result)
 {
     for (;;) {
         struct task *t = task_current();
-        long result = is_known(number)
-                          ? enter[number](t->process, a[0], a[1], a[2], a[3], a[4], a[5])
-                          : unknown(t);
-        t = task_current();
         bool handler = signal_is_due(t) && signal_settle(t);
         if (t->restore_blocked && !handler) {
             t->restore_blocked = false;
@@ -65,21 +79,70 @@ static long perform(long number, const word_t a[6])
         t->restarted = is_restart(result) && !handler;
         if (!t->restarted)
             return result;
+        result = perform(t);
     }
+}
+
+/* The rest of posix_call, for calls that are not plain. */
+static __attribute__((noinline)) struct posix_done call_settle(struct task *t, long result)
+{
+    result = settle(result);
+    lock_release(t);
+    return (struct posix_done){result, true};
+}
+
+static __attribute__((noinline)) struct posix_done call_all(struct task *t, word_t a1, word_t a2,
+                                                            word_t a3, word_t a4, word_t a5,
+                                                            word_t a6, long number)
+{
+    const word_t a[6] = {a1, a2, a3, a4, a5, a6};
+
+    lock_take(t);
+    t->call = number;
+    memcpy(t->arguments, a, sizeof a);
+    return call_settle(t, perform(t));
+}
+
+/* Arguments stay in their registers up to the handler, so nothing else is called before. */
+struct posix_done posix_call(struct task *self, word_t a1, word_t a2, word_t a3, word_t a4,
+                             word_t a5, word_t a6, long number)
+{
+    struct arena *arena = self->process->arena;
+
+    if (!is_known(number) || !lock_take_free(arena, self))
+        return call_all(self, a1, a2, a3, a4, a5, a6, number);
+    self->call = number;
+    self->arguments[0] = a1;
+    self->arguments[1] = a2;
+    self->arguments[2] = a3;
+    self->arguments[3] = a4;
+    self->arguments[4] = a5;
+    self->arguments[5] = a6;
+    const long result = enter[number](self->process, a1, a2, a3, a4, a5, a6);
+    if (has_more(self, result))
+        return call_settle(self, result);
+    lock_release_of(self->process->arena, self);
+    return (struct posix_done){result, false};
 }
 
 long posix_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
 {
     const word_t a[6] = {(word_t)a1, (word_t)a2, (word_t)a3, (word_t)a4, (word_t)a5, (word_t)a6};
     struct task *t = task_current();
-    const struct arena *arena = t->process->arena;
+    struct arena *arena = t->process->arena;
 
     if (arena->traces)
         trace_enter(number, a);
-    lock_take(t);
+    lock_take_of(arena, t);
     t->call = number;
-    long result = perform(number, a);
-    lock_release(task_current());
+    memcpy(t->arguments, a, sizeof t->arguments);
+    long result = perform(t);
+    t = task_current();
+    if (has_more(t, result)) {
+        result = settle(result);
+        t = task_current();
+    }
+    lock_release_of(arena, t);
     if (arena->traces)
         trace_leave(number, a, result);
     return result;

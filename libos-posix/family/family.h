@@ -45,6 +45,7 @@ enum {
     FAMILY_SLOT_POOL = SLOT_FREE, /* CAP_FRAMES: the whole pool                             */
     FAMILY_SLOT_DISK,             /* CAP_DISK_RING, if there is one                         */
     FAMILY_SLOT_DISK_DONE,        /* its notification                                       */
+    FAMILY_SLOT_NET,              /* CAP_RING, if there is a card                           */
     FAMILY_SLOT_TASK = 20         /* + number of a task: its notification, if it was needed */
 };
 
@@ -106,6 +107,7 @@ struct family {
     vaddr_t image_low, image_data, image_high; /* from image_data on pages are each member's own */
     uint64_t disk_first, disk_blocks;          /* the extent; 0 blocks: no disk */
     bool disk_read_only;
+    vaddr_t net;      /* struct family_net (net.c); 0: no card */
     vaddr_t low_page; /* of the image, which all see at address 0, to be executed; 0: none */
     struct family_task tasks[TASKS_MAX];
     struct member members[MEMBERS_MAX];

@@ -162,8 +162,6 @@ enum err keeper_begin(uint32_t most)
     pfn_t first;
     uint32_t count;
 
-    if (KINFO->hidden)
-        return ERR_BAD_STATE;
     const uint64_t least = free - free / 8;
     enum err e = take_pool(least < most ? (uint32_t)least : most, &first, &count);
     if (e == ERR_OK)
@@ -171,7 +169,7 @@ enum err keeper_begin(uint32_t most)
     return e ? e : begin_records(first, count);
 }
 
-enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, vaddr_t *va)
+enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, rights_t rights, vaddr_t *va)
 {
     enum err e = ERR_OK;
 
@@ -184,7 +182,7 @@ enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, vaddr_t *va)
         e = spawn_tables(SLOT_ENV, at, at + part * PAGE_SIZE);
         if (e == ERR_OK)
             e = exo_page_bind_run(SLOT_ENV, frames, PAGE_RUN(at, part),
-                                  RUN_FRAMES(first + done, RIGHT_READ));
+                                  RUN_FRAMES(first + done, rights));
     }
     if (e == ERR_OK)
         FAMILY->extra_end += count * PAGE_SIZE;
@@ -373,6 +371,13 @@ static L4_Time_t time_until(uint64_t deadline)
     if (deadline <= now)
         return L4_ZeroTime;
     return L4_TimePeriod((deadline - now) * 1000 / KINFO->tsc_khz + 1);
+}
+
+void keeper_pause(uint64_t deadline)
+{
+    L4_ThreadId_t from;
+
+    L4_Ipc(L4_nilthread, L4_anythread, L4_Timeouts(L4_ZeroTime, time_until(deadline)), &from);
 }
 
 const char *keeper_run(const struct keeper_work *work)

@@ -20,19 +20,22 @@ struct keeper_work {
 };
 
 /* Makes the pool of what is free, but for an eighth, and of `most` frames at most; and the records.
- * Pre: libos_setup(). NO_MEM: less than 4 MiB are free; BAD_STATE: the book-keeping is hidden. */
+ * Pre: libos_setup(). NO_MEM: less than 4 MiB are free. */
 enum err keeper_begin(uint32_t most);
 
 /* Makes the arena longer: [va, va + bytes), which begins where it ends. NO_MEM. */
 enum err keeper_extend(vaddr_t va, uint64_t bytes);
 
-/* Shows frames to all processes that are made from now on, to be read, at an address that is
- * chosen. NO_MEM; errors of page_bind. */
-enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, vaddr_t *va);
+/* Shows frames to all processes that are made from now on, at an address that is chosen. NO_MEM;
+ * errors of page_bind. */
+enum err keeper_show(slot_t frames, pfn_t first, uint32_t count, rights_t rights, vaddr_t *va);
 
 /* Makes the first process: a copy of this program's image as it is now, whose thread runs
  * run(argument) as the task `core` (struct task). NO_MEM. */
 enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core);
+
+/* Before there is a process: waits for a packet, up to `deadline` (time-stamp counter). */
+void keeper_pause(uint64_t deadline);
 
 /* Serves the family until work->step says that it has ended. NULL, or why it could not go on. */
 const char *keeper_run(const struct keeper_work *work);

@@ -64,6 +64,14 @@ static enum err bind_low_page(uint32_t m)
     return e ? e : exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
 }
 
+/* Variables of the image that are the family's (program.ld). */
+extern uint8_t program_shared[], program_shared_end[];
+
+static bool is_shared(vaddr_t va)
+{
+    return va >= (vaddr_t)program_shared && va < (vaddr_t)program_shared_end;
+}
+
 /* By the frames that it was loaded into. */
 enum err keeper_text(uint32_t m)
 {
@@ -72,7 +80,7 @@ enum err keeper_text(uint32_t m)
 
     for (vaddr_t va = low; va < high && e == ERR_OK; va += PAGE_SIZE) {
         uint64_t pte = image_entry(va);
-        if (!pte || (pte & CPU_PTE_WRITE))
+        if (!pte || ((pte & CPU_PTE_WRITE) && !is_shared(va)))
             continue;
         e = keeper_table(m, va);
         if (e == ERR_OK)
@@ -88,7 +96,7 @@ static enum err copy_data(uint32_t m)
     enum err e = ERR_OK;
 
     for (vaddr_t va = f->image_data; va < f->image_high && e == ERR_OK; va += PAGE_SIZE)
-        if (image_entry(va) && !is_zero((const void *)va))
+        if (image_entry(va) && !is_shared(va) && !is_zero((const void *)va))
             e = bind_copy(m, va, (const void *)va, true);
     return e;
 }

@@ -38,12 +38,11 @@ bool keeper_sweep(void)
     for (uint32_t i = 0; i < __atomic_load_n(&pool->fresh, __ATOMIC_ACQUIRE); i++) {
         const pfn_t frame = pool->first + i;
         const uint32_t mark = frame_list_mark(pool, frame);
-        if (!(mark & FRAME_LIST_USED) || (mark & FRAME_LIST_ARENA) ||
-            book_frame(frame)->bindings > 1)
+        if (!(mark & FRAME_LIST_USED) || (mark & FRAME_LIST_ARENA) || space_bindings(frame) > 1)
             continue;
         if (somebody_takes())
             return false;
-        if (!is_held(frame) && book_frame(frame)->bindings == 1)
+        if (!is_held(frame) && space_bindings(frame) == 1)
             frame_list_give(pool, frame, mark);
     }
     return true;

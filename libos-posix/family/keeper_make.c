@@ -15,6 +15,7 @@
 #define PAGE_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC)
 
 struct kept keeper_kept[MEMBERS_MAX];
+slot_t keeper_ring;
 
 static enum err share(slot_t env, vaddr_t low, vaddr_t high)
 {
@@ -61,6 +62,8 @@ static enum err give_all(uint32_t m)
         e = give(env, SLOT_CONSOLE, SLOT_CONSOLE, RIGHT_WRITE);
     if (e == ERR_OK)
         e = keeper_disk_give(env);
+    if (e == ERR_OK)
+        e = keeper_ring ? give(env, FAMILY_SLOT_NET, keeper_ring, RIGHT_WRITE) : ERR_OK;
     if (e == ERR_OK)
         e = exo_env_watch(env, keeper_notification(), (word_t)1 << m);
     return e;

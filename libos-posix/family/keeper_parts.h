@@ -13,6 +13,7 @@ struct kept {
 };
 extern struct kept keeper_kept[MEMBERS_MAX];
 extern slot_t keeper_pool; /* CAP_FRAMES */
+extern slot_t keeper_ring; /* of the network card (net.c), which every member gets; 0: none */
 
 /* The notification of a task, made when it is needed first. SLOT_NONE: no memory. */
 slot_t keeper_task_slot(uint32_t task);

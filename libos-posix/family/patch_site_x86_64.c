@@ -26,7 +26,11 @@
 _Static_assert(FAMILY_PLACE + offsetof(struct family_place, sled) == UTCB_GS + GS_SLED_END &&
                    FAMILY_PLACE + sizeof(struct family_place) <= UTCB_GS + GS_QUICK,
                "the words of quick_layout.h");
-_Static_assert(UTCB_EXO + offsetof(struct utcb_exo, stack[UPCALL_CLASS_SYSCALL]) ==
+_Static_assert(FAMILY_PLACE + offsetof(struct family_place, core) == UTCB_GS + GS_TASK &&
+                   FAMILY_PLACE + offsetof(struct family_place, woken) == UTCB_GS + GS_WOKEN &&
+                   UTCB_EXO + offsetof(struct utcb_exo, mask) == UTCB_GS + GS_CALL_MASK &&
+                   CALL_MASKED == 1 << UPCALL_CLASS_SYSCALL &&
+                   UTCB_EXO + offsetof(struct utcb_exo, stack[UPCALL_CLASS_SYSCALL]) ==
                        UTCB_GS + GS_CALL_STACK &&
                    UTCB_EXO + offsetof(struct utcb_exo, save[UPCALL_CLASS_SYSCALL]) ==
                        UTCB_GS + GS_CALL_SAVE,
@@ -177,7 +181,7 @@ bool patch_arrive(struct libos_regs *r)
 {
     if (r->frame.ip) {
         uint16_t code;
-        memcpy(&code, (const void *)(r->frame.ip - INSTRUCTION_BYTES), sizeof code);
+        __builtin_memcpy(&code, (const void *)(r->frame.ip - INSTRUCTION_BYTES), sizeof code);
         if (code == SYSCALL_CODE)
             consider(r);
         return true;

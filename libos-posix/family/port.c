@@ -98,6 +98,13 @@ vaddr_t port_door(void)
     return (vaddr_t)way_door;
 }
 
+extern const uint8_t vdso_image[PAGE_SIZE] __attribute__((visibility("hidden")));
+
+const void *port_vdso(void)
+{
+    return vdso_image;
+}
+
 bool port_has_keeper(void)
 {
     return true;

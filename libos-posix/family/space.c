@@ -77,9 +77,22 @@ void space_let_go(uint32_t task)
     __atomic_store_n(&FAMILY->tasks[task].hand, HAND_EMPTY, __ATOMIC_SEQ_CST);
 }
 
+uint32_t space_bindings(pfn_t frame)
+{
+    const bool is_keeper = member_place()->member == TASK_NONE;
+    struct frame_info info;
+
+    if (!KINFO->hidden)
+        return book_frame(frame)->bindings;
+    const slot_t slot = is_keeper ? SLOT_NONE : FAMILY_SLOT_POOL; /* it owns them */
+    return exo_info_read(INFO_FRAMES, (uint32_t)frame, 1, (vaddr_t)&info, slot) == ERR_OK
+               ? info.bindings
+               : UINT32_MAX; /* as if others had it */
+}
+
 void space_give(pfn_t frame, uint32_t mark)
 {
-    if (book_frame(frame)->bindings == 1)
+    if (space_bindings(frame) == 1)
         frame_list_give(POOL, frame, mark);
 }
 
@@ -105,7 +118,7 @@ uint32_t space_next(const volatile uint64_t *table, uint32_t *index, uint32_t en
 
 bool space_is_common(pfn_t frame)
 {
-    return frame_list_has(POOL, frame) && book_frame(frame)->bindings > 2 &&
+    return frame_list_has(POOL, frame) && space_bindings(frame) > 2 &&
            !(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA);
 }
 

@@ -50,6 +50,9 @@ const volatile uint64_t *space_entry(uint32_t member, vaddr_t va);
 uint32_t space_take(uint32_t task, uint32_t want, pfn_t *first, bool *zero);
 void space_let_go(uint32_t task);
 
+/* How often a frame of the pool is bound. Where the kernel hides tables of owners it is asked. */
+uint32_t space_bindings(pfn_t frame);
+
 /* Do others see a private page of this frame, too? Makes a page that they see the process' own: it
  * is copied, at another frame. False: no memory. Pre: space_lock(). */
 bool space_is_common(pfn_t frame);

@@ -9,6 +9,7 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/way/quick.h"
 #include "libos-posix/process/signal.h"
+#include "libos/book.h"
 #include "libos/log.h"
 
 #define FLAG_DIRECTION 0x400u
@@ -87,14 +88,24 @@ static void on_call(struct libos_regs *r)
     } else {
         r->rax = (word_t)posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
                                        (long)r->r10, (long)r->r8, (long)r->r9);
-        bool woken = member_was_woken();
-        if (woken)
-            posix_interrupt();
-        if (!woken && !signal_is_due(task_current()))
-            return;
-        save(&regs, r);
-        posix_trampoline_signal(&regs);
+        way_after(r, NULL);
+        return;
     }
+    load(r, &regs);
+}
+
+void way_after(struct libos_regs *r, uint8_t *vectors)
+{
+    struct posix_regs regs;
+
+    (void)vectors; /* no handler is told of them behind a call */
+    const bool woken = member_was_woken();
+    if (woken)
+        posix_interrupt();
+    if (!woken && !signal_is_due(task_current()) && !is_restart((long)r->rax))
+        return;
+    save(&regs, r);
+    posix_trampoline_signal(&regs);
     load(r, &regs);
 }
 
@@ -197,7 +208,8 @@ void way_begin(void)
     member_begin();
     way_begin_quick();
     upcall_set_syscall(on_call, stack_top());
-    syscall_light_set(FAMILY->low_page ? NULL : way_ask); /* patching begins in on_call */
+    if (!FAMILY->low_page) /* else patching begins in on_call */
+        book_utcb()->entry[UPCALL_SYSCALL] = (vaddr_t)way_reflected;
     if (libos_segv_hook != on_fault) { /* the first thread of the first process */
         libos_segv_hook = on_fault;
         member_interrupt = on_interrupt;

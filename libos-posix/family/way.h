@@ -5,7 +5,6 @@
 #pragma once
 
 #include "libos-posix/way/way_trampoline.h"
-#include "libos/syscall_light.h"
 #include "libos/upcall.h"
 
 #pragma GCC visibility push(hidden)
@@ -29,11 +28,10 @@ void way_begin_thread(void *start);
 /* Runs a loaded program: registers are as the System V ABI says. */
 _Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
 
-/* Where programs that bring the core along enter: door_x86_64.S. */
+/* Where programs that bring the core along enter, and where the kernel does if it reflects all
+ * calls: way_call_x86_64.S. */
 void way_door(void);
-
-/* The hook of light system calls. */
-long way_ask(long number) KEEPS_REGISTERS;
+void way_reflected(void);
 
 /* way_x86_64.S: where a program's thread goes on after a fault and an event, on the stack for the
  * core, with its registers at the stack pointer; they call the functions behind them. */
@@ -41,5 +39,9 @@ void way_fault_entry(void);
 void way_fault(struct libos_regs *regs, uint8_t *vectors);
 void way_interrupt_entry(void);
 void way_interrupt(struct libos_regs *regs, uint8_t *vectors);
+
+/* The same behind a call that was made without all registers. */
+void way_after_entry(void);
+void way_after(struct libos_regs *regs, uint8_t *vectors);
 
 #pragma GCC visibility pop

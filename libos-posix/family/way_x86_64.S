@@ -50,5 +50,6 @@ way_enter:
 
         enter_core way_fault_entry, way_fault
         enter_core way_interrupt_entry, way_interrupt
+        enter_core way_after_entry, way_after
 
         .section .note.GNU-stack, "", @progbits

@@ -9,11 +9,6 @@
 #define OWNER_SHIFT 6u
 #define MODE_RUN    0111u
 
-bool access_is_super(const struct process *p)
-{
-    return p->who.euid == 0;
-}
-
 bool access_is_owner(const struct process *p, const struct node *n)
 {
     return access_is_super(p) || p->who.euid == n->uid;

@@ -72,6 +72,7 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_QUEUE] = &file_ops_queue,
     [FILE_INOTIFY] = &file_ops_inotify,
     [FILE_PROCESS] = &file_ops_process,
+    [FILE_INET] = &file_ops_inet,
 };
 
 const struct file_ops *file_ops(const struct file *f)
@@ -90,15 +91,8 @@ struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, u
     return f;
 }
 
-void file_hold(struct file *f)
+void file_end(struct process *p, struct file *f)
 {
-    f->refs++;
-}
-
-void file_release(struct process *p, struct file *f)
-{
-    if (--f->refs)
-        return;
     lockf_file_goes(p->arena, f);
     if (f->watched)
         epoll_forget(p->arena, f);
@@ -109,12 +103,6 @@ void file_release(struct process *p, struct file *f)
     f->node->writers -= f->kind == FILE_REGULAR && file_may_write(f);
     node_drop(p->arena, f->node);
     core_heap_free(&p->arena->heap, f, sizeof *f);
-}
-
-struct file *file_get(const struct process *p, word_t fd)
-{
-    uint32_t index = (uint32_t)fd;
-    return index < p->descriptor_end ? p->descriptors[index].file : NULL;
 }
 
 void file_set(struct process *p, unsigned fd, struct file *f, bool close_on_exec)
@@ -148,17 +136,6 @@ long file_close(struct process *p, word_t fd)
     queue_process_closes(p, f);
     file_release(p, f);
     return 0;
-}
-
-bool file_may_read(const struct file *f)
-{
-    return f->kind != FILE_PATH && (f->flags & O_ACCMODE) != O_WRONLY;
-}
-
-bool file_may_write(const struct file *f)
-{
-    uint32_t mode = f->flags & O_ACCMODE;
-    return f->kind != FILE_PATH && (mode == O_WRONLY || mode == O_RDWR);
 }
 
 /* The whole text is made at once, so that reads in pieces fit together. */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "libos-posix/abi/file.h"
 #include "libos-posix/base/arena.h"
 
 struct io;
@@ -28,7 +29,8 @@ enum file_kind {
     FILE_COUNTER, /* eventfd, timerfd */
     FILE_SIGNAL,  /* signalfd */
     FILE_EPOLL,
-    FILE_SOCKET,
+    FILE_SOCKET, /* AF_UNIX */
+    FILE_INET,
     FILE_INOTIFY,
     FILE_PROCESS, /* pidfd: position is the pid, buffer_bytes when it was started */
     FILE_QUEUE,   /* of messages: mq_open */
@@ -62,11 +64,27 @@ const struct file_ops *file_ops(const struct file *f);
 
 /* A file with one reference. NULL: no memory. */
 struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, uint32_t flags);
-void file_hold(struct file *f);
-void file_release(struct process *p, struct file *f);
+
+static inline void file_hold(struct file *f)
+{
+    f->refs++;
+}
+
+/* The last reference goes: file_release does that. */
+void file_end(struct process *p, struct file *f);
+static inline void file_release(struct process *p, struct file *f)
+{
+    if (!--f->refs)
+        file_end(p, f);
+}
 
 /* The file of a descriptor, or NULL. Descriptors are C ints in Linux: upper bits are ignored. */
-struct file *file_get(const struct process *p, word_t fd);
+static inline struct file *file_get(const struct process *p, word_t fd)
+{
+    const uint32_t index = (uint32_t)fd;
+
+    return index < p->descriptor_end ? p->descriptors[index].file : NULL;
+}
 
 /* What descriptor `fd`, less than DESCRIPTOR_COUNT, names from now on; what it named is the
  * caller's. */
@@ -79,8 +97,17 @@ long file_install(struct process *p, struct file *f, unsigned least, bool close_
 /* EBADF. */
 long file_close(struct process *p, word_t fd);
 
-bool file_may_read(const struct file *f);
-bool file_may_write(const struct file *f);
+static inline bool file_may_read(const struct file *f)
+{
+    return (f->flags & O_ACCMODE) != O_WRONLY && f->kind != FILE_PATH;
+}
+
+static inline bool file_may_write(const struct file *f)
+{
+    const uint32_t mode = f->flags & O_ACCMODE;
+
+    return (mode == O_WRONLY || mode == O_RDWR) && f->kind != FILE_PATH;
+}
 
 /* Opens node `n` as `flags` (O_*) say. ENODEV, ENXIO-like errors as of open(2); on success the
  * caller owns one reference. */
@@ -122,7 +149,7 @@ extern const struct file_ops file_ops_random, file_ops_text, file_ops_pipe_read;
 extern const struct file_ops file_ops_pipe_both, file_ops_pipe_write, file_ops_pty_master,
     file_ops_pty_terminal;
 extern const struct file_ops file_ops_counter, file_ops_signal, file_ops_epoll, file_ops_socket,
-    file_ops_queue, file_ops_inotify, file_ops_process;
+    file_ops_queue, file_ops_inotify, file_ops_process, file_ops_inet;
 
 /* The terminal of a file, or NULL. */
 struct terminal *file_terminal(const struct process *p, const struct file *f);

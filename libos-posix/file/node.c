@@ -10,13 +10,22 @@
 
 #define LINKS_MAX 65000u
 
-static struct entry **bucket_of(struct arena *a, const struct node *dir, const char *name,
-                                size_t bytes)
+/* By all bits of both: the multiplier is that of Knuth's multiplicative hashing. */
+static struct entry **bucket_of(struct arena *a, const struct node *dir, uint32_t hash)
 {
-    uint64_t hash = dir->ino; /* FNV-1a */
+    const uint64_t mixed = (dir->ino + hash) * 0x9e3779b97f4a7c15u;
+
+    return &a->names[mixed >> 32 & (NAME_BUCKETS - 1)];
+}
+_Static_assert((NAME_BUCKETS & (NAME_BUCKETS - 1)) == 0, "a power of two");
+
+uint32_t name_hash(const char *name, size_t bytes)
+{
+    uint32_t hash = NAME_HASH_FIRST;
+
     for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3u;
-    return &a->names[(hash ^ hash >> 32) % NAME_BUCKETS];
+        hash = name_hash_add(hash, name[i]);
+    return hash;
 }
 
 struct node *node_create(struct arena *a, uint32_t mode)
@@ -87,13 +96,20 @@ void node_drop(struct arena *a, struct node *n)
     node_release(a, n);
 }
 
-struct entry *entry_find(struct arena *a, const struct node *dir, const char *name, size_t bytes)
+struct entry *entry_find_hashed(struct arena *a, const struct node *dir, const char *name,
+                                size_t bytes, uint32_t hash)
 {
-    struct entry *e = *bucket_of(a, dir, name, bytes);
+    struct entry *e = *bucket_of(a, dir, hash);
 
-    while (e && (e->parent != dir || e->bytes != bytes || memcmp(e->name, name, bytes) != 0))
+    while (e && (e->hash != hash || e->parent != dir || e->bytes != bytes ||
+                 !mem_is_same(e->name, name, bytes)))
         e = e->hash_next;
     return e;
+}
+
+struct entry *entry_find(struct arena *a, const struct node *dir, const char *name, size_t bytes)
+{
+    return entry_find_hashed(a, dir, name, bytes, name_hash(name, bytes));
 }
 
 struct entry *entry_create(struct arena *a, const char *name, size_t bytes)
@@ -102,14 +118,14 @@ struct entry *entry_create(struct arena *a, const char *name, size_t bytes)
 
     if (!e)
         return NULL;
-    *e = (struct entry){.bytes = bytes};
+    *e = (struct entry){.bytes = (uint32_t)bytes, .hash = name_hash(name, bytes)};
     memcpy(e->name, name, bytes);
     return e;
 }
 
 void entry_attach(struct arena *a, struct node *dir, struct entry *e, struct node *n)
 {
-    struct entry **bucket = bucket_of(a, dir, e->name, e->bytes);
+    struct entry **bucket = bucket_of(a, dir, e->hash);
 
     e->hash_next = *bucket;
     *bucket = e;
@@ -129,7 +145,7 @@ void entry_attach(struct arena *a, struct node *dir, struct entry *e, struct nod
 void entry_detach(struct arena *a, struct entry *e)
 {
     struct node *dir = e->parent;
-    struct entry **link = bucket_of(a, dir, e->name, e->bytes);
+    struct entry **link = bucket_of(a, dir, e->hash);
 
     while (*link != e)
         link = &(*link)->hash_next;

@@ -97,9 +97,18 @@ struct entry {
     struct entry *next, *prev; /* in the directory */
     struct entry *hash_next;
     uint64_t cookie; /* its place when the directory is read; 2 and up */
-    size_t bytes;    /* of the name */
+    uint32_t bytes;  /* of the name */
+    uint32_t hash;   /* of it: name_hash */
     char name[];     /* no zero at its end */
 };
+
+/* What a name hashes to, a byte after the other (FNV-1a). */
+#define NAME_HASH_FIRST 2166136261u
+static inline uint32_t name_hash_add(uint32_t hash, char byte)
+{
+    return (hash ^ (uint8_t)byte) * 16777619u;
+}
+uint32_t name_hash(const char *name, size_t bytes);
 
 static inline bool node_is(const struct node *n, uint32_t type)
 {
@@ -118,6 +127,10 @@ void node_drop(struct arena *a, struct node *n);
 
 /* The entry `name` of directory `dir`, or NULL. */
 struct entry *entry_find(struct arena *a, const struct node *dir, const char *name, size_t bytes);
+
+/* The same by who knows the name's hash. */
+struct entry *entry_find_hashed(struct arena *a, const struct node *dir, const char *name,
+                                size_t bytes, uint32_t hash);
 
 /* Names `n` in `dir`. Pre: 0 < bytes <= NAME_MAX; the name is free. ENOSPC; EMLINK; ENOENT: `dir`
  * was removed; EXDEV: `n` is of another file system; errors of the disk. */

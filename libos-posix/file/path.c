@@ -15,11 +15,12 @@
 struct part {
     const char *name;
     size_t bytes;
+    uint32_t hash;    /* of the name */
     bool last, slash; /* slash: at least one follows */
 };
 
 /* Takes the next part off *text. False: there is none. */
-static bool part_take(const char **text, const char *end, struct part *out)
+static inline bool part_take(const char **text, const char *end, struct part *out)
 {
     const char *at = *text;
 
@@ -28,8 +29,9 @@ static bool part_take(const char **text, const char *end, struct part *out)
     if (at == end)
         return false;
     out->name = at;
-    while (at < end && *at != '/')
-        at++;
+    out->hash = NAME_HASH_FIRST;
+    for (; at < end && *at != '/'; at++)
+        out->hash = name_hash_add(out->hash, *at);
     out->bytes = (size_t)(at - out->name);
     out->slash = at < end;
     while (at < end && *at == '/')
@@ -54,7 +56,7 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
 
     if (!node_is(dir, S_IFDIR))
         return -ENOTDIR;
-    if (access_check(p, dir, MAY_EXECUTE))
+    if (!access_is_super(p) && access_check(p, dir, MAY_EXECUTE)) /* who may go through any */
         return -EACCES;
     if (part->bytes > NAME_MAX)
         return -ENAMETOOLONG;
@@ -70,12 +72,12 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
         return 0;
     }
 
-    long error = stored_list(p->arena, dir);
+    long error = dir->stored ? stored_list(p->arena, dir) : 0;
     if (error)
         return error;
     if (proc_is_made(p->arena, dir))
         proc_visit(p->arena, dir, part->name, part->bytes);
-    struct entry *e = entry_find(p->arena, dir, part->name, part->bytes);
+    struct entry *e = entry_find_hashed(p->arena, dir, part->name, part->bytes, part->hash);
     w->node = e ? e->node : NULL;
     if (!w->node || !node_is(w->node, S_IFLNK))
         return 0;
@@ -137,12 +139,9 @@ static long start_of(struct process *p, word_t dirfd, struct node **out)
     return 0;
 }
 
-long path_walk(struct process *p, word_t dirfd, const char *path, unsigned how, struct walk *out)
+long path_walk_text(struct process *p, word_t dirfd, const char *path, size_t bytes, unsigned how,
+                    struct walk *out)
 {
-    size_t bytes = 0;
-    while (path[bytes])
-        bytes++;
-
     *out = (struct walk){.node = p->arena->root};
     if (!bytes && !(how & WALK_EMPTY))
         return -ENOENT;
@@ -155,16 +154,23 @@ long path_walk(struct process *p, word_t dirfd, const char *path, unsigned how, 
     return walk_text(p, out, path, bytes, how);
 }
 
+long path_walk(struct process *p, word_t dirfd, const char *path, unsigned how, struct walk *out)
+{
+    size_t bytes = 0;
+    while (path[bytes])
+        bytes++;
+    return path_walk_text(p, dirfd, path, bytes, how, out);
+}
+
 long path_node(struct process *p, word_t dirfd, vaddr_t path, unsigned how, struct node **out)
 {
-    char *text;
-    long e = user_path(p, path, &text);
-    if (e)
+    char text[PATH_MAX];
+    long e = user_string(p, text, sizeof text, path, -ENAMETOOLONG);
+    if (e < 0)
         return e;
 
     struct walk w;
-    e = path_walk(p, dirfd, text, how, &w);
-    user_path_free(p, text);
+    e = path_walk_text(p, dirfd, text, (size_t)e, how, &w);
     if (!e && !w.node)
         e = -ENOENT;
     *out = w.node;

@@ -21,6 +21,10 @@ struct walk {
  * ENOENT, ENOTDIR, ELOOP, EACCES, ENAMETOOLONG; EBADF: dirfd is not open. */
 long path_walk(struct process *p, word_t dirfd, const char *path, unsigned how, struct walk *out);
 
+/* The same by who knows the length. */
+long path_walk_text(struct process *p, word_t dirfd, const char *path, size_t bytes, unsigned how,
+                    struct walk *out);
+
 /* The same from user memory, with ENOENT when nothing is named: for calls that need no parent. */
 long path_node(struct process *p, word_t dirfd, vaddr_t path, unsigned how, struct node **out);
 

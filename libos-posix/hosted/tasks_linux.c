@@ -101,6 +101,11 @@ vaddr_t port_door(void)
     return 0;
 }
 
+const void *port_vdso(void)
+{
+    return NULL;
+}
+
 bool port_has_keeper(void)
 {
     return host_has_keeper;

@@ -9,6 +9,7 @@
 #define MACHINE_X86_64 62u
 #define PT_LOAD        1u
 #define PT_INTERP      3u
+#define PT_STACK       0x6474e551u
 #define PF_X           1u
 #define PF_W           2u
 #define PF_R           4u
@@ -77,6 +78,16 @@ static bool is_in_file_part(const struct elf_segment *s, uint64_t offset, uint64
            bytes <= s->file_bytes - (offset - s->offset);
 }
 
+/* Where the path of the dynamic linker is: what the first such header says. */
+static bool linker_set(struct elf_image *image, const struct elf_program_header *h)
+{
+    if (image->linker_bytes)
+        return true;
+    image->linker_at = h->offset;
+    image->linker_bytes = h->file_bytes;
+    return h->file_bytes >= 2 && h->file_bytes <= ELF_LINKER_MAX;
+}
+
 long elf_check_segments(const struct elf_header *h, const struct elf_program_header *headers,
                         uint64_t file_bytes, struct elf_image *out)
 {
@@ -88,8 +99,10 @@ long elf_check_segments(const struct elf_header *h, const struct elf_program_hea
                               .entry = h->entry,
                               .header_count = h->header_count};
     for (unsigned i = 0; i < h->header_count; i++) {
-        if (headers[i].type == PT_INTERP)
-            return -ENOEXEC; /* wants a dynamic linker */
+        if (headers[i].type == PT_STACK)
+            out->runs_stack = headers[i].flags & PF_X;
+        if (headers[i].type == PT_INTERP && !linker_set(out, &headers[i]))
+            return -ENOEXEC;
         if (headers[i].type != PT_LOAD || !headers[i].memory_bytes)
             continue;
         long e =

@@ -1,8 +1,7 @@
-/* Loading a program: static ELF files and scripts. */
+/* Loading a program: ELF files and scripts. */
 #include "libos-posix/load/exec.h"
 
 #include "libos-posix/abi/errno.h"
-#include "libos-posix/file/access.h"
 #include "libos-posix/base/area.h"
 #include "libos-posix/base/io.h"
 #include "libos-posix/process/lock.h"
@@ -24,51 +23,6 @@ static size_t list_count(const char *const *list)
     return count;
 }
 
-/* Reads exactly `bytes` of the file into core memory. ENOEXEC: it ends before. */
-static long read_exactly(struct node *n, uint64_t at, void *to, size_t bytes)
-{
-    struct linux_iovec one;
-    struct io io;
-
-    io_init_core(&io, &one, to, bytes);
-    return data_read(n, at, &io) == (long)bytes ? 0 : -ENOEXEC;
-}
-
-static long find_program(struct process *p, const char *path, struct walk *w)
-{
-    long e = path_walk(p, (word_t)AT_FDCWD, path, WALK_FOLLOW, w);
-    if (e)
-        return e;
-    if (!w->node)
-        return -ENOENT;
-    const struct mount *m = mount_of(w->node);
-    if (!node_is(w->node, S_IFREG) || w->node->made_up || (m && m->no_exec))
-        return -EACCES;
-    e = access_check(p, w->node, MAY_EXECUTE);
-    return e ? e : w->node->writers ? -ETXTBSY : 0;
-}
-
-/* Where the image goes. A static PIE starts low in the map range, so that its break can grow. What
- * the present program has is not in the way, but what was there before the core is. */
-static long place(const struct process *p, struct exec_program *program)
-{
-    const struct port_layout *l = port_layout();
-    const struct elf_image *image = &program->image;
-
-    program->bias = 0;
-    if (image->relocatable) {
-        vaddr_t base = (l->map_low + image->align - 1) & ~(image->align - 1);
-        program->bias = base - (image->low & ~(image->align - 1));
-    }
-    vaddr_t low = image->low + program->bias, high = image->high + program->bias;
-    if (low < l->program_low || high > l->program_high || high < low)
-        return -ENOMEM;
-    for (const struct area *a = p->areas; a && a->start < high; a = a->next)
-        if (a->end > low && (a->adopted || !program->replaces))
-            return -ENOMEM;
-    return 0;
-}
-
 /* A segment is writable while it is filled. */
 static long map_segment(struct process *p, struct node *n, const struct elf_segment *s,
                         vaddr_t bias)
@@ -79,21 +33,19 @@ static long map_segment(struct process *p, struct node *n, const struct elf_segm
     if (e)
         return e;
 
-    struct linux_iovec one;
     struct io io;
-    io_init_user(&io, &one, p, s->start + bias, s->file_bytes);
+    io_init_user(&io, p, s->start + bias, s->file_bytes);
     if (data_read(n, s->offset, &io) != (long)s->file_bytes)
         return -ENOEXEC;
     return area_protect(p, start, end, s->rights);
 }
 
-static long map_image(struct process *p, struct node *n, const struct exec_program *program)
+static long map_image(struct process *p, struct node *n, const struct exec_image *image)
 {
-    const struct elf_image *image = &program->image;
     long e = 0;
 
-    for (unsigned i = 0; i < image->segment_count && !e; i++)
-        e = map_segment(p, n, &image->segments[i], program->bias);
+    for (unsigned i = 0; i < image->elf.segment_count && !e; i++)
+        e = map_segment(p, n, &image->elf.segments[i], image->bias);
     return e;
 }
 
@@ -137,34 +89,35 @@ static void unmap_all(struct process *p)
     }
 }
 
-static long load(struct process *p, const struct walk *w, struct exec_program *program,
-                 struct posix_start *out)
+/* Everything that can be refused before the old program is gone. */
+static long check(struct process *p, const struct walk *w, struct exec_program *program)
 {
-    struct elf_program_header headers[ELF_HEADERS_MAX];
-    struct elf_header header;
+    long e = exec_read_image(w->node, &program->image.elf);
 
-    long e = read_exactly(w->node, 0, &header, sizeof header);
     if (!e)
-        e = elf_check_header(&header, w->node->size);
+        e = exec_find_linker(p, w->node, program);
     if (!e)
-        e = read_exactly(w->node, header.headers_at, headers,
-                         header.header_count * sizeof headers[0]);
-    if (!e)
-        e = elf_check_segments(&header, headers, w->node->size, &program->image);
-    if (!e)
-        e = place(p, program);
+        e = exec_place(p, program);
     if (!e)
         e = exec_check_strings(program);
-    if (!e && !process_own_text(p))
-        e = -ENOMEM;
-    if (e)
-        return e;
+    return !e && !process_own_text(p) ? -ENOMEM : e;
+}
 
-    if (program->replaces && (e = exec_leave_old(p, program)) != 0)
-        return e;
-    if (program->replaces)
+static long perform(struct process *p, const struct walk *w, struct exec_program *program,
+                    struct posix_start *out)
+{
+    const struct exec_image *image = &program->image;
+    const struct exec_image *first = program->linker_node ? &program->linker : image;
+
+    if (program->replaces) {
+        long e = exec_leave_old(p, program);
+        if (e)
+            return e;
         unmap_all(p);
-    e = map_image(p, w->node, program);
+    }
+    long e = map_image(p, w->node, image);
+    if (!e && program->linker_node)
+        e = map_image(p, program->linker_node, &program->linker);
     if (!e)
         e = exec_build_stack(p, program, &out->stack);
     if (e) {
@@ -173,10 +126,22 @@ static long load(struct process *p, const struct walk *w, struct exec_program *p
     }
     exec_take_identity(p, w->node);
     process_runs(p, w->node);
-    out->entry = program->image.entry + program->bias;
-    p->break_low = p->break_now = program->image.high + program->bias;
+    out->entry = first->elf.entry + first->bias;
+    p->break_low = p->break_now = image->elf.high + image->bias;
     describe(p, w, program);
     return 0;
+}
+
+static long load(struct process *p, const struct walk *w, struct exec_program *program,
+                 struct posix_start *out)
+{
+    program->linker_node = NULL;
+    long e = check(p, w, program);
+    if (!e)
+        e = perform(p, w, program, out);
+    if (program->linker_node)
+        node_drop(p->arena, program->linker_node);
+    return e;
 }
 
 /* The first line of a script, cut into interpreter and one optional argument. */
@@ -198,7 +163,7 @@ static bool script_parse(struct node *n, const char *path, struct script *s)
     size_t at = 2, end = 0;
 
     memset(s, 0, sizeof *s);
-    if (bytes < 3 || read_exactly(n, 0, s->line, bytes) || s->line[0] != '#' || s->line[1] != '!')
+    if (bytes < 3 || exec_read(n, 0, s->line, bytes) || s->line[0] != '#' || s->line[1] != '!')
         return false;
     while (end < bytes && s->line[end] != '\n')
         end++;
@@ -229,7 +194,7 @@ static long run(struct process *p, const char *path, struct exec_program *progra
     struct script script;
     struct walk w;
 
-    long e = find_program(p, path, &w);
+    long e = exec_find(p, path, &w);
     if (e)
         return e;
     if (!script_parse(w.node, path, &script)) {

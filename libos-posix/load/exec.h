@@ -15,20 +15,45 @@ struct exec_strings {
     size_t rest_count;
 };
 
+/* A file whose segments are mapped: the program, or the dynamic linker that it names. */
+struct exec_image {
+    struct elf_image elf;
+    vaddr_t bias; /* what is added to every address of it */
+};
+
 struct exec_program {
-    struct elf_image image;
-    vaddr_t bias;     /* what is added to every address of the image */
-    const char *name; /* as the caller gave it: AT_EXECFN */
+    struct exec_image image;
+    struct exec_image linker; /* begins in the program's place; meaningful if there is one: */
+    struct node *linker_node; /* its file, held; NULL: a static program */
+    const char *name;         /* as the caller gave it: AT_EXECFN */
     struct exec_strings arguments, environment;
     bool replaces; /* the program that calls execve, and is unmapped */
     bool has_left; /* the old program is gone: there is no way back */
 };
 
 struct posix_start;
+struct walk;
 
 /* Loads the program, or the interpreter of the script, that program->name names. The errors of
  * posix_exec. */
 long exec_run(struct process *p, struct exec_program *program, struct posix_start *out);
+
+/* The file that `path` names, if it may be run. Errors of path_walk; EACCES, ETXTBSY. */
+long exec_find(struct process *p, const char *path, struct walk *w);
+
+/* Reads exactly `bytes` of the file into core memory. ENOEXEC: it ends before. */
+long exec_read(struct node *n, uint64_t at, void *to, size_t bytes);
+
+/* Reads and judges the headers. ENOEXEC. */
+long exec_read_image(struct node *n, struct elf_image *out);
+
+/* Finds the dynamic linker that the program in `n` names, if any, and judges it. On success
+ * program->linker_node has to be dropped. ENOEXEC: the name is none; EIO: the name or the linker's
+ * header is not whole; errors of exec_find; ELIBBAD: it is no program for this machine. */
+long exec_find_linker(struct process *p, struct node *n, struct exec_program *program);
+
+/* Says where program and linker go. ENOMEM: there is no such place. */
+long exec_place(const struct process *p, struct exec_program *program);
 
 /* E2BIG: the strings are above EXEC_STRINGS_MAX. */
 long exec_check_strings(const struct exec_program *program);

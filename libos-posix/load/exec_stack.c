@@ -8,7 +8,7 @@
 #define STACK_BYTES  ((size_t)8 * 1024 * 1024)
 #define GUARD_BYTES  ((size_t)64 * 1024)
 #define RANDOM_BYTES 16u
-#define AUX_PAIRS    18u
+#define AUX_PAIRS    20u
 
 const char *exec_string(const struct exec_strings *s, size_t index)
 {
@@ -79,27 +79,35 @@ static uint64_t hardware_capabilities(void)
     return d;
 }
 
-static void put_auxiliary(struct builder *b, const struct exec_program *program, vaddr_t random,
-                          vaddr_t name)
+/* Addresses that the auxiliary vector tells. */
+struct facts {
+    vaddr_t random, platform, name, vdso;
+};
+
+static void put_auxiliary(struct builder *b, const struct exec_program *program,
+                          const struct facts *facts)
 {
-    const struct elf_image *image = &program->image;
+    const struct elf_image *image = &program->image.elf;
+    const vaddr_t bias = program->image.bias;
     const uint64_t aux[AUX_PAIRS][2] = {
         {AT_HWCAP, hardware_capabilities()},
         {AT_PAGESZ, PAGE_SIZE},
         {AT_CLKTCK, CLOCK_TICKS},
-        {AT_PHDR, image->headers ? image->headers + program->bias : 0},
+        {AT_PHDR, image->headers ? image->headers + bias : 0},
         {AT_PHENT, sizeof(struct elf_program_header)},
         {AT_PHNUM, image->header_count},
-        {AT_BASE, 0},
+        {AT_BASE, program->linker_node ? program->linker.bias : 0},
         {AT_FLAGS, 0},
-        {AT_ENTRY, image->entry + program->bias},
+        {AT_ENTRY, image->entry + bias},
         {AT_UID, b->process->who.uid},
         {AT_EUID, b->process->who.euid},
         {AT_GID, b->process->who.gid},
         {AT_EGID, b->process->who.egid},
         {AT_SECURE, b->process->who.uid != b->process->who.euid},
-        {AT_RANDOM, random},
-        {AT_EXECFN, name},
+        {AT_RANDOM, facts->random},
+        {AT_PLATFORM, facts->platform},
+        {AT_EXECFN, facts->name},
+        {facts->vdso ? AT_SYSINFO_EHDR : AT_IGNORE, facts->vdso},
         {port_door() ? AT_DOOR : AT_IGNORE, port_door()},
         {AT_NULL, 0},
     };
@@ -109,17 +117,31 @@ static void put_auxiliary(struct builder *b, const struct exec_program *program,
     }
 }
 
-static vaddr_t map_stack(struct process *p)
+static vaddr_t map_stack(struct process *p, rights_t rights)
 {
     vaddr_t low = area_find_gap(p, GUARD_BYTES + STACK_BYTES);
 
     if (!low || area_map(p, low, low + GUARD_BYTES, 0))
         return 0;
-    if (area_map(p, low + GUARD_BYTES, low + GUARD_BYTES + STACK_BYTES, RIGHT_READ | RIGHT_WRITE)) {
+    if (area_map(p, low + GUARD_BYTES, low + GUARD_BYTES + STACK_BYTES, rights)) {
         area_unmap(p, low, low + GUARD_BYTES);
         return 0;
     }
     return low + GUARD_BYTES + STACK_BYTES;
+}
+
+/* Each program has a copy: what it does to it harms nobody else. */
+static long map_vdso(struct process *p, vaddr_t *at)
+{
+    const void *image = port_vdso();
+
+    *at = image ? area_find_gap(p, PAGE_SIZE) : 0;
+    if (!image)
+        return 0;
+    long e = *at ? area_map(p, *at, *at + PAGE_SIZE, RIGHT_READ | RIGHT_WRITE) : -ENOMEM;
+    if (!e)
+        e = user_write(p, *at, image, PAGE_SIZE);
+    return e ? e : area_protect(p, *at, *at + PAGE_SIZE, RIGHT_READ | RIGHT_EXEC);
 }
 
 long exec_check_strings(const struct exec_program *program)
@@ -131,15 +153,20 @@ long exec_check_strings(const struct exec_program *program)
 long exec_build_stack(struct process *p, const struct exec_program *program, vaddr_t *stack)
 {
     size_t strings = size_of(&program->arguments) + size_of(&program->environment);
-    vaddr_t top = map_stack(p);
+    vaddr_t top =
+        map_stack(p, RIGHT_READ | RIGHT_WRITE | (program->image.elf.runs_stack ? RIGHT_EXEC : 0));
     if (!top)
         return -ENOMEM;
 
     uint8_t random[RANDOM_BYTES];
     port_entropy(random, sizeof random);
     struct builder b = {.process = p, .strings = top - sizeof(uint64_t)};
-    vaddr_t name = push_bytes(&b, program->name, length_of(program->name) + 1);
-    vaddr_t random_at = push_bytes(&b, random, sizeof random);
+    struct facts facts = {
+        .name = push_bytes(&b, program->name, length_of(program->name) + 1),
+        .platform = push_bytes(&b, "x86_64", sizeof "x86_64"),
+        .random = push_bytes(&b, random, sizeof random),
+    };
+    b.error = b.error ? b.error : map_vdso(p, &facts.vdso);
 
     /* The words need: argc, both lists with a zero each, and the pairs. */
     size_t words = 3 + exec_string_count(&program->arguments) +
@@ -149,6 +176,6 @@ long exec_build_stack(struct process *p, const struct exec_program *program, vad
     put_word(&b, exec_string_count(&program->arguments));
     put_strings(&b, &program->arguments);
     put_strings(&b, &program->environment);
-    put_auxiliary(&b, program, random_at, name);
+    put_auxiliary(&b, program, &facts);
     return b.error;
 }

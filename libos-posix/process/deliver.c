@@ -40,7 +40,8 @@ void posix_signal_done(uint64_t old_mask)
 
     lock_take(t);
     signal_block(t, old_mask);
-    signal_settle(t);
+    if (signal_is_due(t))
+        signal_settle(t);
     lock_release(t);
 }
 

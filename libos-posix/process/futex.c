@@ -24,6 +24,12 @@ struct futex_key futex_key_of(const struct process *p, vaddr_t at)
     return (struct futex_key){p, at};
 }
 
+/* The same as the program names it: who says that the memory is its own alone is believed. */
+static struct futex_key key_named(const struct process *p, vaddr_t at, word_t operation)
+{
+    return operation & FUTEX_PRIVATE ? (struct futex_key){p, at} : futex_key_of(p, at);
+}
+
 static bool is_same(struct futex_key a, struct futex_key b)
 {
     return a.space == b.space && a.offset == b.offset;
@@ -101,14 +107,15 @@ static long wait(struct process *p, vaddr_t at, word_t operation, uint32_t expec
         return -EFAULT;
     if (value != expected)
         return -EAGAIN;
-    e = sleep_on(t, futex_key_of(p, at), bits, deadline);
+    e = sleep_on(t, key_named(p, at, operation), bits, deadline);
     return e == -RESTART && timeout ? -RESTART_SAME_END : e;
 }
 
 /* Wakes some and lets others wait for the second futex instead. */
-static long requeue(struct process *p, vaddr_t at, vaddr_t at2, long wake, long move)
+static long requeue(struct process *p, vaddr_t at, vaddr_t at2, word_t operation, long wake,
+                    long move)
 {
-    struct futex_key from = futex_key_of(p, at), to = futex_key_of(p, at2);
+    struct futex_key from = key_named(p, at, operation), to = key_named(p, at2, operation);
     long done = futex_wake(p->arena, from, wake, FUTEX_ALL_BITS);
     uint32_t present;
 
@@ -142,8 +149,8 @@ static bool compares(uint32_t kind, int32_t old, int32_t with)
 }
 
 /* FUTEX_WAKE_OP: changes the second word, and wakes its waiters too if it was as described. */
-static long wake_op(struct process *p, vaddr_t at, vaddr_t at2, long count, long count2,
-                    uint32_t op)
+static long wake_op(struct process *p, vaddr_t at, vaddr_t at2, word_t operation, long count,
+                    long count2, uint32_t op)
 {
     int32_t operand = (int32_t)(op << 8) >> 20, with = (int32_t)(op << 20) >> 20;
     uint32_t kind = op >> 28 & 7, compare = op >> 24 & 15, old, tried, new;
@@ -165,9 +172,9 @@ static long wake_op(struct process *p, vaddr_t at, vaddr_t at2, long count, long
     } while (!e && old != tried);
     if (e)
         return e;
-    long done = futex_wake(p->arena, futex_key_of(p, at), count, FUTEX_ALL_BITS);
+    long done = futex_wake(p->arena, key_named(p, at, operation), count, FUTEX_ALL_BITS);
     if (compares(compare, (int32_t)old, with))
-        done += futex_wake(p->arena, futex_key_of(p, at2), count2, FUTEX_ALL_BITS);
+        done += futex_wake(p->arena, key_named(p, at2, operation), count2, FUTEX_ALL_BITS);
     return done;
 }
 
@@ -195,7 +202,7 @@ static long lock_pi(struct process *p, vaddr_t at, word_t operation, vaddr_t tim
             return 0;
         if (!task_find(p->arena, (int32_t)(old & FUTEX_TID_MASK)))
             return -ESRCH;
-        e = sleep_on(t, futex_key_of(p, at), FUTEX_ALL_BITS, deadline);
+        e = sleep_on(t, key_named(p, at, operation), FUTEX_ALL_BITS, deadline);
         t->futex_bits = 0;
         if (!e && USER_GET(p, &old, at))
             e = -EFAULT;
@@ -203,9 +210,9 @@ static long lock_pi(struct process *p, vaddr_t at, word_t operation, vaddr_t tim
     return e;
 }
 
-static long unlock_pi(struct process *p, vaddr_t at)
+static long unlock_pi(struct process *p, vaddr_t at, word_t operation)
 {
-    struct futex_key key = futex_key_of(p, at);
+    struct futex_key key = key_named(p, at, operation);
     struct task *next = NULL;
     uint32_t old, tried;
     bool more = false;
@@ -230,13 +237,19 @@ static long unlock_pi(struct process *p, vaddr_t at)
     return e;
 }
 
+/* Others leave anything in the register. */
+static bool has_second(word_t command)
+{
+    return command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_WAKE_OP;
+}
+
 long call_futex(struct process *p, word_t at, word_t operation, word_t value, word_t timeout,
                 word_t at2, word_t value3)
 {
     uint32_t present, bits = (uint32_t)value3;
     long count = (int32_t)value, count2 = (int32_t)timeout;
 
-    if (at % sizeof present || at2 % sizeof present)
+    if (at % sizeof present || (has_second(operation & FUTEX_COMMAND) && at2 % sizeof present))
         return -EINVAL;
     if (USER_GET(p, &present, at))
         return -EFAULT;
@@ -247,24 +260,24 @@ long call_futex(struct process *p, word_t at, word_t operation, word_t value, wo
     case FUTEX_WAIT_BITSET:
         return wait(p, at, operation, (uint32_t)value, timeout, bits);
     case FUTEX_WAKE:
-        return futex_wake(p->arena, futex_key_of(p, at), count, FUTEX_ALL_BITS);
+        return futex_wake(p->arena, key_named(p, at, operation), count, FUTEX_ALL_BITS);
     case FUTEX_WAKE_BITSET:
-        return bits ? futex_wake(p->arena, futex_key_of(p, at), count, bits) : -EINVAL;
+        return bits ? futex_wake(p->arena, key_named(p, at, operation), count, bits) : -EINVAL;
     case FUTEX_CMP_REQUEUE:
         if (present != bits)
             return -EAGAIN;
-        return requeue(p, at, at2, count, count2);
+        return requeue(p, at, at2, operation, count, count2);
     case FUTEX_REQUEUE:
-        return requeue(p, at, at2, count, count2);
+        return requeue(p, at, at2, operation, count, count2);
     case FUTEX_WAKE_OP:
-        return wake_op(p, at, at2, count, count2, bits);
+        return wake_op(p, at, at2, operation, count, count2, bits);
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
         return lock_pi(p, at, operation, timeout, true);
     case FUTEX_TRYLOCK_PI:
         return lock_pi(p, at, operation, 0, false);
     case FUTEX_UNLOCK_PI:
-        return unlock_pi(p, at);
+        return unlock_pi(p, at, operation);
     default:
         return -ENOSYS;
     }

@@ -1,17 +1,21 @@
 /* What the keeper of a family does in the arena: timers, input, and the end. */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/base/area.h"
+#include "libos-posix/base/clock.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/file/mount.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/channel/queue.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/socket.h"
 #include "libos-posix/channel/sysv.h"
 #include "libos-posix/channel/watch.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
+
+#define LINGER_NS ((uint64_t)5 * NS_PER_SECOND)
 
 static bool has_ended(const struct arena *a)
 {
@@ -19,6 +23,19 @@ static bool has_ended(const struct arena *a)
         if (!p->ended)
             return false;
     return true;
+}
+
+/* What the last process has sent is still to be delivered, for a while. */
+static bool lingers(struct arena *a, uint64_t *deadline_ns)
+{
+    const uint64_t now = port_monotonic_ns();
+
+    if (!inet_ops.is_busy || !inet_ops.is_busy())
+        return false;
+    if (!a->linger_until)
+        a->linger_until = now + LINGER_NS;
+    *deadline_ns = a->linger_until < *deadline_ns ? a->linger_until : *deadline_ns;
+    return now < a->linger_until;
 }
 
 enum posix_keeper posix_keeper_step(uint64_t *deadline_ns)
@@ -32,7 +49,7 @@ enum posix_keeper posix_keeper_step(uint64_t *deadline_ns)
     *deadline_ns = timer_run(a);
     const uint64_t look = mount_look_all(a);
     *deadline_ns = look < *deadline_ns ? look : *deadline_ns;
-    bool ended = has_ended(a);
+    bool ended = has_ended(a) && !lingers(a, deadline_ns);
     lock_release(self);
     return ended ? POSIX_KEEPER_ENDED : POSIX_KEEPER_GO_ON;
 }
@@ -79,6 +96,8 @@ const char *arena_check(const struct arena *a)
         broken = terminal_check(a->terminal);
     if (!broken)
         broken = socket_check(a);
+    if (!broken && inet_ops.check)
+        broken = inet_ops.check(a);
     if (!broken)
         broken = queue_check(a);
     if (!broken)

@@ -74,7 +74,7 @@ static long enqueue(struct process *p, struct pending *pending, const struct lin
         return 0;
     struct signal_entry *e = NULL;
     if (!counts || queued(p) < p->limits[RLIMIT_SIGPENDING].current)
-        e = core_heap_alloc(&p->arena->heap, sizeof *e);
+        e = core_heap_take(&p->arena->heap, sizeof *e);
     if (!e && counts)
         return -EAGAIN;
     if (e) {
@@ -82,6 +82,7 @@ static long enqueue(struct process *p, struct pending *pending, const struct lin
         while (*end)
             end = &(*end)->next;
         e->info = *info;
+        e->next = NULL;
         *end = e;
     }
     pending->set |= signal_bit(number);

@@ -145,9 +145,9 @@ long task_sleep(struct task *t, const void *channel, uint64_t deadline)
             result = -EDEADLK;
         if (result)
             break;
-        lock_release(t);
+        lock_release_of(a, t);
         port_sleep(end, t->wants_console);
-        lock_take(t);
+        lock_take_of(a, t);
         if (t->wants_console && !port_has_keeper())
             break; /* the caller looks whether there is input */
     }

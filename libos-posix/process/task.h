@@ -64,6 +64,7 @@ struct task {
     vaddr_t fault_address;
 
     long call;                 /* number of the call that is being performed */
+    word_t arguments[6];       /* of it */
     bool restarted;            /* it is performed again: */
     uint64_t restart_deadline; /* PORT_FOREVER or when it shall end */
     struct posix_regs *regs;   /* of the program, where the way has handed them over; else NULL */

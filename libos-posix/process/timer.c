@@ -2,6 +2,7 @@
 #include "libos-posix/process/timer.h"
 
 #include "libos-posix/channel/event.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/process/signal.h"
 
 static const unsigned interval_signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
@@ -73,6 +74,9 @@ static uint64_t run_process(struct process *p, uint64_t now)
 uint64_t timer_run(struct arena *a)
 {
     uint64_t now = port_monotonic_ns(), first = timerfd_run(a);
+    const uint64_t net = inet_ops.run ? inet_ops.run(a) : PORT_FOREVER;
+
+    first = net < first ? net : first;
 
     for (struct process *p = a->processes; p; p = p->next) {
         uint64_t next = p->ended ? PORT_FOREVER : run_process(p, now);

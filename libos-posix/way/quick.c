@@ -2,6 +2,7 @@
 #include "libos-posix/way/quick.h"
 
 #include "libos-posix/process/task.h"
+#include "libos-posix/way/way_trampoline.h"
 
 enum {
 #define CALL(number, name, arguments) NUMBER_##name = (number),
@@ -9,8 +10,10 @@ enum {
 #undef CALL
 };
 
+#define NEVER(number) [number] = QUICK_NEVER,
+
 const uint16_t quick_offsets[QUICK_NUMBERS] = {
-    [NUMBER_getpid] = offsetof(struct process, pid),
+    POSIX_ALL_REGISTERS(NEVER)[NUMBER_getpid] = offsetof(struct process, pid),
     [NUMBER_getppid] = offsetof(struct process, parent_pid),
     [NUMBER_getuid] = offsetof(struct process, who.uid),
     [NUMBER_geteuid] = offsetof(struct process, who.euid),

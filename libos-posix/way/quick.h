@@ -1,7 +1,8 @@
 /*
  * Quick calls: those that ask for one number of the process, which ways answer by themselves,
  * without the core's door, its lock and its look at signals. (Who raises a signal for a task
- * interrupts it, and what a task raises for itself is a call with a look at signals.)
+ * interrupts it, and what a task raises for itself is a call with a look at signals.) And of the
+ * others, which a way may make by posix_call.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* By the call's number: where in struct process the 32-bit answer is; 0: the call is not quick. */
+/* By the call's number: where in struct process the 32-bit answer is; 0: the call is not quick;
+ * QUICK_NEVER: nor is it one for posix_call. */
 extern const uint16_t quick_offsets[QUICK_NUMBERS];
 
 /* The calling thread acts for the task from now on; NULL: for none. */

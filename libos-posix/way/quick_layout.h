@@ -9,6 +9,8 @@
 #define GS_QUICK    0xdb0 /* struct process, or 0: no call is quick */
 #define QUICK_COUNT 576   /* numbers of calls: all that the sled of patch_x86_64.S lets by */
 
+#define QUICK_NEVER 1 /* where the others have the place of an answer: it needs all registers */
+
 #define QUICK_PID    8
 #define QUICK_PARENT 20
 #define QUICK_WHO                                                                                  \

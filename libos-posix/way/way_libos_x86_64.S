@@ -1,6 +1,6 @@
 /*
  * How a program that is linked with the core enters one: its own, or that of the family it was
- * started in, by the family's door (family/door_x86_64.S). And what C cannot say of it: no return
+ * started in, by the family's door (family/way_call_x86_64.S). And what C cannot say of it: no return
  * address of its own, or two returns.
  */
 #include "libos-posix/way/way_libos_door.inc"

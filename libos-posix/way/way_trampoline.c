@@ -161,15 +161,11 @@ void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors)
 
 bool posix_trampoline_wants(word_t number)
 {
-    static const uint64_t wanted[] = {
-        [0] = (uint64_t)1 << POSIX_SIGRETURN | (uint64_t)0xf << 56, /* clone, fork, vfork, execve */
-        [131 / 64] = (uint64_t)1 << 131 % 64,                       /* sigaltstack */
-        [322 / 64] = (uint64_t)1 << 322 % 64,                       /* execveat */
-        [435 / 64] = (uint64_t)1 << 435 % 64,                       /* clone3 */
-    };
+#define WANTED(n) [n] = true,
+    static const bool wanted[] = {POSIX_ALL_REGISTERS(WANTED)};
+#undef WANTED
 
-    return number / 64 < sizeof wanted / sizeof wanted[0] &&
-           (wanted[number / 64] >> number % 64 & 1);
+    return number < sizeof wanted && wanted[number];
 }
 
 void posix_trampoline(struct posix_regs *r, uint8_t *vectors)

@@ -23,8 +23,9 @@ struct posix_regs {
  * and is changed by sigreturn and execve; NULL: they are left alone. */
 void posix_trampoline(struct posix_regs *regs, uint8_t *vectors);
 
-/* Calls that need or change more registers than those (fork, clone, execve, rt_sigreturn and their
- * kin): for them a way calls posix_trampoline with all registers. */
+/* Calls that need or change more registers than those: for them a way calls posix_trampoline with
+ * all registers. rt_sigreturn, clone, fork, vfork, execve, sigaltstack, execveat, clone3. */
+#define POSIX_ALL_REGISTERS(of) of(15) of(56) of(57) of(58) of(59) of(131) of(322) of(435)
 bool posix_trampoline_wants(word_t number);
 
 /* The program was interrupted or has faulted between two instructions, and posix_interrupt or

@@ -140,12 +140,12 @@ static int exec(uint32_t i)
     if (!command.has_libos && !strcmp(way, "libos"))
         program_fail(STATUS_USAGE, command.arguments[0],
                      "via=libos: the program is not linked with exo4's library OS");
-    /* A keeper has to see what others own: without one the program is its own library OS. */
-    if (!command.has_libos || !is_hidden() || (*way && strcmp(way, "libos")))
+    /* Who hides what is others' and names this way has a program that needs no keeper. */
+    if (!command.has_libos || !is_hidden() || strcmp(way, "libos"))
         return run("posix", i);
     if (archive_find(&archive, ".exo4/mount", &mount) == ERR_OK)
         program_fail(STATUS_USAGE, command.arguments[0],
-                     "by itself, as hide=1 wants, it mounts no disk");
+                     "by itself, as hide=1 with via=libos wants, it mounts no disk");
     return run_command(&command);
 }
 

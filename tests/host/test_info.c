@@ -1,6 +1,7 @@
 /* The book-keeping read record by record: all of it, and with hide=1 what is one's own. */
 #include "tests/host/kernel_world.h"
 
+#include "bindings/cap.h"
 #include "bindings/object.h"
 #include "exo/abi/ring.h"
 #include "exo/entry/main.h"
@@ -63,6 +64,24 @@ static void hidden_frames_are_free_or_somebody_elses(void **state)
     assert_true(f->type == FRAME_FREE && f->origin == 0);
     f = reads(INFO_FRAMES, 0, 1);
     assert_memory_equal(f, &nothing, sizeof nothing);
+}
+
+static void hidden_frames_are_seen_by_who_may_bind_them(void **state)
+{
+    (void)state;
+    const struct cap *c = cap_find(world.boss->env, q.frames, CAP_FRAMES);
+    const uint32_t count = (uint32_t)c->count;
+
+    assert_int_equal(c->base, q.pfn);
+    give(p.env, FRAMES, q.frames, RIGHT_READ);
+    kinfo_get()->hidden = 1;
+    OK(CALL(p.t, info_read, INFO_FRAMES, q.pfn, count, PARTY_MEMORY, FRAMES));
+    assert_memory_equal(memory_of(p.t, PARTY_MEMORY), frame_of(q.pfn),
+                        count * sizeof(struct frame_info));
+    REFUSED(ERR_BAD_CAP, p.t, info_read, INFO_FRAMES, q.pfn, count + 1, PARTY_MEMORY, FRAMES);
+    REFUSED(ERR_BAD_CAP, p.t, info_read, INFO_FRAMES, q.pfn - 1, 1, PARTY_MEMORY, FRAMES);
+    REFUSED(ERR_BAD_CAP, p.t, info_read, INFO_FRAMES, q.pfn + count, 1, PARTY_MEMORY, FRAMES);
+    REFUSED(ERR_BAD_CAP, p.t, info_read, INFO_ENVS, q.e->number, 1, PARTY_MEMORY, FRAMES);
 }
 
 static void hidden_environments_are_seen_by_their_makers(void **state)
@@ -193,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(everything_is_read_as_it_is),
         TEST(hidden_frames_are_free_or_somebody_elses),
+        TEST(hidden_frames_are_seen_by_who_may_bind_them),
         TEST(hidden_environments_are_seen_by_their_makers),
         TEST(hidden_cpus_show_ones_own_slices),
         TEST(counters_are_those_of_their_environment),

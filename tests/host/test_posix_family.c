@@ -1,4 +1,5 @@
 /* Host tests of processes: birth, end, waiting, groups, signals between them, pipes. */
+#include "libos-posix/process/lock.h"
 #include "tests/host/posix_family.h"
 
 #define SIGTERM 15
@@ -292,7 +293,7 @@ static void a_lost_process_is_taken_out(void **state)
     *t = (struct linux_timespec){0, 1000};
     IS(SYS(nanosleep, t, 0), 0);
     struct task *lost = process_find(arena_get(), pid)->tasks;
-    arena_get()->lock.owner = lost->index + 1; /* it was in the core */
+    lock_inherit(lost); /* it was in the core */
     IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
     assert_null(broken);
     IS(child_wait(pid), SIGKILL);

@@ -82,7 +82,8 @@ static void wake_counts_and_takes_the_oldest(void **state)
     IS(SYS(futex, WORD, FUTEX_WAKE | PRIVATE, 1), 1);
     let_others_run();
     IS(woken, 1);
-    IS(SYS(futex, WORD, FUTEX_WAKE | PRIVATE, 10), 2);
+    IS(SYS(futex, WORD, FUTEX_WAKE | PRIVATE, 10, 1, (word_t)WORD + 2),
+       2); /* three arguments count */
     let_others_run();
     IS(woken, 3);
     IS(SYS(futex, WORD, FUTEX_WAKE | PRIVATE, 10), 0);

@@ -219,6 +219,11 @@ static void test_signals(void)
     child = signaller(SIGUSR1, ends);
     expect(read(ends[0], &byte, 1) == 1 && handled == SIGUSR1, "a read begins again");
     expect(status_of(child) == 0, "with what came later");
+    install(SIGUSR1, SA_RESTART);
+    child = signaller(SIGUSR1, ends);
+    expect(syscall(SYS_read, ends[0], &byte, 1) == 1 && handled == SIGUSR1,
+           "so does one that is no place to be cancelled at");
+    expect(status_of(child) == 0, "with what came later");
     install(SIGALRM, 0);
     setitimer(ITIMER_REAL, &soon, NULL);
     expect(pause() == -1 && errno == EINTR && handled == SIGALRM, "an alarm");

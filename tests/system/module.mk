@@ -8,6 +8,11 @@ PROGRAMS               += family_program
 family_program-sources := tests/system/family_program.c
 family_program-libs    := musl
 
+# What test_inet.py runs here and on Linux.
+PROGRAMS             += inet_program
+inet_program-sources := tests/system/inet_program.c
+inet_program-libs    := musl
+
 # Three web servers side by side, for test_owners.py.
 PROGRAMS       += owners
 owners-sources := tests/system/owners.c

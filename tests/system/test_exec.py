@@ -119,7 +119,8 @@ def test_start(root):
             ("/d/../d/show /d/plain", [], 0, b"/d/plain: 8 bytes\none\ntwo\n", b""),
             ("show /none", [], 1, b"", b"show: /none: No such file or directory\n"),
             ("/bin/show " + "x" * 5000, [], 1, b"", b"Filename too long"),
-            ("/bin/show /d/plain", ["--via", "trampoline"], 0, b"/d/plain: 8 bytes\none\ntwo\n", b"")):
+            ("/bin/show /d/plain", ["--via", "trampoline"], 0, b"/d/plain: 8 bytes\none\ntwo\n", b""),
+            ("/bin/show /d/plain", ["--via", "patched"], 0, b"/d/plain: 8 bytes\none\ntwo\n", b"")):
         end = run(root, cmd, *options)
         check((end.returncode, end.stdout) == (status, out) and err in end.stderr and
               (err or not end.stderr), f"{cmd[:40]} {' '.join(options)}: status {status}",

@@ -200,6 +200,11 @@ vaddr_t port_door(void)
     return 0;
 }
 
+const void *port_vdso(void)
+{
+    return fake.vdso;
+}
+
 bool port_has_keeper(void)
 {
     return fake.has_keeper;

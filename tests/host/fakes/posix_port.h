@@ -18,6 +18,7 @@ struct fake_port {
     bool has_keeper;                 /* set before posix_start: several tasks, see below */
     size_t mapped_bytes;             /* of core and program together */
     size_t limit_bytes;              /* what may be mapped at most */
+    const void *vdso;                /* what port_vdso gives */
     vaddr_t fs_base;                 /* last port_set_fs */
     void (*born)(struct task *task); /* what new tasks do */
     jmp_buf on_exit;                 /* where port_exit goes while exit_expected */

@@ -1,0 +1,98 @@
+/* lwIP's interface on the network card of the port. */
+#include "libos-posix/inet/inet.h"
+
+#include "libos-posix/base/mem.h"
+
+#include <lwip/dhcp.h>
+#include <lwip/etharp.h>
+#include <lwip/ethip6.h>
+#include <lwip/netif.h>
+#include <netif/ethernet.h>
+
+#define ETHERNET_LEAST 60u /* bytes: shorter packets are filled up with zeroes */
+#define TURN           64u /* packets before timers have their turn */
+
+static struct netif card;
+static bool is_there;
+
+struct netif *card_netif(void)
+{
+    return &card;
+}
+
+/* lwIP's linkoutput. ERR_MEM makes TCP try again later. */
+static err_t send_packet(struct netif *netif, struct pbuf *p)
+{
+    uint32_t length = p->tot_len;
+
+    (void)netif;
+    if (length > PORT_PACKET_MAX)
+        return ERR_BUF;
+    uint8_t *bytes = port_net_room();
+    if (!bytes)
+        return ERR_MEM;
+    pbuf_copy_partial(p, bytes, (u16_t)length, 0);
+    if (length < ETHERNET_LEAST) {
+        memset(bytes + length, 0, ETHERNET_LEAST - length);
+        length = ETHERNET_LEAST;
+    }
+    port_net_send(length);
+    return ERR_OK;
+}
+
+static err_t set_up(struct netif *netif)
+{
+    const struct port_net *net = netif->state;
+
+    netif->name[0] = 'e';
+    netif->name[1] = 't';
+    netif->hwaddr_len = ETH_HWADDR_LEN;
+    memcpy(netif->hwaddr, net->mac, ETH_HWADDR_LEN);
+    netif->mtu = net->mtu;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
+    netif->linkoutput = send_packet;
+    return ERR_OK;
+}
+
+bool card_begin(void)
+{
+    struct port_net net;
+    const ip4_addr_t none = {0};
+
+    if (is_there)
+        return true;
+    if (!port_net_get(&net) || !netif_add(&card, &none, &none, &none, &net, set_up, ethernet_input))
+        return false;
+    card.state = NULL;
+    is_there = true;
+    netif_set_hostname(&card, arena_get()->host_name);
+    netif_create_ip6_linklocal_address(&card, 1);
+    card.ip6_autoconfig_enabled = 1;
+    netif_set_default(&card);
+    netif_set_link_up(&card);
+    netif_set_up(&card);
+    return true;
+}
+
+void card_receive(void)
+{
+    const uint8_t *bytes;
+    uint32_t buffer, length;
+
+    for (unsigned i = 0; is_there && i < TURN && port_net_receive(&buffer, &bytes, &length); i++) {
+        struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_POOL);
+        if (p)
+            pbuf_take(p, bytes, (u16_t)length);
+        port_net_free(buffer);
+        if (p && card.input(p, &card) != ERR_OK)
+            pbuf_free(p);
+    }
+}
+
+void card_flush(void)
+{
+    if (is_there)
+        port_net_flush();
+}
