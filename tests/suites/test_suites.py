@@ -137,8 +137,7 @@ def main():
     wrong = list(compare(ended, rows, column))
     check(all(end.returncode == 0 for end in ends), "the driver came to its end", ends[0].stderr[-2000:])
     check(not missing, "each test was run", "\n".join(missing))
-    check(not wrong, f"{sum(result == 'pass' for result in ended.values())} of {len(ended)} tests pass, and "
-          "others end as expected", "\n".join(wrong))
+    check(not wrong, "all pass but those in the list, which end as that says", "\n".join(wrong))
     summary(ended, rows, column)
     log = pathlib.Path(f"build/test/suites/posixtests.{'linux' if args.linux else 'exo4'}")
     log.parent.mkdir(parents=True, exist_ok=True)
