@@ -132,6 +132,12 @@ static void levels_stay_edges_are_told_once(void **state)
     long in = fd[0], out = fd[1], level = SYS(epoll_create1, 0), edge = SYS(epoll_create1, 0);
     ctl(level, 1, in, POLLIN, 0);
     ctl(level, 1, in, POLLIN, -EEXIST);
+    struct linux_timespec *none = (struct linux_timespec *)(world.user + 2000);
+    *none = (struct linux_timespec){0, 0};
+    IS(SYS(epoll_pwait2, level, world.user + 1100, 8, none, 0), 0);
+    none->nanoseconds = -1;
+    IS(SYS(epoll_pwait2, level, world.user + 1100, 8, none, 0), -EINVAL);
+    IS(SYS(epoll_pwait2, level, world.user + 1100, 8, 0, world.hole, 8), -EFAULT);
     ctl(edge, 1, in, POLLIN | EPOLLET, 0);
     IS(ready(level, 0), 0);
     IS(SYS(write, out, world.user, 1), 1);

@@ -48,6 +48,7 @@ def expectations():
 
 
 def make_root(root):
+    root.chmod(0o755)  # others than the superuser go through it, too
     for folder in ("bin", "tmp", "etc", "conformance"):
         (root / folder).mkdir()
     shutil.copy(PROGRAM, root / "bin/posixtests")
