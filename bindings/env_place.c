@@ -8,6 +8,7 @@
 #include "exo/env/cpu.h"
 #include "exo/env/env.h"
 #include "exo/env/hooks.h"
+#include "exo/env/slice.h"
 #include "exo/env/thread.h"
 
 struct node *env_place(struct env *e, uint32_t hook)
@@ -33,11 +34,12 @@ bool env_place_is(const struct env *e, const struct node *n)
     return n >= e->places && n < e->places + ENV_PLACES;
 }
 
-static struct env_quick quick_of(const struct node *binding)
+/* Where a slice begins code is called as any function is; elsewhere it keeps registers. */
+static struct env_quick quick_of(const struct node *binding, unsigned place)
 {
     const struct graft *g = binding->parent ? graft_bound(binding) : NULL;
 
-    if (!g || !g->quick || !g->keeps || cpu_count != 1)
+    if (!g || !g->quick || (!g->keeps && place != ENV_PLACE_SLICE) || cpu_count != 1)
         return (struct env_quick){0};
     return (struct env_quick){g->quick, &g->info->counts[COUNT_RUNS],
                               g->is_blind ? QUICK_BLIND : QUICK_SEEING};
@@ -49,7 +51,7 @@ static void set_quick(struct env *e)
 
     judging -= e->quick[ENV_PLACE_IPC].kind != QUICK_NOT;
     for (unsigned i = 0; i < ENV_PLACES; i++)
-        e->quick[i] = quick_of(&e->places[i]);
+        e->quick[i] = quick_of(&e->places[i], i);
     judging += e->quick[ENV_PLACE_IPC].kind != QUICK_NOT;
     env_ipc_quick = judging ? (word_t)1 << 63 : 0;
 }
@@ -95,10 +97,7 @@ struct thread *hook_slice_deputy(unsigned position, uint32_t last, uint64_t now)
                                       .cpu = c->number,
                                       .thread = bound->number,
                                       .last = last};
-        uint64_t number = graft_call(&bound->env->places[ENV_PLACE_SLICE], &context, 0);
-        t = number < THREAD_MAX ? thread_by_number((uint32_t)number) : NULL;
-        if (t && (t->env != bound->env || t->cpu != c->number || t->state == THREAD_DEAD))
-            t = NULL;
+        t = slice_deputy(c, bound, graft_call(&bound->env->places[ENV_PLACE_SLICE], &context, 0));
     }
     forest_unlock();
     return t;

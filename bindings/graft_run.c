@@ -337,11 +337,11 @@ static uint64_t help_copy_checksum(uint64_t to, uint64_t room, uint64_t from, ui
 {
     uint64_t count = bytes < room ? bytes : room, sum = seed & UINT32_MAX, at = 0;
 
-    for (; at + 4 <= count; at += 4) {
-        uint32_t word;
+    for (; at + 8 <= count; at += 8) {
+        uint64_t word;
         memcpy(&word, (const uint8_t *)pointer(from) + at, sizeof word);
         memcpy((uint8_t *)pointer(to) + at, &word, sizeof word);
-        sum += word;
+        sum += (word & UINT32_MAX) + (word >> 32);
     }
     memmove((uint8_t *)pointer(to) + at, (const uint8_t *)pointer(from) + at, count - at);
     return fold(sum + sum_of((const uint8_t *)pointer(from) + at, count - at));

@@ -105,6 +105,14 @@ places_trap-boot             := icount=1
 places_trap_interpreted-boot := icount=1 append=jit=0
 places_trap_smp-boot         := smp=2
 
+# Handlers that copy, compiled, masked and interpreted; another card on the kernel's one's wire sends.
+GUEST_HANDLERS := handlers handlers_masked handlers_interpreted
+GUEST_TESTS    += $(GUEST_HANDLERS)
+$(foreach t,$(GUEST_HANDLERS),$(eval $(t)-sources := $(addprefix tests/qemu/,handlers.c graft_rig.c rig.c)) $(eval $(t)-libs := libos-net))
+handlers-boot             := iommu=1 net=wire net2=wire
+handlers_masked-boot      := iommu=1 net=wire net2=wire append=mask=1
+handlers_interpreted-boot := iommu=1 net=wire net2=wire append=jit=0
+
 # A thousand filters, of the kernel's card; another on its wire sends.
 GUEST_TESTS     += filters
 filters-sources := $(addprefix tests/qemu/,filters.c filter_rig.c rig.c) tests/lab/graft_object.c

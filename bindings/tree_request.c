@@ -1,8 +1,8 @@
 /* Trees: which requests may be, and what becomes of them. */
 #include "bindings/tree.h"
+#include "exo/arch/cpu.h"
 #include "exo/arch/mmu.h"
 #include "exo/base/assert.h"
-#include "exo/base/string.h"
 #include "exo/mem/frame.h"
 
 #define BUSY_MAX 255u
@@ -10,6 +10,11 @@
 static uint8_t *copy_at(const struct tree *t, uint32_t copy)
 {
     return (uint8_t *)(uintptr_t)t + (4u + copy) * (size_t)PAGE_SIZE;
+}
+
+static void copy_block(void *to, const void *from)
+{
+    arch_copy_words(to, from, DISK_BLOCK_BYTES / sizeof(uint64_t));
 }
 
 /* The name of a block in the table. */
@@ -168,7 +173,7 @@ static uint32_t check_meta(struct tree *t, struct tree_flight *f)
     if (!find_copy(t, f))
         return TREE_WAITS;
     uint8_t *copy = copy_at(t, f->copy);
-    memcpy(copy, arch_phys(f->buffer), DISK_BLOCK_BYTES);
+    copy_block(copy, arch_phys(f->buffer));
     if (f->type == TREE_ROOT)
         return is_zero(copy) ? 0 : DISK_MALFORMED;
     if (!tree_set_find(t, block, f->type, copy, &set))
@@ -320,7 +325,7 @@ static uint32_t land_fill(struct tree *t, const struct tree_flight *f)
     }
     tree_entry(t, block)->state = TREE_OWNED;
     t->unread--;
-    memcpy(arch_phys(f->buffer), copy, DISK_BLOCK_BYTES);
+    copy_block(arch_phys(f->buffer), copy);
     return DISK_DONE;
 }
 

@@ -16,9 +16,7 @@ struct bits bits_range(uint64_t low, uint64_t high)
 {
     uint64_t differ = low ^ high;
 
-    if (differ == 0)
-        return make(low, 0);
-    return make(low, UINT64_MAX >> __builtin_clzll(differ));
+    return make(low, differ ? UINT64_MAX >> __builtin_clzll(differ) : 0);
 }
 
 bool bits_include(struct bits a, struct bits b)

@@ -92,15 +92,18 @@ struct checker {
     struct proof_loop *loops;
     uint32_t open_count;
     uint32_t point_count;
-    uint64_t effort;     /* that is left */
-    uint64_t longest;    /* steps */
-    uint32_t at;         /* the slot being checked */
-    uint32_t loop;       /* of the root: 0, or 1 + number */
-    bool alive;          /* *now is a state that can be */
-    bool goes;           /* so is *taken */
-    uint64_t steps;      /* up to and with the instruction at `at` */
-    struct state *now;   /* before, then after, the instruction */
-    struct state *taken; /* after a jump that was taken */
+    uint64_t effort;                /* that is left */
+    uint64_t longest;               /* steps */
+    uint32_t at;                    /* the slot being checked */
+    const struct insn *insn;        /* there, while the walk is at it; so are the next three */
+    const struct insn_shape *shape; /* its */
+    struct value *dst, *src;        /* what its registers hold in *now */
+    uint32_t loop;                  /* of the root: 0, or 1 + number */
+    bool alive;                     /* *now is a state that can be */
+    bool goes;                      /* so is *taken */
+    uint64_t steps;                 /* up to and with the instruction at `at` */
+    struct state *now;              /* before, then after, the instruction */
+    struct state *taken;            /* after a jump that was taken */
     /* A way ends with *o: there is a claim, or others meet it. It becomes the callee's. */
     bool (*arrive)(struct checker *c, struct checker_open *o);
     void *self;                          /* for `arrive` */

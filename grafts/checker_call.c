@@ -13,7 +13,7 @@ enum argument {
     ARG_MEMORY_OUT,
     ARG_SIZE,
     ARG_RECORD_SIZE,
-    ARG_RECORD,
+    ARG_RECORD
 };
 
 #define OWNS 0x10001u /* the helper that hooks with GRAFT_SAME_ANSWER have, and no others */
@@ -34,8 +34,7 @@ static const struct contract contracts[] = {
 };
 /* clang-format on */
 
-/* The contract of a helper that grafts for this hook may call. */
-static const struct contract *find(const struct checker *c, uint64_t number)
+const struct contract *checker_find_helper(const struct checker *c, uint64_t number)
 {
     bool same = c->hook->flags & GRAFT_SAME_ANSWER;
 
@@ -43,16 +42,6 @@ static const struct contract *find(const struct checker *c, uint64_t number)
         if (contracts[i].number == number && (number == OWNS) == same)
             return &contracts[i];
     return NULL;
-}
-
-bool checker_is_helper(const struct checker *c, uint64_t number)
-{
-    return find(c, number) != NULL;
-}
-
-static bool is_at_start(const struct value *v, enum value_kind kind)
-{
-    return v->kind == kind && scalar_is_constant(&v->n) && v->n.umin == 0;
 }
 
 /* As many bytes at most as the register behind this one says; none when that is 0. */
@@ -82,14 +71,14 @@ static bool check_argument(struct checker *c, enum argument kind, unsigned reg)
     if (kind == ARG_MEMORY || kind == ARG_MEMORY_OUT)
         return check_sized(c, reg, kind == ARG_MEMORY_OUT);
     if (kind == ARG_CONTEXT)
-        good = is_at_start(v, VALUE_CONTEXT);
+        good = checker_is_zero(v, VALUE_CONTEXT);
     if (kind == ARG_MAP || kind == ARG_RING)
         good = v->kind == VALUE_MAP && (map->type == GRAFT_MAP_RINGBUF) == (kind == ARG_RING);
     if (kind == ARG_RECORD_SIZE)
         good = number && scalar_is_constant(&v->n) && v->n.umin > 0 && v->n.umax <= map->entries &&
                v->n.umax <= GRAFT_MAX_MAP_VALUE;
     if (kind == ARG_RECORD)
-        good = is_at_start(v, VALUE_RECORD) && state_release(c->now, v->base);
+        good = checker_is_zero(v, VALUE_RECORD) && state_release(c->now, v->base);
     return good || checker_fail(c, GRAFT_ARGUMENT, reg);
 }
 
@@ -98,15 +87,13 @@ static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, in
     struct state *s = c->now;
     struct value *r = &s->reg[0];
 
-    *value_set(r, kind) = scalar_anything();
+    *value_set(r, kind) = kind < VALUE_CONTEXT ? scalar_anything() : scalar_constant(0);
     if (!value_is_pointer(r))
         return true;
-    value_set_pointer(r, kind);
     r->base = state_name(c->at, STATE_COMPUTED);
-    if (kind == VALUE_MAP_VALUE_OR_NULL) {
-        r->map = map;
+    r->map = kind == VALUE_MAP_VALUE_OR_NULL ? map : 0;
+    if (kind == VALUE_MAP_VALUE_OR_NULL)
         return true;
-    }
     if (s->held_count == STATE_HELD)
         return checker_refuse(c, GRAFT_RECORD_MANY, 0, STATE_HELD + 1, STATE_HELD);
     s->held[s->held_count++] = r->base;
@@ -116,24 +103,25 @@ static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, in
 
 /* The contract of the helper whose number the instruction says, or a register whose value is known;
  * NULL after a refusal. */
-static const struct contract *find_callee(struct checker *c, const struct insn *i)
+static const struct contract *find_callee(struct checker *c)
 {
-    const struct scalar *n = &c->now->reg[insn_dst(i)].n;
+    const struct scalar *n = &c->dst->n;
+    unsigned reg = insn_dst(c->insn);
 
-    if (insn_shapes[i->opcode].form == FORM_CALL)
-        return find(c, (uint32_t)i->imm); /* checker_check_form has seen that there is one */
-    if (!checker_read_number(c, insn_dst(i), GRAFT_CALL_REGISTER))
+    if (c->shape->form == FORM_CALL)
+        return checker_find_helper(
+            c, (uint32_t)c->insn->imm); /* checker_check_form has seen that there is one */
+    if (!checker_read_number(c, reg, GRAFT_CALL_REGISTER))
         return NULL;
-    const struct contract *k = scalar_is_constant(n) ? find(c, n->umin) : NULL;
+    const struct contract *k = scalar_is_constant(n) ? checker_find_helper(c, n->umin) : NULL;
     if (!k)
-        checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER,
-                     insn_dst(i));
+        checker_fail(c, scalar_is_constant(n) ? GRAFT_CALL_HELPER : GRAFT_CALL_REGISTER, reg);
     return k;
 }
 
-bool checker_step_call(struct checker *c, const struct insn *i)
+bool checker_step_call(struct checker *c)
 {
-    const struct contract *k = find_callee(c, i);
+    const struct contract *k = find_callee(c);
     uint8_t map = c->now->reg[1].map;
     int32_t bytes = (int32_t)c->now->reg[2].n.umin;
 

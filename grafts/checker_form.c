@@ -24,7 +24,7 @@ static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
         return reason;
     if (form == FORM_CALL && insn_src(i) == 1)
         return GRAFT_CALL_LOCAL;
-    if (form == FORM_CALL && (insn_src(i) != 0 || !checker_is_helper(c, (uint32_t)i->imm)))
+    if (form == FORM_CALL && (insn_src(i) != 0 || !checker_find_helper(c, (uint32_t)i->imm)))
         return GRAFT_CALL_HELPER;
     if (form != FORM_WIDE)
         return GRAFT_ACCEPTED;

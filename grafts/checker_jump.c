@@ -3,20 +3,25 @@
 
 /* Narrows both operands in `state`, and what is linked to them. False: the jump cannot go this
  * way. */
-static bool refine(struct state *state, const struct insn *i, uint8_t op,
+static bool refine(const struct checker *c, struct state *state, uint8_t op,
                    const struct value *operand, bool taken)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &state->reg[insn_dst(i)], *src = &state->reg[insn_src(i)];
+    struct value *dst = &state->reg[insn_dst(c->insn)], *src = &state->reg[insn_src(c->insn)];
     struct scalar b = operand->n; /* src's own may be dst's */
 
     if (scalar_is_constant(&dst->n) && scalar_is_constant(&b))
-        return jump_holds(op, s->bytes, dst->n.umin, b.umin) == taken;
-    if (!scalar_refine(op, s->bytes, taken, &dst->n, &b))
+        return jump_holds(op, c->shape->bytes, dst->n.umin, b.umin) == taken;
+    if (!scalar_refine(op, c->shape->bytes, taken, &dst->n, &b))
         return false;
-    if (s->by_reg)
+    if (c->shape->by_reg)
         src->n = b;
-    return state_tell_numbers(state, dst) && (!s->by_reg || state_tell_numbers(state, src));
+    return state_tell_numbers(state, dst) && (!c->shape->by_reg || state_tell_numbers(state, src));
+}
+
+static void refine_both(struct checker *c, uint8_t op, const struct value *operand)
+{
+    c->goes = refine(c, c->taken, op, operand, true); /* first: *operand may lie in *c->now */
+    c->alive = refine(c, c->now, op, operand, false);
 }
 
 /* `p` is compared with data_end, as the left of both or, where `mirrored`, as the right. The way
@@ -43,35 +48,30 @@ static void compare_null(struct checker *c, uint8_t op, const struct value *p)
     if (value_may_be_null(p)) {
         state_resolve_null(c->taken, p->base, op == JUMP_JEQ);
         state_resolve_null(c->now, p->base, op == JUMP_JNE);
-        return;
+    } else {
+        c->goes = op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */
+        c->alive = !c->goes;
     }
-    c->goes = op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */
-    c->alive = !c->goes;
-}
-
-static bool is_zero(const struct value *v)
-{
-    return v->kind == VALUE_NUMBER && scalar_is_constant(&v->n) && v->n.umin == 0;
 }
 
 /* Not both are numbers. Clears alive or goes where a way is not possible. */
-static bool compare_pointers(struct checker *c, const struct insn *i, const struct value *operand)
+static bool compare_pointers(struct checker *c, const struct value *operand)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    const struct value dst = c->now->reg[insn_dst(i)], src = *operand;
+    const struct insn_shape *s = c->shape;
+    const struct value dst = *c->dst, src = *operand;
+    bool zero = checker_is_zero(&src, VALUE_NUMBER);
     bool equality = s->op == JUMP_JEQ || s->op == JUMP_JNE;
 
-    if (s->bytes == 8 && equality && (is_zero(&src) || is_zero(&dst))) {
-        compare_null(c, s->op, is_zero(&src) ? &dst : &src);
+    if (s->bytes == 8 && equality && (zero || checker_is_zero(&dst, VALUE_NUMBER))) {
+        compare_null(c, s->op, zero ? &dst : &src);
         return true;
     }
     if (s->bytes != 8 || (!equality && offset_comparison[s->op] == 0) ||
         !checker_same_object(&dst, &src))
         return checker_fail(c, GRAFT_POINTER_COMPARE,
-                            value_is_pointer(&dst) ? insn_dst(i) : insn_src(i));
+                            value_is_pointer(&dst) ? insn_dst(c->insn) : insn_src(c->insn));
     if (dst.kind == src.kind) {
-        c->goes = refine(c->taken, i, offset_comparison[s->op], operand, true);
-        c->alive = refine(c->now, i, offset_comparison[s->op], operand, false);
+        refine_both(c, offset_comparison[s->op], operand);
     } else {
         bool mirrored = src.kind == VALUE_PACKET;
         prove_by_end(c, s->op, mirrored, mirrored ? &src : &dst);
@@ -79,18 +79,17 @@ static bool compare_pointers(struct checker *c, const struct insn *i, const stru
     return true;
 }
 
-bool checker_step_jump(struct checker *c, const struct insn *i)
+bool checker_step_jump(struct checker *c)
 {
-    const struct value *operand = checker_read(c, insn_dst(i)) ? checker_read_operand(c, i) : NULL;
+    const struct value *operand =
+        checker_read(c, insn_dst(c->insn)) ? checker_read_operand(c) : NULL;
 
     if (!operand || !checker_spend(c, state_values(c->now)))
         return false;
     state_copy(c->taken, c->now);
     c->goes = true;
-    if (value_is_pointer(&c->now->reg[insn_dst(i)]) || value_is_pointer(operand))
-        return compare_pointers(c, i, operand);
-    uint8_t op = insn_shapes[i->opcode].op;
-    c->goes = refine(c->taken, i, op, operand, true); /* first: *operand may lie in *c->now */
-    c->alive = refine(c->now, i, op, operand, false);
+    if (value_is_pointer(c->dst) || value_is_pointer(operand))
+        return compare_pointers(c, operand);
+    refine_both(c, c->shape->op, operand);
     return true;
 }

@@ -13,36 +13,32 @@ struct access {
                            be touched, and of the first byte behind it */
 };
 
-static struct access access_of(const struct checker *c, const struct insn *i, unsigned reg,
-                               bool write)
+static struct access access_of(const struct checker *c, unsigned reg, bool write)
 {
-    return (struct access){.base = &c->now->reg[reg],
-                           .reg = reg,
-                           .offset = i->offset,
-                           .bytes = insn_shapes[i->opcode].bytes,
-                           .write = write};
+    return (struct access){
+        &c->now->reg[reg], reg, c->insn->offset, c->shape->bytes, write, false, 0, 0};
 }
 
 /* What a load leaves in its register when nothing is known of the memory. */
-static void set_loaded(struct value *v, uint8_t form, uint32_t bytes)
+static void set_loaded(const struct checker *c, struct value *v)
 {
-    *value_set(v, VALUE_NUMBER) = scalar_of_width(bytes * 8, form == FORM_LOAD_SIGNED);
+    *value_set(v, VALUE_NUMBER) =
+        scalar_of_width(c->shape->bytes * 8u, c->shape->form == FORM_LOAD_SIGNED);
 }
 
-static bool load_context(struct checker *c, const struct access *a, uint8_t form, struct value *out)
+static bool load_context(struct checker *c, const struct access *a)
 {
-    const struct hook_field *f = NULL;
+    const struct scalar *n = &a->base->n;
+    const struct hook_field *f = hook_field_at(c->hook, n->smin + a->offset, a->bytes);
 
-    if (scalar_is_constant(&a->base->n))
-        f = hook_field_at(c->hook, a->base->n.smin + a->offset, a->bytes);
-    if (!f)
+    if (!f || !scalar_is_constant(n))
         return checker_fail(c, GRAFT_CONTEXT_FIELD, a->reg);
     if (f->kind == VALUE_NUMBER)
-        set_loaded(out, form, a->bytes);
+        set_loaded(c, c->dst);
     else
-        value_set_pointer(out, f->kind);
+        *value_set(c->dst, f->kind) = scalar_constant(0);
     if (f->kind == VALUE_PACKET)
-        out->ahead = (int32_t)c->now->packet_length;
+        c->dst->ahead = (int32_t)c->now->packet_length;
     return true;
 }
 
@@ -116,40 +112,32 @@ static bool touch_stack(struct checker *c, const struct access *a, bool reads, b
     return reason == GRAFT_ACCEPTED || checker_fail(c, reason, a->reg);
 }
 
-bool checker_step_load(struct checker *c, const struct insn *i)
+bool checker_step_load(struct checker *c)
 {
-    struct access a = access_of(c, i, insn_src(i), false);
-    struct value *dst = &c->now->reg[insn_dst(i)], *slot = NULL;
-    uint8_t form = insn_shapes[i->opcode].form;
+    struct access a = access_of(c, insn_src(c->insn), false);
+    struct value *slot;
 
     if (!checker_read(c, a.reg))
         return false;
     if (a.base->kind == VALUE_CONTEXT)
-        return load_context(c, &a, form, dst);
+        return load_context(c, &a);
     if (!check_access(c, &a))
         return false;
-    if (is_whole_slot(&a))
-        slot = state_stack_slot(c->now, a.low);
+    slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
     if (!slot && !touch_stack(c, &a, true, false))
         return false;
     if (slot)
-        checker_link(c, dst, slot);
+        checker_link(c, c->dst, slot);
     else
-        set_loaded(dst, form, a.bytes);
+        set_loaded(c, c->dst);
     return true;
 }
 
-bool checker_step_store(struct checker *c, const struct insn *i)
+bool checker_step_store(struct checker *c)
 {
-    struct access a = access_of(c, i, insn_dst(i), true);
-    struct value *v = &c->imm;
+    struct access a = access_of(c, insn_dst(c->insn), true);
+    struct value *v = checker_read(c, a.reg) ? checker_read_operand(c) : NULL;
 
-    if (!checker_read(c, a.reg))
-        return false;
-    if (insn_shapes[i->opcode].form == FORM_STORE)
-        v = checker_read(c, insn_src(i)) ? &c->now->reg[insn_src(i)] : NULL;
-    else
-        *value_set(v, VALUE_NUMBER) = scalar_constant((uint64_t)(int64_t)i->imm);
     if (!v || !check_access(c, &a))
         return false;
     if (is_whole_slot(&a)) {
@@ -157,7 +145,7 @@ bool checker_step_store(struct checker *c, const struct insn *i)
         return true;
     }
     if (value_is_pointer(v))
-        return checker_fail(c, GRAFT_POINTER_STORE, insn_src(i));
+        return checker_fail(c, GRAFT_POINTER_STORE, insn_src(c->insn));
     return touch_stack(c, &a, false, a.exact);
 }
 
@@ -173,9 +161,10 @@ static bool is_atomic_target(const struct access *a)
            ((n.unknown | (n.value + (uint64_t)a->offset)) & (a->bytes - 1)) == 0;
 }
 
-bool checker_step_atomic(struct checker *c, const struct insn *i)
+bool checker_step_atomic(struct checker *c)
 {
-    struct access a = access_of(c, i, insn_dst(i), true);
+    struct access a = access_of(c, insn_dst(c->insn), true);
+    const struct insn *i = c->insn;
 
     if (!checker_read(c, a.reg) || !check_access(c, &a) ||
         !checker_read_number(c, insn_src(i), GRAFT_POINTER_STORE) ||
@@ -186,13 +175,13 @@ bool checker_step_atomic(struct checker *c, const struct insn *i)
     if (!touch_stack(c, &a, true, true))
         return false;
     if (i->imm & ATOMIC_FETCHES)
-        set_loaded(&c->now->reg[i->imm == ATOMIC_CMPXCHG ? 0 : insn_src(i)], FORM_LOAD, a.bytes);
+        set_loaded(c, i->imm == ATOMIC_CMPXCHG ? c->now->reg : c->src);
     return true;
 }
 
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write)
 {
-    struct access a = {.base = &c->now->reg[reg], .reg = reg, .bytes = bytes, .write = write};
+    struct access a = {&c->now->reg[reg], reg, 0, bytes, write, false, 0, 0};
 
     return checker_read(c, reg) && check_access(c, &a) && touch_stack(c, &a, !write, false);
 }

@@ -166,10 +166,10 @@ bool checker_arrive(struct checker *c, struct checker_open *o)
 static bool mark_rank(struct checker *c, struct state *s)
 {
     const struct proof_loop *head = loop_at(c, c->at);
-    struct value *rank = head && head->rank ? state_place(s, head->rank - 1) : NULL;
 
     if (!head || head->rank == 0)
         return true;
+    struct value *rank = state_place(s, head->rank - 1);
     if (!rank || rank->mark != 0 || rank->n.smin < head->low ||
         (uint64_t)rank->n.smax - (uint64_t)head->low > head->width)
         return checker_stop(c, GRAFT_LOOP_RANK);

@@ -15,11 +15,11 @@ bool checker_read_number(struct checker *c, unsigned reg, enum graft_reason reas
            (c->now->reg[reg].kind == VALUE_NUMBER || checker_fail(c, reason, reg));
 }
 
-struct value *checker_read_operand(struct checker *c, const struct insn *i)
+struct value *checker_read_operand(struct checker *c)
 {
-    if (insn_shapes[i->opcode].by_reg)
-        return checker_read(c, insn_src(i)) ? &c->now->reg[insn_src(i)] : NULL;
-    *value_set(&c->imm, VALUE_NUMBER) = scalar_constant((uint64_t)(int64_t)i->imm);
+    if (c->shape->by_reg)
+        return checker_read(c, insn_src(c->insn)) ? c->src : NULL;
+    *value_set(&c->imm, VALUE_NUMBER) = scalar_constant((uint64_t)(int64_t)c->insn->imm);
     return &c->imm;
 }
 
@@ -30,6 +30,11 @@ void checker_link(struct checker *c, struct value *to, struct value *from)
         from->fixed = 0;
     }
     *to = *from;
+}
+
+bool checker_is_zero(const struct value *v, enum value_kind kind)
+{
+    return v->kind == kind && scalar_is_constant(&v->n) && v->n.umin == 0;
 }
 
 bool checker_same_object(const struct value *a, const struct value *b)
@@ -55,43 +60,42 @@ static void move_mark(const struct checker *c, struct value *v, bool fits, int64
 }
 
 /* Distances between pointers into one object are numbers that show no address. */
-static bool step_distance(struct checker *c, const struct insn *i, const struct value *operand)
+static bool step_distance(struct checker *c, const struct value *operand)
 {
-    struct value *dst = &c->now->reg[insn_dst(i)];
+    struct value *dst = c->dst;
     bool end = dst->kind == VALUE_PACKET_END || operand->kind == VALUE_PACKET_END;
 
-    if (insn_shapes[i->opcode].op != ALU_SUB || !checker_same_object(dst, operand))
-        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_dst(i));
+    if (c->shape->op != ALU_SUB || !checker_same_object(dst, operand))
+        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_dst(c->insn));
     *value_set(dst, VALUE_NUMBER) =
         end ? scalar_anything() : scalar_alu(ALU_SUB, 0, 8, &dst->n, &operand->n);
     return true;
 }
 
 /* dst and operand are not both numbers. */
-static bool step_pointer(struct checker *c, const struct insn *i, const struct value *operand)
+static bool step_pointer(struct checker *c, const struct value *operand)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now->reg[insn_dst(i)];
-    bool dst_points = value_is_pointer(dst), is_sub = s->op == ALU_SUB;
-    struct value pointer = dst_points ? *dst : *operand;
-    struct scalar by = dst_points ? operand->n : dst->n;
-    enum graft_reason reason = GRAFT_ACCEPTED;
+    bool dst_points = value_is_pointer(c->dst), is_sub = c->shape->op == ALU_SUB;
+    struct value pointer = dst_points ? *c->dst : *operand;
+    struct scalar by = dst_points ? operand->n : c->dst->n;
+    unsigned reg = dst_points ? insn_dst(c->insn) : insn_src(c->insn);
 
-    if (s->bytes == 8 && dst_points && value_is_pointer(operand))
-        return step_distance(c, i, operand);
-    if (s->bytes != 8 || (s->op != ALU_ADD && !(is_sub && dst_points)) || pointer.kind == VALUE_MAP)
-        reason = GRAFT_POINTER_ARITHMETIC;
-    else if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
-        reason = pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL;
-    if (reason != GRAFT_ACCEPTED)
-        return checker_fail(c, reason, dst_points ? insn_dst(i) : insn_src(i));
+    if (c->shape->bytes == 8 && dst_points && value_is_pointer(operand))
+        return step_distance(c, operand);
+    if (c->shape->bytes != 8 || (c->shape->op != ALU_ADD && !(is_sub && dst_points)) ||
+        pointer.kind == VALUE_MAP)
+        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, reg);
+    if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
+        return checker_fail(
+            c, pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
     if (is_sub)
         by = scalar_neg(8, &by);
     if (!state_move_pointer(&pointer, &by, c->at))
         return checker_fail(c, GRAFT_POINTER_RANGE,
-                            !s->by_reg || !dst_points ? insn_dst(i) : insn_src(i));
+                            !c->shape->by_reg || !dst_points ? insn_dst(c->insn)
+                                                             : insn_src(c->insn));
     move_mark(c, &pointer, true, by.smin, by.smax);
-    *dst = pointer;
+    *c->dst = pointer;
     return true;
 }
 
@@ -99,21 +103,20 @@ static bool step_pointer(struct checker *c, const struct insn *i, const struct v
  * bits. What was linked stays so when a constant was added, modulo 2^64; a mark needs that nothing
  * wraps.
  */
-static void step_add(struct checker *c, const struct insn *i, struct value *dst,
-                     const struct value *operand)
+static void step_add(struct checker *c, const struct value *operand)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
+    struct value *dst = c->dst;
     struct scalar by = operand->n;
     int64_t low, high;
 
-    if (s->bytes == 4 && !scalar_is_constant(&by))
+    if (c->shape->bytes == 4 && !scalar_is_constant(&by))
         by = scalar_alu(ALU_MOV, 32, 8, &by, &by);
-    if (s->op == ALU_SUB)
+    if (c->shape->op == ALU_SUB)
         by = scalar_neg(8, &by);
     bool fits = !__builtin_add_overflow(dst->n.smin, by.smin, &low) &&
                 !__builtin_add_overflow(dst->n.smax, by.smax, &high) &&
                 by.smin >= -STATE_MOVED_MOST && by.smax <= STATE_MOVED_MOST;
-    bool whole = s->bytes == 8 || (fits && low >= 0 && high <= UINT32_MAX);
+    bool whole = c->shape->bytes == 8 || (fits && low >= 0 && high <= UINT32_MAX);
 
     move_mark(c, dst, fits && whole, fits ? by.smin : 0, fits ? by.smax : 0);
     if (whole && scalar_is_constant(&by))
@@ -121,33 +124,31 @@ static void step_add(struct checker *c, const struct insn *i, struct value *dst,
     else
         dst->base = 0;
     dst->n = whole ? scalar_alu(ALU_ADD, 0, 8, &dst->n, &by)
-                   : scalar_alu(s->op, 0, 4, &dst->n, &operand->n);
+                   : scalar_alu(c->shape->op, 0, 4, &dst->n, &operand->n);
 }
 
-/* Does the move, of `bits` bits, of a number leave it as it is? */
-static bool is_plain_move(const struct insn *i, const struct scalar *n)
+/* Does the move of a number leave it as it is? */
+static bool is_plain_move(const struct checker *c, const struct scalar *n)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
+    unsigned bits = c->insn->offset ? (unsigned)c->insn->offset : 64;
+    int64_t limit = INT64_MAX >> (64 - bits);
 
-    if (s->bytes == 4 && n->umax > UINT32_MAX)
-        return false;
-    if (i->offset == 0)
-        return true;
-    int64_t limit = (int64_t)1 << (i->offset - 1);
-    return n->smin >= (s->bytes == 4 ? 0 : -limit) && n->smax < limit;
+    if (c->shape->bytes == 4)
+        return n->umax <= (bits < 64 ? (uint64_t)limit : UINT32_MAX);
+    return n->smin >= -limit - 1 && n->smax <= limit;
 }
 
-static bool step_move(struct checker *c, const struct insn *i, struct value *src)
+static bool step_move(struct checker *c, struct value *src)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now->reg[insn_dst(i)];
+    const struct insn *i = c->insn;
 
-    if (value_is_pointer(src) && (s->bytes != 8 || i->offset != 0))
+    if (value_is_pointer(src) && (c->shape->bytes != 8 || i->offset != 0))
         return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_src(i));
-    if (value_is_pointer(src) || is_plain_move(i, &src->n))
-        checker_link(c, dst, src);
+    if (value_is_pointer(src) || is_plain_move(c, &src->n))
+        checker_link(c, c->dst, src);
     else
-        *value_set(dst, VALUE_NUMBER) = scalar_alu(ALU_MOV, i->offset, s->bytes, &src->n, &src->n);
+        *value_set(c->dst, VALUE_NUMBER) =
+            scalar_alu(ALU_MOV, i->offset, c->shape->bytes, &src->n, &src->n);
     return true;
 }
 
@@ -158,52 +159,50 @@ static bool is_plain(const struct value *v)
 }
 
 /* The usual case, in a quarter of the time: plain constants, or one that is set. */
-static bool fold(struct checker *c, const struct insn *i)
+static bool fold(struct checker *c)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now->reg[insn_dst(i)], *src = &c->now->reg[insn_src(i)];
+    const struct insn_shape *s = c->shape;
+    struct value *dst = c->dst;
 
-    if ((s->by_reg && !is_plain(src)) || (s->op != ALU_MOV && !is_plain(dst)))
+    if ((s->by_reg && !is_plain(c->src)) || (s->op != ALU_MOV && !is_plain(dst)))
         return false;
-    uint64_t b = s->by_reg ? src->n.umin : (uint64_t)(int64_t)i->imm;
+    uint64_t b = s->by_reg ? c->src->n.umin : (uint64_t)(int64_t)c->insn->imm;
     if (s->op == ALU_MOV)
         value_set(dst, VALUE_NUMBER);
-    dst->n = scalar_constant(alu_compute(s->op, i->offset, s->bytes, dst->n.umin, b));
+    dst->n = scalar_constant(alu_compute(s->op, c->insn->offset, s->bytes, dst->n.umin, b));
     return true;
 }
 
-bool checker_step_alu(struct checker *c, const struct insn *i)
+bool checker_step_alu(struct checker *c)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *dst = &c->now->reg[insn_dst(i)], *operand;
+    const struct insn_shape *s = c->shape;
+    struct value *dst = c->dst, *operand;
 
-    if (fold(c, i))
+    if (fold(c))
         return true;
-    operand = checker_read_operand(c, i);
-    if (!operand)
+    operand = checker_read_operand(c);
+    if (!operand || (s->op != ALU_MOV && !checker_read(c, insn_dst(c->insn))))
         return false;
     if (s->op == ALU_MOV)
-        return step_move(c, i, operand);
-    if (!checker_read(c, insn_dst(i)))
-        return false;
+        return step_move(c, operand);
     if (value_is_pointer(dst) || value_is_pointer(operand))
-        return step_pointer(c, i, operand);
+        return step_pointer(c, operand);
     if (s->op == ALU_ADD || s->op == ALU_SUB)
-        step_add(c, i, dst, operand);
+        step_add(c, operand);
     else
         *value_set(dst, VALUE_NUMBER) =
-            scalar_alu(s->op, i->offset, s->bytes, &dst->n, &operand->n);
+            scalar_alu(s->op, c->insn->offset, s->bytes, &dst->n, &operand->n);
     return true;
 }
 
-bool checker_step_unary(struct checker *c, const struct insn *i)
+bool checker_step_unary(struct checker *c)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    struct value *v = &c->now->reg[insn_dst(i)];
+    const struct insn_shape *s = c->shape;
+    const struct scalar *n = &c->dst->n;
 
-    if (!checker_read_number(c, insn_dst(i), GRAFT_POINTER_ARITHMETIC))
+    if (!checker_read_number(c, insn_dst(c->insn), GRAFT_POINTER_ARITHMETIC))
         return false;
-    *value_set(v, VALUE_NUMBER) =
-        s->form == FORM_NEG ? scalar_neg(s->bytes, &v->n) : scalar_swap(s->op, i->imm, &v->n);
+    *value_set(c->dst, VALUE_NUMBER) =
+        s->form == FORM_NEG ? scalar_neg(s->bytes, n) : scalar_swap(s->op, c->insn->imm, n);
     return true;
 }

@@ -67,9 +67,12 @@ bool checker_read(struct checker *c, unsigned reg);
 /* Is it a number too? Else refuses with `reason`. */
 bool checker_read_number(struct checker *c, unsigned reg, enum graft_reason reason);
 
-/* The second operand: the source register, or c->imm, which imm is put into; NULL after a refusal.
- */
-struct value *checker_read_operand(struct checker *c, const struct insn *i);
+/* The second operand, or what is stored: *c->src, or c->imm, which imm is put into; NULL after a
+ * refusal. */
+struct value *checker_read_operand(struct checker *c);
+
+/* Is it of that kind, and 0: a number, or the distance from an object's start? */
+bool checker_is_zero(const struct value *v, enum value_kind kind);
 
 /* Do both point into one object, so that comparing them shows no address? */
 bool checker_same_object(const struct value *a, const struct value *b);
@@ -80,14 +83,14 @@ void checker_link(struct checker *c, struct value *to, struct value *from);
 /* May a helper read, or write, up to `bytes` bytes at the pointer in `reg`? */
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write);
 
-/* Does a helper that grafts for this hook may call have this number? */
-bool checker_is_helper(const struct checker *c, uint64_t number);
+/* The contract of the helper of that number, which grafts for this hook may call; or NULL. */
+const struct contract *checker_find_helper(const struct checker *c, uint64_t number);
 
-/* One per form of instruction. */
-bool checker_step_alu(struct checker *c, const struct insn *i);
-bool checker_step_unary(struct checker *c, const struct insn *i); /* NEG, SWAP */
-bool checker_step_jump(struct checker *c, const struct insn *i);
-bool checker_step_load(struct checker *c, const struct insn *i);
-bool checker_step_store(struct checker *c, const struct insn *i);
-bool checker_step_atomic(struct checker *c, const struct insn *i);
-bool checker_step_call(struct checker *c, const struct insn *i);
+/* One per form of instruction: c->insn. */
+bool checker_step_alu(struct checker *c);
+bool checker_step_unary(struct checker *c); /* NEG, SWAP */
+bool checker_step_jump(struct checker *c);
+bool checker_step_load(struct checker *c);
+bool checker_step_store(struct checker *c);
+bool checker_step_atomic(struct checker *c);
+bool checker_step_call(struct checker *c);

@@ -38,32 +38,30 @@ bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, 
     return true;
 }
 
-static bool step_wide(struct checker *c, const struct insn *i)
+static bool step_wide(struct checker *c)
 {
     static const uint8_t kinds[] = {
         VALUE_NUMBER, [INSN_MAP] = VALUE_MAP, [INSN_MAP_VALUE] = VALUE_MAP_VALUE};
-    struct value *v = &c->now->reg[insn_dst(i)];
-    uint64_t first = (uint32_t)i[0].imm,
-             second = (uint32_t)i[1].imm; /* a map's, and offset in it */
+    struct value *v = c->dst;
+    uint64_t first = (uint32_t)c->insn->imm, second = (uint32_t)c->insn[1].imm;
+    bool number = insn_src(c->insn) == 0; /* else a map's, and offset in it */
 
-    *value_set(v, kinds[insn_src(i)]) =
-        scalar_constant(insn_src(i) == 0 ? first | second << 32 : second);
-    if (v->kind != VALUE_NUMBER)
+    *value_set(v, kinds[insn_src(c->insn)]) =
+        scalar_constant(number ? first | second << 32 : second);
+    if (!number)
         v->map = (uint8_t)first; /* checker_check_form has seen that there is such a map */
     if (v->kind == VALUE_MAP_VALUE)
         v->base = state_name(c->at, STATE_COMPUTED);
     return true;
 }
 
-static bool step_exit(struct checker *c, const struct insn *i)
+static bool step_exit(struct checker *c)
 {
-    (void)i;
     return checker_read_number(c, 0, GRAFT_POINTER_LEAK) &&
            (c->now->held_count == 0 || checker_stop(c, GRAFT_RECORD_HELD)) && checker_end(c);
 }
 
-typedef bool step(struct checker *c, const struct insn *i);
-static step *const actions[] = {
+static bool (*const actions[])(struct checker *c) = {
     [FORM_ALU] = checker_step_alu,
     [FORM_NEG] = checker_step_unary,
     [FORM_SWAP] = checker_step_unary,
@@ -84,9 +82,12 @@ static step *const actions[] = {
 bool checker_walk_one(struct checker *c)
 {
     struct checker_open *o = c->ready, *other = NULL;
-    const struct insn *i = &c->in->code[o->at];
+    const struct insn *i = c->insn = &c->in->code[o->at];
     uint8_t form = insn_shapes[i->opcode].form;
 
+    c->shape = &insn_shapes[i->opcode];
+    c->dst = &o->state.reg[insn_dst(i)];
+    c->src = &o->state.reg[insn_src(i)];
     c->ready = o->next;
     c->at = o->at;
     c->steps = o->steps + 1;
@@ -97,7 +98,7 @@ bool checker_walk_one(struct checker *c)
     if (form == FORM_JUMP && (other = checker_open_take(c)))
         c->taken = &other->state;
     bool good = form != FORM_JUMP || other;
-    good = good && (o->dead || form == FORM_GOTO || actions[form](c, i));
+    good = good && (o->dead || form == FORM_GOTO || actions[form](c));
     if (good && other)
         good = checker_follow(c, other, (uint32_t)insn_target(i, o->at), c->goes);
     else if (other)

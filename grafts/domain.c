@@ -3,30 +3,31 @@
 
 #define LOW_HALF ((uint64_t)UINT32_MAX)
 
-/* Sums of 64-bit numbers, whole. */
+/* Sums and products of 64-bit numbers, whole. */
 __extension__ typedef __int128 wide;
 
 /* Makes the interval low..high of *a no larger than from..to. */
 #define BOUND(a, low, high, from, to)                                                              \
     ((a)->low = LARGER((a)->low, (from)), (a)->high = SMALLER((a)->high, (to)))
 
+/* No larger than from..to of *a, where those do not cross a change of sign as numbers of `type`. */
+#define BOUND_AS(type, a, low, high, from, to)                                                     \
+    if ((type)(a)->from <= (type)(a)->to)                                                          \
+    BOUND(a, low, high, (type)(a)->from, (type)(a)->to)
+
 struct scalar scalar_anything(void)
 {
-    return (struct scalar){.bits = {0, UINT64_MAX},
-                           .umax = UINT64_MAX,
-                           .smin = INT64_MIN,
-                           .smax = INT64_MAX,
-                           .umax32 = UINT32_MAX,
-                           .smin32 = INT32_MIN,
-                           .smax32 = INT32_MAX};
+    struct bits any = {0, UINT64_MAX};
+    return (struct scalar){any, 0,          UINT64_MAX, INT64_MIN, INT64_MAX,
+                           0,   UINT32_MAX, INT32_MIN,  INT32_MAX};
 }
 
 struct scalar scalar_constant(uint64_t x)
 {
+    struct bits known = {x, 0};
     int64_t s = (int64_t)x;
     uint32_t low = (uint32_t)x;
-    int32_t slow = (int32_t)low;
-    return (struct scalar){{x, 0}, x, x, s, s, low, low, slow, slow};
+    return (struct scalar){known, x, x, s, s, low, low, (int32_t)low, (int32_t)low};
 }
 
 /* Tight, or, should the parts contradict, no knowledge at all: the safe answer to an operand that
@@ -100,14 +101,10 @@ static void bound_by_bits(struct scalar *a)
 /* An interval that does not cross a change of sign reads the same both ways. */
 static void bound_by_signs(struct scalar *a)
 {
-    if ((int64_t)a->umin <= (int64_t)a->umax)
-        BOUND(a, smin, smax, (int64_t)a->umin, (int64_t)a->umax);
-    if ((uint64_t)a->smin <= (uint64_t)a->smax)
-        BOUND(a, umin, umax, (uint64_t)a->smin, (uint64_t)a->smax);
-    if ((int32_t)a->umin32 <= (int32_t)a->umax32)
-        BOUND(a, smin32, smax32, (int32_t)a->umin32, (int32_t)a->umax32);
-    if ((uint32_t)a->smin32 <= (uint32_t)a->smax32)
-        BOUND(a, umin32, umax32, (uint32_t)a->smin32, (uint32_t)a->smax32);
+    BOUND_AS(int64_t, a, smin, smax, umin, umax);
+    BOUND_AS(uint64_t, a, umin, umax, smin, smax);
+    BOUND_AS(int32_t, a, smin32, smax32, umin32, umax32);
+    BOUND_AS(uint32_t, a, umin32, umax32, smin32, smax32);
 }
 
 /* Where all values share their upper half, or are sign extensions, halves and wholes agree. */
@@ -155,29 +152,24 @@ static bool bits_by_bounds(struct scalar *a)
 /* The usual case, in a quarter of the time: `a` is a number of 32 bits. */
 static bool tighten_small(struct scalar *a)
 {
-    uint64_t low = LARGER(a->umin, a->umin32), high = SMALLER(a->umax, a->umax32);
+    bool one_sign = a->smin32 >= 0 || a->smax32 < 0; /* of the low half */
 
     if (a->smax < 0)
         return false;
-    low = LARGER(LARGER(low, a->bits.value), (uint64_t)LARGER(a->smin, 0));
-    high = SMALLER(SMALLER(high, a->bits.value | a->bits.unknown), (uint64_t)a->smax);
-    bool one_sign = a->smin32 >= 0 || a->smax32 < 0; /* of the low half */
-    if (one_sign || low > INT32_MAX)
-        low = LARGER(low, (uint32_t)a->smin32);
-    if (one_sign || high <= INT32_MAX)
-        high = SMALLER(high, (uint32_t)a->smax32);
-    a->umin = low;
-    a->umax = high;
+    BOUND(a, umin, umax, a->umin32, a->umax32);
+    BOUND(a, umin, umax, a->bits.value, a->bits.value | a->bits.unknown);
+    BOUND(a, umin, umax, (uint64_t)LARGER(a->smin, 0), (uint64_t)a->smax);
+    if (one_sign || a->umin > INT32_MAX)
+        a->umin = LARGER(a->umin, (uint32_t)a->smin32);
+    if (one_sign || a->umax <= INT32_MAX)
+        a->umax = SMALLER(a->umax, (uint32_t)a->smax32);
     bound_by_low_bits(a);
     if (a->umin > a->umax || !bits_meet(a->bits, bits_range(a->umin, a->umax), &a->bits))
         return false;
     BOUND(a, umin, umax, a->bits.value, a->bits.value | a->bits.unknown);
-    a->smin = (int64_t)a->umin;
-    a->smax = (int64_t)a->umax;
-    a->umin32 = (uint32_t)a->umin;
-    a->umax32 = (uint32_t)a->umax;
-    if ((int32_t)a->umin <= (int32_t)a->umax)
-        BOUND(a, smin32, smax32, (int32_t)a->umin, (int32_t)a->umax);
+    a->smin = a->umin32 = (uint32_t)a->umin;
+    a->smax = a->umax32 = (uint32_t)a->umax;
+    BOUND_AS(int32_t, a, smin32, smax32, umin32, umax32);
     return a->umin <= a->umax && a->smin32 <= a->smax32;
 }
 
@@ -202,16 +194,9 @@ bool scalar_tighten(struct scalar *a)
 
 struct scalar scalar_low_half(const struct scalar *a)
 {
-    struct scalar r = {{a->bits.value & LOW_HALF, a->bits.unknown | ~LOW_HALF},
-                       0,
-                       UINT64_MAX,
-                       INT64_MIN,
-                       INT64_MAX,
-                       a->umin32,
-                       a->umax32,
-                       a->smin32,
-                       a->smax32};
-    return r;
+    struct bits low = {a->bits.value & LOW_HALF, a->bits.unknown | ~LOW_HALF};
+    return (struct scalar){low,       0,         UINT64_MAX, INT64_MIN, INT64_MAX,
+                           a->umin32, a->umax32, a->smin32,  a->smax32};
 }
 
 /* The low half, extended as a signed or unsigned number. 32-bit operations leave the latter. */
@@ -252,21 +237,19 @@ static struct scalar add(bool is_sub, const struct scalar *a, const struct scala
 static struct scalar multiply(const struct scalar *a, const struct scalar *b)
 {
     struct scalar r = scalar_anything();
-    int64_t low = INT64_MAX, high = INT64_MIN, corner;
-    bool cut = false;
+    wide low = (wide)a->smin * b->smin, high = low;
     uint64_t most;
 
     r.bits = bits_mul(a->bits, b->bits);
     if (!__builtin_mul_overflow(a->umax, b->umax, &most))
         BOUND(&r, umin, umax, a->umin * b->umin, most);
-    for (unsigned i = 0; i < 4; i++) {
-        cut |=
-            __builtin_mul_overflow(i & 1 ? a->smin : a->smax, i & 2 ? b->smin : b->smax, &corner);
+    for (unsigned i = 1; i < 4; i++) {
+        wide corner = (wide)(i & 1 ? a->smax : a->smin) * (i & 2 ? b->smax : b->smin);
         low = SMALLER(low, corner);
         high = LARGER(high, corner);
     }
-    if (!cut)
-        BOUND(&r, smin, smax, low, high);
+    if (low >= INT64_MIN && high <= INT64_MAX)
+        BOUND(&r, smin, smax, (int64_t)low, (int64_t)high);
     return tight(r);
 }
 
@@ -350,10 +333,8 @@ static struct scalar logic(enum alu_op op, const struct scalar *a, const struct 
     r.bits = op == ALU_AND  ? bits_and(a->bits, b->bits)
              : op == ALU_OR ? bits_or(a->bits, b->bits)
                             : bits_xor(a->bits, b->bits);
-    if (op == ALU_AND)
-        r.umax = SMALLER(a->umax, b->umax);
-    if (op == ALU_OR)
-        r.umin = LARGER(a->umin, b->umin);
+    r.umax = op == ALU_AND ? SMALLER(a->umax, b->umax) : UINT64_MAX;
+    r.umin = op == ALU_OR ? LARGER(a->umin, b->umin) : 0;
     return tight(r);
 }
 
@@ -399,10 +380,8 @@ struct scalar scalar_swap(enum swap_op op, int32_t bits, const struct scalar *a)
 {
     struct scalar r = scalar_anything();
 
-    if (op == SWAP_LITTLE && bits == 64)
-        return *a;
-    if (op == SWAP_LITTLE && bits == 32)
-        return extend32(a, false);
+    if (op == SWAP_LITTLE && bits >= 32)
+        return bits == 64 ? *a : extend32(a, false);
     /* As in shift_bits. */
     r.bits = (struct bits){alu_swap(op, bits, a->bits.value), alu_swap(op, bits, a->bits.unknown)};
     return tight(r);

@@ -31,9 +31,8 @@ const struct hook_field *hook_field_at(const struct hook *h, int64_t offset, uin
     for (uint32_t i = 0; i < h->field_count; i++) {
         const struct hook_field *f = &h->fields[i];
         int64_t within = offset - f->offset;
-        if (within < 0 || within + bytes > f->bytes)
-            continue;
-        if (f->kind == VALUE_NUMBER ? within % bytes == 0 : bytes == f->bytes)
+        if (within >= 0 && within + bytes <= f->bytes &&
+            (f->kind == VALUE_NUMBER ? within % bytes == 0 : bytes == f->bytes))
             return f;
     }
     return NULL;

@@ -1,34 +1,25 @@
 /* Instructions: the table of shapes, the well-formedness check. */
 #include "grafts/insn.h"
 
-/* Laid out by hand: one opcode per column is how the RFC prints them. */
+/* Laid out by hand: X-macro rows. */
 /* clang-format off */
+#define BOTH(opcode, form, op, bytes) /* operand imm, register */                                  \
+    [opcode] = {form, op, bytes, false}, [(opcode) | 8] = {form, op, bytes, true},
 const struct insn_shape insn_shapes[256] = {
-#define ALU(code, name, sign)                              \
-    [0x04 | (code)] = {FORM_ALU, ALU_##name, 4, false},    \
-    [0x0c | (code)] = {FORM_ALU, ALU_##name, 4, true},     \
-    [0x07 | (code)] = {FORM_ALU, ALU_##name, 8, false},    \
-    [0x0f | (code)] = {FORM_ALU, ALU_##name, 8, true},
-#define JUMP(code, name, sign)                             \
-    [0x06 | (code)] = {FORM_JUMP, JUMP_##name, 4, false},  \
-    [0x0e | (code)] = {FORM_JUMP, JUMP_##name, 4, true},   \
-    [0x05 | (code)] = {FORM_JUMP, JUMP_##name, 8, false},  \
-    [0x0d | (code)] = {FORM_JUMP, JUMP_##name, 8, true},
-#define OTHER(opcode, form, op, bytes) [opcode] = {FORM_##form, op, bytes, false},
+#define ALU(code, name, sign)                                                                      \
+    BOTH(0x04 | (code), FORM_ALU, ALU_##name, 4) BOTH(0x07 | (code), FORM_ALU, ALU_##name, 8)
+#define JUMP(code, name, sign)                                                                     \
+    BOTH(0x06 | (code), FORM_JUMP, JUMP_##name, 4) BOTH(0x05 | (code), FORM_JUMP, JUMP_##name, 8)
+#define OTHER(opcode, form, op, bytes)                                                             \
+    [opcode] = {FORM_##form, op, bytes, FORM_##form == FORM_STORE},
+#include "grafts/insn.def"
+};
+
+static const bool is_atomic_op[256] = {
+#define ATOMIC(imm, name, sign) [imm] = true,
 #include "grafts/insn.def"
 };
 /* clang-format on */
-
-static bool is_atomic_op(int32_t imm)
-{
-    switch (imm) {
-#define ATOMIC(number, name, sign) case ATOMIC_##name:
-#include "grafts/insn.def"
-        return true;
-    default:
-        return false;
-    }
-}
 
 /* The two uses that the RFC gives to the offset field of arithmetic, which is 0 else. */
 static bool is_alu_offset(const struct insn_shape *s, int16_t offset)
@@ -52,7 +43,7 @@ static const uint64_t unused[][2] = {
     [FORM_WIDE] = {OFFSET},
     [FORM_LOAD] = {IMM},
     [FORM_LOAD_SIGNED] = {IMM},
-    [FORM_STORE] = {IMM},
+    [FORM_STORE] = {0, IMM},
     [FORM_STORE_IMM] = {SRC},
     [FORM_JUMP] = {SRC, IMM},
     [FORM_GOTO] = {DST | SRC},
@@ -73,10 +64,10 @@ static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
     if (s->form == FORM_SWAP)
         return i->imm == 16 || i->imm == 32 || i->imm == 64;
     if (s->form == FORM_ATOMIC)
-        return is_atomic_op(i->imm);
+        return (uint32_t)i->imm < 256 && is_atomic_op[i->imm];
     if (s->form == FORM_GOTO)
         return (s->bytes == 2 ? i->imm : i->offset) == 0;
-    return s->form != FORM_CALL || insn_src(i) <= 2;
+    return insn_src(i) <= (s->form == FORM_CALL ? 2u : s->form == FORM_WIDE ? INSN_MAP_VALUE : 15u);
 }
 
 static bool writes_frame_pointer(const struct insn *i, const struct insn_shape *s)
@@ -96,9 +87,7 @@ enum graft_reason insn_check(const struct insn *i)
         return GRAFT_BAD_REGISTER;
     if (!are_fields_clean(i, s))
         return GRAFT_RESERVED_FIELD;
-    if (s->form == FORM_WIDE && insn_src(i) > INSN_MAP_VALUE)
-        return GRAFT_RESERVED_FIELD;
-    if (s->form == FORM_WIDE && insn_src(i) != 0 && insn_src(i) < INSN_MAP)
+    if (s->form == FORM_WIDE && insn_src(i) - 1 < INSN_MAP - 1)
         return GRAFT_MAP;
     return writes_frame_pointer(i, s) ? GRAFT_FRAME_WRITE : GRAFT_ACCEPTED;
 }
@@ -110,7 +99,6 @@ bool insn_is_wide_half(const struct insn *second)
 
 int64_t insn_target(const struct insn *i, uint32_t at)
 {
-    const struct insn_shape *s = &insn_shapes[i->opcode];
-    int64_t distance = s->form == FORM_GOTO && s->bytes == 4 ? i->imm : i->offset;
-    return (int64_t)at + 1 + distance;
+    bool is_long = insn_shapes[i->opcode].form == FORM_GOTO && insn_shapes[i->opcode].bytes == 4;
+    return (int64_t)at + 1 + (is_long ? i->imm : i->offset);
 }

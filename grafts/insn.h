@@ -65,7 +65,7 @@ struct insn_shape {
     uint8_t form;  /* enum insn_form                                                      */
     uint8_t op;    /* enum alu_op, jump_op or swap_op, by form                            */
     uint8_t bytes; /* operand width (4 or 8), bytes accessed, or where GOTO's distance is */
-    bool by_reg;   /* ALU, JUMP: the operand is the source register and not imm           */
+    bool by_reg;   /* ALU, JUMP, STORE: the operand is the source register and not imm    */
 };
 extern const struct insn_shape insn_shapes[256];
 

@@ -159,8 +159,7 @@ static void take_value(struct proof *p, struct state *s, uint32_t i)
         may & PROOF_NUMBER ? scalar_anything() : scalar_constant(0);
     if (kind == VALUE_PACKET || (may & HAS_MAP))
         v->base = state_name(p->at, i);
-    if (kind == VALUE_PACKET)
-        v->ahead = STATE_AHEAD_NONE;
+    v->ahead = kind == VALUE_PACKET ? STATE_AHEAD_NONE : 0;
     if (may & HAS_MAP) {
         v->map = (uint8_t)take_small(p, 0, GRAFT_MAX_MAPS - 1);
         expect(p, v->map < p->maps, 0);
@@ -176,8 +175,10 @@ static void take_value(struct proof *p, struct state *s, uint32_t i)
         v->ahead = (int32_t)take_signed(p, STATE_AHEAD_NONE, STATE_POINTER_RANGE);
     if (flags & PROOF_NUMBER)
         take_scalar(p, flags, &v->n);
-    expect(p, kind == VALUE_NUMBER || scalar_is_near(&v->n), 0);
-    expect(p, !value_is_record(v) || state_is_held(s, v->base), 0);
+    expect(p,
+           (kind == VALUE_NUMBER || scalar_is_near(&v->n)) &&
+               (!value_is_record(v) || state_is_held(s, v->base)),
+           0);
 }
 
 /* Classes of records, each once. */

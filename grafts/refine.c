@@ -3,25 +3,21 @@
 
 /* What holds after a jump, with the operands swapped where the table says so. */
 enum relation { EQUAL, DIFFERENT, COMMON_BIT, NO_COMMON_BIT, BELOW, BELOW_EQUAL, LESS, LESS_EQUAL };
+#define SWAPPED 8
 
-struct consequence {
-    enum relation relation;
-    bool swapped;
-};
-
-static const struct consequence consequences[][2] = {
-    /*             when not taken           when taken           */
-    [JUMP_JEQ] = {{DIFFERENT, false}, {EQUAL, false}},
-    [JUMP_JNE] = {{EQUAL, false}, {DIFFERENT, false}},
-    [JUMP_JGT] = {{BELOW_EQUAL, false}, {BELOW, true}},
-    [JUMP_JGE] = {{BELOW, false}, {BELOW_EQUAL, true}},
-    [JUMP_JLT] = {{BELOW_EQUAL, true}, {BELOW, false}},
-    [JUMP_JLE] = {{BELOW, true}, {BELOW_EQUAL, false}},
-    [JUMP_JSGT] = {{LESS_EQUAL, false}, {LESS, true}},
-    [JUMP_JSGE] = {{LESS, false}, {LESS_EQUAL, true}},
-    [JUMP_JSLT] = {{LESS_EQUAL, true}, {LESS, false}},
-    [JUMP_JSLE] = {{LESS, true}, {LESS_EQUAL, false}},
-    [JUMP_JSET] = {{NO_COMMON_BIT, false}, {COMMON_BIT, false}},
+static const uint8_t consequences[][2] = {
+    /*             when not taken,        when taken            */
+    [JUMP_JEQ] = {DIFFERENT, EQUAL},
+    [JUMP_JNE] = {EQUAL, DIFFERENT},
+    [JUMP_JGT] = {BELOW_EQUAL, BELOW | SWAPPED},
+    [JUMP_JGE] = {BELOW, BELOW_EQUAL | SWAPPED},
+    [JUMP_JLT] = {BELOW_EQUAL | SWAPPED, BELOW},
+    [JUMP_JLE] = {BELOW | SWAPPED, BELOW_EQUAL},
+    [JUMP_JSGT] = {LESS_EQUAL, LESS | SWAPPED},
+    [JUMP_JSGE] = {LESS, LESS_EQUAL | SWAPPED},
+    [JUMP_JSLT] = {LESS_EQUAL | SWAPPED, LESS},
+    [JUMP_JSLE] = {LESS | SWAPPED, LESS_EQUAL},
+    [JUMP_JSET] = {NO_COMMON_BIT, COMMON_BIT},
 };
 
 /* Only a number at an end of an interval can be taken out of it. */
@@ -40,11 +36,8 @@ static bool exclude(struct scalar *a, uint64_t x)
 
 static bool make_different(struct scalar *a, struct scalar *b)
 {
-    if (scalar_is_constant(b))
-        return exclude(a, b->umin);
-    if (scalar_is_constant(a))
-        return exclude(b, a->umin);
-    return true;
+    return scalar_is_constant(b) ? exclude(a, b->umin)
+                                 : !scalar_is_constant(a) || exclude(b, a->umin);
 }
 
 /* a < b, or a <= b where `gap` is 0. */
@@ -91,29 +84,16 @@ static bool make_no_common_bit(struct scalar *a, struct scalar *b)
 
 static bool apply(enum relation relation, struct scalar *a, struct scalar *b)
 {
-    switch (relation) {
-    case EQUAL:
-        if (scalar_is_constant(b) ? !scalar_includes(a, b) : !scalar_meet(b, a))
-            return false;
-        *a = *b;
-        return true;
-    case DIFFERENT:
-        return make_different(a, b);
-    case COMMON_BIT:
-        return make_common_bit(a, b);
-    case NO_COMMON_BIT:
-        return make_no_common_bit(a, b);
-    default:
+    if (relation >= BELOW)
         return make_ordered(relation >= LESS, a, b, relation == BELOW || relation == LESS);
-    }
-}
-
-/* Only the low half of `a`, extended in any way, was refined into `low`. */
-static bool take_low_half(struct scalar *a, const struct scalar *low)
-{
-    struct scalar known = scalar_low_half(low);
-
-    return scalar_meet(a, &known);
+    if (relation != EQUAL)
+        return relation == DIFFERENT    ? make_different(a, b)
+               : relation == COMMON_BIT ? make_common_bit(a, b)
+                                        : make_no_common_bit(a, b);
+    if (scalar_is_constant(b) ? !scalar_includes(a, b) : !scalar_meet(b, a))
+        return false;
+    *a = *b;
+    return true;
 }
 
 static struct scalar low_half(enum relation relation, const struct scalar *a)
@@ -123,14 +103,18 @@ static struct scalar low_half(enum relation relation, const struct scalar *a)
 
 bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a, struct scalar *b)
 {
-    const struct consequence *c = &consequences[op][taken];
-    struct scalar *left = c->swapped ? b : a, *right = c->swapped ? a : b;
+    enum relation relation = consequences[op][taken] % SWAPPED;
+    bool swapped = consequences[op][taken] & SWAPPED;
+    struct scalar *left = swapped ? b : a, *right = swapped ? a : b;
 
     if (bytes == 8 ||
         (a->umax <= INT32_MAX && b->umax <= INT32_MAX)) /* these are their low halves */
-        return apply(c->relation, left, right);
+        return apply(relation, left, right);
 
-    struct scalar low_left = low_half(c->relation, left), low_right = low_half(c->relation, right);
-    return apply(c->relation, &low_left, &low_right) && take_low_half(left, &low_left) &&
-           take_low_half(right, &low_right);
+    struct scalar low_left = low_half(relation, left), low_right = low_half(relation, right);
+    if (!apply(relation, &low_left, &low_right))
+        return false;
+    low_left = scalar_low_half(&low_left); /* of the upper halves nothing was learned */
+    low_right = scalar_low_half(&low_right);
+    return scalar_meet(left, &low_left) && scalar_meet(right, &low_right);
 }

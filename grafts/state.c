@@ -11,32 +11,24 @@ uint32_t state_name(uint32_t at, uint32_t place)
 
 struct scalar *value_set(struct value *v, enum value_kind kind)
 {
-    v->fixed = v->moved = 0;
-    v->base = 0;
-    v->ahead = 0;
-    v->mark = 0;
+    v->fixed = v->moved = v->ahead = 0;
+    v->base = v->mark = v->map = 0;
     v->kind = (uint8_t)kind;
-    v->map = 0;
     return &v->n;
-}
-
-void value_set_pointer(struct value *v, enum value_kind kind)
-{
-    *value_set(v, kind) = scalar_constant(0);
 }
 
 void state_clear(struct state *s)
 {
     for (unsigned i = 0; i < INSN_FRAME; i++)
         s->reg[i].kind = VALUE_NONE;
-    value_set_pointer(&s->reg[INSN_FRAME], VALUE_STACK);
+    *value_set(&s->reg[INSN_FRAME], VALUE_STACK) = scalar_constant(0);
     s->packet_length = s->used = s->held_count = 0;
 }
 
 void state_begin(struct state *s)
 {
     state_clear(s);
-    value_set_pointer(&s->reg[1], VALUE_CONTEXT);
+    *value_set(&s->reg[1], VALUE_CONTEXT) = scalar_constant(0);
 }
 
 void state_copy(struct state *to, const struct state *from)
@@ -44,15 +36,13 @@ void state_copy(struct state *to, const struct state *from)
     to->packet_length = from->packet_length;
     to->used = from->used;
     to->held_count = from->held_count;
-    for (uint32_t i = 0; i < from->held_count; i++)
-        to->held[i] = from->held[i];
-    for (uint32_t i = 0; i < from->used; i++)
-        to->init[i] = from->init[i];
-    for (uint32_t i = 0; i < state_values(from); i++)
-        if (from->at[i].kind == VALUE_NONE)
-            to->at[i].kind = VALUE_NONE;
-        else
+    __builtin_memcpy(to->held, from->held, from->held_count * sizeof to->held[0]);
+    __builtin_memcpy(to->init, from->init, from->used);
+    for (uint32_t i = 0; i < state_values(from); i++) {
+        to->at[i].kind = from->at[i].kind;
+        if (from->at[i].kind != VALUE_NONE)
             to->at[i] = from->at[i];
+    }
 }
 
 struct value *state_place(struct state *s, uint32_t place)
@@ -68,13 +58,11 @@ struct value *state_place(struct state *s, uint32_t place)
  * of it later may be told to values of only one of the ways. */
 static void join_value(struct value *a, const struct value *b, uint32_t name)
 {
-    if (a->kind == VALUE_NONE || b->kind == VALUE_NONE) {
-        a->kind = VALUE_NONE;
-        return;
-    }
-    bool same = a->base == b->base && a->fixed == b->fixed;
-    if (a->kind != b->kind || a->map != b->map || (value_is_record(a) && !same)) {
-        a->kind = VALUE_MIXED;
+    const bool none = a->kind == VALUE_NONE || b->kind == VALUE_NONE;
+    const bool same = a->base == b->base && a->fixed == b->fixed;
+
+    if (none || a->kind != b->kind || a->map != b->map || (value_is_record(a) && !same)) {
+        a->kind = none ? VALUE_NONE : VALUE_MIXED;
         return;
     }
     a->n = scalar_join(&a->n, &b->n);
@@ -142,14 +130,12 @@ static bool is_bound(const struct match *m, uint32_t class)
 static bool includes_base(struct match *m, const struct value *a, const struct value *b)
 {
     uint64_t delta = (uint64_t)b->fixed - (uint64_t)a->fixed;
-    uint32_t base = b->base, class = a->base;
+    uint32_t class = a->base, base = b->base || a->kind == VALUE_PACKET ? b->base : NO_BASE;
 
     if (class >= STATE_CLASSES) /* a name for this value alone */
         return true;
     if (class == 0)
         return a->kind != VALUE_PACKET || (base == 0 && delta == 0);
-    if (base == 0 && a->kind != VALUE_PACKET)
-        base = NO_BASE;
     if (is_bound(m, class))
         return base != NO_BASE && m->base[class] == base && m->delta[class] == delta;
     m->bound[class / 64] |= (uint64_t)1 << class % 64;
@@ -200,10 +186,8 @@ bool scalar_is_near(const struct scalar *n)
 
 bool state_move_pointer(struct value *p, const struct scalar *by, uint32_t at)
 {
-    if (!scalar_is_near(by))
-        return false;
     p->n = scalar_alu(ALU_ADD, 0, 8, &p->n, by);
-    if (!scalar_is_near(&p->n))
+    if (!scalar_is_near(by) || !scalar_is_near(&p->n))
         return false;
     if (p->kind != VALUE_PACKET)
         return true;

@@ -101,7 +101,6 @@ static inline bool value_may_be_null(const struct value *v)
 
 /* Forgets what *v was: it becomes one of that kind, whose n is to be set. */
 struct scalar *value_set(struct value *v, enum value_kind kind);
-void value_set_pointer(struct value *v, enum value_kind kind); /* at offset 0 */
 
 /* The name of what instruction `at` makes (STATE_COMPUTED), or of the value in register or slot
  * `place` (slots after registers) where paths meet there. */

@@ -54,9 +54,10 @@ enum env_place {
     ENV_PLACES
 };
 
-/* The graft at a place, for entries that ask it while the user's registers are in the CPU. */
+/* The graft at a place, for entries that ask it while the user's registers are in the CPU, and for
+ * the slices' timer. */
 struct env_quick {
-    uint64_t (*code)(uint64_t context); /* for arch_code_call                                */
+    uint64_t (*code)(uint64_t context); /* for arch_code_call, but at slices: a function      */
     uint64_t *runs;                     /* which are counted there                           */
     enum env_quick_kind {
         QUICK_NOT,   /* there is none, or the general way alone asks it                      */

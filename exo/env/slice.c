@@ -2,6 +2,7 @@
  * running over the end costs. */
 #include "exo/env/slice.h"
 
+#include "exo/abi/graft.h"
 #include "exo/arch/irq.h"
 #include "exo/base/print.h"
 #include "exo/env/counts.h"
@@ -83,6 +84,29 @@ static void begin_epilogue(struct cpu *c, struct thread *t, uint64_t now)
     c->ending_until = now + slice_epilogue_ticks();
 }
 
+struct thread *slice_deputy(const struct cpu *c, const struct thread *bound, uint64_t number)
+{
+    if (number == 0 || number >= THREAD_MAX)
+        return NULL;
+    struct thread *t = thread_by_number((uint32_t)number);
+    return t && t->env == bound->env && t->cpu == c->number && t->state != THREAD_DEAD ? t : NULL;
+}
+
+/* What a graft says that needs no lock. */
+static uint64_t ask(const struct env_quick *q, const struct cpu *c, const struct thread *bound,
+                    uint32_t last, uint64_t now)
+{
+    ++*q->runs;
+    if (q->kind == QUICK_BLIND)
+        return q->code(0);
+    const struct graft_slice context = {.time = now,
+                                        .position = c->info.position,
+                                        .cpu = c->number,
+                                        .thread = bound->number,
+                                        .last = last};
+    return q->code((uintptr_t)&context);
+}
+
 /* The position just entered is its owner's, or of whom a graft names. */
 static void find_deputy(struct cpu *c, const struct thread *last, uint64_t now)
 {
@@ -92,8 +116,10 @@ static void find_deputy(struct cpu *c, const struct thread *last, uint64_t now)
     c->deputy = NULL;
     if (!bound || !bound->env->places[ENV_PLACE_SLICE].parent)
         return;
-    const bool same = last && last->env == bound->env;
-    c->deputy = hook_slice_deputy(c->info.position, same ? last->number : 0, now);
+    const struct env_quick *q = &bound->env->quick[ENV_PLACE_SLICE];
+    const uint32_t before = last && last->env == bound->env ? last->number : 0;
+    c->deputy = q->kind == QUICK_NOT ? hook_slice_deputy(c->info.position, before, now)
+                                     : slice_deputy(c, bound, ask(q, c, bound, before, now));
     c->changed_hands = c->deputy != NULL;
 }
 

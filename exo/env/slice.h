@@ -16,6 +16,10 @@ void slice_begin(struct cpu *c, uint64_t now);
 /* Whose position it is, and not forfeited; or NULL. */
 struct thread *slice_owner(const struct cpu *c);
 
+/* The thread with that number, if it may have a position of `bound`'s environment; or NULL. Under
+ * the forest lock. */
+struct thread *slice_deputy(const struct cpu *c, const struct thread *bound, uint64_t number);
+
 /* `t` is about to run. */
 void slice_run(struct cpu *c, struct thread *t);
 

@@ -1,4 +1,4 @@
-/* What who draws a border and its graft ipc_clan share. */
+/* What who draws a border and its grafts share. */
 #pragma once
 
 #include <stdint.h>
@@ -7,7 +7,12 @@ struct clan_pair {
     uint64_t from, to; /* global thread IDs */
 };
 
-/* Messages with these labels do not leave. */
+/* Labels of messages that are treated in another way than others. */
 struct clan_rule {
     uint64_t first, last;
+};
+
+/* What has crossed a border one way. */
+struct clan_traffic {
+    uint64_t messages, words;
 };

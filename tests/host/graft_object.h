@@ -5,7 +5,7 @@
 
 #include "grafts/prover/object.h"
 
-#define GO_BYTES    8192u
+#define GO_BYTES    65536u
 #define GO_SECTIONS 16u
 #define GO_SYMBOLS  32u
 

@@ -208,6 +208,58 @@ static struct thread *deputy_of(uint32_t position)
     return hook_slice_deputy(position, 0, host.ticks);
 }
 
+/* As if its code kept registers. */
+static uint64_t early_runs, early_says;
+
+static uint64_t say_early(uint64_t context)
+{
+    const struct graft_slice *s = (const struct graft_slice *)(uintptr_t)context;
+
+    if (s)
+        assert_true(s->time == host.ticks && s->position == cpu_this()->info.position &&
+                    s->cpu == 0 && s->thread == p.t->number && s->last == early_says);
+    return early_says;
+}
+
+/* Code that keeps registers is asked without the general way; the graft itself says nothing. */
+static void a_graft_for_positions_is_asked_early(void **state)
+{
+    (void)state;
+    share_slices();
+    always(0, GRAFT_HOOK_SLICE_END);
+    early_runs = early_says = 0;
+    p.e->quick[ENV_PLACE_SLICE] = (struct env_quick){say_early, &early_runs, QUICK_BLIND};
+    assert_ptr_equal(next_owner(), p.t);
+    const uint64_t asked = early_runs;
+    assert_true(asked > 0);
+    early_says = mate->number;
+    assert_ptr_equal(next_owner(), mate);
+    assert_int_equal(early_runs, asked + 1);
+    assert_int_equal(runs(), 0);
+    early_says = q.t->number;
+    assert_ptr_equal(next_owner(), p.t);
+    p.e->quick[ENV_PLACE_SLICE] = (struct env_quick){0};
+    assert_ptr_equal(next_owner(), p.t);
+    assert_true(runs() > 0);
+}
+
+/* What it is told: q's thread had the position before p's. */
+static void what_is_asked_early_is_told_the_same(void **state)
+{
+    (void)state;
+    OK(BOSS(slice_bind, SLOT_CPU, 0, 2, p.thread));
+    OK(BOSS(slice_bind, SLOT_CPU, 0, 3, p.thread));
+    always(0, GRAFT_HOOK_SLICE_END);
+    early_runs = early_says = 0;
+    p.e->quick[ENV_PLACE_SLICE] = (struct env_quick){say_early, &early_runs, QUICK_SEEING};
+    while (cpu_this()->info.position != 2)
+        pass_time(arch_tick_khz() * SLICE_MICROS / 1000 + 1);
+    assert_int_equal(early_runs, 1);
+    early_says = p.t->number; /* which had position 2 */
+    pass_time(arch_tick_khz() * SLICE_MICROS / 1000 + 1);
+    assert_int_equal(early_runs, 2);
+}
+
 /* A thread of the position's environment, of its CPU, and alive. */
 static void not_everybody_can_be_deputy(void **state)
 {
@@ -307,6 +359,8 @@ int main(void)
         TEST(a_graft_refuses_what_comes_in),
         TEST(the_environments_end_is_the_bindings),
         TEST(a_graft_gives_a_position_to_another_thread),
+        TEST(a_graft_for_positions_is_asked_early),
+        TEST(what_is_asked_early_is_told_the_same),
         TEST(not_everybody_can_be_deputy),
         TEST(a_deputy_pays_its_own_forfeits),
         TEST(a_deputy_that_goes_leaves_the_position),

@@ -1,16 +1,13 @@
-/* Trees: every error of their calls, templates, parts, and what ends with what.
- */
+/* Trees: every error of their calls, templates, parts, and what ends with what. */
 #include "tests/host/tree_world.h"
 
 #include "bindings/cap.h"
 #include "bindings/graft.h"
 #include "exo/env/hooks.h"
-
 #include <string.h>
 
-enum { WEAK = 50, OTHER, INNER, FREE, DEEP };
 #define LOAD SCRATCH
-
+enum { WEAK = 50, OTHER, INNER, FREE, DEEP };
 static struct tw_library sub;
 
 static void put_load(struct tree_load l)
@@ -56,6 +53,20 @@ static void a_tree_that_is_refused_changes_nothing(void **state)
     REFUSED(ERR_IN_USE, b, tree_create, TW_EXTENT, REGION, tw_lib.memory, LOAD, FREE);
     OK(BOSS(cap_copy, SLOT_ENV, OTHER, REGION, RIGHT_ALL, world.base, 2));
     REFUSED(ERR_NO_MEM, b, tree_create, TW_EXTENT, OTHER, PFN_ANY, LOAD, FREE);
+}
+
+static void extents_of_trees_are_bounded(void **state)
+{
+    (void)state;
+    struct cap *extent = cap_slot(world.root, TW_EXTENT), *disk = cap_slot(world.root, SLOT_DISK);
+    const uint32_t blocks = disk->count;
+
+    disk->count = UINT32_MAX;
+    extent->count = TREE_BLOCKS + 1;
+    BAD_LOAD((void)l);
+    extent->count--;
+    IS(BOSS(tree_create, TW_EXTENT, REGION, PFN_ANY, LOAD, FREE), ERR_IN_USE);
+    disk->count = blocks;
 }
 
 static void one_tree_has_a_block(void **state)
@@ -466,6 +477,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, tw_set_up, tw_end)
     const struct CMUnitTest tests[] = {
         T(a_tree_that_is_refused_changes_nothing),
+        T(extents_of_trees_are_bounded),
         T(one_tree_has_a_block),
         T(trees_of_extents_are_finite),
         T(templates_are_for_their_hook_and_stay),

@@ -80,6 +80,19 @@ static void malformed_blocks_are_refused(void **state)
     IS(tw_look(TW_TREE, ROOT).owns, 3);
 }
 
+/* As many runs as there is room for say where they lie, which is not in the extent; one more makes
+ * the block malformed. */
+static void runs_are_finite(void **state)
+{
+    (void)state;
+    OK(tw_graft_of_runs(TW_GRAFT + 1, TREE_RUNS));
+    OK(tw_template(TW_TREE, TW_OTHER, TW_GRAFT + 1));
+    IS(EMPTY(TW_OTHER, A), DISK_OWNER);
+    OK(tw_graft_of_runs(TW_GRAFT + 2, TREE_RUNS + 1));
+    OK(tw_template(TW_TREE, TW_OTHER, TW_GRAFT + 2));
+    IS(EMPTY(TW_OTHER, A), DISK_MALFORMED);
+}
+
 static void nobody_takes_what_is_not_free(void **state)
 {
     (void)state;
@@ -452,6 +465,7 @@ int main(void)
         T(new_blocks_are_written_before_they_are_read),
         T(writes_name_the_type_of_their_blocks),
         T(malformed_blocks_are_refused),
+        T(runs_are_finite),
         T(nobody_takes_what_is_not_free),
         T(two_things_at_once_are_one_too_many),
         T(metadata_is_on_the_disk_before_it_is_named),

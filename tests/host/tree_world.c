@@ -15,7 +15,7 @@
 #define BLOCKS  (SCRATCH + 2048)
 #define OBJECT  (SCRATCH + PAGE_SIZE)
 #define OWNS    0x10001
-#define PROGRAM 256u
+#define PROGRAM (4u * (TREE_RUNS + 2))
 
 uint8_t tw_image[FAKE_DISK_BLOCKS][DISK_BLOCK_BYTES];
 struct tw_library tw_lib;
@@ -55,19 +55,41 @@ static uint32_t assemble(struct insn *code)
     return (uint32_t)(i - code);
 }
 
-int tw_graft(slot_t dst)
+static struct insn code[PROGRAM];
+
+/* The call's error. */
+static int create(slot_t dst, uint32_t count)
 {
-    static struct insn code[PROGRAM];
     static struct go o;
     struct graft_load l = {.object = OBJECT, .report = REPORT, .hook = GRAFT_HOOK_OWNERSHIP};
 
     go_begin(&o);
     go_section(&o, GRAFT_SECTION_CODE, OBJECT_PROGBITS, OBJECT_ALLOC | OBJECT_EXEC, code,
-               assemble(code) * sizeof *code);
+               count * sizeof *code);
     l.bytes = go_end(&o);
     put(OBJECT, o.image, l.bytes);
     put(LOAD, &l, sizeof l);
     return BOSS(graft_create, REGION, PFN_ANY, dst, LOAD);
+}
+
+int tw_graft(slot_t dst)
+{
+    return create(dst, assemble(code));
+}
+
+int tw_graft_of_runs(slot_t dst, uint32_t runs)
+{
+    struct insn *i = code;
+
+    for (uint32_t n = 0; n < runs; n++) {
+        *i++ = (struct insn)SET(1, 2 * n + 1);
+        *i++ = (struct insn)SET(2, 1);
+        *i++ = (struct insn)SET(3, 0);
+        *i++ = (struct insn)INSN(0x85, 0, 0, 0, OWNS);
+    }
+    *i++ = (struct insn)SET(0, 0);
+    *i++ = (struct insn)EXIT;
+    return create(dst, (uint32_t)(i - code));
 }
 
 int tw_begin(void **state)

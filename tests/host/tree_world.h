@@ -78,6 +78,9 @@ int tw_template(slot_t tree, uint32_t type, slot_t graft);
 /* The graft that knows that form; the call's error. */
 int tw_graft(slot_t dst);
 
+/* One that tells so many runs of one block each, up to TREE_RUNS + 1, whatever the block. */
+int tw_graft_of_runs(slot_t dst, uint32_t runs);
+
 void tw_library(struct tw_library *l, unsigned number, slot_t tree);
 
 /* Posts a request, whose buffer begins at page `page`, and returns its slot. tw_kick has the kernel

@@ -20,12 +20,13 @@
 #include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
 #include "tests/lab/wait.h"
-#include "tests/qemu/rig.h"
+#include "tests/lab/wire.h"
 
 #define IN_FLIGHT    16u
 #define ANSWERS      8u /* in flight where a graft answers: it has room for so many */
 #define LINGER       2000u
 #define PACKET_BYTES 60u /* 18 of data: the shortest there are */
+#define HEAD_BYTES   42u /* without them                           */
 #define CARD_ADDRESS 0x0a000210u
 #define AGAIN_MOST   20000u    /* rounds that are not counted */
 #define PATIENCE     10000000u /* looks at a counter */
@@ -39,7 +40,7 @@ static struct card_pair *const pair = &card.pairs[0];
 static struct rig rig;
 static struct answer_host card_host = {.port = 7, .address = CARD_ADDRESS};
 static struct answer_host ring_host = {.port = 7, .address = RIG_ADDRESS};
-static uint8_t to_card[PACKET_BYTES], to_ring[PACKET_BYTES];
+static uint8_t to_card[PACKET_BYTES], to_ring[IN_FLIGHT][WIRE_PACKET];
 static struct lab_series series;
 static struct archive archive;
 static uint64_t empty; /* what a round costs that does nothing */
@@ -66,8 +67,7 @@ static void make_packet(uint8_t *p, const struct answer_host *from, const struct
     p[25] = (uint8_t)sum;
 }
 
-/* Waits for a counter of the ring, which `what` names; returns the price of the waiting. */
-static uint64_t wait_for(const volatile uint32_t *counter, uint32_t want, const char *what)
+uint64_t wire_wait(const volatile uint32_t *counter, uint32_t want, const char *what)
 {
     uint64_t loops = wait_loops(counter, want, card.pci.common + VIRTIO_AT_STATUS, PATIENCE);
 
@@ -93,8 +93,8 @@ static void settle_ring(uint32_t count)
     const volatile struct ring_header *h = rig.ring.header;
     uint32_t buffer, length;
 
-    wait_for(&h->tx_done, h->tx_posted, SENT);
-    wait_for(&h->rx_done, rig.ring.rx_taken + count, ARRIVED);
+    wire_wait(&h->tx_done, h->tx_posted, SENT);
+    wire_wait(&h->rx_done, rig.ring.rx_taken + count, ARRIVED);
     while (ring_receive(&rig.ring, &buffer, &length))
         ring_rx_free(&rig.ring, buffer);
 }
@@ -147,6 +147,29 @@ static void ring_answers(void)
     exo_ring_kick(rig.slot);
 }
 
+void wire_lay(const uint8_t *packets, uint32_t bytes, uint32_t count)
+{
+    uint16_t buffer;
+
+    wait_for_queue(&pair->tx, 0);
+    card_push(pair);
+    for (uint32_t i = 0; i < count; i++) {
+        card_take(pair, &buffer);
+        memcpy(card_packet(pair, buffer), packets + (size_t)i * WIRE_PACKET, bytes);
+        card_send(pair, buffer, bytes);
+    }
+}
+
+void wire_push(void)
+{
+    virtqueue_push(&pair->tx);
+}
+
+void wire_head(uint8_t *packet)
+{
+    memcpy(packet, to_ring[0], HEAD_BYTES);
+}
+
 /* The card takes so many answers back, and lays new questions ready. */
 static void card_prepares(uint32_t answers, uint32_t questions)
 {
@@ -157,12 +180,7 @@ static void card_prepares(uint32_t answers, uint32_t questions)
     wait_for_queue(&pair->tx, 0);
     while (card_receive(pair, &buffer, &length))
         card_free(pair, buffer);
-    card_push(pair);
-    for (unsigned i = 0; i < questions; i++) {
-        card_take(pair, &buffer);
-        memcpy(card_packet(pair, buffer), to_ring, PACKET_BYTES);
-        card_send(pair, buffer, PACKET_BYTES);
-    }
+    wire_lay(to_ring[0], PACKET_BYTES, questions);
 }
 
 /* A round in which the client's card interrupted for an answer is run again. */
@@ -195,9 +213,9 @@ static void measure_ring(void)
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp(), waited = 0;
         virtqueue_push(&pair->tx);
-        waited += wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
+        waited += wire_wait(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
         ring_answers();
-        waited += wait_for(&h->tx_done, h->tx_posted, SENT);
+        waited += wire_wait(&h->tx_done, h->tx_posted, SENT);
         lab_keep(&series, i, lab_stamp() - begin - waited, before);
     }
 }
@@ -213,7 +231,7 @@ static void measure_receiving(void)
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
         virtqueue_push(&pair->tx);
-        uint64_t waited = wait_for(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
+        uint64_t waited = wire_wait(&h->rx_done, rig.ring.rx_taken + IN_FLIGHT, ARRIVED);
         uint64_t ticks = lab_stamp() - begin - waited;
         bool quiet = lab_counters().entries == before.entries + 1;
         if (quiet)
@@ -262,8 +280,7 @@ static void measure_programs(void)
     lab_report("graft.filters.programs.1000", &series, bare, IN_FLIGHT, IN_FLIGHT);
 }
 
-/* The low half of how many packets the ring's handler has answered. */
-static const volatile uint32_t *handled(void)
+const volatile uint32_t *wire_handled(void)
 {
     for (uint32_t i = OBJECT_RINGS;; i++)
         if (book_object(i)->kind == CAP_RING)
@@ -280,7 +297,7 @@ static void measure_handler(void)
     static const char key[] = "udp.echo.graft";
     slot_t graft =
         lab_graft(&archive, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
-    const volatile uint32_t *count = handled();
+    const volatile uint32_t *count = wire_handled();
     uint32_t again = 0;
 
     lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
@@ -290,7 +307,7 @@ static void measure_handler(void)
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
         virtqueue_push(&pair->tx);
-        uint64_t waited = wait_for(count, want, ARRIVED);
+        uint64_t waited = wire_wait(count, want, ARRIVED);
         waited +=
             wait_loops(count, want + 1, card.pci.common + VIRTIO_AT_STATUS, LINGER) * WAIT_LOOP;
         uint64_t ticks = lab_stamp() - begin - waited;
@@ -328,7 +345,8 @@ static void open_both(void)
     memcpy(card_host.mac, card.mac, sizeof card.mac);
     memcpy(ring_host.mac, KINFO->nic_mac, sizeof ring_host.mac);
     make_packet(to_card, &ring_host, &card_host);
-    make_packet(to_ring, &card_host, &ring_host);
+    for (uint32_t i = 0; i < IN_FLIGHT; i++)
+        make_packet(to_ring[i], &card_host, &ring_host);
 }
 
 static void measure_own(void)
@@ -351,12 +369,18 @@ static void measure_keys(void)
     lab_keys(&rig, empty);
 }
 
+static void measure_contents(void)
+{
+    lab_contents(&archive, rig.slot);
+}
+
 static const struct group {
     const char *name;
     void (*run)(void);
 } groups[] = {{"card", measure_own},          {"ring", measure_shared},
               {"handler", measure_handler},   {"filters", measure_grafts},
-              {"programs", measure_programs}, {"keys", measure_keys}};
+              {"contents", measure_contents}, {"programs", measure_programs},
+              {"keys", measure_keys}};
 
 /* All, or the one that is named. */
 int main(int argc, char **argv)

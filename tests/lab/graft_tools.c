@@ -14,15 +14,15 @@
 #define LOAD_LONG     0x18
 #define EXIT          0x95
 
-enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook, slot_t map,
-                          struct graft_report *report)
+enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t hook,
+                          const slot_t *maps, uint32_t count, struct graft_report *report)
 {
     const struct graft_load l = {.object = (vaddr_t)at,
                                  .bytes = bytes,
                                  .report = (vaddr_t)report,
                                  .hook = hook,
-                                 .map_count = map != SLOT_NONE,
-                                 .maps = (vaddr_t)&map};
+                                 .map_count = count,
+                                 .maps = (vaddr_t)maps};
     pfn_t frame = PFN_ANY;
 
     region_find(GRAFT_FRAMES(bytes), &frame);
@@ -30,6 +30,12 @@ enum err lab_graft_create(slot_t slot, const void *at, size_t bytes, uint32_t ho
 }
 
 slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_t map)
+{
+    return lab_graft_of(a, name, hook, &map, map != SLOT_NONE);
+}
+
+slot_t lab_graft_of(const struct archive *a, const char *name, uint32_t hook, const slot_t *maps,
+                    uint32_t count)
 {
     static struct graft_report report;
     struct archive_entry e;
@@ -39,16 +45,15 @@ slot_t lab_graft(const struct archive *a, const char *name, uint32_t hook, slot_
         lab_fail(name, ERR_BAD_ARG);
     for (size_t i = 0; i < e.bytes; i++)
         (void)*(const volatile uint8_t *)(e.data + i); /* bound before the kernel reads it */
-    enum err err = lab_graft_create(slot, e.data, e.bytes, hook, map, &report);
+    enum err err = lab_graft_create(slot, e.data, e.bytes, hook, maps, count, &report);
     if (err)
         lab_fail(name, err);
     return slot;
 }
 
-slot_t lab_map(uint32_t value_bytes, uint32_t pages, vaddr_t *at)
+static slot_t make_map(struct graft_map_def def, uint32_t pages, vaddr_t *at)
 {
-    struct graft_map_load l = {.def = {GRAFT_MAP_ARRAY, 4, value_bytes, 1},
-                               .notification = SLOT_NONE};
+    struct graft_map_load l = {.def = def, .notification = SLOT_NONE};
     pfn_t first, frame;
     slot_t slot;
 
@@ -60,6 +65,17 @@ slot_t lab_map(uint32_t value_bytes, uint32_t pages, vaddr_t *at)
     if (e)
         lab_fail("a map", e);
     return slot;
+}
+
+slot_t lab_map(uint32_t value_bytes, uint32_t pages, vaddr_t *at)
+{
+    return make_map((struct graft_map_def){GRAFT_MAP_ARRAY, 4, value_bytes, 1}, pages, at);
+}
+
+slot_t lab_ring_buffer(uint32_t bytes, vaddr_t *at)
+{
+    return make_map((struct graft_map_def){GRAFT_MAP_RINGBUF, 0, 0, bytes}, 1 + bytes / PAGE_SIZE,
+                    at);
 }
 
 void lab_bind(const char *key, slot_t graft, slot_t target, uint32_t hook)
@@ -82,7 +98,7 @@ slot_t lab_constant(uint32_t hook, uint64_t number)
     const void *at = lab_object(3, 0, &bytes);
     if (slot_take(&slot))
         lab_fail("a graft", ERR_NO_MEM);
-    enum err e = lab_graft_create(slot, at, bytes, hook, SLOT_NONE, &report);
+    enum err e = lab_graft_create(slot, at, bytes, hook, NULL, 0, &report);
     if (e)
         lab_fail("a graft", e);
     return slot;

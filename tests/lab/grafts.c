@@ -145,8 +145,7 @@ static void check(const char *key, uint32_t count, bool proven)
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         struct lab_sample before = lab_counters();
         uint64_t begin = lab_stamp();
-        enum err e =
-            lab_graft_create(slot, at, bytes, GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE, &report);
+        enum err e = lab_graft_create(slot, at, bytes, GRAFT_HOOK_PACKET_HANDLER, NULL, 0, &report);
         lab_keep(&series, i, lab_stamp() - begin, before);
         if (e != ERR_BAD_GRAFT || report.instruction != count - 1)
             lab_fail(key, e);

@@ -10,21 +10,21 @@
 #include "libos/string.h"
 #include "tests/lab/lab.h"
 
-/* Virtual memory first: whoever comes later gets frames that must be cleared; lines last, who name
- * another region as kernel memory. */
+/* Virtual memory first: whoever comes later gets frames that must be cleared; lines and
+ * other interrupts last, who name another region as kernel memory. */
 static const struct group {
     const char *name;
     void (*run)(const struct archive *a);
 } groups[] = {{"vm", lab_vm},           {"calls", lab_calls},   {"pages", lab_pages},
               {"upcalls", lab_upcalls}, {"ipc", lab_ipc},       {"transfer", lab_transfer},
               {"rpc", lab_rpc},         {"grafts", lab_grafts}, {"policies", lab_policies},
-              {"line", lab_line}};
+              {"slices", lab_slices},   {"line", lab_line},     {"moments", lab_moments}};
 
 /* Lines interrupt who sleeps. */
 static bool is_wanted(const struct group *g, const char *only)
 {
     if (only && strcmp(only, "timeless") == 0)
-        return g->run != lab_line;
+        return g->run != lab_line && g->run != lab_moments;
     return !only || strcmp(only, g->name) == 0;
 }
 

@@ -79,6 +79,20 @@ CPU_INLINE void lab_measure(struct lab_series *s, lab_fn prepare, lab_fn operati
     }
 }
 
+/* The longest time from one look at the counter to the next until it is over, and a bit beyond.
+ * Each look costs the same, so that was when it was interrupted, if it was. */
+CPU_INLINE uint64_t lab_longest_look(bool (*is_over)(const void *argument), const void *argument)
+{
+    uint64_t last = lab_stamp(), longest = 0;
+
+    for (uint32_t left = 3; left; left -= is_over(argument)) {
+        const uint64_t now = lab_stamp(), gone = now - last;
+        longest = gone > longest ? gone : longest;
+        last = now;
+    }
+    return longest;
+}
+
 /* Prints the result of a series, in each round of which `per` operations were stamped, and
  * `counted` met by the kernel's counters. `empty` is what a round without the operation counts. */
 void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
@@ -106,6 +120,9 @@ void lab_play(const char *role);
 _Noreturn void lab_echo_closed(uint64_t client);
 _Noreturn void lab_echo_server(void);
 
+/* A partner that has the slices: gives each to a thread of the lab's, by stride among three. */
+_Noreturn void lab_dispatch(slot_t thread);
+
 /* A message of one string of LAB_STRING bytes, and a buffer for one, all of whose pages are there.
  */
 #define LAB_STRING 4096u
@@ -123,6 +140,8 @@ void lab_upcalls(const struct archive *a);  /* upcalls.c */
 void lab_ipc(const struct archive *a);      /* ipc.c */
 void lab_policies(const struct archive *a); /* policies.c */
 void lab_line(const struct archive *a);     /* line.c */
+void lab_moments(const struct archive *a);  /* moments.c */
+void lab_slices(const struct archive *a);   /* slices.c */
 void lab_grafts(const struct archive *a);   /* grafts.c */
 void lab_transfer(const struct archive *a); /* transfer.c */
 void lab_vm(const struct archive *a);       /* vm.c */

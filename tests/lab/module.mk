@@ -1,7 +1,7 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_tree
+PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk
 
-lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c \
+lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c slices.c moments.c \
                graft_tools.c graft_object.c \
                partner.c $(ARCH)/port.S $(ARCH)/probe.S)
 lab-libs    := libos
@@ -9,11 +9,11 @@ lab_cross-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/cros
 lab_cross-libs    := libos
 lab_lines-sources := $(filter-out tests/lab/lab.c,$(lab-sources)) tests/lab/lines.c
 lab_lines-libs    := libos
-lab_tree-sources := $(addprefix tests/lab/,tree.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S)
-lab_tree-libs    := libos
+lab_disk-sources := $(addprefix tests/lab/,disk.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S)
+lab_disk-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
-lab_echo-sources := $(addprefix tests/lab/,echo.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
+lab_echo-sources := $(addprefix tests/lab/,echo.c contents.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
                     tests/qemu/filter_rig.c tests/qemu/rig.c libos-net/examples/answer.c
 lab_echo-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c

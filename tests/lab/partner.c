@@ -4,6 +4,7 @@
 
 #include "libos/endpoint.h"
 #include "libos/log.h"
+#include "libos/notify.h"
 #include "libos/rpc.h"
 #include "libos/shm_pipe.h"
 #include "libos/servers/program.h"
@@ -137,6 +138,28 @@ static _Noreturn void serve_pipe(void)
     lab_fail("pipe.shm", e);
 }
 
+/* The slot that is filled after this program was started, which is told when it is. */
+static slot_t wait_for_slot(void)
+{
+    L4_ThreadId_t from;
+
+    L4_Wait(&from);
+    return LAB_SLOT_IN;
+}
+
+/* Waits for two bits in another's name: what is there is looked at with each. */
+static _Noreturn void watch(slot_t note)
+{
+    word_t got, all = 0;
+
+    for (;;) {
+        notify_until(note, 3, FOREVER, &got);
+        all |= got;
+        if (all == 3)
+            lab_fail("wake.server", ERR_BAD_STATE); /* nobody raises the other one */
+    }
+}
+
 void lab_play(const char *role)
 {
     uint64_t starter = ((const struct startinfo *)START_INFO)->parent_id;
@@ -157,6 +180,10 @@ void lab_play(const char *role)
         rpc_serve(procedures, 1, (vaddr_t)pct_stack + sizeof pct_stack);
     if (!strcmp(role, "tlrpc"))
         rpc_serve_trusted(procedures, 1, (vaddr_t)pct_stack + sizeof pct_stack);
+    if (!strcmp(role, "dispatch"))
+        lab_dispatch(wait_for_slot());
+    if (!strcmp(role, "watch"))
+        watch(wait_for_slot());
     if (!strcmp(role, "pipe"))
         serve_pipe();
     log_line("lab: there is no role '%s'", role);

@@ -8,6 +8,7 @@
 #include "exo/abi/batch.h"
 #include "exo/abi/graft.h"
 #include "grafts/examples/call_rules.h"
+#include "grafts/examples/clan.h"
 #include "grafts/examples/fault_area.h"
 #include "libos/call.h"
 #include "libos/notify.h"
@@ -210,10 +211,48 @@ static void waits(const struct archive *a, const char *key, thread_fn wait, bool
     slot_delete(note);
 }
 
+/* The same in another space, which waits in this one's name. */
+static void watched(const struct archive *a, uint64_t empty)
+{
+    static const char key[] = "wake.server";
+    struct spawn_child child;
+
+    lab_partner(a, "watch", &child);
+    if (notify_new(&note) ||
+        exo_cap_copy(child.env, LAB_SLOT_IN, note, RIGHT_READ | RIGHT_WRITE, 0, 0))
+        lab_fail(key, ERR_NO_MEM);
+    L4_Set_MsgTag(L4_Niltag);
+    L4_Send(L4_ThreadIdOf(child.thread_id));
+    lab_measure(&series, NULL, raise_one, NULL);
+    lab_report(key, &series, empty, 1, 1);
+    spawn_destroy(&child);
+    slot_delete(note);
+}
+
 static void ask(void *argument, uint32_t round)
 {
     (void)round;
     L4_Call(L4_ThreadIdOf(*(const uint64_t *)argument));
+}
+
+/* The same, and each message is counted. */
+static void monitor(const struct archive *a, const struct spawn_child *child, uint64_t bare)
+{
+    static const char key[] = "graft.ipc.monitor";
+    vaddr_t at = 0;
+    uint64_t id = child->thread_id;
+    const slot_t map = lab_map(2 * sizeof(struct clan_traffic), 1, &at);
+    const slot_t graft = lab_graft(a, ".exo4/ipc_monitor.o", GRAFT_HOOK_IPC, map);
+    const volatile struct clan_traffic *traffic = (const volatile struct clan_traffic *)at;
+
+    lab_bind(key, graft, child->env, GRAFT_HOOK_IPC);
+    lab_measure(&series, NULL, ask, &id);
+    if (traffic[GRAFT_IPC_SEND].messages != LAB_WARM + LAB_ROUNDS ||
+        traffic[GRAFT_IPC_RECEIVE].messages != LAB_WARM + LAB_ROUNDS)
+        lab_fail(key, ERR_BAD_STATE);
+    lab_report(key, &series, bare, 2, 2);
+    slot_delete(graft);
+    slot_delete(map);
 }
 
 /* A question to a server in another space, and its answer. */
@@ -233,6 +272,7 @@ static void server(const struct archive *a, uint64_t empty)
         lab_fail("call.server", ERR_BAD_STATE);
     lab_report("graft.empty.ipc", &series, bare, 2, 2);
     slot_delete(graft);
+    monitor(a, &child, bare);
     spawn_destroy(&child);
 }
 
@@ -245,5 +285,6 @@ void lab_policies(const struct archive *a)
     server(a, empty);
     waits(a, "wake.graft", wait_for_both, true, empty);
     waits(a, "wake.library", wait_by_itself, false, empty);
+    watched(a, empty);
     empty_fault();
 }

@@ -20,14 +20,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
 import qemu       # noqa: E402
+import machines   # noqa: E402
 import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
-            "run=lab_echo")
-BLOCKS, BLOCKS_BYTES = "build/lab/blocks", 4 << 20  # of a disk, empty
-MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"},
-            "run=lab_tree": {"disk": BLOCKS}}
+            "run=lab_echo", "run=lab_disk")
+MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS,
+            "run=lab_disk": {"further": machines.slow_disk(5)}}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
 PIPES = "run=l4_ex_pipes"
 PIPE_LINE = re.compile(r"pipes: (.*): 1 byte (\d+) ticks, 4096 bytes (\d+)$")
@@ -66,9 +66,6 @@ def boot(program, args):
     """Runs a guest program under the instruction counter. Returns the lines of its output."""
     if program in FOREIGN:
         return execute(program, args)
-    if "disk" in MACHINES.get(program, {}):
-        pathlib.Path(BLOCKS).parent.mkdir(parents=True, exist_ok=True)
-        pathlib.Path(BLOCKS).write_bytes(bytes(BLOCKS_BYTES))
     options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
     with qemu.Machine(options) as machine:
@@ -164,7 +161,7 @@ def measure(args):
         about = {"commit": commit(), "compiler": compiler,
                  "qemu": output_of("qemu-system-x86_64", "--version").split("\n")[0],
                  "options": "-icount shift=0,sleep=off -cpu max,-erms,-la57 -smp 1" + "".join(
-                     f" {name}={value}" for name, value in MACHINES.get(program, {}).items())}
+                     f" {name}={value}" for name, value in MACHINES.get(program, {}).items() if name != "further")}
         figures += [record(key, first[key], second[key], about) for key in first]
     return figures
 
@@ -228,9 +225,9 @@ WAYS = ("graft", "upcall", "server", "call")
 
 
 def policy_table(figures, data):
-    """The same policy by each way that there is: a head and rows of text."""
-    ours = {figure["key"]: figure["value"] for figure in figures}
-    rows = [(row["policy"], *(text_of(ours.get(row.get(way))) for way in WAYS)) for row in data["policies"]]
+    """The same policy by each way that there is, or why there is none: a head and rows of text."""
+    ours = {figure["key"]: text_of(figure["value"]) for figure in figures}
+    rows = [(row["policy"], *(ours.get(row[way], row[way]) for way in WAYS)) for row in data["policies"]]
     return ("policy", "graft", "own handler", "L4 server", "call ahead"), rows
 
 

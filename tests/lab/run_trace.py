@@ -24,12 +24,15 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
+sys.path.insert(0, str(HERE))
 import exec as boot_exec  # noqa: E402
+import machines           # noqa: E402
 import mkarchive          # noqa: E402
 import qemu               # noqa: E402
 
 PROGRAMS = TOP / "build/x86_64/user"
-MACHINES = {"lab": {}, "lab_echo": {"iommu": "1", "net": "wire", "net2": "wire"}}
+MACHINES = {"lab": {}, "lab_echo": machines.CARDS,
+            "lab_disk": {"further": machines.slow_disk(300)}}
 FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Linux
 CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63
@@ -177,16 +180,17 @@ class Reader(threading.Thread):
         while self.bytes > KEPT:
             self.bytes -= len(self.blocks.popleft())
 
-    def addresses(self):
-        """What ran, first to last. Who reads the counter is written twice, as QEMU tries twice."""
+    def addresses(self, repeats):
+        """What ran, first to last. Who reads the counter is written twice, as QEMU tries twice; but
+        each turn of an instruction that `repeats` is one that ran, as make lab counts it."""
         ran = [int(found, 16) for found in LINE.findall(b"".join(self.blocks))]
-        return [at for at, before in zip(ran, [0, *ran]) if at != before]
+        return [at for at, before in zip(ran, [0, *ran]) if at != before or repeats(at)]
 
 
 def written(run, reader, work):
     """Boots, and lets QEMU write from the program's start to the reader's end."""
     options = dataclasses.replace(run.options, further=(
-        "-singlestep", "-D", reader.path, "-dfilter", run.program.filter(), "-chardev",
+        *run.options.further, "-singlestep", "-D", reader.path, "-dfilter", run.program.filter(), "-chardev",
         f"socket,id=mon,path={work}/mon,server=on,wait=off", "-mon", "chardev=mon"))
     lines = []
     reader.start()
@@ -208,7 +212,7 @@ def one_round(ran, program):
     return ran[stamps[first]:stamps[first + per_round]]
 
 
-def trace(args):
+def trace(args, kernel):
     """What ran in a round, and the program that it was."""
     with tempfile.TemporaryDirectory() as work, \
             open(f"{work}/initrd", "wb") as initrd:
@@ -220,7 +224,9 @@ def trace(args):
         written(run, reader, work)
         if not reader.done.is_set():
             raise Failed(f"{args.key} was not seen")
-        return one_round(reader.addresses(), run.program), run.program
+        code = kernel.code | run.program.code
+        ran = reader.addresses(lambda at: code.get(at, "").startswith("rep"))
+        return one_round(ran, run.program), run.program
 
 
 def show(ran, program, kernel, asm):
@@ -259,7 +265,7 @@ def main():
         sys.exit("lab-trace: KEY is missing: make lab-trace KEY=call.null")
     kernel = Symbols(args.kernel)
     try:
-        ran, program = trace(args)
+        ran, program = trace(args, kernel)
     except (Failed, qemu.Misuse) as problem:
         sys.exit(f"lab-trace: {problem}")
     show(ran, program, kernel, args.asm)

@@ -1,5 +1,5 @@
-/* Grafts of environments at work: a clan's border for messages, stride scheduling against that of
- * libos, and clean memory that goes first. */
+/* Grafts of environments at work: a clan's border for messages, one that counts,
+ * stride scheduling against that of libos, and clean memory that goes first. */
 #include <l4/ipc.h>
 
 #include "exo/abi/graft.h"
@@ -107,6 +107,24 @@ static void test_clan(struct spawn_child *child)
     tap_is(ask(child, FIRST, 0), FIRST, "without the graft there is no border");
     slot_delete(maps[0]);
     slot_delete(maps[1]);
+}
+
+static void test_monitor(struct spawn_child *child)
+{
+    const struct graft_map_def def = {GRAFT_MAP_ARRAY, 4, 2 * sizeof(struct clan_traffic), 1};
+    vaddr_t at = 0;
+    slot_t map = make_map(def, 1, SLOT_NONE, &at);
+    const volatile struct clan_traffic *traffic = (const volatile struct clan_traffic *)at;
+    slot_t graft = make_graft(".exo4/ipc_monitor.o", GRAFT_HOOK_IPC, &map, 1);
+
+    tap_is(exo_graft_bind(graft, child->env, GRAFT_HOOK_IPC), ERR_OK, "a monitor");
+    tap_ok(ask(child, FIRST, 0) == FIRST && ask(child, FIRST, 0) == FIRST, "changes nothing");
+    tap_ok(traffic[GRAFT_IPC_SEND].messages == 2 && traffic[GRAFT_IPC_SEND].words == 4,
+           "and counts what leaves");
+    tap_ok(traffic[GRAFT_IPC_RECEIVE].messages == 2 && traffic[GRAFT_IPC_RECEIVE].words == 4,
+           "and what enters");
+    slot_delete(graft);
+    slot_delete(map);
 }
 
 static word_t has(const struct spawn_child *child, uint32_t piece)
@@ -279,6 +297,7 @@ int main(int argc, char **argv)
     tap_is(guest_spawn(&child, "places_env", "serve", CHILD_FRAMES, THERE, THREAD_PRIORITY), ERR_OK,
            "a program");
     test_clan(&child);
+    test_monitor(&child);
     test_reclaim(&child);
     spawn_destroy(&child);
     test_stride(argc == 1 || strcmp(argv[1], "unjudged") != 0);
