@@ -29,7 +29,7 @@ STARTED = ("sigaltstack/9-buildonly",)
 CHANGES_MACHINE = ("interfaces/clock_settime",)
 # What spins on `pause` takes the emulated CPU very long where instructions are counted.
 SPINS = ("interfaces/pthread_spin",)
-# A part of `make test`, which must be short: what the kernel and the library OS do rather than the C library.
+# Without --all: what the kernel and the library OS do rather than the C library.
 QUICK = ("interfaces/fork", "interfaces/mmap", "interfaces/mq", "interfaces/mun", "interfaces/sem", "interfaces/shm",
          "interfaces/sig", "interfaces/timer")
 
