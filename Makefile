@@ -38,4 +38,4 @@ RUN_FILES :=# name=path: files of the root file system of `make run`
 .DEFAULT_GOAL := all
 include $(sort $(filter-out build/%,$(wildcard */module.mk */*/module.mk */*/$(ARCH)/module.mk)))
 include exo/tools/setup.mk exo/tools/objects.mk exo/tools/vdso.mk exo/tools/musl.mk exo/tools/programs.mk exo/tools/ext2fs.mk exo/tools/inet.mk exo/tools/sdk.mk exo/tools/ported.mk \
-        exo/tools/grafts.mk exo/tools/goals.mk
+        exo/tools/grafts.mk exo/tools/suites.mk exo/tools/goals.mk

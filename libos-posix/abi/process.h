@@ -62,6 +62,7 @@
 #define RLIMIT_NOFILE     7u
 #define RLIMIT_AS         9u
 #define RLIMIT_SIGPENDING 11u
+#define RLIMIT_MSGQUEUE   12u
 #define RLIMIT_NICE       13u
 #define RLIMIT_COUNT      16u
 #define RLIM_INFINITY     UINT64_MAX
@@ -109,6 +110,7 @@
 #define SI_KERNEL     128
 #define SI_QUEUE      (-1)
 #define SI_TIMER      (-2)
+#define SI_MESGQ      (-3)
 #define SI_TKILL      (-6)
 #define SS_ONSTACK    1u
 #define SS_DISABLE    2u

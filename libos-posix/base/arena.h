@@ -26,7 +26,10 @@ struct area;
 struct arena;
 struct counter;
 struct epoll;
+struct queue;
 struct socket;
+struct sysv;
+struct inotify;
 struct pty;
 struct terminal;
 struct mount;
@@ -133,12 +136,19 @@ struct arena {
         *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
     struct task *sleepers, *last_sleeper; /* see task.h */
     int32_t last_pid;
+    uint32_t pidfds;           /* files of pidfd_open */
     int end_status;            /* of the first process, as a shell says it */
     struct terminal *terminal; /* the console; see terminal.h */
     struct pty *ptys[PTY_COUNT];
     struct counter *timer_files; /* see event.h */
     struct epoll *epolls;
     struct socket *sockets;
+    struct queue *queues;      /* of messages, see queue.h */
+    struct sysv *sysv[3];      /* by kind, see sysv.h */
+    int32_t last_sysv;         /* number of one */
+    struct inotify *inotifies; /* see watch.h */
+    uint32_t watch_count;
+    uint32_t last_move; /* that was told */
     uint32_t activity[ACTIVITY_COUNT];
     struct node *root; /* of the file system */
     struct node *proc; /* the directory of that name */

@@ -142,7 +142,7 @@ long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
     long e = stored_list(p->arena, f->node);
     if (e)
         return e;
-    if (f->node == p->arena->proc)
-        proc_visit_all(p->arena);
+    if (proc_is_made(p->arena, f->node))
+        proc_visit_all(p->arena, f->node);
     return records_put(p, f, to, (uint32_t)bytes);
 }

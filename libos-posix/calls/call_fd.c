@@ -1,6 +1,7 @@
 /* Calls on descriptors themselves: duplicates, flags, terminal control, pipes. */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/file.h"
 #include "libos-posix/file/lockf.h"
 #include "libos-posix/file/node.h"
@@ -97,6 +98,8 @@ static long bytes_waiting(struct process *p, const struct file *f, vaddr_t to)
         count = (int32_t)(f->node->size - f->position);
     else if (f->kind == FILE_PIPE_READ || f->kind == FILE_PIPE_BOTH)
         count = (int32_t)pipe_waiting(f);
+    else if (f->kind == FILE_INOTIFY)
+        count = (int32_t)inotify_waiting(f->buffer);
     else if (f->kind == FILE_INET)
         count = (int32_t)inet_ops.waiting(f);
     else

@@ -1,6 +1,8 @@
 /* Calls that send signals. */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
+#include "libos-posix/file/file.h"
+#include "libos-posix/file/node.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/base/user.h"
@@ -115,4 +117,65 @@ long call_rt_tgsigqueueinfo(struct process *p, word_t group, word_t tid, word_t 
     struct task *t = task_find(p->arena, (int32_t)tid);
     bool fits = t && t->process->pid == (int32_t)group;
     return queue(p, fits ? t->process : NULL, fits ? t : NULL, number, from);
+}
+
+/* A file stands for a process as long as nobody has waited for that. */
+struct process *process_of_file(const struct arena *a, const struct file *f)
+{
+    struct process *to = process_find(a, (int32_t)f->position);
+
+    return to && to->started_ns == f->buffer_bytes ? to : NULL;
+}
+
+static uint16_t process_poll(const struct file *f)
+{
+    const struct process *of = process_of_file(arena_get(), f);
+
+    return of && !of->ended ? 0 : POLLIN | POLLRDNORM;
+}
+
+static void process_close(struct process *p, struct file *f)
+{
+    (void)f;
+    p->arena->pidfds--;
+}
+
+const struct file_ops file_ops_process = {.poll = process_poll, .close = process_close};
+
+long call_pidfd_open(struct process *p, word_t pid, word_t flags)
+{
+    const struct process *of = process_find(p->arena, (int32_t)pid);
+
+    if ((int32_t)pid <= 0 || flags & ~(word_t)O_NONBLOCK)
+        return -EINVAL;
+    if (!of)
+        return -ESRCH;
+    struct node *n = node_create(p->arena, 0600);
+    struct file *f =
+        n ? file_create(p->arena, FILE_PROCESS, n, O_RDWR | ((uint32_t)flags & O_NONBLOCK)) : NULL;
+    if (!f) {
+        if (n)
+            node_release(p->arena, n);
+        return -ENOMEM;
+    }
+    f->position = (uint64_t)of->pid;
+    f->buffer_bytes = of->started_ns;
+    p->arena->pidfds++;
+    return file_install(p, f, 0, true);
+}
+
+long call_pidfd_send_signal(struct process *p, word_t fd, word_t number, word_t info, word_t flags)
+{
+    const struct file *f = file_get(p, fd);
+
+    if (flags)
+        return -EINVAL;
+    if (!f || f->kind != FILE_PROCESS)
+        return -EBADF;
+    if ((uint32_t)number > SIGNAL_COUNT)
+        return -EINVAL;
+    struct process *to = process_of_file(p->arena, f);
+    if (!to || to->ended)
+        return -ESRCH;
+    return info ? queue(p, to, NULL, number, info) : send(p, to, NULL, (uint32_t)number);
 }

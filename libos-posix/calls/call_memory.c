@@ -159,6 +159,8 @@ long call_mmap(struct process *p, word_t hint, word_t bytes, word_t protection, 
         e = -ENOMEM;
     if (!e)
         e = plan.shared ? map_shared(p, &plan) : map(p, &plan);
+    if (!e && plan.file && !plan.file->node->stored)
+        plan.file->node->atime = arena_now();
     return e ? e : (long)plan.start;
 }
 

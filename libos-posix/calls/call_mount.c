@@ -252,10 +252,11 @@ long call_msync(struct process *p, word_t start, word_t bytes, word_t flags)
     if (area_extent(p, start, 0) < page_up(bytes))
         return -ENOMEM;
     for (const struct area *a = p->areas; a && a->start < start + bytes && !e; a = a->next) {
-        if (a->end <= start || !a->shared || !a->shared->stored || !a->shared->stored->shown)
+        struct node *n = a->shared;
+        if (a->end <= start || !n || !(n->stored ? n->stored->shown : a->rights & RIGHT_WRITE))
             continue;
-        node_change(a->shared, true);
-        if (flags & sync)
+        node_change(n, true);
+        if (flags & sync && n->stored)
             e = mount_commit(mount_of(a->shared));
     }
     return e;

@@ -1,5 +1,6 @@
 /* Calls that make, open, name and remove files. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/file/file.h"
@@ -63,7 +64,27 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
     if (e || !node_is(w->node, S_IFREG) || !(flags & O_TRUNC) || flags & O_PATH)
         return e;
     access_written(p, w->node);
+    watch_node(p->arena, w->node, IN_MODIFY);
     return data_resize(p->arena, w->node, 0);
+}
+
+/* What cannot be opened by its node: another descriptor of the same open file. */
+static bool is_shared(const struct file *f)
+{
+    return f && f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY && f->kind != FILE_PATH &&
+           f->kind != FILE_TEXT;
+}
+
+static long share(const struct walk *w, uint32_t flags, struct file **out)
+{
+    uint32_t mode = flags & O_ACCMODE;
+
+    if ((mode != O_WRONLY && !file_may_read(w->file)) ||
+        (mode != O_RDONLY && !file_may_write(w->file)))
+        return -EACCES;
+    file_hold(w->file);
+    *out = w->file;
+    return 0;
 }
 
 static long open_path(struct process *p, word_t dirfd, const char *path, size_t bytes,
@@ -76,7 +97,9 @@ static long open_path(struct process *p, word_t dirfd, const char *path, size_t 
     long e = path_walk_text(p, dirfd, path, bytes, follow ? WALK_FOLLOW : 0, &w);
     if (!e)
         e = open_node(p, &w, flags, mode);
-    if (!e)
+    if (!e && is_shared(w.file) && !(flags & O_PATH))
+        e = share(&w, flags, &f);
+    else if (!e)
         e = file_open_node(p, w.node, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), &f);
     return e ? e : file_install(p, f, 0, flags & O_CLOEXEC);
 }

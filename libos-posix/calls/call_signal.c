@@ -149,6 +149,6 @@ long call_sigaltstack(struct process *p, word_t new, word_t old)
         return -EINVAL;
     if (!(given.flags & SS_DISABLE) && given.bytes < MINSIGSTKSZ)
         return -ENOMEM;
-    t->stack = given;
+    t->stack = given.flags & SS_DISABLE ? (struct linux_stack){.flags = SS_DISABLE} : given;
     return 0;
 }

@@ -1,5 +1,6 @@
 /* Calls that set a file's size, and that say how it will be used. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/file/file.h"
@@ -15,6 +16,7 @@ static long resize(struct process *p, struct node *n, uint64_t bytes)
         return -EFBIG;
     }
     access_written(p, n);
+    watch_node(p->arena, n, IN_MODIFY);
     return data_resize(p->arena, n, bytes);
 }
 

@@ -1,5 +1,6 @@
 /* Calls that read and set attributes of files. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/file/file.h"
@@ -220,6 +221,7 @@ static long set_mode(const struct process *p, struct node *n, word_t mode)
         mode &= ~(word_t)S_ISGID;
     n->mode = (n->mode & S_IFMT) | ((uint32_t)mode & S_IALL);
     node_change(n, false);
+    watch_node(p->arena, n, IN_ATTRIB);
     return 0;
 }
 
@@ -260,6 +262,7 @@ static long set_owner(const struct process *p, struct node *n, word_t uid, word_
     if ((uint32_t)gid != UINT32_MAX)
         n->gid = (uint32_t)gid;
     node_change(n, false);
+    watch_node(p->arena, n, IN_ATTRIB);
     return 0;
 }
 
@@ -320,6 +323,22 @@ static long check_times(const struct process *p, const struct node *n,
     return -EPERM;
 }
 
+static long set_times(struct process *p, struct node *n, const struct linux_timespec given[2])
+{
+    long e = check_times(p, n, given);
+
+    if (e)
+        return e;
+    uint64_t now = arena_now(), atime = n->atime, mtime = n->mtime;
+    if (time_get(&given[0], now, &atime) || time_get(&given[1], now, &mtime))
+        return -EINVAL;
+    n->atime = atime;
+    n->mtime = mtime;
+    node_change(n, false);
+    watch_node(p->arena, n, IN_ATTRIB);
+    return 0;
+}
+
 long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, word_t flags)
 {
     struct linux_timespec given[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
@@ -340,15 +359,51 @@ long call_utimensat(struct process *p, word_t dirfd, word_t path, word_t times, 
     if (e)
         return e;
 
-    if ((e = check_times(p, n, given)) != 0)
-        return e;
-    uint64_t now = arena_now(), atime = n->atime, mtime = n->mtime;
-    if (time_get(&given[0], now, &atime) || time_get(&given[1], now, &mtime))
-        return -EINVAL;
-    n->atime = atime;
-    n->mtime = mtime;
-    node_change(n, false);
-    return 0;
+    return set_times(p, n, given);
+}
+
+/* utime, utimes and futimesat: whole seconds, or microseconds. */
+static long set_times_of(struct process *p, word_t dirfd, word_t path,
+                         struct linux_timespec given[2])
+{
+    struct node *n;
+    long e = find(p, dirfd, path, 0, &n);
+
+    return e ? e : set_times(p, n, given);
+}
+
+long call_futimesat(struct process *p, word_t dirfd, word_t path, word_t times)
+{
+    struct linux_timespec given[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
+    struct linux_timeval t[2];
+
+    if (!path)
+        return call_utimensat(p, dirfd, 0, 0, 0);
+    if (times && USER_GET(p, &t, times))
+        return -EFAULT;
+    for (unsigned i = 0; times && i < 2; i++) {
+        if (t[i].microseconds < 0 || t[i].microseconds >= 1000000)
+            return -EINVAL;
+        given[i] = (struct linux_timespec){t[i].seconds, t[i].microseconds * 1000};
+    }
+    return set_times_of(p, dirfd, path, given);
+}
+
+long call_utimes(struct process *p, word_t path, word_t times)
+{
+    return path ? call_futimesat(p, cwd, path, times) : -EFAULT;
+}
+
+long call_utime(struct process *p, word_t path, word_t times)
+{
+    struct linux_timespec given[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
+    int64_t t[2];
+
+    if (times && USER_GET(p, &t, times))
+        return -EFAULT;
+    for (unsigned i = 0; times && i < 2; i++)
+        given[i] = (struct linux_timespec){t[i], 0};
+    return set_times_of(p, cwd, path, given);
 }
 
 long call_umask(struct process *p, word_t mask)

@@ -1,6 +1,7 @@
 /* Calls that wait for children. */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
+#include "libos-posix/file/file.h"
 #include "libos-posix/base/clock.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/task.h"
@@ -15,6 +16,7 @@
 
 #define P_ALL  0
 #define P_PID  1
+#define P_FILE 3 /* P_PIDFD */
 #define P_PGID 2
 
 #define STATUS_CONTINUED 0xffff
@@ -133,6 +135,20 @@ long call_wait4(struct process *p, word_t pid, word_t status, word_t options, wo
     return usage && USER_PUT(p, usage, &ev.usage) ? -EFAULT : found;
 }
 
+static long wish_of_file(const struct process *p, int32_t id, struct wish *w)
+{
+    const struct file *f = file_get(p, (word_t)id);
+
+    if (!f || f->kind != FILE_PROCESS)
+        return -EBADF;
+    if (!process_of_file(p->arena, f))
+        return -ECHILD;
+    w->pid = (int32_t)f->position;
+    if (f->flags & O_NONBLOCK)
+        w->options |= WNOHANG;
+    return 0;
+}
+
 static long wish_get(const struct process *p, word_t kind, int32_t id, struct wish *w)
 {
     switch ((int)kind) {
@@ -144,6 +160,8 @@ static long wish_get(const struct process *p, word_t kind, int32_t id, struct wi
     case P_PGID:
         w->group = id ? id : p->group;
         return id >= 0 ? 0 : -EINVAL;
+    case P_FILE:
+        return wish_of_file(p, id, w);
     default:
         return -EINVAL;
     }

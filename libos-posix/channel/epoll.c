@@ -279,18 +279,42 @@ long call_epoll_wait(struct process *p, word_t fd, word_t to, word_t most, word_
     return wait_until(p, fd, to, most, deadline_of(timeout));
 }
 
-long call_epoll_pwait(struct process *p, word_t fd, word_t to, word_t most, word_t timeout,
-                      word_t mask, word_t mask_bytes)
+/* The signals that are blocked while it waits; none given: as they are. */
+static long block_for_wait(struct process *p, word_t mask, word_t mask_bytes)
 {
     uint64_t set;
 
-    if (mask && mask_bytes != sizeof set)
+    if (!mask)
+        return 0;
+    if (mask_bytes != sizeof set)
         return -EINVAL;
-    if (mask && USER_GET(p, &set, mask))
+    if (USER_GET(p, &set, mask))
         return -EFAULT;
-    if (mask)
-        signal_block_for_call(task_current(), set);
-    return call_epoll_wait(p, fd, to, most, timeout);
+    signal_block_for_call(task_current(), set);
+    return 0;
+}
+
+long call_epoll_pwait(struct process *p, word_t fd, word_t to, word_t most, word_t timeout,
+                      word_t mask, word_t mask_bytes)
+{
+    long e = block_for_wait(p, mask, mask_bytes);
+    return e ? e : call_epoll_wait(p, fd, to, most, timeout);
+}
+
+long call_epoll_pwait2(struct process *p, word_t fd, word_t to, word_t most, word_t timeout,
+                       word_t mask, word_t mask_bytes)
+{
+    uint64_t deadline = PORT_FOREVER;
+    struct linux_timespec t;
+    long e = 0;
+
+    if (timeout && USER_GET(p, &t, timeout))
+        return -EFAULT;
+    if (timeout)
+        e = clock_deadline(&t, &deadline);
+    if (!e)
+        e = block_for_wait(p, mask, mask_bytes);
+    return e ? e : wait_until(p, fd, to, most, deadline);
 }
 
 const struct file_ops file_ops_epoll = {.poll = epoll_poll, .close = epoll_close};

@@ -27,6 +27,24 @@ static const struct port_layout layout = {
 };
 
 static uint64_t started, idle; /* ticks, of this process; 0: it began with the system */
+static uint64_t idle_since;    /* where no thread of it is awake */
+static uint32_t awake = 1;     /* threads that do not sleep */
+
+/* The last thread that goes to sleep begins a pause of the process, the first that wakes ends it.
+ */
+static void thread_rests(void)
+{
+    if (__atomic_sub_fetch(&awake, 1, __ATOMIC_ACQ_REL) == 0)
+        __atomic_store_n(&idle_since, cpu_ticks(), __ATOMIC_RELEASE);
+}
+
+static void thread_goes_on(void)
+{
+    uint64_t now = cpu_ticks(), since = __atomic_load_n(&idle_since, __ATOMIC_ACQUIRE);
+
+    if (__atomic_fetch_add(&awake, 1, __ATOMIC_ACQ_REL) == 0 && now > since)
+        idle += now - since;
+}
 
 const struct port_layout *port_layout(void)
 {
@@ -58,11 +76,10 @@ static void abort_exhausted(void)
 
 void port_sleep(uint64_t deadline_ns, bool console)
 {
-    uint64_t begin = cpu_ticks();
-
     (void)console; /* there is a keeper */
+    thread_rests();
     member_sleep(port_libos_ticks(deadline_ns));
-    idle += cpu_ticks() - begin;
+    thread_goes_on();
 }
 
 void port_wake(struct task *task)
@@ -113,6 +130,7 @@ long port_fork(struct task *child)
     }
     started = cpu_ticks();
     idle = 0;
+    awake = 1;
     way_begin_quick();
     return 0;
 }
@@ -126,11 +144,13 @@ long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t
     if (e)
         return error_number(e);
     task->port.words[WORD_TASK] = 1 + made;
+    __atomic_add_fetch(&awake, 1, __ATOMIC_ACQ_REL);
     return 0;
 }
 
 _Noreturn void port_thread_end(void)
 {
+    thread_rests();
     member_thread_end();
 }
 
@@ -187,7 +207,7 @@ void port_memory_get(struct port_memory *out)
     out->free_bytes = (POOL->count - POOL->used) * PAGE_SIZE;
 }
 
-/* A process has its processor to itself, so what it did not wait it used. */
+/* What the process did not wait it used, on however many processors. */
 uint64_t port_cpu_ns(void)
 {
     return port_libos_ns(cpu_ticks() - (started ? started : KINFO->tsc_boot) - idle);

@@ -87,6 +87,18 @@ static long add(struct arena *a, struct node *dir, const char *name, uint32_t mo
     return -ENOMEM;
 }
 
+/* Where shm_open makes its files. */
+static long add_shared_memory(struct arena *a, const struct node *dir)
+{
+    if (entry_find(a, dir, "shm", 3))
+        return 0;
+    struct node *n = unpack_directory(a, "dev/shm", 7);
+    if (!n)
+        return -ENOMEM;
+    n->mode = S_IFDIR | 01777;
+    return 0;
+}
+
 long device_populate(struct arena *a)
 {
     struct node *dir = unpack_directory(a, "dev", 3);
@@ -99,7 +111,7 @@ long device_populate(struct arena *a)
     for (unsigned i = 0; i < PORT_DISKS && !e; i++, name[2]++)
         if (port_disk_get(i, &disk))
             e = add(a, dir, name, S_IFBLK | 0660, MAJOR_DISK, i * DISK_MINORS);
-    return e;
+    return e ? e : add_shared_memory(a, dir);
 }
 
 /* Without a keeper the reader asks the platform itself, and may have to wait there. */

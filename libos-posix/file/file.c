@@ -9,14 +9,17 @@
 #include "libos-posix/file/mount.h"
 #include "libos-posix/file/proc.h"
 #include "libos-posix/channel/pty.h"
+#include "libos-posix/channel/queue.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/process/signal.h"
 
 static long regular_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
-    (void)p;
     long n = data_read(f->node, *position, io);
-    if (n > 0)
-        *position += (uint64_t)n;
+    if (n <= 0)
+        return n;
+    *position += (uint64_t)n;
+    watch_node(p->arena, f->node, IN_ACCESS);
     return n;
 }
 
@@ -35,6 +38,7 @@ static long regular_write(struct process *p, struct file *f, struct io *io, uint
     if (n <= 0)
         return n;
     access_written(p, f->node);
+    watch_node(p->arena, f->node, IN_MODIFY);
     *position += (uint64_t)n;
     if (f->flags & O_DSYNC && mount_of(f->node))
         return mount_commit(mount_of(f->node)) ? -EIO : n;
@@ -65,6 +69,9 @@ static const struct file_ops *const all_ops[FILE_KINDS] = {
     [FILE_SIGNAL] = &file_ops_signal,
     [FILE_EPOLL] = &file_ops_epoll,
     [FILE_SOCKET] = &file_ops_socket,
+    [FILE_QUEUE] = &file_ops_queue,
+    [FILE_INOTIFY] = &file_ops_inotify,
+    [FILE_PROCESS] = &file_ops_process,
     [FILE_INET] = &file_ops_inet,
 };
 
@@ -91,6 +98,8 @@ void file_end(struct process *p, struct file *f)
         epoll_forget(p->arena, f);
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
+    if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY)
+        watch_node(p->arena, f->node, file_may_write(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     f->node->writers -= f->kind == FILE_REGULAR && file_may_write(f);
     node_drop(p->arena, f->node);
     core_heap_free(&p->arena->heap, f, sizeof *f);
@@ -124,6 +133,7 @@ long file_close(struct process *p, word_t fd)
         return -EBADF;
     p->descriptors[(uint32_t)fd] = (struct descriptor){0};
     lockf_process_closes(p, f->node);
+    queue_process_closes(p, f);
     file_release(p, f);
     return 0;
 }
@@ -190,6 +200,8 @@ long file_open_node(struct process *p, struct node *n, uint32_t flags, struct fi
     *out = file_create(p->arena, kind, n, flags);
     if (!*out)
         return -ENOMEM;
+    if (kind == FILE_REGULAR || kind == FILE_DIRECTORY)
+        watch_node(p->arena, n, IN_OPEN);
     if (node_is(n, S_IFIFO) && kind != FILE_PATH)
         e = pipe_open(p, *out);
     else if (kind == FILE_TEXT)

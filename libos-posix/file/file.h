@@ -31,6 +31,9 @@ enum file_kind {
     FILE_EPOLL,
     FILE_SOCKET, /* AF_UNIX */
     FILE_INET,
+    FILE_INOTIFY,
+    FILE_PROCESS, /* pidfd: position is the pid, buffer_bytes when it was started */
+    FILE_QUEUE,   /* of messages: mq_open */
     FILE_KINDS
 };
 
@@ -146,7 +149,7 @@ extern const struct file_ops file_ops_random, file_ops_text, file_ops_pipe_read;
 extern const struct file_ops file_ops_pipe_both, file_ops_pipe_write, file_ops_pty_master,
     file_ops_pty_terminal;
 extern const struct file_ops file_ops_counter, file_ops_signal, file_ops_epoll, file_ops_socket,
-    file_ops_inet;
+    file_ops_queue, file_ops_inotify, file_ops_process, file_ops_inet;
 
 /* The terminal of a file, or NULL. */
 struct terminal *file_terminal(const struct process *p, const struct file *f);

@@ -77,12 +77,43 @@ static long cut(struct arena *a, struct node *n, const struct record *out)
     return 0;
 }
 
+/* For whom a task of this process waits that holds a record, or NULL. Who was woken looks again. */
+static const struct process *waits_for(const struct process *p)
+{
+    for (const struct task *t = p->tasks; t; t = t->next)
+        if (t->lock_holder && t->channel && !t->woken)
+            return t->lock_holder;
+    return NULL;
+}
+
+/* Do those that wait for one another end at `p`? */
+static bool is_deadlock(const struct process *p, const struct process *holder)
+{
+    for (unsigned i = 0; holder && i < TASK_COUNT; i++) {
+        if (holder == p)
+            return true;
+        holder = waits_for(holder);
+    }
+    return false;
+}
+
 static long set(struct process *p, struct node *n, const struct record *wanted, bool wait)
 {
-    while (conflict(n, wanted)) {
+    const struct record *other;
+
+    while ((other = conflict(n, wanted)) != NULL) {
+        struct task *t = task_current();
         if (!wait)
             return -EAGAIN;
-        long e = task_sleep(task_current(), &n->locks, PORT_FOREVER);
+        if (wanted->pid > 0 && other->pid > 0) {
+            t->lock_holder = other->owner;
+            if (is_deadlock(p, t->lock_holder)) {
+                t->lock_holder = NULL;
+                return -EDEADLK;
+            }
+        }
+        long e = task_sleep(t, &n->locks, PORT_FOREVER);
+        t->lock_holder = NULL;
         if (e)
             return e;
     }

@@ -3,6 +3,7 @@
 
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/base/mem.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/file/proc.h"
 #include "libos-posix/file/stored.h"
 #include "libos-posix/file/xattr.h"
@@ -55,6 +56,8 @@ static bool is_held(const struct arena *a, const struct node *n)
 
 void node_forget(struct arena *a, struct node *n)
 {
+    if (n->watches)
+        watch_node_goes(a, n);
     if (n->stored)
         stored_detach(a, n);
     data_free(a, n);
@@ -203,6 +206,7 @@ long entry_add(struct arena *a, struct node *dir, const char *name, size_t bytes
     }
     entry_attach(a, dir, new, n);
     count(dir, n, 1);
+    watch_name(a, dir, new, IN_CREATE, 0);
     return 0;
 }
 
@@ -227,9 +231,13 @@ long entry_remove(struct arena *a, struct entry *e)
 {
     long error = is_mounted(e) ? -EBUSY : e->parent->stored ? stored_unlink(e) : 0;
 
-    if (!error)
-        take_away(a, e);
-    return error;
+    if (error)
+        return error;
+    watch_name(a, e->parent, e, IN_DELETE, 0);
+    if (e->node->watches)
+        watch_node(a, e->node, IN_ATTRIB); /* it has a name less */
+    take_away(a, e);
+    return 0;
 }
 
 long entry_rename(struct arena *a, struct entry *old, struct node *dir, const char *name,
@@ -252,8 +260,12 @@ long entry_rename(struct arena *a, struct entry *old, struct node *dir, const ch
     count(dir, n, 1);
     if (replaced)
         take_away(a, replaced);
+    watch_name(a, old->parent, old, IN_MOVED_FROM, ++a->last_move);
     take_away(a, old);
     entry_attach(a, dir, new, n);
+    watch_name(a, dir, new, IN_MOVED_TO, a->last_move);
+    if (n->watches)
+        watch_moved(a, n);
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct record;
 struct stored;
 struct pipe;
 struct xattr;
+struct watch;
 
 #define POINTERS_PER_PAGE ((size_t)(PAGE_SIZE / sizeof(void *)))
 #define FILE_BYTES_MAX    ((uint64_t)(POINTERS_PER_PAGE * POINTERS_PER_PAGE) * PAGE_SIZE)
@@ -36,7 +37,11 @@ enum made_up {
     MADE_PID_MAX,
     MADE_SOMAXCONN,
     MADE_OVERCOMMIT,
-    MADE_SELF, /* link to the caller's directory; what follows is of the process `pid` */
+    MADE_PROCESSORS,
+    MADE_OWN_FILES, /* link to those of the caller */
+    MADE_HOST_NAME,
+    MADE_FIXED, /* proc_fixed[minor] */
+    MADE_SELF,  /* link to the caller's directory; what follows is of the process `pid` */
     MADE_EXE,
     MADE_CWD,
     MADE_COMMAND_LINE,
@@ -44,7 +49,13 @@ enum made_up {
     MADE_STATUS,
     MADE_STATM,
     MADE_COMM,
-    MADE_MAPS
+    MADE_MAPS,
+    MADE_LIMITS,
+    MADE_ROOT,
+    MADE_FILES,      /* the directory fd */
+    MADE_FILE_INFOS, /* fdinfo */
+    MADE_FILE,       /* in one of them, of descriptor `minor` */
+    MADE_FILE_INFO
 };
 
 struct page_list {
@@ -67,6 +78,7 @@ struct node {
     struct stored *stored;      /* it is a file on a disk, see stored.h; NULL: of RAM */
     struct record *locks;       /* see lockf.h */
     struct xattr *xattrs;       /* see xattr.h */
+    struct watch *watches;      /* see watch.h */
     struct pipe *pipe;          /* FIFO: while it is open; NULL: it is not */
     uint32_t shown;             /* areas that show its pages: they stay in RAM meanwhile */
     const uint8_t *archive;     /* file: initial contents; link: text; or NULL      */

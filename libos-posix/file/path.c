@@ -64,6 +64,7 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
     w->name = part->name;
     w->bytes = part->bytes;
     w->slash = part->last && part->slash;
+    w->file = NULL;
     if (part_is_dots(part)) {
         w->bytes = 0;
         if (part->bytes == 2)
@@ -74,8 +75,8 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
     long error = dir->stored ? stored_list(p->arena, dir) : 0;
     if (error)
         return error;
-    if (dir == p->arena->proc)
-        proc_visit(p->arena, part->name, part->bytes);
+    if (proc_is_made(p->arena, dir))
+        proc_visit(p->arena, dir, part->name, part->bytes);
     struct entry *e = entry_find_hashed(p->arena, dir, part->name, part->bytes, part->hash);
     w->node = e ? e->node : NULL;
     if (!w->node || !node_is(w->node, S_IFLNK))
@@ -83,6 +84,12 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
     if (part->last && !part->slash && !(how & WALK_FOLLOW))
         return 0;
 
+    w->file = proc_open_file(p->arena, w->node);
+    if (w->file) { /* it leads to the file itself, whatever its name is now */
+        w->node = w->file->node;
+        w->bytes = 0;
+        return 0;
+    }
     size_t length;
     const char *text = node_link_text(p, w->node, &length);
     bool slash = w->slash;

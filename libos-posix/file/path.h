@@ -13,6 +13,7 @@ struct walk {
     struct node *node; /* what the path names; NULL when only the last part lacks */
     bool slash;        /* the path ends in a slash: only a directory will do      */
     unsigned links;    /* symbolic links followed so far                          */
+    struct file *file; /* the path leads through /proc/PID/fd to this open file, or NULL */
 };
 
 /* Starts at `dirfd` (a descriptor, or AT_FDCWD) when `path` is not absolute. A missing last part

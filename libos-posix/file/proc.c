@@ -26,6 +26,26 @@ static const struct proc_file {
     {"proc/sys/kernel", "pid_max", S_IFREG | 0444, MADE_PID_MAX},
     {"proc/sys/net/core", "somaxconn", S_IFREG | 0444, MADE_SOMAXCONN},
     {"proc/sys/vm", "overcommit_memory", S_IFREG | 0444, MADE_OVERCOMMIT},
+    {"dev", "fd", S_IFLNK | 0777, MADE_OWN_FILES},
+    {"proc/sys/kernel", "hostname", S_IFREG | 0444, MADE_HOST_NAME},
+    {"sys/devices/system/cpu", "online", S_IFREG | 0444, MADE_PROCESSORS},
+    {"sys/devices/system/cpu", "possible", S_IFREG | 0444, MADE_PROCESSORS},
+    {"sys/devices/system/cpu", "present", S_IFREG | 0444, MADE_PROCESSORS},
+};
+
+/* Texts that never change. */
+static const struct fixed_file {
+    const char *directory, *name, *text;
+} fixed_files[] = {
+    {"proc", "filesystems", "nodev\trootfs\n\text2\n\text3\n\text4\n"},
+    {"proc/sys/kernel", "ostype", "Linux\n"},
+    {"proc/sys/kernel", "osrelease", "6.1.0-exo4\n"},
+    {"proc/sys/kernel", "ngroups_max", "32\n"},
+    {"proc/sys/kernel", "cap_last_cap", "40\n"},
+    {"proc/sys/fs", "nr_open", "1024\n"},
+    {"proc/sys/fs", "pipe-max-size", "65536\n"},
+    {"proc/sys/vm", "max_map_count", "65530\n"},
+    {"sys/kernel/mm/transparent_hugepage", "enabled", "always madvise [never]\n"},
 };
 
 /* What stands in the directory of a process. */
@@ -39,6 +59,10 @@ static const struct proc_file process_files[] = {
     {NULL, "comm", S_IFREG | 0444, MADE_COMM},
     {NULL, "maps", S_IFREG | 0444, MADE_MAPS},
     {NULL, "mounts", S_IFREG | 0444, MADE_MOUNTS},
+    {NULL, "limits", S_IFREG | 0444, MADE_LIMITS},
+    {NULL, "root", S_IFLNK | 0777, MADE_ROOT},
+    {NULL, "fd", S_IFDIR | 0500, MADE_FILES},
+    {NULL, "fdinfo", S_IFDIR | 0555, MADE_FILE_INFOS},
 };
 
 static size_t length_of(const char *string)
@@ -73,6 +97,16 @@ long proc_populate(struct arena *a)
         if (!dir || add(a, dir, f, 0))
             return -ENOMEM;
     }
+    for (uint32_t i = 0; i < sizeof fixed_files / sizeof fixed_files[0]; i++) {
+        const struct fixed_file *f = &fixed_files[i];
+        const struct proc_file made = {f->directory, f->name, S_IFREG | 0444, MADE_FIXED};
+        struct node *dir = unpack_directory(a, f->directory, length_of(f->directory));
+        if (!dir || add(a, dir, &made, 0))
+            return -ENOMEM;
+        struct node *n = entry_find(a, dir, f->name, length_of(f->name))->node;
+        if (n->made_up == MADE_FIXED)
+            n->minor = i;
+    }
     a->proc = unpack_directory(a, "proc", 4);
     return 0;
 }
@@ -103,10 +137,60 @@ static void make_directory(struct arena *a, struct process *p)
             return;
 }
 
-void proc_visit(struct arena *a, const char *name, size_t bytes)
+const char *proc_fixed(const struct node *n)
+{
+    return fixed_files[n->minor].text;
+}
+
+/* Of a directory's process, the file that an entry of it names, or NULL. */
+static struct file *named_file(const struct arena *a, const struct node *n)
+{
+    const struct process *p = process_find(a, n->pid);
+
+    return p && !p->ended ? file_get(p, n->minor) : NULL;
+}
+
+struct file *proc_open_file(const struct arena *a, const struct node *n)
+{
+    return n->made_up == MADE_FILE ? named_file(a, n) : NULL;
+}
+
+/* Its entries become what the process has open now; without memory some lack. */
+static void visit_files(struct arena *a, struct node *dir)
+{
+    const struct process *p = process_find(a, dir->pid);
+    bool links = dir->made_up == MADE_FILES;
+    char name[10];
+
+    for (struct entry *e = dir->first, *next; e; e = next) {
+        next = e->next;
+        if (!named_file(a, e->node))
+            entry_remove(a, e);
+    }
+    for (uint32_t fd = 0; p && fd < p->descriptor_end; fd++) {
+        size_t bytes = number_text((int32_t)fd, name);
+
+        if (!p->descriptors[fd].file || entry_find(a, dir, name, bytes))
+            continue;
+        struct node *n = node_create(a, links ? S_IFLNK | 0700 : S_IFREG | 0444);
+        if (!n)
+            return;
+        n->made_up = links ? MADE_FILE : MADE_FILE_INFO;
+        n->pid = dir->pid;
+        n->minor = fd;
+        if (entry_add(a, dir, name, bytes, n))
+            node_release(a, n);
+    }
+}
+
+void proc_visit(struct arena *a, struct node *dir, const char *name, size_t bytes)
 {
     int32_t number = 0;
 
+    if (dir != a->proc) {
+        visit_files(a, dir);
+        return;
+    }
     for (size_t i = 0; i < bytes; i++) {
         if (name[i] < '0' || name[i] > '9' || number > INT32_MAX / 10 - 1)
             return;
@@ -117,8 +201,12 @@ void proc_visit(struct arena *a, const char *name, size_t bytes)
         make_directory(a, p);
 }
 
-void proc_visit_all(struct arena *a)
+void proc_visit_all(struct arena *a, struct node *dir)
 {
+    if (dir != a->proc) {
+        visit_files(a, dir);
+        return;
+    }
     for (struct process *p = a->processes; p; p = p->next)
         make_directory(a, p);
 }
@@ -132,9 +220,53 @@ void proc_forget(struct process *p)
     p->in_proc = false;
     if (!e)
         return;
-    while (e->node->first)
+    while (e->node->first) {
+        struct node *n = e->node->first->node;
+        while (node_is(n, S_IFDIR) && n->first)
+            entry_remove(a, n->first);
         entry_remove(a, e->node->first);
+    }
     entry_remove(a, e);
+}
+
+/* The first entry that names it. */
+static const struct entry *entry_of(const struct arena *a, const struct node *n)
+{
+    for (size_t i = 0; i < NAME_BUCKETS && n->links; i++)
+        for (const struct entry *e = a->names[i]; e; e = e->hash_next)
+            if (e->node == n)
+                return e;
+    return NULL;
+}
+
+/* What the link of an open file says: its path, or what it is. */
+static size_t file_text(struct arena *a, const struct file *f, char *to, size_t capacity)
+{
+    static const char *const kinds[FILE_KINDS] = {
+        [FILE_PIPE_READ] = "pipe:[",     [FILE_PIPE_WRITE] = "pipe:[",
+        [FILE_PIPE_BOTH] = "pipe:[",     [FILE_SOCKET] = "socket:[",
+        [FILE_COUNTER] = "anon_inode:[", [FILE_SIGNAL] = "anon_inode:[",
+        [FILE_EPOLL] = "anon_inode:[",   [FILE_INOTIFY] = "anon_inode:[",
+        [FILE_PROCESS] = "anon_inode:["};
+    const struct node *n = f->node;
+    const struct entry *e = node_is(n, S_IFDIR) ? NULL : entry_of(a, n);
+    struct text t = {to, 0, capacity};
+    long bytes = e || node_is(n, S_IFDIR) ? path_of(a, e ? e->parent : n, to, capacity) : 0;
+
+    if (bytes > 0) {
+        t.bytes = (size_t)bytes - 1;
+        if (e) {
+            text_add(&t, t.bytes > 1 ? "/" : "");
+            text_add_bytes(&t, e->name, e->bytes);
+        }
+    } else if (kinds[f->kind]) {
+        text_add(&t, kinds[f->kind]);
+        text_add_number(&t, n->ino, 1, ' ');
+        text_add(&t, "]");
+    } else {
+        text_add(&t, "/ (deleted)");
+    }
+    return t.bytes;
 }
 
 const char *proc_link(const struct process *p, const struct node *n, size_t *bytes)
@@ -143,6 +275,8 @@ const char *proc_link(const struct process *p, const struct node *n, size_t *byt
     const struct process *of = n->pid ? process_find(a, n->pid) : p;
 
     *bytes = 0;
+    if (n->made_up == MADE_OWN_FILES)
+        return *bytes = 13, "/proc/self/fd";
     if (!of || of->ended)
         return "";
     if (n->made_up == MADE_EXE) {
@@ -152,6 +286,11 @@ const char *proc_link(const struct process *p, const struct node *n, size_t *byt
     if (n->made_up == MADE_CWD) {
         long length = path_of(a, of->cwd, a->link_text, sizeof a->link_text);
         *bytes = length > 0 ? (size_t)length - 1 : 0;
+    } else if (n->made_up == MADE_ROOT) {
+        return *bytes = 1, "/";
+    } else if (n->made_up == MADE_FILE) {
+        const struct file *f = named_file(a, n);
+        *bytes = f ? file_text(a, f, a->link_text, sizeof a->link_text) : 0;
     } else {
         *bytes = number_text(p->pid, a->link_text);
     }

@@ -5,10 +5,23 @@
 #pragma once
 
 #include "libos-posix/base/arena.h"
+#include "libos-posix/file/node.h"
 
-/* Before a name is looked for in /proc, or all are listed. */
-void proc_visit(struct arena *a, const char *name, size_t bytes);
-void proc_visit_all(struct arena *a);
+/* Directories whose entries are made when somebody looks for them. */
+static inline bool proc_is_made(const struct arena *a, const struct node *dir)
+{
+    return dir == a->proc || dir->made_up == MADE_FILES || dir->made_up == MADE_FILE_INFOS;
+}
+
+/* Before a name is looked for in such a directory, or all are listed. */
+void proc_visit(struct arena *a, struct node *dir, const char *name, size_t bytes);
+void proc_visit_all(struct arena *a, struct node *dir);
+
+/* The open file that a link in /proc/PID/fd leads to; NULL: it is no such link. */
+struct file *proc_open_file(const struct arena *a, const struct node *n);
+
+/* What a text that never changes says. */
+const char *proc_fixed(const struct node *n);
 
 /* The process goes, and its directory with it. */
 void proc_forget(struct process *p);

@@ -1,5 +1,6 @@
 /* The texts of /proc. */
 #include "libos-posix/base/area.h"
+#include "libos-posix/file/file.h"
 #include "libos-posix/file/mount.h"
 #include "libos-posix/file/path.h"
 #include "libos-posix/file/proc.h"
@@ -198,6 +199,55 @@ static void cpuinfo(struct text *t)
     }
 }
 
+static void add_limit(struct text *t, uint64_t limit)
+{
+    if (limit == RLIM_INFINITY) {
+        text_add(t, "unlimited            ");
+        return;
+    }
+    const size_t before = t->bytes;
+    text_add_number(t, limit, 1, ' ');
+    while (t->bytes < before + 21 && t->bytes < t->capacity)
+        text_add(t, " ");
+}
+
+static void limits(struct text *t, const struct process *p)
+{
+    static const char *const lines[RLIMIT_COUNT][2] = {
+        {"Max cpu time              ", "seconds"},   {"Max file size             ", "bytes"},
+        {"Max data size             ", "bytes"},     {"Max stack size            ", "bytes"},
+        {"Max core file size        ", "bytes"},     {"Max resident set          ", "bytes"},
+        {"Max processes             ", "processes"}, {"Max open files            ", "files"},
+        {"Max locked memory         ", "bytes"},     {"Max address space         ", "bytes"},
+        {"Max file locks            ", "locks"},     {"Max pending signals       ", "signals"},
+        {"Max msgqueue size         ", "bytes"},     {"Max nice priority         ", ""},
+        {"Max realtime priority     ", ""},          {"Max realtime timeout      ", "us"},
+    };
+
+    text_add(t, "Limit                     Soft Limit           Hard Limit           Units     \n");
+    for (unsigned i = 0; i < RLIMIT_COUNT; i++) {
+        text_add(t, lines[i][0]);
+        add_limit(t, p->limits[i].current);
+        add_limit(t, p->limits[i].maximum);
+        text_add(t, lines[i][1]);
+        text_add(t, "\n");
+    }
+}
+
+static void file_info(struct text *t, const struct file *f)
+{
+    char octal[8];
+
+    text_add(t, "pos:\t");
+    text_add_number(t, f->position, 1, ' ');
+    text_add(t, "\nflags:\t0");
+    for (unsigned i = 0; i < sizeof octal; i++)
+        octal[i] = (char)('0' + (f->flags >> (7 - i) * 3 & 7));
+    text_add_bytes(t, octal, sizeof octal);
+    text_add(t, "\nmnt_id:\t1");
+    add_line(t, "\nino:\t", f->node->ino);
+}
+
 static void process_text(struct text *t, const struct node *n, const struct process *p)
 {
     switch (n->made_up) {
@@ -221,6 +271,13 @@ static void process_text(struct text *t, const struct node *n, const struct proc
         break;
     case MADE_MAPS:
         maps(t, p);
+        break;
+    case MADE_LIMITS:
+        limits(t, p);
+        break;
+    case MADE_FILE_INFO:
+        if (!p->ended && file_get(p, n->minor))
+            file_info(t, file_get(p, n->minor));
         break;
     default:
         break;
@@ -287,6 +344,17 @@ static void system_text(struct text *t, const struct node *n)
         break;
     case MADE_OVERCOMMIT:
         text_add(t, "0\n");
+        break;
+    case MADE_HOST_NAME:
+        text_add(t, arena_get()->host_name);
+        text_add(t, "\n");
+        break;
+    case MADE_PROCESSORS:
+        text_add(t, port_processors() > 1 ? "0-" : "");
+        add_line(t, "", port_processors() - 1);
+        break;
+    case MADE_FIXED:
+        text_add(t, proc_fixed(n));
         break;
     default:
         break;

@@ -7,8 +7,11 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
+#include "libos-posix/channel/queue.h"
 #include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/socket.h"
+#include "libos-posix/channel/sysv.h"
+#include "libos-posix/channel/watch.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
 
@@ -95,6 +98,12 @@ const char *arena_check(const struct arena *a)
         broken = socket_check(a);
     if (!broken && inet_ops.check)
         broken = inet_ops.check(a);
+    if (!broken)
+        broken = queue_check(a);
+    if (!broken)
+        broken = sysv_check(a);
+    if (!broken)
+        broken = watch_check(a);
     if (!broken)
         broken = node_check(a);
     if (!broken)

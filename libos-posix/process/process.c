@@ -11,6 +11,7 @@
 #include "libos-posix/process/task.h"
 #include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/timer.h"
+#include "libos-posix/channel/sysv.h"
 
 #define STACK_LIMIT (8u * 1024 * 1024)
 #define FIRST_PID   1
@@ -58,6 +59,7 @@ static void init_first(struct process *p)
     p->limits[RLIMIT_STACK].current = STACK_LIMIT;
     p->limits[RLIMIT_NPROC] = (struct linux_rlimit){TASK_COUNT - 1, TASK_COUNT - 1};
     p->limits[RLIMIT_SIGPENDING] = (struct linux_rlimit){1024, 1024};
+    p->limits[RLIMIT_MSGQUEUE] = (struct linux_rlimit){819200, 819200};
     p->limits[RLIMIT_CORE].current = 0;
 }
 
@@ -139,6 +141,7 @@ static void release_all(struct process *p)
         file_close(p, fd); /* EBADF: nothing was there */
     area_forget_all(p);
     timer_forget_all(p);
+    sysv_process_ends(p);
     signal_forget(p->arena, &p->pending, UINT64_MAX);
     process_runs(p, NULL);
     if (p->cwd)
@@ -285,6 +288,8 @@ void process_finish(struct process *p)
     if (p->arena->mounts && !is_anybody_left(p->arena))
         mount_end_all(p->arena);
     process_end_vfork(p);
+    if (p->arena->pidfds)
+        task_wake_pollers(p->arena, p);
     if (p == p->arena->first) {
         end_family(p);
         return;

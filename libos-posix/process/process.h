@@ -26,6 +26,9 @@ void process_free(struct process *p);
  * false. */
 bool process_own_text(struct process *p);
 
+/* The process that a file of pidfd_open is of; NULL: it has been waited for. */
+struct process *process_of_file(const struct arena *a, const struct file *f);
+
 struct process *process_find(const struct arena *a, int32_t pid);
 
 /* Has a process of this group been born and not been waited for? */

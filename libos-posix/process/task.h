@@ -51,6 +51,7 @@ struct task {
     bool vfork_done;     /* the child has called execve, or ended */
     struct futex_key futex;
     uint32_t futex_bits;
+    const struct process *lock_holder; /* while it waits for a record: who is in the way */
 
     bool ending;          /* it ends when it leaves the core */
     uint64_t blocked;     /* signals, bit signal - 1 */

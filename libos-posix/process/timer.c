@@ -19,18 +19,36 @@ static uint64_t advance(uint64_t *next, uint64_t period, uint64_t now)
     return skipped;
 }
 
+/* What waits of an earlier expiration of the timer, or NULL. */
+static struct signal_entry *waiting_of(const struct pending *pending, const struct timer *t)
+{
+    struct signal_entry *e = pending->first;
+
+    while (e && (e->info.code != SI_TIMER || e->info.u.timer.id != t->id))
+        e = e->next;
+    return e;
+}
+
+/* One signal at a time waits for a timer: what expires meanwhile is counted in it. */
 static void fire(struct process *p, struct timer *t, uint64_t now)
 {
     uint64_t skipped = advance(&t->next_ns, t->period_ns, now);
     struct linux_siginfo info = {.number = (int32_t)t->number, .code = SI_TIMER};
     struct task *to = t->tid ? task_find(p->arena, t->tid) : NULL;
 
+    if (to && to->process != p)
+        to = NULL;
+    struct signal_entry *before = waiting_of(to ? &to->pending : &p->pending, t);
+    if (before)
+        skipped += 1 + (uint64_t)before->info.u.timer.overrun;
     t->overrun = skipped > INT32_MAX ? INT32_MAX : (int32_t)skipped;
     info.u.timer.id = t->id;
     info.u.timer.overrun = t->overrun;
     info.u.timer.value = t->value;
-    if (t->number)
-        signal_send(p, to && to->process == p ? to : NULL, &info);
+    if (before)
+        before->info = info;
+    else if (t->number)
+        signal_send(p, to, &info);
 }
 
 static uint64_t run_process(struct process *p, uint64_t now)

@@ -132,6 +132,12 @@ static void levels_stay_edges_are_told_once(void **state)
     long in = fd[0], out = fd[1], level = SYS(epoll_create1, 0), edge = SYS(epoll_create1, 0);
     ctl(level, 1, in, POLLIN, 0);
     ctl(level, 1, in, POLLIN, -EEXIST);
+    struct linux_timespec *none = (struct linux_timespec *)(world.user + 2000);
+    *none = (struct linux_timespec){0, 0};
+    IS(SYS(epoll_pwait2, level, world.user + 1100, 8, none, 0), 0);
+    none->nanoseconds = -1;
+    IS(SYS(epoll_pwait2, level, world.user + 1100, 8, none, 0), -EINVAL);
+    IS(SYS(epoll_pwait2, level, world.user + 1100, 8, 0, world.hole, 8), -EFAULT);
     ctl(edge, 1, in, POLLIN | EPOLLET, 0);
     IS(ready(level, 0), 0);
     IS(SYS(write, out, world.user, 1), 1);
@@ -197,6 +203,28 @@ static void child_meets_locks(struct task *t)
     IS(l->pid, 1);
     IS(SYS(fcntl, shared_fd, F_SETLKW, lock_at(F_WRLCK, 6, 1)), 0); /* when the parent gives up */
     SYS(exit_group, 4);
+}
+
+static void child_waits_for_the_parents(struct task *t)
+{
+    (void)t;
+    IS(SYS(fcntl, shared_fd, F_SETLK, lock_at(F_WRLCK, 1, 1)), 0);
+    SYS(exit_group, SYS(fcntl, shared_fd, F_SETLKW, lock_at(F_WRLCK, 0, 1)) == 0 ? 5 : 6);
+}
+
+static void who_waits_in_a_circle_is_told(void **state)
+{
+    (void)state;
+    shared_fd = SYS(open, P("/etc/text"), O_RDWR);
+    IS(SYS(fcntl, shared_fd, F_SETLK, lock_at(F_WRLCK, 0, 1)), 0);
+    int32_t pid = child_start(child_waits_for_the_parents);
+    struct linux_timespec *t = (struct linux_timespec *)world.user;
+    *t = (struct linux_timespec){0, 1000};
+    IS(SYS(nanosleep, t, 0), 0);
+    IS(SYS(fcntl, shared_fd, F_SETLKW, lock_at(F_WRLCK, 1, 1)), -EDEADLK);
+    IS(SYS(fcntl, shared_fd, F_SETLK, lock_at(F_UNLCK, 0, 1)), 0);
+    IS(SYS(fcntl, shared_fd, F_SETLKW, lock_at(F_WRLCK, 1, 1)), 0); /* now it is only a wait */
+    IS(child_wait(pid), EXITED(5));
 }
 
 static void records_are_cut_and_waited_for(void **state)
@@ -302,6 +330,7 @@ int main(void)
         FAMILY_TEST(levels_stay_edges_are_told_once),
         FAMILY_TEST(sets_in_sets_have_a_limit),
         FAMILY_TEST(records_are_cut_and_waited_for),
+        FAMILY_TEST(who_waits_in_a_circle_is_told),
         FAMILY_TEST(whole_files_are_locked_by_open_files),
         FAMILY_TEST(a_fifo_joins_those_who_open_it),
         FAMILY_TEST(shared_memory_is_the_file_s),

@@ -300,6 +300,42 @@ static void a_lost_process_is_taken_out(void **state)
     IS(child_wait(pid), SIGKILL);
 }
 
+static void child_sleeps(struct task *t)
+{
+    struct linux_timespec *ns = (struct linux_timespec *)(world.user + 128);
+
+    (void)t;
+    *ns = (struct linux_timespec){0, 1000};
+    IS(SYS(nanosleep, ns, 0), 0);
+    SYS(exit_group, 3);
+}
+
+static void a_process_is_a_file(void **state)
+{
+    struct linux_pollfd *f = (struct linux_pollfd *)(world.user + 64);
+    const int by_file = 3, exited = 4;
+
+    (void)state;
+    int32_t pid = child_start(child_sleeps);
+    long fd = SYS(pidfd_open, pid, 0);
+    *f = (struct linux_pollfd){.fd = (int32_t)fd, .events = POLLIN};
+    IS(SYS(poll, f, 1, 0), 0);
+    IS(SYS(pidfd_send_signal, fd, 0, 0, 0), 0);
+    IS(SYS(pidfd_send_signal, fd, 65, 0, 0), -EINVAL);
+    IS(SYS(pidfd_send_signal, fd, 0, 0, 1), -EINVAL);
+    IS(SYS(pidfd_send_signal, 99, 0, 0, 0), -EBADF);
+    IS(SYS(waitid, by_file, 99, 0, exited, 0), -EBADF);
+    IS(SYS(poll, f, 1, -1), 1); /* until it ends */
+    IS(SYS(pidfd_send_signal, fd, 0, 0, 0), -ESRCH);
+    IS(SYS(waitid, by_file, fd, world.user + 256, exited, 0), 0);
+    IS(((struct linux_siginfo *)(world.user + 256))->u.sender.more.child.status, 3);
+    IS(SYS(waitid, by_file, fd, 0, exited, 0), -ECHILD);
+    IS(SYS(pidfd_open, pid, 0), -ESRCH);
+    IS(SYS(pidfd_open, 0, 0), -EINVAL);
+    IS(SYS(pidfd_open, 1, 1), -EINVAL);
+    IS(SYS(close, fd), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +353,7 @@ int main(void)
         FAMILY_TEST(sessions_have_one_leader),
         FAMILY_TEST(too_many_processes_are_eagain),
         FAMILY_TEST(a_lost_process_is_taken_out),
+        FAMILY_TEST(a_process_is_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

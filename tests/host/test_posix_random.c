@@ -63,6 +63,8 @@ static bool is_left_out(long number)
     case NR_tgkill:
     case NR_rt_sigqueueinfo:
     case NR_rt_tgsigqueueinfo:
+    case NR_pidfd_send_signal:
+    case NR_mq_notify:
     case NR_alarm: /* the default of its signal ends the process */
     case NR_setitimer:
     case NR_timer_settime:
@@ -104,6 +106,8 @@ static void any_call_with_any_arguments_answers(void **state)
             continue;
         if (calls[i].number == NR_mmap)
             a[3] &= ~(long)MAP_FIXED;
+        if (calls[i].number == NR_shmat)
+            a[2] &= ~040000L; /* SHM_REMAP */
         fake.input = "input";
         long result = posix_syscall(calls[i].number, a[0], a[1], a[2], a[3], a[4], a[5]);
         if (result < 0 && result > -4096)

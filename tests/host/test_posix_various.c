@@ -169,6 +169,86 @@ static void processes_stand_in_proc(void **state)
     assert_true(read_all("/proc/1/maps", to) > 0);
 }
 
+static void times_are_set_by_older_calls(void **state)
+{
+    struct linux_stat *s = (struct linux_stat *)world.user;
+    int64_t *t = (int64_t *)(world.user + 512);
+
+    (void)state;
+    t[0] = 1000;
+    t[1] = 2000;
+    IS(SYS(utime, user_text("/etc/text"), t), 0);
+    IS(SYS(stat, user_text("/etc/text"), s), 0);
+    IS(s->atime.seconds, 1000);
+    IS(s->mtime.seconds, 2000);
+    t[1] = 7; /* microseconds */
+    t[2] = 3000;
+    t[3] = 999999;
+    IS(SYS(utimes, user_text("/etc/text"), t), 0);
+    IS(SYS(stat, user_text("/etc/text"), s), 0);
+    IS(s->atime.nanoseconds, 7000);
+    IS(s->mtime.nanoseconds, 999999000);
+    t[3] = 1000000;
+    IS(SYS(futimesat, AT_FDCWD, user_text("/etc/text"), t), -EINVAL);
+    IS(SYS(futimesat, AT_FDCWD, user_text("/none"), 0), -ENOENT);
+    IS(SYS(utimes, 0, 0), -EFAULT);
+    IS(SYS(utime, user_text("/etc/text"), world.hole), -EFAULT);
+    IS(SYS(utime, user_text("/etc/text"), 0), 0);
+}
+
+static void a_process_has_a_clock(void **state)
+{
+    struct linux_timespec *t = (struct linux_timespec *)world.user;
+
+    (void)state;
+    IS(SYS(clock_gettime, ~1 * 8 + 2, t), 0); /* of process 1 */
+    IS(SYS(clock_gettime, ~0 * 8 + 2, t), 0);
+    IS(SYS(clock_getres, ~1 * 8 + 6, t), 0); /* of thread 1 */
+    IS(SYS(clock_gettime, ~2 * 8 + 2, t), -EINVAL);
+    IS(SYS(clock_gettime, ~2 * 8 + 6, t), -EINVAL);
+    IS(SYS(clock_gettime, ~1 * 8 + 3, t), -EINVAL);
+}
+
+static void what_expires_while_a_signal_waits_is_counted(void **state)
+{
+    struct linux_timespec *t = (struct linux_timespec *)world.user; /* period, first */
+    struct linux_siginfo *info = (struct linux_siginfo *)(world.user + 256);
+    uint64_t *set = (uint64_t *)(world.user + 128);
+    int32_t *id = (int32_t *)(world.user + 160);
+
+    (void)state;
+    *set = signal_bit(SIGALRM);
+    IS(SYS(rt_sigprocmask, SIG_BLOCK, set, 0, 8), 0);
+    IS(SYS(timer_create, CLOCK_MONOTONIC, 0, id), 0);
+    t[0] = (struct linux_timespec){0, 50};
+    t[1] = (struct linux_timespec){0, 100};
+    IS(SYS(timer_settime, *id, 0, t, 0), 0);
+    for (unsigned i = 0; i < 3; i++) { /* it expires at 100, 150, 200 and 250 */
+        t[2] = (struct linux_timespec){0, i ? 60 : 140};
+        IS(SYS(nanosleep, t + 2, 0), 0);
+    }
+    t[2] = (struct linux_timespec){0, 0};
+    IS(SYS(rt_sigtimedwait, set, info, t + 2, 8), SIGALRM);
+    IS(info->u.timer.overrun, 3);
+    IS(SYS(timer_getoverrun, *id), 3);
+    IS(SYS(rt_sigtimedwait, set, info, t + 2, 8), -EAGAIN);
+    IS(SYS(timer_delete, *id), 0);
+    IS(SYS(timer_getoverrun, *id), -EINVAL);
+}
+
+static void a_stack_that_is_given_up_is_forgotten(void **state)
+{
+    struct linux_stack *s = (struct linux_stack *)world.user;
+
+    (void)state;
+    *s = (struct linux_stack){.base = 4096, .flags = SS_DISABLE, .bytes = 8192};
+    IS(SYS(sigaltstack, s, 0), 0);
+    IS(SYS(sigaltstack, 0, s), 0);
+    IS(s->base, 0);
+    IS(s->bytes, 0);
+    IS(s->flags, SS_DISABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +259,10 @@ int main(void)
         FAMILY_TEST(descriptors_close_in_ranges),
         FAMILY_TEST(attributes_are_kept_by_name),
         FAMILY_TEST(processes_stand_in_proc),
+        WORLD_TEST(times_are_set_by_older_calls),
+        WORLD_TEST(a_process_has_a_clock),
+        WORLD_TEST(what_expires_while_a_signal_waits_is_counted),
+        WORLD_TEST(a_stack_that_is_given_up_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -313,8 +313,8 @@ static int call_oddly(void)
 
     if (child == 0)
         _exit(open("/none", O_RDONLY) == -1 ? 9 : 8);
-    syscall(253);
-    syscall(253, 7);
+    syscall(214);
+    syscall(214, 7);
     getppid();
     return status_of(child) != 9;
 }
