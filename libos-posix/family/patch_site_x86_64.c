@@ -46,7 +46,7 @@ vaddr_t patch_sites[SITES];
 
 void libos_upcall_syscall(void); /* libos/start: where the kernel enters with a reflected call */
 #pragma GCC visibility pop
-static vaddr_t lowest = ~(vaddr_t)0, highest;
+static vaddr_t lowest = ~(vaddr_t)0, highest; /* the first is always there: faults ask it */
 static uint32_t count;
 
 /* Places that were looked at and stay, and after how many calls they are looked at again. */
@@ -65,9 +65,17 @@ static vaddr_t *slot_of(vaddr_t back, vaddr_t content)
     return NULL;
 }
 
+/* Faults ask, and while one is handled no page of the table may be missing. */
 static bool is_site(vaddr_t back)
 {
-    return back && slot_of(back, back);
+    return back >= lowest && slot_of(back, back);
+}
+
+static void touch_table(void)
+{
+    for (uint32_t i = 0; i < SITES; i += PAGE_SIZE / sizeof patch_sites[0])
+        (void)__atomic_load_n(&patch_sites[i], __ATOMIC_RELAXED);
+    (void)__atomic_load_n(&patch_sites[SITES - 1], __ATOMIC_RELAXED);
 }
 
 uint32_t patch_count(void)
@@ -140,6 +148,8 @@ static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too
     if (site % LINE_BYTES == LINE_BYTES - 1 || has_red_zone(site, r) ||
         (common && !space_own(page)))
         return NEVER;
+    if (!count)
+        touch_table();
     vaddr_t *slot = slot_of(back, 0);
     if (!slot)
         return NEVER;
