@@ -95,7 +95,7 @@ struct process {
     uint64_t used_ns;             /* processor time, when ended */
     uint64_t children_ns;         /* processor time of children that were waited for */
     struct area *areas;           /* sorted by address; see area.h */
-    struct node *cwd;             /* holds one `opens` of it */
+    struct node *root, *cwd;      /* hold one `opens` each */
     struct node *program;         /* that it runs, or NULL; holds one `opens` of it */
     struct program_text *text;    /* shared with those that run the same */
     uint32_t umask;
