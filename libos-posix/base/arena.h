@@ -108,7 +108,7 @@ struct process {
     struct area *areas;                  /* sorted by address; see area.h */
     struct extent extents[EXTENT_COUNT]; /* of them; see area.h */
     bool extents_known;                  /* some are */
-    struct node *cwd;                    /* holds one `opens` of it */
+    struct node *root, *cwd;             /* hold one `opens` each */
     struct node *program;                /* that it runs, or NULL; holds one `opens` of it */
     struct program_text *text;           /* shared with those that run the same */
     uint32_t umask;

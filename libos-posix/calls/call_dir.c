@@ -42,7 +42,7 @@ long call_getcwd(struct process *p, word_t to, word_t capacity)
     if (!path)
         return -ENOMEM;
 
-    long bytes = path_of(p->arena, p->cwd, path, capacity < PATH_MAX ? capacity : PATH_MAX);
+    long bytes = path_below(p->root, p->cwd, path, capacity < PATH_MAX ? capacity : PATH_MAX);
     if (bytes == -ERANGE && capacity >= PATH_MAX)
         bytes = -ENAMETOOLONG;
     if (bytes > 0 && user_write(p, to, path, (size_t)bytes))
@@ -51,15 +51,16 @@ long call_getcwd(struct process *p, word_t to, word_t capacity)
     return bytes;
 }
 
-static long change_directory(struct process *p, struct node *n)
+/* Puts `n` in place of a directory that the process holds. */
+static long change_directory(struct process *p, struct node **held, struct node *n)
 {
     if (!node_is(n, S_IFDIR))
         return -ENOTDIR;
     if (access_check(p, n, MAY_EXECUTE))
         return -EACCES;
     node_hold(n);
-    node_drop(p->arena, p->cwd);
-    p->cwd = n;
+    node_drop(p->arena, *held);
+    *held = n;
     return 0;
 }
 
@@ -67,13 +68,23 @@ long call_chdir(struct process *p, word_t path)
 {
     struct node *n;
     long e = path_node(p, cwd, path, WALK_FOLLOW, &n);
-    return e ? e : change_directory(p, n);
+    return e ? e : change_directory(p, &p->cwd, n);
+}
+
+long call_chroot(struct process *p, word_t path)
+{
+    struct node *n;
+    long e = path_node(p, cwd, path, WALK_FOLLOW, &n);
+
+    if (!e && !access_is_super(p))
+        e = node_is(n, S_IFDIR) ? -EPERM : -ENOTDIR;
+    return e ? e : change_directory(p, &p->root, n);
 }
 
 long call_fchdir(struct process *p, word_t fd)
 {
     struct file *f = file_get(p, fd);
-    return f ? change_directory(p, f->node) : -EBADF;
+    return f ? change_directory(p, &p->cwd, f->node) : -EBADF;
 }
 
 /* The type byte of a directory record is the type part of the mode. */

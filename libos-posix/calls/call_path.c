@@ -282,7 +282,7 @@ static long entry_of(struct process *p, const struct walk *w, struct entry **out
     if (!w->node)
         return -ENOENT;
     if (!w->bytes)
-        return w->node == p->arena->root ? -EBUSY : -EINVAL;
+        return w->node == p->root ? -EBUSY : -EINVAL;
     *out = entry_find(p->arena, w->dir, w->name, w->bytes);
     return 0;
 }

@@ -10,8 +10,6 @@
 
 #define NS_PER_SECOND 1000000000u
 #define SECTOR_BYTES  512u
-#define FS_DEVICE     1u         /* number of the file system of RAM: 0:1 */
-#define DISK_MAJOR    254u       /* of those on disks: one from Linux's local range */
 #define RAMFS_MAGIC   0x858458f6 /* statfs(2), RAMFS_MAGIC */
 
 static const word_t cwd = (word_t)AT_FDCWD;

@@ -9,6 +9,8 @@
 #include "libos-posix/file/blocks.h"
 #include "libos-posix/file/stored.h"
 
+#define FS_DEVICE   1u    /* st_dev of the file system of RAM: 0:1 */
+#define DISK_MAJOR  254u  /* of those on disks: one from Linux's local range */
 #define MOUNT_NODES 1024u /* buckets */
 #define MOUNT_PAGES 4096u /* buckets */
 
@@ -29,7 +31,7 @@ struct mount {
     struct fs *fs;
     struct blocks *blocks;
     struct node *root, *covered;
-    uint32_t device; /* st_dev: 8:device */
+    uint32_t device; /* st_dev: DISK_MAJOR:device */
     bool read_only, no_exec, no_suid;
     bool broken;         /* what is known of it may be wrong: nothing is written any more */
     uint32_t busy;       /* changes that are being made: who ends then leaves it broken */

@@ -30,6 +30,7 @@ enum made_up {
     MADE_MEMINFO,
     MADE_UPTIME,
     MADE_MOUNTS,
+    MADE_MOUNT_INFO,
     MADE_LOADAVG,
     MADE_VERSION,
     MADE_CPUINFO,

@@ -67,7 +67,7 @@ static long step(struct process *p, struct walk *w, const struct part *part, uns
     w->file = NULL;
     if (part_is_dots(part)) {
         w->bytes = 0;
-        if (part->bytes == 2)
+        if (part->bytes == 2 && dir != p->root)
             w->node = node_parent(p->arena, dir);
         return 0;
     }
@@ -111,7 +111,7 @@ static long walk_text(struct process *p, struct walk *w, const char *text, size_
     struct part part;
 
     if (bytes && text[0] == '/') {
-        w->node = w->dir = p->arena->root;
+        w->node = w->dir = p->root;
         w->bytes = 0;
     }
     while (part_take(&text, end, &part)) {
@@ -142,7 +142,7 @@ static long start_of(struct process *p, word_t dirfd, struct node **out)
 long path_walk_text(struct process *p, word_t dirfd, const char *path, size_t bytes, unsigned how,
                     struct walk *out)
 {
-    *out = (struct walk){.node = p->arena->root};
+    *out = (struct walk){.node = p->root};
     if (!bytes && !(how & WALK_EMPTY))
         return -ENOENT;
     if (!bytes || path[0] != '/') {
@@ -177,11 +177,11 @@ long path_node(struct process *p, word_t dirfd, vaddr_t path, unsigned how, stru
     return e;
 }
 
-long path_of(const struct arena *a, const struct node *dir, char *to, size_t capacity)
+long path_below(const struct node *root, const struct node *dir, char *to, size_t capacity)
 {
-    size_t bytes = dir == a->root ? 2 : 1; /* "/" and the zero, or only the zero */
+    size_t bytes = dir == root ? 2 : 1; /* "/" and the zero, or only the zero */
 
-    for (const struct node *n = dir; n != a->root; n = n->self->parent) {
+    for (const struct node *n = dir; n != root; n = n->self->parent) {
         if (!n->self)
             return -ENOENT;
         bytes += n->self->bytes + 1;
@@ -191,12 +191,17 @@ long path_of(const struct arena *a, const struct node *dir, char *to, size_t cap
 
     size_t at = bytes - 1;
     to[at] = 0;
-    for (const struct node *n = dir; n != a->root; n = n->self->parent) {
+    for (const struct node *n = dir; n != root; n = n->self->parent) {
         at -= n->self->bytes;
         memcpy(to + at, n->self->name, n->self->bytes);
         to[--at] = '/';
     }
-    if (dir == a->root)
+    if (dir == root)
         to[0] = '/';
     return (long)bytes;
+}
+
+long path_of(const struct arena *a, const struct node *dir, char *to, size_t capacity)
+{
+    return path_below(a->root, dir, to, capacity);
 }

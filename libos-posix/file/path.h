@@ -31,3 +31,6 @@ long path_node(struct process *p, word_t dirfd, vaddr_t path, unsigned how, stru
 /* Writes the absolute path of directory `dir` with its zero; returns the bytes written. ENOENT:
  * it was removed; ERANGE: `capacity` is too small. */
 long path_of(const struct arena *a, const struct node *dir, char *to, size_t capacity);
+
+/* The same from another root; ENOENT also: `dir` is not below it. */
+long path_below(const struct node *root, const struct node *dir, char *to, size_t capacity);

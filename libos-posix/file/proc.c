@@ -52,6 +52,7 @@ static const struct fixed_file {
 static const struct proc_file process_files[] = {
     {NULL, "exe", S_IFLNK | 0777, MADE_EXE},
     {NULL, "cwd", S_IFLNK | 0777, MADE_CWD},
+    {NULL, "mountinfo", S_IFREG | 0444, MADE_MOUNT_INFO},
     {NULL, "cmdline", S_IFREG | 0444, MADE_COMMAND_LINE},
     {NULL, "stat", S_IFREG | 0444, MADE_STAT},
     {NULL, "status", S_IFREG | 0444, MADE_STATUS},

@@ -248,6 +248,75 @@ static void file_info(struct text *t, const struct file *f)
     add_line(t, "\nino:\t", f->node->ino);
 }
 
+/* A byte that would end the field, and the backslash, stand as octal numbers. */
+static void add_field(struct text *t, const char *field)
+{
+    for (; *field; field++) {
+        const unsigned c = (uint8_t)*field;
+        if (c != ' ' && c != '\t' && c != '\n' && c != '\\') {
+            text_add_bytes(t, field, 1);
+            continue;
+        }
+        text_add(t, "\\");
+        for (unsigned shift = 9; shift; shift -= 3)
+            text_add_bytes(t, &"01234567"[c >> (shift - 3) & 7], 1);
+    }
+}
+
+static void add_options(struct text *t, const struct mount *m)
+{
+    text_add(t, m->read_only ? " ro" : " rw");
+    text_add(t, m->no_suid ? ",nosuid" : "");
+    text_add(t, m->no_exec ? ",noexec" : "");
+    text_add(t, ",noatime");
+}
+
+static void mounts_text(struct text *t)
+{
+    char path[PATH_MAX];
+
+    text_add(t, "rootfs / rootfs rw 0 0\n");
+    for (const struct mount *m = arena_get()->mounts; m; m = m->next) {
+        if (path_of(arena_get(), m->root, path, sizeof path) < 0)
+            continue;
+        add_field(t, m->source);
+        text_add(t, " ");
+        add_field(t, path);
+        text_add(t, " ");
+        text_add(t, m->kind_name);
+        add_options(t, m);
+        text_add(t, " 0 0\n");
+    }
+}
+
+/* proc(5): number of the mount, of the one that it stands in, device, its root, where, options,
+ * kind, source, options of the file system. */
+static void mount_info_text(struct text *t)
+{
+    char path[PATH_MAX];
+
+    text_add(t, "1 1 0:");
+    text_add_number(t, FS_DEVICE, 1, ' ');
+    text_add(t, " / / rw - rootfs rootfs rw\n");
+    for (const struct mount *m = arena_get()->mounts; m; m = m->next) {
+        if (path_of(arena_get(), m->root, path, sizeof path) < 0)
+            continue;
+        text_add_number(t, 1 + m->device, 1, ' ');
+        add_number(t, 1 + (m->covered->stored ? mount_of(m->covered)->device : 0));
+        add_number(t, DISK_MAJOR);
+        text_add(t, ":");
+        text_add_number(t, m->device, 1, ' ');
+        text_add(t, " / ");
+        add_field(t, path);
+        add_options(t, m);
+        text_add(t, " - ");
+        text_add(t, m->kind_name);
+        text_add(t, " ");
+        add_field(t, m->source);
+        text_add(t, m->read_only ? " ro\n" : " rw\n");
+    }
+}
+
 static void process_text(struct text *t, const struct node *n, const struct process *p)
 {
     switch (n->made_up) {
@@ -279,28 +348,14 @@ static void process_text(struct text *t, const struct node *n, const struct proc
         if (!p->ended && file_get(p, n->minor))
             file_info(t, file_get(p, n->minor));
         break;
+    case MADE_MOUNTS:
+        mounts_text(t);
+        break;
+    case MADE_MOUNT_INFO:
+        mount_info_text(t);
+        break;
     default:
         break;
-    }
-}
-
-static void mounts_text(struct text *t)
-{
-    char path[PATH_MAX];
-
-    text_add(t, "rootfs / rootfs rw 0 0\n");
-    for (const struct mount *m = arena_get()->mounts; m; m = m->next) {
-        if (path_of(arena_get(), m->root, path, sizeof path) < 0)
-            continue;
-        text_add(t, m->source);
-        text_add(t, " ");
-        text_add(t, path);
-        text_add(t, " ");
-        text_add(t, m->kind_name);
-        text_add(t, m->read_only ? " ro" : " rw");
-        text_add(t, m->no_suid ? ",nosuid" : "");
-        text_add(t, m->no_exec ? ",noexec" : "");
-        text_add(t, ",noatime 0 0\n");
     }
 }
 

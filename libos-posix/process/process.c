@@ -52,7 +52,7 @@ static void init_first(struct process *p)
 {
     p->pid = p->group = p->session = FIRST_PID;
     p->umask = 022;
-    p->cwd = p->arena->root;
+    p->root = p->cwd = p->arena->root;
     for (unsigned i = 0; i < RLIMIT_COUNT; i++)
         p->limits[i] = (struct linux_rlimit){RLIM_INFINITY, RLIM_INFINITY};
     p->limits[RLIMIT_NOFILE] = (struct linux_rlimit){DESCRIPTOR_COUNT, DESCRIPTOR_COUNT};
@@ -72,6 +72,7 @@ static bool inherit(struct process *p, const struct process *parent)
     p->who = parent->who;
     p->umask = parent->umask;
     p->nice = parent->nice;
+    p->root = parent->root;
     p->cwd = parent->cwd;
     p->break_low = parent->break_low;
     p->break_now = parent->break_now;
@@ -111,6 +112,7 @@ struct process *process_create(struct arena *a, struct process *parent)
     } else {
         init_first(p);
     }
+    node_hold(p->root);
     node_hold(p->cwd);
     process_runs(p, parent ? parent->program : NULL);
     p->next = a->processes;
@@ -146,7 +148,9 @@ static void release_all(struct process *p)
     process_runs(p, NULL);
     if (p->cwd)
         node_drop(p->arena, p->cwd);
-    p->cwd = NULL;
+    if (p->root)
+        node_drop(p->arena, p->root);
+    p->root = p->cwd = NULL;
 }
 
 static void unlink_from_parent(struct process *p)
@@ -328,7 +332,7 @@ const char *process_check(const struct arena *a)
             return "P2: a process is not among its parent's children";
         if (!p->session || !p->group)
             return "P4: a process is in no session or group";
-        if (p->ended && (p->areas || p->cwd))
+        if (p->ended && (p->areas || p->cwd || p->root))
             return "P3: a process that has ended has memory or a directory";
     }
     return NULL;

@@ -243,6 +243,28 @@ static void memory_that_shows_a_file_is_written_back(void **state)
     IS(SYS(umount2, user_text("/mnt"), 0), 0);
 }
 
+static void what_is_mounted_is_told(void **state)
+{
+    const char *odd = "/a b\\c";
+
+    (void)state;
+    start("");
+    file_is("/proc/mounts", "rootfs / rootfs rw 0 0\n/dev/vda /mnt ext4 rw,noatime 0 0\n");
+    file_is("/proc/self/mounts", "rootfs / rootfs rw 0 0\n/dev/vda /mnt ext4 rw,noatime 0 0\n");
+    file_is("/proc/1/mountinfo", "1 1 0:1 / / rw - rootfs rootfs rw\n"
+                                 "2 1 254:1 / /mnt rw,noatime - ext4 /dev/vda rw\n");
+    IS(SYS(umount2, user_text("/mnt"), 0), 0);
+    file_is("/proc/1/mountinfo", "1 1 0:1 / / rw - rootfs rootfs rw\n");
+    IS(SYS(mkdir, user_text(odd), 0755), 0);
+    IS(SYS(mount, user_text("/dev/vda"), user_text(odd), user_text("ext4"), MS_RDONLY | MS_NOSUID,
+           0),
+       0);
+    file_is("/proc/self/mountinfo",
+            "1 1 0:1 / / rw - rootfs rootfs rw\n"
+            "2 1 254:1 / /a\\040b\\134c ro,nosuid,noatime - ext4 /dev/vda ro\n");
+    IS(SYS(umount2, user_text(odd), 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_disk_that_fails_is_an_error_and_keeps_the_last_commit),
         cmocka_unit_test_teardown(a_volume_that_is_read_only_stays_as_it_is, world_tear_down),
         cmocka_unit_test_teardown(memory_that_shows_a_file_is_written_back, world_tear_down),
+        cmocka_unit_test_teardown(what_is_mounted_is_told, world_tear_down),
     };
 
     return cmocka_run_group_tests(tests, tests_begin, tests_end);

@@ -194,6 +194,41 @@ static void the_working_directory_moves(void **state)
     assert_string_equal(world.user, "/tmp");
 }
 
+static void a_process_may_have_a_root_of_its_own(void **state)
+{
+    (void)state;
+    IS(SYS(mkdir, P("/jail"), 0755), 0);
+    IS(SYS(mkdir, P("/jail/in"), 0755), 0);
+    IS(SYS(symlink, P("/in/../in"), P("/jail/link")), 0);
+    IS(SYS(close, SYS(creat, P("/jail/in/file"), 0644)), 0);
+    IS(SYS(chroot, world.hole), -EFAULT);
+    IS(SYS(chroot, P("/missing")), -ENOENT);
+    IS(SYS(chroot, P("/etc/text")), -ENOTDIR);
+    IS(SYS(chdir, P("/jail")), 0);
+    IS(SYS(setresuid, -1, 1000, -1), 0);
+    IS(SYS(chroot, P(".")), -EPERM);
+    IS(SYS(setresuid, -1, 0, -1), 0);
+
+    IS(SYS(chroot, P(".")), 0);
+    IS(SYS(getcwd, world.user, 100), 2);
+    IS(SYS(access, P("/link/file"), 0), 0);
+    IS(SYS(access, P("/../in/file"), 0), 0);
+    IS(SYS(access, P("../../in/file"), 0), 0);
+    IS(SYS(access, P("/etc/text"), 0), -ENOENT);
+    IS(SYS(access, P("/../etc/text"), 0), -ENOENT);
+    IS(SYS(access, P("in/../../etc/text"), 0), -ENOENT);
+    IS(SYS(rmdir, P("/")), -EBUSY);
+
+    IS(SYS(chroot, P("/in")), 0); /* and the working directory is outside */
+    IS(SYS(access, P("/file"), 0), 0);
+    IS(SYS(getcwd, world.user, 100), -ENOENT);
+    IS(SYS(access, P("../etc/text"), 0), 0);
+    IS(SYS(chroot, P("..")), 0);
+    IS(SYS(access, P("/etc/text"), 0), 0);
+    IS(SYS(getcwd, world.user, 100), 6);
+    assert_string_equal(world.user, "/jail");
+}
+
 static void rename_replaces_and_refuses(void **state)
 {
     (void)state;
@@ -395,6 +430,7 @@ int main(void)
         WORLD_TEST(removing_refuses_the_wrong_kind),
         WORLD_TEST(a_removed_working_directory_has_no_name),
         WORLD_TEST(the_working_directory_moves),
+        WORLD_TEST(a_process_may_have_a_root_of_its_own),
         WORLD_TEST(rename_replaces_and_refuses),
         WORLD_TEST(renaming_one_name_of_a_file_to_another_does_nothing),
         WORLD_TEST(stat_and_statx_agree),
