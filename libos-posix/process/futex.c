@@ -230,13 +230,21 @@ static long unlock_pi(struct process *p, vaddr_t at)
     return e;
 }
 
+/* Of other commands the register of the second address holds anything. */
+static bool has_second(word_t operation)
+{
+    const word_t command = operation & FUTEX_COMMAND;
+
+    return command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_WAKE_OP;
+}
+
 long call_futex(struct process *p, word_t at, word_t operation, word_t value, word_t timeout,
                 word_t at2, word_t value3)
 {
     uint32_t present, bits = (uint32_t)value3;
     long count = (int32_t)value, count2 = (int32_t)timeout;
 
-    if (at % sizeof present || at2 % sizeof present)
+    if (at % sizeof present || (has_second(operation) && at2 % sizeof present))
         return -EINVAL;
     if (USER_GET(p, &present, at))
         return -EFAULT;
