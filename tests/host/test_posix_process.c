@@ -187,6 +187,11 @@ static void futexes_never_wait_for_a_thread_that_is_not_there(void **state)
     IS(SYS(futex, world.hole, FUTEX_WAKE, 1), -EFAULT);
     IS(SYS(futex, world.hole, FUTEX_WAIT, 1), -EFAULT);
     IS(SYS(futex, word, 99, 1), -ENOSYS);
+    IS(SYS(futex, word, FUTEX_WAIT, 4, 0, 0x77), -EAGAIN); /* no second address is looked at */
+    IS(SYS(futex, word, FUTEX_WAKE, 1, 0, 0x77), 0);
+    IS(SYS(futex, word, FUTEX_REQUEUE, 1, 1, (char *)word + 1), -EINVAL);
+    IS(SYS(futex, word, FUTEX_CMP_REQUEUE, 1, 1, (char *)word + 1, 5), -EINVAL);
+    IS(SYS(futex, word, FUTEX_WAKE_OP, 1, 1, (char *)word + 1, 0), -EINVAL);
 }
 
 static void signals_of_oneself_end_the_program(void **state)
