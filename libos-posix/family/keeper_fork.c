@@ -154,14 +154,24 @@ static enum err copy_run(uint32_t parent, uint32_t m, vaddr_t va, uint64_t pte, 
 }
 
 /* Pages that the parent has written to since it was copied last it will write to again, and the
- * copy as a rule too, so the first of them are copied at once: a fault costs more. */
+ * copy as a rule too, so the first of them are copied at once: a fault costs more. The core's own
+ * are always copied: making one the writer's own unbinds it for a moment, and its other threads,
+ * and what handles faults and events, cannot do without. */
 #define COPIED_AT_ONCE 16u
-static struct page_entry copied[COPIED_AT_ONCE];
-static uint32_t copied_count;
+#define COPIED_MOST    64u
+static struct page_entry copied[COPIED_MOST]; /* not bound yet */
+static uint32_t copied_count, copied_early;   /* early: of the program's */
 
-static bool is_to_be_copied(uint64_t pte)
+static bool is_of_core(vaddr_t va)
 {
-    return copied_count < COPIED_AT_ONCE && (pte & CPU_PTE_WRITE) && !(pte & SPACE_SHOWN);
+    return va >= FAMILY->image_data && va < FAMILY->image_high;
+}
+
+static bool is_to_be_copied(vaddr_t va, uint64_t pte)
+{
+    if (!(pte & CPU_PTE_WRITE) || (pte & SPACE_SHOWN))
+        return false;
+    return is_of_core(va) || copied_early++ < COPIED_AT_ONCE;
 }
 
 /* One page; it is bound by bind_copied(). The keeper's hand is not looked at meanwhile. */
@@ -190,6 +200,13 @@ static enum err bind_copied(uint32_t m)
     return e;
 }
 
+static enum err copy_early(uint32_t m, vaddr_t va, uint64_t pte)
+{
+    enum err e = copied_count == COPIED_MOST ? bind_copied(m) : ERR_OK;
+
+    return e ? e : copy_page(va, pte);
+}
+
 static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
 {
     struct member *from = &FAMILY->members[parent], *to = &FAMILY->members[m];
@@ -208,11 +225,12 @@ static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
             continue; /* the copy finds it by its areas */
         if (cpu_pte_is_bound(pte) && frame_list_has(POOL, cpu_pte_pfn(pte))) {
             family_use(used, base + i * PAGE_SIZE, PAGE_SIZE);
-            if (is_to_be_copied(pte)) {
-                e = copy_page(base + i * PAGE_SIZE, pte);
+            if (is_to_be_copied(base + i * PAGE_SIZE, pte)) {
+                e = copy_early(m, base + i * PAGE_SIZE, pte);
                 continue;
             }
             while (i + count < 512 && frame_list_has(POOL, cpu_pte_pfn(pte) + count) &&
+                   !is_of_core(base + (i + count) * PAGE_SIZE) &&
                    (table[i + count] & ~ENTRY_USE) == pte + count * PAGE_SIZE)
                 count++;
             family_use(used, base + i * PAGE_SIZE, count * PAGE_SIZE);
@@ -250,6 +268,7 @@ static enum err copy_all(const struct family_task *parent, uint32_t m)
         if (from->tables[k] != FAMILY_BLOCKS / TABLE_BYTES)
             e = copy_table(parent->member, k, m);
     const enum err bound = bind_copied(m);
+    copied_early = 0;
     return e ? e : bound;
 }
 _Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
