@@ -4,7 +4,7 @@ PORTED       := build/ported
 PORTED_LIGHT := dash lua tcc
 PORTED_HEAVY := make sqlite3 gawk coreutils redis-server go-program python3
 PORTED_FILES := $(PORTED_LIGHT:%=$(PORTED)/%)
-PORTED_ALL   := $(PORTED_FILES) $(PORTED_HEAVY:%=$(PORTED)/%)
+PORTED_ALL   := $(PORTED_FILES) $(PORTED_HEAVY:%=$(PORTED)/%) build/src/busybox-1.35.0/.exo4-unpacked
 SOURCES_OF    = build/src/$(1)/.exo4-unpacked
 
 # What building the larger ones takes beside the set-up of all: some 100 MB to fetch, most of it for Go.

@@ -249,6 +249,38 @@ static void a_stack_that_is_given_up_is_forgotten(void **state)
     IS(s->flags, SS_DISABLE);
 }
 
+static long made(const char *prefix, long number)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "%s%ld", prefix, number);
+    return SYS(mkdir, P(name), 0700);
+}
+
+static void files_leave_memory_to_programs(void **state)
+{
+    long n, count = 0, fd = SYS(open, P("/big"), O_CREAT | O_RDWR, 0600);
+
+    (void)state;
+    fake.limit_bytes = (size_t)32 << 20;
+    while ((n = SYS(write, fd, world.user, USER_BYTES)) > 0) {
+    }
+    IS(n, -ENOSPC);
+    while ((n = made("/full", count)) == 0)
+        count++;
+    IS(n, -ENOSPC);
+    assert_in_range(fake.limit_bytes - fake.mapped_bytes, fake.limit_bytes / HEAP_KEPT_SHARE,
+                    fake.limit_bytes / HEAP_KEPT_SHARE + PORT_CORE_STEP);
+    for (int i = 0; i < 40; i++) /* as many as take more than the arena had left */
+        IS(SYS(pipe, world.user), 0);
+    IS(SYS(close, fd), 0);
+    const size_t before = fake.mapped_bytes;
+    IS(SYS(unlink, P("/big")), 0);
+    for (count = 0; count < 20000; count++) /* from pages that the file has given back */
+        IS(made("/again", count), 0);
+    IS(fake.mapped_bytes, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +295,7 @@ int main(void)
         WORLD_TEST(a_process_has_a_clock),
         WORLD_TEST(what_expires_while_a_signal_waits_is_counted),
         WORLD_TEST(a_stack_that_is_given_up_is_forgotten),
+        WORLD_TEST(files_leave_memory_to_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
