@@ -13,7 +13,7 @@ static unsigned class_of(size_t bytes)
 
 void core_heap_init(struct heap *h, vaddr_t low, vaddr_t mapped, vaddr_t high)
 {
-    *h = (struct heap){.next = low, .mapped = mapped, .limit = high};
+    *h = (struct heap){.low = low, .next = low, .mapped = mapped, .limit = high};
 }
 
 static vaddr_t fresh(const struct heap *h, size_t bytes)
@@ -49,7 +49,7 @@ static void put(struct heap *h, void *block, unsigned class)
 static unsigned class_of_free(const struct heap *h, unsigned class)
 {
     while (class < HEAP_CLASSES && !h->free[class])
-        class++;
+        class ++;
     return class;
 }
 
@@ -98,13 +98,14 @@ void *core_heap_take(struct heap *h, size_t bytes)
 bool core_heap_has_for_files(const struct heap *h, size_t bytes)
 {
     const unsigned class = class_of(bytes);
+    const bool is_here = class_of_free(h, class) < HEAP_CLASSES ||
+                         fresh(h, HEAP_LEAST << class) + (HEAP_LEAST << class) <= h->mapped;
     struct port_memory memory;
 
-    if (class_of_free(h, class) < HEAP_CLASSES ||
-        fresh(h, HEAP_LEAST << class) + (HEAP_LEAST << class) <= h->mapped)
-        return true;
     port_memory_get(&memory);
-    return memory.free_bytes >= PORT_CORE_STEP + memory.total_bytes / HEAP_KEPT_SHARE;
+    const uint64_t kept = memory.total_bytes / HEAP_KEPT_SHARE;
+    return is_here ? memory.free_bytes + (h->mapped - h->low - h->in_use) >= kept
+                   : memory.free_bytes >= kept + PORT_CORE_STEP;
 }
 
 void core_heap_free(struct heap *h, void *block, size_t bytes)

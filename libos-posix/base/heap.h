@@ -17,6 +17,7 @@ struct heap_block {
 };
 
 struct heap {
+    vaddr_t low;    /* first byte of all                     */
     vaddr_t next;   /* first byte never handed out           */
     vaddr_t mapped; /* end of what the platform has given    */
     vaddr_t limit;  /* end of the core range                 */
@@ -33,8 +34,8 @@ void *core_heap_alloc(struct heap *h, size_t bytes);
 /* The same, which holds anything: for what is written before it is read. */
 void *core_heap_take(struct heap *h, size_t bytes);
 
-/* May files, and names of files, take so much more? Not when it would come from the last part of all
- * memory, without which no program could be started that removes some. Pre: as above. */
+/* May files, and names of files, take so much more? Not when less than this part of all memory would
+ * be left, without which no program could be started that removes some. Pre: as above. */
 #define HEAP_KEPT_SHARE 8u
 bool core_heap_has_for_files(const struct heap *h, size_t bytes);
 
