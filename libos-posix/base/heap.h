@@ -1,8 +1,8 @@
 /*
  * The core's own memory: blocks of power-of-two sizes, carved from the layout's core range.
  *
- * Freed blocks go to the list of their class, and serve that class again or, in parts, smaller ones.
- * Nothing is given back to the platform: a file system seldom shrinks.
+ * Freed blocks go to the list of their class, and serve that class again or, in parts, smaller
+ * ones. Nothing is given back to the platform: a file system seldom shrinks.
  */
 #pragma once
 
@@ -34,8 +34,8 @@ void *core_heap_alloc(struct heap *h, size_t bytes);
 /* The same, which holds anything: for what is written before it is read. */
 void *core_heap_take(struct heap *h, size_t bytes);
 
-/* May files, and names of files, take so much more? Not when less than this part of all memory would
- * be left, without which no program could be started that removes some. Pre: as above. */
+/* May files, and names of files, take so much more? Not when less than this part of all memory
+ * would be left, without which no program could be started that removes some. Pre: as above. */
 #define HEAP_KEPT_SHARE 8u
 bool core_heap_has_for_files(const struct heap *h, size_t bytes);
 
