@@ -4,6 +4,7 @@
 #undef CALL
 #include "tests/host/graft_kernel.h"
 
+#include "bindings/env_place.h"
 #include "exo/abi/revoke.h"
 #include "exo/arch/irq.h"
 #include "exo/env/hooks.h"
@@ -243,6 +244,53 @@ static void a_graft_for_positions_is_asked_early(void **state)
     assert_true(runs() > 0);
 }
 
+static uint64_t say_nothing(uint64_t context)
+{
+    (void)context;
+    return 0;
+}
+
+static unsigned kind_at(enum env_place place)
+{
+    return p.e->quick[place].kind;
+}
+
+/* Code that may be asked early: quick, and with all registers kept but where a function may be
+ * called; on one CPU. The host has none such, so it is said of a graft that is bound already. */
+static void which_grafts_are_asked_early(void **state)
+{
+    (void)state;
+    always(0, GRAFT_HOOK_IPC);
+    struct graft *g = graft_bound(&p.e->places[ENV_PLACE_IPC]);
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    g->quick = say_nothing;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    assert_int_equal(env_ipc_quick, 0);
+    g->keeps = true;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_SEEING);
+    assert_int_not_equal(env_ipc_quick, 0);
+    g->is_blind = true;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_BLIND);
+    cpu_count = 2;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    cpu_count = 1;
+    g->quick = NULL;
+    env_place_changed(p.e);
+    always(0, GRAFT_HOOK_SLICE_END);
+    g = graft_bound(&p.e->places[ENV_PLACE_SLICE]);
+    g->quick = say_nothing; /* which keeps no registers */
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_SLICE), QUICK_SEEING);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    g->quick = NULL;
+    env_place_changed(p.e);
+}
+
 /* What it is told: q's thread had the position before p's. */
 static void what_is_asked_early_is_told_the_same(void **state)
 {
@@ -360,6 +408,7 @@ int main(void)
         TEST(the_environments_end_is_the_bindings),
         TEST(a_graft_gives_a_position_to_another_thread),
         TEST(a_graft_for_positions_is_asked_early),
+        TEST(which_grafts_are_asked_early),
         TEST(what_is_asked_early_is_told_the_same),
         TEST(not_everybody_can_be_deputy),
         TEST(a_deputy_pays_its_own_forfeits),

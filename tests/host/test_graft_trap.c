@@ -174,6 +174,7 @@ static void what_it_says_may_be_impossible(void **state)
         GRAFT_FAULT_DEFAULT,
         GRAFT_FAULT_PROTECT + 1,
         UINT64_MAX,
+        GRAFT_FAULT_BIND_OF(POOL, 0, RW) + 7, /* no verdict has that number */
         GRAFT_FAULT_BIND_OF(POOL, 4, RW),
         GRAFT_FAULT_BIND_OF(POOL, UINT32_MAX, RW),
         GRAFT_FAULT_BIND_OF(POOL, 0, RIGHT_READ), /* which does not help */
