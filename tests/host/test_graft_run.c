@@ -396,6 +396,8 @@ static void each_way_to_write_tells(void **state)
     fuelled(ROOM);
     assert_int_equal(run(reserve_too_much, &to), MINE); /* nothing is noted that is not there */
     assert_int_equal(raised(NOTE), 0);
+    rest = -1;
+    assert_int_equal(run(reserve_too_much, &to), OTHERWISE); /* nor is that undone */
     assert_int_equal(told_by(RINGS).seen, 2);
 }
 

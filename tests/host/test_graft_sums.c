@@ -81,7 +81,14 @@ static void other_numbers_are_no_helpers(void **state)
     assert_null(helper(-1));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, world_begin, world_end)
+static int set_up(void **state)
+{
+    rnd_state = 1;
+    assert_int_not_equal(rnd_word(), rnd_word());
+    return world_begin(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, world_end)
 
 int main(void)
 {
