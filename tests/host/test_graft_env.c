@@ -209,6 +209,36 @@ static struct thread *deputy_of(uint32_t position)
     return hook_slice_deputy(position, 0, host.ticks);
 }
 
+/* Says the mate when a word of its context is a number. */
+static void mate_if(int16_t offset, uint32_t number)
+{
+    const struct insn code[] = {LDX(W, 2, 1, offset), SET(0, mate->number),
+                                JUMP64_K(JEQ, 2, number, 1), SET(0, 0), EXIT};
+
+    graft_make(GRAFT, code, sizeof code, GRAFT_HOOK_SLICE_END);
+    OK(BOSS(graft_bind, GRAFT, p.env, GRAFT_HOOK_SLICE_END));
+}
+
+static void a_graft_is_told_of_the_position(void **state)
+{
+    const uint32_t position = 2, before = 77;
+
+    (void)state;
+    share_slices();
+    const struct {
+        int16_t at;
+        uint32_t is;
+    } fields[] = {
+        {0, (uint32_t)host.ticks}, {8, position}, {12, 0}, {16, p.t->number}, {20, before}};
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        world.step = i;
+        mate_if(fields[i].at, fields[i].is);
+        assert_ptr_equal(hook_slice_deputy(position, before, (uint32_t)host.ticks), mate);
+        mate_if(fields[i].at, fields[i].is + 1);
+        assert_null(hook_slice_deputy(position, before, (uint32_t)host.ticks));
+    }
+}
+
 /* As if its code kept registers. */
 static uint64_t early_runs, early_says;
 
@@ -407,6 +437,7 @@ int main(void)
         TEST(a_graft_refuses_what_comes_in),
         TEST(the_environments_end_is_the_bindings),
         TEST(a_graft_gives_a_position_to_another_thread),
+        TEST(a_graft_is_told_of_the_position),
         TEST(a_graft_for_positions_is_asked_early),
         TEST(which_grafts_are_asked_early),
         TEST(what_is_asked_early_is_told_the_same),
