@@ -11,16 +11,6 @@ bool checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg, i
     return false;
 }
 
-bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg)
-{
-    return checker_refuse(c, reason, reg, 0, 0);
-}
-
-bool checker_stop(struct checker *c, enum graft_reason reason)
-{
-    return checker_refuse(c, reason, GRAFT_NO_REGISTER, 0, 0);
-}
-
 bool checker_spend(struct checker *c, uint32_t values)
 {
     if (c->effort < values)

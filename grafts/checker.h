@@ -69,6 +69,7 @@ struct checker_place {
     uint16_t loop;  /* of the claim: 0, or 1 + number */
     uint16_t open;  /* 0, or 1 + number of the state that waits here for the other edges */
     uint8_t states; /* of the claim */
+    bool meets;     /* ways end here: there is a claim, or others meet them */
     bool done;      /* was looked at */
 };
 

@@ -37,7 +37,7 @@ static enum graft_reason check_target(struct checker *c, int64_t target)
 {
     if (target < 0 || target >= c->in->count)
         return GRAFT_JUMP_RANGE;
-    c->places[target].edges++;
+    c->places[target].meets = c->places[target].edges++ > 0;
     return insn_is_half(&c->in->code[target]) ? GRAFT_JUMP_MIDDLE : GRAFT_ACCEPTED;
 }
 
@@ -46,13 +46,13 @@ bool checker_check_form(struct checker *c)
     bool falls = true; /* the start */
     uint32_t next = 0;
 
-    for (uint32_t i = 0; i < c->in->count; i++)
-        c->places[i] = (struct checker_place){0};
+    __builtin_memset(c->places, 0, c->in->count * sizeof *c->places);
     while (next < c->in->count) {
         const struct insn *i = &c->in->code[next];
         uint8_t form = insn_shapes[i->opcode].form;
 
         c->at = next;
+        c->places[c->at].meets = c->places[c->at].edges + falls > 1;
         c->places[c->at].edges += falls;
         falls = form != FORM_GOTO && form != FORM_EXIT;
         enum graft_reason reason = check_one_form(c, i);

@@ -59,43 +59,34 @@ static void move_mark(const struct checker *c, struct value *v, bool fits, int64
         v->mark = 0;
 }
 
-/* Distances between pointers into one object are numbers that show no address. */
-static bool step_distance(struct checker *c, const struct value *operand)
-{
-    struct value *dst = c->dst;
-    bool end = dst->kind == VALUE_PACKET_END || operand->kind == VALUE_PACKET_END;
-
-    if (c->shape->op != ALU_SUB || !checker_same_object(dst, operand))
-        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_dst(c->insn));
-    *value_set(dst, VALUE_NUMBER) =
-        end ? scalar_anything() : scalar_alu(ALU_SUB, 0, 8, &dst->n, &operand->n);
-    return true;
-}
-
-/* dst and operand are not both numbers. */
+/* dst and operand are not both numbers. Distances between pointers into one object are numbers that
+ * show no address. */
 static bool step_pointer(struct checker *c, const struct value *operand)
 {
-    bool dst_points = value_is_pointer(c->dst), is_sub = c->shape->op == ALU_SUB;
-    struct value pointer = dst_points ? *c->dst : *operand;
+    const struct insn_shape *s = c->shape;
+    bool dst_points = value_is_pointer(c->dst), is_sub = s->op == ALU_SUB;
+    struct value p = dst_points ? *c->dst : *operand;
     struct scalar by = dst_points ? operand->n : c->dst->n;
     unsigned reg = dst_points ? insn_dst(c->insn) : insn_src(c->insn);
+    bool two = dst_points && value_is_pointer(operand), end = p.kind == VALUE_PACKET_END;
 
-    if (c->shape->bytes == 8 && dst_points && value_is_pointer(operand))
-        return step_distance(c, operand);
-    if (c->shape->bytes != 8 || (c->shape->op != ALU_ADD && !(is_sub && dst_points)) ||
-        pointer.kind == VALUE_MAP)
+    if (s->bytes == 8 && is_sub && two && checker_same_object(c->dst, operand)) {
+        *value_set(c->dst, VALUE_NUMBER) = end || operand->kind == VALUE_PACKET_END
+                                               ? scalar_anything()
+                                               : scalar_alu(ALU_SUB, 0, 8, &p.n, &by);
+        return true;
+    }
+    if (s->bytes != 8 || two || !(is_sub ? dst_points : s->op == ALU_ADD) || p.kind == VALUE_MAP)
         return checker_fail(c, GRAFT_POINTER_ARITHMETIC, reg);
-    if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
-        return checker_fail(
-            c, pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
+    if (end || value_may_be_null(&p))
+        return checker_fail(c, end ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
     if (is_sub)
         by = scalar_neg(8, &by);
-    if (!state_move_pointer(&pointer, &by, c->at))
+    if (!state_move_pointer(&p, &by, c->at))
         return checker_fail(c, GRAFT_POINTER_RANGE,
-                            !c->shape->by_reg || !dst_points ? insn_dst(c->insn)
-                                                             : insn_src(c->insn));
-    move_mark(c, &pointer, true, by.smin, by.smax);
-    *c->dst = pointer;
+                            s->by_reg && dst_points ? insn_src(c->insn) : insn_dst(c->insn));
+    move_mark(c, &p, true, by.smin, by.smax);
+    *c->dst = p;
     return true;
 }
 
