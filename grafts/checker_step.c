@@ -164,14 +164,12 @@ static bool fold(struct checker *c)
     return true;
 }
 
-bool checker_step_alu(struct checker *c)
+/* Not a part of its caller, which saves no registers then. */
+static __attribute__((noinline)) bool step_any(struct checker *c)
 {
     const struct insn_shape *s = c->shape;
-    struct value *dst = c->dst, *operand;
+    struct value *dst = c->dst, *operand = checker_read_operand(c);
 
-    if (fold(c))
-        return true;
-    operand = checker_read_operand(c);
     if (!operand || (s->op != ALU_MOV && !checker_read(c, insn_dst(c->insn))))
         return false;
     if (s->op == ALU_MOV)
@@ -184,6 +182,11 @@ bool checker_step_alu(struct checker *c)
         *value_set(dst, VALUE_NUMBER) =
             scalar_alu(s->op, c->insn->offset, s->bytes, &dst->n, &operand->n);
     return true;
+}
+
+bool checker_step_alu(struct checker *c)
+{
+    return fold(c) || step_any(c);
 }
 
 bool checker_step_unary(struct checker *c)

@@ -40,6 +40,7 @@ void state_copy(struct state *to, const struct state *from)
     to->held_count = from->held_count;
     for (uint32_t i = 0; i < from->held_count; i++)
         to->held[i] = from->held[i];
+#pragma GCC unroll 10
     for (unsigned i = 0; i < INSN_FRAME; i++)
         to->reg[i].kind = VALUE_NONE;
     for (uint32_t left = from->written | 1u << INSN_FRAME; left; left &= left - 1)
