@@ -84,7 +84,7 @@ static bool walk_start(struct checker *c)
     c->steps = 0;
     c->arrive = c->in->proof ? checker_arrive : checker_join;
     state_begin(&o->state);
-    return checker_follow(c, o, 0, true) && checker_walk(c);
+    return checker_follow(c, o, 0, false) && checker_walk(c);
 }
 
 enum graft_reason graft_check(const struct graft_input *in, void *work, size_t work_bytes,

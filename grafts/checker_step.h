@@ -52,7 +52,7 @@ void checker_open_drop(struct checker *c, struct checker_open *o);
 
 /* The state in *o, which becomes the walk's, goes on at `target`: now, or where its way ends,
  * through c->arrive. */
-bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive);
+bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool dead);
 
 /* One instruction, with the first of c->ready. After a refusal that state is gone. */
 bool checker_walk_one(struct checker *c);

@@ -24,11 +24,11 @@ void checker_open_drop(struct checker *c, struct checker_open *o)
     c->free = o;
 }
 
-bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive)
+bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool dead)
 {
     o->at = target;
     o->steps = c->steps;
-    o->dead = !alive;
+    o->dead = dead;
     if (c->places[target].meets)
         return c->arrive(c, o);
     o->next = c->ready;
@@ -66,8 +66,8 @@ static bool step_jump(struct checker *c)
         return false;
     c->taken = &other->state;
     c->goes = false;
-    if (!c->alive || checker_step_jump(c))
-        return checker_follow(c, other, (uint32_t)insn_target(c->insn, c->at), c->goes);
+    if (c->dead || checker_step_jump(c))
+        return checker_follow(c, other, (uint32_t)insn_target(c->insn, c->at), !c->goes);
     checker_open_drop(c, other);
     return false;
 }
@@ -100,14 +100,14 @@ bool checker_walk_one(struct checker *c)
     c->src = &o->state.reg[insn_src(i)];
     c->at = o->at;
     c->steps = o->steps + 1;
-    c->alive = !o->dead;
+    c->dead = o->dead;
     c->places[c->at].done = true;
     o->state.written |= 1u << insn_dst(i);
     if (form == FORM_GOTO)
         next = (uint32_t)insn_target(i, c->at);
     bool good = form == FORM_GOTO || (o->dead && form != FORM_JUMP) || actions[form](c);
     if (good && form != FORM_EXIT)
-        return checker_follow(c, o, next, c->alive);
+        return checker_follow(c, o, next, c->dead);
     checker_open_drop(c, o);
     return good;
 }
