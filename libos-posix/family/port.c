@@ -30,8 +30,8 @@ static uint64_t started, idle; /* ticks, of this process; 0: it began with the s
 static uint64_t idle_since;    /* when a thread last went to sleep */
 static uint32_t awake = 1;     /* threads that do not sleep */
 
-/* The last thread that goes to sleep begins a pause of the process, the first that wakes ends it. Of
- * threads that meet here a pause may be told too short, never too long: so its begin is written
+/* The last thread that goes to sleep begins a pause of the process, the first that wakes ends it.
+ * Of threads that meet here a pause may be told too short, never too long: so its begin is written
  * before the count says that all sleep, and read after the count says that somebody does not. */
 static void thread_rests(void)
 {
