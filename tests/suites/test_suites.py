@@ -33,6 +33,7 @@ COMPUTES = ("interfaces/clock/1-1", "interfaces/clock_getcpuclockid/1-1", "inter
             "interfaces/mmap/10-1", "interfaces/pthread_cond_broadcast/1-2")
 # The others sleep, or spin for a second: instructions are counted, and are slow, so that neither takes long.
 SLOW = "64"
+AGAIN_MOST = 4
 MOST_MS = 100_000  # of one processor; the limit of a test
 TEXT_WIDTH = 112
 
@@ -93,14 +94,30 @@ def run_all(args, root, names):
     return [run(args, root, group, icount) for group, icount in groups if group]
 
 
+def is_expected(name, end, rows, column):
+    """To pass without being expected to is not."""
+    return end.replace(" ", "-") in (rows[name][column] if name in rows else ["pass"])
+
+
 def compare(ended, rows, column):
-    """Names whose end is not the expected one, with what was expected; to pass without being expected to is one."""
+    """Names whose end is not the expected one, with what was expected."""
     for name, end in ended.items():
-        want = rows[name][column] if name in rows else ["pass"]
-        if end.replace(" ", "-") not in want:
-            yield f"{name}: {end}, expected {' or '.join(want)}"
+        if not is_expected(name, end, rows, column):
+            yield f"{name}: {end}, expected {' or '.join(rows[name][column] if name in rows else ['pass'])}"
     for name in set(rows) - set(all_names()):
         yield f"{name}: is expected, but there is no such test"
+
+
+def run_again(args, root, ended, rows, column):
+    """Few tests that ended otherwise than expected once more, since some have races of their own; says which did so
+    once only."""
+    names = {name for name, end in ended.items() if not is_expected(name, end, rows, column)}
+    if not names or len(names) > AGAIN_MOST or args.linux:
+        return
+    for name, end, _ in LINE.findall("".join(done.stdout for done in run_all(args, root, names))):
+        if is_expected(name, end, rows, column):
+            show(f"{name}: {ended[name]} at first, {end} when it was run again", "")
+            ended[name] = end
 
 
 def show(text, indent):
@@ -146,15 +163,15 @@ def main():
     parser.add_argument("--linux", action="store_true")
     parser.add_argument("prefixes", nargs="*")
     args = parser.parse_args()
-    rows = expectations()
+    rows, column = expectations(), int(args.linux)
     names = [name for name in all_names() if not is_left_out(args, name)]
     with tempfile.TemporaryDirectory(prefix="exo4-suites-") as folder:
         root = pathlib.Path(folder)
         make_root(root)
         ends = run_all(args, root, names)
-    output = "".join(end.stdout for end in ends)
-    ended = {name: result for name, result, _ in LINE.findall(output)}
-    column = 1 if args.linux else 0
+        output = "".join(end.stdout for end in ends)
+        ended = {name: result for name, result, _ in LINE.findall(output)}
+        run_again(args, root, ended, rows, column)
     wrong = list(compare(ended, rows, column))
     check(all(end.returncode == 0 for end in ends), "the driver came to its end",
           "".join(end.stderr[-2000:] for end in ends))
