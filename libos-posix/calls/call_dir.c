@@ -100,7 +100,8 @@ struct records {
     bool old;
 };
 
-/* Writes one record. Returns its length; 0: no room. The older form has the type in its last byte. */
+/* Writes one record. Returns its length; 0: no room. The older form has the type in its last byte.
+ */
 static long record_put(struct process *p, const struct records *out, const struct node *n,
                        uint64_t next, const char *name, size_t bytes)
 {
