@@ -153,7 +153,9 @@ static uint32_t copied_count;
 
 static bool is_to_be_copied(uint64_t pte)
 {
-    return copied_count < COPIED_AT_ONCE && (pte & CPU_PTE_WRITE) && !(pte & SPACE_SHOWN);
+    const uint64_t both = CPU_PTE_WRITE | CPU_PTE_DIRTY;
+
+    return copied_count < COPIED_AT_ONCE && (pte & both) == both && !(pte & SPACE_SHOWN);
 }
 
 /* One page; it is bound by bind_copied(). The keeper's hand is not looked at meanwhile. */
@@ -192,19 +194,26 @@ static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
 
     if (e || !groups || !space_entry(m, base))
         return e;
+    const volatile uint64_t *there = family_view(m, to->table_last);
     uint64_t *used = &to->groups[to->table_last];
     for (uint32_t i = 0, count; (i = family_used(groups, i)) < 512 && e == ERR_OK; i += count) {
         const uint64_t pte = table[i] & ~ENTRY_USE;
         count = 1;
         if (!pte || (cpu_pte_is_bound(pte) && space_is_lent(pte)))
-            continue; /* the copy finds it by its areas */
+            continue;                     /* the copy finds it by its areas */
+        if (cpu_pte_is_bound(there[i])) { /* as keeper_tidy() says */
+            if (cpu_pte_pfn(there[i]) != cpu_pte_pfn(pte))
+                page_copy(family_frame(cpu_pte_pfn(there[i])), family_frame(cpu_pte_pfn(pte)));
+            continue;
+        }
         if (cpu_pte_is_bound(pte) && frame_list_has(POOL, cpu_pte_pfn(pte))) {
             family_use(used, base + i * PAGE_SIZE, PAGE_SIZE);
-            if (is_to_be_copied(pte)) {
+            if (is_to_be_copied(table[i])) {
                 e = copy_page(base + i * PAGE_SIZE, pte);
                 continue;
             }
-            while (i + count < 512 && frame_list_has(POOL, cpu_pte_pfn(pte) + count) &&
+            while (i + count < 512 && !there[i + count] &&
+                   frame_list_has(POOL, cpu_pte_pfn(pte) + count) &&
                    (table[i + count] & ~ENTRY_USE) == pte + count * PAGE_SIZE)
                 count++;
             family_use(used, base + i * PAGE_SIZE, count * PAGE_SIZE);
@@ -238,6 +247,7 @@ static enum err copy_all(const struct family_task *parent, uint32_t m)
     const struct member *from = &FAMILY->members[parent->member];
     enum err e = ERR_OK;
 
+    keeper_tidy(m, parent->member);
     for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++)
         if (from->tables[k] != FAMILY_BLOCKS / TABLE_BYTES)
             e = copy_table(parent->member, k, m);

@@ -8,17 +8,19 @@
 /* What the keeper has of a member. */
 struct kept {
     slot_t env;
+    uint32_t slots;                    /* of its table of capabilities */
     slot_t threads[FAMILY_BLOCKS_MAX]; /* by block; SLOT_NONE: none */
     uint32_t tasks[FAMILY_BLOCKS_MAX]; /* by block, of threads      */
 };
 extern struct kept keeper_kept[MEMBERS_MAX];
-extern slot_t keeper_pool; /* CAP_FRAMES */
+extern slot_t keeper_pool;         /* CAP_FRAMES */
+extern uint32_t keeper_member_end; /* members from here on were never made */
 
 /* The notification of a task, made when it is needed first. SLOT_NONE: no memory. */
 slot_t keeper_task_slot(uint32_t task);
 
 /* keeper_make.c: an environment with nothing but what all members have, a spare one or new; if
- * possible with a thread in `block`. BAD_STATE: there are MEMBERS_MAX. After an error nothing is
+ * possible with a thread in `block`. BAD_STATE: there are member_count. After an error nothing is
  * left. */
 enum err keeper_make(uint32_t block, uint32_t *member);
 
@@ -30,6 +32,9 @@ enum err keeper_table(uint32_t member, vaddr_t va);
 enum err keeper_thread(uint32_t member, vaddr_t core, uint32_t block, uint32_t *task);
 enum err keeper_start(uint32_t task, vaddr_t ip, vaddr_t sp, word_t value);
 void keeper_thread_end(uint32_t task);
+
+/* Gives a member the capability to wake a task, in a longer table if need be. IN_USE: it has it. */
+enum err keeper_give_task(uint32_t member, uint32_t task);
 
 /* The UTCB page of a task, as it is seen here. */
 void *keeper_utcb(uint32_t task);
@@ -43,6 +48,10 @@ void keeper_unmake(uint32_t member);
 /* keeper_spare.c: takes a member's memory back. Its environment becomes spare, with the thread of
  * `task` and what that needs, unless it is too large, or there are enough. */
 void keeper_retire(uint32_t task);
+
+/* Gives back what a spare member has kept and a copy of `parent` cannot use. Then what is bound
+ * there already has the parent's frame, or one to be filled as the parent's is. */
+void keeper_tidy(uint32_t m, uint32_t parent);
 
 /* Gives back what a member has in table `k`, but for what `keep` says (first address, and pages
  * from there on). What is not of the pool stays. */

@@ -2,7 +2,7 @@
  * its tables and a thread are many times as dear as what they are emptied and filled with. */
 #include "exo/abi/batch.h"
 #include "libos-posix/family/keeper_parts.h"
-#include "libos-posix/family/space.h"
+#include "libos-posix/family/space_parts.h"
 #include "libos/call.h"
 
 #define TABLE_BYTES  (512 * PAGE_SIZE)
@@ -87,11 +87,72 @@ void keeper_empty(uint32_t m, uint32_t k, vaddr_t keep)
     *groups = 0;
 }
 
+/* Pages of a process that ended stay bound in its environment, for the next one is the same
+ * program's as a rule. As there are few, for they are nobody's while it waits. */
+#define KEPT_GROUPS  16u /* of 8 pages, most of which have one or two */
+#define KEPT_LENT    32u
+#define PLENTY_SHIFT 1u /* half of the pool is free */
+
+static bool may_keep_pages(const struct member *member)
+{
+    uint32_t groups = 0, lent = 0;
+
+    for (uint32_t k = 0; k < member->table_count; k++) {
+        groups += (uint32_t)__builtin_popcountll(member->groups[k]);
+        lent += (uint32_t)__builtin_popcountll(member->lent[k]);
+    }
+    return groups <= KEPT_GROUPS && lent <= KEPT_LENT &&
+           POOL->count - POOL->used > POOL->count >> PLENTY_SHIFT;
+}
+
+/* May a kept page be the copy of the parent's, if its content becomes the same? */
+static bool fits(uint64_t kept, uint64_t parents)
+{
+    const uint64_t both = CPU_PTE_WRITE | CPU_PTE_PRESENT;
+
+    kept &= ~(CPU_PTE_ACCESSED | CPU_PTE_DIRTY);
+    parents &= ~(CPU_PTE_ACCESSED | CPU_PTE_DIRTY);
+    if (kept == parents)
+        return !(kept & CPU_PTE_WRITE) || (kept & SPACE_SHOWN);
+    return (kept & parents & both) == both && !((kept | parents) & SPACE_SHOWN) &&
+           cpu_pte_rights(kept) == cpu_pte_rights(parents);
+}
+
+static void tidy_table(uint32_t m, uint32_t k, const volatile uint64_t *parents)
+{
+    const volatile uint64_t *table = family_view(m, k);
+    const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
+    uint64_t *lent = &FAMILY->members[m].lent[k], *groups = &FAMILY->members[m].groups[k];
+    const uint64_t used = *groups | *lent;
+
+    *groups = *lent = 0;
+    for (uint32_t i = 0, count; (i = family_used(used, i)) < 512; i += count ? count : 1) {
+        for (count = 0; i + count < 512 && count < PART && is_of_pool(table[i + count]) &&
+                        !fits(table[i + count], parents ? parents[i + count] : 0);)
+            count++;
+        if (count)
+            drop(m, base + i * PAGE_SIZE, table + i, count);
+        else if (SPACE_IS_HIDDEN(table[i]))
+            drop_hidden(m, base + i * PAGE_SIZE, table[i]);
+        else if (is_of_pool(table[i]))
+            family_use(space_is_lent(table[i]) ? lent : groups, base + i * PAGE_SIZE, PAGE_SIZE);
+    }
+}
+
+void keeper_tidy(uint32_t m, uint32_t parent)
+{
+    for (uint32_t k = 0; k < FAMILY->members[m].table_count; k++) {
+        const vaddr_t base = (vaddr_t)FAMILY->members[m].tables[k] * TABLE_BYTES;
+        if ((FAMILY->members[m].groups[k] | FAMILY->members[m].lent[k]) && base != FAMILY_BLOCKS)
+            tidy_table(m, k, space_entry(parent, base));
+    }
+}
+
 static bool is_worth_keeping(const struct member *member)
 {
     uint32_t spares = 0;
 
-    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+    for (uint32_t m = 0; m < keeper_member_end; m++)
         spares += FAMILY->members[m].state == MEMBER_SPARE;
     return spares < SPARES_MAX && member->table_count <= SPARE_TABLES;
 }
@@ -108,8 +169,9 @@ void keeper_retire(uint32_t task)
     for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
         if (b != block && keeper_kept[m].threads[b])
             keeper_thread_end(keeper_kept[m].tasks[b]);
-    for (uint32_t k = 0; k < member->table_count; k++)
-        keeper_empty(m, k, FAMILY_BLOCK(block));
+    if (!may_keep_pages(member))
+        for (uint32_t k = 0; k < member->table_count; k++)
+            keeper_empty(m, k, FAMILY_BLOCK(block));
     member->lock = 0;
     member->state = MEMBER_SPARE;
 }

@@ -188,9 +188,8 @@ static bool fill_lent(const struct site *s, const volatile uint64_t *entry, righ
     if (!lent_page(s, s->va, &from, &bytes) || (need & RIGHT_WRITE))
         return fill_copy(s, from, bytes);
     for (vaddr_t va = low; va < high; va += PAGE_SIZE) {
-        const vaddr_t page = entry[(int64_t)(va - s->va) / (int64_t)PAGE_SIZE]
-                                 ? 0
-                                 : lent_page(s, va, &from, &bytes);
+        const vaddr_t page =
+            entry[(int64_t)(va - s->va) / (int64_t)PAGE_SIZE] ? 0 : lent_page(s, va, &from, &bytes);
         if (page)
             entries[count++] =
                 (struct page_entry){va, *family_core_frame(page),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <sys/syscall.h>
@@ -158,6 +159,93 @@ static void test_threads(void)
     expect(status_of(child) == 3, "a thread of a child");
 }
 
+/* Threads that end leave what the next ones begin with. */
+static void *look_fresh(void *argument)
+{
+    const int fresh = mine == 0;
+
+    mine = 7;
+    return fresh ? argument : NULL;
+}
+
+static void test_turns(void)
+{
+    int good = 0;
+
+    for (int i = 0; i < 100; i++) {
+        pthread_t thread[2];
+        void *result[2] = {NULL, NULL};
+        for (int t = 0; t <= i % 2; t++)
+            if (!pthread_create(&thread[t], NULL, look_fresh, &good))
+                pthread_join(thread[t], &result[t]);
+        good += result[0] == &good && (i % 2 == 0 || result[1] == &good);
+    }
+    expect(good == 100, "threads one after another begin with fresh variables");
+}
+
+#define CROWD 150
+
+/* Children that are all there at the same time. */
+static void test_crowd(void)
+{
+    static pid_t crowd[CROWD];
+    int ends[2], born = 0, good = 0;
+    char byte;
+
+    expect(pipe(ends) == 0, "a pipe for many");
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = fork();
+        if (crowd[i] == 0) {
+            close(ends[1]);
+            _exit(read(ends[0], &byte, 1) == 0 ? i % 100 : 255);
+        }
+        born += crowd[i] > 0;
+    }
+    close(ends[1]);
+    close(ends[0]);
+    for (int i = 0; i < CROWD; i++)
+        good += status_of(crowd[i]) == i % 100;
+    expect(born == CROWD && good == CROWD, "many processes at once, each with its status");
+}
+
+#define PAGE   4096
+#define LENGTH (3 * PAGE + 100)
+
+/* Pages of a file that are each process' own as soon as it writes to them. */
+static void test_private(void)
+{
+    const char *path = "/tmp/family_pages";
+    int file = open(path, O_CREAT | O_TRUNC | O_RDWR, 0600);
+    static char block[LENGTH];
+
+    memset(block, 'f', sizeof block);
+    expect(file >= 0 && write(file, block, LENGTH) == LENGTH, "a file of four pages");
+    char *at = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    expect(at != MAP_FAILED && at[0] == 'f' && at[LENGTH - 1] == 'f' && at[LENGTH] == 0,
+           "is seen with zeroes behind it");
+    at[PAGE] = 'p';
+    pid_t child = fork();
+    if (child == 0) {
+        int good = at[PAGE] == 'p' && at[2 * PAGE] == 'f';
+        at[2 * PAGE] = at[PAGE] = 'c';
+        at[0] = 'c';
+        _exit(good && at[PAGE] == 'c' && at[1] == 'f' ? 3 : 4);
+    }
+    expect(status_of(child) == 3 && at[0] == 'f' && at[PAGE] == 'p' && at[2 * PAGE] == 'f',
+           "a child's writes are its own");
+    expect(pread(file, block, LENGTH, 0) == LENGTH && !memchr(block, 'p', LENGTH) &&
+               !memchr(block, 'c', LENGTH),
+           "and the file has none of them");
+    expect(!mprotect(at, LENGTH, PROT_NONE) && !mprotect(at, LENGTH, PROT_READ) &&
+               at[PAGE] == 'p' && at[3 * PAGE] == 'f',
+           "what was hidden is shown again");
+    expect(!madvise(at, LENGTH, MADV_DONTNEED) && at[PAGE] == 'f',
+           "what is given up is the file's");
+    close(file);
+    unlink(path);
+    expect(at[2 * PAGE] == 'f' && !munmap(at, LENGTH), "the file stays for who sees it");
+}
+
 static int *volatile nowhere = (int *)0x10;
 static volatile sig_atomic_t handled, on_other_stack;
 static char *other_stack;
@@ -261,6 +349,9 @@ int main(int argc, char **argv)
     test_fork();
     test_exec();
     test_threads();
+    test_turns();
+    test_crowd();
+    test_private();
     test_signals();
     printf("%d wrong\n", wrong);
     return wrong != 0;
