@@ -279,7 +279,8 @@ static enum err give_notification(uint32_t member, word_t task)
 }
 
 /* Performs what `task` asks, and is answered. */
-static enum err perform_once(uint32_t request, uint32_t task, const word_t words[3], uint32_t *answer)
+static enum err perform_once(uint32_t request, uint32_t task, const word_t words[3],
+                             uint32_t *answer)
 {
     const uint32_t member = FAMILY->tasks[task].member;
 

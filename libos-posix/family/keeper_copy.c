@@ -133,23 +133,25 @@ static bool fits(uint64_t kept, uint64_t parents)
            cpu_pte_rights(kept) == cpu_pte_rights(parents);
 }
 
-/* A page of the core that neither the parent has written to since it began, nor anybody here, is
- * the same if it was copied from this parent before. */
-static void refill(bool again, vaddr_t va, uint64_t kept, uint64_t parents)
-{
-    if (cpu_pte_pfn(kept) != cpu_pte_pfn(parents) &&
-        !(again && is_of_core(va) && !((kept | parents) & CPU_PTE_DIRTY)))
-        page_copy(family_frame(cpu_pte_pfn(kept)), family_frame(cpu_pte_pfn(parents)));
-}
-
 /* Two tables for the same addresses, entry by entry. */
 struct pair {
     uint32_t parent, member;
     vaddr_t base;
     const volatile uint64_t *from, *to;
     uint64_t groups; /* to be looked at */
-    bool again;      /* the member was a copy of this parent before */
+    bool core_again; /* it is the core's, of a member that was a copy of this parent before */
 };
+
+/* Is there nothing to do? A page of the core that neither the parent has written to since it began,
+ * nor anybody in the copy, is what it was when it was copied before. */
+static bool is_same(const struct pair *p, uint64_t from, uint64_t to)
+{
+    const uint64_t both = CPU_PTE_WRITE | CPU_PTE_PRESENT;
+
+    if (!((from ^ to) & ~ENTRY_USE))
+        return !(from & CPU_PTE_WRITE);
+    return p->core_again && !((from | to) & CPU_PTE_DIRTY) && (from & to & both) == both;
+}
 
 /* Makes room at entry `i` if need be. True: what is there stays. */
 static bool settle(const struct pair *p, uint32_t i, uint64_t pte)
@@ -159,7 +161,8 @@ static bool settle(const struct pair *p, uint32_t i, uint64_t pte)
     uint32_t count = 1;
 
     if (fits(kept, pte)) {
-        refill(p->again, va, kept, pte);
+        if (cpu_pte_pfn(kept) != cpu_pte_pfn(pte))
+            page_copy(family_frame(cpu_pte_pfn(kept)), family_frame(cpu_pte_pfn(pte)));
         return true;
     }
     if (SPACE_IS_HIDDEN(kept)) {
@@ -203,16 +206,26 @@ static enum err copy_entry(const struct pair *p, uint32_t i, uint32_t *count)
     return copy_run(p->parent, p->member, va, pte, *count);
 }
 
+/* The first entry from `i` on that there is something to do about; 512: none. Most are empty. */
+static uint32_t next_entry(const struct pair *p, uint32_t i)
+{
+    while ((i = family_used(p->groups, i)) < 512)
+        do {
+            if (!is_same(p, p->from[i], p->to[i]))
+                return i;
+        } while (++i % 8);
+    return 512;
+}
+
 static enum err copy_table(const struct pair *p)
 {
     enum err e = ERR_OK;
 
-    for (uint32_t i = 0, count; (i = family_used(p->groups, i)) < 512 && e == ERR_OK; i += count) {
-        const uint64_t pte = p->from[i];
+    for (uint32_t i = 0, count; (i = next_entry(p, i)) < 512 && e == ERR_OK; i += count) {
         count = 1;
-        if (p->to[i] && settle(p, i, pte))
+        if (p->to[i] && settle(p, i, p->from[i]))
             continue;
-        if (pte)
+        if (p->from[i])
             e = copy_entry(p, i, &count);
     }
     return e;
@@ -239,7 +252,7 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again)
                                   .from = family_view(parent, k),
                                   .to = there,
                                   .groups = from->groups[k] | *groups | *lent,
-                                  .again = again};
+                                  .core_again = again && base - FAMILY_IMAGE < FAMILY_GIB};
         *groups |= from->groups[k]; /* before, lest an error leaves something behind */
         e = copy_table(&pair);
         if (e)

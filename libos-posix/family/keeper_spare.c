@@ -90,8 +90,7 @@ static bool may_keep_pages(const struct member *member)
     uint32_t groups = 0;
 
     for (uint32_t k = 0; k < member->table_count; k++)
-        groups += (uint32_t)(__builtin_popcountll(member->groups[k]) +
-                             __builtin_popcountll(member->lent[k]));
+        groups += (uint32_t)__builtin_popcountll(member->groups[k] | member->lent[k]);
     return groups <= KEPT_GROUPS && POOL->count - POOL->used > POOL->count >> PLENTY_SHIFT;
 }
 
