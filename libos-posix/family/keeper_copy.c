@@ -211,7 +211,8 @@ static uint32_t next_entry(const struct pair *p, uint32_t i)
 {
     while ((i = family_used(p->groups, i)) < 512)
         do {
-            if (!is_same(p, p->from[i], p->to[i]))
+            const uint64_t from = p->from[i], to = p->to[i];
+            if ((from | to) && !is_same(p, from, to))
                 return i;
         } while (++i % 8);
     return 512;
