@@ -15,7 +15,7 @@ struct kept {
                                         * number that no other process has */
 };
 extern struct kept keeper_kept[MEMBERS_MAX];
-extern slot_t keeper_pool;         /* CAP_FRAMES */
+extern slot_t keeper_pool; /* CAP_FRAMES */
 extern slot_t keeper_ring; /* of the network card (net.c), which every member gets; 0: none */
 extern uint32_t keeper_member_end; /* members from here on were never made */
 
