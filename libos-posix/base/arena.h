@@ -102,6 +102,7 @@ struct process {
     struct linux_sigaction action[SIGNAL_COUNT]; /* [signal - 1] */
     struct pending pending;
     struct timer *timers;                /* of timer_create */
+    struct aio *aio;                     /* contexts of io_setup */
     struct interval intervals[3];        /* ITIMER_REAL, _VIRTUAL, _PROF */
     uint64_t used_ns;                    /* processor time, when ended */
     uint64_t children_ns;                /* processor time of children that were waited for */

@@ -66,7 +66,7 @@ def boot(program, args):
     """Runs a guest program under the instruction counter. Returns the lines of its output."""
     if program in FOREIGN:
         return execute(program, args)
-    options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
+    options = qemu.Options(append=program, icount=1, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
     with qemu.Machine(options) as machine:
         status, why = machine.run()
