@@ -23,7 +23,7 @@ LIBOS_POSIX += $(addprefix libos-posix/way/,fault.c fault_signal.c quick.c way_l
     way_libos_cp_x86_64.S way_libos_start.c way_libos_x86_64.S way_linux.c way_linux_x86_64.S)
 
 # A family of processes: its pool of frames; its keeper and its members.
-FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
+FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_copy.c keeper_make.c keeper_fork.c \
     keeper_lost.c keeper_spare.c member.c space.c \
     space_fault.c family_x86_64.S page_x86_64.S)
 

@@ -13,7 +13,7 @@
 #define DESCRIPTOR_COUNT 1024u /* per process; RLIMIT_NOFILE */
 #define NAME_BUCKETS     4096u
 #define COMMAND_BYTES    16u
-#define TASK_COUNT       512u /* in one family */
+#define TASK_COUNT       1152u /* in one family */
 #define ACTIVITY_COUNT   256u
 #define MISSING_COUNT    512u /* numbers of calls that are counted one by one */
 #define GROUPS_MAX       32u
