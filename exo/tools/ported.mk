@@ -2,16 +2,17 @@
 # PORTED_LIGHT belong to `make test`, all of them to `make test-programs`.
 PORTED       := build/ported
 PORTED_LIGHT := dash lua tcc
-PORTED_HEAVY := make sqlite3 gawk coreutils redis-server go-program
+PORTED_HEAVY := make sqlite3 gawk coreutils redis-server go-program python3
 PORTED_FILES := $(PORTED_LIGHT:%=$(PORTED)/%)
-PORTED_ALL   := $(PORTED_FILES) $(PORTED_HEAVY:%=$(PORTED)/%)
+PORTED_ALL   := $(PORTED_FILES) $(PORTED_HEAVY:%=$(PORTED)/%) build/src/busybox-1.35.0/.exo4-unpacked
 SOURCES_OF    = build/src/$(1)/.exo4-unpacked
 
 # What building the larger ones takes beside the set-up of all: some 100 MB to fetch, most of it for Go.
 PORTED_SETUP := build/.setup-ported
 $(PORTED_SETUP): exo/tools/setup.sh exo/tools/ported.mk
 	@mkdir -p $(@D)
-	@sh exo/tools/setup.sh autoconf automake tcl golang-1.19-go
+	@sh exo/tools/setup.sh autoconf automake tcl golang-1.19-go \
+	    libpython3.11-dev libexpat1-dev zlib1g-dev
 	@touch $@
 
 # source: folder, Debian's package, version.
@@ -51,3 +52,9 @@ $(PORTED)/go-program: tests/programs/program.go
 	@mkdir -p $(@D)
 	@GO111MODULE=off CGO_ENABLED=0 GOCACHE=$(abspath $(PORTED))/go-cache GOPATH=$(abspath $(PORTED))/go-path \
 	    /usr/lib/go-1.19/bin/go build -p 2 -ldflags '-s -w' -o $@ $<
+
+# As Debian compiled it, for glibc. What it would load by dlopen is left out, of which the linker warns.
+$(PORTED)/python3: tests/programs/python_main.c
+	@echo "  LINK    $@"
+	@mkdir -p $(@D)
+	@gcc -O1 -static -s -w -Wl,--no-warnings -o $@ $< -lpython3.11 -lexpat -lz -lm 2> $@.log || { cat $@.log >&2; exit 1; }

@@ -13,14 +13,20 @@ static unsigned class_of(size_t bytes)
 
 void core_heap_init(struct heap *h, vaddr_t low, vaddr_t mapped, vaddr_t high)
 {
-    *h = (struct heap){.next = low, .mapped = mapped, .limit = high};
+    *h = (struct heap){.low = low, .next = low, .mapped = mapped, .limit = high};
+}
+
+static vaddr_t fresh(const struct heap *h, size_t bytes)
+{
+    size_t align = bytes < PAGE_SIZE ? bytes : PAGE_SIZE;
+
+    return (h->next + align - 1) & ~(vaddr_t)(align - 1);
 }
 
 /* Fresh memory from the platform is zero, so a carved block needs no clearing. */
 static void *carve(struct heap *h, size_t bytes)
 {
-    size_t align = bytes < PAGE_SIZE ? bytes : PAGE_SIZE;
-    vaddr_t start = (h->next + align - 1) & ~(vaddr_t)(align - 1);
+    vaddr_t start = fresh(h, bytes);
 
     while (start + bytes > h->mapped) {
         if (h->limit - h->mapped < PORT_CORE_STEP || !port_core_extend(h->mapped, PORT_CORE_STEP))
@@ -31,18 +37,49 @@ static void *carve(struct heap *h, size_t bytes)
     return (void *)start;
 }
 
+static void put(struct heap *h, void *block, unsigned class)
+{
+    struct heap_block *freed = block;
+
+    freed->next = h->free[class];
+    h->free[class] = freed;
+}
+
+/* The least free block of this class or a larger one; HEAP_CLASSES: there is none. */
+static unsigned class_of_free(const struct heap *h, unsigned class)
+{
+    while (class < HEAP_CLASSES && !h->free[class])
+        class ++;
+    return class;
+}
+
+/* A part of a larger block, before more is asked of the platform. NULL: there is none. */
+static void *split(struct heap *h, unsigned class)
+{
+    unsigned from = class_of_free(h, class);
+    uint8_t *block = from < HEAP_CLASSES ? (uint8_t *)h->free[from] : NULL;
+
+    if (!block || fresh(h, HEAP_LEAST << class) + (HEAP_LEAST << class) <= h->mapped)
+        return NULL;
+    h->free[from] = h->free[from]->next;
+    while (from-- > class)
+        put(h, block + (HEAP_LEAST << from), from);
+    return block;
+}
+
 static void *take(struct heap *h, unsigned class, bool zero)
 {
     size_t size = HEAP_LEAST << class;
     struct heap_block *block = h->free[class];
 
-    if (block) {
+    if (block)
         h->free[class] = block->next;
-        if (zero)
-            memset(block, 0, size);
-    } else {
+    else
+        block = split(h, class);
+    if (!block)
         block = carve(h, size);
-    }
+    else if (zero)
+        memset(block, 0, size);
     if (block)
         h->in_use += size;
     return block;
@@ -58,14 +95,25 @@ void *core_heap_take(struct heap *h, size_t bytes)
     return take(h, class_of(bytes), false);
 }
 
+bool core_heap_has_for_files(const struct heap *h, size_t bytes)
+{
+    const unsigned class = class_of(bytes);
+    const bool is_here = class_of_free(h, class) < HEAP_CLASSES ||
+                         fresh(h, HEAP_LEAST << class) + (HEAP_LEAST << class) <= h->mapped;
+    struct port_memory memory;
+
+    port_memory_get(&memory);
+    const uint64_t kept = memory.total_bytes / HEAP_KEPT_SHARE;
+    return is_here ? memory.free_bytes + (h->mapped - h->low - h->in_use) >= kept
+                   : memory.free_bytes >= kept + PORT_CORE_STEP;
+}
+
 void core_heap_free(struct heap *h, void *block, size_t bytes)
 {
     if (!block)
         return;
 
     unsigned class = class_of(bytes);
-    struct heap_block *freed = block;
-    freed->next = h->free[class];
-    h->free[class] = freed;
+    put(h, block, class);
     h->in_use -= HEAP_LEAST << class;
 }

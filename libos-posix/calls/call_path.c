@@ -11,6 +11,17 @@
 
 static const word_t cwd = (word_t)AT_FDCWD;
 
+static bool has_room(const struct process *p, const struct walk *w)
+{
+    return w->dir->stored || core_heap_has_for_files(&p->arena->heap, PAGE_SIZE);
+}
+
+/* NULL: no memory, or none that is for files. */
+static struct node *create(const struct process *p, const struct walk *w, uint32_t mode)
+{
+    return has_room(p, w) ? node_create(p->arena, mode) : NULL;
+}
+
 /* Names a new node (NULL: there was no memory for it) where the walk ended, or lets it go.
  * Pre: w->node == NULL. */
 static long name(struct process *p, const struct walk *w, struct node *n)
@@ -50,7 +61,7 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
             return -ENOENT;
         if (w->slash)
             return -EISDIR;
-        w->node = node_create(p->arena, S_IFREG | (mode & S_IALL & ~p->umask));
+        w->node = create(p, w, S_IFREG | (mode & S_IALL & ~p->umask));
         return name(p, w, w->node);
     }
     if ((flags & O_CREAT) && (flags & O_EXCL))
@@ -158,7 +169,7 @@ long call_mkdirat(struct process *p, word_t dirfd, word_t path, word_t mode)
     long e = walk_to_new(p, dirfd, path, true, &text, &w);
     if (e)
         return e;
-    e = name(p, &w, node_create(p->arena, S_IFDIR | ((uint32_t)mode & 01777 & ~p->umask)));
+    e = name(p, &w, create(p, &w, S_IFDIR | ((uint32_t)mode & 01777 & ~p->umask)));
     user_path_free(p, text);
     return e;
 }
@@ -185,7 +196,7 @@ long call_mknodat(struct process *p, word_t dirfd, word_t path, word_t mode, wor
         e = -ENOENT;
     struct node *n = NULL;
     if (!e)
-        n = node_create(p->arena, (type ? type : S_IFREG) | ((uint32_t)mode & S_IALL & ~p->umask));
+        n = create(p, &w, (type ? type : S_IFREG) | ((uint32_t)mode & S_IALL & ~p->umask));
     if (n && (type == S_IFCHR || type == S_IFBLK)) {
         n->major = (uint32_t)(device >> 8) & 0xfff;
         n->minor = (uint32_t)((device & 0xff) | (device >> 12 & 0xfff00));
@@ -207,14 +218,14 @@ long call_mkdir(struct process *p, word_t path, word_t mode)
 }
 
 /* A link with its text in a heap block of exactly that many bytes. NULL: no memory. */
-static struct node *link_create(struct process *p, const char *target)
+static struct node *link_create(const struct process *p, const struct walk *w, const char *target)
 {
     size_t bytes = 0;
     while (target[bytes])
         bytes++;
 
-    char *copy = core_heap_alloc(&p->arena->heap, bytes);
-    struct node *n = copy ? node_create(p->arena, S_IFLNK | 0777) : NULL;
+    char *copy = has_room(p, w) ? core_heap_alloc(&p->arena->heap, bytes) : NULL;
+    struct node *n = copy ? create(p, w, S_IFLNK | 0777) : NULL;
     if (!n) {
         core_heap_free(&p->arena->heap, copy, bytes);
         return NULL;
@@ -236,7 +247,7 @@ long call_symlinkat(struct process *p, word_t target, word_t dirfd, word_t path)
         return e;
     e = to[0] ? walk_to_new(p, dirfd, path, false, &text, &w) : -ENOENT;
     if (!e) {
-        e = name(p, &w, link_create(p, to));
+        e = name(p, &w, link_create(p, &w, to));
         user_path_free(p, text);
     }
     user_path_free(p, to);
@@ -266,7 +277,7 @@ long call_linkat(struct process *p, word_t old_dirfd, word_t old, word_t new_dir
         return e;
     e = access_add(p, w.dir);
     if (!e)
-        e = entry_add(p->arena, w.dir, w.name, w.bytes, n);
+        e = has_room(p, &w) ? entry_add(p->arena, w.dir, w.name, w.bytes, n) : -ENOSPC;
     user_path_free(p, text);
     return e;
 }

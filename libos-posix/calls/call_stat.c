@@ -158,12 +158,13 @@ static long statfs_put(struct process *p, const struct node *n, vaddr_t to)
     struct port_memory m;
 
     port_memory_get(&m);
+    const uint64_t kept = m.total_bytes / HEAP_KEPT_SHARE;
     struct linux_statfs s = {
         .type = RAMFS_MAGIC,
         .block_size = PAGE_SIZE,
         .blocks = m.total_bytes / PAGE_SIZE,
         .blocks_free = m.free_bytes / PAGE_SIZE,
-        .blocks_available = m.free_bytes / PAGE_SIZE,
+        .blocks_available = m.free_bytes > kept ? (m.free_bytes - kept) / PAGE_SIZE : 0,
         .files = p->arena->node_count,
         .name_max = NAME_MAX,
         .fragment_size = PAGE_SIZE,

@@ -28,7 +28,7 @@ static size_t archive_extent(const struct node *n, uint64_t pos)
 static uint8_t *page_make(struct arena *a, struct node *n, uint64_t index)
 {
     uint8_t *page = page_find(n, index);
-    if (page)
+    if (page || !core_heap_has_for_files(&a->heap, PAGE_SIZE))
         return page;
 
     if (!n->pages)

@@ -72,6 +72,19 @@ static long map_image(struct process *p, struct node *n, const struct exec_image
     return e;
 }
 
+/* The last part of what the caller named: a link's name, or a script's, not what was found there.
+ */
+static void name_task(struct task *t, const char *name)
+{
+    size_t last = 0, bytes = 0;
+
+    for (size_t i = 0; name[i]; i++)
+        last = name[i] == '/' ? i + 1 : last;
+    memset(t->name, 0, COMMAND_BYTES);
+    for (; name[last + bytes] && bytes < COMMAND_BYTES - 1; bytes++)
+        t->name[bytes] = name[last + bytes];
+}
+
 /* Remembers what the program was started as, for /proc/self and prctl. */
 static void describe(struct process *p, const struct walk *w, const struct exec_program *program)
 {
@@ -88,10 +101,7 @@ static void describe(struct process *p, const struct walk *w, const struct exec_
     }
     text->exe[bytes] = 0;
 
-    char *name = task_current()->name;
-    memset(name, 0, COMMAND_BYTES);
-    memcpy(name, w->name, w->bytes < COMMAND_BYTES ? w->bytes : COMMAND_BYTES - 1);
-
+    name_task(task_current(), program->name);
     text->command_line_bytes = 0;
     for (size_t i = 0; i < exec_string_count(&program->arguments); i++)
         for (const char *c = exec_string(&program->arguments, i);

@@ -2,6 +2,7 @@
 #include "libos-posix/process/signal.h"
 
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/terminal.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/process/process.h"
 
@@ -107,13 +108,21 @@ static void kick_one(struct process *p, uint64_t bit)
         }
 }
 
+/* Where somebody sits at a terminal, nobody is to lose the machine by a signal to the process with
+ * which all others end: what it has no handler for does not reach it, as on Linux. */
+static bool is_spared(const struct process *p, unsigned number)
+{
+    return p == p->arena->first && port_has_keeper() && terminal_is_one(p->arena->terminal) &&
+           p->action[number - 1].handler == SIG_DFL && !(p->tasks->blocked & signal_bit(number));
+}
+
 long signal_send(struct process *p, struct task *t, const struct linux_siginfo *info)
 {
     unsigned number = (unsigned)info->number;
     uint64_t bit = signal_bit(number);
     const struct task *first = t ? t : p->tasks;
 
-    if (p->ended || p->ending)
+    if (p->ended || p->ending || is_spared(p, number))
         return 0;
     if (number == SIGKILL) {
         go_on(p, false);

@@ -141,6 +141,8 @@ static void the_process_is_named_after_the_program(void **state)
     IS(SYS(open, to, O_RDONLY), 4);
     IS(SYS(read, 4, to, 100), 10);
     assert_memory_equal(to, "name\0one\0", 10);
+    IS(SYS(prctl, PR_GET_NAME, to), 0);
+    assert_string_equal(to, "link"); /* as it was called */
 }
 
 static void a_relocatable_program_is_moved(void **state)
@@ -174,6 +176,7 @@ static void scripts_run_their_interpreter(void **state)
     assert_string_equal((const char *)w[3], "/script");
     assert_string_equal((const char *)w[4], "one");
     assert_string_equal((const char *)w[5], "");
+    assert_string_equal(task_current()->name, "script");
 }
 
 static void a_script_of_a_script_is_unfolded(void **state)

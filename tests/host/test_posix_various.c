@@ -249,6 +249,58 @@ static void a_stack_that_is_given_up_is_forgotten(void **state)
     IS(s->flags, SS_DISABLE);
 }
 
+static void a_terminals_first_process_is_not_ended_by_signals(void **state)
+{
+    uint64_t *set = (uint64_t *)world.user;
+
+    (void)state;
+    fake.is_terminal = true;
+    IS(SYS(kill, 1, SIGKILL), 0);
+    IS(SYS(kill, 1, SIGSTOP), 0);
+    IS(SYS(tgkill, 1, 1, SIGALRM), 0);
+    IS(SYS(kill, 0, SIGINT), 0);
+    *set = (uint64_t)1 << (SIGALRM - 1);
+    IS(SYS(rt_sigprocmask, SIG_BLOCK, set, 0, 8), 0);
+    IS(SYS(kill, 1, SIGALRM), 0);
+    IS(SYS(rt_sigpending, set, 8), 0);
+    IS(*set, (uint64_t)1 << (SIGALRM - 1)); /* it may be asked for */
+}
+
+#define KEPT ((size_t)4 << 20)
+
+static long made(const char *prefix, long number)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "%s%ld", prefix, number);
+    return SYS(mkdir, P(name), 0700);
+}
+
+static void files_leave_memory_to_programs(void **state)
+{
+    long n, count = 0, fd = SYS(open, P("/big"), O_CREAT | O_RDWR, 0600);
+
+    (void)state;
+    fake.limit_bytes = HEAP_KEPT_SHARE * KEPT;
+    while ((n = SYS(write, fd, world.user, USER_BYTES)) > 0) {
+    }
+    IS(n, -ENOSPC);
+    for (int i = 0; i < 10000; i++) /* what calls take for themselves does not become files' */
+        if (!(n = made("/full", count)))
+            count++;
+    IS(n, -ENOSPC);
+    assert_in_range(fake.limit_bytes - fake.mapped_bytes, KEPT - PORT_CORE_STEP,
+                    KEPT + PORT_CORE_STEP);
+    for (int i = 0; i < 25; i++)
+        IS(SYS(pipe, world.user), 0);
+    IS(SYS(close, fd), 0);
+    const size_t before = fake.mapped_bytes;
+    IS(SYS(unlink, P("/big")), 0);
+    for (count = 0; count < 20000; count++) /* from pages that the file has given back */
+        IS(made("/again", count), 0);
+    IS(fake.mapped_bytes, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +315,8 @@ int main(void)
         WORLD_TEST(a_process_has_a_clock),
         WORLD_TEST(what_expires_while_a_signal_waits_is_counted),
         WORLD_TEST(a_stack_that_is_given_up_is_forgotten),
+        WORLD_TEST(files_leave_memory_to_programs),
+        FAMILY_TEST(a_terminals_first_process_is_not_ended_by_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,12 +85,16 @@ func goroutines() {
 
 func timers() {
 	begin := time.Now()
-	order := make(chan int, 3)
+	came := make(chan int, 3)
 	for _, wait := range []int{60, 20, 40} {
 		wait := wait
-		time.AfterFunc(time.Duration(wait)*time.Millisecond, func() { order <- wait })
+		time.AfterFunc(time.Duration(wait)*time.Millisecond, func() {
+			if time.Since(begin) >= time.Duration(wait)*time.Millisecond {
+				came <- wait
+			}
+		})
 	}
-	fmt.Println("timers:", <-order, <-order, <-order, time.Since(begin) >= 60*time.Millisecond)
+	fmt.Println("timers:", <-came+<-came+<-came)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	select {
@@ -108,17 +112,18 @@ func timers() {
 	}
 	ticker.Stop()
 	fmt.Println("ticks:", ticks)
-	// Nobody gives way of its own accord: it is interrupted by a signal.
-	var stop atomic.Value
+	// One that does not give way of its own accord is interrupted by a signal.
+	var stop int32
+	stopped := make(chan bool)
 	go func() {
-		for i := 0; ; i++ {
-			if i < 0 {
-				stop.Store(true)
-			}
+		for atomic.LoadInt32(&stop) == 0 {
 		}
+		stopped <- true
 	}()
 	time.Sleep(20 * time.Millisecond)
 	runtime.GC()
+	atomic.StoreInt32(&stop, 1)
+	<-stopped
 	fmt.Println("interrupted")
 }
 

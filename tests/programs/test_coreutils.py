@@ -31,6 +31,7 @@ test -w numbers -a ! -e none && echo true; [ 3 -lt 2 ] || echo false; printf '%0
 id -u; whoami; groups; tty; pwd -P; basename /a/b.c .c; dirname /a/b/c; pathchk -p 'bad name'; echo "$?"; nproc --all > /dev/null; uname -sm; arch; sync numbers; sleep 0.01
 chown 12:34 part-ad; stat -c %u:%g part-ad; ls -la /none; cat /none d; cp numbers /none/x; mkdir d d/g/h; ln numbers e/hard; rm -rf /tmp/d/e; ls -1sF --block-size=1 | wc -l
 dircolors -b | wc -l; stty 2>&1 | head -c 10; tee /none/x < part-ae; uniq -D xx00; seq -s, -w 8 11; unlink hole; shred -u -n 1 numbers; vdir | wc -l
+mkdir -p jail/bin; cp /bin/busybox jail/bin/sh; chroot jail /bin/sh -c 'echo /* *; pwd; cd ..; echo *; echo /../..'; chroot none; echo "$?"; ls -d jail
 """
 
 
@@ -47,6 +48,9 @@ def main():
         (root / "etc/group").write_text("root:x:0:\n")
         (root / "script").write_text(SCRIPT)
         want = beside_linux.same(root, "/bin/dash /script", "a hundred commands")
+        end = beside_linux.on_exo4(root, "/bin/df --output=source,target,fstype,size")
+        check(end.returncode == 0 and end.stdout.split()[-4:-1] == [b"rootfs", b"/", b"rootfs"],
+              "df tells of the file system of RAM", end)
         check(want[0] == 0 and want[1].count(b"\n") > 150, "on Linux they ran", want)
     done()
 

@@ -161,13 +161,33 @@ def test_size(s):
     s.has_screen("it is told when the terminal is resized", out and out.endswith(b"33 111\n"))
 
 
+def test_strange(s):
+    says(s, b"kill -9 1; kill -STOP 1; kill -TERM $$; echo $?", b"0\n", "the shell survives signals to the first process")
+    out = s.run(b"cat /bin; . /bin; cd /etc/hostname; > /bin; /bin; ./f2")
+    s.has_screen("what is no file, directory or program is told so", out and out.count(b"irectory") == 3 and
+                 b"/bin: Permission denied" in out and b"./f2: not found" in out)
+    says(s, b"echo 'echo $((6 * 7))' > t; chmod +x t; ./t", b"42\n", "a text is run as a script")
+    says(s, b"printf '\\177ELF' > e; chmod +x e; ./e 2>&-; echo $?", b"127\n", "half a program is not run")
+    out = s.run(b"echo " + b"x" * 900 + b" | wc -c")
+    s.has_screen("a line longer than the screen", out and out.endswith(b"\n901\n"))
+    says(s, b"cat /dev/zero | head -c 3m | wc -c", b"3145728\n", "who reads enough ends who writes for ever")
+    out = s.run(b"cat /dev/zero > big; echo $?; wc -c < /etc/hostname; rm big; ls big; mkdir after; rmdir after; echo $?")
+    s.has_screen("a full disk is an error, and room again", out and b"No space left on device\n1\n5\n" in out and
+                 out.endswith(b"0\n"))
+    says(s, b"tail /dev/zero 2> /dev/null; echo $?", b"137\n", "who takes all memory is ended alone")
+    out = s.run(b"i=0; while [ $i -lt 1000 ]; do sleep 1000 & i=$((i+1)); done")
+    s.has_screen("too many jobs are refused", out and b"can't fork: Resource temporarily unavailable" in out)
+    s.run(b"kill -9 -1; wait")
+    says(s, b"f() { f | f & }; (f 2> /dev/null); sleep 1; kill -9 -1; wait; echo over", b"over\n", "a fork bomb is")
+
+
 def main():
     s = Screen(30, 100)
     began = s.until(PROMPT)
     s.has_screen("a prompt comes", began is not None)
     s.has_screen("nothing complains before it", began is not None and b"can't" not in began)
     if began is not None:
-        for test in (test_plain, test_editing, test_keys, test_jobs, test_size):
+        for test in (test_plain, test_editing, test_keys, test_jobs, test_size, test_strange):
             test(s)
     s.type(b"exit 5\r")
     equal(s.status(), 5, "exit ends the machine with its status")
