@@ -5,7 +5,7 @@
  * while.
  */
 #include "libos-net/card.h"
-#include "libos-net/examples/answer.h"
+#include "libos-net/answer.h"
 
 #include "libos/error.h"
 #include "libos/libos.h"

@@ -14,7 +14,7 @@ lab_disk-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
 lab_echo-sources := $(addprefix tests/lab/,echo.c contents.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
-                    tests/qemu/filter_rig.c tests/qemu/rig.c libos-net/examples/answer.c
+                    tests/qemu/filter_rig.c tests/qemu/rig.c
 lab_echo-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c
 lab_posix-libs    := musl
