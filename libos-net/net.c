@@ -180,3 +180,8 @@ struct netif *net_interface(void)
 {
     return &net.netif;
 }
+
+struct link *net_link(void)
+{
+    return net.link;
+}

@@ -64,6 +64,18 @@ static inline uint16_t sum_fold(uint64_t sum)
     return (uint16_t)sum;
 }
 
+static inline bool is_mac(const uint8_t *a, const uint8_t *b)
+{
+    uint32_t first[2];
+    uint16_t last[2];
+
+    __builtin_memcpy(&first[0], a, 4);
+    __builtin_memcpy(&first[1], b, 4);
+    __builtin_memcpy(&last[0], a + 4, 2);
+    __builtin_memcpy(&last[1], b + 4, 2);
+    return first[0] == first[1] && last[0] == last[1];
+}
+
 /* Is `a` before `b` in the circle of sequence numbers? */
 static inline bool is_before(uint32_t a, uint32_t b)
 {

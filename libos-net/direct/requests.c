@@ -23,18 +23,18 @@ static bool is_same(const struct known *k, const uint8_t *bytes, uint32_t count)
     uint64_t a, b;
     uint32_t at = 0;
 
-    if (k->count != count)
+    if (k->count != count || count < sizeof a)
         return false;
-    for (; at + sizeof a <= count; at += sizeof a) {
-        memcpy(&a, k->bytes + at, sizeof a);
-        memcpy(&b, bytes + at, sizeof b);
+    /* The last word may have bytes of the one before it. */
+    for (;;
+         at = at + 2 * sizeof a <= count ? at + (uint32_t)sizeof a : count - (uint32_t)sizeof a) {
+        __builtin_memcpy(&a, k->bytes + at, sizeof a);
+        __builtin_memcpy(&b, bytes + at, sizeof b);
         if (a != b)
             return false;
+        if (at + sizeof a == count)
+            return true;
     }
-    for (; at < count; at++)
-        if (k->bytes[at] != bytes[at])
-            return false;
-    return true;
 }
 
 /* Answers a request that was parsed. */
@@ -55,10 +55,10 @@ static void answer(struct tcp *t, struct tcp_connection *c, enum http_status sta
         memcpy(k->bytes, bytes, count);
     }
     c->skip = stays ? r->body : 0;
-    tcp_answer(t, c, d, stays ? ENDS_NOT : ENDS_AFTER, !r->head);
+    direct_answer(t, c, d, stays ? ENDS_NOT : ENDS_AFTER, !r->head);
 }
 
-uint32_t tcp_read(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, uint32_t count)
+uint32_t direct_read(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, uint32_t count)
 {
     uint32_t at = 0;
 
@@ -73,7 +73,7 @@ uint32_t tcp_read(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes,
         }
         const struct known *k = place_of(bytes + at, left);
         if (k->document && k->forgotten == t->cache->forgotten && is_same(k, bytes + at, left)) {
-            tcp_answer(t, c, k->document, ENDS_NOT, true);
+            direct_answer(t, c, k->document, ENDS_NOT, true);
             return count;
         }
         enum http_status status = http_parse((const char *)bytes + at, left, &r);
@@ -86,8 +86,8 @@ uint32_t tcp_read(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes,
     return c->closing ? count : at;
 }
 
-void tcp_answer(struct tcp *t, struct tcp_connection *c, struct document *d, enum ending ending,
-                bool body)
+void direct_answer(struct tcp *t, struct tcp_connection *c, struct document *d, enum ending ending,
+                   bool body)
 {
     struct answer *a = &c->answers[(c->first + c->count) % TCP_ANSWERS];
     struct front *f = ending == ENDS_NOT && body ? cache_front(t->cache, d, t->second) : NULL;

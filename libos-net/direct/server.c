@@ -18,8 +18,8 @@ static void tell_time(struct server *s)
 {
     const uint64_t ticks = cpu_ticks(), since = ticks - KINFO->tsc_boot;
 
-    tcp_now(&s->tcp, (uint32_t)(ticks / KINFO->tsc_khz),
-            KINFO->boot_realtime + since / (KINFO->tsc_khz * 1000));
+    direct_now(&s->tcp, (uint32_t)(ticks / KINFO->tsc_khz),
+               KINFO->boot_realtime + since / (KINFO->tsc_khz * 1000));
 }
 
 void server_begin(struct server *s, struct outlet *o, uint32_t address, uint16_t port)
@@ -33,7 +33,7 @@ void server_begin(struct server *s, struct outlet *o, uint32_t address, uint16_t
 
     requests_forget();
     cache_begin(&s->cache, o->arena, o->arena_bytes);
-    tcp_begin(&s->tcp, &config);
+    direct_begin(&s->tcp, &config);
     s->host = (struct answer_host){.address = address}; /* no port: UDP is nobody's */
     memcpy(s->host.mac, o->link->mac, sizeof s->host.mac);
     tell_time(s);
@@ -77,19 +77,19 @@ bool server_serve(struct server *s)
     tell_time(s);
     for (; count < TURN_MOST && l->receive(l, &buffer, &packet, &length); count++) {
         if (is_tcp(packet, length))
-            tcp_receive(&s->tcp, packet, length);
+            direct_receive(&s->tcp, packet, length);
         else if (is_other(packet, length))
             answer_other(s, packet, length);
         l->give_back(l, buffer);
     }
-    tcp_turn(&s->tcp);
+    direct_turn(&s->tcp);
     return l->flush(l) || count > 0;
 }
 
 /* When to look again though nothing comes. */
 static uint64_t wake_at(const struct server *s)
 {
-    uint32_t pause = s->tcp.due ? SHORT_WAIT : tcp_pause(&s->tcp);
+    uint32_t pause = s->tcp.due ? SHORT_WAIT : direct_pause(&s->tcp);
 
     return pause == UINT32_MAX ? UINT64_MAX : cpu_ticks() + (uint64_t)pause * KINFO->tsc_khz;
 }

@@ -11,7 +11,7 @@ static struct tcp_connection **bucket_of(const struct tcp *t, uint32_t address, 
 }
 _Static_assert((TCP_CONNECTIONS & (TCP_CONNECTIONS - 1)) == 0, "a mask picks the bucket");
 
-void tcp_begin(struct tcp *t, const struct tcp_config *config)
+void direct_begin(struct tcp *t, const struct tcp_config *config)
 {
     memset(t, 0, sizeof *t);
     t->outlet = config->outlet;
@@ -31,7 +31,7 @@ void tcp_begin(struct tcp *t, const struct tcp_config *config)
     }
 }
 
-struct tcp_connection *tcp_find(const struct tcp *t, const struct tcp_head *h)
+struct tcp_connection *direct_connection(const struct tcp *t, const struct tcp_head *h)
 {
     struct tcp_connection *c = *bucket_of(t, h->source, h->source_port);
 
@@ -40,7 +40,7 @@ struct tcp_connection *tcp_find(const struct tcp *t, const struct tcp_head *h)
     return c;
 }
 
-void tcp_buffer_free(struct tcp *t, struct tcp_connection *c)
+void direct_buffer_free(struct tcp *t, struct tcp_connection *c)
 {
     if (!c->buffer)
         return;
@@ -49,7 +49,7 @@ void tcp_buffer_free(struct tcp *t, struct tcp_connection *c)
     c->buffer = NULL;
 }
 
-void tcp_forget_answer(struct tcp_connection *c)
+void direct_forget_answer(struct tcp_connection *c)
 {
     struct answer *a = &c->answers[c->first];
 
@@ -60,7 +60,7 @@ void tcp_forget_answer(struct tcp_connection *c)
     c->count--;
 }
 
-void tcp_set_due(struct tcp *t, struct tcp_connection *c)
+void direct_set_due(struct tcp *t, struct tcp_connection *c)
 {
     if (c->is_due)
         return;
@@ -82,13 +82,13 @@ static void unlink_due(struct tcp *t, struct tcp_connection *c)
 }
 
 /* Nothing of it is left. The peer is not told. */
-void tcp_drop(struct tcp *t, struct tcp_connection *c)
+void direct_drop(struct tcp *t, struct tcp_connection *c)
 {
     struct tcp_connection **at = bucket_of(t, c->head.target, c->head.target_port);
 
     while (c->count)
-        tcp_forget_answer(c);
-    tcp_buffer_free(t, c);
+        direct_forget_answer(c);
+    direct_buffer_free(t, c);
     unlink_due(t, c);
     while (*at != c)
         at = &(*at)->next;
@@ -139,7 +139,7 @@ static void fill_head(const struct tcp *t, struct tcp_connection *c, const struc
         sum_bytes(bytes + ETHERNET_BYTES + IP_BYTES - 8, 8 + TCP_BYTES, net16(PROTOCOL_TCP)));
 }
 
-struct tcp_connection *tcp_open(struct tcp *t, const struct segment *s, uint16_t segment)
+struct tcp_connection *direct_open(struct tcp *t, const struct segment *s, uint16_t segment)
 {
     struct tcp_connection *c = t->free;
 
@@ -150,10 +150,10 @@ struct tcp_connection *tcp_open(struct tcp *t, const struct segment *s, uint16_t
             return NULL;
         }
         if (c->state == TCP_OPEN) {
-            tcp_send_bare(t, c, c->next_out, TCP_RST | TCP_ACK);
+            direct_send_bare(t, c, c->next_out, TCP_RST | TCP_ACK);
             t->figures.turned_out++;
         }
-        tcp_drop(t, c);
+        direct_drop(t, c);
     }
     t->free = c->next;
     struct tcp_connection **bucket = bucket_of(t, s->head->source, s->head->source_port);
@@ -174,7 +174,7 @@ struct tcp_connection *tcp_open(struct tcp *t, const struct segment *s, uint16_t
                                  .segment = segment};
     *bucket = c;
     fill_head(t, c, s->head);
-    tcp_set_timer(t, c);
+    direct_set_timer(t, c);
     t->figures.accepted++;
     t->figures.open++;
     return c;
@@ -186,7 +186,7 @@ static bool is_outstanding(const struct tcp_connection *c)
 }
 
 /* The timer of what is not acknowledged, or of a request that does not come. */
-void tcp_set_timer(struct tcp *t, struct tcp_connection *c)
+void direct_set_timer(struct tcp *t, struct tcp_connection *c)
 {
     if (c->state == TCP_OPEN && is_outstanding(c))
         c->deadline = t->now + c->retry;
@@ -198,19 +198,19 @@ void tcp_set_timer(struct tcp *t, struct tcp_connection *c)
 static void retry(struct tcp *t, struct tcp_connection *c)
 {
     if (t->now - c->progress >= TCP_SEND_TIME) {
-        tcp_send_bare(t, c, c->next_out, TCP_RST | TCP_ACK);
+        direct_send_bare(t, c, c->next_out, TCP_RST | TCP_ACK);
         t->figures.turned_out++;
-        tcp_drop(t, c);
+        direct_drop(t, c);
         return;
     }
-    tcp_again(t, c);
-    tcp_set_timer(t, c);
+    direct_again(t, c);
+    direct_set_timer(t, c);
 }
 
 static void run_timer(struct tcp *t, struct tcp_connection *c)
 {
     if (c->state == TCP_WAITING) {
-        tcp_drop(t, c);
+        direct_drop(t, c);
         return;
     }
     if (is_outstanding(c)) {
@@ -218,9 +218,9 @@ static void run_timer(struct tcp *t, struct tcp_connection *c)
         return;
     }
     /* A client that asks for nothing, or never ends what it began. */
-    tcp_send_bare(t, c, c->next_out, TCP_RST | TCP_ACK);
+    direct_send_bare(t, c, c->next_out, TCP_RST | TCP_ACK);
     t->figures.turned_out++;
-    tcp_drop(t, c);
+    direct_drop(t, c);
 }
 
 static void run_timers(struct tcp *t)
@@ -234,7 +234,7 @@ static void run_timers(struct tcp *t)
     }
 }
 
-bool tcp_turn(struct tcp *t)
+bool direct_turn(struct tcp *t)
 {
     struct tcp_connection *list = t->due;
 
@@ -243,16 +243,16 @@ bool tcp_turn(struct tcp *t)
         struct tcp_connection *c = list;
         list = c->next_due;
         c->is_due = false;
-        tcp_output(t, c);
-        if (c->owes && !tcp_send_bare(t, c, c->next_out, TCP_ACK))
-            tcp_set_due(t, c);
+        direct_output(t, c);
+        if (c->owes && !direct_send_bare(t, c, c->next_out, TCP_ACK))
+            direct_set_due(t, c);
     }
     if (t->now - t->last_tick >= TCP_TICK)
         run_timers(t);
     return !t->due;
 }
 
-uint32_t tcp_pause(const struct tcp *t)
+uint32_t direct_pause(const struct tcp *t)
 {
     uint32_t gone = t->now - t->last_tick;
 
@@ -274,7 +274,7 @@ static const char *check_answers(const struct tcp_connection *c)
     return c->count && at != c->end ? "T1: the last answer is not the end" : NULL;
 }
 
-const char *tcp_check(const struct tcp *t)
+const char *direct_check(const struct tcp *t)
 {
     uint32_t open = 0, due = 0, buffers = 0;
 

@@ -76,7 +76,7 @@ struct tcp_connection {
 };
 
 struct tcp_figures {
-    uint64_t accepted, refused, turned_out, answered, bad_sums, again, copies, challenges;
+    uint64_t accepted, refused, turned_out, answered, bad_sums, again, copies, twins, challenges;
     uint32_t open;
 };
 
@@ -105,31 +105,31 @@ struct tcp_config {
     uint64_t secret[2]; /* that nobody can guess */
 };
 
-void tcp_begin(struct tcp *t, const struct tcp_config *config);
+void direct_begin(struct tcp *t, const struct tcp_config *config);
 
 /* What time it is, before packets are handed over. */
-static inline void tcp_now(struct tcp *t, uint32_t now, uint64_t second)
+static inline void direct_now(struct tcp *t, uint32_t now, uint64_t second)
 {
     t->now = now;
     t->second = second;
 }
 
 /* A packet that came, which is for this port if it is TCP. */
-void tcp_receive(struct tcp *t, const uint8_t *packet, uint32_t length);
+void direct_receive(struct tcp *t, const uint8_t *packet, uint32_t length);
 
 /* Sends what is still owed, runs timers that are due. False: something waits for the outlet. */
-bool tcp_turn(struct tcp *t);
+bool direct_turn(struct tcp *t);
 
 /* Milliseconds until a timer may be due; UINT32_MAX: there is none. */
-uint32_t tcp_pause(const struct tcp *t);
+uint32_t direct_pause(const struct tcp *t);
 
 /* Reads requests: defined by who serves (direct/requests.c). Takes as many whole ones as there is
  * room for answers, and returns their bytes. */
-uint32_t tcp_read(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, uint32_t count);
+uint32_t direct_read(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, uint32_t count);
 
 /* An answer behind the others. Pre: c->count < TCP_ANSWERS, !c->closing. `body`: with the
  * document's bytes. */
-void tcp_answer(struct tcp *t, struct tcp_connection *c, struct document *d, enum ending ending,
-                bool body);
+void direct_answer(struct tcp *t, struct tcp_connection *c, struct document *d, enum ending ending,
+                   bool body);
 
-const char *tcp_check(const struct tcp *t);
+const char *direct_check(const struct tcp *t);

@@ -14,7 +14,7 @@ static bool read_segment(struct tcp *t, const uint8_t *packet, uint32_t length, 
 
     if (length < HEADS_BYTES || h->type != net16(TYPE_IPV4) || h->version != IP_PLAIN ||
         h->protocol != PROTOCOL_TCP || h->target != t->address || h->target_port != t->port ||
-        memcmp(h->to, t->mac, sizeof h->to) || h->fragment & net16(IP_IN_PIECES))
+        !is_mac(h->to, t->mac) || h->fragment & net16(IP_IN_PIECES))
         return false;
     const uint32_t bytes = net16(h->length), words = h->words >> 4;
     const uint8_t first = (uint8_t)h->source; /* of the address */
@@ -65,16 +65,16 @@ static void drain(struct tcp *t, struct tcp_connection *c)
 
     if (!b)
         return;
-    uint32_t before = tcp_room(c), taken = tcp_read(t, c, b->bytes, b->count);
+    uint32_t before = direct_room(c), taken = direct_read(t, c, b->bytes, b->count);
     b->count -= taken;
     if (taken && b->count)
         memmove(b->bytes, b->bytes + taken, b->count);
     /* What is left of a request when nothing more comes is of no use. */
     if (!b->count || (c->heard_end && c->count < TCP_ANSWERS))
-        tcp_buffer_free(t, c);
-    if (before < SEGMENT_MOST && tcp_room(c) >= SEGMENT_MOST) { /* the peer may wait for that */
+        direct_buffer_free(t, c);
+    if (before < SEGMENT_MOST && direct_room(c) >= SEGMENT_MOST) { /* the peer may wait for that */
         c->owes = true;
-        tcp_set_due(t, c);
+        direct_set_due(t, c);
     }
 }
 
@@ -86,7 +86,7 @@ static void take(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, 
         return;
     }
     if (!c->buffer) {
-        uint32_t taken = tcp_read(t, c, bytes, count);
+        uint32_t taken = direct_read(t, c, bytes, count);
         c->in += taken;
         bytes += taken;
         count -= taken;
@@ -96,7 +96,7 @@ static void take(struct tcp *t, struct tcp_connection *c, const uint8_t *bytes, 
         t->free_buffers = c->buffer->next;
         c->buffer->count = 0;
     }
-    uint32_t room = tcp_room(c), part = count < room ? count : room;
+    uint32_t room = direct_room(c), part = count < room ? count : room;
     memcpy(c->buffer->bytes + c->buffer->count, bytes, part);
     c->buffer->count += part;
     c->in += part;
@@ -149,7 +149,7 @@ static void take_progress(struct tcp *t, struct tcp_connection *c, uint32_t ackn
         const struct answer *a = &c->answers[c->first];
         if (is_before(acknowledged, a->begin + a->bytes))
             break;
-        tcp_forget_answer(c);
+        direct_forget_answer(c);
     }
     if (c->times && is_before(c->timed, acknowledged))
         take_time(t, c);
@@ -157,7 +157,7 @@ static void take_progress(struct tcp *t, struct tcp_connection *c, uint32_t ackn
         grow(c, bytes);
     } else if (is_before(acknowledged, c->recover)) { /* the next one is lost, too (RFC 6582) */
         if (is_before(acknowledged, c->end))
-            tcp_send_at(t, c, acknowledged, c->segment);
+            direct_send_at(t, c, acknowledged, c->segment);
         c->congestion = c->congestion > bytes ? c->congestion - bytes + c->segment : c->segment;
     } else {
         c->congestion = c->threshold;
@@ -183,7 +183,7 @@ static void take_repeat(struct tcp *t, struct tcp_connection *c)
     c->times = false;
     t->figures.again++;
     if (is_before(c->una, c->end))
-        tcp_send_at(t, c, c->una, c->segment);
+        direct_send_at(t, c, c->una, c->segment);
 }
 
 /* An answer to what may be an attack, or a peer that forgot: not too many. */
@@ -193,7 +193,7 @@ static void challenge(struct tcp *t, struct tcp_connection *c)
         return;
     t->challenges_left--;
     t->figures.challenges++;
-    tcp_send_bare(t, c, c->next_out, TCP_ACK);
+    direct_send_bare(t, c, c->next_out, TCP_ACK);
 }
 
 /* False: the packet is of no use. */
@@ -223,7 +223,7 @@ static void take_end(struct tcp *t, struct tcp_connection *c)
     c->heard_end = true;
     c->owes = true;
     drain(t, c);
-    tcp_set_due(t, c);
+    direct_set_due(t, c);
 }
 
 /* Both have ended, and both know: who ended first remembers it for a while. False: it is gone. */
@@ -232,7 +232,7 @@ static bool end_if_over(struct tcp *t, struct tcp_connection *c)
     if (!c->sent_end || !c->heard_end || c->una != c->end + 1 || c->state == TCP_WAITING)
         return true;
     if (!c->closing) {
-        tcp_drop(t, c);
+        direct_drop(t, c);
         return false;
     }
     c->state = TCP_WAITING;
@@ -246,7 +246,7 @@ static bool trim(struct tcp *t, struct tcp_connection *c, struct segment *s)
     uint32_t length = s->count + (s->flags & TCP_FIN ? 1 : 0);
 
     c->owes = true;
-    tcp_set_due(t, c);
+    direct_set_due(t, c);
     if (is_before(c->in, s->sequence) || known >= length) { /* ahead, or all known */
         bool acceptable = is_before(s->sequence, c->in + TCP_WINDOW) &&
                           !is_before(s->sequence + TCP_WINDOW + length, c->in);
@@ -266,7 +266,7 @@ static bool trim(struct tcp *t, struct tcp_connection *c, struct segment *s)
 static void take_strange(struct tcp *t, struct tcp_connection *c, const struct segment *s)
 {
     if (s->flags & TCP_RST && s->sequence == c->in)
-        tcp_drop(t, c);
+        direct_drop(t, c);
     else if (!(s->flags & TCP_RST) || s->sequence - c->in < TCP_WINDOW)
         challenge(t, c);
 }
@@ -293,10 +293,10 @@ static void take_segment(struct tcp *t, struct tcp_connection *c, struct segment
         take_end(t, c);
     if (!end_if_over(t, c))
         return;
-    tcp_output(t, c);
+    direct_output(t, c);
     if (c->owes)
-        tcp_set_due(t, c);
-    tcp_set_timer(t, c);
+        direct_set_due(t, c);
+    direct_set_timer(t, c);
 }
 
 /* Nobody is known there: the beginning of a handshake, or its end, or something that is answered by
@@ -306,29 +306,29 @@ static void take_stranger(struct tcp *t, struct segment *s)
     if (s->flags & TCP_RST)
         return;
     if ((s->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN) {
-        tcp_send_cookie(t, s, cookie_make(t, s, read_size(s)));
+        direct_send_cookie(t, s, cookie_make(t, s, read_size(s)));
         return;
     }
     uint16_t size = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK ? cookie_read(t, s) : 0;
     if (!size) {
-        tcp_send_reset(t, s);
+        direct_send_reset(t, s);
         return;
     }
-    struct tcp_connection *c = tcp_open(t, s, size);
+    struct tcp_connection *c = direct_open(t, s, size);
     if (c)
         take_segment(t, c, s);
 }
 
-void tcp_receive(struct tcp *t, const uint8_t *packet, uint32_t length)
+void direct_receive(struct tcp *t, const uint8_t *packet, uint32_t length)
 {
     struct segment s;
 
     if (!read_segment(t, packet, length, &s))
         return;
-    struct tcp_connection *c = tcp_find(t, s.head);
+    struct tcp_connection *c = direct_connection(t, s.head);
     bool begins = (s.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
     if (c && c->state == TCP_WAITING && begins && is_before(c->in, s.sequence)) {
-        tcp_drop(t, c); /* the same ports once more (RFC 9293) */
+        direct_drop(t, c); /* the same ports once more (RFC 9293) */
         c = NULL;
     }
     if (__builtin_expect(c != NULL, 1))

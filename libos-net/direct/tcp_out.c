@@ -9,7 +9,7 @@
 static inline void write_head(struct tcp_connection *c, struct tcp_head *h, uint32_t sequence,
                               uint8_t flags, uint32_t bytes, uint32_t sum)
 {
-    const uint16_t length = net16(IP_BYTES + TCP_BYTES + bytes), window = net16(tcp_room(c));
+    const uint16_t length = net16(IP_BYTES + TCP_BYTES + bytes), window = net16(direct_room(c));
     const uint32_t number = net32(sequence), in = net32(c->in);
 
     *h = c->head;
@@ -66,6 +66,23 @@ static bool send_copy(struct tcp *t, struct tcp_connection *c, const struct answ
     return true;
 }
 
+/* The link still reads the packet that lies ready: another one like it. */
+static bool send_twin(struct tcp *t, struct tcp_connection *c, const struct packet *p,
+                      uint32_t sequence, uint8_t flags)
+{
+    struct link *l = t->outlet->link;
+    uint8_t *to = l->room(l);
+
+    if (!to)
+        return false;
+    memcpy(to + HEADS_BYTES, t->outlet->arena + p->at + HEADS_BYTES, p->bytes);
+    write_head(c, (struct tcp_head *)(void *)to, sequence, flags, p->bytes, p->sum);
+    l->send(l, HEADS_BYTES + p->bytes);
+    c->owes = false;
+    t->figures.twins++;
+    return true;
+}
+
 static bool send_packet(struct tcp *t, struct tcp_connection *c, struct packet *p,
                         uint32_t sequence, uint8_t flags)
 {
@@ -91,7 +108,7 @@ static uint32_t up_to_next(const struct answer *a, uint32_t at, uint32_t most)
 
 /* Sends what one packet takes, at most `room` bytes. Returns how many; 0: the outlet is full, or so
  * little is not sent while more is on its way. */
-uint32_t tcp_send_at(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint32_t room)
+uint32_t direct_send_at(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint32_t room)
 {
     const struct answer *a = answer_at(c, sequence);
     uint32_t at = sequence - a->begin, left = a->bytes - at;
@@ -104,8 +121,8 @@ uint32_t tcp_send_at(struct tcp *t, struct tcp_connection *c, uint32_t sequence,
         uint8_t flags = TCP_ACK | (bytes == left ? TCP_PSH : 0);
         if (p->busy)
             t->outlet->collect(t->outlet);
-        bool sent = p->busy ? send_copy(t, c, a, sequence, flags, bytes)
-                            : send_packet(t, c, p, sequence, flags);
+        bool sent =
+            p->busy ? send_twin(t, c, p, sequence, flags) : send_packet(t, c, p, sequence, flags);
         return sent ? bytes : 0;
     }
     uint32_t most = left < c->segment ? left : c->segment;
@@ -117,7 +134,7 @@ uint32_t tcp_send_at(struct tcp *t, struct tcp_connection *c, uint32_t sequence,
     return send_copy(t, c, a, sequence, TCP_ACK | (most == left ? TCP_PSH : 0), most) ? most : 0;
 }
 
-bool tcp_send_bare(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint8_t flags)
+bool direct_send_bare(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint8_t flags)
 {
     struct link *l = t->outlet->link;
     uint8_t *to = l->room(l);
@@ -133,8 +150,8 @@ bool tcp_send_bare(struct tcp *t, struct tcp_connection *c, uint32_t sequence, u
 
 static void send_end(struct tcp *t, struct tcp_connection *c)
 {
-    if (!tcp_send_bare(t, c, c->end, TCP_FIN | TCP_ACK)) {
-        tcp_set_due(t, c);
+    if (!direct_send_bare(t, c, c->end, TCP_FIN | TCP_ACK)) {
+        direct_set_due(t, c);
         return;
     }
     c->sent_end = true;
@@ -152,7 +169,7 @@ static void begin_timing(struct tcp *t, struct tcp_connection *c)
     c->timed_at = t->now;
 }
 
-void tcp_output(struct tcp *t, struct tcp_connection *c)
+void direct_output(struct tcp *t, struct tcp_connection *c)
 {
     uint32_t limit = c->window < c->congestion ? c->window : c->congestion;
 
@@ -162,10 +179,10 @@ void tcp_output(struct tcp *t, struct tcp_connection *c)
         uint32_t flight = c->next_out - c->una;
         if (flight >= limit)
             return;
-        uint32_t sent = tcp_send_at(t, c, c->next_out, limit - flight);
+        uint32_t sent = direct_send_at(t, c, c->next_out, limit - flight);
         if (!sent) {
             if (!t->outlet->link->room(t->outlet->link))
-                tcp_set_due(t, c);
+                direct_set_due(t, c);
             return;
         }
         begin_timing(t, c);
@@ -179,14 +196,14 @@ void tcp_output(struct tcp *t, struct tcp_connection *c)
 
 /* The timer ran out: all that is not acknowledged goes again, one packet at first; to a peer
  * without room one byte. */
-void tcp_again(struct tcp *t, struct tcp_connection *c)
+void direct_again(struct tcp *t, struct tcp_connection *c)
 {
     uint32_t flight = c->next_out - c->una;
 
     c->retry = c->retry * 2 < TCP_RETRY_MOST ? c->retry * 2 : TCP_RETRY_MOST;
     c->times = false;
     if (!c->window && is_before(c->una, c->end)) {
-        if (tcp_send_at(t, c, c->una, 1))
+        if (direct_send_at(t, c, c->una, 1))
             c->next_out = c->una + 1;
         if (is_before(c->top, c->next_out))
             c->top = c->next_out;
@@ -201,7 +218,7 @@ void tcp_again(struct tcp *t, struct tcp_connection *c)
     c->repeats = 0;
     c->next_out = c->una;
     t->figures.again++;
-    tcp_output(t, c);
+    direct_output(t, c);
 }
 
 /* A packet to somebody who is no connection: with the other's addresses turned round. */
@@ -238,7 +255,7 @@ static void send_turned(struct tcp *t, struct tcp_head *h, uint32_t options)
     t->outlet->link->send(t->outlet->link, 60);
 }
 
-void tcp_send_reset(struct tcp *t, const struct segment *s)
+void direct_send_reset(struct tcp *t, const struct segment *s)
 {
     uint8_t *to = t->outlet->link->room(t->outlet->link);
 
@@ -256,7 +273,7 @@ void tcp_send_reset(struct tcp *t, const struct segment *s)
     send_turned(t, h, 0);
 }
 
-void tcp_send_cookie(struct tcp *t, const struct segment *s, uint32_t sequence)
+void direct_send_cookie(struct tcp *t, const struct segment *s, uint32_t sequence)
 {
     uint8_t *to = t->outlet->link->room(t->outlet->link);
 

@@ -14,25 +14,25 @@ struct segment {
 };
 
 /* tcp.c */
-struct tcp_connection *tcp_find(const struct tcp *t, const struct tcp_head *h);
-struct tcp_connection *tcp_open(struct tcp *t, const struct segment *s, uint16_t segment);
-void tcp_drop(struct tcp *t, struct tcp_connection *c);
-void tcp_forget_answer(struct tcp_connection *c);
-void tcp_set_due(struct tcp *t, struct tcp_connection *c);
-void tcp_set_timer(struct tcp *t, struct tcp_connection *c);
-void tcp_buffer_free(struct tcp *t, struct tcp_connection *c);
-static inline uint32_t tcp_room(const struct tcp_connection *c)
+struct tcp_connection *direct_connection(const struct tcp *t, const struct tcp_head *h);
+struct tcp_connection *direct_open(struct tcp *t, const struct segment *s, uint16_t segment);
+void direct_drop(struct tcp *t, struct tcp_connection *c);
+void direct_forget_answer(struct tcp_connection *c);
+void direct_set_due(struct tcp *t, struct tcp_connection *c);
+void direct_set_timer(struct tcp *t, struct tcp_connection *c);
+void direct_buffer_free(struct tcp *t, struct tcp_connection *c);
+static inline uint32_t direct_room(const struct tcp_connection *c)
 {
     return TCP_WINDOW - (c->buffer ? c->buffer->count : 0);
 }
 
 /* tcp_out.c */
-void tcp_output(struct tcp *t, struct tcp_connection *c);
-bool tcp_send_bare(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint8_t flags);
-uint32_t tcp_send_at(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint32_t room);
-void tcp_again(struct tcp *t, struct tcp_connection *c);
-void tcp_send_reset(struct tcp *t, const struct segment *s);
-void tcp_send_cookie(struct tcp *t, const struct segment *s, uint32_t sequence);
+void direct_output(struct tcp *t, struct tcp_connection *c);
+bool direct_send_bare(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint8_t flags);
+uint32_t direct_send_at(struct tcp *t, struct tcp_connection *c, uint32_t sequence, uint32_t room);
+void direct_again(struct tcp *t, struct tcp_connection *c);
+void direct_send_reset(struct tcp *t, const struct segment *s);
+void direct_send_cookie(struct tcp *t, const struct segment *s, uint32_t sequence);
 
 /* cookie.c */
 uint32_t cookie_make(const struct tcp *t, const struct segment *s, uint16_t segment);

@@ -223,8 +223,8 @@ int world_begin(void **state)
                                       .secret = {1, 2}};
     requests_forget();
     cache_begin(&cache, outlet.arena, arena_bytes);
-    tcp_begin(&server, &config);
-    tcp_now(&server, now, 1000000000 + now / 1000);
+    direct_begin(&server, &config);
+    direct_now(&server, now, 1000000000 + now / 1000);
     return 0;
 }
 
@@ -359,14 +359,14 @@ static void receive_all(void)
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *exact = malloc(were[i].length);
         memcpy(exact, were[i].bytes, were[i].length);
-        tcp_receive(&server, exact, were[i].length);
+        direct_receive(&server, exact, were[i].length);
         free(exact);
     }
 }
 
 static void assert_whole(void)
 {
-    const char *wrong = tcp_check(&server);
+    const char *wrong = direct_check(&server);
 
     if (!wrong)
         wrong = cache_check(&cache);
@@ -379,10 +379,10 @@ void world_run(uint32_t milliseconds)
     const uint32_t end = now + milliseconds;
 
     do {
-        tcp_now(&server, now, 1000000000 + now / 1000);
+        direct_now(&server, now, 1000000000 + now / 1000);
         do {
             receive_all();
-            tcp_turn(&server);
+            direct_turn(&server);
         } while (read_posted() || inbox_count);
         assert_whole();
         now += milliseconds > 10 ? 10 : 1;

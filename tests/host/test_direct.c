@@ -77,7 +77,7 @@ static void a_document_goes_to_many_at_once(void **state)
         at += world_answer(c[i], at, 10240);
         world_answer(c[i], at, 10240);
     }
-    assert_true(server.figures.copies > 0); /* of packets that the link was still to read */
+    assert_true(server.figures.twins > 0); /* of packets that the link was still to read */
 }
 
 /* Losing up to a fifth, and whatever else, the client sends its request again when nothing comes.
@@ -595,13 +595,13 @@ static void broken_packets_are_dropped(void **state)
         memcpy(packet, &head, sizeof head);
         packet[at] ^= 0x11;
         if (!unread)
-            tcp_receive(&server, packet, 58);
+            direct_receive(&server, packet, 58);
         for (uint32_t length = 0; length < 58; length++) {
             uint8_t *exact = malloc(length ? length : 1);
             packet[at] ^= 0x11;
             memcpy(exact, packet, length);
             packet[at] ^= 0x11;
-            tcp_receive(&server, exact, length);
+            direct_receive(&server, exact, length);
             free(exact);
         }
     }
