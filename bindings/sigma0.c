@@ -66,19 +66,19 @@ static uint8_t *show(vaddr_t va, pfn_t frame, rights_t rights)
     return frame_memory(frame);
 }
 
-static rights_t segment_rights(const struct elf_segment *s)
+static rights_t segment_rights(const struct elf_program_header *s)
 {
     return RIGHT_READ | (s->flags & ELF_WRITE ? RIGHT_WRITE : 0) |
            (s->flags & ELF_EXEC ? RIGHT_EXEC : 0);
 }
 
-static uint32_t segment_pages(const struct elf_segment *s)
+static uint32_t segment_pages(const struct elf_program_header *s)
 {
     return (uint32_t)((s->va % PAGE_SIZE + s->memory_bytes + PAGE_SIZE - 1) >> PAGE_BITS);
 }
 
 /* Copies a segment's bytes into pages from `frame` on; what the file lacks stays zero. */
-static void load_segment(const uint8_t *file, const struct elf_segment *s, pfn_t frame)
+static void load_segment(const uint8_t *file, const struct elf_program_header *s, pfn_t frame)
 {
     vaddr_t first = s->va & ~(PAGE_SIZE - 1);
     uint8_t *at = frame_memory(frame);
@@ -94,7 +94,7 @@ static vaddr_t load(pfn_t frame, struct startinfo *info)
     size_t bytes;
     const uint8_t *file = arch_initial_program(&bytes);
     const struct elf_header *h = (const void *)file;
-    const struct elf_segment *s = (const void *)(file + h->segments);
+    const struct elf_program_header *s = (const void *)(file + h->segments);
 
     info->image_low = USER_TOP;
     for (unsigned i = 0; i < h->segment_count; i++) {
@@ -115,10 +115,10 @@ static uint32_t image_frames(void)
     size_t bytes;
     const uint8_t *file = arch_initial_program(&bytes);
     const struct elf_header *h = (const void *)file;
-    const struct elf_segment *s = (const void *)(file + h->segments);
+    const struct elf_program_header *s = (const void *)(file + h->segments);
     uint32_t count = 0;
 
-    ASSERT(bytes > sizeof *h && h->magic == ELF_MAGIC);
+    ASSERT(bytes > sizeof *h && elf_is_native(h));
     for (unsigned i = 0; i < h->segment_count; i++)
         if (s[i].type == ELF_LOAD && s[i].memory_bytes)
             count += segment_pages(&s[i]);

@@ -1,27 +1,17 @@
 /* Objects: bounds-checked reading of ELF64 headers, sections, names and line records. */
 #include "grafts/elf.h"
 
+#include "exo/abi/elf.h"
 #include "exo/abi/graft_object.h"
 #include "exo/base/assert.h"
 
 /* System V ABI, chapter 4 "Object Files". */
 #define MACHINE_BPF    247u
-#define TYPE_REL       1u
 #define SECTION_PROG   1u
 #define SECTION_STRTAB 3u
 #define SECTION_RELA   4u
 #define SECTION_REL    9u
 #define FLAG_EXEC      4u
-
-struct elf_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, segments, sections;
-    uint32_t flags;
-    uint16_t header_bytes, segment_bytes, segment_count, section_bytes, section_count, name_section;
-};
-_Static_assert(sizeof(struct elf_header) == 64, "as the ABI has it");
 
 struct elf_section {
     uint32_t name, type;
@@ -46,23 +36,16 @@ static bool fits(uint64_t offset, uint64_t bytes, size_t within)
     return offset <= within && bytes <= within - offset;
 }
 
-static bool is_little_elf64(const struct elf_header *h)
-{
-    return h->ident[0] == 0x7f && h->ident[1] == 'E' && h->ident[2] == 'L' && h->ident[3] == 'F' &&
-           h->ident[4] == 2 /* 64 bits */ && h->ident[5] == 1 /* little */ && h->ident[6] == 1 &&
-           h->version == 1;
-}
-
 static enum graft_reason check_header(const struct elf_header *h, size_t bytes)
 {
-    if (!is_little_elf64(h))
+    if (!elf_is_native(h) || h->version != 1)
         return GRAFT_ELF_FORMAT;
     if (h->machine != MACHINE_BPF)
         return GRAFT_ELF_MACHINE;
-    if (h->type != TYPE_REL || h->header_bytes != sizeof *h)
+    if (h->type != ELF_TYPE_REL || h->header_bytes != sizeof *h)
         return GRAFT_ELF_FORMAT;
     if (h->section_bytes != sizeof(struct elf_section) || h->sections % 8 != 0 ||
-        h->name_section >= h->section_count)
+        h->section_names >= h->section_count)
         return GRAFT_ELF_SECTION;
     if (!fits(h->sections, (uint64_t)h->section_count * sizeof(struct elf_section), bytes))
         return GRAFT_ELF_TRUNCATED;
@@ -86,7 +69,7 @@ static enum graft_reason open_object(const void *image, size_t bytes, struct obj
         .sections =
             (const struct elf_section *)(const void *)((const uint8_t *)image + h->sections),
         .section_count = h->section_count};
-    const struct elf_section *names = &o->sections[h->name_section];
+    const struct elf_section *names = &o->sections[h->section_names];
     if (names->type != SECTION_STRTAB)
         return GRAFT_ELF_SECTION;
     if (!fits(names->offset, names->bytes, bytes))

@@ -1,57 +1,30 @@
 /* Reading static ELF-64 programs. */
 #include "libos/elf.h"
 
+#include "exo/abi/elf.h"
 #include "libos/string.h"
-
-#define TYPE_EXEC  2u
-#define TYPE_DYN   3u
-#define PT_LOAD    1u
-#define PT_INTERP  3u
-#define PT_NOTE    4u
-#define PT_PHDR    6u
-#define FLAG_EXEC  1u
-#define FLAG_WRITE 2u
-#define FLAG_READ  4u
-
-struct file_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, program_offset, section_offset;
-    uint32_t flags;
-    uint16_t bytes, program_bytes, program_count, section_bytes, section_count, names;
-};
-_Static_assert(sizeof(struct file_header) == 64, "Elf64_Ehdr");
-
-struct program_header {
-    uint32_t type, flags;
-    uint64_t offset, va, pa, file_bytes, memory_bytes, align;
-};
-_Static_assert(sizeof(struct program_header) == 56, "Elf64_Phdr");
 
 static bool is_inside(uint64_t offset, uint64_t bytes, uint64_t length)
 {
     return offset <= length && bytes <= length - offset;
 }
 
-static bool check_file_header(const struct file_header *h, size_t length)
+static bool check_file_header(const struct elf_header *h, size_t length)
 {
-    static const uint8_t ident[] = {0x7f, 'E', 'L', 'F', 2, 1, 1}; /* 64 bits, little endian */
-
-    return !memcmp(h->ident, ident, sizeof ident) && h->machine == ELF_MACHINE &&
-           (h->type == TYPE_EXEC || h->type == TYPE_DYN) &&
-           h->program_bytes == sizeof(struct program_header) &&
-           is_inside(h->program_offset, (uint64_t)h->program_count * h->program_bytes, length);
+    return elf_is_native(h) && h->machine == ELF_MACHINE_86 &&
+           (h->type == ELF_TYPE_EXEC || h->type == ELF_TYPE_DYN) &&
+           h->segment_bytes == sizeof(struct elf_program_header) &&
+           is_inside(h->segments, (uint64_t)h->segment_count * h->segment_bytes, length);
 }
 
 static rights_t rights_of(uint32_t flags)
 {
-    return (flags & FLAG_READ ? RIGHT_READ : 0) | (flags & FLAG_WRITE ? RIGHT_WRITE : 0) |
-           (flags & FLAG_EXEC ? RIGHT_EXEC : 0);
+    return (flags & ELF_READ ? RIGHT_READ : 0) | (flags & ELF_WRITE ? RIGHT_WRITE : 0) |
+           (flags & ELF_EXEC ? RIGHT_EXEC : 0);
 }
 
 /* Adds a loadable segment behind those there are. */
-static bool add_segment(struct elf_program *p, const struct program_header *h, size_t length)
+static bool add_segment(struct elf_program *p, const struct elf_program_header *h, size_t length)
 {
     if (!h->memory_bytes)
         return true;
@@ -91,7 +64,7 @@ static bool is_executable(const struct elf_program *p, vaddr_t va)
 
 enum err elf_read(const void *bytes, size_t length, struct elf_program *program)
 {
-    struct file_header h;
+    struct elf_header h;
     struct elf_program p = {0};
 
     if (length < sizeof h)
@@ -99,23 +72,23 @@ enum err elf_read(const void *bytes, size_t length, struct elf_program *program)
     memcpy(&h, bytes, sizeof h); /* the bytes may lie at any address */
     if (!check_file_header(&h, length))
         return ERR_BAD_ARG;
-    for (uint32_t i = 0; i < h.program_count; i++) {
-        struct program_header ph;
-        memcpy(&ph, (const uint8_t *)bytes + h.program_offset + i * sizeof ph, sizeof ph);
-        if (ph.type == PT_LOAD && !add_segment(&p, &ph, length))
+    for (uint32_t i = 0; i < h.segment_count; i++) {
+        struct elf_program_header ph;
+        memcpy(&ph, (const uint8_t *)bytes + h.segments + i * sizeof ph, sizeof ph);
+        if (ph.type == ELF_LOAD && !add_segment(&p, &ph, length))
             return ERR_BAD_ARG;
-        p.interpreted |= ph.type == PT_INTERP;
+        p.interpreted |= ph.type == ELF_INTERP;
     }
     p.entry = h.entry;
-    p.movable = h.type == TYPE_DYN;
+    p.movable = h.type == ELF_TYPE_DYN;
     if (!p.count || !is_executable(&p, p.entry))
         return ERR_BAD_ARG;
     const struct elf_segment *last = &p.segments[p.count - 1];
     p.low = p.segments[0].va & ~(PAGE_SIZE - 1);
     p.high = (last->va + last->memory_bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    p.header_count = h.program_count;
-    p.header_bytes = h.program_bytes;
-    p.headers_va = find_headers(&p, h.program_offset);
+    p.header_count = h.segment_count;
+    p.header_bytes = h.segment_bytes;
+    p.headers_va = find_headers(&p, h.segments);
     *program = p;
     return ERR_OK;
 }
@@ -182,17 +155,17 @@ static bool find_note(const uint8_t *notes, uint64_t length, const char *owner, 
 
 bool elf_has_note(const void *bytes, size_t length, const char *owner, uint32_t type)
 {
-    struct file_header h;
+    struct elf_header h;
 
     if (length < sizeof h)
         return false;
     memcpy(&h, bytes, sizeof h);
     if (!check_file_header(&h, length))
         return false;
-    for (uint32_t i = 0; i < h.program_count; i++) {
-        struct program_header ph;
-        memcpy(&ph, (const uint8_t *)bytes + h.program_offset + i * sizeof ph, sizeof ph);
-        if (ph.type == PT_NOTE && is_inside(ph.offset, ph.file_bytes, length) &&
+    for (uint32_t i = 0; i < h.segment_count; i++) {
+        struct elf_program_header ph;
+        memcpy(&ph, (const uint8_t *)bytes + h.segments + i * sizeof ph, sizeof ph);
+        if (ph.type == ELF_NOTE && is_inside(ph.offset, ph.file_bytes, length) &&
             find_note((const uint8_t *)bytes + ph.offset, ph.file_bytes, owner, type))
             return true;
     }

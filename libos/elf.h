@@ -8,7 +8,6 @@
 #include "exo/abi/types.h"
 
 #define ELF_SEGMENTS_MAX 16u
-#define ELF_MACHINE      62u /* EM_X86_64 */
 
 struct elf_segment {
     vaddr_t va;

@@ -4,7 +4,6 @@
 #include "exo/abi/elf.h"
 
 #define MACHINE_BPF 247u
-#define TYPE_REL    1u
 #define BTF_MAGIC   0xeb9fu
 
 static _Noreturn void damaged(const struct object *o, const char *name)
@@ -47,8 +46,7 @@ const uint8_t *object_bytes(const struct object *o, const struct object_section 
 
 static void check_header(const struct object *o, const struct elf_header *h)
 {
-    if (h->magic != ELF_MAGIC || h->class != ELF_CLASS_64 || h->order != ELF_LITTLE ||
-        h->type != TYPE_REL || h->machine != MACHINE_BPF)
+    if (!elf_is_native(h) || h->type != ELF_TYPE_REL || h->machine != MACHINE_BPF)
         work_fail(o->work, "not an eBPF object", NULL, "compile with clang -target bpf -O2 -g -c");
     if (h->section_bytes != sizeof(struct object_section) || h->sections % 8 != 0 ||
         h->section_names >= h->section_count ||

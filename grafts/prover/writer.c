@@ -6,7 +6,6 @@
 #include "exo/abi/graft_object.h"
 
 #define MACHINE_BPF   247u
-#define TYPE_REL      1u
 #define MAX_SECTIONS  12u
 #define SECTION_NAMES ".shstrtab"
 
@@ -113,11 +112,8 @@ static void put_lines(struct writer *w, const struct linked *p)
 
 static void put_headers(struct writer *w)
 {
-    struct elf_header h = {.magic = ELF_MAGIC,
-                           .class = ELF_CLASS_64,
-                           .order = ELF_LITTLE,
-                           .ident = {1},
-                           .type = TYPE_REL,
+    struct elf_header h = {.ident = ELF_IDENT,
+                           .type = ELF_TYPE_REL,
                            .machine = MACHINE_BPF,
                            .version = 1,
                            .header_bytes = sizeof h,

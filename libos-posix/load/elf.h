@@ -5,28 +5,12 @@
  */
 #pragma once
 
+#include "exo/abi/elf.h"
 #include "exo/abi/types.h"
 
 #define ELF_SEGMENTS_MAX 16u
 #define ELF_HEADERS_MAX  64u   /* program headers of all types */
 #define ELF_LINKER_MAX   4096u /* bytes of the path of a dynamic linker, with its zero */
-
-/* The file's own structures (System V ABI, "Object Files"). */
-struct elf_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, headers_at, sections_at;
-    uint32_t flags;
-    uint16_t bytes, header_bytes, header_count, section_bytes, section_count, names;
-};
-_Static_assert(sizeof(struct elf_header) == 64, "Elf64_Ehdr");
-
-struct elf_program_header {
-    uint32_t type, flags;
-    uint64_t offset, vaddr, paddr, file_bytes, memory_bytes, align;
-};
-_Static_assert(sizeof(struct elf_program_header) == 56, "Elf64_Phdr");
 
 struct elf_segment {
     vaddr_t start;         /* as linked; the loader adds the bias            */

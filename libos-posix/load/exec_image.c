@@ -40,7 +40,7 @@ long exec_read_image(struct node *n, struct elf_image *out)
     if (!e)
         e = elf_check_header(&header, n->size);
     if (!e)
-        e = exec_read(n, header.headers_at, headers, header.header_count * sizeof headers[0]);
+        e = exec_read(n, header.segments, headers, header.segment_count * sizeof headers[0]);
     return e ? e : elf_check_segments(&header, headers, n->size, out);
 }
 

@@ -9,9 +9,6 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/process/signal.h"
 
-#define PT_LOAD       1u
-#define PF_X          1u
-#define PF_W          2u
 #define NR_ARCH_PRCTL 158
 
 /* The program's own ELF header, which the linker puts at the start of its first segment. */
@@ -23,25 +20,25 @@ static bool started;
 static long adopt_image(void)
 {
     const struct elf_header *h = &__ehdr_start;
-    const struct elf_program_header *p = (const void *)((vaddr_t)h + h->headers_at);
+    const struct elf_program_header *p = (const void *)((vaddr_t)h + h->segments);
     vaddr_t bias = 0, done = 0;
     long e = 0;
 
-    for (unsigned i = 0; i < h->header_count; i++)
-        if (p[i].type == PT_LOAD && p[i].offset == 0)
-            bias = (vaddr_t)h - p[i].vaddr;
-    for (unsigned i = 0; i < h->header_count && !e; i++) {
-        if (p[i].type != PT_LOAD || !p[i].memory_bytes)
+    for (unsigned i = 0; i < h->segment_count; i++)
+        if (p[i].type == ELF_LOAD && p[i].offset == 0)
+            bias = (vaddr_t)h - p[i].va;
+    for (unsigned i = 0; i < h->segment_count && !e; i++) {
+        if (p[i].type != ELF_LOAD || !p[i].memory_bytes)
             continue;
-        vaddr_t start = (p[i].vaddr + bias) & ~(PAGE_SIZE - 1);
-        vaddr_t end = page_up(p[i].vaddr + bias + p[i].memory_bytes);
+        vaddr_t start = (p[i].va + bias) & ~(PAGE_SIZE - 1);
+        vaddr_t end = page_up(p[i].va + bias + p[i].memory_bytes);
         if (start < done)
             start = done; /* the page that two segments share */
         done = end;
         if (start < end)
             e = posix_adopt(start, end,
-                            RIGHT_READ | (p[i].flags & PF_W ? RIGHT_WRITE : 0) |
-                                (p[i].flags & PF_X ? RIGHT_EXEC : 0));
+                            RIGHT_READ | (p[i].flags & ELF_WRITE ? RIGHT_WRITE : 0) |
+                                (p[i].flags & ELF_EXEC ? RIGHT_EXEC : 0));
     }
     return e;
 }

@@ -45,13 +45,13 @@ static word_t *put_strings(word_t *at, uint32_t count, const char **text)
 
 static void put_auxiliary(word_t *at, const char *name)
 {
-    const word_t headers = (vaddr_t)&__ehdr_start + __ehdr_start.headers_at;
+    const word_t headers = (vaddr_t)&__ehdr_start + __ehdr_start.segments;
     const word_t aux[AUX_PAIRS][2] = {
         {AT_PAGESZ, PAGE_SIZE},
         {AT_CLKTCK, CLOCK_TICKS},
         {AT_PHDR, headers},
         {AT_PHENT, sizeof(struct elf_program_header)},
-        {AT_PHNUM, __ehdr_start.header_count},
+        {AT_PHNUM, __ehdr_start.segment_count},
         {AT_UID, 0},
         {AT_EUID, 0},
         {AT_GID, 0},

@@ -6,8 +6,6 @@
 #include "libos-posix/load/elf.h"
 #include "libos-posix/way/way_libos.h"
 
-#define PT_LOAD        1u
-#define PF_X           1u
 #define PROT_READ      1
 #define PROT_WRITE     2
 #define PROT_EXEC      4
@@ -26,17 +24,17 @@ extern const struct elf_header __ehdr_start __attribute__((visibility("hidden"))
 static long protect_code(long protection)
 {
     const struct elf_header *h = &__ehdr_start;
-    const struct elf_program_header *p = (const void *)((vaddr_t)h + h->headers_at);
+    const struct elf_program_header *p = (const void *)((vaddr_t)h + h->segments);
     vaddr_t bias = 0;
     long e = 0;
 
-    for (unsigned i = 0; i < h->header_count; i++)
-        if (p[i].type == PT_LOAD && p[i].offset == 0)
-            bias = (vaddr_t)h - p[i].vaddr;
-    for (unsigned i = 0; i < h->header_count && !e; i++) {
-        vaddr_t start = (p[i].vaddr + bias) & ~(PAGE_SIZE - 1);
-        vaddr_t end = (p[i].vaddr + bias + p[i].memory_bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-        if (p[i].type == PT_LOAD && p[i].flags & PF_X)
+    for (unsigned i = 0; i < h->segment_count; i++)
+        if (p[i].type == ELF_LOAD && p[i].offset == 0)
+            bias = (vaddr_t)h - p[i].va;
+    for (unsigned i = 0; i < h->segment_count && !e; i++) {
+        vaddr_t start = (p[i].va + bias) & ~(PAGE_SIZE - 1);
+        vaddr_t end = (p[i].va + bias + p[i].memory_bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+        if (p[i].type == ELF_LOAD && p[i].flags & ELF_EXEC)
             e = linux_syscall(NR_MPROTECT, (long)start, (long)(end - start), protection, 0, 0, 0);
     }
     return e;

@@ -47,26 +47,26 @@ void window_show(vaddr_t va, paddr_t pa, size_t bytes)
 /* The initial program: a page of text that begins with `lock; nop`, and two of data. */
 static struct {
     struct elf_header header;
-    struct elf_segment segments[2];
+    struct elf_program_header segments[2];
     uint8_t text[8], data[8];
 } program;
 
 static void make_program(void)
 {
     program.header = (struct elf_header){
-        .magic = ELF_MAGIC, .entry = TEXT, .segments = sizeof program.header, .segment_count = 2};
-    program.segments[0] = (struct elf_segment){.type = ELF_LOAD,
-                                               .flags = ELF_READ | ELF_EXEC,
-                                               .offset = sizeof program - 16,
-                                               .va = TEXT,
-                                               .file_bytes = 8,
-                                               .memory_bytes = 8};
-    program.segments[1] = (struct elf_segment){.type = ELF_LOAD,
-                                               .flags = ELF_READ | ELF_WRITE,
-                                               .offset = sizeof program - 8,
-                                               .va = DATA + 16,
-                                               .file_bytes = 8,
-                                               .memory_bytes = PAGE_SIZE};
+        .ident = ELF_IDENT, .entry = TEXT, .segments = sizeof program.header, .segment_count = 2};
+    program.segments[0] = (struct elf_program_header){.type = ELF_LOAD,
+                                                      .flags = ELF_READ | ELF_EXEC,
+                                                      .offset = sizeof program - 16,
+                                                      .va = TEXT,
+                                                      .file_bytes = 8,
+                                                      .memory_bytes = 8};
+    program.segments[1] = (struct elf_program_header){.type = ELF_LOAD,
+                                                      .flags = ELF_READ | ELF_WRITE,
+                                                      .offset = sizeof program - 8,
+                                                      .va = DATA + 16,
+                                                      .file_bytes = 8,
+                                                      .memory_bytes = PAGE_SIZE};
     memcpy(program.text, "\xf0\x90text..", 8);
     memcpy(program.data, "DATAdata", 8);
     host.program = (const uint8_t *)&program;

@@ -21,15 +21,15 @@ _Static_assert(sizeof(struct program) == FILE_SIZE, "no holes");
 static struct program good_program(void)
 {
     struct program p = {
-        .header = {.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
+        .header = {.ident = ELF_IDENT,
                    .type = 2,
                    .machine = 62,
                    .version = 1,
                    .entry = BASE + 0x200,
-                   .headers_at = 64,
-                   .bytes = 64,
-                   .header_bytes = 56,
-                   .header_count = 3},
+                   .segments = 64,
+                   .header_bytes = 64,
+                   .segment_bytes = 56,
+                   .segment_count = 3},
         .headers = {{1, 5, 0, BASE, BASE, 0x1000, 0x1000, 0x1000},
                     {1, 6, 0x1000, BASE + 0x2010, 0, 0x800, 0x3000, 0x1000},
                     {0x6474e551, 6, 0, 0, 0, 0, 0, 16}},
@@ -151,8 +151,8 @@ static void a_relocatable_program_is_moved(void **state)
     (void)state;
     p.header.type = 3;
     p.header.entry = 0x200;
-    p.headers[0].vaddr = 0;
-    p.headers[1].vaddr = 0x2010;
+    p.headers[0].va = 0;
+    p.headers[1].va = 0x2010;
     p.headers[1].align = 0x200000;
     start_with(&p, sizeof p);
     IS(run("/prog", &s), 0);
@@ -222,12 +222,12 @@ static void wrong_headers_are_refused(void **state)
         {5, 1, 2, -ENOEXEC}, /* big-endian */
         {H(type), 2, 1, -ENOEXEC},
         {H(machine), 2, 40, -ENOEXEC},
-        {H(header_bytes), 2, 55, -ENOEXEC},
-        {H(header_count), 2, 0, -ENOEXEC},
-        {H(header_count), 2, 65, -ENOEXEC},
-        {H(header_count), 2, 0xffff, -ENOEXEC},
-        {H(headers_at), 8, FILE_SIZE - 10, -ENOEXEC},
-        {H(headers_at), 8, UINT64_MAX - 5, -ENOEXEC},
+        {H(segment_bytes), 2, 55, -ENOEXEC},
+        {H(segment_count), 2, 0, -ENOEXEC},
+        {H(segment_count), 2, 65, -ENOEXEC},
+        {H(segment_count), 2, 0xffff, -ENOEXEC},
+        {H(segments), 8, FILE_SIZE - 10, -ENOEXEC},
+        {H(segments), 8, UINT64_MAX - 5, -ENOEXEC},
         {H(entry), 8, 0, -ENOEXEC},
         {H(entry), 8, BASE + 0x1000, -ENOEXEC},
         {H(entry), 8, BASE + 0x2010, -ENOEXEC}, /* data */
@@ -242,11 +242,11 @@ static void wrong_headers_are_refused(void **state)
         {S(1, memory_bytes), 8, UINT64_MAX, -ENOEXEC},
         {S(1, memory_bytes), 8, (uint64_t)1 << 46, -ENOMEM},
         {S(1, memory_bytes), 8, (uint64_t)1 << 40, -ENOMEM},
-        {S(1, vaddr), 8, BASE + 0x800, -ENOEXEC}, /* over the first */
-        {S(1, vaddr), 8, BASE - 0x10000, -ENOEXEC},
-        {S(1, vaddr), 8, UINT64_MAX - 0x1000, -ENOEXEC},
-        {S(1, vaddr), 8, FAKE_CORE_LOW, -ENOMEM},
-        {S(1, vaddr), 8, FAKE_MAP_HIGH - 0x1000, -ENOMEM},
+        {S(1, va), 8, BASE + 0x800, -ENOEXEC}, /* over the first */
+        {S(1, va), 8, BASE - 0x10000, -ENOEXEC},
+        {S(1, va), 8, UINT64_MAX - 0x1000, -ENOEXEC},
+        {S(1, va), 8, FAKE_CORE_LOW, -ENOMEM},
+        {S(1, va), 8, FAKE_MAP_HIGH - 0x1000, -ENOMEM},
         {S(1, align), 8, 3, -ENOEXEC},
         {S(1, align), 8, (uint64_t)1 << 62, -ENOEXEC},
 #undef H
@@ -341,7 +341,7 @@ static void a_real_program_is_loaded_byte_for_byte(void **state)
         close(fd);
     const struct elf_header *h = (struct elf_header *)(void *)file;
     if (bytes < 64 || (size_t)bytes == sizeof file || elf_check_header(h, (uint64_t)bytes) ||
-        elf_check_segments(h, (void *)(file + h->headers_at), (uint64_t)bytes, &image))
+        elf_check_segments(h, (void *)(file + h->segments), (uint64_t)bytes, &image))
         skip(); /* none, or a dynamic one */
     start_with(file, (size_t)bytes);
     IS(run("/prog", &s), 0);

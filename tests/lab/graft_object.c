@@ -6,7 +6,6 @@
 #include "libos/string.h"
 
 #define MACHINE_BPF 247u
-#define TYPE_REL    1u
 
 struct section {
     uint32_t name, type;
@@ -44,11 +43,8 @@ const void *lab_object(uint32_t count, uint32_t proof_bytes, size_t *bytes)
                                           .bytes = proof_bytes,
                                           .alignment = 1};
     object.header =
-        (struct elf_header){.magic = ELF_MAGIC,
-                            .class = ELF_CLASS_64,
-                            .order = ELF_LITTLE,
-                            .ident = {1},
-                            .type = TYPE_REL,
+        (struct elf_header){.ident = ELF_IDENT,
+                            .type = ELF_TYPE_REL,
                             .machine = MACHINE_BPF,
                             .version = 1,
                             .header_bytes = sizeof object.header,
