@@ -50,6 +50,11 @@ static inline uint32_t net32(uint32_t x)
     return __builtin_bswap32(x);
 }
 
+static inline uint64_t net64(uint64_t x)
+{
+    return __builtin_bswap64(x);
+}
+
 /* Adds up `count` bytes as words of the wire's order, in this CPU's order: a sum whose lower and
  * upper parts add up to the same in the end. */
 uint64_t sum_bytes(const void *bytes, size_t count, uint64_t sum);

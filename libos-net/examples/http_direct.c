@@ -4,6 +4,7 @@
  * Of an address on the kernel's card only the port is taken; with `card` the whole of a second card
  * is its own.
  */
+#include "libos-net/address.h"
 #include "libos-net/direct/server.h"
 #include "libos-net/examples/http_files.h"
 #include "libos-net/keys.h"
@@ -46,31 +47,6 @@ enum http_status direct_find(const char *path, struct source *out)
     return HTTP_OK;
 }
 
-/* A number of decimal digits up to `most`, ended by `end`; -1 when there is none. */
-static int64_t read_number(const char **s, uint32_t most, char end)
-{
-    const char *begin = *s;
-    int64_t value = 0;
-
-    for (; **s >= '0' && **s <= '9' && value <= most; ++*s)
-        value = value * 10 + (**s - '0');
-    return *s == begin || value > most || *(*s)++ != end ? -1 : value;
-}
-
-/* 0: it is no address. */
-static uint32_t read_address(const char *s)
-{
-    uint32_t address = 0;
-
-    for (unsigned part = 0; part < 4; part++) {
-        int64_t value = read_number(&s, UINT8_MAX, part < 3 ? '.' : '\0');
-        if (value < 0)
-            return 0;
-        address = address << 8 | (uint32_t)value;
-    }
-    return address;
-}
-
 static enum err open_outlet(bool own, uint32_t address, uint16_t port, struct outlet **o)
 {
     static struct card card;
@@ -99,25 +75,24 @@ int main(int argc, char **argv)
     struct outlet *o = NULL;
     bool own = argc > 1 && !strcmp(argv[argc - 1], "card");
     argc -= own;
-    const char *number = argc > 1 ? argv[1] : "";
-    int64_t port = argc > 1 ? read_number(&number, UINT16_MAX, '\0') : PORT;
-    uint32_t address = read_address(argc > 2 ? argv[2] : ADDRESS);
+    uint16_t port = argc > 1 ? address_read_port(argv[1]) : PORT;
+    uint32_t address = address_read(argc > 2 ? argv[2] : ADDRESS);
     enum err e = libos_setup();
 
     if (e)
         return fail("setting up", e);
-    if (port <= 0 || !address || argc > 3) {
+    if (!port || !address || argc > 3) {
         log_error_line("use: http_direct [PORT] [ADDRESS] [card]; such as 80 10.0.2.15");
         return 2;
     }
     e = archive_map(&archive);
     if (e)
         return fail("the boot archive", e);
-    e = open_outlet(own, address, (uint16_t)port, &o);
+    e = open_outlet(own, address, port, &o);
     if (e)
         return fail("the network", e);
-    server_begin(&server, o, address, (uint16_t)port);
-    log_line("http_direct: serving the boot image on port %u%s", (unsigned)port,
+    server_begin(&server, o, address, port);
+    log_line("http_direct: serving the boot image on port %u%s", port,
              own ? ", on a card of its own" : "");
     server_run(&server, own ? IDLE_LOOKS : 0);
     return fail("the card ended", ERR_BAD_STATE);

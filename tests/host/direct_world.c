@@ -405,3 +405,20 @@ uint32_t world_answer(const struct client *c, uint32_t at, uint32_t bytes)
         assert_int_equal(c->got[at + begin + i], world_byte(i));
     return begin + bytes;
 }
+
+struct client *client_opened(uint16_t port)
+{
+    struct client *c = client_new(port);
+
+    client_open(c);
+    assert_int_equal(c->resets, 0);
+    return c;
+}
+
+const char *world_get(uint32_t bytes)
+{
+    static char text[64];
+
+    snprintf(text, sizeof text, "GET /%u HTTP/1.1\r\nHost: a\r\n\r\n", bytes);
+    return text;
+}

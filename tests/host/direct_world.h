@@ -72,8 +72,14 @@ void client_end(struct client *c);
 /* A handshake, which the weather does not touch. */
 void client_open(struct client *c);
 
-/* Lets packets through, both ways, for so many milliseconds; what is lost of the client's is its
- * own business: `again` is called every second of them, unless NULL. */
+/* A client of that port, after its handshake. */
+struct client *client_opened(uint16_t port);
+
+/* A request for "/N". */
+const char *world_get(uint32_t bytes);
+
+/* Lets packets through, both ways, for so many milliseconds. What is lost of a client's is its own
+ * business. */
 void world_run(uint32_t milliseconds);
 
 /* Bytes of one answer to a request for "/N": head and N bytes, from `at` on of what came. Returns

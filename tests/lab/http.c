@@ -295,6 +295,7 @@ static void on_lwip(void)
 {
     struct net_config config = NET_CONFIG_USER;
 
+    config.dhcp = false;
     config.tcp_port = LWIP_PORT;
     enum err e = net_open(&config);
     if (e || !http_serve(LWIP_PORT))
