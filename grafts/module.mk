@@ -49,6 +49,7 @@ GRAFTS += grafts/examples/handler_echo.c
 GRAFTS += grafts/examples/handler_copy.c
 GRAFTS += grafts/examples/handler_blocks.c
 GRAFTS += grafts/examples/ipc_monitor.c
+GRAFTS += grafts/examples/ipc_redirect.c
 GRAFTS += grafts/examples/wake_any.c
 GRAFTS += grafts/examples/wake_both.c
 GRAFTS += grafts/examples/irq_other.c

@@ -68,8 +68,9 @@ static enum err refuse_form(struct load *l)
 {
     const struct work_fault *f = &l->work.fault;
 
-    print_format(l->message, LOADER_MESSAGE, "%.100s:%u: %.95s%s%s; %s", l->file->name, f->line,
-                 f->name, f->name[0] ? ": " : "", f->text, f->hint);
+    print_format(l->message, LOADER_MESSAGE, "%.100s:%u: %.95s%s%s; %s",
+                 f->file[0] ? f->file : l->file->name, f->line, f->name, f->name[0] ? ": " : "",
+                 f->text, f->hint);
     return ERR_BAD_GRAFT;
 }
 

@@ -49,10 +49,10 @@ static void relocate_call(struct linker *l, struct item *item, const struct obje
 {
     if (s->section == 0)
         work_fail_at(l->work, "the function is called and stands nowhere",
-                     object_symbol_name(&l->object, s), no_own_memory, item->line.line);
+                     object_symbol_name(&l->object, s), no_own_memory, &item->line);
     if (insn_src(&item->insn) != PSEUDO_CALL)
         work_fail_at(l->work, "a relocation of a call is not of a call", NULL,
-                     "compile with clang -target bpf -O2 -g -c", item->line.line);
+                     "compile with clang -target bpf -O2 -g -c", &item->line);
     item->callee =
         linker_function(l, s->section, s->value / 8 + (uint64_t)((int64_t)item->insn.imm + 1));
 }
@@ -68,7 +68,7 @@ static void relocate(struct linker *l, struct item *item, const struct object_re
     else
         work_fail_at(l->work, "the code has a relocation that the linker does not know",
                      object_symbol_name(&l->object, s),
-                     "only maps, global data and functions can be referred to", item->line.line);
+                     "only maps, global data and functions can be referred to", &item->line);
 }
 
 /* Slots become items; item_of[slot] tells which. The last entry of item_of is the count. */
@@ -91,11 +91,11 @@ static void read_items(struct linker *l, uint32_t number, uint32_t *item_of)
         item_of[at] = f.count;
         if (insn_dst(&item.insn) >= INSN_REGISTERS || insn_src(&item.insn) >= INSN_REGISTERS)
             work_fail_at(l->work, "an instruction names a register behind r10", f.name,
-                         "the file is damaged; compile again", item.line.line);
+                         "the file is damaged; compile again", &item.line);
         if (insn_shapes[item.insn.opcode].form == FORM_WIDE) {
             if (at + 1 >= f.slots || !insn_is_wide_half(&code[slot + 1]))
                 work_fail_at(l->work, "a 64-bit load is cut in two", f.name, "compile again",
-                             item.line.line);
+                             &item.line);
             item.high = code[slot + 1].imm;
             item_of[++at] = LISTING_NONE;
         }
@@ -122,7 +122,7 @@ static void resolve_jumps(struct linker *l, struct function *f, const uint32_t *
             int64_t target = insn_target(&item->insn, slot);
             if (target < 0 || target >= f->slots || item_of[target] == LISTING_NONE)
                 work_fail_at(l->work, "a jump leaves its function", f->name, "compile again",
-                             item->line.line);
+                             &item->line);
             item->target = item_of[target];
         }
         slot += form == FORM_WIDE ? 2 : 1;

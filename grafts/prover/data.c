@@ -73,7 +73,8 @@ static uint32_t map_of_family(struct linker *l, const char *name)
 }
 
 /* Where the data of `section` stand; it gets a place the first time that it is asked for. */
-static const struct linker_data *place_data(struct linker *l, uint32_t section, uint32_t line)
+static const struct linker_data *place_data(struct linker *l, uint32_t section,
+                                            const struct object_line *line)
 {
     const struct object_section *s = &l->object.sections[section];
     const char *name = object_section_name(&l->object, section);
@@ -127,7 +128,7 @@ static void set_source(struct item *item, unsigned source, uint32_t low, uint32_
 void linker_relocate_data(struct linker *l, struct item *item, const struct object_symbol *s)
 {
     const char *name = object_symbol_name(&l->object, s);
-    uint32_t line = item->line.line;
+    const struct object_line *line = &item->line;
     int64_t offset = (int64_t)s->value + item->insn.imm;
 
     if (s->section == 0 || s->section >= l->object.section_count)

@@ -4,7 +4,7 @@
 static _Noreturn void fail(const struct flow *f, const char *text, const char *hint, uint32_t at)
 {
     work_fail_at(f->work, text, f->program->function, hint,
-                 at < f->program->count ? f->program->lines[at].line : 0);
+                 at < f->program->count ? &f->program->lines[at] : NULL);
 }
 
 static void find_edges(struct flow *f)

@@ -38,7 +38,7 @@ static struct insn shifted(struct copy *c, const struct item *item)
 
     if (offset < INT16_MIN)
         work_fail_at(c->linker->work, "an access lies far outside the stack", c->callee->name,
-                     "use less stack", item->line.line);
+                     "use less stack", &item->line);
     i.offset = (int16_t)offset;
     return i;
 }
@@ -65,7 +65,7 @@ static void copy_frame_use(struct copy *c, const struct item *item)
         return;
     }
     work_fail_at(c->linker->work, "the frame pointer itself is stored or compared", c->callee->name,
-                 keep_on_stack, item->line.line);
+                 keep_on_stack, &item->line);
 }
 
 /* Appends the callee. Its jumps are resolved through `place`; exits go behind it. */
@@ -133,7 +133,7 @@ static uint32_t inline_call(struct linker *l, struct function *into, const struc
 
     if (base + callee->depth > GRAFT_STACK_BYTES)
         work_fail_at(l->work, "the stacks of the functions on the way take more than 512 bytes",
-                     callee->name, "use fewer or smaller local variables", item->line.line);
+                     callee->name, "use fewer or smaller local variables", &item->line);
     save_or_restore(&c, saved, own, false);
     copy_body(&c);
     save_or_restore(&c, saved, own, true);

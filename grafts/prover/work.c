@@ -2,6 +2,7 @@
 #include "grafts/prover/work.h"
 
 #include "grafts/prover/memory.h"
+#include "grafts/prover/object.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define HEAD_BYTES  64u /* of a block; keeps what follows aligned */
@@ -46,13 +47,14 @@ void *work_grow(struct work *w, void *at, uint32_t *room, uint32_t used, uint32_
 }
 
 void work_fail_at(struct work *w, const char *text, const char *name, const char *hint,
-                  uint32_t line)
+                  const struct object_line *line)
 {
     size_t i = 0;
 
     w->fault.text = text;
     w->fault.hint = hint;
-    w->fault.line = line;
+    w->fault.line = line ? line->line : 0;
+    w->fault.file = line && line->file ? line->file : "";
     for (; name && name[i] && i < WORK_NAME - 1; i++)
         w->fault.name[i] = name[i];
     w->fault.name[i] = '\0';
@@ -61,7 +63,7 @@ void work_fail_at(struct work *w, const char *text, const char *name, const char
 
 void work_fail(struct work *w, const char *text, const char *name, const char *hint)
 {
-    work_fail_at(w, text, name, hint, 0);
+    work_fail_at(w, text, name, hint, NULL);
 }
 
 void work_end(struct work *w)

@@ -9,12 +9,15 @@
 
 #define WORK_NAME 96u
 
+struct object_line;
+
 /* Why a graft could not be linked or proved. */
 struct work_fault {
     const char *text;     /* what is wrong */
     const char *hint;     /* what to do about it */
     char name[WORK_NAME]; /* of the section, symbol or function at fault; "" when there is none */
     uint32_t line;        /* in the source, 0 when unknown */
+    const char *file;     /* the source, "" when unknown; lies in the object */
 };
 
 struct work_block;
@@ -33,10 +36,11 @@ struct work {
  * is no memory. */
 void *work_take(struct work *w, size_t count, size_t bytes);
 
-/* Leaves through `out`. `text` and `hint` must last; `name` is copied, and may be NULL. */
+/* Leaves through `out`. `text` and `hint` must last; `name` is copied, and may be NULL, as `line`.
+ */
 _Noreturn void work_fail(struct work *w, const char *text, const char *name, const char *hint);
 _Noreturn void work_fail_at(struct work *w, const char *text, const char *name, const char *hint,
-                            uint32_t line);
+                            const struct object_line *line);
 
 /* Gives all memory back. */
 void work_end(struct work *w);

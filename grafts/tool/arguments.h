@@ -3,6 +3,15 @@
 
 #include "grafts/tool/object.h"
 
+/* Which options a command has. */
+enum arguments_options {
+    ARGUMENTS_CHOICE = 1,   /* --section, --function, --hook */
+    ARGUMENTS_PROVE = 2,    /* -o, -v, --explain             */
+    ARGUMENTS_JIT = 4,      /* --jit                         */
+    ARGUMENTS_MASK = 8,     /* --mask                        */
+    ARGUMENTS_CONFORM = 16, /* --interpret, --program        */
+};
+
 struct arguments {
     const char *words[2]; /* that are no options */
     int count;
@@ -10,7 +19,11 @@ struct arguments {
     struct object_choice choice;
     bool verbose, explain; /* -v, --explain */
     bool jit, mask;        /* --jit, --mask */
+    bool interpret;        /* --interpret   */
+    const char *program;   /* --program     */
 };
 
-/* False: something is not understood, or there are not from `least` to `most` words. */
-bool arguments_read(struct arguments *a, int count, char **words, int least, int most);
+/* False after a message: something is not understood, or there are not from `least` to `most`
+ * words. `options`: a set of ARGUMENTS_*. */
+bool arguments_read(struct arguments *a, int count, char **words, int least, int most,
+                    unsigned options);

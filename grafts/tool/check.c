@@ -49,7 +49,7 @@ int command_check(int count, char **words)
     struct graft_program p;
     int result = 1;
 
-    if (!arguments_read(&a, count, words, 1, 1) || a.out)
+    if (!arguments_read(&a, count, words, 1, 1, ARGUMENTS_CHOICE))
         return COMMAND_USAGE;
     if (object_open_file(&o, a.words[0], &a.choice) && object_check(&o, &p)) {
         printf("%s: accepted for %s: %u instructions, at most %u of them in one run", o.path,

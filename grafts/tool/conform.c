@@ -186,7 +186,7 @@ static int run_compiled(uint32_t count)
     return 0;
 }
 
-int conform(const char *memory, bool jit)
+int conform(const char *memory, const char *program, bool jit)
 {
     long bytes = memory ? hex_read(memory, sandbox.memory, MAX_MEMORY) : 0;
     if (bytes < 0) {
@@ -196,11 +196,12 @@ int conform(const char *memory, bool jit)
     }
     sandbox.memory_bytes = (uint64_t)bytes;
 
-    text[fread(text, 1, sizeof text - 1, stdin)] = '\0';
-    bytes = hex_read(text, (uint8_t *)code, sizeof code);
+    if (!program)
+        text[fread(text, 1, sizeof text - 1, stdin)] = '\0';
+    bytes = hex_read(program ? program : text, (uint8_t *)code, sizeof code);
     if (bytes <= 0 || bytes % (long)sizeof code[0] != 0) {
         fprintf(stderr,
-                "conform: standard input is not a program of 8-byte instructions in "
+                "conform: what is given is not a program of 8-byte instructions in "
                 "hexadecimal, or more than %zu of them\n",
                 sizeof code / sizeof code[0]);
         return 1;

@@ -17,26 +17,33 @@ static const char usage[] =
     "       graft run FILE.o HEX          run it on the packet HEX, print the result\n"
     "       graft disasm FILE.o           print its instructions, source lines and claims\n"
     "       graft dot FILE.o              print its flow and what is known there, for Graphviz\n"
-    "       graft conform [HEX]           plugin of the public conformance suite\n"
+    "       graft conform [HEX] [--jit|--interpret] [--program HEX]\n"
+    "                                     plugin of the public conformance suite\n"
     "       graft bench FOLDER            compiled grafts beside clang's code\n"
     "with [--section NAME] [--function NAME] where the object holds several programs,\n"
     "and [--hook NAME] where the section is not called as its hook;\n"
-    "run and conform [--jit] as machine code, run and bench [--mask] against speculation\n";
+    "run [--jit] as machine code, run and bench [--mask] against speculation\n";
 
+/* As the suite's runners call a plugin: those that have no options for it, or no memory, may say so
+ * by an empty word. */
 static int command_conform(int count, char **words)
 {
     struct arguments a;
 
-    if (!arguments_read(&a, count, words, 0, 1))
+    if (!arguments_read(&a, count, words, 0, 2, ARGUMENTS_JIT | ARGUMENTS_CONFORM))
         return COMMAND_USAGE;
-    return conform(a.count ? a.words[0] : NULL, a.jit);
+    if ((a.count == 2 && a.words[1][0]) || (a.jit && a.interpret)) {
+        fputs("graft: conform takes one memory, and --jit or --interpret\n", stderr);
+        return COMMAND_USAGE;
+    }
+    return conform(a.count ? a.words[0] : NULL, a.program, a.jit);
 }
 
 static int command_bench(int count, char **words)
 {
     struct arguments a;
 
-    if (!arguments_read(&a, count, words, 1, 1))
+    if (!arguments_read(&a, count, words, 1, 1, ARGUMENTS_MASK))
         return COMMAND_USAGE;
     return bench(a.words[0], a.mask ? GRAFT_JIT_MASK : 0);
 }
@@ -58,11 +65,16 @@ _Noreturn void panic(const char *file, int line, const char *what)
 
 int main(int argc, char **argv)
 {
+    const size_t all = sizeof commands / sizeof commands[0];
     int result = COMMAND_USAGE;
+    size_t i = 0;
 
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
-        if (!strcmp(argv[1], commands[i].name))
-            result = commands[i].run(argc - 2, argv + 2);
+    while (argc > 1 && i < all && strcmp(argv[1], commands[i].name))
+        i++;
+    if (argc > 1 && i < all)
+        result = commands[i].run(argc - 2, argv + 2);
+    else if (argc > 1)
+        fprintf(stderr, "graft: %s is no command\n", argv[1]);
     if (result == COMMAND_USAGE)
         fputs(usage, stderr);
     return result;

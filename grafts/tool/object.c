@@ -75,6 +75,16 @@ void object_print_refusal(const struct object_file *o, const struct graft_report
     fputc('\n', stderr);
 }
 
+void object_print_fault(const struct object_file *o)
+{
+    const struct work_fault *f = &o->work.fault;
+
+    fprintf(stderr, "%s:", f->file && f->file[0] ? f->file : o->path);
+    if (f->line)
+        fprintf(stderr, "%u:", f->line);
+    fprintf(stderr, " %s%s%s; %s\n", f->name, f->name[0] ? ": " : "", f->text, f->hint);
+}
+
 static void print_reason(const struct object_file *o, enum graft_reason reason)
 {
     struct graft_report r = {
@@ -178,11 +188,7 @@ static bool take_program(struct object_file *o, const struct object_choice *choi
                          const struct graft_code *code)
 {
     if (work_left(&o->work)) {
-        const struct work_fault *f = &o->work.fault;
-        fprintf(stderr, "%s:", o->path);
-        if (f->line)
-            fprintf(stderr, "%u:", f->line);
-        fprintf(stderr, " %s%s%s; %s\n", f->name, f->name[0] ? ": " : "", f->text, f->hint);
+        object_print_fault(o);
         return false;
     }
     if (o->is_linked)

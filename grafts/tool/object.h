@@ -29,6 +29,10 @@ void object_close(struct object_file *o);
 /* One line: where, which instruction, which register, which fact is missing, what to do. */
 void object_print_refusal(const struct object_file *o, const struct graft_report *r);
 
+/* The same for what the linker or the prover left at: where, which name, what is wrong, what to do.
+ */
+void object_print_fault(const struct object_file *o);
+
 /* Has the source file's name, or the object's, and the line: "a.c:12". */
 const char *object_place(const struct object_file *o, uint32_t at, char text[256]);
 

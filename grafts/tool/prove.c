@@ -96,9 +96,7 @@ static int prove_file(struct object_file *o, const struct arguments *a)
     struct proved p;
 
     if (work_left(&o->work)) {
-        const struct work_fault *f = &o->work.fault;
-        fprintf(stderr, "%s:%u: %s%s%s; %s\n", o->path, f->line, f->name, f->name[0] ? ": " : "",
-                f->text, f->hint);
+        object_print_fault(o);
         return 1;
     }
     if (!prove(&o->work, &o->program, &wish, &p)) {
@@ -123,7 +121,7 @@ int command_prove(int count, char **words)
     struct object_file o;
     int result = 1;
 
-    if (!arguments_read(&a, count, words, 1, 1))
+    if (!arguments_read(&a, count, words, 1, 1, ARGUMENTS_CHOICE | ARGUMENTS_PROVE))
         return COMMAND_USAGE;
     if (object_open_file(&o, a.words[0], &a.choice))
         result = prove_file(&o, &a);

@@ -93,7 +93,7 @@ int command_run(int count, char **words)
     struct object_file o;
     int result = 1;
 
-    if (!arguments_read(&a, count, words, 2, 2) || a.out)
+    if (!arguments_read(&a, count, words, 2, 2, ARGUMENTS_CHOICE | ARGUMENTS_JIT | ARGUMENTS_MASK))
         return COMMAND_USAGE;
     if (object_open_file(&o, a.words[0], &a.choice))
         result = run(&o, &a);

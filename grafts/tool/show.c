@@ -202,7 +202,7 @@ static int command_show(int count, char **words, bool graph)
     struct object_file o;
     int result = 1;
 
-    if (!arguments_read(&a, count, words, 1, 1) || a.out)
+    if (!arguments_read(&a, count, words, 1, 1, ARGUMENTS_CHOICE))
         return COMMAND_USAGE;
     if (object_open_file(&o, a.words[0], &a.choice))
         result = show(&o, graph);

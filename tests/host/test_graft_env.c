@@ -4,6 +4,7 @@
 #undef CALL
 #include "tests/host/graft_kernel.h"
 
+#include "bindings/env_place.h"
 #include "exo/abi/revoke.h"
 #include "exo/arch/irq.h"
 #include "exo/env/hooks.h"
@@ -208,6 +209,36 @@ static struct thread *deputy_of(uint32_t position)
     return hook_slice_deputy(position, 0, host.ticks);
 }
 
+/* Says the mate when a word of its context is a number. */
+static void mate_if(int16_t offset, uint32_t number)
+{
+    const struct insn code[] = {LDX(W, 2, 1, offset), SET(0, mate->number),
+                                JUMP64_K(JEQ, 2, number, 1), SET(0, 0), EXIT};
+
+    graft_make(GRAFT, code, sizeof code, GRAFT_HOOK_SLICE_END);
+    OK(BOSS(graft_bind, GRAFT, p.env, GRAFT_HOOK_SLICE_END));
+}
+
+static void a_graft_is_told_of_the_position(void **state)
+{
+    const uint32_t position = 2, before = 77;
+
+    (void)state;
+    share_slices();
+    const struct {
+        int16_t at;
+        uint32_t is;
+    } fields[] = {
+        {0, (uint32_t)host.ticks}, {8, position}, {12, 0}, {16, p.t->number}, {20, before}};
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        world.step = i;
+        mate_if(fields[i].at, fields[i].is);
+        assert_ptr_equal(hook_slice_deputy(position, before, (uint32_t)host.ticks), mate);
+        mate_if(fields[i].at, fields[i].is + 1);
+        assert_null(hook_slice_deputy(position, before, (uint32_t)host.ticks));
+    }
+}
+
 /* As if its code kept registers. */
 static uint64_t early_runs, early_says;
 
@@ -241,6 +272,53 @@ static void a_graft_for_positions_is_asked_early(void **state)
     p.e->quick[ENV_PLACE_SLICE] = (struct env_quick){0};
     assert_ptr_equal(next_owner(), p.t);
     assert_true(runs() > 0);
+}
+
+static uint64_t say_nothing(uint64_t context)
+{
+    (void)context;
+    return 0;
+}
+
+static unsigned kind_at(enum env_place place)
+{
+    return p.e->quick[place].kind;
+}
+
+/* Code that may be asked early: quick, and with all registers kept but where a function may be
+ * called; on one CPU. The host has none such, so it is said of a graft that is bound already. */
+static void which_grafts_are_asked_early(void **state)
+{
+    (void)state;
+    always(0, GRAFT_HOOK_IPC);
+    struct graft *g = graft_bound(&p.e->places[ENV_PLACE_IPC]);
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    g->quick = say_nothing;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    assert_int_equal(env_ipc_quick, 0);
+    g->keeps = true;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_SEEING);
+    assert_int_not_equal(env_ipc_quick, 0);
+    g->is_blind = true;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_BLIND);
+    cpu_count = 2;
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    cpu_count = 1;
+    g->quick = NULL;
+    env_place_changed(p.e);
+    always(0, GRAFT_HOOK_SLICE_END);
+    g = graft_bound(&p.e->places[ENV_PLACE_SLICE]);
+    g->quick = say_nothing; /* which keeps no registers */
+    env_place_changed(p.e);
+    assert_int_equal(kind_at(ENV_PLACE_SLICE), QUICK_SEEING);
+    assert_int_equal(kind_at(ENV_PLACE_IPC), QUICK_NOT);
+    g->quick = NULL;
+    env_place_changed(p.e);
 }
 
 /* What it is told: q's thread had the position before p's. */
@@ -359,7 +437,9 @@ int main(void)
         TEST(a_graft_refuses_what_comes_in),
         TEST(the_environments_end_is_the_bindings),
         TEST(a_graft_gives_a_position_to_another_thread),
+        TEST(a_graft_is_told_of_the_position),
         TEST(a_graft_for_positions_is_asked_early),
+        TEST(which_grafts_are_asked_early),
         TEST(what_is_asked_early_is_told_the_same),
         TEST(not_everybody_can_be_deputy),
         TEST(a_deputy_pays_its_own_forfeits),

@@ -365,6 +365,51 @@ static void records_that_cannot_be_noted_are_none(void **state)
     assert_int_equal(raised(NOTE), 0);
 }
 
+static void output_one(void *context)
+{
+    const uint64_t value = 7;
+
+    assert_int_equal(help(OUTPUT, *(const slot_t *)context, &value, (void *)8, 0), 0);
+}
+
+static void reserve_one(void *context)
+{
+    void *a = (void *)(uintptr_t)help(RESERVE, *(const slot_t *)context, (void *)8, NULL, 0);
+
+    ((helper_fn *)(uintptr_t)graft_helper_address(NULL, SUBMIT))((uintptr_t)a, 0, 0, 0, 0);
+}
+
+static void reserve_too_much(void *context)
+{
+    assert_int_equal(help(RESERVE, *(const slot_t *)context, (void *)8192, NULL, 0), 0);
+}
+
+static void each_way_to_write_tells(void **state)
+{
+    slot_t to = RING;
+
+    (void)state;
+    assert_int_equal(run(output_one, &to), MINE);
+    assert_int_equal(raised(NOTE), RAISED);
+    assert_int_equal(run(reserve_one, &to), MINE);
+    assert_int_equal(raised(NOTE), RAISED);
+    fuelled(ROOM);
+    assert_int_equal(run(reserve_too_much, &to), MINE); /* nothing is noted that is not there */
+    assert_int_equal(raised(NOTE), 0);
+    rest = -1;
+    assert_int_equal(run(reserve_too_much, &to), OTHERWISE); /* nor is that undone */
+    assert_int_equal(told_by(RINGS).seen, 2);
+}
+
+/* What compiled code leaves for a rest says something with fuel alone. */
+static void a_proven_run_has_no_rest(void **state)
+{
+    (void)state;
+    rest = -1;
+    assert_int_equal(run(fill, NULL), MINE);
+    expect_filled();
+}
+
 static void write_without_a_word(void *context)
 {
     const slot_t to = *(const slot_t *)context;
@@ -386,7 +431,8 @@ static void who_asks_for_it_tells_nobody(void **state)
     body = write_records;
     assert_int_equal(graft_run_quietly(graft, &to, OTHERWISE), MINE);
     assert_int_equal(told_by(RINGS).seen, 5);
-    assert_int_equal(raised(NOTE), 0);
+    assert_int_equal(run(fill, NULL), MINE);
+    assert_int_equal(raised(NOTE), 0); /* nor later */
 }
 
 /* What code reaches without a helper was noted before. */
@@ -442,6 +488,8 @@ int main(void)
         TEST(records_with_a_journal),
         TEST(records_of_an_aborted_run_are_skipped),
         TEST(records_that_cannot_be_noted_are_none),
+        TEST(each_way_to_write_tells),
+        TEST(a_proven_run_has_no_rest),
         TEST(who_asks_for_it_tells_nobody),
         TEST(what_is_reached_straight_is_undone),
     };

@@ -174,6 +174,7 @@ static void what_it_says_may_be_impossible(void **state)
         GRAFT_FAULT_DEFAULT,
         GRAFT_FAULT_PROTECT + 1,
         UINT64_MAX,
+        GRAFT_FAULT_BIND_OF(POOL, 0, RW) + 7, /* no verdict has that number */
         GRAFT_FAULT_BIND_OF(POOL, 4, RW),
         GRAFT_FAULT_BIND_OF(POOL, UINT32_MAX, RW),
         GRAFT_FAULT_BIND_OF(POOL, 0, RIGHT_READ), /* which does not help */
@@ -341,7 +342,14 @@ static void a_call_is_answered_or_passed(void **state)
     assert_int_equal(call(GETPID), IP);
     assert_int_equal(r->rax, 654321 + IP + p.t->number);
     assert_int_equal(meet(AREA, WRITING), ENTRY); /* faults are not its business */
+    thread_exo(p.t)->entry[UPCALL_SYSCALL] = ENTRY;
+    always(GRAFT_FAULT_BIND_OF(POOL, 2, RW));
     OK(BOSS(graft_bind, SLOT_NONE, p.env, GRAFT_HOOK_SYSTEM_CALL));
+    assert_true(p.t->kind & THREAD_JUDGED);
+    assert_int_equal(call(GETPID), ENTRY); /* nor calls the other's */
+    assert_int_equal(r->rax, GETPID);
+    OK(BOSS(cap_delete, GRAFT));
+    thread_exo(p.t)->entry[UPCALL_SYSCALL] = 0;
     assert_false(p.t->kind & THREAD_JUDGED);
     assert_int_equal(call(GETPID), IP);
     assert_int_equal(r->rax, ERR_BAD_CALL);

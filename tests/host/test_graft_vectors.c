@@ -308,6 +308,40 @@ static void atomics_share_registers(void **state)
            14);
 }
 
+/* The opcodes of RFC 9669, section 5.1 and the tables before it, by their parts. */
+static bool is_in_rfc_9669(unsigned op)
+{
+    const unsigned group = op & 7, by_register = op & 8, code = op >> 4, mode = op >> 5;
+    const bool is_word = (op & 0x18) == 0x00, is_double = (op & 0x18) == 0x18;
+
+    switch (group) {
+    case 0: /* LD: the 64-bit load alone; packet access is historical */
+        return op == 0x18;
+    case 1: /* LDX: MEM of all sizes; MEMSX of all but the widest */
+        return mode == 3 || (mode == 4 && !is_double);
+    case 2: /* ST */
+        return mode == 3;
+    case 3: /* STX: MEM, ATOMIC of words and double words */
+        return mode == 3 || (mode == 6 && (is_word || is_double));
+    case 4: /* ALU: NEG has no source, END one of two orders */
+        return code <= 0xd && !(code == 8 && by_register);
+    case 5: /* JMP: JA, CALL (of a register, too), EXIT */
+        return code == 0 || code == 9 ? !by_register : code == 8 || code <= 0xd;
+    case 6: /* JMP32: JA, no CALL, no EXIT */
+        return code == 0 ? !by_register : code != 8 && code != 9 && code <= 0xd;
+    default: /* ALU64: NEG, and the swap, have no source */
+        return code <= 0xd && !((code == 8 || code == 0xd) && by_register);
+    }
+}
+
+static void the_instructions_are_those_of_rfc_9669(void **state)
+{
+    (void)state;
+    for (unsigned op = 0; op < 256; op++)
+        if (is_in_rfc_9669(op) != (insn_shapes[op].form != FORM_UNKNOWN))
+            fail_msg("opcode %#x is %s RFC 9669", op, is_in_rfc_9669(op) ? "in" : "not in");
+}
+
 /* Every opcode of insn.def in every meaning stood in some vector above. */
 static void no_instruction_is_left_out(void **state)
 {
@@ -346,6 +380,7 @@ int main(void)
         cmocka_unit_test(programs),
         cmocka_unit_test(atomics),
         cmocka_unit_test(atomics_share_registers),
+        cmocka_unit_test(the_instructions_are_those_of_rfc_9669),
         cmocka_unit_test(no_instruction_is_left_out),
     };
 

@@ -9,6 +9,7 @@
 
 #include "exo/abi/graft.h"
 #include "exo/abi/revoke.h"
+#include "grafts/examples/clan.h"
 #include "libos/call.h"
 #include "libos/clock.h"
 #include "libos/notify.h"
@@ -151,7 +152,9 @@ static void redirection(const struct archive *a)
 {
     static const char key[] = "graft.ipc.redirect";
     const slot_t empty = lab_constant(GRAFT_HOOK_IPC, GRAFT_IPC_DEFAULT);
-    const slot_t graft = lab_constant(GRAFT_HOOK_IPC, GRAFT_IPC_REDIRECT);
+    vaddr_t at = 0;
+    const slot_t map = lab_map(sizeof(struct clan_rule), 1, &at);
+    const slot_t graft = lab_graft(a, ".exo4/ipc_redirect.o", GRAFT_HOOK_IPC, map);
     struct spawn_child child;
     slot_t kmem;
     pfn_t first;
@@ -173,10 +176,12 @@ static void redirection(const struct archive *a)
     lab_bind(key, empty, child.env, GRAFT_HOOK_IPC);
     measure_asking(key, &child);
     lab_report("ipc.redirected.graft", &series, none, 1, 1);
+    *(volatile struct clan_rule *)at = (struct clan_rule){0, ~(uint64_t)0};
     lab_bind(key, graft, child.env, GRAFT_HOOK_IPC);
     measure_asking(key, &child);
     lab_report(key, &series, none, 1, 1);
     slot_delete(graft);
+    slot_delete(map);
     slot_delete(empty);
     spawn_destroy(&child);
     slot_delete(kmem);

@@ -31,6 +31,8 @@ static const char *const checks[] = {
     "the first process sees its own copy of the image",
     "memory is zero when first read",
     "fork returns 1 to the parent",
+    "its pages of the image stay bound to be written, for a fault may need any of them",
+    "and so do those of the copy",
     "a copy sees what was there",
     "what the copy wrote the parent does not see",
     "what the parent wrote the copy does not see",
@@ -54,7 +56,8 @@ static const char *const checks[] = {
 enum { CHECKS = sizeof checks / sizeof checks[0] };
 
 static uint32_t many_count = 30;
-static uint64_t own = 5; /* in the image: each process' own */
+static uint64_t own = 5;                               /* in the image: each process' own */
+static volatile uint8_t pages_of_image[24][PAGE_SIZE]; /* more than a fork copies of a program */
 
 static void check(bool good)
 {
@@ -95,6 +98,23 @@ static int fork_now(void)
     return who;
 }
 
+/* To make a shared page its writer's own takes it away for a moment: of these none may be. */
+static bool image_is_writable(void)
+{
+    const uint32_t m = member_place()->member;
+    uint32_t bound = 0;
+
+    for (vaddr_t va = FAMILY->image_data; va < FAMILY->image_high; va += PAGE_SIZE) {
+        const volatile uint64_t *entry = space_entry(m, va);
+        if (!entry || !cpu_pte_is_bound(*entry) || !frame_list_has(POOL, cpu_pte_pfn(*entry)))
+            continue;
+        if (!(*entry & CPU_PTE_WRITE))
+            return false;
+        bound++;
+    }
+    return bound >= sizeof pages_of_image / PAGE_SIZE;
+}
+
 static void copying(void)
 {
     struct common *c = COMMON;
@@ -106,8 +126,12 @@ static void copying(void)
     check(*page(0) == 0 && *page(33) == 0);
     *page(0) = 11;
     *page(1) = 12;
+    for (uint32_t i = 0; i < sizeof pages_of_image / PAGE_SIZE; i++)
+        pages_of_image[i][0] = 1;
     int who = fork_now();
+    const bool writable = image_is_writable();
     if (who == 0) {
+        w[4] = writable;
         w[1] = *page(0) == 11 && *page(1) == 12 && *page(2) == 0 && own == 6 && local == 3;
         *page(0) = 21;
         own = 7;
@@ -118,7 +142,9 @@ static void copying(void)
         tell_and_end(&w[0]);
     }
     check(who == 1);
+    check(writable);
     wait_for(&w[0], 1);
+    check(w[4]);
     check(w[1]);
     check(*page(0) == 11 && own == 6);
     *page(1) = 99;

@@ -111,7 +111,7 @@ static void test_refused(void)
     tap_ok(tells("wrong.c:13: instruction ") && tells("r0"), "by file, line and register");
     f = file_of(".exo4/load_absent.o");
     refused(&f, ERR_BAD_GRAFT, "a function that may not be there is refused");
-    tap_ok(tells("load_absent.o:") && tells("elsewhere"), "by its name");
+    tap_ok(tells("absent.c:") && tells("elsewhere"), "by file and name");
     f = file_of(".exo4/filter_udp.o");
     refused(&f, ERR_BAD_STATE, "a program for another hook is refused");
     tap_ok(tells("PACKET_FILTER"), "by the hook's name");

@@ -1,6 +1,7 @@
-/* Grafts of environments at work: a clan's border for messages, one that counts,
- * stride scheduling against that of libos, and clean memory that goes first. */
+/* Grafts of environments at work: a clan's border for messages, one that counts, one that says what
+ * a redirector sees, stride scheduling against that of libos, and clean memory that goes first. */
 #include <l4/ipc.h>
+#include <l4/space.h>
 
 #include "exo/abi/graft.h"
 #include "exo/abi/l4.h"
@@ -13,6 +14,7 @@
 #include "libos/clock.h"
 #include "libos/dispatch.h"
 #include "libos/notify.h"
+#include "libos/region.h"
 #include "libos/slots.h"
 #include "libos/spawn.h"
 #include "libos/string.h"
@@ -25,7 +27,11 @@
 #define THERE        (KINFO->cpu_count - 1)
 #define FIRST        100u /* labels that stay inside */
 #define LAST         199u
-#define REPORT       9u   /* label: the answer could not be sent, MR1 says why */
+#define REPORT       9u    /* label: the answer could not be sent, MR1 says why */
+#define RELAYED      4242u /* MR2 of a message that the redirector has handed on */
+#define KIP_AREA     ((word_t)GUEST_FREE)
+#define UTCB_AREA    ((word_t)GUEST_FREE + 0x100000)
+#define TABLES       16u
 #define PIECE        120u /* and those behind it: the child's slots of memory  */
 #define PIECES       3u
 #define PIECE_FRAMES 4u
@@ -53,6 +59,25 @@ static _Noreturn void serve(void)
         L4_LoadMR(1, L4_ErrorCode());
         L4_Set_MsgTag(L4_MsgTagMake(REPORT, 2, 0));
         L4_Send(client);
+    }
+}
+
+/* The redirector: hands on what it gets, in the sender's name, and says so in MR2. */
+static _Noreturn void relay(void)
+{
+    L4_ThreadId_t from;
+
+    for (;;) {
+        L4_MsgTag_t tag = L4_Wait(&from);
+        if (L4_IpcFailed(tag) || !L4_IpcRedirected(tag))
+            continue;
+        const L4_ThreadId_t to = L4_IntendedReceiver();
+        tag = L4_MsgTagMake(L4_Label(tag), L4_UntypedWords(tag), 0);
+        L4_Set_VirtualSender(from);
+        L4_Set_Propagation(&tag);
+        L4_LoadMR(2, RELAYED);
+        L4_Set_MsgTag(tag);
+        L4_Send(to);
     }
 }
 
@@ -127,6 +152,61 @@ static void test_monitor(struct spawn_child *child)
     slot_delete(map);
 }
 
+static word_t redirect_to(const struct spawn_child *child, L4_ThreadId_t redirector)
+{
+    word_t old;
+
+    return L4_SpaceControl(L4_ThreadIdOf(child->thread_id), 0, L4_FpageLog2(KIP_AREA, PAGE_BITS),
+                           L4_FpageLog2(UTCB_AREA, PAGE_BITS + 4), redirector, &old);
+}
+
+/* Does the child's answer with that label come by `by`? */
+static bool comes_by(const struct spawn_child *child, word_t label, const struct spawn_child *by)
+{
+    return ask(child, label, 0) == label && L4_IpcPropagated(L4_MsgTag()) &&
+           L4_Utcb()[2] == RELAYED && L4_ActualSender().raw == by->thread_id;
+}
+
+static bool comes_straight(const struct spawn_child *child, word_t label)
+{
+    return ask(child, label, 0) == label && !L4_IpcPropagated(L4_MsgTag()) &&
+           L4_Utcb()[2] != RELAYED;
+}
+
+static void test_redirect(struct spawn_child *child)
+{
+    const struct graft_map_def def = {GRAFT_MAP_ARRAY, 4, sizeof(struct clan_rule), 1};
+    struct spawn_child by;
+    vaddr_t at = 0;
+    slot_t tables = guest_slot();
+    pfn_t first;
+    slot_t map = make_map(def, 1, SLOT_NONE, &at);
+    slot_t graft = make_graft(".exo4/ipc_redirect.o", GRAFT_HOOK_IPC, &map, 1);
+
+    *(volatile struct clan_rule *)at = (struct clan_rule){FIRST, LAST};
+    tap_is(guest_spawn(&by, "places_env", "relay", 64, THREAD_CPU_HERE, THREAD_PRIORITY), ERR_OK,
+           "a redirector");
+    region_find(TABLES, &first);
+    exo_cap_copy(SLOT_ENV, tables, SLOT_MEMORY, RIGHT_ALL, first, TABLES);
+    tap_is(exo_env_kmem(child->env, tables), ERR_OK, "memory for the child's tables");
+    tap_is(exo_env_privilege(SLOT_ENV, SLOT_MACHINE), ERR_OK, "privilege");
+    tap_is(redirect_to(child, L4_ThreadIdOf(by.thread_id)), 1, "is named");
+    tap_ok(comes_by(child, FIRST - 1, &by) && comes_by(child, FIRST, &by),
+           "what the child sends comes by it");
+    tap_is(exo_graft_bind(graft, child->env, GRAFT_HOOK_IPC), ERR_OK, "a graft says what it sees");
+    tap_ok(comes_by(child, FIRST, &by) && comes_by(child, LAST, &by), "labels of the rule");
+    tap_ok(comes_straight(child, FIRST - 1) && comes_straight(child, LAST + 1), "and no others");
+    ((volatile struct clan_rule *)at)->first = FIRST + 1;
+    tap_ok(comes_straight(child, FIRST), "the rule is changed in memory");
+    slot_delete(graft);
+    tap_ok(comes_by(child, FIRST, &by), "without the graft all comes by it again");
+    tap_is(redirect_to(child, L4_anythread), 1, "the redirector is taken away");
+    tap_ok(comes_straight(child, FIRST), "and with it the detour");
+    spawn_destroy(&by);
+    slot_delete(map);
+    slot_delete(tables);
+}
+
 static word_t has(const struct spawn_child *child, uint32_t piece)
 {
     ask(child, 1, PIECE + piece);
@@ -157,6 +237,8 @@ static void test_reclaim(struct spawn_child *child)
     slot_t graft = make_graft(".exo4/reclaim_clean.o", GRAFT_HOOK_RECLAIM, &map, 1);
 
     tap_is(exo_graft_bind(graft, child->env, GRAFT_HOOK_RECLAIM), ERR_OK, "clean memory first");
+    for (uint32_t i = 0; i < MARK_SLOTS; i++)
+        marks[i] = MARK_NONE; /* the page has been used */
     marks[PIECE] = marks[PIECE + 2] = MARK_DIRTY;
     marks[PIECE + 1] = MARK_CLEAN;
     take(child);
@@ -292,12 +374,15 @@ int main(int argc, char **argv)
     guest_begin();
     if (argc > 1 && !strcmp(argv[1], "serve"))
         serve();
+    if (argc > 1 && !strcmp(argv[1], "relay"))
+        relay();
     if (!graft_rig_begin())
         return 1;
     tap_is(guest_spawn(&child, "places_env", "serve", CHILD_FRAMES, THERE, THREAD_PRIORITY), ERR_OK,
            "a program");
     test_clan(&child);
     test_monitor(&child);
+    test_redirect(&child);
     test_reclaim(&child);
     spawn_destroy(&child);
     test_stride(argc == 1 || strcmp(argv[1], "unjudged") != 0);

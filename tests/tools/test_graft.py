@@ -39,6 +39,11 @@ NULL = HEAD + """
     return *n + zeros + (data == end);
 }
 """
+OTHER = HEAD + """
+    extern uint64_t elsewhere(uint64_t);
+    return elsewhere(zeros) + (data == end);
+}
+"""
 
 
 def graft(*words):
@@ -92,16 +97,25 @@ def test_bad(folder):
     check("before it is known:" in error and "packet's end" in error, "--explain shows what was known")
     error = graft("prove", compile_c(folder, "null", NULL))[2]
     check("may be null" in error and "null.c:12" in error, f"a lookup that is not tested: {error}")
+    error = graft("prove", compile_c(folder, "other", OTHER))[2]
+    check(error.count("\n") == 1 and "other.c:11: elsewhere: the function is called and stands nowhere" in error,
+          f"what the linker misses it names, where the source does: {error}")
     status, _, error = graft("check", folder / "null.o")
     check(status == 1 and "may be null" in error, "check links what is not linked")
 
 
 def test_wrong_words(folder):
-    for words in ([], ["prove"], ["prove", "a", "b"], ["check", "a", "-o", "b"], ["dance", "a"], ["prove", "a", "-o"],
-                  ["run", "a"], ["dot", "a", "--color"], ["prove", "a", "-o", "b", "-o", "c"]):
+    for words, wrong in (
+            ([], ""), (["dance", "a"], "dance is no command"), (["prove"], "what to work on is missing"),
+            (["prove", "a", "b"], "b is one word too many"), (["prove", "a", "-o"], "-o needs a word behind it"),
+            (["prove", "a", "-o", "b", "-o", "c"], "-o is given twice"), (["check", "a", "-o", "b"], "-o is no option of this command"),
+            (["disasm", "--jit", "a"], "--jit is no option of this command"), (["run", "a"], "the packet is missing"),
+            (["dot", "a", "--color"], "--color is no option of this command"), (["bench"], "what to work on is missing"),
+            (["bench", "a", "--jit"], "--jit is no option of this command"), (["conform", "--program"], "--program needs a word behind it"),
+            (["conform", "00", "11"], "conform takes one memory"), (["conform", "--jit", "--interpret"], "conform takes one memory")):
         status, said, error = graft(*words)
-        check(status == 2 and said == "" and error.startswith("usage: graft prove"),
-              f"graft {' '.join(words)}: usage, status 2")
+        check(status == 2 and said == "" and error.startswith(f"graft: {wrong}" if wrong else "usage: graft prove") and
+              "usage: graft prove" in error, f"graft {' '.join(words)}: what is wrong, usage, status 2")
     status, _, error = graft("prove", folder / "nothing.o")
     check(status == 1 and "No such file" in error, "a file that is not there")
     status, _, error = graft("prove", folder / "good.o", "--hook", "nowhere")
@@ -155,12 +169,16 @@ CONFORM = (  # what, memory, slots, r0
 
 
 def test_conform():
-    for how in ([], ["--jit"]):
+    for how in ([], ["--interpret"], ["--jit"]):
         for what, memory, code, result in CONFORM:
             r = subprocess.run([GRAFT, "conform", *([memory] if memory else []), *how], input=slots(*code, EXIT),
                                capture_output=True, text=True)
             got = (r.returncode, r.stdout, len(r.stderr.splitlines()))
             equal(got, (1, "", 1) if result is None else (0, result + "\n", 0), f"conform {' '.join(how)}: {what}")
+        for words in (["", *how], [*how, "", ""], ["--program", slots((0xb7, 0, 0, 0, 5), EXIT), *how]):
+            r = subprocess.run([GRAFT, "conform", *words], input="" if "--program" in words else slots((0xb7, 0, 0, 0, 5), EXIT) + " \n",
+                               capture_output=True, text=True)
+            equal((r.returncode, r.stdout), (0, "5\n"), f"conform, called as other runners do: {words}")
         for text in ("", "b7", "xy" * 8):
             r = subprocess.run([GRAFT, "conform", *how], input=text, capture_output=True, text=True)
             check(r.returncode == 1 and "not a program" in r.stderr, f"no program: '{text}'")
