@@ -217,7 +217,7 @@ void graft_end(struct graft *g)
         arch_code_unmap(window_of(g));
         cpu_tlb_flush_kernel();
     }
-    for (uint32_t i = 0; i < GRAFT_MAX_MAPS; i++)
+    for (uint32_t i = 0; i < g->outside.map_count; i++)
         if (g->maps[i].parent)
             node_unlink(&g->maps[i]);
     if (g->tell.parent)

@@ -58,10 +58,8 @@ struct bits bits_mul(struct bits a, struct bits b)
     struct bits sum = make(a.value * b.value, 0), doubt = make(0, 0);
 
     for (unsigned i = 0; i < 64 && greatest(a) >> i != 0; i++) {
-        if (a.value >> i & 1)
-            doubt = bits_add(doubt, make(0, b.unknown << i));
-        else if (a.unknown >> i & 1)
-            doubt = bits_add(doubt, make(0, greatest(b) << i));
+        uint64_t may = a.value >> i & 1 ? b.unknown : a.unknown >> i & 1 ? greatest(b) : 0;
+        doubt = bits_add(doubt, make(0, may << i));
     }
     return bits_add(sum, doubt);
 }

@@ -11,16 +11,6 @@ bool checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg, i
     return false;
 }
 
-bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg)
-{
-    return checker_refuse(c, reason, reg, 0, 0);
-}
-
-bool checker_stop(struct checker *c, enum graft_reason reason)
-{
-    return checker_refuse(c, reason, GRAFT_NO_REGISTER, 0, 0);
-}
-
 bool checker_spend(struct checker *c, uint32_t values)
 {
     if (c->effort < values)
@@ -94,7 +84,7 @@ static bool walk_start(struct checker *c)
     c->steps = 0;
     c->arrive = c->in->proof ? checker_arrive : checker_join;
     state_begin(&o->state);
-    return checker_follow(c, o, 0, true) && checker_walk(c);
+    return checker_follow(c, o, 0, false) && checker_walk(c);
 }
 
 enum graft_reason graft_check(const struct graft_input *in, void *work, size_t work_bytes,

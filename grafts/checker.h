@@ -69,6 +69,7 @@ struct checker_place {
     uint16_t loop;  /* of the claim: 0, or 1 + number */
     uint16_t open;  /* 0, or 1 + number of the state that waits here for the other edges */
     uint8_t states; /* of the claim */
+    bool meets;     /* ways end here: there is a claim, or others meet them */
     bool done;      /* was looked at */
 };
 
@@ -99,8 +100,8 @@ struct checker {
     const struct insn_shape *shape; /* its */
     struct value *dst, *src;        /* what its registers hold in *now */
     uint32_t loop;                  /* of the root: 0, or 1 + number */
-    bool alive;                     /* *now is a state that can be */
-    bool goes;                      /* so is *taken */
+    bool dead;                      /* nothing can go on, and *now is no state */
+    bool goes;                      /* *taken is a state that can be */
     uint64_t steps;                 /* up to and with the instruction at `at` */
     struct state *now;              /* before, then after, the instruction */
     struct state *taken;            /* after a jump that was taken */

@@ -1,28 +1,7 @@
 /* The checker: calls of helpers, by the contracts of exo/abi/graft_helpers.def. */
 #include "grafts/checker_step.h"
 
-enum argument {
-    ARG_NONE,
-    ARG_NUMBER,
-    ARG_CONTEXT,
-    ARG_MAP,
-    ARG_KEY,
-    ARG_VALUE,
-    ARG_RING,
-    ARG_MEMORY,
-    ARG_MEMORY_OUT,
-    ARG_SIZE,
-    ARG_RECORD_SIZE,
-    ARG_RECORD
-};
-
 #define OWNS 0x10001u /* the helper that hooks with GRAFT_SAME_ANSWER have, and no others */
-
-struct contract {
-    uint32_t number;
-    uint8_t result; /* enum value_kind */
-    uint8_t arguments[5];
-};
 
 /* Laid out by hand: X-macro rows. */
 /* clang-format off */
@@ -87,6 +66,7 @@ static bool make_result(struct checker *c, enum value_kind kind, uint8_t map, in
     struct state *s = c->now;
     struct value *r = &s->reg[0];
 
+    s->written |= 1;
     *value_set(r, kind) = kind < VALUE_CONTEXT ? scalar_anything() : scalar_constant(0);
     if (!value_is_pointer(r))
         return true;
@@ -108,9 +88,8 @@ static const struct contract *find_callee(struct checker *c)
     const struct scalar *n = &c->dst->n;
     unsigned reg = insn_dst(c->insn);
 
-    if (c->shape->form == FORM_CALL)
-        return checker_find_helper(
-            c, (uint32_t)c->insn->imm); /* checker_check_form has seen that there is one */
+    if (c->shape->form == FORM_CALL) /* checker_check_form has seen that there is one */
+        return checker_find_helper(c, (uint32_t)c->insn->imm);
     if (!checker_read_number(c, reg, GRAFT_CALL_REGISTER))
         return NULL;
     const struct contract *k = scalar_is_constant(n) ? checker_find_helper(c, n->umin) : NULL;

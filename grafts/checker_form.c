@@ -15,13 +15,23 @@ static bool is_wide_known(const struct graft_input *in, const struct insn *i)
            offset < in->maps[map].value_bytes;
 }
 
-static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
+/* Counts the edge. */
+static enum graft_reason check_target(struct checker *c, int64_t target)
+{
+    if (target < 0 || target >= c->in->count)
+        return GRAFT_JUMP_RANGE;
+    c->places[target].meets = ++c->places[target].edges > 1;
+    return insn_is_half(&c->in->code[target]) ? GRAFT_JUMP_MIDDLE : GRAFT_ACCEPTED;
+}
+
+static enum graft_reason check_one_form(struct checker *c, const struct insn *i, uint8_t form)
 {
     enum graft_reason reason = insn_check(i);
-    uint8_t form = insn_shapes[i->opcode].form;
 
-    if (reason != GRAFT_ACCEPTED)
+    if (reason != GRAFT_ACCEPTED || (form < FORM_JUMP && form != FORM_WIDE))
         return reason;
+    if (form == FORM_JUMP || form == FORM_GOTO)
+        return check_target(c, insn_target(i, c->at));
     if (form == FORM_CALL && insn_src(i) == 1)
         return GRAFT_CALL_LOCAL;
     if (form == FORM_CALL && (insn_src(i) != 0 || !checker_find_helper(c, (uint32_t)i->imm)))
@@ -33,35 +43,28 @@ static enum graft_reason check_one_form(struct checker *c, const struct insn *i)
     return is_wide_known(c->in, i) ? GRAFT_ACCEPTED : GRAFT_MAP;
 }
 
-static enum graft_reason check_target(struct checker *c, int64_t target)
-{
-    if (target < 0 || target >= c->in->count)
-        return GRAFT_JUMP_RANGE;
-    c->places[target].edges++;
-    return insn_is_half(&c->in->code[target]) ? GRAFT_JUMP_MIDDLE : GRAFT_ACCEPTED;
-}
-
 bool checker_check_form(struct checker *c)
 {
-    bool falls = true; /* the start */
-    uint32_t next = 0;
+    const uint32_t count = c->in->count;
+    uint32_t next = 0, falls = 1; /* into the next one: the start */
 
-    for (uint32_t i = 0; i < c->in->count; i++)
+    for (uint32_t i = 0; i < count; i++)
         c->places[i] = (struct checker_place){0};
-    while (next < c->in->count) {
+    while (next < count) {
         const struct insn *i = &c->in->code[next];
         uint8_t form = insn_shapes[i->opcode].form;
 
-        c->at = next;
-        c->places[c->at].edges += falls;
+        struct checker_place *place = &c->places[next];
+
+        c->at = next++;
+        place->edges += falls;
+        place->meets = place->edges > 1;
         falls = form != FORM_GOTO && form != FORM_EXIT;
-        enum graft_reason reason = check_one_form(c, i);
-        if (reason == GRAFT_ACCEPTED && (form == FORM_JUMP || form == FORM_GOTO))
-            reason = check_target(c, insn_target(i, c->at));
+        enum graft_reason reason = check_one_form(c, i, form);
         if (reason != GRAFT_ACCEPTED)
             return checker_fail(c, reason,
                                 reason == GRAFT_FRAME_WRITE ? INSN_FRAME : GRAFT_NO_REGISTER);
-        next += form == FORM_WIDE ? 2 : 1;
+        next += form == FORM_WIDE;
     }
     return !falls || checker_stop(c, GRAFT_FALLS_OFF);
 }

@@ -21,7 +21,7 @@ static bool refine(const struct checker *c, struct state *state, uint8_t op,
 static void refine_both(struct checker *c, uint8_t op, const struct value *operand)
 {
     c->goes = refine(c, c->taken, op, operand, true); /* first: *operand may lie in *c->now */
-    c->alive = refine(c, c->now, op, operand, false);
+    c->dead = !refine(c, c->now, op, operand, false);
 }
 
 /* `p` is compared with data_end, as the left of both or, where `mirrored`, as the right. The way
@@ -50,11 +50,11 @@ static void compare_null(struct checker *c, uint8_t op, const struct value *p)
         state_resolve_null(c->now, p->base, op == JUMP_JNE);
     } else {
         c->goes = op == JUMP_JNE; /* no pointer is 0: S2, and no object lies so low */
-        c->alive = !c->goes;
+        c->dead = c->goes;
     }
 }
 
-/* Not both are numbers. Clears alive or goes where a way is not possible. */
+/* Not both are numbers. Of a way that is not possible it sets dead, or clears goes. */
 static bool compare_pointers(struct checker *c, const struct value *operand)
 {
     const struct insn_shape *s = c->shape;

@@ -4,20 +4,17 @@
 /* One access: `reg` holds `base`, and [base + offset, base + offset + bytes) is touched. */
 struct access {
     const struct value *base;
-    uint32_t reg;
+    uint32_t reg, bytes;
     int64_t offset;
-    uint32_t bytes;
-    bool write;
-    bool exact;         /* it is known which bytes these are */
+    bool write, exact;  /* exact: it is known which bytes these are */
     uint32_t low, high; /* distances from the object's first byte (the stack's lowest) of what may
                            be touched, and of the first byte behind it */
 };
 
-static struct access access_of(const struct checker *c, unsigned reg, bool write)
-{
-    return (struct access){
-        &c->now->reg[reg], reg, c->insn->offset, c->shape->bytes, write, false, 0, 0};
-}
+/* The instruction's, through register `r`; `w`: it writes. */
+/* clang-format off */
+#define ACCESS(c, r, w) {&(c)->now->reg[r], r, (c)->shape->bytes, (c)->insn->offset, w, false, 0, 0}
+/* clang-format on */
 
 /* What a load leaves in its register when nothing is known of the memory. */
 static void set_loaded(const struct checker *c, struct value *v)
@@ -37,8 +34,7 @@ static bool load_context(struct checker *c, const struct access *a)
         set_loaded(c, c->dst);
     else
         *value_set(c->dst, f->kind) = scalar_constant(0);
-    if (f->kind == VALUE_PACKET)
-        c->dst->ahead = (int32_t)c->now->packet_length;
+    c->dst->ahead = f->kind == VALUE_PACKET ? (int32_t)c->now->packet_length : 0;
     return true;
 }
 
@@ -57,15 +53,14 @@ static bool check_packet(struct checker *c, const struct access *a)
            checker_refuse(c, GRAFT_PACKET_BOUNDS, a->reg, need, p->ahead > 0 ? p->ahead : 0);
 }
 
-/* Kinds through which nothing is accessed, whatever its place. */
+/* Kinds through which nothing is accessed, whatever its place; load_context reads the context. */
+/* clang-format off */
 static const uint8_t refusals[VALUE_KINDS] = {
-    [VALUE_NUMBER] = GRAFT_NOT_POINTER,
-    [VALUE_CONTEXT] = GRAFT_CONTEXT_WRITE, /* load_context is asked for reading */
-    [VALUE_PACKET_END] = GRAFT_PACKET_END,
-    [VALUE_MAP] = GRAFT_MAP_ACCESS,
-    [VALUE_MAP_VALUE_OR_NULL] = GRAFT_MAYBE_NULL,
-    [VALUE_RECORD_OR_NULL] = GRAFT_MAYBE_NULL,
+    [VALUE_NUMBER] = GRAFT_NOT_POINTER, [VALUE_CONTEXT] = GRAFT_CONTEXT_WRITE,
+    [VALUE_PACKET_END] = GRAFT_PACKET_END, [VALUE_MAP] = GRAFT_MAP_ACCESS,
+    [VALUE_MAP_VALUE_OR_NULL] = GRAFT_MAYBE_NULL, [VALUE_RECORD_OR_NULL] = GRAFT_MAYBE_NULL,
 };
+/* clang-format on */
 
 /* Does all that the access may touch lie where it may? */
 static bool check_access(struct checker *c, struct access *a)
@@ -114,28 +109,26 @@ static bool touch_stack(struct checker *c, const struct access *a, bool reads, b
 
 bool checker_step_load(struct checker *c)
 {
-    struct access a = access_of(c, insn_src(c->insn), false);
+    struct access a = ACCESS(c, insn_src(c->insn), false);
     struct value *slot;
 
-    if (!checker_read(c, a.reg))
-        return false;
     if (a.base->kind == VALUE_CONTEXT)
         return load_context(c, &a);
-    if (!check_access(c, &a))
+    if (!checker_read(c, a.reg) || !check_access(c, &a))
         return false;
     slot = is_whole_slot(&a) ? state_stack_slot(c->now, a.low) : NULL;
-    if (!slot && !touch_stack(c, &a, true, false))
-        return false;
     if (slot)
         checker_link(c, c->dst, slot);
-    else
+    else if (touch_stack(c, &a, true, false))
         set_loaded(c, c->dst);
+    else
+        return false;
     return true;
 }
 
 bool checker_step_store(struct checker *c)
 {
-    struct access a = access_of(c, insn_dst(c->insn), true);
+    struct access a = ACCESS(c, insn_dst(c->insn), true);
     struct value *v = checker_read(c, a.reg) ? checker_read_operand(c) : NULL;
 
     if (!v || !check_access(c, &a))
@@ -163,7 +156,7 @@ static bool is_atomic_target(const struct access *a)
 
 bool checker_step_atomic(struct checker *c)
 {
-    struct access a = access_of(c, insn_dst(c->insn), true);
+    struct access a = ACCESS(c, insn_dst(c->insn), true);
     const struct insn *i = c->insn;
 
     if (!checker_read(c, a.reg) || !check_access(c, &a) ||
@@ -181,7 +174,7 @@ bool checker_step_atomic(struct checker *c)
 
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write)
 {
-    struct access a = {&c->now->reg[reg], reg, 0, bytes, write, false, 0, 0};
+    struct access a = {&c->now->reg[reg], reg, bytes, 0, write, false, 0, 0};
 
     return checker_read(c, reg) && check_access(c, &a) && touch_stack(c, &a, !write, false);
 }

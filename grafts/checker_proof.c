@@ -53,6 +53,7 @@ static bool read_claim(struct checker *c)
     c->at = claim.at;
     struct checker_place *place = &c->places[claim.at];
     place->claim = (uint32_t)(c->proof.next - c->in->proof);
+    place->meets = true;
     place->states = (uint8_t)claim.states;
     place->loop = (uint16_t)claim.loop;
     place->steps = claim.steps;
@@ -81,66 +82,53 @@ bool checker_read_proof(struct checker *c)
     return true;
 }
 
-/* As a report's numbers go. */
 static bool refuse_steps(struct checker *c, enum graft_reason reason, uint64_t need, uint64_t have)
 {
-    return checker_refuse(c, reason, GRAFT_NO_REGISTER, (int64_t)SMALLER(need, INT64_MAX),
-                          (int64_t)have);
+    return checker_refuse(c, reason, GRAFT_NO_REGISTER, (int64_t)need, (int64_t)have);
 }
 
-/* Leaves loop number *at with *steps on its turn: both become the parent's. The head is passed once
- * for each step that fits between its rank's least and greatest value, and once more. */
-static bool leave_loop(struct checker *c, uint32_t *at, uint64_t *steps)
+/* Leaves loops with *steps on the turn of *at, until that is `inner` or `outer`. A head is passed
+ * once for each step that fits between its rank's least and greatest value, and once more. */
+static bool leave_loops(struct checker *c, uint32_t *at, uint32_t inner, uint32_t outer,
+                        uint64_t *steps)
 {
-    const struct proof_loop *loop = &c->loops[*at - 1];
-    uint64_t turns = loop->rank ? 1 + loop->width / loop->step : 1;
-
-    if (*steps > loop->body)
-        return refuse_steps(c, GRAFT_LOOP_STEPS, *steps, loop->body);
-    if (__builtin_mul_overflow(turns, loop->body, steps) ||
-        __builtin_add_overflow(*steps, loop->entry, steps))
-        *steps = UINT64_MAX;
-    *at = loop->parent;
-    return true;
-}
-
-/* Does the loop's rank say that another turn was made? */
-static bool has_moved(const struct checker *c, const struct proof_loop *loop, struct state *s)
-{
-    const struct value *rank = state_place(s, loop->rank - 1);
-
-    return rank && rank->mark == (loop - c->loops) + 1 && rank->moved >= 0 &&
-           (uint64_t)rank->moved >= loop->step;
-}
-
-/* The edge from the instruction at c->at into the claim at `target`: loops and steps. */
-static bool check_steps(struct checker *c, uint32_t target, struct state *s)
-{
-    const struct checker_place *place = &c->places[target];
-    const struct proof_loop *head = loop_at(c, target);
-    uint32_t at = c->loop, outside = head ? head->parent : place->loop;
-    uint64_t steps = c->steps, most = place->steps;
-
-    while (at != place->loop && at != outside) {
-        if (at == 0)
-            return checker_stop(c, GRAFT_LOOP_ENTRY);
-        if (!leave_loop(c, &at, &steps))
-            return false;
+    while (*at != inner && *at != outer && *at != 0) {
+        const struct proof_loop *loop = &c->loops[*at - 1];
+        uint64_t turns = loop->rank ? 1 + loop->width / loop->step : 1;
+        if (*steps > loop->body)
+            return refuse_steps(c, GRAFT_LOOP_STEPS, *steps, loop->body);
+        if (__builtin_mul_overflow(turns, loop->body, steps) || *steps > INT64_MAX / 2)
+            *steps = INT64_MAX / 2; /* as a report's numbers go */
+        *steps += loop->entry;
+        *at = loop->parent;
     }
-    if (head)
-        most = at == place->loop ? head->body : head->entry;
-    if (head && at == place->loop && head->rank && !has_moved(c, head, s))
-        return checker_stop(c, GRAFT_LOOP_RANK);
-    return steps <= most || refuse_steps(c, GRAFT_LOOP_STEPS, steps, most);
+    return *at == inner || *at == outer || checker_stop(c, GRAFT_LOOP_ENTRY);
+}
+
+/* The edge from the instruction at c->at into the claim at o->at: loops and steps. */
+static bool check_steps(struct checker *c, struct checker_open *o)
+{
+    const struct checker_place *place = &c->places[o->at];
+    const struct proof_loop *head = loop_at(c, o->at);
+    uint32_t at = c->loop;
+
+    if (!leave_loops(c, &at, place->loop, head ? head->parent : place->loop, &o->steps))
+        return false;
+    uint64_t most = !head ? place->steps : at == place->loop ? head->body : head->entry;
+    if (head && at == place->loop && head->rank) { /* has it moved? */
+        const struct value *rank = state_place(&o->state, head->rank - 1);
+        if (!rank || rank->mark != at || rank->moved < (int64_t)head->step)
+            return checker_stop(c, GRAFT_LOOP_RANK);
+    }
+    return o->steps <= most || refuse_steps(c, GRAFT_LOOP_STEPS, o->steps, most);
 }
 
 bool checker_end(struct checker *c)
 {
     uint32_t at = c->loop;
 
-    while (at != 0)
-        if (!leave_loop(c, &at, &c->steps))
-            return false;
+    if (!leave_loops(c, &at, 0, 0, &c->steps))
+        return false;
     c->longest = LARGER(c->longest, c->steps);
     return c->steps <= c->hook->budget || refuse_steps(c, GRAFT_BUDGET, c->steps, c->hook->budget);
 }
@@ -149,7 +137,7 @@ bool checker_end(struct checker *c)
 bool checker_arrive(struct checker *c, struct checker_open *o)
 {
     checker_open_drop(c, o);
-    if (!o->dead && !check_steps(c, o->at, &o->state))
+    if (!o->dead && !check_steps(c, o))
         return false;
     for (uint32_t n = 0; !o->dead && n < c->places[o->at].states; n++) {
         const struct state *told = claimed(c, o->at, n);
@@ -161,26 +149,12 @@ bool checker_arrive(struct checker *c, struct checker_open *o)
     return o->dead || checker_stop(c, GRAFT_CLAIM);
 }
 
-/* The rank, if any, of the loop that is headed at c->at begins its turn in `s`: it gets the mark.
- */
-static bool mark_rank(struct checker *c, struct state *s)
-{
-    const struct proof_loop *head = loop_at(c, c->at);
-
-    if (!head || head->rank == 0)
-        return true;
-    struct value *rank = state_place(s, head->rank - 1);
-    if (!rank || rank->mark != 0 || rank->n.smin < head->low ||
-        (uint64_t)rank->n.smax - (uint64_t)head->low > head->width)
-        return checker_stop(c, GRAFT_LOOP_RANK);
-    rank->mark = (uint16_t)c->loop;
-    return true;
-}
-
-/* The tree below state number `n` of the claim at c->at. */
+/* The tree below state number `n` of the claim at c->at. If that heads a loop, its rank begins a
+ * turn, and gets the mark. */
 static bool walk_tree(struct checker *c, uint32_t n)
 {
     const struct state *told = claimed(c, c->at, n);
+    const struct proof_loop *head = loop_at(c, c->at);
     struct checker_open *root = told ? checker_open_take(c) : NULL;
 
     if (!root)
@@ -192,7 +166,14 @@ static bool walk_tree(struct checker *c, uint32_t n)
     root->next = NULL;
     c->loop = c->places[c->at].loop;
     c->ready = root;
-    return mark_rank(c, &root->state) && checker_walk(c);
+    if (head && head->rank) {
+        struct value *rank = state_place(&root->state, head->rank - 1);
+        if (!rank || rank->mark != 0 || rank->n.smin < head->low ||
+            (uint64_t)rank->n.smax - (uint64_t)head->low > head->width)
+            return checker_stop(c, GRAFT_LOOP_RANK);
+        rank->mark = (uint16_t)c->loop;
+    }
+    return checker_walk(c);
 }
 
 bool checker_walk_claims(struct checker *c)

@@ -59,43 +59,34 @@ static void move_mark(const struct checker *c, struct value *v, bool fits, int64
         v->mark = 0;
 }
 
-/* Distances between pointers into one object are numbers that show no address. */
-static bool step_distance(struct checker *c, const struct value *operand)
-{
-    struct value *dst = c->dst;
-    bool end = dst->kind == VALUE_PACKET_END || operand->kind == VALUE_PACKET_END;
-
-    if (c->shape->op != ALU_SUB || !checker_same_object(dst, operand))
-        return checker_fail(c, GRAFT_POINTER_ARITHMETIC, insn_dst(c->insn));
-    *value_set(dst, VALUE_NUMBER) =
-        end ? scalar_anything() : scalar_alu(ALU_SUB, 0, 8, &dst->n, &operand->n);
-    return true;
-}
-
-/* dst and operand are not both numbers. */
+/* dst and operand are not both numbers. Distances between pointers into one object are numbers that
+ * show no address. */
 static bool step_pointer(struct checker *c, const struct value *operand)
 {
-    bool dst_points = value_is_pointer(c->dst), is_sub = c->shape->op == ALU_SUB;
-    struct value pointer = dst_points ? *c->dst : *operand;
+    const struct insn_shape *s = c->shape;
+    bool dst_points = value_is_pointer(c->dst), is_sub = s->op == ALU_SUB;
+    struct value p = dst_points ? *c->dst : *operand;
     struct scalar by = dst_points ? operand->n : c->dst->n;
     unsigned reg = dst_points ? insn_dst(c->insn) : insn_src(c->insn);
+    bool two = dst_points && value_is_pointer(operand), end = p.kind == VALUE_PACKET_END;
 
-    if (c->shape->bytes == 8 && dst_points && value_is_pointer(operand))
-        return step_distance(c, operand);
-    if (c->shape->bytes != 8 || (c->shape->op != ALU_ADD && !(is_sub && dst_points)) ||
-        pointer.kind == VALUE_MAP)
+    if (s->bytes == 8 && is_sub && two && checker_same_object(c->dst, operand)) {
+        *value_set(c->dst, VALUE_NUMBER) = end || operand->kind == VALUE_PACKET_END
+                                               ? scalar_anything()
+                                               : scalar_alu(ALU_SUB, 0, 8, &p.n, &by);
+        return true;
+    }
+    if (s->bytes != 8 || two || !(is_sub ? dst_points : s->op == ALU_ADD) || p.kind == VALUE_MAP)
         return checker_fail(c, GRAFT_POINTER_ARITHMETIC, reg);
-    if (pointer.kind == VALUE_PACKET_END || value_may_be_null(&pointer))
-        return checker_fail(
-            c, pointer.kind == VALUE_PACKET_END ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
+    if (end || value_may_be_null(&p))
+        return checker_fail(c, end ? GRAFT_PACKET_END : GRAFT_MAYBE_NULL, reg);
     if (is_sub)
         by = scalar_neg(8, &by);
-    if (!state_move_pointer(&pointer, &by, c->at))
+    if (!state_move_pointer(&p, &by, c->at))
         return checker_fail(c, GRAFT_POINTER_RANGE,
-                            !c->shape->by_reg || !dst_points ? insn_dst(c->insn)
-                                                             : insn_src(c->insn));
-    move_mark(c, &pointer, true, by.smin, by.smax);
-    *c->dst = pointer;
+                            s->by_reg && dst_points ? insn_src(c->insn) : insn_dst(c->insn));
+    move_mark(c, &p, true, by.smin, by.smax);
+    *c->dst = p;
     return true;
 }
 
@@ -173,14 +164,12 @@ static bool fold(struct checker *c)
     return true;
 }
 
-bool checker_step_alu(struct checker *c)
+/* Not a part of its caller, which saves no registers then. */
+static __attribute__((noinline)) bool step_any(struct checker *c)
 {
     const struct insn_shape *s = c->shape;
-    struct value *dst = c->dst, *operand;
+    struct value *dst = c->dst, *operand = checker_read_operand(c);
 
-    if (fold(c))
-        return true;
-    operand = checker_read_operand(c);
     if (!operand || (s->op != ALU_MOV && !checker_read(c, insn_dst(c->insn))))
         return false;
     if (s->op == ALU_MOV)
@@ -193,6 +182,11 @@ bool checker_step_alu(struct checker *c)
         *value_set(dst, VALUE_NUMBER) =
             scalar_alu(s->op, c->insn->offset, s->bytes, &dst->n, &operand->n);
     return true;
+}
+
+bool checker_step_alu(struct checker *c)
+{
+    return fold(c) || step_any(c);
 }
 
 bool checker_step_unary(struct checker *c)

@@ -8,8 +8,10 @@
 /* Fills the report for the instruction being checked and returns false. */
 bool checker_refuse(struct checker *c, enum graft_reason reason, uint32_t reg, int64_t need,
                     int64_t have);
-bool checker_fail(struct checker *c, enum graft_reason reason, uint32_t reg); /* no need, no have */
-bool checker_stop(struct checker *c, enum graft_reason reason);               /* nor a register */
+
+/* There is no need and have to tell; nor a register. */
+#define checker_fail(c, reason, reg) checker_refuse(c, reason, reg, 0, 0)
+#define checker_stop(c, reason)      checker_fail(c, reason, GRAFT_NO_REGISTER)
 
 /* Counts work on so many values. */
 bool checker_spend(struct checker *c, uint32_t values);
@@ -50,7 +52,7 @@ void checker_open_drop(struct checker *c, struct checker_open *o);
 
 /* The state in *o, which becomes the walk's, goes on at `target`: now, or where its way ends,
  * through c->arrive. */
-bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive);
+bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool dead);
 
 /* One instruction, with the first of c->ready. After a refusal that state is gone. */
 bool checker_walk_one(struct checker *c);
@@ -82,6 +84,29 @@ void checker_link(struct checker *c, struct value *to, struct value *from);
 
 /* May a helper read, or write, up to `bytes` bytes at the pointer in `reg`? */
 bool checker_check_memory(struct checker *c, unsigned reg, uint32_t bytes, bool write);
+
+/* What a helper wants in a register. */
+enum argument {
+    ARG_NONE,
+    ARG_NUMBER,
+    ARG_CONTEXT,
+    ARG_MAP,
+    ARG_KEY,
+    ARG_VALUE,
+    ARG_RING,
+    ARG_MEMORY,
+    ARG_MEMORY_OUT,
+    ARG_SIZE,
+    ARG_RECORD_SIZE,
+    ARG_RECORD
+};
+
+/* A row of exo/abi/graft_helpers.def. */
+struct contract {
+    uint32_t number;
+    uint8_t result; /* enum value_kind */
+    uint8_t arguments[5];
+};
 
 /* The contract of the helper of that number, which grafts for this hook may call; or NULL. */
 const struct contract *checker_find_helper(const struct checker *c, uint64_t number);

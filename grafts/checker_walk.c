@@ -24,14 +24,12 @@ void checker_open_drop(struct checker *c, struct checker_open *o)
     c->free = o;
 }
 
-bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool alive)
+bool checker_follow(struct checker *c, struct checker_open *o, uint32_t target, bool dead)
 {
-    const struct checker_place *place = &c->places[target];
-
     o->at = target;
     o->steps = c->steps;
-    o->dead = !alive;
-    if (place->claim || place->open || place->edges > 1)
+    o->dead = dead;
+    if (c->places[target].meets)
         return c->arrive(c, o);
     o->next = c->ready;
     c->ready = o;
@@ -48,10 +46,8 @@ static bool step_wide(struct checker *c)
 
     *value_set(v, kinds[insn_src(c->insn)]) =
         scalar_constant(number ? first | second << 32 : second);
-    if (!number)
-        v->map = (uint8_t)first; /* checker_check_form has seen that there is such a map */
-    if (v->kind == VALUE_MAP_VALUE)
-        v->base = state_name(c->at, STATE_COMPUTED);
+    v->map = number ? 0 : (uint8_t)first; /* checker_check_form has seen that there is such a map */
+    v->base = v->kind == VALUE_MAP_VALUE ? state_name(c->at, STATE_COMPUTED) : 0;
     return true;
 }
 
@@ -61,57 +57,63 @@ static bool step_exit(struct checker *c)
            (c->now->held_count == 0 || checker_stop(c, GRAFT_RECORD_HELD)) && checker_end(c);
 }
 
-static bool (*const actions[])(struct checker *c) = {
-    [FORM_ALU] = checker_step_alu,
-    [FORM_NEG] = checker_step_unary,
-    [FORM_SWAP] = checker_step_unary,
-    [FORM_WIDE] = step_wide,
-    [FORM_LOAD] = checker_step_load,
-    [FORM_LOAD_SIGNED] = checker_step_load,
-    [FORM_STORE] = checker_step_store,
-    [FORM_STORE_IMM] = checker_step_store,
-    [FORM_ATOMIC] = checker_step_atomic,
-    [FORM_JUMP] = checker_step_jump,
-    [FORM_CALL] = checker_step_call,
-    [FORM_CALL_REG] = checker_step_call,
-    [FORM_EXIT] = step_exit,
-};
+/* Both ways of a jump are followed, even from where nothing comes, for others may wait for them. */
+static bool step_jump(struct checker *c)
+{
+    struct checker_open *other = checker_open_take(c);
 
-/* What no values come to, because a branch is never taken, cannot run and is not checked; but its
- * ways are followed, for others may wait for them. checker_check_form refused unknown opcodes. */
+    if (!other)
+        return false;
+    c->taken = &other->state;
+    c->goes = false;
+    if (c->dead || checker_step_jump(c))
+        return checker_follow(c, other, (uint32_t)insn_target(c->insn, c->at), !c->goes);
+    checker_open_drop(c, other);
+    return false;
+}
+
+/* clang-format off */
+static bool (*const actions[])(struct checker *c) = {
+    [FORM_ALU] = checker_step_alu, [FORM_NEG] = checker_step_unary,
+    [FORM_SWAP] = checker_step_unary, [FORM_WIDE] = step_wide, [FORM_LOAD] = checker_step_load,
+    [FORM_LOAD_SIGNED] = checker_step_load, [FORM_STORE] = checker_step_store,
+    [FORM_STORE_IMM] = checker_step_store, [FORM_ATOMIC] = checker_step_atomic,
+    [FORM_JUMP] = step_jump, [FORM_CALL] = checker_step_call,
+    [FORM_CALL_REG] = checker_step_call, [FORM_EXIT] = step_exit,
+};
+/* clang-format on */
+
+/* What no values come to, because a branch is never taken, cannot run and is not checked.
+ * checker_check_form refused unknown opcodes. */
 bool checker_walk_one(struct checker *c)
 {
-    struct checker_open *o = c->ready, *other = NULL;
+    struct checker_open *o = c->ready;
     const struct insn *i = c->insn = &c->in->code[o->at];
     uint8_t form = insn_shapes[i->opcode].form;
 
+    uint32_t next = o->at + (form == FORM_WIDE ? 2 : 1);
+
     c->shape = &insn_shapes[i->opcode];
+    c->ready = o->next;
+    c->now = &o->state;
     c->dst = &o->state.reg[insn_dst(i)];
     c->src = &o->state.reg[insn_src(i)];
-    c->ready = o->next;
     c->at = o->at;
     c->steps = o->steps + 1;
-    c->now = &o->state;
-    c->alive = !o->dead;
-    c->goes = false;
+    c->dead = o->dead;
     c->places[c->at].done = true;
-    if (form == FORM_JUMP && (other = checker_open_take(c)))
-        c->taken = &other->state;
-    bool good = form != FORM_JUMP || other;
-    good = good && (o->dead || form == FORM_GOTO || actions[form](c));
-    if (good && other)
-        good = checker_follow(c, other, (uint32_t)insn_target(i, o->at), c->goes);
-    else if (other)
-        checker_open_drop(c, other);
-    uint32_t next =
-        form == FORM_GOTO ? (uint32_t)insn_target(i, o->at) : o->at + (form == FORM_WIDE ? 2 : 1);
+    o->state.written |= 1u << insn_dst(i);
+    if (form == FORM_GOTO)
+        next = (uint32_t)insn_target(i, c->at);
+    bool good = form == FORM_GOTO || (o->dead && form != FORM_JUMP) || actions[form](c);
     if (good && form != FORM_EXIT)
-        return checker_follow(c, o, next, c->alive);
+        return checker_follow(c, o, next, c->dead);
     checker_open_drop(c, o);
     return good;
 }
 
-bool checker_walk(struct checker *c)
+/* Called at two places, so that what it calls is called at one, and can become a part of it. */
+__attribute__((noinline)) bool checker_walk(struct checker *c)
 {
     while (c->ready)
         if (!checker_walk_one(c))
@@ -126,18 +128,18 @@ bool checker_join(struct checker *c, struct checker_open *o)
     struct checker_open *waits = place->open ? &c->open[place->open - 1] : NULL;
 
     place->edges--;
-    if (!waits && !o->dead) {
+    c->at = o->at;
+    if (!waits && (!o->dead || place->edges == 0)) {
+        waits = o;
         place->open = (uint16_t)(o - c->open + 1);
-        return true;
-    }
-    checker_open_drop(c, o);
-    if (!o->dead) {
-        waits->steps = LARGER(waits->steps, o->steps);
-        c->at = o->at;
-        if (!checker_spend(c, state_values(&o->state)))
+    } else {
+        checker_open_drop(c, o);
+        if (!o->dead && !checker_spend(c, state_values(&o->state)))
             return false;
-        if (!state_join(&waits->state, &o->state, o->at))
+        if (!o->dead && !state_join(&waits->state, &o->state, o->at))
             return checker_stop(c, GRAFT_RECORD_PATHS);
+        if (!o->dead)
+            waits->steps = LARGER(waits->steps, o->steps);
     }
     if (place->edges == 0) {
         place->open = 0;

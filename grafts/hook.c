@@ -21,9 +21,9 @@ static const struct hook hooks[] = {
 
 const struct hook *hook_find(uint32_t number)
 {
-    if (number >= sizeof hooks / sizeof hooks[0] || !hooks[number].fields)
-        return NULL;
-    return &hooks[number];
+    bool known = number < sizeof hooks / sizeof hooks[0] && hooks[number].fields;
+
+    return known ? &hooks[number] : NULL;
 }
 
 const struct hook_field *hook_field_at(const struct hook *h, int64_t offset, uint32_t bytes)

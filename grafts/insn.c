@@ -36,21 +36,15 @@ static bool is_alu_offset(const struct insn_shape *s, int16_t offset)
 #define IMM    0xffffffff00000000u
 
 /* Which fields each form does not use, with an operand in imm and in a register; they must be 0. */
+/* clang-format off */
 static const uint64_t unused[][2] = {
-    [FORM_ALU] = {SRC, IMM},
-    [FORM_NEG] = {SRC | OFFSET | IMM},
-    [FORM_SWAP] = {SRC | OFFSET},
-    [FORM_WIDE] = {OFFSET},
-    [FORM_LOAD] = {IMM},
-    [FORM_LOAD_SIGNED] = {IMM},
-    [FORM_STORE] = {0, IMM},
-    [FORM_STORE_IMM] = {SRC},
-    [FORM_JUMP] = {SRC, IMM},
-    [FORM_GOTO] = {DST | SRC},
-    [FORM_CALL] = {DST | OFFSET},
-    [FORM_CALL_REG] = {SRC | OFFSET | IMM},
+    [FORM_ALU] = {SRC, IMM}, [FORM_NEG] = {SRC | OFFSET | IMM}, [FORM_SWAP] = {SRC | OFFSET},
+    [FORM_WIDE] = {OFFSET}, [FORM_LOAD] = {IMM}, [FORM_LOAD_SIGNED] = {IMM},
+    [FORM_STORE] = {0, IMM}, [FORM_STORE_IMM] = {SRC}, [FORM_JUMP] = {SRC, IMM},
+    [FORM_GOTO] = {DST | SRC}, [FORM_CALL] = {DST | OFFSET}, [FORM_CALL_REG] = {SRC | OFFSET | IMM},
     [FORM_EXIT] = {DST | SRC | OFFSET | IMM},
 };
+/* clang-format on */
 
 static bool are_fields_clean(const struct insn *i, const struct insn_shape *s)
 {

@@ -7,18 +7,18 @@
 #define HAS_KIND  0x200 /* nothing else */
 
 /* What may be said of each kind. */
+/* clang-format off */
 static const uint16_t says[PROOF_KINDS] = {
     [VALUE_NUMBER] = PROOF_NUMBER | PROOF_CLASS | PROOF_MARK,
-    [VALUE_CONTEXT] = PROOF_NUMBER | PROOF_MARK,
+    [VALUE_CONTEXT] = PROOF_NUMBER | PROOF_MARK, [VALUE_STACK] = PROOF_NUMBER | PROOF_MARK,
     [VALUE_PACKET] = PROOF_NUMBER | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
-    [VALUE_STACK] = PROOF_NUMBER | PROOF_MARK,
-    [VALUE_PACKET_END] = HAS_KIND,
-    [VALUE_MAP] = HAS_MAP,
+    [VALUE_PACKET_END] = HAS_KIND, [VALUE_MAP] = HAS_MAP,
     [VALUE_MAP_VALUE] = HAS_MAP | PROOF_NUMBER | PROOF_CLASS | PROOF_MARK,
     [VALUE_MAP_VALUE_OR_NULL] = HAS_MAP | PROOF_CLASS,
     [VALUE_RECORD] = HAS_CLASS | PROOF_NUMBER | PROOF_CLASS | PROOF_MARK | PROOF_AHEAD,
     [VALUE_RECORD_OR_NULL] = HAS_CLASS | PROOF_CLASS | PROOF_AHEAD,
 };
+/* clang-format on */
 
 /* `x` when all is good; else there is nothing more to read. */
 static uint64_t expect(struct proof *p, bool good, uint64_t x)
@@ -59,10 +59,7 @@ static uint64_t take(struct proof *p, uint64_t low, uint64_t high)
     return expect(p, low <= x && x <= high, x);
 }
 
-static uint32_t take_small(struct proof *p, uint32_t low, uint32_t high)
-{
-    return (uint32_t)take(p, low, high);
-}
+#define take_small(p, low, high) ((uint32_t)take(p, low, high))
 
 static int64_t take_signed(struct proof *p, int64_t low, int64_t high)
 {
@@ -223,7 +220,8 @@ void proof_take_state(struct proof *p, struct state *out)
         out->packet_length = take_small(p, 0, (uint32_t)STATE_POINTER_RANGE);
     if (shape & PROOF_HELD)
         take_held(p, out);
-    for (uint32_t regs = shape / PROOF_REGISTERS; regs; regs &= regs - 1)
+    out->written = shape / PROOF_REGISTERS;
+    for (uint32_t regs = out->written; regs; regs &= regs - 1)
         take_value(p, out, (uint32_t)__builtin_ctz(regs));
     if (shape & PROOF_SLOTS)
         take_slots(p, out);

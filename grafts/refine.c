@@ -1,24 +1,19 @@
 /* Abstract numbers: what a conditional jump tells about its operands. */
 #include "grafts/domain.h"
 
-/* What holds after a jump, with the operands swapped where the table says so. */
+/* What holds after a jump; next to each other what holds when it is taken and when it is not, of
+ * orders with the operands SWAPPED. */
 enum relation { EQUAL, DIFFERENT, COMMON_BIT, NO_COMMON_BIT, BELOW, BELOW_EQUAL, LESS, LESS_EQUAL };
 #define SWAPPED 8
 
-static const uint8_t consequences[][2] = {
-    /*             when not taken,        when taken            */
-    [JUMP_JEQ] = {DIFFERENT, EQUAL},
-    [JUMP_JNE] = {EQUAL, DIFFERENT},
-    [JUMP_JGT] = {BELOW_EQUAL, BELOW | SWAPPED},
-    [JUMP_JGE] = {BELOW, BELOW_EQUAL | SWAPPED},
-    [JUMP_JLT] = {BELOW_EQUAL | SWAPPED, BELOW},
-    [JUMP_JLE] = {BELOW | SWAPPED, BELOW_EQUAL},
-    [JUMP_JSGT] = {LESS_EQUAL, LESS | SWAPPED},
-    [JUMP_JSGE] = {LESS, LESS_EQUAL | SWAPPED},
-    [JUMP_JSLT] = {LESS_EQUAL | SWAPPED, LESS},
-    [JUMP_JSLE] = {LESS | SWAPPED, LESS_EQUAL},
-    [JUMP_JSET] = {NO_COMMON_BIT, COMMON_BIT},
+/* clang-format off */
+static const uint8_t taken_tells[] = {
+    [JUMP_JEQ] = EQUAL, [JUMP_JNE] = DIFFERENT, [JUMP_JSET] = COMMON_BIT,
+    [JUMP_JLT] = BELOW, [JUMP_JLE] = BELOW_EQUAL, [JUMP_JSLT] = LESS, [JUMP_JSLE] = LESS_EQUAL,
+    [JUMP_JGT] = BELOW | SWAPPED, [JUMP_JGE] = BELOW_EQUAL | SWAPPED,
+    [JUMP_JSGT] = LESS | SWAPPED, [JUMP_JSGE] = LESS_EQUAL | SWAPPED,
 };
+/* clang-format on */
 
 /* Only a number at an end of an interval can be taken out of it. */
 static bool exclude(struct scalar *a, uint64_t x)
@@ -103,8 +98,9 @@ static struct scalar low_half(enum relation relation, const struct scalar *a)
 
 bool scalar_refine(enum jump_op op, unsigned bytes, bool taken, struct scalar *a, struct scalar *b)
 {
-    enum relation relation = consequences[op][taken] % SWAPPED;
-    bool swapped = consequences[op][taken] & SWAPPED;
+    uint8_t tells = taken_tells[op], opposite = tells >= BELOW ? SWAPPED | 1 : 1;
+    bool swapped = (tells ^= taken ? 0 : opposite) & SWAPPED;
+    enum relation relation = tells % SWAPPED;
     struct scalar *left = swapped ? b : a, *right = swapped ? a : b;
 
     if (bytes == 8 ||

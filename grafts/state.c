@@ -22,12 +22,13 @@ void state_clear(struct state *s)
     for (unsigned i = 0; i < INSN_FRAME; i++)
         s->reg[i].kind = VALUE_NONE;
     *value_set(&s->reg[INSN_FRAME], VALUE_STACK) = scalar_constant(0);
-    s->packet_length = s->used = s->held_count = 0;
+    s->packet_length = s->used = s->written = s->held_count = 0;
 }
 
 void state_begin(struct state *s)
 {
     state_clear(s);
+    s->written = 1u << 1;
     *value_set(&s->reg[1], VALUE_CONTEXT) = scalar_constant(0);
 }
 
@@ -35,13 +36,18 @@ void state_copy(struct state *to, const struct state *from)
 {
     to->packet_length = from->packet_length;
     to->used = from->used;
+    to->written = from->written;
     to->held_count = from->held_count;
-    __builtin_memcpy(to->held, from->held, from->held_count * sizeof to->held[0]);
-    __builtin_memcpy(to->init, from->init, from->used);
-    for (uint32_t i = 0; i < state_values(from); i++) {
-        to->at[i].kind = from->at[i].kind;
-        if (from->at[i].kind != VALUE_NONE)
-            to->at[i] = from->at[i];
+    for (uint32_t i = 0; i < from->held_count; i++)
+        to->held[i] = from->held[i];
+#pragma GCC unroll 10
+    for (unsigned i = 0; i < INSN_FRAME; i++)
+        to->reg[i].kind = VALUE_NONE;
+    for (uint32_t left = from->written | 1u << INSN_FRAME; left; left &= left - 1)
+        to->reg[__builtin_ctz(left)] = from->reg[__builtin_ctz(left)];
+    for (uint32_t i = 0; i < from->used; i++) {
+        to->init[i] = from->init[i];
+        to->slot[i] = from->slot[i];
     }
 }
 
@@ -144,8 +150,13 @@ static bool includes_base(struct match *m, const struct value *a, const struct v
     return true;
 }
 
-static bool includes_value(struct match *m, const struct value *a, const struct value *b)
+static bool includes_place(struct match *m, const struct state *s, const struct state *t,
+                           uint32_t i)
 {
+    const struct value *a = &s->at[i], *b = &t->at[i];
+
+    if (a->kind == VALUE_NONE)
+        return true;
     return a->kind == b->kind && a->map == b->map && scalar_includes(&a->n, &b->n) &&
            a->ahead <= b->ahead && (a->mark == 0 || (a->mark == b->mark && a->moved <= b->moved)) &&
            includes_base(m, a, b);
@@ -172,9 +183,11 @@ bool state_includes(const struct state *a, const struct state *b)
     for (uint32_t i = 0; i < a->used; i++)
         if (a->slot[i].kind == VALUE_NONE ? a->init[i] & ~state_readable(b, i) : i >= b->used)
             return false;
-    for (uint32_t i = 0; i < state_values(a); i++)
-        if (a->at[i].kind != VALUE_NONE && i != INSN_FRAME &&
-            !includes_value(&m, &a->at[i], &b->at[i]))
+    for (uint32_t left = a->written; left; left &= left - 1)
+        if (!includes_place(&m, a, b, (uint32_t)__builtin_ctz(left)))
+            return false;
+    for (uint32_t i = INSN_REGISTERS; i < state_values(a); i++)
+        if (!includes_place(&m, a, b, i))
             return false;
     return a->packet_length <= b->packet_length && includes_held(&m, a, b);
 }
@@ -224,8 +237,7 @@ void state_prove_packet(struct state *s, const struct value *p, int32_t extra)
     const struct value proven = *p;
     const int64_t length = p->n.smin + extra;
 
-    if (length > (int64_t)s->packet_length)
-        s->packet_length = (uint32_t)length;
+    s->packet_length = (uint32_t)LARGER(length, (int64_t)s->packet_length);
     for (uint32_t i = 0; i < state_values(s); i++)
         prove_value(&s->at[i], &proven, extra);
 }

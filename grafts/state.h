@@ -15,7 +15,8 @@
  *   S3  slot[i] holds a value of 8 bytes when init[i] is 0xff, else VALUE_NONE, and then init[i]
  *       tells which of its bytes hold some number; bytes of a torn pointer are never marked
  *   S4  the base of every RECORD and RECORD_OR_NULL stands in `held`, each of those once
- *   S5  slots from `used` on are VALUE_NONE, and neither they nor their init are ever read
+ *   S5  registers whose bit in `written` is clear, but r10, are VALUE_NONE; slots from `used` on
+ * are too, and neither they nor their init are ever read
  */
 #pragma once
 
@@ -66,6 +67,7 @@ struct value {
 struct state {
     uint32_t packet_length; /* data_end - data is at least this */
     uint32_t used;          /* slots */
+    uint32_t written;       /* bit r: register r may be other than VALUE_NONE; r10 aside */
     uint32_t held_count;
     uint32_t held[STATE_HELD]; /* bases of records that must be given back */
     uint8_t init[STATE_SLOTS]; /* bit b: byte b of the slot is written */

@@ -32,6 +32,7 @@ struct card_pair {
     uint32_t received, sent; /* packets, free-running */
     uint16_t spare_count;
     uint8_t spares[CARD_BUFFERS]; /* buffers that neither the card nor the program has */
+    uint32_t *busy[CARD_BUFFERS]; /* what of the program's is sent in a buffer's place, or NULL */
 };
 _Static_assert(CARD_BUFFERS <= 256 && CARD_BUFFERS <= VIRTQ_MAX, "numbers of buffers are bytes");
 
@@ -112,6 +113,15 @@ bool card_take(struct card_pair *p, uint16_t *buffer);
 
 /* Sends the packet in a buffer of the program's. Pre: CARD_PACKET_MIN to CARD_PACKET_MAX bytes. */
 void card_send(struct card_pair *p, uint16_t buffer, uint32_t length);
+
+/* Sends the packet at `at` of memory that the program has made for the card, in the place of a
+ * buffer of the program's; *busy is one more until the card has read it. The
+ * VIRTIO_NET_HEADER_BYTES before it are written. Pre: as of card_send(). */
+void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
+                    uint32_t at, uint32_t length, uint32_t *busy);
+
+/* Takes back what the card has sent. */
+void card_reclaim(struct card_pair *p);
 
 /* Gives a buffer back unsent. */
 void card_free(struct card_pair *p, uint16_t buffer);

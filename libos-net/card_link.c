@@ -63,8 +63,13 @@ static void send(struct link *l, uint32_t length)
 
     card_send(c->pair, c->next, length);
     c->has_next = false;
-    if (++c->unpushed >= PUSH_AT)
-        flush(l);
+    card_link_sent(c);
+}
+
+void card_link_sent(struct card_link *l)
+{
+    if (++l->unpushed >= PUSH_AT)
+        flush(&l->link);
 }
 
 static bool wait(struct link *l, uint64_t deadline)

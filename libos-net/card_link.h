@@ -14,3 +14,6 @@ struct card_link {
 
 /* On a pair of an open card, which the link uses from now on. */
 void card_link_open(struct card_link *l, struct card_pair *pair);
+
+/* A packet more was handed to the pair beside the link. */
+void card_link_sent(struct card_link *l);

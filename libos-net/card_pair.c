@@ -29,15 +29,31 @@ bool card_take(struct card_pair *p, uint16_t *buffer)
     return true;
 }
 
-void card_send(struct card_pair *p, uint16_t buffer, uint32_t length)
+/* No offload is asked for, whatever the header said when the packet came. */
+static inline void clear_header(uint8_t *packet)
 {
-    volatile uint32_t *header =
-        (volatile uint32_t *)(void *)(card_packet(p, buffer) - VIRTIO_NET_HEADER_BYTES);
+    volatile uint32_t *header = (volatile uint32_t *)(void *)(packet - VIRTIO_NET_HEADER_BYTES);
 
-    /* No offload is asked for, whatever the header said when the packet came. */
     for (unsigned i = 0; i < VIRTIO_NET_HEADER_BYTES / sizeof *header; i++)
         header[i] = 0;
+}
+
+void card_send(struct card_pair *p, uint16_t buffer, uint32_t length)
+{
+    clear_header(card_packet(p, buffer));
     p->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
+    virtqueue_offer(&p->tx, buffer);
+    p->sent++;
+}
+
+void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
+                    uint32_t at, uint32_t length, uint32_t *busy)
+{
+    clear_header((uint8_t *)memory->va + at);
+    p->tx.desc[buffer].address = memory->address + at - VIRTIO_NET_HEADER_BYTES;
+    p->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
+    p->busy[buffer] = busy;
+    ++*busy;
     virtqueue_offer(&p->tx, buffer);
     p->sent++;
 }
@@ -64,13 +80,24 @@ static void refill(struct card_pair *p)
         *c->pairs[i].rx.bell = c->pairs[i].rx.number;
 }
 
-void card_push(struct card_pair *p)
+void card_reclaim(struct card_pair *p)
 {
     uint16_t buffer;
     uint32_t length;
 
-    while (virtqueue_take(&p->tx, &buffer, &length))
+    while (virtqueue_take(&p->tx, &buffer, &length)) {
+        if (p->busy[buffer]) { /* the descriptor is the buffer's again */
+            --*p->busy[buffer];
+            p->busy[buffer] = NULL;
+            p->tx.desc[buffer].address = p->rx.desc[buffer].address;
+        }
         card_free(p, buffer);
+    }
+}
+
+void card_push(struct card_pair *p)
+{
+    card_reclaim(p);
     if (p->card->pair_count > 1)
         refill(p);
     else

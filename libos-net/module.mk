@@ -1,23 +1,39 @@
 LIBOS_NET += $(addprefix libos-net/,card.c card_control.c card_pair.c rss.c card_link.c link_netif.c \
-             net.c ring.c ring_link.c port/sys.c)
+             address.c answer.c keys.c net.c ring.c ring_link.c port/sys.c)
+LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c requests.c server.c tcp.c tcp_in.c tcp_out.c)
+LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 
 PROGRAMS += http
-http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_parse.c http_files.c \
-                http_pages.c http_text.c)
+http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_files.c http_pages.c)
 http-libs    := libos-net
 
+# Documents as packets, and a TCP that only serves.
+PROGRAMS            += http_direct
+http_direct-sources := $(addprefix libos-net/examples/,http_direct.c http_files.c)
+http_direct-libs    := libos-net
+
+# A key-value store on bare packets.
+PROGRAMS          += kv_server
+kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_serve.c kv.c)
+kv_server-libs    := libos-net
+
 PROGRAMS         += udp_echo
-udp_echo-sources := libos-net/examples/udp_echo.c libos-net/examples/answer.c
+udp_echo-sources := libos-net/examples/udp_echo.c
 udp_echo-libs    := libos-net
 
-HOST_TESTS += answer card card_pairs http http_files ring rss
-answer-needs := libos-net/examples/answer.c
+HOST_TESTS += answer card card_pairs direct direct_attacks http http_files kv ring rss
+DIRECT       := $(addprefix libos-net/direct/,cache.c cookie.c packet.c requests.c tcp.c tcp_in.c tcp_out.c) \
+                libos-net/examples/http_parse.c libos-net/examples/http_text.c
+direct-needs := $(DIRECT) tests/host/direct_world.c
+direct_attacks-needs = $(direct-needs)
+answer-needs := libos-net/answer.c
 card-needs = $(addprefix libos-net/,card.c card_control.c card_pair.c) $(OWN_DEVICE)
 card_pairs-needs = $(card-needs)
 rss-needs := libos-net/rss.c
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
+kv-needs   := libos-net/examples/kv.c libos-net/direct/packet.c
 ring-needs := libos-net/ring.c
 
 # Cards in the tests' own hands, and a machine where nobody gets one.

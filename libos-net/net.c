@@ -6,6 +6,7 @@
 #include "exo/abi/kinfo.h"
 #include "libos-net/lwip.h"
 #include "libos-net/card_link.h"
+#include "libos-net/keys.h"
 #include "libos-net/link_netif.h"
 #include "libos-net/ring_link.h"
 #include "libos/call.h"
@@ -59,41 +60,16 @@ static enum err bind_filter(const void *object, size_t bytes)
     return e == ERR_OK ? exo_ring_filter(net.ring.slot, net.graft) : e;
 }
 
-#define IPV4      0x0800u
-#define ARP       0x0806u
-#define IPV4_ICMP 1u
-#define IPV4_TCP  6u
-
-/* Packets of this kind for `address`. */
-static struct ring_key key_for(uint32_t address, uint16_t ethertype, uint8_t protocol)
-{
-    return (struct ring_key){
-        .value = {.local = address, .ethertype = ethertype, .protocol = protocol},
-        .mask = {.local = UINT32_MAX,
-                 .ethertype = ethertype ? UINT16_MAX : 0,
-                 .protocol = protocol ? UINT8_MAX : 0},
-    };
-}
-
-/* Of an address that is shared by ports everybody hears ARP, and one answers echo requests. */
 static enum err bind_keys(const struct net_config *config)
 {
     const uint32_t address = lwip_ntohl(net.address.addr);
     struct ring_key keys[RING_KEYS] = {{.flags = RING_KEY_YIELD}};
     uint32_t count = 1;
 
-    if (!config->dhcp && !config->tcp_port)
-        keys[0] = key_for(address, 0, 0);
-    if (!config->dhcp && config->tcp_port) {
-        count = 3;
-        keys[0] = key_for(address, ARP, 0);
-        keys[0].flags = RING_KEY_YIELD | RING_KEY_COPY;
-        keys[1] = key_for(address, IPV4, IPV4_ICMP);
-        keys[1].flags = RING_KEY_YIELD;
-        keys[2] = key_for(address, IPV4, IPV4_TCP);
-        keys[2].value.local_port = config->tcp_port;
-        keys[2].mask.local_port = UINT16_MAX;
-    }
+    if (!config->dhcp && config->tcp_port)
+        count = keys_of_port(address, KEYS_TCP, config->tcp_port, keys);
+    else if (!config->dhcp)
+        keys[0] = keys_for(address, 0, 0);
     return exo_ring_keys(net.ring.slot, (vaddr_t)keys, count);
 }
 
@@ -203,4 +179,9 @@ struct net_figures net_figures(void)
 struct netif *net_interface(void)
 {
     return &net.netif;
+}
+
+struct link *net_link(void)
+{
+    return net.link;
 }

@@ -8,6 +8,7 @@
 #include "exo/abi/error.h"
 #include "exo/abi/types.h"
 
+struct link;
 struct netif;
 struct card;
 
@@ -61,3 +62,6 @@ struct net_figures net_figures(void);
 
 /* The interface, for lwIP's functions. */
 struct netif *net_interface(void);
+
+/* What it stands on. */
+struct link *net_link(void);

@@ -94,12 +94,17 @@ uint8_t *ring_send_buffer(struct ring *r)
 
 void ring_send(struct ring *r, uint32_t length)
 {
+    ring_send_from(r, tx_offset(r->header->tx_posted % RING_SLOTS), length);
+}
+
+void ring_send_from(struct ring *r, uint64_t offset, uint32_t length)
+{
     uint32_t posted = r->header->tx_posted;
     volatile struct ring_slot *slot = &r->header->tx[posted % RING_SLOTS];
 
     if (slot->state == RING_BAD)
         r->refused++;
-    slot->offset = tx_offset(posted % RING_SLOTS);
+    slot->offset = offset;
     slot->length = length;
     slot->state = 0;
     store(&r->header->tx_posted, posted + 1);

@@ -53,6 +53,10 @@ uint8_t *ring_send_buffer(struct ring *r);
 /* Posts that buffer with `length` bytes in it. */
 void ring_send(struct ring *r, uint32_t length);
 
+/* Posts a packet that lies somewhere else in the ring's frames, `offset` bytes from their
+ * beginning, in the place of that buffer. It stays as it is until the slot is done. */
+void ring_send_from(struct ring *r, uint64_t offset, uint32_t length);
+
 /* Send slots posted that the kernel has not been told of (ring_kick), and that it was now. */
 uint32_t ring_unkicked(const struct ring *r);
 void ring_kicked(struct ring *r);

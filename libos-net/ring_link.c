@@ -52,11 +52,22 @@ static uint8_t *room(struct link *l)
     return ring_send_buffer(ring_of(l));
 }
 
+static void kick_at_times(struct link *l)
+{
+    if (ring_unkicked(ring_of(l)) >= KICK_AT)
+        flush(l);
+}
+
 static void send(struct link *l, uint32_t length)
 {
     ring_send(ring_of(l), length);
-    if (ring_unkicked(ring_of(l)) >= KICK_AT)
-        flush(l);
+    kick_at_times(l);
+}
+
+void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length)
+{
+    ring_send_from(&l->ring, offset, length);
+    kick_at_times(&l->link);
 }
 
 /* A packet that came after the last look has raised the bit: this returns at once. */
@@ -67,7 +78,7 @@ static bool wait(struct link *l, uint64_t deadline)
 
 /* The frame is looked for last: taking a slot, or touching memory for the first time, may take
  * frames too. */
-enum err ring_link_open(struct ring_link *l)
+enum err ring_link_open_more(struct ring_link *l, uint32_t frames)
 {
     pfn_t first, frame;
     vaddr_t va = 0;
@@ -83,9 +94,9 @@ enum err ring_link_open(struct ring_link *l)
     memcpy(l->link.mac, KINFO->nic_mac, sizeof l->link.mac);
     enum err e = notify_new(&l->notification);
     if (e == ERR_OK)
-        e = region_frames(RING_FRAMES, &l->frames, &first);
+        e = region_frames(RING_FRAMES + frames, &l->frames, &first);
     if (e == ERR_OK)
-        e = vm_map_frames(l->frames, first, RING_FRAMES, &va, RIGHT_READ | RIGHT_WRITE);
+        e = vm_map_frames(l->frames, first, RING_FRAMES + frames, &va, RIGHT_READ | RIGHT_WRITE);
     if (e == ERR_OK)
         e = slot_take(&l->slot);
     if (e)
@@ -94,4 +105,9 @@ enum err ring_link_open(struct ring_link *l)
     e = region_find(1, &frame);
     return e ? e
              : exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, l->frames, l->notification, l->slot);
+}
+
+enum err ring_link_open(struct ring_link *l)
+{
+    return ring_link_open_more(l, 0);
 }

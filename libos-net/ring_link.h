@@ -15,3 +15,10 @@ struct ring_link {
 /* Makes the ring, which gets no packets before it has keys. NO_DEVICE: no network card. BAD_CAP:
  * the program was not given it. NO_MEM. */
 enum err ring_link_open(struct ring_link *l);
+
+/* The same with `frames` more behind the ring's, for packets that lie ready (ring_link_send_from).
+ */
+enum err ring_link_open_more(struct ring_link *l, uint32_t frames);
+
+/* As send, of a packet in the ring's frames. Pre: there is room. */
+void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length);

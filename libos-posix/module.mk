@@ -2,14 +2,14 @@
 # In the place of libext2fs and lwIP, where there is neither.
 POSIX_LEAST := libos-posix/file/fs_none.c libos-posix/channel/inet_none.c
 POSIX_CORE := $(addprefix libos-posix/base/,area.c arena.c heap.c io.c text.c user.c)
-POSIX_CORE += $(addprefix libos-posix/process/,deliver.c futex.c lock.c posix_keeper.c process.c signal.c \
+POSIX_CORE += $(addprefix libos-posix/process/,aio.c deliver.c futex.c lock.c posix_keeper.c process.c signal.c \
     task.c timer.c)
 POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c device.c file.c lockf.c \
     mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
 POSIX_CORE += $(addprefix libos-posix/channel/,epoll.c event.c pipe.c pty.c queue.c socket.c sysv.c terminal.c \
     terminal_io.c watch.c)
 POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_image.c exec_stack.c)
-POSIX_CORE += $(addprefix libos-posix/calls/,call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \
+POSIX_CORE += $(addprefix libos-posix/calls/,call_aio.c call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \
     call_inet.c call_io.c call_kill.c call_memory.c call_message.c call_mount.c call_path.c call_poll.c call_process.c \
     call_queue.c call_rename.c call_sched.c call_signal.c call_size.c call_socket.c call_stat.c call_system.c \
     call_sysv_memory.c call_sysv_message.c call_sysv_semaphore.c \
@@ -23,7 +23,7 @@ LIBOS_POSIX += $(addprefix libos-posix/way/,fault.c fault_signal.c quick.c way_l
     way_libos_cp_x86_64.S way_libos_start.c way_libos_x86_64.S way_linux.c way_linux_x86_64.S)
 
 # A family of processes: its pool of frames; its keeper and its members.
-FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_make.c keeper_fork.c \
+FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_copy.c keeper_make.c keeper_fork.c \
     keeper_lost.c keeper_spare.c member.c space.c \
     space_fault.c family_x86_64.S page_x86_64.S)
 
@@ -57,8 +57,9 @@ posix_inet_card-needs    := $(posix_inet-needs)
 posix_inet_card-archives := $(posix_inet-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
-    posix_proc posix_queue posix_sysv posix_various posix_watch
+    posix_aio posix_proc posix_queue posix_sysv posix_various posix_watch
 posix_watch-needs   := $(POSIX_TEST_NEEDS)
+posix_aio-needs     := $(POSIX_TEST_NEEDS)
 posix_sysv-needs    := $(POSIX_TEST_NEEDS)
 posix_proc-needs    := $(POSIX_TEST_NEEDS)
 posix_queue-needs   := $(POSIX_TEST_NEEDS)

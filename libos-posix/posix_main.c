@@ -129,8 +129,6 @@ static bool wants_patches(int argc, char **argv)
         if (!strcmp(argv[i], "trace=1") || !strncmp(argv[i], "net=", 4))
             continue;
         const char *way = strncmp(argv[i], "via=", 4) ? "" : argv[i] + 4;
-        if (!strcmp(way, "server"))
-            fail(STATUS_USAGE, argv[i], "this way is not there yet; via=patched is");
         wanted = !strcmp(way, "patched") || !strcmp(way, "libos"); /* of which root knows more */
         if (!wanted && strcmp(way, "trampoline"))
             fail(STATUS_USAGE, argv[i], "want via=patched, via=trampoline, trace=1 or net=ADDRESS");

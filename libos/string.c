@@ -48,6 +48,12 @@ WEAK void *memmove(void *to, const void *from, size_t bytes)
 
     if ((uintptr_t)t - (uintptr_t)f >= bytes) /* also when `to` lies below `from` */
         return memcpy(to, from, bytes);
+    while (bytes >= sizeof(uint64_t)) {
+        uint64_t word;
+        bytes -= sizeof word;
+        __builtin_memcpy(&word, f + bytes, sizeof word);
+        __builtin_memcpy(t + bytes, &word, sizeof word);
+    }
     while (bytes--)
         t[bytes] = f[bytes];
     return to;

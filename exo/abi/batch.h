@@ -69,4 +69,5 @@ struct graft_map_load {
     uint32_t notification; /* ring buffers: slot of who is told; SLOT_NONE: nobody            */
 };
 
-#define GRAFT_OBJECT_MAX (256u * 1024u)
+/* The most instructions, a proof half as long, and what else an object has. */
+#define GRAFT_OBJECT_MAX (1024u * 1024u)

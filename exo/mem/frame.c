@@ -81,9 +81,10 @@ pfn_t frame_find(pfn_t base, pfn_t end, uint32_t count)
 static pfn_t first_misfit(pfn_t first, pfn_t end, word_t colours)
 {
     pfn_t n = first;
+    const struct frame_info *f = &frame_table[n];
 
-    while (n < end && frame_table[n].type == FRAME_FREE && colours >> FRAME_COLOUR(n) & 1)
-        n++;
+    while (n < end && f->type == FRAME_FREE && colours >> FRAME_COLOUR(n) & 1)
+        n++, f++;
     return n;
 }
 
@@ -112,7 +113,10 @@ bool frame_all_free(pfn_t first, uint32_t count)
 {
     if (first >= frames_known || count > frames_known - first)
         return false;
-    return frame_first_used(first, first + count) == first + count;
+    for (const struct frame_info *f = &frame_table[first]; count > 0; count--, f++)
+        if (f->type != FRAME_FREE)
+            return false;
+    return true;
 }
 
 void frame_owner_new(uint16_t owner)
@@ -126,39 +130,35 @@ static bool is_own(pfn_t n, uint16_t owner)
     return serials[owner] != 0 && frame_table[n].origin == serials[owner];
 }
 
-/* Must frame `n` of those from `first` on hold zeroes? A graft's are the kernel's alone, which
- * writes before it reads all but the first. */
-static bool is_to_be_cleared(pfn_t n, pfn_t first, enum frame_type type, uint16_t owner)
-{
-    return type == FRAME_MEMORY ? !is_own(n, owner) : type != FRAME_GRAFT || n == first;
-}
-
-/* What takes long is done before the records are written. */
+/* What takes long is done before the records are written: what must hold zeroes gets them. A
+ * graft's frames are the kernel's alone, which writes before it reads all but the first. */
 void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owner, uint32_t origin)
 {
-    for (pfn_t n = first; n < first + count; n++) {
+    for (pfn_t n = first; n < first + (type == FRAME_GRAFT ? 1 : count); n++) {
         ASSERT(frame_of(n)->type == FRAME_FREE);
-        if (is_to_be_cleared(n, first, type, owner))
+        if (type != FRAME_MEMORY || !is_own(n, owner))
             arch_clear(frame_memory(n), PAGE_SIZE);
     }
+    struct frame_info record = {
+        .type = (uint8_t)type, .owner = owner, .first = first, .origin = origin};
     sequence_begin(frame_sequence);
-    for (pfn_t n = first; n < first + count; n++)
-        frame_table[n] = (struct frame_info){.type = (uint8_t)type,
-                                             .owner = owner,
-                                             .first = type == FRAME_MEMORY ? n : first,
-                                             .origin = origin};
+    for (pfn_t n = first; n < first + count; n++) {
+        record.first = type == FRAME_MEMORY ? n : first;
+        frame_table[n] = record;
+    }
     sequence_end(frame_sequence);
 }
 
 void frame_give(pfn_t first, uint32_t count)
 {
+    ASSERT(first < frames_known && count <= frames_known - first);
     sequence_begin(frame_sequence);
-    for (pfn_t n = first; n < first + count; n++) {
-        const struct frame_info *f = frame_of(n);
+    struct frame_info *f = &frame_table[first];
+    for (pfn_t n = first; n < first + count; n++, f++) {
         uint32_t bindings = f->bindings;
         enum frame_type type = bindings ? FRAME_STALE : FRAME_FREE;
         uint32_t left = f->type == FRAME_MEMORY && !bindings ? serials[f->owner] : 0;
-        frame_table[n] = (struct frame_info){
+        *f = (struct frame_info){
             .type = (uint8_t)type, .bindings = bindings, .first = n, .origin = left};
     }
     sequence_end(frame_sequence);

@@ -19,7 +19,7 @@ import boot_command
 import mkarchive
 import qemu
 
-WAYS = ("libos", "patched", "trampoline", "server")
+WAYS = ("libos", "patched", "trampoline")
 MEM_MIN = 512 << 20
 MEM_MAX_ARCHIVE = 1800 << 20  # QEMU puts archives below 2 GiB, beside the firmware's tables
 

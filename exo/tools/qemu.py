@@ -38,7 +38,7 @@ class Options:
     append: str = ""
     smp: int = 1
     mem: str = "512M"
-    icount: bool = False
+    icount: int = 0          # ns that each instruction takes, 1, 2, 4 ... 1024; 0: real time
     net: str = "none"        # none, user, tap:NAME[:QUEUES]; wire: to each other; fd:N[:N]...: tap, opened
     fwd: str = ""            # HOST:GUEST, comma-separated, optionally udp:, HOST:ADDRESS:GUEST
     disk: str = ""           # a raw image file; ro:FILE takes no writes
@@ -170,8 +170,10 @@ def command_line(options, com_fds):
         raise Misuse(f"ACCEL={options.accel}: want tcg or kvm")
     if not 1 <= options.smp <= 255:
         raise Misuse(f"SMP={options.smp}: want 1 to 255")
+    if options.icount not in (0, *(1 << shift for shift in range(11))):
+        raise Misuse(f"ICOUNT={options.icount}: want 1, 2, 4 ... 1024, the ns that each instruction takes")
     if options.icount and options.accel != "tcg":
-        raise Misuse("ICOUNT=1 needs ACCEL=tcg")
+        raise Misuse(f"ICOUNT={options.icount} needs ACCEL=tcg")
     if options.iommu not in ("", "0", "1", "strict"):
         raise Misuse(f"IOMMU={options.iommu}: want 1 or strict")
     # QEMU 7.2 lets devices forge interrupts; the kernel finds out, and is told that we know.
@@ -183,7 +185,7 @@ def command_line(options, com_fds):
             "-no-reboot", *firmware(options), "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-kernel", options.kernel, "-initrd", options.initrd, "-append", append]
     if options.icount:
-        args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
+        args += ["-icount", f"shift={options.icount.bit_length() - 1},sleep=off", "-rtc", "clock=vm"]
     for number, fd in enumerate(com_fds, 1):
         args += ["-chardev", f"socket,id=com{number},fd={fd}", "-serial", f"chardev:com{number}"]
     return [*args, *device_arguments(options), *numa_arguments(options), *options.further]
@@ -404,8 +406,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(text):
-    """An option's number; an empty text means the default."""
-    return int(text) if text else None
+    return int(text) if text else None  # empty: the default
 
 
 def seconds(text):
@@ -416,7 +417,7 @@ def add_options(parser):
     """The options that every boot has; an empty value means the default."""
     parser.add_argument("--smp", type=whole, help="processors")
     parser.add_argument("--mem", help="memory, such as 512M")
-    parser.add_argument("--icount", help="1: count instructions instead of time")
+    parser.add_argument("--icount", type=whole, help="count instead of time: ns for each instruction")
     parser.add_argument("--net", help="user, tap:NAME[:QUEUES], wire (to the other card) or none")
     parser.add_argument("--fwd", help="HOSTPORT:[ADDRESS:]GUESTPORT,... with --net user")
     parser.add_argument("--disk", help="raw image FILE, or ro:FILE")
@@ -433,7 +434,7 @@ def add_options(parser):
 def options_of(args, **fixed):
     given = {f.name: getattr(args, f.name, None) for f in dataclasses.fields(Options)}
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    for switch in ("icount", "numa", "edu", "uart", "display"):
+    for switch in ("numa", "edu", "uart", "display"):
         given[switch] = given.get(switch, "0") not in ("0", "n", "no", False)
     return Options(**{**given, **fixed})
 

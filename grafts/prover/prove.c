@@ -57,7 +57,7 @@ static void begin(struct prover *p)
     prover_place_claims(p);
     p->checker->places = work_take(w, p->program->count, sizeof *p->checker->places);
     for (uint32_t at = 0; at < p->program->count; at++)
-        p->checker->places[at].claim = p->claim_of[at];
+        p->checker->places[at].meets = p->claim_of[at] != 0;
 }
 
 /* The kernel's word, on this proof or on none. */

@@ -8,6 +8,7 @@
 #include "libos-net/examples/http_files.h"
 #include "libos-net/examples/http_pages.h"
 #include "libos-net/examples/http_server.h"
+#include "libos-net/address.h"
 #include "libos-net/card.h"
 #include "libos-net/net.h"
 
@@ -98,19 +99,6 @@ uint64_t http_seconds(void)
     return KINFO->boot_realtime + (cpu_ticks() - KINFO->tsc_boot) / (KINFO->tsc_khz * 1000);
 }
 
-/* 1 to 65535, or 0 when `s` is no port. */
-static uint16_t read_port(const char *s)
-{
-    uint32_t port = 0;
-
-    for (; *s; s++) {
-        if (*s < '0' || *s > '9' || port > 6553)
-            return 0;
-        port = port * 10 + (uint32_t)(*s - '0');
-    }
-    return port <= UINT16_MAX ? (uint16_t)port : 0;
-}
-
 static int fail(const char *what, enum err e)
 {
     log_line("http: %s: %s", what, error_text(e));
@@ -143,7 +131,7 @@ int main(int argc, char **argv)
     static struct card card;
     bool own = argc > 1 && !strcmp(argv[argc - 1], "card");
     argc -= own;
-    uint16_t port = argc > 1 ? read_port(argv[1]) : PORT;
+    uint16_t port = argc > 1 ? address_read_port(argv[1]) : PORT;
     const char *where = argc > 2 ? argv[2] : NULL;
     enum err e = libos_setup();
 

@@ -5,7 +5,8 @@
  * while.
  */
 #include "libos-net/card.h"
-#include "libos-net/examples/answer.h"
+#include "libos-net/address.h"
+#include "libos-net/answer.h"
 
 #include "libos/error.h"
 #include "libos/libos.h"
@@ -14,24 +15,6 @@
 #define ADDRESS    0x0a00020fu
 #define PORT       7u
 #define IDLE_POLLS 10000u /* looks without a packet before it sleeps */
-
-/* A number of four parts with dots between; 0 when `s` is none. */
-static uint32_t read_address(const char *s)
-{
-    uint32_t address = 0;
-
-    for (unsigned part = 0; part < 4; part++) {
-        uint32_t value = 0;
-        const char *begin = s;
-        for (; *s >= '0' && *s <= '9' && s - begin < 3; s++)
-            value = value * 10 + (uint32_t)(*s - '0');
-        if (s == begin || value > 255 || *s != (part < 3 ? '.' : '\0'))
-            return 0;
-        address = address << 8 | value;
-        s += part < 3;
-    }
-    return address;
-}
 
 /* Answers all packets that are there. False: there were none. */
 static bool serve(struct card_pair *pair, const struct answer_host *me)
@@ -74,7 +57,7 @@ int main(int argc, char **argv)
     if (libos_setup())
         return 1;
     if (argc > 1)
-        me.address = read_address(argv[1]);
+        me.address = address_read(argv[1]);
     if (argc > 2 || !me.address) {
         log_error_line("use: udp_echo [ADDRESS]; such as 10.0.2.15");
         return 2;

@@ -195,14 +195,16 @@ struct linux_statfs {
 };
 _Static_assert(sizeof(struct linux_statfs) == 120, "struct statfs of x86-64");
 
-/* The fixed head of a getdents64 record; the name and a zero follow at byte 19. */
+/* The fixed head of a getdents64 record; the name and a zero follow at byte 19. In getdents' older
+ * one the name begins at byte 18, and the type is the last byte. */
 struct linux_dirent {
     uint64_t ino;
     int64_t next; /* where to seek for the entry after this one */
     uint16_t bytes;
     uint8_t type;
 };
-#define LINUX_DIRENT_NAME 19u
+#define LINUX_DIRENT_NAME     19u
+#define LINUX_DIRENT_OLD_NAME 18u
 _Static_assert(offsetof(struct linux_dirent, type) == 18, "struct linux_dirent64");
 
 struct linux_pollfd {

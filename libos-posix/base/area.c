@@ -288,13 +288,19 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
     if (e)
         return e;
 
-    for (struct area *a = p->areas; a && a->start < end;) {
-        struct area *next = a->next;
-        if (a->start >= start) {
-            port_unmap(a->start, a->end - a->start);
+    struct area *a = p->areas;
+    while (a && a->start < start)
+        a = a->next;
+    while (a && a->start < end) { /* those that touch one another at once */
+        const struct area *last = a;
+        while (last->next && last->next->start == last->end && last->next->start < end)
+            last = last->next;
+        const vaddr_t high = last->end;
+        port_unmap(a->start, high - a->start);
+        for (struct area *next; a && a->start < high; a = next) {
+            next = a->next;
             drop(p, a);
         }
-        a = next;
     }
     return 0;
 }

@@ -13,7 +13,7 @@
 #define DESCRIPTOR_COUNT 1024u /* per process; RLIMIT_NOFILE */
 #define NAME_BUCKETS     4096u
 #define COMMAND_BYTES    16u
-#define TASK_COUNT       512u /* in one family */
+#define TASK_COUNT       1152u /* in one family */
 #define ACTIVITY_COUNT   256u
 #define MISSING_COUNT    512u /* numbers of calls that are counted one by one */
 #define GROUPS_MAX       32u
@@ -102,6 +102,7 @@ struct process {
     struct linux_sigaction action[SIGNAL_COUNT]; /* [signal - 1] */
     struct pending pending;
     struct timer *timers;                /* of timer_create */
+    struct aio *aio;                     /* contexts of io_setup */
     struct interval intervals[3];        /* ITIMER_REAL, _VIRTUAL, _PROF */
     uint64_t used_ns;                    /* processor time, when ended */
     uint64_t children_ns;                /* processor time of children that were waited for */

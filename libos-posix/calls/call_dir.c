@@ -93,54 +93,73 @@ static uint8_t type_of(const struct node *n)
     return (uint8_t)((n->mode & S_IFMT) >> 12);
 }
 
-/* Writes one record. Returns its length; 0: no room. */
-static long record_put(struct process *p, vaddr_t to, size_t room, const struct node *n,
+/* Where records go: what is left of the caller's buffer, and whether they are of the older form. */
+struct records {
+    vaddr_t to;
+    size_t room;
+    bool old;
+};
+
+/* Writes one record. Returns its length; 0: no room. The older form has the type in its last byte.
+ */
+static long record_put(struct process *p, const struct records *out, const struct node *n,
                        uint64_t next, const char *name, size_t bytes)
 {
+    const size_t at = out->old ? LINUX_DIRENT_OLD_NAME : LINUX_DIRENT_NAME;
     struct {
         struct linux_dirent head;
         char rest[NAME_MAX + 8];
     } record = {0};
-    size_t whole = (LINUX_DIRENT_NAME + bytes + 1 + 7) & ~(size_t)7;
+    size_t whole = (at + bytes + 1 + out->old + 7) & ~(size_t)7;
 
-    if (whole > room)
+    if (whole > out->room)
         return 0;
     record.head = (struct linux_dirent){n->ino, (int64_t)next, (uint16_t)whole, type_of(n)};
-    memcpy((char *)&record + LINUX_DIRENT_NAME, name, bytes);
-    long e = user_write(p, to, &record, whole);
+    if (out->old) {
+        record.head.type = 0;
+        ((uint8_t *)&record)[whole - 1] = type_of(n);
+    }
+    memcpy((char *)&record + at, name, bytes);
+    long e = user_write(p, out->to, &record, whole);
     return e ? e : (long)whole;
 }
 
+static void records_skip(struct records *out, long bytes)
+{
+    out->to += (size_t)bytes;
+    out->room -= (size_t)bytes;
+}
+
 /* The position is the cookie of the next entry: 0 ".", 1 "..", then those of the entries. */
-static long records_put(struct process *p, struct file *f, vaddr_t to, size_t room)
+static long records_put(struct process *p, struct file *f, struct records out)
 {
     const struct node *dir = f->node;
-    size_t done = 0;
+    const vaddr_t begin = out.to;
     long n = 1;
 
     for (; f->position < 2; f->position++) {
         const struct node *dot = f->position ? node_parent(p->arena, dir) : dir;
-        n = record_put(p, to + done, room - done, dot, f->position + 1, "..", f->position + 1);
+        n = record_put(p, &out, dot, f->position + 1, "..", f->position + 1);
         if (n <= 0)
             break;
-        done += (size_t)n;
+        records_skip(&out, n);
     }
     const struct entry *e = n > 0 ? dir->first : NULL;
     while (e && e->cookie < f->position)
         e = e->next;
     for (; e; e = e->next) {
-        n = record_put(p, to + done, room - done, e->node, e->cookie + 1, e->name, e->bytes);
+        n = record_put(p, &out, e->node, e->cookie + 1, e->name, e->bytes);
         if (n <= 0)
             break;
         f->position = e->cookie + 1;
-        done += (size_t)n;
+        records_skip(&out, n);
     }
-    if (done)
-        return (long)done;
+    if (out.to != begin)
+        return (long)(out.to - begin);
     return n ? (n < 0 ? n : 0) : -EINVAL; /* no room for even one */
 }
 
-long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
+static long list_directory(struct process *p, word_t fd, struct records out)
 {
     struct file *f = file_get(p, fd);
 
@@ -155,5 +174,15 @@ long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
         return e;
     if (proc_is_made(p->arena, f->node))
         proc_visit_all(p->arena, f->node);
-    return records_put(p, f, to, (uint32_t)bytes);
+    return records_put(p, f, out);
+}
+
+long call_getdents64(struct process *p, word_t fd, word_t to, word_t bytes)
+{
+    return list_directory(p, fd, (struct records){to, (uint32_t)bytes, false});
+}
+
+long call_getdents(struct process *p, word_t fd, word_t to, word_t bytes)
+{
+    return list_directory(p, fd, (struct records){to, (uint32_t)bytes, true});
 }

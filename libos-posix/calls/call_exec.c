@@ -9,6 +9,7 @@
 #include "libos-posix/file/node.h"
 #include "libos-posix/file/path.h"
 #include "libos-posix/posix.h"
+#include "libos-posix/process/aio.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/process/timer.h"
@@ -94,6 +95,7 @@ long exec_leave_old(struct process *p, struct exec_program *program)
         p->timers = timer->next;
         core_heap_free(&p->arena->heap, timer, sizeof *timer);
     }
+    aio_forget_all(p);
     t->stack = (struct linux_stack){.flags = SS_DISABLE};
     t->clear_tid = t->robust_list = t->fs_base = 0;
     port_set_fs(0);

@@ -30,7 +30,7 @@ long call_rt_sigaction(struct process *p, word_t number, word_t new, word_t old,
 
     given.mask &= ~SIGNALS_UNBLOCKABLE;
     p->action[index - 1] = given;
-    signal_drop_ignored(p);
+    signal_drop_ignored(p, index);
     return 0;
 }
 

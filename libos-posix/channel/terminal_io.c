@@ -244,11 +244,9 @@ static void session_leaves(struct arena *a, struct terminal *t)
 
 void terminal_session_ends(struct process *p)
 {
-    struct terminal *t = pty_of_session(p->arena, p->pid);
+    struct terminal *t = p->session == p->pid ? pty_of_session(p->arena, p->pid) : NULL;
 
-    if (p->session != p->pid)
-        return;
-    if (p->arena->terminal->session == p->pid)
+    if (p->session == p->pid && p->arena->terminal->session == p->pid)
         session_leaves(p->arena, p->arena->terminal);
     if (t)
         session_leaves(p->arena, t);

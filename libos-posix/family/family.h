@@ -19,8 +19,8 @@
 #define FAMILY_SHARED ((vaddr_t)0x7f8000000000)
 #define FAMILY_GIB    ((vaddr_t)1 << 30)
 #define FAMILY_LIST   (FAMILY_SHARED + (16u << 20))
-#define FAMILY_VIEWS  (FAMILY_SHARED + (256u << 20))
-#define FAMILY_FRAMES (FAMILY_SHARED + (512u << 20)) /* uint32_t for each page of the arena */
+#define FAMILY_FRAMES (FAMILY_SHARED + (256u << 20)) /* uint32_t for each page of the arena */
+#define FAMILY_VIEWS  (FAMILY_SHARED + (512u << 20))
 #define FAMILY_CORE   (FAMILY_SHARED + FAMILY_GIB)
 #define FAMILY_END    (FAMILY_SHARED + 32 * FAMILY_GIB)
 #define FAMILY_EXTRA  (FAMILY_SHARED + 48 * FAMILY_GIB) /* what the keeper shows besides */
@@ -49,15 +49,16 @@ enum {
     FAMILY_SLOT_TASK = 20         /* + number of a task: its notification, if it was needed */
 };
 
-#define MEMBERS_MAX   62u /* bits of the keeper's notification: one for each, and these: */
+#define MEMBERS_MAX   255u /* there may be fewer: member_count                              */
+#define MEMBER_BITS   62u  /* bits of the keeper's notification: each for a few, and these: */
 #define KEEPER_INPUT  ((word_t)1 << 62)
 #define KEEPER_WAKE   ((word_t)1 << 63)
-#define TASKS_MAX     108u
+#define TASKS_MAX     1100u
 #define MEMBER_TABLES 512u /* of level 1: a gigabyte of addresses in use */
 #define TASK_NONE     UINT32_MAX
 #define TASK_KEEPER   0u /* the keeper's own number; its notification is what it waits for */
 
-_Static_assert(FAMILY_SLOT_TASK + TASKS_MAX <= CAPS_PER_FRAME, "one table of capabilities");
+_Static_assert(FAMILY_SLOT_TASK + TASKS_MAX <= CAP_SLOTS, "a table of capabilities has so many");
 
 /* Label of a message to the keeper; its words are the sender's number and then arguments. The
  * answer is an error of exo/abi, and a word. */
@@ -67,6 +68,7 @@ enum family_request {
     REQUEST_FORK,       /* struct task, struct family_context; answer: the copy's task           */
     REQUEST_THREAD,     /* struct task, first instruction, FAMILY_START_BYTES; answer: its task  */
     REQUEST_NOTIFY,     /* number of a task: a capability to wake it                             */
+    REQUEST_MEMORY,     /* what spare members have kept is to be given back; NO_MEM: nothing     */
     REQUEST_THREAD_END, /* these three are not answered                                          */
     REQUEST_END,
     REQUEST_ABORT
@@ -84,7 +86,8 @@ struct family_task {
     uint32_t block;
     uint64_t thread; /* global ID */
     uint64_t hand;
-    vaddr_t core; /* struct task */
+    vaddr_t core;  /* struct task; 0: it is parked */
+    vaddr_t begin; /* of a parked one: what it is to run; 0: nothing yet */
 };
 
 struct member {
@@ -92,6 +95,7 @@ struct member {
     uint32_t env;    /* its number, for people */
     uint32_t lock;   /* of its memory: 1 + task that has it; 0: nobody */
     uint32_t blocks; /* set of those in use */
+    uint32_t parked; /* of them, those whose threads have ended and wait for the next one */
     uint32_t table_count;
     uint32_t table_last;            /* where the last search ended */
     uint32_t tables[MEMBER_TABLES]; /* address / 2 MiB */
@@ -111,12 +115,16 @@ struct family {
     vaddr_t net;      /* struct family_net (net.c); 0: no card */
     vaddr_t low_page; /* of the image, which all see at address 0, to be executed; 0: none */
     struct family_task tasks[TASKS_MAX];
-    struct member members[MEMBERS_MAX];
+    uint32_t member_count; /* of what follows, as many as the pool is for */
+    struct member members[];
 };
 
 #define FAMILY ((struct family *)FAMILY_SHARED)
 #define POOL   ((struct frame_list *)FAMILY_LIST)
-_Static_assert(sizeof(struct family) <= 1u << 20, "the list of frames comes behind");
+_Static_assert(sizeof(struct family) + MEMBERS_MAX * sizeof(struct member) <= 16u << 20,
+               "the list of frames comes behind");
+_Static_assert(MEMBERS_MAX *MEMBER_TABLES *PAGE_SIZE <= FAMILY_CORE - FAMILY_VIEWS,
+               "so does the arena behind the views");
 
 /* Where a frame of the pool is seen. */
 static inline void *family_frame(pfn_t frame)
@@ -174,6 +182,7 @@ struct family_context {
 
 #pragma GCC visibility push(hidden)
 /* Returns 0, and once more 1 in who is started by family_resume with the same memory. */
+_Noreturn void family_restart(vaddr_t run, vaddr_t data, vaddr_t stack);
 int family_save(struct family_context *context) __attribute__((returns_twice));
 _Noreturn void family_resume(struct family_context *context);
 #pragma GCC visibility pop

@@ -41,6 +41,21 @@ family_resume:
         jmp     *56(%rdi)
         .size family_resume, . - family_resume
 
+/* void family_restart(run, data, stack): a parked thread begins as a new one does. */
+        .global family_restart
+        .hidden family_restart
+        .type family_restart, @function
+family_restart:
+        mov     %rdi, %rax
+        mov     %rsi, %rdi
+        mov     %rdx, %rsp
+        xor     %ebp, %ebp
+        movl    $0x1f80, -8(%rsp)
+        ldmxcsr -8(%rsp)
+        fninit
+        jmp     *%rax
+        .size family_restart, . - family_restart
+
 /* void family_sleep(slot, bits, deadline, const uint64_t *woken, number): notify_wait, unless *woken.
  * An event that comes before the call is made sets *woken and goes on at family_sleep_out. */
         .global family_sleep, family_sleep_begin, family_sleep_call, family_sleep_out

@@ -20,9 +20,11 @@
 #include "libos/upcall.h"
 #include "libos/vm.h"
 
-#define LEAST_FRAMES 1024u /* that are worth a family */
-#define LARGE_ALIGN  9u
-#define MEMBER_BITS  (((word_t)1 << MEMBERS_MAX) - 1)
+#define LEAST_FRAMES  1024u /* that are worth a family */
+#define LARGE_ALIGN   9u
+#define LOST_BITS     (((word_t)1 << MEMBER_BITS) - 1)
+#define LEAST_MEMBER  64u /* frames of the pool for each that there may be */
+#define MEMBERS_LEAST 16u
 
 slot_t keeper_pool;
 static slot_t events;                /* the keeper's notification */
@@ -131,13 +133,16 @@ static enum err begin_views(void)
 
 static enum err begin_records(pfn_t first, uint32_t count)
 {
-    enum err e = map_own(FAMILY_SHARED, sizeof(struct family));
+    uint32_t members = count / LEAST_MEMBER < MEMBERS_LEAST ? MEMBERS_LEAST : count / LEAST_MEMBER;
+    members = members < MEMBERS_MAX ? members : MEMBERS_MAX;
+    enum err e = map_own(FAMILY_SHARED, sizeof(struct family) + members * sizeof(struct member));
 
     if (e == ERR_OK)
         e = map_own(FAMILY_LIST, frame_list_bytes(count));
     if (e)
         return e;
     frame_list_init(POOL, first, count);
+    FAMILY->member_count = members;
     FAMILY->keeper = *book_tcr(TCR_GLOBAL_ID);
     FAMILY->core_end = FAMILY_CORE;
     FAMILY->extra_end = FAMILY_EXTRA;
@@ -194,7 +199,7 @@ static enum err share_core(vaddr_t va)
 {
     enum err e = ERR_OK;
 
-    for (uint32_t m = 0; m < MEMBERS_MAX && e == ERR_OK; m++)
+    for (uint32_t m = 0; m < FAMILY->member_count && e == ERR_OK; m++)
         if (FAMILY->members[m].state != MEMBER_NONE)
             e = exo_table_share(SLOT_ENV, va, keeper_kept[m].env, va, 2, RIGHT_READ | RIGHT_WRITE);
     return e;
@@ -270,14 +275,12 @@ static enum err start_thread(uint32_t task, const word_t words[3], uint32_t *mad
 
 static enum err give_notification(uint32_t member, word_t task)
 {
-    return task >= TASKS_MAX
-               ? ERR_BAD_ARG
-               : exo_cap_copy(keeper_kept[member].env, FAMILY_SLOT_TASK + (slot_t)task,
-                              keeper_task_slot((uint32_t)task), RIGHT_READ | RIGHT_WRITE, 0, 0);
+    return task >= TASKS_MAX ? ERR_BAD_ARG : keeper_give_task(member, (uint32_t)task);
 }
 
 /* Performs what `task` asks, and is answered. */
-static enum err perform(uint32_t request, uint32_t task, const word_t words[3], uint32_t *answer)
+static enum err perform_once(uint32_t request, uint32_t task, const word_t words[3],
+                             uint32_t *answer)
 {
     const uint32_t member = FAMILY->tasks[task].member;
 
@@ -292,9 +295,18 @@ static enum err perform(uint32_t request, uint32_t task, const word_t words[3], 
         return start_thread(task, words, answer);
     case REQUEST_NOTIFY:
         return give_notification(member, words[0]);
+    case REQUEST_MEMORY:
+        return keeper_strip() ? ERR_OK : ERR_NO_MEM;
     default:
         return ERR_BAD_ARG;
     }
+}
+
+static enum err perform(uint32_t request, uint32_t task, const word_t words[3], uint32_t *answer)
+{
+    enum err e = perform_once(request, task, words, answer);
+
+    return e == ERR_NO_MEM && keeper_strip() ? perform_once(request, task, words, answer) : e;
 }
 
 /* The same for requests to end, of which nobody is left who could be answered. */
@@ -343,13 +355,13 @@ static const char *bury(word_t bits, const struct keeper_work *work)
 {
     const char *broken = NULL;
 
-    for (uint32_t m = 0; m < MEMBERS_MAX && !broken; m++) {
+    for (uint32_t m = 0; m < FAMILY->member_count && !broken; m++) {
         vaddr_t core = 0;
-        if (!(bits >> m & 1) || FAMILY->members[m].state == MEMBER_NONE)
+        if (!(bits >> m % MEMBER_BITS & 1) || FAMILY->members[m].state == MEMBER_NONE)
             continue;
         if (book_env_read(FAMILY->members[m].env).state == ENV_ALIVE &&
             book_env_read(FAMILY->members[m].env).threads)
-            continue; /* of one that had the number before */
+            continue; /* of one that had the number before, or has the same bit */
         for (uint32_t t = 0; t < TASKS_MAX && !core; t++)
             if (FAMILY->tasks[t].member == m)
                 core = FAMILY->tasks[t].core;
@@ -405,15 +417,15 @@ const char *keeper_run(const struct keeper_work *work)
             continue;
         }
         bits = L4_Utcb()[1];
-        if (bits & MEMBER_BITS)
-            broken = bury(bits & MEMBER_BITS, work);
+        if (bits & LOST_BITS)
+            broken = bury(bits & LOST_BITS, work);
     }
     return broken;
 }
 
 void keeper_end(void)
 {
-    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+    for (uint32_t m = 0; m < FAMILY->member_count; m++)
         if (FAMILY->members[m].state != MEMBER_NONE)
             keeper_unmake(m);
 }

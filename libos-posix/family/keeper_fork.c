@@ -1,4 +1,4 @@
-/* Copying a process: its pages are shown in the copy, and both lose the right to write to them. */
+/* Making the first process of a family, and copying one. */
 #include "exo/abi/batch.h"
 #include "libos-posix/family/keeper_parts.h"
 #include "libos-posix/family/page.h"
@@ -8,12 +8,6 @@
 #include "libos/libos.h"
 #include "libos/string.h"
 #include "libos/tables.h"
-
-#define TABLE_BYTES SPACE_TABLE_BYTES
-#define PAGE_RIGHTS SPACE_RIGHTS
-
-/* Bits of an entry that say how a page is used. */
-#define ENTRY_USE (CPU_PTE_ACCESSED | CPU_PTE_DIRTY)
 
 /* A copy of a page, the member's own; in a frame that it has kept, or another. */
 static enum err bind_copy(uint32_t m, vaddr_t va, const void *page, bool used)
@@ -102,146 +96,6 @@ static enum err copy_data(uint32_t m)
     return e;
 }
 
-/* What is hidden is seen by nobody, so the copy gets its own. */
-static enum err copy_hidden(uint32_t m, vaddr_t va, pfn_t frame)
-{
-    struct page_note note = {va, SPACE_NOTE(frame)};
-    pfn_t copy;
-    bool zero;
-
-    if (!(frame_list_mark(POOL, frame) & FRAME_LIST_ARENA)) {
-        if (!space_take(TASK_KEEPER, 1, &copy, &zero))
-            return ERR_NO_MEM;
-        page_copy(family_frame(copy), family_frame(frame));
-        note.value = SPACE_NOTE(copy);
-    }
-    if (space_entry(m, va)) /* finds the table */
-        family_use(&FAMILY->members[m].groups[FAMILY->members[m].table_last], va, PAGE_SIZE);
-    enum err e = exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
-    space_let_go(TASK_KEEPER);
-    return e;
-}
-
-/* Says in the copy, too, that pages are the arena's. */
-static enum err note_shown(uint32_t m, vaddr_t va, uint32_t count)
-{
-    enum err e = ERR_OK;
-
-    for (uint32_t i = 0; i < count && e == ERR_OK; i++) {
-        struct page_note note = {va + i * PAGE_SIZE, SPACE_SHOWN};
-        e = exo_page_note(keeper_kept[m].env, (vaddr_t)&note, 1);
-    }
-    return e;
-}
-
-/* Pages side by side, of frames side by side, with the same rights. */
-static enum err copy_run(uint32_t parent, uint32_t m, vaddr_t va, uint64_t pte, uint32_t count)
-{
-    const word_t run = PAGE_RUN(va, count);
-    rights_t rights = cpu_pte_rights(pte);
-    enum err e = ERR_OK;
-
-    if ((rights & RIGHT_WRITE) && !(pte & SPACE_SHOWN)) {
-        rights &= ~RIGHT_WRITE;
-        e = exo_page_protect_run(keeper_kept[parent].env, run, rights);
-    }
-    if (e == ERR_OK)
-        e = exo_page_bind_run(keeper_kept[m].env, keeper_pool, run,
-                              RUN_FRAMES(cpu_pte_pfn(pte), rights | RIGHTS_LATER(PAGE_RIGHTS)));
-    if (e == ERR_OK && (pte & SPACE_SHOWN))
-        e = note_shown(m, va, count);
-    return e;
-}
-
-/* Pages that the parent has written to since it was copied last it will write to again, and the
- * copy as a rule too, so the first of them are copied at once: a fault costs more. The core's own
- * are always copied: making one the writer's own unbinds it for a moment, and its other threads,
- * and what handles faults and events, cannot do without. */
-#define COPIED_AT_ONCE 16u
-#define COPIED_MOST    64u
-static struct page_entry copied[COPIED_MOST]; /* not bound yet */
-static uint32_t copied_count, copied_early;   /* early: of the program's */
-
-static bool is_of_core(vaddr_t va)
-{
-    return va >= FAMILY->image_data && va < FAMILY->image_high;
-}
-
-static bool is_to_be_copied(vaddr_t va, uint64_t pte)
-{
-    if (!(pte & CPU_PTE_WRITE) || (pte & SPACE_SHOWN))
-        return false;
-    return is_of_core(va) || copied_early++ < COPIED_AT_ONCE;
-}
-
-/* One page; it is bound by bind_copied(). The keeper's hand is not looked at meanwhile. */
-static enum err copy_page(vaddr_t va, uint64_t pte)
-{
-    pfn_t frame;
-    bool zero;
-
-    if (!frame_list_take(POOL, 1, &frame, &zero))
-        return ERR_NO_MEM;
-    page_copy(family_frame(frame), family_frame(cpu_pte_pfn(pte)));
-    copied[copied_count++] =
-        (struct page_entry){va, frame, cpu_pte_rights(pte) | RIGHTS_LATER(PAGE_RIGHTS)};
-    return ERR_OK;
-}
-
-static enum err bind_copied(uint32_t m)
-{
-    enum err e = copied_count
-                     ? exo_page_bind(keeper_kept[m].env, keeper_pool, (vaddr_t)copied, copied_count)
-                     : ERR_OK;
-
-    for (uint32_t i = 0; i < copied_count && e; i++)
-        space_give(copied[i].pfn, frame_list_mark(POOL, copied[i].pfn));
-    copied_count = 0;
-    return e;
-}
-
-static enum err copy_early(uint32_t m, vaddr_t va, uint64_t pte)
-{
-    enum err e = copied_count == COPIED_MOST ? bind_copied(m) : ERR_OK;
-
-    return e ? e : copy_page(va, pte);
-}
-
-static enum err copy_table(uint32_t parent, uint32_t k, uint32_t m)
-{
-    struct member *from = &FAMILY->members[parent], *to = &FAMILY->members[m];
-    const volatile uint64_t *table = family_view(parent, k);
-    const vaddr_t base = (vaddr_t)from->tables[k] * TABLE_BYTES;
-    const uint64_t groups = from->groups[k];
-    enum err e = groups ? keeper_table(m, base) : ERR_OK;
-
-    if (e || !groups || !space_entry(m, base))
-        return e;
-    uint64_t *used = &to->groups[to->table_last];
-    for (uint32_t i = 0, count; (i = family_used(groups, i)) < 512 && e == ERR_OK; i += count) {
-        const uint64_t pte = table[i] & ~ENTRY_USE;
-        count = 1;
-        if (!pte || (cpu_pte_is_bound(pte) && space_is_lent(pte)))
-            continue; /* the copy finds it by its areas */
-        if (cpu_pte_is_bound(pte) && frame_list_has(POOL, cpu_pte_pfn(pte))) {
-            family_use(used, base + i * PAGE_SIZE, PAGE_SIZE);
-            if (is_to_be_copied(base + i * PAGE_SIZE, pte)) {
-                e = copy_early(m, base + i * PAGE_SIZE, pte);
-                continue;
-            }
-            while (i + count < 512 && frame_list_has(POOL, cpu_pte_pfn(pte) + count) &&
-                   !is_of_core(base + (i + count) * PAGE_SIZE) &&
-                   (table[i + count] & ~ENTRY_USE) == pte + count * PAGE_SIZE)
-                count++;
-            family_use(used, base + i * PAGE_SIZE, count * PAGE_SIZE);
-            e = copy_run(parent, m, base + i * PAGE_SIZE, pte, count);
-        } else if (SPACE_IS_HIDDEN(pte)) {
-            e = copy_hidden(m, base + i * PAGE_SIZE, cpu_pte_pfn(pte));
-        }
-    }
-    return e;
-}
-
 /* Of a block the copy has the stack as far as it is in use, which it writes to at once. */
 static enum err copy_block(const struct family_task *parent, uint32_t m, vaddr_t sp)
 {
@@ -258,20 +112,6 @@ static enum err copy_block(const struct family_task *parent, uint32_t m, vaddr_t
     }
     return e;
 }
-
-static enum err copy_all(const struct family_task *parent, uint32_t m)
-{
-    const struct member *from = &FAMILY->members[parent->member];
-    enum err e = ERR_OK;
-
-    for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++)
-        if (from->tables[k] != FAMILY_BLOCKS / TABLE_BYTES)
-            e = copy_table(parent->member, k, m);
-    const enum err bound = bind_copied(m);
-    copied_early = 0;
-    return e ? e : bound;
-}
-_Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
 
 /* Upcalls go on as they were set, with nothing pending. */
 static void copy_utcb(uint32_t from, uint32_t to)
@@ -309,7 +149,7 @@ enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32
     enum err e = keeper_make(parent->block, &m);
     if (e)
         return e;
-    e = copy_all(parent, m);
+    e = keeper_copy(parent->member, m);
     if (e == ERR_OK)
         e = keeper_thread(m, core, parent->block, task);
     if (e == ERR_OK)

@@ -11,7 +11,7 @@ static bool is_held(pfn_t frame)
         if (hand != HAND_EMPTY && frame - (pfn_t)(hand >> 32) < (uint32_t)hand)
             return true;
     }
-    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+    for (uint32_t m = 0; m < FAMILY->member_count; m++)
         for (uint32_t k = 0; FAMILY->members[m].state && k < FAMILY->members[m].table_count; k++)
             for (uint32_t i = 0; i < 512; i++) {
                 uint64_t entry = family_view(m, k)[i];

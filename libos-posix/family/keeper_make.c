@@ -16,6 +16,7 @@
 
 struct kept keeper_kept[MEMBERS_MAX];
 slot_t keeper_ring;
+uint32_t keeper_member_end;
 
 static enum err share(slot_t env, vaddr_t low, vaddr_t high)
 {
@@ -65,7 +66,7 @@ static enum err give_all(uint32_t m)
     if (e == ERR_OK)
         e = keeper_ring ? give(env, FAMILY_SLOT_NET, keeper_ring, RIGHT_WRITE) : ERR_OK;
     if (e == ERR_OK)
-        e = exo_env_watch(env, keeper_notification(), (word_t)1 << m);
+        e = exo_env_watch(env, keeper_notification(), (word_t)1 << m % MEMBER_BITS);
     return e;
 }
 
@@ -74,7 +75,7 @@ static uint32_t find_member(enum member_state state, uint32_t block)
 {
     uint32_t found = MEMBERS_MAX;
 
-    for (uint32_t m = 0; m < MEMBERS_MAX; m++) {
+    for (uint32_t m = 0; m < keeper_member_end; m++) {
         if (FAMILY->members[m].state != state)
             continue;
         if (FAMILY->members[m].blocks >> block & 1)
@@ -103,15 +104,18 @@ enum err keeper_make(uint32_t block, uint32_t *member)
         use_spare(m, block);
         return ERR_OK;
     }
-    m = *member = find_member(MEMBER_NONE, 0);
+    m = find_member(MEMBER_NONE, 0);
+    if (m == MEMBERS_MAX && keeper_member_end < FAMILY->member_count)
+        m = keeper_member_end++;
     if (m == MEMBERS_MAX)
         return ERR_BAD_STATE;
+    *member = m;
     enum err e = spawn_env(&slot, &number);
     if (e)
         return e;
     struct member *made = &FAMILY->members[m];
     *made = (struct member){.state = MEMBER_ALIVE, .env = number};
-    keeper_kept[m] = (struct kept){.env = slot};
+    keeper_kept[m] = (struct kept){.env = slot, .slots = CAPS_PER_FRAME};
     e = share_all(slot);
     if (e == ERR_OK)
         e = give_all(m);
@@ -248,14 +252,29 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
     return ERR_OK;
 }
 
+enum err keeper_give_task(uint32_t m, uint32_t task)
+{
+    struct kept *kept = &keeper_kept[m];
+    const slot_t to = FAMILY_SLOT_TASK + task;
+    enum err e = ERR_OK;
+    pfn_t frame;
+
+    for (; to >= kept->slots && e == ERR_OK; kept->slots += e ? 0 : CAPS_PER_FRAME) {
+        e = region_find(1, &frame);
+        if (e == ERR_OK)
+            e = exo_env_extend(kept->env, SLOT_MEMORY, frame);
+    }
+    return e ? e : give(kept->env, to, keeper_task_slot(task), RIGHT_READ | RIGHT_WRITE);
+}
+
 /* A task hears by its own notification, which its environment may have kept of another. Tasks take
  * turns on the CPUs that the keeper may use. */
 static enum err tell(uint32_t m, uint32_t block, uint32_t task)
 {
-    const slot_t note = keeper_task_slot(task), to = FAMILY_SLOT_TASK + task;
+    const slot_t note = keeper_task_slot(task);
     const slot_t thread = keeper_kept[m].threads[block];
     const volatile struct cap *cpus = slot_cap(SLOT_CPU);
-    enum err e = give(keeper_kept[m].env, to, note, RIGHT_READ | RIGHT_WRITE);
+    enum err e = keeper_give_task(m, task);
 
     if (e == ERR_OK || e == ERR_IN_USE)
         e = exo_notify_bind(note, thread, 1);
@@ -277,17 +296,36 @@ static bool use_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
     return true;
 }
 
-enum err keeper_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
+/* A number of a task that is none's. The threads that are parked anywhere are given up for it.
+ * TASKS_MAX: there is none. */
+static uint32_t find_task(void)
 {
     uint32_t t = TASK_KEEPER + 1;
 
-    if (use_thread(m, core, block, task))
-        return ERR_OK;
     while (t < TASKS_MAX && FAMILY->tasks[t].member != TASK_NONE)
         t++;
+    for (uint32_t i = TASK_KEEPER + 1; i < TASKS_MAX && t == TASKS_MAX; i++) {
+        const struct family_task *task = &FAMILY->tasks[i];
+        const uint32_t bit = 1u << task->block;
+        if (__atomic_fetch_and(&FAMILY->members[task->member].parked, ~bit, __ATOMIC_ACQ_REL) &
+            bit) {
+            keeper_thread_end(i);
+            t = i;
+        }
+    }
+    return t;
+}
+
+enum err keeper_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
+{
+    if (use_thread(m, core, block, task))
+        return ERR_OK;
+    const uint32_t t = find_task();
     if (block == TASK_NONE)
         block = (uint32_t)__builtin_ctz(~FAMILY->members[m].blocks);
-    if (t == TASKS_MAX || block >= FAMILY_BLOCKS_MAX || !keeper_task_slot(t))
+    if (t == TASKS_MAX || block >= FAMILY_BLOCKS_MAX)
+        return ERR_BAD_STATE;
+    if (!keeper_task_slot(t))
         return ERR_NO_MEM;
     enum err e = fill_block(m, FAMILY_BLOCK(block));
     if (e == ERR_OK)
@@ -319,6 +357,7 @@ void keeper_thread_end(uint32_t task)
     *slot = SLOT_NONE;
     memset(keeper_utcb(task), 0, PAGE_SIZE);
     FAMILY->members[t->member].blocks &= ~(1u << t->block);
+    __atomic_fetch_and(&FAMILY->members[t->member].parked, ~(1u << t->block), __ATOMIC_RELAXED);
     *t = (struct family_task){.member = TASK_NONE};
 }
 
@@ -337,9 +376,9 @@ void keeper_unmake(uint32_t m)
     slot_delete(kept->env);
     for (uint32_t k = 0; k < member->table_count; k++) /* unless it is gone */
         exo_page_unbind_run(SLOT_ENV, PAGE_RUN((vaddr_t)family_view(m, k), 1));
-    for (uint32_t t = 1; t < TASKS_MAX; t++)
-        if (FAMILY->tasks[t].member == m)
-            FAMILY->tasks[t] = (struct family_task){.member = TASK_NONE};
+    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
+        if (member->blocks >> b & 1)
+            FAMILY->tasks[kept->tasks[b]] = (struct family_task){.member = TASK_NONE};
     member->state = MEMBER_NONE;
     *kept = (struct kept){0};
 }

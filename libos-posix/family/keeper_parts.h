@@ -8,18 +8,22 @@
 /* What the keeper has of a member. */
 struct kept {
     slot_t env;
+    uint32_t slots;                    /* of its table of capabilities */
     slot_t threads[FAMILY_BLOCKS_MAX]; /* by block; SLOT_NONE: none */
     uint32_t tasks[FAMILY_BLOCKS_MAX]; /* by block, of threads      */
+    uint64_t birth, parent;            /* of its process, and of that which it is a copy of: a
+                                        * number that no other process has */
 };
 extern struct kept keeper_kept[MEMBERS_MAX];
 extern slot_t keeper_pool; /* CAP_FRAMES */
 extern slot_t keeper_ring; /* of the network card (net.c), which every member gets; 0: none */
+extern uint32_t keeper_member_end; /* members from here on were never made */
 
 /* The notification of a task, made when it is needed first. SLOT_NONE: no memory. */
 slot_t keeper_task_slot(uint32_t task);
 
 /* keeper_make.c: an environment with nothing but what all members have, a spare one or new; if
- * possible with a thread in `block`. BAD_STATE: there are MEMBERS_MAX. After an error nothing is
+ * possible with a thread in `block`. BAD_STATE: there are member_count. After an error nothing is
  * left. */
 enum err keeper_make(uint32_t block, uint32_t *member);
 
@@ -31,6 +35,9 @@ enum err keeper_table(uint32_t member, vaddr_t va);
 enum err keeper_thread(uint32_t member, vaddr_t core, uint32_t block, uint32_t *task);
 enum err keeper_start(uint32_t task, vaddr_t ip, vaddr_t sp, word_t value);
 void keeper_thread_end(uint32_t task);
+
+/* Gives a member the capability to wake a task, in a longer table if need be. IN_USE: it has it. */
+enum err keeper_give_task(uint32_t member, uint32_t task);
 
 /* The UTCB page of a task, as it is seen here. */
 void *keeper_utcb(uint32_t task);
@@ -45,9 +52,21 @@ void keeper_unmake(uint32_t member);
  * `task` and what that needs, unless it is too large, or there are enough. */
 void keeper_retire(uint32_t task);
 
+/* Takes what spare members have kept of memory. False: they had nothing. */
+bool keeper_strip(void);
+
 /* Gives back what a member has in table `k`, but for what `keep` says (first address, and pages
  * from there on). What is not of the pool stays. */
 void keeper_empty(uint32_t member, uint32_t k, vaddr_t keep);
+
+/* Gives back up to KEEPER_PART pages side by side, of the pool; a page that is hidden. */
+#define KEEPER_PART 64u
+void keeper_drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_t count);
+void keeper_drop_hidden(uint32_t m, vaddr_t va, uint64_t entry);
+
+/* keeper_copy.c: gives member `m`, which is new or spare, what the program and the core of
+ * `parent` have, but for blocks. */
+enum err keeper_copy(uint32_t parent, uint32_t m);
 
 /* keeper_fork.c */
 enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task);

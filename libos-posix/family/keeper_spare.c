@@ -2,15 +2,14 @@
  * its tables and a thread are many times as dear as what they are emptied and filled with. */
 #include "exo/abi/batch.h"
 #include "libos-posix/family/keeper_parts.h"
-#include "libos-posix/family/space.h"
+#include "libos-posix/family/space_parts.h"
 #include "libos/call.h"
 
 #define TABLE_BYTES  (512 * PAGE_SIZE)
-#define PART         64u
 #define SPARES_MAX   8u
 #define SPARE_TABLES 24u
 
-static void drop_hidden(uint32_t m, vaddr_t va, uint64_t entry)
+void keeper_drop_hidden(uint32_t m, vaddr_t va, uint64_t entry)
 {
     struct page_note note = {va, 0};
     const pfn_t frame = cpu_pte_pfn(entry);
@@ -21,21 +20,15 @@ static void drop_hidden(uint32_t m, vaddr_t va, uint64_t entry)
         frame_list_give(POOL, frame, mark);
 }
 
-/* Pages side by side, of the pool. */
-static void drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_t count)
+void keeper_drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_t count)
 {
-    pfn_t frames[PART];
+    pfn_t frames[KEEPER_PART];
 
     for (uint32_t i = 0; i < count; i++)
         frames[i] = cpu_pte_pfn(entry[i]);
     exo_page_unbind_run(keeper_kept[m].env, PAGE_RUN(va, count));
     for (uint32_t i = 0; i < count; i++)
         space_give(frames[i], frame_list_mark(POOL, frames[i]));
-}
-
-static bool is_of_pool(uint64_t entry)
-{
-    return cpu_pte_is_bound(entry) && frame_list_has(POOL, cpu_pte_pfn(entry));
 }
 
 static bool is_kept(vaddr_t va, vaddr_t keep)
@@ -75,23 +68,53 @@ void keeper_empty(uint32_t m, uint32_t k, vaddr_t keep)
 
     for (uint32_t i = 0; (i = family_used(*groups, i)) < 512;) {
         uint32_t count = 0;
-        while (i + count < 512 && count < PART && is_of_pool(table[i + count]) &&
+        while (i + count < 512 && count < KEEPER_PART && space_is_of_pool(table[i + count]) &&
                !is_kept(base + (i + count) * PAGE_SIZE, keep))
             count++;
         if (count)
-            drop(m, base + i * PAGE_SIZE, table + i, count);
+            keeper_drop(m, base + i * PAGE_SIZE, table + i, count);
         else if (SPACE_IS_HIDDEN(table[i]))
-            drop_hidden(m, base + i * PAGE_SIZE, table[i]);
+            keeper_drop_hidden(m, base + i * PAGE_SIZE, table[i]);
         i += count ? count : 1;
     }
     *groups = 0;
+}
+
+/* Pages of a process that ended stay bound in its environment, for the next one is the same
+ * program's as a rule. As there are few, for they are nobody's while it waits. */
+#define KEPT_GROUPS  64u /* of 8 pages, most of which have one or two */
+#define PLENTY_SHIFT 1u  /* half of the pool is free */
+
+static bool may_keep_pages(const struct member *member)
+{
+    uint32_t groups = 0;
+
+    for (uint32_t k = 0; k < member->table_count; k++)
+        groups += (uint32_t)__builtin_popcountll(member->groups[k] | member->lent[k]);
+    return groups <= KEPT_GROUPS && POOL->count - POOL->used > POOL->count >> PLENTY_SHIFT;
+}
+
+static void empty_all(uint32_t m, uint32_t block)
+{
+    for (uint32_t k = 0; k < FAMILY->members[m].table_count; k++)
+        keeper_empty(m, k, FAMILY_BLOCK(block));
+}
+
+bool keeper_strip(void)
+{
+    const uint32_t used = POOL->used;
+
+    for (uint32_t m = 0; m < keeper_member_end; m++)
+        if (FAMILY->members[m].state == MEMBER_SPARE)
+            empty_all(m, (uint32_t)__builtin_ctz(FAMILY->members[m].blocks));
+    return POOL->used < used;
 }
 
 static bool is_worth_keeping(const struct member *member)
 {
     uint32_t spares = 0;
 
-    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+    for (uint32_t m = 0; m < keeper_member_end; m++)
         spares += FAMILY->members[m].state == MEMBER_SPARE;
     return spares < SPARES_MAX && member->table_count <= SPARE_TABLES;
 }
@@ -108,8 +131,8 @@ void keeper_retire(uint32_t task)
     for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
         if (b != block && keeper_kept[m].threads[b])
             keeper_thread_end(keeper_kept[m].tasks[b]);
-    for (uint32_t k = 0; k < member->table_count; k++)
-        keeper_empty(m, k, FAMILY_BLOCK(block));
+    if (!may_keep_pages(member))
+        empty_all(m, block);
     member->lock = 0;
     member->state = MEMBER_SPARE;
 }

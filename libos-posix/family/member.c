@@ -7,6 +7,8 @@
 #include "libos-posix/family/space.h"
 #include "libos/book.h"
 #include "libos/call.h"
+#include "libos/clock.h"
+#include "libos/string.h"
 #include "libos/upcall.h"
 
 #define BIT_WOKEN         ((word_t)1) /* of a task's notification, and of its timer */
@@ -79,9 +81,56 @@ int member_fork(vaddr_t child, uint32_t *task, enum err *e)
     return *e ? -1 : 1;
 }
 
+/* Ended threads stay, for the next ones: a few of each process. */
+#define PARKED_MOST 4
+
+/* Goes on with a parked thread of this process. False: there is none. */
+static bool unpark(vaddr_t core, void (*run)(void *), const void *data, uint32_t *task)
+{
+    uint32_t *parked = &FAMILY->members[member_place()->member].parked;
+    uint32_t set = __atomic_load_n(parked, __ATOMIC_ACQUIRE);
+
+    while (set && !__atomic_compare_exchange_n(parked, &set, set & (set - 1), false,
+                                               __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        ;
+    if (!set)
+        return false;
+    const vaddr_t block = FAMILY_BLOCK((uint32_t)__builtin_ctz(set));
+    struct family_place *place = (struct family_place *)(block + FAMILY_PLACE);
+    struct family_task *t = &FAMILY->tasks[place->task];
+    memcpy((void *)(block + FAMILY_START), data, FAMILY_START_BYTES);
+    *task = place->task;
+    t->core = place->core = core;
+    __atomic_store_n(&t->begin, (vaddr_t)run, __ATOMIC_RELEASE);
+    member_wake(*task);
+    return true;
+}
+
+/* Waits for somebody to unpark this thread, as the keeper may end it as well. Returns if there are
+ * enough. */
+static void park(void)
+{
+    struct family_place *place = member_place();
+    struct family_task *t = &FAMILY->tasks[place->task];
+    uint32_t *parked = &FAMILY->members[place->member].parked;
+    vaddr_t run;
+
+    if (__builtin_popcount(__atomic_load_n(parked, __ATOMIC_RELAXED)) >= PARKED_MOST)
+        return;
+    t->core = place->core = 0;
+    __atomic_fetch_or(parked, 1u << t->block, __ATOMIC_ACQ_REL);
+    while (!(run = __atomic_exchange_n(&t->begin, 0, __ATOMIC_ACQUIRE)))
+        member_sleep(FOREVER);
+    const vaddr_t block = FAMILY_BLOCK(t->block);
+    family_restart(run, block + FAMILY_START, block + BLOCK_BYTES - 8);
+}
+
 enum err member_thread(vaddr_t core, void (*run)(void *), const void *data, uint32_t *task)
 {
     word_t made = 0;
+
+    if (unpark(core, run, data, task))
+        return ERR_OK;
     enum err e =
         member_ask(REQUEST_THREAD, (const word_t[3]){core, (word_t)run, (word_t)data}, &made);
 
@@ -118,6 +167,7 @@ bool member_was_woken(void)
 
 _Noreturn void member_thread_end(void)
 {
+    park();
     for (;;)
         member_request(REQUEST_THREAD_END, 0, 0);
 }

@@ -51,6 +51,7 @@ void libos_upcall_syscall(void); /* libos/start: where the kernel enters with a 
 #pragma GCC visibility pop
 static vaddr_t lowest = ~(vaddr_t)0, highest; /* the first is always there: faults ask it */
 static uint32_t count;
+static uint64_t used[SITES / 64]; /* bits of entries that are not 0, or were */
 
 /* Places that were looked at and stay, and after how many calls they are looked at again. */
 static struct {
@@ -90,11 +91,19 @@ void patch_forget(vaddr_t va, uint64_t bytes)
 {
     if (va > highest || va + bytes <= lowest)
         return;
-    for (uint32_t i = 0; i < SITES; i++)
-        if (patch_sites[i] && patch_sites[i] - va < bytes + INSTRUCTION_BYTES) {
-            patch_sites[i] = 0;
-            count--;
+    for (uint32_t word = 0; word < SITES / 64; word++)
+        for (uint64_t left = used[word]; left; left &= left - 1) {
+            const uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(left);
+            if (patch_sites[i] && patch_sites[i] - va < bytes + INSTRUCTION_BYTES) {
+                patch_sites[i] = 0;
+                used[word] &= ~((uint64_t)1 << i % 64);
+                count--;
+            }
         }
+    if (!count) {
+        lowest = ~(vaddr_t)0;
+        highest = 0;
+    }
     memset(kept, 0, sizeof kept);
 }
 
@@ -155,6 +164,7 @@ static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too
     vaddr_t *slot = slot_of(back, 0);
     if (!slot)
         return NEVER;
+    used[(slot - patch_sites) / 64] |= (uint64_t)1 << (slot - patch_sites) % 64;
     __atomic_store_n(slot, back, __ATOMIC_RELEASE);
     if (!store(site, cpu_pte_pfn(*entry))) {
         *slot = 0; /* the program has changed it meanwhile */

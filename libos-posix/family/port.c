@@ -27,22 +27,24 @@ static const struct port_layout layout = {
 };
 
 static uint64_t started, idle; /* ticks, of this process; 0: it began with the system */
-static uint64_t idle_since;    /* where no thread of it is awake */
+static uint64_t idle_since;    /* when a thread last went to sleep */
 static uint32_t awake = 1;     /* threads that do not sleep */
 
 /* The last thread that goes to sleep begins a pause of the process, the first that wakes ends it.
- */
+ * Of threads that meet here a pause may be told too short, never too long: so its begin is written
+ * before the count says that all sleep, and read after the count says that somebody does not. */
 static void thread_rests(void)
 {
-    if (__atomic_sub_fetch(&awake, 1, __ATOMIC_ACQ_REL) == 0)
-        __atomic_store_n(&idle_since, cpu_ticks(), __ATOMIC_RELEASE);
+    __atomic_store_n(&idle_since, cpu_ticks(), __ATOMIC_RELEASE);
+    __atomic_sub_fetch(&awake, 1, __ATOMIC_ACQ_REL);
 }
 
 static void thread_goes_on(void)
 {
-    uint64_t now = cpu_ticks(), since = __atomic_load_n(&idle_since, __ATOMIC_ACQUIRE);
-
-    if (__atomic_fetch_add(&awake, 1, __ATOMIC_ACQ_REL) == 0 && now > since)
+    if (__atomic_fetch_add(&awake, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    uint64_t since = __atomic_load_n(&idle_since, __ATOMIC_ACQUIRE), now = cpu_ticks();
+    if (now > since)
         idle += now - since;
 }
 

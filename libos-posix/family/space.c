@@ -202,6 +202,15 @@ static void drop_hidden(const struct run *r)
         frame_list_give(POOL, frame, mark);
 }
 
+/* Is there anything but what files lend? Pre: of the table that space_entry() found last. */
+static bool has_own(const struct run *r)
+{
+    const uint64_t groups = *groups_of(member_place()->member);
+    const uint32_t first = r->va / PAGE_SIZE % 512;
+
+    return family_used(groups, first) < first + r->count;
+}
+
 static void drop(const struct run *r)
 {
     pfn_t frames[PART];
@@ -211,24 +220,49 @@ static void drop(const struct run *r)
         drop_hidden(r);
         return;
     }
-    for (uint32_t i = 0; i < r->count; i++) {
+    const bool own = has_own(r);
+    for (uint32_t i = 0; i < r->count && own; i++) {
         frames[i] = cpu_pte_pfn(r->entry[i]);
         marks[i] = frame_list_has(POOL, frames[i]) ? frame_list_mark(POOL, frames[i]) : 0;
     }
     exo_page_unbind_run(SLOT_ENV, PAGE_RUN(r->va, r->count));
-    for (uint32_t i = 0; i < r->count; i++)
+    for (uint32_t i = 0; i < r->count && own; i++)
         if (marks[i])
             space_give(frames[i], marks[i]);
 }
 
+/* Of one table, groups whose pages were all dropped are not in use any more. */
+static void forget_use(vaddr_t low, vaddr_t end)
+{
+    struct member *m = &FAMILY->members[member_place()->member];
+    const vaddr_t base = low & ~(SPACE_TABLE_BYTES - 1), group = 8 * PAGE_SIZE;
+    const uint64_t limit =
+        (end - base < SPACE_TABLE_BYTES ? end - base : SPACE_TABLE_BYTES) / group;
+    const uint64_t first = (low - base + group - 1) / group;
+
+    if (first >= limit || !space_entry(member_place()->member, low))
+        return;
+    const uint64_t keep = ~(~(uint64_t)0 << first & ~(uint64_t)0 >> (64 - limit));
+    __atomic_fetch_and(&m->groups[m->table_last], keep, __ATOMIC_RELAXED);
+    __atomic_fetch_and(&m->lent[m->table_last], keep, __ATOMIC_RELAXED);
+}
+
 void space_discard(vaddr_t va, uint64_t bytes)
 {
-    const vaddr_t end = va + bytes;
+    const vaddr_t low = va, end = va + bytes;
     const bool taken = space_lock();
+    vaddr_t table = 0; /* in which something was dropped */
     struct run r;
 
-    while (next_run(&va, end, &r))
+    while (next_run(&va, end, &r)) {
+        const vaddr_t base = r.va & ~(SPACE_TABLE_BYTES - 1);
+        if (table && table != base)
+            forget_use(low > table ? low : table, end);
+        table = base;
         drop(&r);
+    }
+    if (table)
+        forget_use(low > table ? low : table, end);
     space_unlock(taken);
 }
 

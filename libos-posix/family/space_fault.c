@@ -265,6 +265,9 @@ bool space_fault(struct libos_regs *regs)
         return false;
     bool taken = space_lock();
     bool good = repair(regs->frame.address, need);
+    if (!good && space_is_exhausted(regs->frame.address, need) &&
+        member_request(REQUEST_MEMORY, 0, 0) == ERR_OK)
+        good = repair(regs->frame.address, need);
     space_unlock(taken);
     return good;
 }

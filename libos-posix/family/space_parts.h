@@ -28,6 +28,12 @@ static inline const void *space_file(slot_t name)
 }
 _Static_assert((FAMILY_END - FAMILY_CORE) / 16 < UINT32_MAX, "it fits");
 
+/* Is a frame of the pool bound here? */
+static inline bool space_is_of_pool(uint64_t pte)
+{
+    return cpu_pte_is_bound(pte) && frame_list_has(POOL, cpu_pte_pfn(pte));
+}
+
 /* Does this page show what a file lends? Pre: it is bound. */
 static inline bool space_is_lent(uint64_t pte)
 {

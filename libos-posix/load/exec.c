@@ -112,13 +112,22 @@ static void describe(struct process *p, const struct walk *w, const struct exec_
         }
 }
 
+/* Areas that lie near one another go at once: what is between them costs less than each by itself.
+ */
+#define NEAR_BYTES ((size_t)1 << 20)
+
 static void unmap_all(struct process *p)
 {
     for (struct area *a = p->areas; a;) {
-        struct area *next = a->next;
-        if (!a->adopted)
-            area_unmap(p, a->start, a->end);
-        a = next;
+        const vaddr_t start = a->start;
+        const bool adopted = a->adopted;
+        vaddr_t end;
+        do {
+            end = a->end;
+            a = a->next;
+        } while (a && a->adopted == adopted && a->start - end <= NEAR_BYTES);
+        if (!adopted)
+            area_unmap(p, start, end);
     }
 }
 

@@ -54,12 +54,17 @@ static vaddr_t push_bytes(struct builder *b, const void *bytes, size_t count)
     return b->strings;
 }
 
-static void put_word(struct builder *b, uint64_t word)
+static void put_words(struct builder *b, const uint64_t *words, size_t count)
 {
-    long e = user_write(b->process, b->words, &word, sizeof word);
+    long e = user_write(b->process, b->words, words, count * sizeof *words);
     if (!b->error)
         b->error = e;
-    b->words += sizeof word;
+    b->words += count * sizeof *words;
+}
+
+static void put_word(struct builder *b, uint64_t word)
+{
+    put_words(b, &word, 1);
 }
 
 static void put_strings(struct builder *b, const struct exec_strings *s)
@@ -111,10 +116,7 @@ static void put_auxiliary(struct builder *b, const struct exec_program *program,
         {port_door() ? AT_DOOR : AT_IGNORE, port_door()},
         {AT_NULL, 0},
     };
-    for (unsigned i = 0; i < AUX_PAIRS; i++) {
-        put_word(b, aux[i][0]);
-        put_word(b, aux[i][1]);
-    }
+    put_words(b, aux[0], 2 * AUX_PAIRS);
 }
 
 static vaddr_t map_stack(struct process *p, rights_t rights)

@@ -7,6 +7,7 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/mount.h"
 #include "libos-posix/file/proc.h"
+#include "libos-posix/process/aio.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/process/task.h"
 #include "libos-posix/channel/terminal.h"
@@ -143,6 +144,7 @@ static void release_all(struct process *p)
         file_close(p, fd); /* EBADF: nothing was there */
     area_forget_all(p);
     timer_forget_all(p);
+    aio_forget_all(p);
     sysv_process_ends(p);
     signal_forget(p->arena, &p->pending, UINT64_MAX);
     process_runs(p, NULL);

@@ -43,14 +43,10 @@ static void forget_everywhere(struct process *p, uint64_t set)
         signal_forget(p->arena, &t->pending, set);
 }
 
-void signal_drop_ignored(struct process *p)
+void signal_drop_ignored(struct process *p, unsigned number)
 {
-    uint64_t set = 0;
-
-    for (unsigned n = 1; n <= SIGNAL_COUNT; n++)
-        if (is_ignored(p, n))
-            set |= signal_bit(n);
-    forget_everywhere(p, set);
+    if (is_ignored(p, number))
+        forget_everywhere(p, signal_bit(number));
 }
 
 static size_t queued(const struct process *p)

@@ -54,8 +54,8 @@ bool signal_settle(struct task *t);
 /* Forgets pending signals of `set`. */
 void signal_forget(struct arena *a, struct pending *pending, uint64_t set);
 
-/* After a change of actions: what is ignored now pends no more. */
-void signal_drop_ignored(struct process *p);
+/* After a change of a signal's action: if it is ignored now it pends no more. */
+void signal_drop_ignored(struct process *p, unsigned number);
 
 /* Sets the task's blocked signals. */
 void signal_block(struct task *t, uint64_t set);

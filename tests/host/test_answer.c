@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "libos-net/examples/answer.h"
+#include "libos-net/answer.h"
 
 #define UDP_AT  34u
 #define DATA_AT 42u

@@ -282,21 +282,69 @@ static void too_many_processes_are_eagain(void **state)
         IS(child_wait(pids[i]), SIGKILL);
 }
 
+/* A child that waits for a signal, by its task. */
+static struct task *pausing(int32_t *pid)
+{
+    struct linux_timespec *t = (struct linux_timespec *)world.user;
+
+    *pid = child_start(child_pauses);
+    *t = (struct linux_timespec){0, 1000};
+    IS(SYS(nanosleep, t, 0), 0);
+    return process_find(arena_get(), *pid)->tasks;
+}
+
 static void a_lost_process_is_taken_out(void **state)
 {
     const char *broken;
+    int32_t pid;
 
     (void)state;
     make_pipe();
-    int32_t pid = child_start(child_pauses);
-    struct linux_timespec *t = (struct linux_timespec *)world.user;
-    *t = (struct linux_timespec){0, 1000};
-    IS(SYS(nanosleep, t, 0), 0);
-    struct task *lost = process_find(arena_get(), pid)->tasks;
+    struct task *lost = pausing(&pid);
     lock_inherit(lost); /* it was in the core */
     IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
     assert_null(broken);
     IS(arena_get()->lock.state, 0);
+    IS(child_wait(pid), SIGKILL);
+}
+
+/* Somebody else is in the core. */
+static void a_lost_process_that_wanted_the_lock_leaves_nothing_of_it(void **state)
+{
+    const char *broken;
+    int32_t pids[2];
+
+    (void)state;
+    struct task *lost = pausing(&pids[0]), *owner = pausing(&pids[1]);
+    lock_inherit(owner);
+    assert_false(lock_try(lost));
+    IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_BUSY);
+    assert_true(lock_is_mine(owner));
+    lock_release(owner);
+    IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
+    assert_null(broken);
+    IS(arena_get()->lock.state, 0); /* nobody waits, either */
+    IS(child_wait(pids[0]), SIGKILL);
+    IS(SYS(kill, pids[1], SIGKILL), 0);
+    IS(child_wait(pids[1]), SIGKILL);
+}
+
+/* Who was ended in the middle of a change. */
+static void what_a_lost_process_has_broken_is_named(void **state)
+{
+    const char *broken;
+    int32_t pid;
+
+    (void)state;
+    struct task *lost = pausing(&pid);
+    lock_inherit(lost);
+    lost->process->task_count++;
+    posix_keeper_lost(lost, &broken);
+    assert_non_null(broken);
+    assert_non_null(lost->process); /* as it was */
+    lost->process->task_count--;
+    IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
+    assert_null(broken);
     IS(child_wait(pid), SIGKILL);
 }
 
@@ -353,6 +401,8 @@ int main(void)
         FAMILY_TEST(sessions_have_one_leader),
         FAMILY_TEST(too_many_processes_are_eagain),
         FAMILY_TEST(a_lost_process_is_taken_out),
+        FAMILY_TEST(a_lost_process_that_wanted_the_lock_leaves_nothing_of_it),
+        FAMILY_TEST(what_a_lost_process_has_broken_is_named),
         FAMILY_TEST(a_process_is_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,6 +372,37 @@ static int count_entries(const char *path, size_t room)
     return count;
 }
 
+/* The older records: the name a byte earlier, the type behind the name's zero, in the last byte. */
+static void older_records_tell_the_same(void **state)
+{
+    (void)state;
+    long fd = SYS(open, P("/etc"), O_RDONLY | O_DIRECTORY), n = SYS(getdents, fd, world.user, 4096);
+    int count = 0, texts = 0;
+
+    assert_true(n > 0);
+    for (long at = 0; at < n; count++) {
+        const struct linux_dirent *d = (const struct linux_dirent *)(world.user + at);
+        const char *name = (const char *)(world.user + at) + LINUX_DIRENT_OLD_NAME;
+        assert_int_equal(d->bytes % 8, 0);
+        assert_true(LINUX_DIRENT_OLD_NAME + strlen(name) + 2 <= d->bytes);
+        if (!strcmp(name, "text")) {
+            texts++;
+            IS(world.user[at + d->bytes - 1], S_IFREG >> 12);
+        }
+        if (!strcmp(name, ".."))
+            IS(world.user[at + d->bytes - 1], S_IFDIR >> 12);
+        at += d->bytes;
+    }
+    IS(count, 8);
+    IS(texts, 1);
+    IS(SYS(getdents, fd, world.user, 4096), 0);
+    IS(SYS(lseek, fd, 0, 0), 0);
+    IS(SYS(getdents, fd, world.user, 20), -EINVAL);
+    IS(SYS(getdents, fd, world.read_only, 4096), -EFAULT);
+    IS(SYS(getdents, 66, world.user, 100), -EBADF);
+    IS(SYS(close, fd), 0);
+}
+
 static void directories_are_read_in_pieces_of_any_size(void **state)
 {
     (void)state;
@@ -437,6 +468,7 @@ int main(void)
         WORLD_TEST(attributes_can_be_set),
         WORLD_TEST(access_asks_for_an_x_bit),
         WORLD_TEST(readlink_cuts_and_does_not_end_with_a_zero),
+        WORLD_TEST(older_records_tell_the_same),
         WORLD_TEST(directories_are_read_in_pieces_of_any_size),
         WORLD_TEST(a_directory_may_change_while_it_is_read),
     };

@@ -11,7 +11,7 @@
  */
 #include "exo/abi/graft.h"
 #include "libos-net/card.h"
-#include "libos-net/examples/answer.h"
+#include "libos-net/answer.h"
 #include "libos/libos.h"
 #include "libos/log.h"
 #include "libos/slots.h"

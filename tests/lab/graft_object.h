@@ -5,7 +5,7 @@
 
 #include "exo/abi/types.h"
 
-#define LAB_CODE_MOST  16384u     /* instructions            */
+#define LAB_CODE_MOST  65536u     /* instructions            */
 #define LAB_PROOF_MOST (1u << 17) /* bytes, behind that much code */
 
 /* eBPF, RFC 9669. */

@@ -8,4 +8,12 @@ def slow_disk(milliseconds):
             f"latency-ns={milliseconds * 1000000}", "-device", "virtio-blk-pci,drive=slow,disable-legacy=on")
 
 
+def third_card():
+    """For `further`: one more card on the wire, behind the IOMMU."""
+    return ("-netdev", "hubport,hubid=1,id=net3", "-device",
+            "virtio-net-pci,netdev=net3,disable-legacy=on,vectors=3,romfile=,iommu_platform=on,page-per-vq=on")
+
+
 CARDS = {"iommu": "1", "net": "wire", "net2": "wire"}
+# The kernel's card is on no wire, so that it has nothing to do with what goes over it.
+OWN_CARDS = {"iommu": "1", "net": "user", "net2": "wire", "further": third_card()}

@@ -1,5 +1,5 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk
+PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk lab_http
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c slices.c moments.c \
                graft_tools.c graft_object.c \
@@ -14,8 +14,10 @@ lab_disk-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
 lab_echo-sources := $(addprefix tests/lab/,echo.c contents.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
-                    tests/qemu/filter_rig.c tests/qemu/rig.c libos-net/examples/answer.c
+                    tests/qemu/filter_rig.c tests/qemu/rig.c
 lab_echo-libs    := libos-net
+lab_http-sources := $(addprefix tests/lab/,http.c web.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) libos-net/examples/http_server.c
+lab_http-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c
 lab_posix-libs    := musl
 

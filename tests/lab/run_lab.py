@@ -25,9 +25,10 @@ import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
-            "run=lab_echo", "run=lab_disk")
+            "run=lab_echo", "run=lab_disk", "run=lab_http ring", "run=lab_http card")
 MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS,
-            "run=lab_disk": {"further": machines.slow_disk(5)}}
+            "run=lab_disk": {"further": machines.slow_disk(5)},
+            "run=lab_http ring": machines.CARDS, "run=lab_http card": machines.OWN_CARDS}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
 PIPES = "run=l4_ex_pipes"
 PIPE_LINE = re.compile(r"pipes: (.*): 1 byte (\d+) ticks, 4096 bytes (\d+)$")
@@ -66,7 +67,7 @@ def boot(program, args):
     """Runs a guest program under the instruction counter. Returns the lines of its output."""
     if program in FOREIGN:
         return execute(program, args)
-    options = qemu.Options(append=program, icount=True, timeout=TIMEOUT,
+    options = qemu.Options(append=program, icount=1, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
     with qemu.Machine(options) as machine:
         status, why = machine.run()

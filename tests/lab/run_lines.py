@@ -118,7 +118,7 @@ def step_through(debugger, code):
 def measure(kernel, initrd):
     """Instructions in the kernel, code lines and data lines of a Call, and of the Call that answers."""
     code, entry = disassembly(kernel), symbol(kernel, "arch_call_entry")
-    options = qemu.Options(append="run=lab_lines", icount=True, timeout=120, kernel=kernel, initrd=initrd)
+    options = qemu.Options(append="run=lab_lines", icount=1, timeout=120, kernel=kernel, initrd=initrd)
     with attached(options) as (machine, debugger):
         if not machine.wait_for(lambda: b"stepping" in bytes(machine.out), 60):
             raise Failed("lab_lines did not begin")

@@ -101,7 +101,7 @@ class Run:
 
 
 def lab_options(args, name, group):
-    return qemu.Options(append=f"run={name} {group}", icount=True, timeout=TIMEOUT,
+    return qemu.Options(append=f"run={name} {group}", icount=1, timeout=TIMEOUT,
                         kernel=args.kernel, initrd=args.initrd, **MACHINES[name])
 
 
@@ -126,7 +126,7 @@ def foreign_run(args, initrd):
     mkarchive.make(initrd, trees=[FOREIGN.parent], archives=[args.initrd],
                    blobs=[(b".exo4/argv", boot_exec.nul_separated(words)), (b".exo4/environ", b"")])
     initrd.flush()
-    options = qemu.Options(append=f"exec via={way}", icount=True, timeout=TIMEOUT, mem="512M",
+    options = qemu.Options(append=f"exec via={way}", icount=1, timeout=TIMEOUT, mem="512M",
                            kernel=args.kernel, initrd=initrd.name)
     return Run(options, "starting posix", 1, Symbols(FOREIGN, CORE))
 

@@ -154,6 +154,7 @@ static void copying(void)
     check(w[0] == 2);
     while (((volatile struct member *)&FAMILY->members[1])->state == MEMBER_ALIVE)
         exo_yield(SLOT_NONE);
+    member_request(REQUEST_MEMORY, 0, 0); /* else its environment keeps it */
     pfn_t before = cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE));
     *page(2) = 1;
     check(cpu_pte_pfn(*space_entry(0, MEMORY + 2 * PAGE_SIZE)) == before && *page(1) == 99);
@@ -254,8 +255,8 @@ static void memory(void)
     *(shown + 1) = 79;
     check(w[22] && *shown == 78 && ((uint64_t *)(FAMILY_CORE + 4 * PAGE_SIZE))[1] == 79);
     good = space_unmap(MEMORY, MEMORY_SIZE);
-    while (POOL->used >= used) /* what the copies had the keeper gives back, a little later */
-        exo_yield(SLOT_NONE);
+    while (POOL->used >= used) /* what the copies had the keeper gives back, when it is asked to */
+        member_request(REQUEST_MEMORY, 0, 0);
     check(space_map(MEMORY, MEMORY_SIZE, RW) && good && *page(5) == 0);
 }
 
@@ -324,10 +325,10 @@ static void threads(void)
         good += w[26] && *page(6) == 67;
     }
     check(good == 40);
-    const volatile uint32_t *blocks = &FAMILY->members[member_place()->member].blocks;
-    while (*blocks != 1)
+    const volatile struct member *self = &FAMILY->members[member_place()->member];
+    while ((self->blocks & ~self->parked) != 1)
         exo_yield(SLOT_NONE);
-    check(true);
+    check(self->blocks != 1); /* the last ones wait for the next */
 }
 
 /* What a copy costs that ends at once, with the waiting for it. */
@@ -369,7 +370,7 @@ static void first(void *argument)
 static bool step(word_t bits, uint64_t *deadline)
 {
     (void)bits, (void)deadline;
-    for (uint32_t m = 0; m < MEMBERS_MAX; m++)
+    for (uint32_t m = 0; m < FAMILY->member_count; m++)
         if (FAMILY->members[m].state == MEMBER_ALIVE)
             return false;
     return true;

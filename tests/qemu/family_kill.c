@@ -91,16 +91,17 @@ static uint32_t alive(void)
 {
     uint32_t count = 0;
 
-    for (uint32_t m = 1; m < MEMBERS_MAX; m++)
+    for (uint32_t m = 1; m < FAMILY->member_count; m++)
         count += FAMILY->members[m].state == MEMBER_ALIVE;
     return count;
 }
 
 static void kill_one(void)
 {
-    uint32_t chosen = (uint32_t)chance() % MEMBERS_MAX;
+    const uint32_t count = FAMILY->member_count;
+    uint32_t chosen = (uint32_t)chance() % count;
 
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++, chosen = (chosen + 1) % MEMBERS_MAX)
+    for (uint32_t i = 0; i < count; i++, chosen = (chosen + 1) % count)
         if (chosen && FAMILY->members[chosen].state == MEMBER_ALIVE &&
             slot_cap(keeper_kept[chosen].env)) {
             exo_cap_delete(keeper_kept[chosen].env);

@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 
+JOBS, AT_ONCE = 2, 60
 TABLE = """/* Made by build_suite.py: every test that was compiled. */
 #include "tests/suites/suite.h"
 {declared}
@@ -28,18 +29,29 @@ def symbol_of(name):
     return "suite_" + re.sub(r"\W", "_", name)
 
 
-def compile_test(path, source, objects, command):
-    """None, or why there is no such test."""
-    name = path.relative_to(source).with_suffix("").as_posix()
-    symbol = symbol_of(name)
-    made = objects / f"{symbol}.o"
-    done = subprocess.run([*command, f"-Dmain={symbol}", f"-I{path.parent}", "-c", path, "-o", made],
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
-        first = re.search(r"error: (.*)", done.stderr)
-        return name, first.group(1) if first else done.stderr.strip()
-    subprocess.run(["objcopy", f"--keep-global-symbol={symbol}", made], check=True)
-    return name, None
+def refusal(wrapper, command):
+    """Why a test cannot be compiled."""
+    done = subprocess.run([*command, "-fsyntax-only", wrapper.name], capture_output=True, text=True, check=False,
+                          cwd=wrapper.parent)
+    first = re.search(r"error: (.*)", done.stderr)
+    return first.group(1) if first else done.stderr.strip()
+
+
+def compile_tests(paths, source, objects, command):
+    """{name: why not} of those that cannot be compiled. A compiler at a time takes many: starting it costs more
+    than what it compiles."""
+    wrappers = {}
+    for path in paths:
+        name = path.relative_to(source).with_suffix("").as_posix()
+        wrapper = objects / f"{symbol_of(name)}.c"
+        wrapper.write_text(f'#define main {symbol_of(name)}\n#include "{path.resolve()}"\n')
+        wrapper.with_suffix(".o").unlink(missing_ok=True)
+        wrappers[name] = wrapper
+    for first in range(0, len(wrappers), AT_ONCE):
+        files = [wrapper.name for wrapper in list(wrappers.values())[first:first + AT_ONCE]]
+        subprocess.run([*command, "-c", *files], cwd=objects, stderr=subprocess.DEVNULL, check=False)
+    return {name: refusal(wrapper, command) for name, wrapper in wrappers.items()
+            if not wrapper.with_suffix(".o").exists()}
 
 
 def nm(*arguments):
@@ -78,11 +90,14 @@ def main():
     args.objects.mkdir(parents=True, exist_ok=True)
     paths = sorted({path for pattern in args.patterns for path in args.source.glob(pattern)})
     command = shlex.split(args.cc)
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda path: compile_test(path, args.source, args.objects, command), paths))
-    refused = {name: why for name, why in results if why}
-    refused.update(unlinkable(args.objects, [name for name, why in results if not why], args.libc))
-    names = [name for name, _ in results if name not in refused]
+    per_job = -(-len(paths) // JOBS)
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        parts = pool.map(lambda start: compile_tests(paths[start:start + per_job], args.source, args.objects, command),
+                         range(0, len(paths), per_job))
+        refused = {name: why for part in parts for name, why in part.items()}
+    names = [path.relative_to(args.source).with_suffix("").as_posix() for path in paths]
+    refused.update(unlinkable(args.objects, [name for name in names if name not in refused], args.libc))
+    names = [name for name in names if name not in refused]
     (args.objects / "refused").write_text("".join(f"{name}: {why}\n" for name, why in sorted(refused.items())))
     if not names:
         sys.exit(f"{sys.argv[0]}: no test could be compiled")
@@ -90,10 +105,11 @@ def main():
     table.write_text(TABLE.format(
         declared="".join(f"int {symbol_of(name)}(int, char **);\n" for name in names),
         rows="".join(f'    {{"{name}", {symbol_of(name)}}},\n' for name in names)))
-    subprocess.run([*command, "-c", table, "-o", args.objects / "table.o"], check=True)
+    subprocess.run([*command, "-c", table.name], check=True, cwd=args.objects)
     args.archive.unlink(missing_ok=True)
     members = [args.objects / "table.o"] + [args.objects / f"{symbol_of(name)}.o" for name in names]
     subprocess.run(["ar", "rcsD", args.archive, *members], check=True)
+    subprocess.run(["objcopy", "--wildcard", "--keep-global-symbol=suite_*", args.archive], check=True)
 
 
 main()

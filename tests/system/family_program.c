@@ -183,6 +183,31 @@ static void test_turns(void)
     expect(good == 100, "threads one after another begin with fresh variables");
 }
 
+#define CROWD 150
+
+/* Children that are all there at the same time. */
+static void test_crowd(void)
+{
+    static pid_t crowd[CROWD];
+    int ends[2], born = 0, good = 0;
+    char byte;
+
+    expect(pipe(ends) == 0, "a pipe for many");
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = fork();
+        if (crowd[i] == 0) {
+            close(ends[1]);
+            _exit(read(ends[0], &byte, 1) == 0 ? i % 100 : 255);
+        }
+        born += crowd[i] > 0;
+    }
+    close(ends[1]);
+    close(ends[0]);
+    for (int i = 0; i < CROWD; i++)
+        good += status_of(crowd[i]) == i % 100;
+    expect(born == CROWD && good == CROWD, "many processes at once, each with its status");
+}
+
 #define PAGE   4096
 #define LENGTH (3 * PAGE + 100)
 
@@ -330,6 +355,7 @@ int main(int argc, char **argv)
     test_exec();
     test_threads();
     test_turns();
+    test_crowd();
     test_private();
     test_signals();
     printf("%d wrong\n", wrong);

@@ -112,7 +112,7 @@ def test_start(root):
             ("/bin/busybox true", ["--via", "trampoline"], 0, b"", b""),
             ("/bin/busybox true", ["--via", "libos"], 64, b"", b"not linked with"),
             ("/bin/busybox true", ["--via", "patched"], 0, b"", b""),
-            ("/bin/busybox true", ["--via", "server"], 64, b"", b"not there yet"),
+            ("/bin/busybox true", ["--via", "server"], 64, b"", b"VIA=server"),
             ("/bin/busybox true", ["--via", "odd"], 64, b"", b"VIA=odd"),
             ("/bin/show /d/plain", [], 0, b"/d/plain: 8 bytes\none\ntwo\n", b""),
             ("/bin/show d/link", ["--via", "libos"], 0, b"d/link: 8 bytes\none\ntwo\n", b""),

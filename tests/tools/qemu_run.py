@@ -40,6 +40,7 @@ def options_for(name, words):
     if "kernel" in given:
         given["kernel"] = str(qemu.KERNEL.with_name(f"kernel-{given['kernel']}.elf"))
     given["smp"] = qemu.whole(given.get("smp", ""))
+    given["icount"] = qemu.whole(given.get("icount", "0"))
     given["timeout"] = qemu.seconds(given["timeout"])
     known = qemu.Options.__dataclass_fields__
     for option in given:

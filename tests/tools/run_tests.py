@@ -5,7 +5,7 @@ usage: run_tests.py --logs DIR [--host PATH]... [--guest 'NAME [OPTION=VALUE]...
                     [--script PATH]... [--features]
 
 With --features the table of features (tests/features.def) must agree with what passed.
-The output of each program is kept in DIR; only that of a failed one is shown. The very last line
+The output of each program is kept in DIR; shown are the lines that begin with `##`, and the end of a failed one's. The very last line
 is `N passed, N failed`, with `, N skipped` when some were. Ends with 1 when anything failed.
 """
 import argparse
@@ -94,6 +94,10 @@ def report(kind, name, verdict, text, seconds, counter, logs):
     checks = verdict.passed + verdict.failed + verdict.skipped
     print(f"[{counter}] {word:4} {kind + '/' + name:32} {checks:4} checks {seconds:6.1f} s",
           flush=True)
+    for line in text.splitlines():
+        if line.startswith("## "):
+            print("      " + line[3:])
+    sys.stdout.flush()
     if not verdict.failed:
         return
     for complaint in verdict.wrong:

@@ -1,5 +1,5 @@
 /* Answers to packets, made in place. */
-#include "libos-net/examples/answer.h"
+#include "libos-net/answer.h"
 
 /* Offsets into a packet: IEEE 802.3; RFC 826 (ARP), 791 (IP), 792 (ICMP), 768 (UDP). */
 #define ETH_TO         0u
