@@ -34,7 +34,7 @@ COMPUTES = ("interfaces/clock/1-1", "interfaces/clock_getcpuclockid/1-1", "inter
 # The others sleep, or spin for a second: instructions are counted, and are slow, so that neither takes long.
 SLOW = "64"
 AGAIN_MOST = 4
-MOST_MS = 100_000  # of one processor; the limit of a test
+WRAPPED_MS = 1 << 40  # no test runs so long: what was counted twice is taken off an unsigned number
 TEXT_WIDTH = 112
 
 
@@ -177,8 +177,8 @@ def main():
           "".join(end.stderr[-2000:] for end in ends))
     check(ended.keys() == set(names), "each test was run", "\n".join(set(names) - ended.keys()))
     check(not wrong, "all pass but those in the list, which end as that says", "\n".join(wrong))
-    long = [f"{name}: {ms} ms" for name, _, ms in LINE.findall(output) if not 0 <= int(ms) < MOST_MS]
-    check(not long, "no test used more processor time than there was", "\n".join(long))
+    long = [f"{name}: {ms} ms" for name, _, ms in LINE.findall(output) if not 0 <= int(ms) < WRAPPED_MS]
+    check(not long, "no test used less processor time than none", "\n".join(long))
     summary(ended, rows, column)
     log = pathlib.Path(f"build/test/suites/posixtests.{'linux' if args.linux else 'exo4'}")
     log.parent.mkdir(parents=True, exist_ok=True)
