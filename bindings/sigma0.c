@@ -85,7 +85,11 @@ static void load_segment(const uint8_t *file, const struct elf_program_header *s
 
     for (uint32_t i = 0; i < segment_pages(s); i++)
         show(first + i * PAGE_SIZE, frame + i, segment_rights(s));
-    memcpy(at + s->va % PAGE_SIZE, file + s->offset, s->file_bytes);
+    const size_t whole = s->file_bytes / sizeof(word_t);
+    at += s->va % PAGE_SIZE;
+    arch_copy_words(at, file + s->offset, whole);
+    memcpy(at + whole * sizeof(word_t), file + s->offset + whole * sizeof(word_t),
+           s->file_bytes % sizeof(word_t));
 }
 
 /* Loads all segments; `info` learns where they lie. Returns the entry. */

@@ -7,26 +7,16 @@
 typedef uint64_t eight_t __attribute__((may_alias, aligned(1)));
 typedef uint32_t four_t __attribute__((may_alias, aligned(1)));
 
+#undef memcpy
 void *memcpy(void *to, const void *from, size_t bytes)
 {
     char *t = to;
     const char *f = from;
 
-    for (; bytes >= 32; bytes -= 32, t += 32, f += 32) {
-        /* All are read before, as memmove needs it. */
-        const eight_t a = *(const eight_t *)f, b = *(const eight_t *)(f + 8);
-        const eight_t c = *(const eight_t *)(f + 16), d = *(const eight_t *)(f + 24);
-        *(eight_t *)t = a;
-        *(eight_t *)(t + 8) = b;
-        *(eight_t *)(t + 16) = c;
-        *(eight_t *)(t + 24) = d;
-    }
-    if (bytes & 16) {
+    for (; bytes >= 16; bytes -= 16, t += 16, f += 16) {
         const eight_t low = *(const eight_t *)f, high = *(const eight_t *)(f + 8);
-        *(eight_t *)t = low;
+        *(eight_t *)t = low; /* both are read before, as memmove needs it */
         *(eight_t *)(t + 8) = high;
-        t += 16;
-        f += 16;
     }
     if (bytes & 8) {
         *(eight_t *)t = *(const eight_t *)f;
