@@ -176,17 +176,15 @@ static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_
 }
 
 /* A filter can only refuse what a key has matched: its own key, if it is one of a table. */
-static bool filter_takes(struct ring_bound *b, const uint8_t *packet, uint32_t length)
+static bool filter_takes(struct ring_bound *b, struct graft_packet *context)
 {
     struct ring *r = b->ring;
     const struct node *filter = b->in_table ? &filter_of(b)->graft : &r->filter;
-    struct graft_packet context = {
-        .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
 
     store(&header_of(r)->rx_filtered, ++r->rx_filtered);
     if (!filter->parent)
         return b->in_table ? !filter_of(b)->is_lost : !r->filter_lost;
-    return graft_call(filter, &context, 0) != 0;
+    return graft_call(filter, context, 0) != 0;
 }
 
 /* Do both say the same of a conversation? */
@@ -195,8 +193,8 @@ static bool is_same_flow(const struct flow *a, const struct flow *b)
     uint64_t wa[4], wb[4];
     _Static_assert(sizeof wa == sizeof *a, "a flow is four words");
 
-    memcpy(wa, a, sizeof wa);
-    memcpy(wb, b, sizeof wb);
+    __builtin_memcpy(wa, a, sizeof wa);
+    __builtin_memcpy(wb, b, sizeof wb);
     return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
 }
 
@@ -221,12 +219,12 @@ static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes,
 
 /* A packet that is the ring's alone: the handler's, or the owner's. It says `f`, and so many keys
  * were asked before the ring's. */
-static void handle(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t length,
-                   const struct flow *f, unsigned before)
+static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, const struct flow *f,
+                   unsigned before)
 {
-    struct graft_packet context = {
-        .data = (uintptr_t)packet, .data_end = (uintptr_t)packet + length, .length = length};
-    uint64_t verdict = graft_call(&r->handler, &context, GRAFT_PASS), bytes = verdict >> 32;
+    const uint8_t *packet = (const uint8_t *)(uintptr_t)context->data;
+    const uint32_t length = context->length;
+    uint64_t verdict = graft_call(&r->handler, context, GRAFT_PASS), bytes = verdict >> 32;
 
     if (__builtin_expect((uint32_t)verdict == GRAFT_PASS, true)) {
         deliver(r, tag, packet, length);
@@ -251,6 +249,10 @@ static void handle(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t lengt
 void hook_nic_received(uint8_t *packet, uint32_t length)
 {
     const struct flow f = flow_read(packet, length, false);
+    struct graft_packet context = {/* one for all who are asked: none can change it */
+                                   .data = (uintptr_t)packet,
+                                   .data_end = (uintptr_t)packet + length,
+                                   .length = length};
     uint64_t given = 0;   /* rings that two keys of theirs do not get it twice */
     uint64_t refused = 0; /* those whose own keys' filter has refused it       */
     struct ring_bound *b = ring_bound_first(&f);
@@ -261,7 +263,7 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
         if (((b->in_table ? 0 : refused) | given) & bit_of(r))
             continue;
         unpublished |= bit_of(r);
-        if (!filter_takes(b, packet, length)) {
+        if (!filter_takes(b, &context)) {
             refused |= b->in_table ? 0 : bit_of(r);
             continue;
         }
@@ -271,7 +273,7 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
             continue;
         }
         if (r->handler.parent)
-            handle(r, b->tag, packet, length, &f, i);
+            handle(r, b->tag, &context, &f, i);
         else
             deliver(r, b->tag, packet, length);
         return;

@@ -92,9 +92,15 @@ struct thread *slice_deputy(const struct cpu *c, const struct thread *bound, uin
     return t && t->env == bound->env && t->cpu == c->number && t->state != THREAD_DEAD ? t : NULL;
 }
 
+/* Which of the threads of `bound` had the position before: a graft is told that. */
+static uint32_t number_before(const struct thread *last, const struct thread *bound)
+{
+    return last && last->env == bound->env ? last->number : 0;
+}
+
 /* What a graft says that needs no lock. */
 static uint64_t ask(const struct env_quick *q, const struct cpu *c, const struct thread *bound,
-                    uint32_t last, uint64_t now)
+                    const struct thread *last, uint64_t now)
 {
     ++*q->runs;
     if (q->kind == QUICK_BLIND)
@@ -103,7 +109,7 @@ static uint64_t ask(const struct env_quick *q, const struct cpu *c, const struct
                                         .position = c->info.position,
                                         .cpu = c->number,
                                         .thread = bound->number,
-                                        .last = last};
+                                        .last = number_before(last, bound)};
     return q->code((uintptr_t)&context);
 }
 
@@ -117,9 +123,14 @@ static void find_deputy(struct cpu *c, const struct thread *last, uint64_t now)
     if (!bound || !bound->env->places[ENV_PLACE_SLICE].parent)
         return;
     const struct env_quick *q = &bound->env->quick[ENV_PLACE_SLICE];
-    const uint32_t before = last && last->env == bound->env ? last->number : 0;
-    c->deputy = q->kind == QUICK_NOT ? hook_slice_deputy(c->info.position, before, now)
-                                     : slice_deputy(c, bound, ask(q, c, bound, before, now));
+    if (q->kind == QUICK_NOT) {
+        c->deputy = hook_slice_deputy(c->info.position, number_before(last, bound), now);
+    } else {
+        const uint64_t number = ask(q, c, bound, last, now);
+        if (!number) /* the common answer: nobody else */
+            return;
+        c->deputy = slice_deputy(c, bound, number);
+    }
     c->changed_hands = c->deputy != NULL;
 }
 
