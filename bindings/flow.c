@@ -90,10 +90,10 @@ static bool same_mac(const uint8_t *p, const uint8_t mac[6])
     uint16_t last[2];
 
     /* The compiler's own: of so few bytes, memcpy may be left a call. */
-    __builtin_memcpy(&first[0], p, sizeof first[0]);
-    __builtin_memcpy(&first[1], mac, sizeof first[1]);
-    __builtin_memcpy(&last[0], p + sizeof first[0], sizeof last[0]);
-    __builtin_memcpy(&last[1], mac + sizeof first[0], sizeof last[1]);
+    memcpy(&first[0], p, sizeof first[0]);
+    memcpy(&first[1], mac, sizeof first[1]);
+    memcpy(&last[0], p + sizeof first[0], sizeof last[0]);
+    memcpy(&last[1], mac + sizeof first[0], sizeof last[1]);
     return first[0] == first[1] && last[0] == last[1];
 }
 
@@ -116,7 +116,7 @@ static struct words words_of(const struct ring_flow *f)
 {
     struct words to;
 
-    __builtin_memcpy(&to, f, sizeof to);
+    memcpy(&to, f, sizeof to);
     return to;
 }
 

@@ -240,7 +240,7 @@ static uint64_t sum_of(const uint8_t *at, uint64_t bytes)
 
     for (; bytes >= 4; bytes -= 4, at += 4) {
         uint32_t word;
-        __builtin_memcpy(&word, at, sizeof word);
+        memcpy(&word, at, sizeof word);
         sum += word;
     }
     for (unsigned shift = 0; bytes; bytes--, shift += 8)
@@ -340,8 +340,8 @@ static uint64_t help_copy_checksum(uint64_t to, uint64_t room, uint64_t from, ui
 
     for (; at + 8 <= count; at += 8) {
         uint64_t word;
-        __builtin_memcpy(&word, (const uint8_t *)pointer(from) + at, sizeof word);
-        __builtin_memcpy((uint8_t *)pointer(to) + at, &word, sizeof word);
+        memcpy(&word, (const uint8_t *)pointer(from) + at, sizeof word);
+        memcpy((uint8_t *)pointer(to) + at, &word, sizeof word);
         sum += (word & UINT32_MAX) + (word >> 32);
     }
     memmove((uint8_t *)pointer(to) + at, (const uint8_t *)pointer(from) + at, count - at);

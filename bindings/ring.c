@@ -193,8 +193,8 @@ static bool is_same_flow(const struct flow *a, const struct flow *b)
     uint64_t wa[4], wb[4];
     _Static_assert(sizeof wa == sizeof *a, "a flow is four words");
 
-    __builtin_memcpy(wa, a, sizeof wa);
-    __builtin_memcpy(wb, b, sizeof wb);
+    memcpy(wa, a, sizeof wa);
+    memcpy(wb, b, sizeof wb);
     return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
 }
 

@@ -8,6 +8,7 @@
 #include "exo/abi/boot.h"
 #include "exo/abi/elf.h"
 #include "exo/arch/boot.h"
+#include "exo/arch/cpu.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
 #include "exo/entry/init.h"

@@ -103,11 +103,27 @@ static bool read_question(const struct kv_packet *h, struct question *q)
     return true;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    const uint64_t mixed = (hash ^ word) * 0x9e3779b97f4a7c15u;
+
+    return mixed ^ mixed >> 32;
+}
+
+/* Keys that differ in any byte are to lie in any sets. */
 static struct kv_item *set_of(struct kv *kv, const struct question *q)
 {
-    uint64_t mixed = sum_bytes(q->key, q->key_bytes, q->key_bytes) * 0x9e3779b97f4a7c15u;
+    const uint8_t *at = q->key;
+    uint32_t bytes = q->key_bytes;
+    uint64_t hash = bytes, word;
 
-    return kv->items[(mixed >> 40) % KV_SETS];
+    for (; bytes >= sizeof word; bytes -= (uint32_t)sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = mix(hash, word);
+    }
+    for (word = 0; bytes; bytes--)
+        word = word << 8 | *at++;
+    return kv->items[mix(hash, word) % KV_SETS];
 }
 
 static void forget(struct kv_item *item)

@@ -280,6 +280,34 @@ static void who_is_asked_for_stays_when_it_gets_full(void **state)
     assert_true(there > KV_SETS * KV_PLACES / 2 && there < KV_SETS * KV_PLACES);
 }
 
+/* As many keys as a quarter of the places, which differ in the digits from `at` on. */
+static void fill_with_keys(unsigned at)
+{
+    char key[24];
+    unsigned there = 0;
+
+    memset(&kv, 0, sizeof kv);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < KV_SETS; i++) {
+            snprintf(key, sizeof key, "%016u", 0);
+            key[at] = (char)('0' + i / 100);
+            key[at + 1] = (char)('0' + i / 10 % 10);
+            key[at + 2] = (char)('0' + i % 10);
+            if (round)
+                there += ask((struct request){.opcode = 0, .key = key}) == 0;
+            else
+                ask((struct request){.opcode = 1, .key = key, .value = key, .stores = true});
+        }
+    assert_true(there > KV_SETS * 98 / 100);
+}
+
+static void keys_that_are_much_alike_find_room(void **state)
+{
+    (void)state;
+    for (unsigned at = 0; at <= 13; at++)
+        fill_with_keys(at);
+}
+
 static void packets_that_are_no_requests_get_no_answer(void **state)
 {
     (void)state;
@@ -340,6 +368,7 @@ int main(void)
         TEST(quiet_ones_say_nothing_of_what_is_not_there),
         TEST(what_is_too_long_is_refused),
         TEST(who_is_asked_for_stays_when_it_gets_full),
+        TEST(keys_that_are_much_alike_find_room),
         TEST(packets_that_are_no_requests_get_no_answer),
         TEST(any_bytes_do_no_harm),
     };

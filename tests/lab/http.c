@@ -4,10 +4,8 @@
  * ring. The client is the lab's own, behind another card on the same wire; what it does is not
  * counted.
  *
- * On a card of its own nothing but the server works: that is counted. Of a ring the kernel does a
- * part, whenever the card interrupts: counted is from the client's bell until all is sent; from it
- * is taken what was spent waiting, which is counted by loops. An answer of several windows is the
- * sum of its turns.
+ * What is counted, served.c says. An answer of several windows is the sum of its turns. Behind
+ * them GETs of the key-value store in the same two forms (kv.c).
  */
 #include "libos-net/direct/server.h"
 #include "libos-net/examples/http_server.h"
@@ -19,16 +17,15 @@
 #include "libos/libos.h"
 #include "libos/log.h"
 #include "libos/string.h"
-#include "tests/lab/lab.h"
-#include "tests/lab/wait.h"
+#include "tests/lab/kv.h"
+#include "tests/lab/served.h"
 #include "tests/lab/web.h"
 
 #define ARENA_FRAMES  1024u
 #define PORT          80u
 #define LWIP_PORT     8080u
 #define TURNS_MOST    5000u
-#define PATIENCE      10000000u
-#define QUIET_LOOKS   20000u /* at a counter, until nothing more is expected */
+#define GREET_TURNS   4u
 #define LEFT_TURNS    3u
 #define USER_MOST     10240u /* longer ones meet interrupts while they are made */
 #define DOCUMENT_MOST (1u << 20)
@@ -41,14 +38,7 @@ static uint8_t *documents;
 static uint64_t empty;
 
 /* The form that is measured. */
-static struct form {
-    const char *name;
-    struct link *link;
-    const volatile struct ring_header *ring; /* NULL: a card of its own */
-    void (*serve)(void);
-    bool (*flush)(struct link *l); /* the link's own */
-    uint64_t kicks;                /* instructions of the kernel's calls */
-} form;
+static struct served form;
 
 static enum http_status find(const char *path, const uint8_t **bytes, uint32_t *count)
 {
@@ -95,73 +85,6 @@ static void serve_lwip(void)
     net_poll(0);
 }
 
-/* The kernel's part of sending, apart from the rest. */
-static bool counted_flush(struct link *l)
-{
-    uint64_t begin = lab_stamp();
-    bool any = form.flush(l);
-
-    form.kicks += lab_stamp() - begin;
-    return any;
-}
-
-static uint64_t wait_until(const volatile uint32_t *counter, uint32_t want, uint64_t limit)
-{
-    return wait_loops(counter, want, client_card.pci.common + VIRTIO_AT_STATUS, limit);
-}
-
-/* The card has sent what it was shown, and what came of it is there. */
-static void settle_card(const struct card *c)
-{
-    const struct virtqueue *q = &c->pairs[0].tx;
-
-    for (uint64_t i = 0; q->used->index != q->offered; i++)
-        if (virtio_pci_is_broken(&c->pci) || i > PATIENCE)
-            lab_fail("http: the card", ERR_TIMEOUT);
-}
-
-/* Has the client's bell rung; the server gets what there is, and answers. Returns the instructions
- * of both sides of the kernel's border, and adds those of the server to *user. */
-static uint64_t turn_ring(uint64_t *user)
-{
-    const volatile struct ring_header *h = form.ring;
-    uint32_t packets = card_sending(&web.pair[0]);
-    const uint32_t want = h->rx_done + packets;
-    uint64_t begin = lab_stamp(), waited = 0;
-
-    card_push(web.pair);
-    waited += wait_until(&h->rx_done, want, PATIENCE);
-    form.kicks = 0;
-    uint64_t serving = lab_stamp();
-    form.serve();
-    *user += lab_stamp() - serving - form.kicks;
-    waited += wait_until(&h->tx_done, h->tx_posted, PATIENCE);
-    uint64_t ticks = lab_stamp() - begin - waited * WAIT_LOOP;
-    if (waited > PATIENCE)
-        lab_fail(form.name, ERR_TIMEOUT);
-    return ticks;
-}
-
-static uint64_t turn_card(uint64_t *user)
-{
-    card_push(web.pair);
-    settle_card(&client_card);
-    uint64_t begin = lab_stamp();
-    form.serve();
-    uint64_t ticks = lab_stamp() - begin;
-    settle_card(&server_card);
-    *user += ticks;
-    return ticks;
-}
-
-static uint64_t turn(uint64_t *user)
-{
-    uint64_t ticks = form.ring ? turn_ring(user) : turn_card(user);
-
-    web_collect(&web);
-    return ticks;
-}
-
 /* A request of each client, until each has its answer. */
 static uint64_t exchange(uint64_t *user)
 {
@@ -169,26 +92,21 @@ static uint64_t exchange(uint64_t *user)
 
     web_ask(&web);
     for (uint32_t i = 0; i < TURNS_MOST; i++) {
-        ticks += turn(user);
+        ticks += served_turn(user);
+        web_collect(&web);
         if (web_is_done(&web))
             return ticks;
         web_acknowledge(&web);
     }
-    lab_fail(form.name, ERR_TIMEOUT);
+    lab_fail("http: the answer", ERR_TIMEOUT);
 }
 
 /* Handshakes, which are not counted. */
 static void greet(void)
 {
     web_greet(&web);
-    for (uint32_t i = 0; i < 4; i++) {
-        card_push(web.pair);
-        settle_card(&client_card);
-        for (uint64_t j = 0; j < QUIET_LOOKS; j++)
-            (void)virtio_pci_is_broken(&client_card.pci);
-        form.serve();
-        for (uint64_t j = 0; j < QUIET_LOOKS; j++)
-            (void)virtio_pci_is_broken(&client_card.pci);
+    for (uint32_t i = 0; i < GREET_TURNS; i++) {
+        served_turn_quietly();
         web_collect(&web);
         web_acknowledge(&web);
     }
@@ -213,19 +131,21 @@ static void measure(const char *size, uint32_t bytes, uint32_t clients, const ch
     exchange(&user);
     for (uint32_t i = 0; i < LEFT_TURNS; i++) { /* what may be left of it */
         web_acknowledge(&web);
-        turn(&user);
+        served_turn(&user);
+        web_collect(&web);
     }
     for (uint32_t i = 0; i < clients; i++)
         web.clients[i].expected = web.clients[i].got;
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
-        struct lab_sample before = lab_counters();
+        struct lab_sample before = served_begin();
         user = 0;
         uint64_t ticks = exchange(&user);
-        lab_keep(&series, i, ticks, before);
-        lab_keep(&user_series, i, user, before);
+        served_keep(&series, i, ticks, before);
+        served_keep(&user_series, i, user, before);
     }
     web_acknowledge(&web); /* or it would be sent again */
-    turn(&user);
+    served_turn(&user);
+    web_collect(&web);
     t = (struct http_text){key, sizeof key - 6, 0};
     http_put(&t, "http.");
     http_put(&t, size);
@@ -253,9 +173,13 @@ static void measure_sizes(void)
 static void use_link(const char *name, struct link *l, const volatile struct ring_header *ring,
                      void (*serve)(void))
 {
-    form = (struct form){name, l, ring, serve, l->flush, 0};
-    if (ring)
-        l->flush = counted_flush;
+    form = (struct served){.name = name,
+                           .client = &client_card,
+                           .link = l,
+                           .ring = ring,
+                           .card = ring ? NULL : &server_card,
+                           .serve = serve};
+    served_use(&form);
 }
 
 static void on_card(void)
@@ -274,6 +198,7 @@ static void on_card(void)
     server_begin(&server, &outlet.outlet, WEB_SERVER, PORT);
     use_link("dedicated", outlet.outlet.link, NULL, serve_direct);
     measure_sizes();
+    lab_kv("kv.get.dedicated", form, empty);
 }
 
 static void on_ring(void)
@@ -289,6 +214,10 @@ static void on_ring(void)
     server_begin(&server, &outlet.outlet, WEB_SERVER, PORT);
     use_link("shared", outlet.outlet.link, outlet.link.ring.header, serve_direct);
     measure_sizes();
+    e = keys_bind_port(outlet.link.slot, WEB_SERVER, KEYS_UDP, KV_PORT);
+    if (e)
+        lab_fail("kv.get.ring", e);
+    lab_kv("kv.get.ring", form, empty);
 }
 
 static void on_lwip(void)
