@@ -138,6 +138,10 @@ const void *keeper_look(uint32_t m, vaddr_t va, uint64_t bytes)
     return (const uint8_t *)family_frame(cpu_pte_pfn(*entry)) + va % PAGE_SIZE;
 }
 
+/* No process is made of the last part of memory: those that there are still write to pages that
+ * they share, and who finds no memory for that is ended. */
+#define RESERVE_SHIFT 5
+
 enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task)
 {
     const struct family_task *parent = &FAMILY->tasks[parent_task];
@@ -146,6 +150,8 @@ enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32
 
     if (!c)
         return ERR_BAD_ARG;
+    if (POOL->count - POOL->used < POOL->count >> RESERVE_SHIFT)
+        return ERR_NO_MEM;
     enum err e = keeper_make(parent->block, &m);
     if (e)
         return e;
