@@ -130,6 +130,10 @@ struct linux_timespec {
     int64_t nanoseconds;
 };
 
+struct linux_itimerspec {
+    struct linux_timespec period, left;
+};
+
 struct linux_timeval {
     int64_t seconds;
     int64_t microseconds;

@@ -19,6 +19,13 @@ struct linux_stack {
 };
 _Static_assert(sizeof(struct linux_stack) == 24, "stack_t");
 
+struct linux_sigevent {
+    uint64_t value;
+    int32_t number, notify, tid;
+    uint8_t rest[44];
+};
+_Static_assert(sizeof(struct linux_sigevent) == 64, "struct sigevent");
+
 /* siginfo_t. What `u` holds depends on the signal and on `code`. */
 struct linux_siginfo {
     int32_t number, error, code, pad;

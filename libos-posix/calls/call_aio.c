@@ -16,19 +16,6 @@
 
 enum operation { READ, WRITE, FSYNC, FDSYNC, READ_PARTS = 7, WRITE_PARTS };
 
-struct linux_iocb {
-    uint64_t data;
-    uint32_t key, rw_flags;
-    uint16_t operation;
-    int16_t priority;
-    uint32_t fd;
-    uint64_t base, bytes;
-    int64_t at;
-    uint64_t reserved;
-    uint32_t flags, event_fd;
-};
-_Static_assert(sizeof(struct linux_iocb) == 64, "struct iocb");
-
 /* A context's number is the address of a page that libraries look into for results; since what is
  * there is not the mark that they know, they call. */
 long call_io_setup(struct process *p, word_t most, word_t to)

@@ -11,19 +11,11 @@
 #define DEFAULT_MESSAGES    10
 #define DEFAULT_BYTES       8192
 #define SUPERUSERS_MESSAGES 65536
-#define SIGEV_SIGNAL        0
-#define SIGEV_NONE          1
 
 struct linux_mq_attributes {
     int64_t flags, most, bytes_most, count, reserved[4];
 };
-struct linux_sigevent {
-    uint64_t value;
-    int32_t number, notify;
-    uint8_t rest[48];
-};
 _Static_assert(sizeof(struct linux_mq_attributes) == 64, "struct mq_attr");
-_Static_assert(sizeof(struct linux_sigevent) == 64, "struct sigevent");
 
 /* A name without a slash, which the C library has taken off. */
 static long name_get(struct process *p, word_t from, char **out)

@@ -6,23 +6,11 @@
 #include "libos-posix/process/timer.h"
 #include "libos-posix/base/user.h"
 
-#define SIGEV_SIGNAL    0
-#define SIGEV_NONE      1
-#define SIGEV_THREAD_ID 4
-#define INTERVALS       3u
+#define INTERVALS 3u
 
 struct linux_itimerval {
     struct linux_timeval period, left;
 };
-struct linux_itimerspec {
-    struct linux_timespec period, left;
-};
-struct linux_sigevent {
-    uint64_t value;
-    int32_t number, notify, tid;
-    uint8_t rest[44];
-};
-_Static_assert(sizeof(struct linux_sigevent) == 64, "struct sigevent");
 
 static uint64_t left_of(uint64_t next)
 {

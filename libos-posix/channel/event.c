@@ -30,10 +30,6 @@ struct watched {
     uint64_t set;
 };
 
-struct linux_itimerspec {
-    struct linux_timespec period, left;
-};
-
 /* A file of a kind without a name. EMFILE, ENOMEM. */
 static long install(struct process *p, enum file_kind kind, uint32_t flags, void *buffer)
 {

@@ -8,6 +8,19 @@
 
 #include "libos-posix/base/arena.h"
 
+struct linux_iocb {
+    uint64_t data;
+    uint32_t key, rw_flags;
+    uint16_t operation;
+    int16_t priority;
+    uint32_t fd;
+    uint64_t base, bytes;
+    int64_t at;
+    uint64_t reserved;
+    uint32_t flags, event_fd;
+};
+_Static_assert(sizeof(struct linux_iocb) == 64, "struct iocb");
+
 struct linux_io_event {
     uint64_t data, iocb;
     int64_t result, result2;

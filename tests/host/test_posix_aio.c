@@ -5,18 +5,6 @@
 
 enum { READ, WRITE, FSYNC, POLL = 5, READ_PARTS = 7 };
 
-struct request {
-    uint64_t data;
-    uint32_t key, rw_flags;
-    uint16_t operation;
-    int16_t priority;
-    uint32_t fd;
-    uint64_t base, bytes;
-    int64_t at;
-    uint64_t reserved;
-    uint32_t flags, event_fd;
-};
-
 /* The hole of the world takes the page of a context. */
 #define NOWHERE ((char *)8)
 
@@ -33,13 +21,13 @@ static uint64_t context_make(unsigned most)
 }
 
 /* Number `index` of the requests in the program's memory. */
-static struct request *request(unsigned index)
+static struct linux_iocb *request(unsigned index)
 {
     uint64_t *list = (uint64_t *)(world.user + 64);
-    struct request *r = (struct request *)(world.user + 256) + index;
+    struct linux_iocb *r = (struct linux_iocb *)(world.user + 256) + index;
 
     list[index] = (uint64_t)r;
-    *r = (struct request){.data = 100 + index};
+    *r = (struct linux_iocb){.data = 100 + index};
     return r;
 }
 
@@ -75,7 +63,7 @@ static void what_is_submitted_is_done_and_told(void **state)
     uint64_t context = context_make(4);
     long fd = file_make();
     char *text = world.user + 3000;
-    struct request *r = request(0);
+    struct linux_iocb *r = request(0);
 
     strcpy(text, "hello");
     r->operation = WRITE, r->fd = (uint32_t)fd, r->base = (uint64_t)text, r->bytes = 5, r->at = 7;
@@ -104,21 +92,21 @@ static void what_fails_is_a_result_and_what_cannot_begin_an_error(void **state)
 {
     (void)state;
     uint64_t context = context_make(2);
-    struct request *r = request(0);
+    struct linux_iocb *r = request(0);
 
     r->fd = (uint32_t)file_make(), r->base = (uint64_t)NOWHERE, r->bytes = 8, r->operation = WRITE;
     IS(submit(context, 1), 1);
     IS(fetch(context, 1, 1), 1);
     IS(events()->result, -EFAULT);
     r->base = (uint64_t)world.user;
-    *request(1) = (struct request){.fd = 77};
+    *request(1) = (struct linux_iocb){.fd = 77};
     IS(submit(context, 2), 1); /* up to the one that cannot */
     IS(fetch(context, 0, 4), 1);
-    *request(0) = (struct request){.fd = 77};
+    *request(0) = (struct linux_iocb){.fd = 77};
     IS(submit(context, 1), -EBADF);
-    *request(0) = (struct request){.fd = 3, .operation = POLL};
+    *request(0) = (struct linux_iocb){.fd = 3, .operation = POLL};
     IS(submit(context, 1), -EINVAL);
-    *request(0) = (struct request){.fd = 3, .flags = 8};
+    *request(0) = (struct linux_iocb){.fd = 3, .flags = 8};
     IS(submit(context, 1), -EINVAL);
     IS(SYS(io_submit, context, 1, NOWHERE), -EFAULT);
     IS(SYS(io_submit, context, -1, world.user + 64), -EINVAL);
@@ -136,7 +124,7 @@ static void a_context_holds_so_many_results(void **state)
     uint32_t fd = (uint32_t)file_make();
 
     for (unsigned i = 0; i < 3; i++) {
-        struct request *r = request(i);
+        struct linux_iocb *r = request(i);
         r->fd = fd, r->operation = READ, r->base = (uint64_t)world.user + 3000;
     }
     IS(submit(context, 3), 2);
@@ -157,7 +145,7 @@ static void a_counter_hears_of_results(void **state)
     (void)state;
     uint64_t context = context_make(2), *value = (uint64_t *)(world.user + 4000);
     long counter = SYS(eventfd2, 0, O_NONBLOCK);
-    struct request *r = request(0);
+    struct linux_iocb *r = request(0);
 
     r->fd = (uint32_t)file_make(), r->operation = FSYNC, r->flags = 1;
     r->event_fd = (uint32_t)counter;
