@@ -13,6 +13,7 @@ import time
 
 import mkarchive
 import qemu
+from http_bytes import get, read_all
 from tap_print import check, done, equal
 
 HELLO = b"hello from the boot image\n"
@@ -72,18 +73,6 @@ class Server:
         return r.status, body, r
 
 
-def read_all(s):
-    got = b""
-    while data := s.recv(1 << 16):
-        got += data
-    return got
-
-
-def get(path, close=True):
-    end = "Connection: close\r\n" if close else ""
-    return f"GET {path} HTTP/1.1\r\nHost: a\r\n{end}\r\n".encode()
-
-
 def make_root(work):
     root = work / "root"
     (root / "dir/sub").mkdir(parents=True)
@@ -134,18 +123,18 @@ def test_errors(server):
 
 
 def test_connections(server):
-    many = server.exchange(get("/hello.txt", close=False) * 100 + get("/hello.txt"))
+    many = server.exchange(get("/hello.txt") * 100 + get("/hello.txt", close=True))
     equal((many.count(b"200 OK"), many.count(HELLO)), (101, 101),
           "101 requests at once are all answered on one connection")
-    head = server.exchange(get("/big.bin").replace(b"GET", b"HEAD"))
+    head = server.exchange(get("/big.bin", close=True).replace(b"GET", b"HEAD"))
     check(b"Content-Length: 10000000\r\n" in head and head.endswith(b"\r\n\r\n"),
           "HEAD tells the length and sends no body", head[-200:])
     with server.connect() as s:
-        for byte in get("/hello.txt"):
+        for byte in get("/hello.txt", close=True):
             s.send(bytes([byte]))
         check(read_all(s).endswith(HELLO), "a request may arrive byte by byte")
     with server.connect() as s:
-        s.sendall(get("/hello.txt"))
+        s.sendall(get("/hello.txt", close=True))
         s.shutdown(socket.SHUT_WR)
         check(read_all(s).endswith(HELLO), "a client that sends no more is still answered")
 
@@ -154,7 +143,7 @@ def test_stalled(server, root):
     big = (root / "big.bin").read_bytes()
     stalled = [server.connect(small=True) for _ in range(40)]
     for s in stalled:
-        s.sendall(get("/big.bin"))
+        s.sendall(get("/big.bin", close=True))
     idle = [server.connect() for _ in range(60)]
     time.sleep(PAUSE)
     check(server.get("/big.bin")[1] == big, "40 stalled and 60 idle clients do not stop another")

@@ -15,6 +15,7 @@ import time
 
 import mkarchive
 import qemu
+from http_bytes import get, read_all
 from pumping import pumping
 from tap_print import check, done, equal
 
@@ -32,17 +33,6 @@ def connect(port, small=False):
     s.settimeout(PATIENCE)
     s.connect(("127.0.0.1", port))
     return s
-
-
-def read_all(s):
-    got = b""
-    while data := s.recv(1 << 16):
-        got += data
-    return got
-
-
-def get(path, close=False):
-    return f"GET {path} HTTP/1.1\r\nHost: a\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n".encode()
 
 
 def test_documents(port, files, way):
