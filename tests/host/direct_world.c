@@ -286,11 +286,10 @@ static void put_sums(struct tcp_head *h, uint32_t bytes)
                                            (uint64_t)net16(PROTOCOL_TCP) + net16(bytes)));
 }
 
-void client_send_at(struct client *c, uint32_t sequence, uint8_t flags, const void *bytes,
-                    uint32_t count)
+uint32_t client_write(const struct client *c, uint32_t sequence, uint8_t flags, const void *bytes,
+                      uint32_t count, uint8_t *packet)
 {
-    struct wire_packet p = {.length = HEADS_BYTES + count};
-    struct tcp_head *h = (struct tcp_head *)(void *)p.bytes;
+    struct tcp_head *h = (struct tcp_head *)(void *)packet;
     uint32_t options = flags & TCP_SYN ? 4 : 0;
 
     *h = (struct tcp_head){.type = net16(TYPE_IPV4),
@@ -311,12 +310,20 @@ void client_send_at(struct client *c, uint32_t sequence, uint8_t flags, const vo
     memcpy(h->to, server.mac, 6);
     if (options) {
         const uint8_t size[4] = {2, 4, (uint8_t)(c->segment >> 8), (uint8_t)c->segment};
-        memcpy(p.bytes + HEADS_BYTES, size, 4);
-        p.length += options;
+        memcpy(packet + HEADS_BYTES, size, 4);
     }
     if (count)
-        memcpy(p.bytes + HEADS_BYTES + options, bytes, count);
+        memcpy(packet + HEADS_BYTES + options, bytes, count);
     put_sums(h, TCP_BYTES + options + count);
+    return HEADS_BYTES + options + count;
+}
+
+void client_send_at(struct client *c, uint32_t sequence, uint8_t flags, const void *bytes,
+                    uint32_t count)
+{
+    struct wire_packet p;
+
+    p.length = client_write(c, sequence, flags, bytes, count, p.bytes);
     into(inbox, &inbox_count, &p);
 }
 

@@ -61,7 +61,11 @@ uint8_t world_byte(uint32_t at);
 struct client *client_new(uint16_t port);
 void client_free(struct client *c);
 
-/* Sends a packet: its sequence number, flags and contents. */
+/* Writes a packet: its sequence number, flags and contents. Returns its length. */
+uint32_t client_write(const struct client *c, uint32_t sequence, uint8_t flags, const void *bytes,
+                      uint32_t count, uint8_t *packet);
+
+/* Sends such a packet. */
 void client_send_at(struct client *c, uint32_t sequence, uint8_t flags, const void *bytes,
                     uint32_t count);
 

@@ -262,34 +262,12 @@ static void broken_packets_are_dropped(void **state)
     (void)state;
     struct client *c = client_opened(1000);
     uint32_t packets = c->packets;
-    struct tcp_head head;
-    uint8_t packet[100];
+    _Alignas(struct tcp_head) uint8_t packet[100];
 
     /* As a client would write it, one byte of it changed; but for those that nobody reads. */
     for (unsigned at = 0; at < 58; at++) {
         bool unread = at >= 6 && at < 12; /* from whom, on the link */
-        memset(packet, 0, sizeof packet);
-        head = (struct tcp_head){.type = net16(TYPE_IPV4),
-                                 .from = {2, 0, 0, 0, 0, 2},
-                                 .version = IP_PLAIN,
-                                 .length = net16(IP_BYTES + TCP_BYTES + 4),
-                                 .time_to_live = 64,
-                                 .protocol = PROTOCOL_TCP,
-                                 .source = net32(c->address),
-                                 .target = net32(SERVER_ADDRESS),
-                                 .source_port = net16(c->port),
-                                 .target_port = net16(SERVER_PORT),
-                                 .sequence = net32(c->out),
-                                 .acknowledged = net32(c->in),
-                                 .words = 0x50,
-                                 .flags = TCP_ACK,
-                                 .window = 0xffff};
-        memcpy(head.to, server.mac, 6);
-        head.ip_sum = (uint16_t)~sum_fold(sum_bytes((uint8_t *)&head + 14, 20, 0));
-        memcpy(packet, &head, sizeof head);
-        memcpy(packet + 54, "GET ", 4);
-        head.sum = (uint16_t)~sum_fold(sum_bytes(packet + 26, 32, (uint64_t)net16(6) + net16(24)));
-        memcpy(packet, &head, sizeof head);
+        client_write(c, c->out, TCP_ACK, "GET ", 4, packet);
         packet[at] ^= 0x11;
         if (!unread)
             direct_receive(&server, packet, 58);
