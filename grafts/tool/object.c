@@ -214,8 +214,11 @@ bool object_open_file(struct object_file *o, const char *path, const struct obje
         fprintf(stderr, "graft: no hook is called %s; see exo/abi/graft_hooks.def\n", choice->hook);
         return false;
     }
-    if (o->hook == 0 && !o->is_linked)
-        o->hook = GRAFT_HOOK_PACKET_FILTER; /* what a section of any name was for at first */
+    if (o->hook == 0 && !o->is_linked) {
+        fprintf(stderr, "graft: %s: its section, %s, is not called as a hook; say which with --hook\n",
+                path, o->program.section);
+        return false;
+    }
     return true;
 }
 

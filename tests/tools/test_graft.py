@@ -120,6 +120,12 @@ def test_wrong_words(folder):
     check(status == 1 and "No such file" in error, "a file that is not there")
     status, _, error = graft("prove", folder / "good.o", "--hook", "nowhere")
     check(status == 1 and "no hook is called nowhere" in error, "a hook that does not exist")
+    hookless = compile_c(folder, "hookless", GOOD.replace("GRAFT(packet_filter)", 'SEC("mine")'))
+    status, said, error = graft("prove", hookless, "-o", folder / "hookless.graft")
+    check((status, said) == (1, "") and "hookless.o: its section, mine, is not called as a hook; say which with --hook" in error and
+          not (folder / "hookless.graft").exists(), "a section that is called as no hook")
+    status, said, _ = graft("prove", hookless, "--hook", "packet_filter")
+    check(status == 0 and "proved for PACKET_FILTER" in said, "which --hook tells")
     status, _, error = graft("prove", folder / "good.o", "--section", "nowhere")
     check(status == 1 and "no section of that name" in error, "a section that does not exist")
     (folder / "text.o").write_text("not an object")
