@@ -88,9 +88,21 @@ vaddr_t port_door(void);
 const void *port_vdso(void);
 
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
- * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
- * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */
-long port_fork(struct task *child);
+ * shared), one thread that is `child` and returns from this function too. With `bare` nothing is
+ * mapped in it; `child` is then the caller (port_can_lend). In the parent 1; in the child 0; or
+ * -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */
+long port_fork(struct task *child, bool bare);
+
+/* Can a thread act for several processes, by port_set_self, until one of them leaves by port_fork?
+ * Then a child of vfork runs on its parent's thread (loan.h), and there are these two: */
+bool port_can_lend(void);
+
+/* The %fs base of the calling thread, as the program has left it. */
+vaddr_t port_get_fs(void);
+
+/* Goes on in the program, wherever in the core the calling thread is. `vectors`: an image of the
+ * vector registers, 16 bytes aligned. Unlocked. */
+_Noreturn void port_go_on(const struct posix_regs *regs, const uint8_t *vectors);
 
 /* Starts a thread of the caller's process: `task`, which begins with `regs` in the program's code
  * and %fs at `fs_base`. ENOMEM and the like. Locked. */

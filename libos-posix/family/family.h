@@ -65,7 +65,7 @@ _Static_assert(FAMILY_SLOT_TASK + TASKS_MAX <= CAP_SLOTS, "a table of capabiliti
 enum family_request {
     REQUEST_TABLE = 1,  /* address: make the table of level 1 for it                             */
     REQUEST_EXTEND,     /* address and bytes: the arena grows                                    */
-    REQUEST_FORK,       /* struct task, struct family_context; answer: the copy's task           */
+    REQUEST_FORK,       /* struct task, struct family_context, 1: bare; answer: the copy's task  */
     REQUEST_THREAD,     /* struct task, first instruction, FAMILY_START_BYTES; answer: its task  */
     REQUEST_NOTIFY,     /* number of a task: a capability to wake it                             */
     REQUEST_MEMORY,     /* what spare members have kept is to be given back; NO_MEM: nothing     */

@@ -290,7 +290,7 @@ static enum err perform_once(uint32_t request, uint32_t task, const word_t words
     case REQUEST_EXTEND:
         return keeper_extend(words[0], words[1]);
     case REQUEST_FORK:
-        return keeper_fork(task, words[0], words[1], answer);
+        return keeper_fork(task, words, answer);
     case REQUEST_THREAD:
         return start_thread(task, words, answer);
     case REQUEST_NOTIFY:

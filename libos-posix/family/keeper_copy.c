@@ -232,14 +232,19 @@ static enum err copy_table(const struct pair *p)
     return e;
 }
 
-static enum err copy_tables(uint32_t parent, uint32_t m, bool again)
+static bool has_core(vaddr_t base)
+{
+    return base - FAMILY_IMAGE < FAMILY_GIB;
+}
+
+static enum err copy_tables(uint32_t parent, uint32_t m, bool again, bool bare)
 {
     struct member *from = &FAMILY->members[parent], *to = &FAMILY->members[m];
     enum err e = ERR_OK;
 
     for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++) {
         const vaddr_t base = (vaddr_t)from->tables[k] * TABLE_BYTES;
-        if (base == FAMILY_BLOCKS)
+        if (base == FAMILY_BLOCKS || (bare && !has_core(base)))
             continue;
         if (from->groups[k])
             e = keeper_table(m, base);
@@ -253,7 +258,7 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again)
                                   .from = family_view(parent, k),
                                   .to = there,
                                   .groups = from->groups[k] | *groups | *lent,
-                                  .core_again = again && base - FAMILY_IMAGE < FAMILY_GIB};
+                                  .core_again = again && has_core(base)};
         *groups |= from->groups[k]; /* before, lest an error leaves something behind */
         e = copy_table(&pair);
         if (e)
@@ -265,25 +270,27 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again)
 }
 _Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
 
-/* What was kept where the parent has nothing. */
-static void empty_others(uint32_t parent, uint32_t m)
+/* What was kept where the parent has nothing, or the copy is to have nothing. */
+static void empty_others(uint32_t parent, uint32_t m, bool bare)
 {
     const struct member *to = &FAMILY->members[m];
 
-    for (uint32_t k = 0; k < to->table_count; k++)
+    for (uint32_t k = 0; k < to->table_count; k++) {
+        const vaddr_t base = (vaddr_t)to->tables[k] * TABLE_BYTES;
         if ((to->groups[k] | to->lent[k]) &&
-            !space_entry(parent, (vaddr_t)to->tables[k] * TABLE_BYTES))
+            ((bare && !has_core(base)) || !space_entry(parent, base)))
             keeper_empty(m, k, 0);
+    }
 }
 
-enum err keeper_copy(uint32_t parent, uint32_t m)
+enum err keeper_copy(uint32_t parent, uint32_t m, bool bare)
 {
     static uint64_t births;
     const bool again = keeper_kept[m].parent == keeper_kept[parent].birth;
 
     keeper_kept[m].birth = keeper_kept[m].parent = ++births; /* of the first process: 0 */
-    empty_others(parent, m);
-    enum err e = copy_tables(parent, m, again);
+    empty_others(parent, m, bare);
+    enum err e = copy_tables(parent, m, again, bare);
     const enum err bound = bind_copied(m);
     copied_early = 0;
     if (e == ERR_OK && bound == ERR_OK)

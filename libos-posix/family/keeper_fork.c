@@ -142,10 +142,10 @@ const void *keeper_look(uint32_t m, vaddr_t va, uint64_t bytes)
  * they share, and who finds no memory for that is ended. */
 #define RESERVE_SHIFT 5
 
-enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task)
+enum err keeper_fork(uint32_t parent_task, const word_t words[3], uint32_t *task)
 {
     const struct family_task *parent = &FAMILY->tasks[parent_task];
-    const struct family_context *c = keeper_look(parent->member, context, sizeof *c);
+    const struct family_context *c = keeper_look(parent->member, words[1], sizeof *c);
     uint32_t m;
 
     if (!c)
@@ -155,14 +155,14 @@ enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32
     enum err e = keeper_make(parent->block, &m);
     if (e)
         return e;
-    e = keeper_copy(parent->member, m);
+    e = keeper_copy(parent->member, m, words[2]);
     if (e == ERR_OK)
-        e = keeper_thread(m, core, parent->block, task);
+        e = keeper_thread(m, words[0], parent->block, task);
     if (e == ERR_OK)
         e = copy_block(parent, m, c->rsp);
     if (e == ERR_OK) {
         copy_utcb(parent_task, *task);
-        e = keeper_start(*task, (vaddr_t)family_resume, c->rsp, context);
+        e = keeper_start(*task, (vaddr_t)family_resume, c->rsp, words[1]);
     }
     if (e)
         keeper_unmake(m);

@@ -65,11 +65,11 @@ void keeper_drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_
 void keeper_drop_hidden(uint32_t m, vaddr_t va, uint64_t entry);
 
 /* keeper_copy.c: gives member `m`, which is new or spare, what the program and the core of
- * `parent` have, but for blocks. */
-enum err keeper_copy(uint32_t parent, uint32_t m);
+ * `parent` have, but for blocks; with `bare`, what the core has. */
+enum err keeper_copy(uint32_t parent, uint32_t m, bool bare);
 
-/* keeper_fork.c */
-enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task);
+/* keeper_fork.c: `words` as REQUEST_FORK says. */
+enum err keeper_fork(uint32_t parent_task, const word_t words[3], uint32_t *task);
 
 /* Where memory of a member is seen here, `bytes` of one page; NULL: nowhere. */
 const void *keeper_look(uint32_t member, vaddr_t va, uint64_t bytes);

@@ -118,11 +118,26 @@ static long error_number(enum err e)
     return e == ERR_BAD_STATE ? -EAGAIN : -ENOMEM;
 }
 
-long port_fork(struct task *child)
+bool port_can_lend(void)
+{
+    return true;
+}
+
+vaddr_t port_get_fs(void)
+{
+    return cpu_fs();
+}
+
+_Noreturn void port_go_on(const struct posix_regs *regs, const uint8_t *vectors)
+{
+    way_go_on(regs, vectors);
+}
+
+long port_fork(struct task *child, bool bare)
 {
     enum err e = ERR_OK;
     uint32_t task;
-    int side = member_fork((vaddr_t)child, &task, &e);
+    int side = member_fork((vaddr_t)child, bare, &task, &e);
 
     if (side < 0)
         return error_number(e);
@@ -133,6 +148,10 @@ long port_fork(struct task *child)
     started = cpu_ticks();
     idle = 0;
     awake = 1;
+    if (bare) {
+        space_forget_all();
+        patch_forget(0, FAMILY_SHARED);
+    }
     way_begin_quick();
     return 0;
 }

@@ -275,6 +275,11 @@ static bool add(struct area area)
     return good;
 }
 
+void space_forget_all(void)
+{
+    space_areas.count = 0;
+}
+
 bool space_map(vaddr_t va, uint64_t bytes, rights_t rights)
 {
     return add((struct area){

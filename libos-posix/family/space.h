@@ -24,6 +24,9 @@ bool space_map(vaddr_t va, uint64_t bytes, rights_t rights);
 bool space_protect(vaddr_t va, uint64_t bytes, rights_t rights);
 bool space_unmap(vaddr_t va, uint64_t bytes);
 
+/* Forgets all areas of a process that is bare. */
+void space_forget_all(void);
+
 /* Gives the pages back, and keeps the area. */
 void space_discard(vaddr_t va, uint64_t bytes);
 

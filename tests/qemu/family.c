@@ -89,7 +89,7 @@ static int fork_now(void)
 {
     enum err e = ERR_OK;
     uint32_t task;
-    int who = member_fork(1, &task, &e);
+    int who = member_fork(1, false, &task, &e);
 
     if (who < 0) {
         log_line("# fork: error %d", (int)e);

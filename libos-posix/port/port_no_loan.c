@@ -1,0 +1,18 @@
+/* The port to platforms where a thread acts for one process, so that a child of vfork is a copy. */
+#include "libos-posix/port.h"
+
+bool port_can_lend(void)
+{
+    return false;
+}
+
+vaddr_t port_get_fs(void)
+{
+    __builtin_trap();
+}
+
+_Noreturn void port_go_on(const struct posix_regs *regs, const uint8_t *vectors)
+{
+    (void)regs, (void)vectors;
+    __builtin_trap();
+}
