@@ -25,7 +25,7 @@ LIBOS_POSIX += $(addprefix libos-posix/way/,fault.c fault_signal.c quick.c way_l
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_copy.c keeper_make.c keeper_fork.c \
     keeper_lost.c keeper_spare.c member.c space.c \
-    space_fault.c family_x86_64.S page_x86_64.S)
+    space_fault.c space_renew.c family_x86_64.S page_x86_64.S)
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix

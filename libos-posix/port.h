@@ -88,10 +88,20 @@ vaddr_t port_door(void);
 const void *port_vdso(void);
 
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
- * shared), one thread that is `child` and returns from this function too. With `bare` nothing is
- * mapped in it; `child` is then the caller (port_can_lend). In the parent 1; in the child 0; or
- * -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */
-long port_fork(struct task *child, bool bare);
+ * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
+ * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock.
+ * `program` is NULL, or names what is to be mapped in the child instead, in which nothing is mapped
+ * then, up to port_settle(); `child` is then the caller (port_can_lend). Processes with one name
+ * have much in common as a rule: that is all that it says. */
+long port_fork(struct task *child, const void *program);
+
+/* The same for the calling process, whose only thread calls, and the program that it is to have: it
+ * goes on with nothing mapped, and what it had is gone. False: it has all that it had. Locked. */
+bool port_renew(const void *program);
+
+/* All is mapped of the program that a process begins with, or after port_fork or port_renew has
+ * left it without one. */
+void port_settle(void);
 
 /* Can a thread act for several processes, by port_set_self, until one of them leaves by port_fork?
  * Then a child of vfork runs on its parent's thread (loan.h), and there are these two: */

@@ -81,7 +81,7 @@ static long end_other_threads(struct process *p, struct task *self)
 long exec_leave_old(struct process *p, struct exec_program *program)
 {
     struct task *t = task_current();
-    long e = p->lender ? loan_leave(t, LOAN_BARE) : end_other_threads(p, t);
+    long e = p->lender ? loan_leave(t, program->node) : end_other_threads(p, t);
     if (e)
         return e;
 

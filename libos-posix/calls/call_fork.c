@@ -59,7 +59,7 @@ static long start_thread(struct process *p, struct task *t, const struct birth *
 {
     if (!t->regs)
         return -ENOSYS;
-    long e = p->lender ? loan_leave(t, LOAN_COPY) : 0; /* a thread outlives execve by others */
+    long e = p->lender ? loan_leave(t, NULL) : 0; /* a thread outlives execve by others */
     if (e)
         return e;
     struct task *new = has_too_many(p) ? NULL : task_create(p->arena, p, 0);
@@ -133,7 +133,7 @@ static long fork_process(struct process *p, struct task *t, const struct birth *
     }
     long side = b->flags & CLONE_PARENT_SETTID ? USER_PUT(p, b->parent_tid, &pid) : 0;
     if (!side)
-        side = borrows ? loan_begin(t, first) : port_fork(first, LOAN_COPY);
+        side = borrows ? loan_begin(t, first) : port_fork(first, NULL);
     if (side == 0 && !borrows)
         lock_take(task_current());
     if (side == 0)

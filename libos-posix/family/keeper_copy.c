@@ -270,27 +270,27 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again, bool bare)
 }
 _Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
 
-/* What was kept where the parent has nothing, or the copy is to have nothing. */
-static void empty_others(uint32_t parent, uint32_t m, bool bare)
+/* What was kept where the parent has nothing. */
+static void empty_others(uint32_t parent, uint32_t m)
 {
     const struct member *to = &FAMILY->members[m];
 
-    for (uint32_t k = 0; k < to->table_count; k++) {
-        const vaddr_t base = (vaddr_t)to->tables[k] * TABLE_BYTES;
+    for (uint32_t k = 0; k < to->table_count; k++)
         if ((to->groups[k] | to->lent[k]) &&
-            ((bare && !has_core(base)) || !space_entry(parent, base)))
+            !space_entry(parent, (vaddr_t)to->tables[k] * TABLE_BYTES))
             keeper_empty(m, k, 0);
-    }
 }
 
-enum err keeper_copy(uint32_t parent, uint32_t m, bool bare)
+enum err keeper_copy(uint32_t parent, uint32_t m, word_t kind)
 {
     static uint64_t births;
     const bool again = keeper_kept[m].parent == keeper_kept[parent].birth;
 
     keeper_kept[m].birth = keeper_kept[m].parent = ++births; /* of the first process: 0 */
-    empty_others(parent, m, bare);
-    enum err e = copy_tables(parent, m, again, bare);
+    keeper_kept[m].kind = kind;
+    if (!kind)
+        empty_others(parent, m);
+    enum err e = copy_tables(parent, m, again, kind);
     const enum err bound = bind_copied(m);
     copied_early = 0;
     if (e == ERR_OK && bound == ERR_OK)

@@ -152,10 +152,10 @@ enum err keeper_fork(uint32_t parent_task, const word_t words[3], uint32_t *task
         return ERR_BAD_ARG;
     if (POOL->count - POOL->used < POOL->count >> RESERVE_SHIFT)
         return ERR_NO_MEM;
-    enum err e = keeper_make(parent->block, &m);
+    enum err e = keeper_make(parent, words[2] & ~FORK_MOVE, &m);
     if (e)
         return e;
-    e = keeper_copy(parent->member, m, words[2]);
+    e = keeper_copy(parent->member, m, words[2] & ~FORK_MOVE);
     if (e == ERR_OK)
         e = keeper_thread(m, words[0], parent->block, task);
     if (e == ERR_OK)
@@ -184,7 +184,7 @@ enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core)
     const vaddr_t top = FAMILY_BLOCK(0) + BLOCK_BYTES;
     uint32_t m, task;
     find_image(FAMILY);
-    enum err e = keeper_make(0, &m);
+    enum err e = keeper_make(NULL, 0, &m);
 
     if (e)
         return e;

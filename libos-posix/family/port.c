@@ -133,11 +133,24 @@ _Noreturn void port_go_on(const struct posix_regs *regs, const uint8_t *vectors)
     way_go_on(regs, vectors);
 }
 
-long port_fork(struct task *child, bool bare)
+/* What is each process' own of the port begins anew. */
+static void begin_process(const void *program)
+{
+    started = cpu_ticks();
+    idle = 0;
+    awake = 1;
+    if (program) {
+        space_renew();
+        patch_forget(0, FAMILY_SHARED);
+    }
+    way_begin_quick();
+}
+
+long port_fork(struct task *child, const void *program)
 {
     enum err e = ERR_OK;
     uint32_t task;
-    int side = member_fork((vaddr_t)child, bare, &task, &e);
+    int side = member_fork((vaddr_t)child, (word_t)program, &task, &e);
 
     if (side < 0)
         return error_number(e);
@@ -145,15 +158,26 @@ long port_fork(struct task *child, bool bare)
         child->port.words[WORD_TASK] = 1 + task;
         return 1;
     }
-    started = cpu_ticks();
-    idle = 0;
-    awake = 1;
-    if (bare) {
-        space_forget_all();
-        patch_forget(0, FAMILY_SHARED);
-    }
-    way_begin_quick();
+    begin_process(program);
     return 0;
+}
+
+bool port_renew(const void *program)
+{
+    struct task *self = port_self();
+    enum err e;
+    uint32_t task;
+
+    if (member_fork((vaddr_t)self, (word_t)program | FORK_MOVE, &task, &e))
+        return false;
+    self->port.words[WORD_TASK] = 1 + member_place()->task;
+    begin_process(program);
+    return true;
+}
+
+void port_settle(void)
+{
+    space_settle();
 }
 
 long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t fs_base)

@@ -198,9 +198,9 @@ bool port_has_keeper(void)
     return false;
 }
 
-long port_fork(struct task *child, bool bare)
+long port_fork(struct task *child, const void *program)
 {
-    (void)child, (void)bare;
+    (void)child, (void)program;
     return -ENOSYS;
 }
 

@@ -1,9 +1,20 @@
-/* The port to platforms where a thread acts for one process, so that a child of vfork is a copy. */
+/* The port to platforms where a thread acts for one process, so that a child of vfork is a copy;
+ * and where a process keeps its environment for ever. */
 #include "libos-posix/port.h"
 
 bool port_can_lend(void)
 {
     return false;
+}
+
+bool port_renew(const void *program)
+{
+    (void)program;
+    return false;
+}
+
+void port_settle(void)
+{
 }
 
 vaddr_t port_get_fs(void)

@@ -43,7 +43,7 @@ void loan_wait(struct task *t, int32_t pid)
 {
     while (!t->vfork_done && !t->ending && !t->process->ending) {
         if (loan_is_called_in(t))
-            loan_leave(t, LOAN_COPY);
+            loan_leave(t, NULL);
         t->only_end_wakes = true;
         task_sleep(t, &t->vfork_done, PORT_FOREVER);
     }
@@ -85,21 +85,21 @@ static void clear_number(struct process *memory, vaddr_t at)
         futex_wake(memory->arena, futex_key_of(memory, at), 1, FUTEX_ALL_BITS);
 }
 
-long loan_leave(struct task *self, bool bare)
+long loan_leave(struct task *self, const struct node *program)
 {
     struct process *p = self->process, *lender = p->lender;
     struct task *waiter = p->vfork_waiter;
 
     self->pending.set &= ~CALLED_IN;
-    if (!bare && !process_copy_memory(p))
+    if (!program && !process_copy_memory(p))
         return -ENOMEM;
     lock_inherit(waiter); /* whose thread this is, in the environment that stays */
     const uint64_t before = p->cpu_before_ns;
     p->cpu_before_ns = waiter->loan->cpu_ns - port_cpu_ns(); /* what it has used already */
-    const long side = port_fork(self, bare);
+    const long side = port_fork(self, program);
     if (side > 0) {
         p->lender = NULL;
-        if (bare) {
+        if (program) {
             clear_number(lender, self->clear_tid);
             process_end_vfork(p);
         }

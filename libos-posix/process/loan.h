@@ -31,11 +31,10 @@ struct loan {
 long loan_begin(struct task *self, struct task *child);
 
 /* The calling task, which borrows, gets an environment of its own and goes on there, with the
- * registers that it has: without memory, or with a copy of what it has borrowed. Its lender goes on
- * in its program, or waits for it without lending any more. ENOMEM, EAGAIN: nothing has changed. */
-#define LOAN_BARE true
-#define LOAN_COPY false
-long loan_leave(struct task *self, bool bare);
+ * registers that it has: without memory, for `program`, or if that is NULL with a copy of what it
+ * has borrowed. Its lender goes on in its program, or waits for it without lending any more.
+ * ENOMEM, EAGAIN: nothing has changed. */
+long loan_leave(struct task *self, const struct node *program);
 
 /* The borrower has ended: the calling thread acts for the lender again, which goes on in its
  * program. Pre: the caller has the lock as a task that is gone. */

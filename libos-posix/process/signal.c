@@ -253,7 +253,7 @@ bool signal_settle(struct task *t)
         if (t->ending || p->ending)
             task_end(t);
         if (loan_is_called_in(t))
-            loan_leave(t, LOAN_COPY); /* ENOMEM: the lender waits on */
+            loan_leave(t, NULL); /* ENOMEM: the lender waits on */
         if (p->stopped) {
             rest(t);
             continue;

@@ -1,11 +1,13 @@
 /*
- * What test_vfork.py runs on Linux and on exo4: the child of vfork and its parent's memory, who waits for
- * whom, how children end, and posix_spawn. What it prints is the same wherever vfork is as on Linux.
+ * What test_vfork.py runs on Linux and on exo4: the child of vfork and its parent's memory, who
+ * waits for whom, how children end, and posix_spawn. What it prints is the same wherever vfork is
+ * as on Linux.
  *
  *   vfork                    all of it; the status is 5
  *   vfork status N           ends with that
  *   vfork report             says what it was started with
- *   vfork spawn COUNT        so many children by vfork and posix_spawn, and what memory is free afterwards
+ *   vfork spawn COUNT        so many children by vfork and posix_spawn, and what memory is free
+ * afterwards
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -164,16 +166,17 @@ static void own(void)
         sigprocmask(SIG_BLOCK, &all, NULL);
         signal(SIGUSR2, SIG_IGN);
         close(1);
-        _exit(chdir("/proc") || setpgid(0, 0) || getpgrp() != getpid() || getppid() != parent || getpid() == parent ||
-              open("/dev/null", O_RDONLY) != 1);
+        _exit(chdir("/proc") || setpgid(0, 0) || getpgrp() != getpid() || getppid() != parent ||
+              getpid() == parent || open("/dev/null", O_RDONLY) != 1);
     }
     say("directory, group, numbers, descriptors of the child", status_of(child));
     getcwd(after, sizeof after);
     sigprocmask(SIG_BLOCK, NULL, &now);
     struct sigaction action;
     sigaction(SIGUSR2, NULL, &action);
-    say("the parent's are the same", !strcmp(before, after) && getpgrp() != child && getpid() == parent &&
-                                         !sigismember(&now, SIGUSR1) && action.sa_handler == SIG_DFL);
+    say("the parent's are the same", !strcmp(before, after) && getpgrp() != child &&
+                                         getpid() == parent && !sigismember(&now, SIGUSR1) &&
+                                         action.sa_handler == SIG_DFL);
 }
 
 static void signals(void)
@@ -316,25 +319,29 @@ static void registers(void)
     unsigned long kept = 0, vector = 0;
     unsigned control = 0;
 
-    __asm__ volatile("movq $0x1234, %%rbx\n movq $0x5678, %%r12\n movq %%rbx, %%xmm15\n"
-                     "subq $16, %%rsp\n movl $0x3f80, (%%rsp)\n ldmxcsr (%%rsp)\n movl $58, %%eax\n syscall\n"
-                     "testq %%rax, %%rax\n jnz 1f\n"
-                     "xorl %%ebx, %%ebx\n xorl %%r12d, %%r12d\n pxor %%xmm15, %%xmm15\n"
-                     "movl $0x1f80, (%%rsp)\n ldmxcsr (%%rsp)\n xorl %%edi, %%edi\n movl $231, %%eax\n syscall\n"
-                     "1: stmxcsr (%%rsp)\n movl (%%rsp), %2\n movl $0x1f80, (%%rsp)\n ldmxcsr (%%rsp)\n addq $16, %%rsp\n"
-                     "leaq (%%rbx,%%r12), %0\n movq %%xmm15, %1\n"
-                     : "=r"(kept), "=r"(vector), "=r"(control)
-                     :
-                     : "rax", "rbx", "rcx", "rdi", "r11", "r12", "xmm15", "memory", "cc");
+    __asm__ volatile(
+        "movq $0x1234, %%rbx\n movq $0x5678, %%r12\n movq %%rbx, %%xmm15\n"
+        "subq $16, %%rsp\n movl $0x3f80, (%%rsp)\n ldmxcsr (%%rsp)\n movl $58, %%eax\n syscall\n"
+        "testq %%rax, %%rax\n jnz 1f\n"
+        "xorl %%ebx, %%ebx\n xorl %%r12d, %%r12d\n pxor %%xmm15, %%xmm15\n"
+        "movl $0x1f80, (%%rsp)\n ldmxcsr (%%rsp)\n xorl %%edi, %%edi\n movl $231, %%eax\n syscall\n"
+        "1: stmxcsr (%%rsp)\n movl (%%rsp), %2\n movl $0x1f80, (%%rsp)\n ldmxcsr (%%rsp)\n addq "
+        "$16, %%rsp\n"
+        "leaq (%%rbx,%%r12), %0\n movq %%xmm15, %1\n"
+        : "=r"(kept), "=r"(vector), "=r"(control)
+        :
+        : "rax", "rbx", "rcx", "rdi", "r11", "r12", "xmm15", "memory", "cc");
     while (waitpid(-1, NULL, 0) > 0)
         ;
-    say("registers of the parent", kept == 0x68ac && vector == 0x1234 && (control & ~0x3fu) == 0x3f80);
+    say("registers of the parent",
+        kept == 0x68ac && vector == 0x1234 && (control & ~0x3fu) == 0x3f80);
 }
 
 static void numbers(void)
 {
     volatile int number = 77;
-    long child = call(SYS_clone, CLONE_VM | CLONE_VFORK | CHILDREN_CLEAR | SIGCHLD, 0, 0, (long)&number);
+    long child =
+        call(SYS_clone, CLONE_VM | CLONE_VFORK | CHILDREN_CLEAR | SIGCHLD, 0, 0, (long)&number);
 
     if (child == 0) {
         number = 78;
@@ -367,7 +374,8 @@ static void threads_of_children(void)
     pid_t child = vfork();
 
     if (child == 0) {
-        clone(make, stack + sizeof stack, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, NULL);
+        clone(make, stack + sizeof stack,
+              CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, NULL);
         while (!made)
             sched_yield();
         _exit(made);
@@ -388,7 +396,8 @@ static void processor_time(void)
     if (child == 0)
         _exit(0);
     wait4(child, &status, 0, &of_child);
-    say("processor time of a child", of_child.ru_utime.tv_sec == 0 && of_child.ru_utime.tv_usec < 40000);
+    say("processor time of a child",
+        of_child.ru_utime.tv_sec == 0 && of_child.ru_utime.tv_usec < 40000);
 }
 
 static void spawned(void)
@@ -409,8 +418,8 @@ static void spawned(void)
     posix_spawn_file_actions_adddup2(&actions, pipe_of[1], 9);
     posix_spawn_file_actions_addclose(&actions, pipe_of[1]);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setpgroup(&attributes, 0);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
@@ -442,7 +451,8 @@ static int report(void)
     sigprocmask(SIG_BLOCK, NULL, &set);
     sigaction(SIGUSR2, NULL, &action);
     say("group of its own", getpgrp() == getpid());
-    say("blocks", sigismember(&set, SIGHUP) * 4 + sigismember(&set, SIGUSR2) * 2 + sigismember(&set, SIGUSR1));
+    say("blocks", sigismember(&set, SIGHUP) * 4 + sigismember(&set, SIGUSR2) * 2 +
+                      sigismember(&set, SIGUSR1));
     say("default", action.sa_handler == SIG_DFL);
     return write(9, "four", 4) == 4 && read(0, &set, 1) == 0 ? 12 : 1;
 }
