@@ -284,16 +284,22 @@ static void empty_others(uint32_t parent, uint32_t m)
 enum err keeper_copy(uint32_t parent, uint32_t m, word_t kind)
 {
     static uint64_t births;
-    const bool again = keeper_kept[m].parent == keeper_kept[parent].birth;
+    struct kept *kept = &keeper_kept[m];
+    const bool again = kept->parent == keeper_kept[parent].birth;
 
-    keeper_kept[m].birth = keeper_kept[m].parent = ++births; /* of the first process: 0 */
-    keeper_kept[m].kind = kind;
+    kept->birth = kept->parent = ++births; /* of the first process: 0 */
+    kept->kind = kind;
+    if (kind && kept->has_core)
+        return ERR_OK;
     if (!kind)
         empty_others(parent, m);
     enum err e = copy_tables(parent, m, again, kind);
     const enum err bound = bind_copied(m);
     copied_early = 0;
-    if (e == ERR_OK && bound == ERR_OK)
-        keeper_kept[m].parent = keeper_kept[parent].birth;
-    return e ? e : bound;
+    if (e || bound)
+        return e ? e : bound;
+    kept->has_core = true;
+    if (!kind)
+        kept->parent = keeper_kept[parent].birth;
+    return ERR_OK;
 }

@@ -12,6 +12,7 @@ struct kept {
     slot_t threads[FAMILY_BLOCKS_MAX]; /* by block; SLOT_NONE: none */
     uint32_t tasks[FAMILY_BLOCKS_MAX]; /* by block, of threads      */
     word_t kind;                       /* of the fork that it is from (REQUEST_FORK) */
+    bool has_core;                     /* its pages of the core's data are bound */
     uint64_t birth, parent;            /* of its process, and of that which it is a copy of: a
                                         * number that no other process has */
 };
@@ -66,7 +67,8 @@ void keeper_drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_
 void keeper_drop_hidden(uint32_t m, vaddr_t va, uint64_t entry);
 
 /* keeper_copy.c: gives member `m`, which is new or spare, what the program and the core of
- * `parent` have, but for blocks; if `kind` is not 0, what the core has. */
+ * `parent` have, but for blocks; if `kind` is not 0, what the core has, unless it has kept its own:
+ * what differs in those begins anew with each process (port_renew). */
 enum err keeper_copy(uint32_t parent, uint32_t m, word_t kind);
 
 /* keeper_fork.c: `words` as REQUEST_FORK says. */

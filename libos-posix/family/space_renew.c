@@ -1,7 +1,7 @@
 /*
  * A program begins in an environment that was another process'. What was kept is of use where the
- * new program has the same, as a rule because it is the same program: a page that is made what it is
- * to begin as costs less than one that goes, and is bound again at its first use.
+ * new program has the same, as a rule because it is the same program: a page that is made what it
+ * is to begin as costs less than one that goes, and is bound again at its first use.
  */
 #include "libos-posix/family/member.h"
 #include "libos-posix/family/page.h"
@@ -53,8 +53,7 @@ static bool fits(const struct area *a, vaddr_t va, uint64_t pte)
     if (!space_is_of_pool(pte) || (pte & SPACE_SHOWN) || (a->kind == AREA_FRAMES && !a->slot))
         return false;
     if (space_is_lent(pte)) {
-        const vaddr_t page =
-            a->kind == AREA_FRAMES ? space_lent_page(a, va, &from, &bytes) : 0;
+        const vaddr_t page = a->kind == AREA_FRAMES ? space_lent_page(a, va, &from, &bytes) : 0;
         return page && *family_core_frame(page) == cpu_pte_pfn(pte) &&
                cpu_pte_rights(pte) == (a->rights & ~RIGHT_WRITE);
     }
