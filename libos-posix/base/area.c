@@ -5,13 +5,13 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/stored.h"
 
-/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. */
+/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. Pre: the
+ * process does not borrow. */
 static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t *start,
                      rights_t *all)
 {
     vaddr_t at = va;
 
-    p = process_memory_of(p);
     *start = va;
     *all = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC;
     for (const struct area *a = p->areas; a && a->start <= at; a = a->next) {

@@ -263,7 +263,7 @@ static bool add(struct area area)
     bool taken = space_lock();
     bool good = areas_add(&space_areas, &area) == ERR_OK;
 
-    if (good)
+    if (good && space_is_unsettled)
         space_fit(area.low, area.high);
     space_unlock(taken);
     return good;

@@ -25,7 +25,9 @@ bool space_next_run(vaddr_t *va, vaddr_t end, struct run *r);
 /* Gives the pages of a run, or of a part of one, back. */
 void space_drop(const struct run *r);
 
-/* space_renew.c: makes what was kept in [low, high) of an area what it is to be, or lets it go. */
+/* space_renew.c: are there pages that were kept, and not looked at? Makes what was kept in
+ * [low, high) of an area what it is to be, or lets it go. */
+extern bool space_is_unsettled;
 void space_fit(vaddr_t low, vaddr_t high);
 
 /* The page of the arena that a lent area has for an address, or 0: then it begins with `*bytes`

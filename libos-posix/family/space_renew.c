@@ -8,8 +8,7 @@
 #include "libos-posix/family/space_parts.h"
 #include "libos/string.h"
 
-/* Pages were kept that have not been looked at. */
-static bool is_unsettled;
+bool space_is_unsettled;
 
 /* Not of the core, and not what all see. */
 static bool is_of_program(uint32_t table)
@@ -22,9 +21,9 @@ void space_renew(void)
     const struct member *m = &FAMILY->members[member_place()->member];
 
     space_areas.count = 0;
-    is_unsettled = false;
-    for (uint32_t k = 0; k < m->table_count && !is_unsettled; k++)
-        is_unsettled = is_of_program(m->tables[k]) && (m->groups[k] | m->lent[k]);
+    space_is_unsettled = false;
+    for (uint32_t k = 0; k < m->table_count && !space_is_unsettled; k++)
+        space_is_unsettled = is_of_program(m->tables[k]) && (m->groups[k] | m->lent[k]);
 }
 
 /* A page of its own begins as the file says, or as zero. */
@@ -59,13 +58,16 @@ static bool fits(const struct area *a, vaddr_t va, uint64_t pte)
     }
     if (cpu_pte_rights(pte) != a->rights || space_is_common(pte))
         return false;
+    if (a->kind == AREA_FRAMES && !(a->rights & RIGHT_WRITE) &&
+        space_lent_page(a, va, &from, &bytes))
+        return false; /* that can be the file's again */
     fill(a, va, cpu_pte_pfn(pte));
     return true;
 }
 
 void space_fit(vaddr_t low, vaddr_t high)
 {
-    const struct area *a = is_unsettled ? areas_find(&space_areas, low) : NULL;
+    const struct area *a = areas_find(&space_areas, low);
     struct run r;
 
     while (a && space_next_run(&low, high, &r))
@@ -117,7 +119,7 @@ void space_settle(void)
     const bool taken = space_lock();
     struct run r;
 
-    for (uint32_t k = 0; k < m->table_count && is_unsettled; k++) {
+    for (uint32_t k = 0; k < m->table_count && space_is_unsettled; k++) {
         vaddr_t va = (vaddr_t)m->tables[k] * SPACE_TABLE_BYTES;
         const vaddr_t end = va + SPACE_TABLE_BYTES;
         if (!is_of_program(m->tables[k]) || !(m->groups[k] | m->lent[k]))
@@ -126,6 +128,6 @@ void space_settle(void)
             drop_outside(&r);
         forget_groups(m, k);
     }
-    is_unsettled = false;
+    space_is_unsettled = false;
     space_unlock(taken);
 }
