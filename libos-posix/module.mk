@@ -58,9 +58,10 @@ posix_inet_card-needs    := $(posix_inet-needs)
 posix_inet_card-archives := $(posix_inet-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
-    posix_aio posix_proc posix_queue posix_sysv posix_various posix_watch
+    posix_aio posix_loan posix_proc posix_queue posix_sysv posix_various posix_watch
 posix_watch-needs   := $(POSIX_TEST_NEEDS)
 posix_aio-needs     := $(POSIX_TEST_NEEDS)
+posix_loan-needs    := $(POSIX_TEST_NEEDS)
 posix_sysv-needs    := $(POSIX_TEST_NEEDS)
 posix_proc-needs    := $(POSIX_TEST_NEEDS)
 posix_queue-needs   := $(POSIX_TEST_NEEDS)

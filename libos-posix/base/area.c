@@ -5,8 +5,8 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/stored.h"
 
-/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. Pre: the
- * process does not borrow. */
+/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. Pre:
+ * the process does not borrow. */
 static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t *start,
                      rights_t *all)
 {
