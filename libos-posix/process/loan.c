@@ -134,9 +134,9 @@ static const char *check_borrower(const struct process *p)
     const struct task *waiter = p->vfork_waiter;
 
     if (p->task_count != 1 || p->areas || p->lender->ended)
-        return "V1: a process that borrows has more than a task, or areas, or a lender that ended";
+        return "O1: a process that borrows has more than a task, or areas, or a lender that ended";
     if (!waiter || waiter->process != p->lender || !waiter->loan || waiter->loan->borrower != p)
-        return "V2: a process that borrows holds up no task of its lender";
+        return "O2: a process that borrows holds up no task of its lender";
     return NULL;
 }
 
@@ -153,5 +153,5 @@ const char *loan_check(const struct arena *a)
         for (const struct task *t = p->tasks; t; t = t->next)
             loans += t->loan != NULL;
     }
-    return broken || borrowers == loans ? broken : "V3: a task has a loan, and nobody borrows";
+    return broken || borrowers == loans ? broken : "O3: a task has a loan, and nobody borrows";
 }

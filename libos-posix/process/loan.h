@@ -4,9 +4,9 @@
  * meanwhile; the lending task neither runs nor sleeps, and nobody but the borrower ends its wait.
  *
  * Invariants. loan_check() tests them all and names the broken one.
- *   V1  a process that borrows has one task, no areas, and a lender that has not ended
- *   V2  the task that it holds up is the lender's, and has a loan that names it
- *   V3  a task with a loan is held up by one process
+ *   O1  a process that borrows has one task, no areas, and a lender that has not ended
+ *   O2  the task that it holds up is the lender's, and has a loan that names it
+ *   O3  a task with a loan is held up by one process
  *
  * Locking: the caller holds the arena's lock.
  */
@@ -50,5 +50,5 @@ void loan_call_in(struct task *t);
 /* Has the calling task been told so? */
 bool loan_is_called_in(const struct task *t);
 
-/* NULL when V1 to V3 hold, else a sentence that begins with the broken invariant's name. */
+/* NULL when O1 to O3 hold, else a sentence that begins with the broken invariant's name. */
 const char *loan_check(const struct arena *a);

@@ -104,16 +104,16 @@ static void the_check_names_what_is_broken(void **state)
     (void)state;
     assert_null(loan_check(a));
     p->task_count++;
-    assert_memory_equal(loan_check(a), "V1", 2);
+    assert_memory_equal(loan_check(a), "O1", 2);
     p->task_count--;
     p->vfork_waiter = NULL;
-    assert_memory_equal(loan_check(a), "V2", 2);
+    assert_memory_equal(loan_check(a), "O2", 2);
     p->vfork_waiter = self;
     loan.borrower = self->process;
-    assert_memory_equal(loan_check(a), "V2", 2);
+    assert_memory_equal(loan_check(a), "O2", 2);
     loan.borrower = p;
     p->lender = NULL;
-    assert_memory_equal(loan_check(a), "V3", 2);
+    assert_memory_equal(loan_check(a), "O3", 2);
     p->lender = self->process;
     give_back(self, t);
 }
