@@ -172,14 +172,17 @@ void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors)
 static void leave(struct posix_regs *regs, bool after_call)
 {
     take_signal(regs, after_call);
-    task_current()->regs = NULL;
-    task_current()->vectors = NULL;
+    struct task *t = task_current();
+    t->regs = NULL;
+    t->vectors = NULL;
 }
 
 void posix_trampoline_go_on(struct posix_regs *regs, uint8_t *vectors)
 {
-    task_current()->regs = regs;
-    task_current()->vectors = vectors;
+    struct task *t = task_current();
+
+    t->regs = regs;
+    t->vectors = vectors;
     leave(regs, true);
 }
 
