@@ -139,14 +139,18 @@ void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owne
         if (type != FRAME_MEMORY || !is_own(n, owner))
             arch_clear(frame_memory(n), PAGE_SIZE);
     }
-    const struct frame_info record = {
+    struct frame_info record = {
         .type = (uint8_t)type, .owner = owner, .first = first, .origin = origin};
     struct frame_info *f = &frame_table[first];
     sequence_begin(frame_sequence);
-    for (uint32_t k = 0; k < count; k++)
-        f[k] = record;
-    for (uint32_t k = 1; k < count && type == FRAME_MEMORY; k++)
-        f[k].first = first + k;
+    if (type == FRAME_MEMORY)
+        for (pfn_t n = first; n < first + count; n++, f++) {
+            record.first = n;
+            *f = record;
+        }
+    else
+        for (pfn_t n = first; n < first + count; n++, f++)
+            *f = record;
     sequence_end(frame_sequence);
 }
 
