@@ -14,7 +14,8 @@ http_direct-libs    := libos-net
 
 # A key-value store on bare packets.
 PROGRAMS          += kv_server
-kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_serve.c kv.c)
+kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_kernel.c kv_serve.c kv.c)
+GRAFTS            += libos-net/examples/handler_kv.c
 kv_server-libs    := libos-net
 
 PROGRAMS         += udp_echo

@@ -8,6 +8,8 @@
 #define TURN_MOST 64u /* packets between two bells */
 #define TYPE_AT   12u
 #define UDP       17u
+#define NS        1000000000u
+#define NS_PER_MS 1000000u
 #define KIND_AT   23u
 
 /* Into the place of an answer, because that is where they are made. */
@@ -24,6 +26,13 @@ static bool is_udp(const uint8_t *packet, uint32_t length)
 {
     return length > KIND_AT && packet[TYPE_AT] == TYPE_IPV4 >> 8 &&
            packet[TYPE_AT + 1] == (TYPE_IPV4 & 0xff) && packet[KIND_AT] == UDP;
+}
+
+uint64_t kv_zero(void)
+{
+    const uint64_t khz = KINFO->tsc_khz, ticks = KINFO->tsc_boot;
+
+    return KINFO->boot_realtime * NS - (ticks / khz * NS_PER_MS + ticks % khz * NS_PER_MS / khz);
 }
 
 bool kv_serve(struct kv *kv, const struct answer_host *me, struct link *l)
