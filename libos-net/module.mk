@@ -55,6 +55,15 @@ dma-boot           := $(card-boot) disk=1M disk2=1M
 dma_smp-sources    := $(dma-sources)
 dma_smp-libs       := libos-net
 dma_smp-boot       := $(dma-boot) smp=2
+# The key-value store's part in the kernel.
+KV_HANDLER  := kv_handler kv_handler_smp kv_handler_masked kv_handler_interpreted
+GUEST_TESTS += $(KV_HANDLER)
+$(foreach t,$(KV_HANDLER),$(eval $(t)-sources := $(addprefix tests/qemu/,kv_handler.c rig.c) \
+    $(addprefix libos-net/examples/,kv.c kv_kernel.c kv_serve.c)) $(eval $(t)-libs := libos-net))
+kv_handler-boot             := iommu=1 net=wire net2=wire
+kv_handler_smp-boot         := iommu=1 net=wire net2=wire smp=2
+kv_handler_masked-boot      := iommu=1 net=wire net2=wire append=mask=1
+kv_handler_interpreted-boot := iommu=1 net=wire net2=wire append=jit=0
 # Several pairs, on a network of the test's own.
 GUEST_TESTS        += queues queues_smp
 queues-sources     := $(addprefix tests/qemu/,queues.c queues_rig.c guest.c $(ARCH)/blobs.S) $(CARD_RIG)

@@ -34,12 +34,18 @@ struct reply {
 /* A number of four bytes, as on the wire. */
 static uint32_t number_at(const uint16_t at[2])
 {
-    return (uint32_t)net16(at[0]) << 16 | net16(at[1]);
+    uint32_t number;
+
+    memcpy(&number, at, sizeof number);
+    return net32(number);
 }
 
 static uint64_t cas_of(const struct kv_packet *h)
 {
-    return (uint64_t)number_at(h->cas) << 32 | number_at(h->cas + 2);
+    uint64_t number;
+
+    memcpy(&number, h->cas, sizeof number);
+    return net64(number);
 }
 
 static bool is_for_me(const struct answer_host *me, const struct kv_packet *h, uint32_t length)
@@ -241,6 +247,7 @@ static uint32_t complete(const struct answer_host *me, const struct kv_packet *q
 {
     const uint32_t body = r->extra_bytes + r->key_bytes + r->value_bytes;
     const uint32_t bytes = 8 + KV_HEADS + body;
+    const uint64_t cas = net64(r->cas);
 
     *a = (struct kv_packet){.type = q->type,
                             .version = IP_PLAIN,
@@ -262,8 +269,7 @@ static uint32_t complete(const struct answer_host *me, const struct kv_packet *q
                             .status = net16(status),
                             .body_bytes = {0, net16(body)},
                             .opaque = {q->opaque[0], q->opaque[1]}};
-    for (unsigned i = 0; i < 4; i++)
-        a->cas[i] = net16((uint32_t)(r->cas >> (48 - 16 * i)));
+    memcpy(a->cas, &cas, sizeof a->cas);
     memcpy(a->to_mac, q->from_mac, sizeof a->to_mac);
     memcpy(a->from_mac, me->mac, sizeof a->from_mac);
     a->ip_sum = (uint16_t)~sum_fold(sum_bytes(&a->version, IP_BYTES, 0));

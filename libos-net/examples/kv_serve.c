@@ -3,13 +3,11 @@
 
 #include "exo/abi/kinfo.h"
 #include "libos-net/direct/packet.h"
-#include "libos/start/cpu.h"
+#include "libos/clock.h"
 
 #define TURN_MOST 64u /* packets between two bells */
 #define TYPE_AT   12u
 #define UDP       17u
-#define NS        1000000000u
-#define NS_PER_MS 1000000u
 #define KIND_AT   23u
 
 /* Into the place of an answer, because that is where they are made. */
@@ -30,9 +28,7 @@ static bool is_udp(const uint8_t *packet, uint32_t length)
 
 uint64_t kv_zero(void)
 {
-    const uint64_t khz = KINFO->tsc_khz, ticks = KINFO->tsc_boot;
-
-    return KINFO->boot_realtime * NS - (ticks / khz * NS_PER_MS + ticks % khz * NS_PER_MS / khz);
+    return KINFO->boot_realtime * CLOCK_NS_PER_S - clock_ticks_to_ns(KINFO->tsc_boot);
 }
 
 bool kv_serve(struct kv *kv, const struct answer_host *me, struct link *l)

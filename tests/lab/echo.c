@@ -300,13 +300,6 @@ static void measure_programs(void)
     lab_report("graft.filters.programs.1000", &series, bare, IN_FLIGHT, IN_FLIGHT);
 }
 
-const volatile uint32_t *wire_handled(void)
-{
-    for (uint32_t i = OBJECT_RINGS;; i++)
-        if (book_object(i)->kind == CAP_RING)
-            return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
-}
-
 /*
  * A handler answers. After that there is time for what the card says of the answers: a round counts
  * when that was one interrupt, behind the one that brought the packets. What is waited for is
@@ -317,7 +310,7 @@ static void measure_handler(void)
     static const char key[] = "udp.echo.graft";
     slot_t graft =
         lab_graft(&archive, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
-    const volatile uint32_t *count = wire_handled();
+    const volatile uint32_t *count = lab_handled();
     uint32_t again = 0;
 
     lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);

@@ -101,6 +101,9 @@ void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t 
 /* The median of a series that is to be taken off from another. */
 uint64_t lab_median(struct lab_series *s);
 
+/* The packets that the handler of the first ring there is has answered or consumed. */
+const volatile uint32_t *lab_handled(void);
+
 /* What an empty round counts: the price of the stamps, here and in x86_64/probe.S. */
 uint64_t lab_empty(void);
 uint64_t lab_empty_probe(void);

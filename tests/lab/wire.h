@@ -16,9 +16,6 @@ void wire_push(void);
 /* Waits for a counter, which `what` names; returns the price of the waiting. */
 uint64_t wire_wait(const volatile uint32_t *counter, uint32_t want, const char *what);
 
-/* The low half of how many packets the ring's handler has answered or consumed. */
-const volatile uint32_t *wire_handled(void);
-
 /* The heads of a datagram without contents, from the dedicated card to the ring's. */
 void wire_head(uint8_t *packet);
 
