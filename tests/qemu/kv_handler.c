@@ -157,7 +157,11 @@ static uint32_t ask(void)
 /* The kernel's answer is the program's; but for what the program counts. */
 static bool is_answered_alike(uint8_t opcode, const void *key, uint32_t key_bytes)
 {
+    static const uint8_t idle[] = {15, 18, 19, 22, 48, 55, 57}; /* what no request is known by */
+
     make(opcode, key, key_bytes, 0);
+    for (uint32_t i = 0; i < sizeof idle; i++)
+        request[idle[i]] = (uint8_t)(opcode + i);
     put_sums();
     const uint32_t length = ask(), wanted = kv_answer(kv, &me, request, bytes, want);
 
