@@ -34,6 +34,11 @@ struct key {
     uint32_t bytes;
 };
 
+static inline uint16_t wire16(uint32_t x)
+{
+    return graft_host16((uint16_t)x);
+}
+
 static inline uint64_t fold(uint64_t sum)
 {
     sum = (sum & UINT32_MAX) + (sum >> 32);
@@ -54,11 +59,11 @@ static inline uint64_t sum_words(const uint8_t *at, uint32_t bytes)
 /* A whole GET for this store, from somebody who can be answered? All but the sum of UDP. */
 static inline int is_get(const volatile struct kv *store, const struct kv_packet *p)
 {
-    const uint32_t key = graft_host16(p->key_bytes), bytes = 8 + KV_HEADS + key;
+    const uint32_t key = wire16(p->key_bytes), bytes = 8 + KV_HEADS + key;
     const uint32_t opcode = p->opcode;
 
-    if (p->type != graft_host16(TYPE_IPV4) || p->version != IP_PLAIN || p->protocol != UDP ||
-        p->fragment & graft_host16(IP_PIECES) || p->to_port != store->port ||
+    if (p->type != wire16(TYPE_IPV4) || p->version != IP_PLAIN || p->protocol != UDP ||
+        p->fragment & wire16(IP_PIECES) || p->to_port != store->port ||
         p->to[0] != store->address[0] || p->to[1] != store->address[1])
         return 0;
     if ((p->to_mac[0] | p->from_mac[0]) & 1 || !p->from_port || p->from_port == p->to_port ||
@@ -68,9 +73,9 @@ static inline int is_get(const volatile struct kv *store, const struct kv_packet
     if (opcode != KV_GET && opcode != KV_GET_QUIET && opcode != KV_GET_KEY &&
         opcode != KV_GET_KEY_QUIET)
         return 0;
-    return p->magic == KV_REQUEST && !p->number && p->count == graft_host16(1) && !p->extra_bytes &&
-           key && key <= KV_KEY_MOST && p->bytes == graft_host16(bytes) &&
-           p->length == graft_host16(bytes + IP_BYTES) && !p->body_bytes[0] &&
+    return p->magic == KV_REQUEST && !p->number && p->count == wire16(1) && !p->extra_bytes &&
+           key && key <= KV_KEY_MOST && p->bytes == wire16(bytes) &&
+           p->length == wire16(bytes + IP_BYTES) && !p->body_bytes[0] &&
            p->body_bytes[1] == p->key_bytes &&
            fold(sum_words((const uint8_t *)p + IP_AT, IP_BYTES)) == RIGHT;
 }
@@ -147,24 +152,24 @@ static inline void complete(struct kv_packet *p, uint32_t key, uint32_t body, ui
     p->from_port = port;
     p->service = 0;
     p->id = 0;
-    p->fragment = graft_host16(IP_WHOLE);
+    p->fragment = wire16(IP_WHOLE);
     p->time_to_live = 64;
-    p->length = graft_host16(bytes + IP_BYTES);
+    p->length = wire16(bytes + IP_BYTES);
     p->ip_sum = 0;
     p->ip_sum = (uint16_t)~fold(sum_words(at + IP_AT, IP_BYTES));
-    p->bytes = graft_host16(bytes);
+    p->bytes = wire16(bytes);
     p->sum = 0;
     p->unused = 0;
     p->magic = KV_ANSWER;
-    p->key_bytes = graft_host16(key);
+    p->key_bytes = wire16(key);
     p->extra_bytes = EXTRAS;
     p->data_type = 0;
     p->status = 0;
     p->body_bytes[0] = 0;
-    p->body_bytes[1] = graft_host16(body);
+    p->body_bytes[1] = wire16(body);
     for (unsigned i = 0; i < 4; i++)
-        p->cas[i] = graft_host16((uint16_t)(version >> (48 - 16 * i)));
-    sum += sum_words(at + PSEUDO_AT, HEADS_END - PSEUDO_AT) + graft_host16(UDP) + p->bytes;
+        p->cas[i] = wire16((uint16_t)(version >> (48 - 16 * i)));
+    sum += sum_words(at + PSEUDO_AT, HEADS_END - PSEUDO_AT) + wire16(UDP) + p->bytes;
     const uint16_t folded = (uint16_t)~fold(sum);
     p->sum = folded ? folded : 0xffff;
 }
@@ -207,11 +212,11 @@ GRAFT(packet_handler) uint64_t handler_kv(const struct graft_packet *packet)
         return GRAFT_PASS;
     k.at = (const uint8_t *)(p + 1);
     k.end = end;
-    k.bytes = graft_host16(p->key_bytes);
+    k.bytes = wire16(p->key_bytes);
     if (k.bytes > KV_KEY_MOST || !read_key(&k))
         return GRAFT_PASS;
     if (p->sum && fold(sum_words((const uint8_t *)p + PSEUDO_AT, HEADS_END - PSEUDO_AT) + k.sum +
-                       graft_host16(UDP) + p->bytes) != RIGHT)
+                       wire16(UDP) + p->bytes) != RIGHT)
         return GRAFT_PASS;
     volatile struct kv_item *set = store->items[k.hash % KV_SETS];
     for (uint32_t i = 0; i < KV_PLACES; i++) {
