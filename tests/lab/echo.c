@@ -19,6 +19,7 @@
 #include "tests/lab/graft_object.h"
 #include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
+#include "tests/lab/load.h"
 #include "tests/lab/wait.h"
 #include "tests/lab/wire.h"
 
@@ -163,6 +164,35 @@ void wire_lay(const uint8_t *packets, uint32_t bytes, uint32_t count)
         memcpy(card_packet(pair, buffer), packets + (size_t)i * WIRE_PACKET, bytes);
         card_send(pair, buffer, bytes);
     }
+}
+
+void wire_lay_one(void)
+{
+    wire_lay(to_ring[0], PACKET_BYTES, 1);
+}
+
+void wire_turn(void)
+{
+    (void)virtio_pci_is_broken(&card.pci);
+}
+
+bool wire_take(void)
+{
+    uint16_t buffer;
+    uint32_t length;
+
+    if (!card_receive(pair, &buffer, &length))
+        return false;
+    card_free(pair, buffer);
+    return true;
+}
+
+bool wire_answer(void)
+{
+    const uint32_t before = rig.ring.rx_taken;
+
+    ring_answers();
+    return rig.ring.rx_taken != before;
 }
 
 void wire_push(void)
@@ -387,13 +417,18 @@ static void measure_contents(void)
     lab_contents(&archive, rig.slot);
 }
 
+static void measure_load(void)
+{
+    lab_load(&archive, &rig);
+}
+
 static const struct group {
     const char *name;
     void (*run)(void);
 } groups[] = {{"card", measure_own},          {"ring", measure_shared},
-              {"handler", measure_handler},   {"filters", measure_grafts},
-              {"contents", measure_contents}, {"programs", measure_programs},
-              {"keys", measure_keys}};
+              {"handler", measure_handler},   {"load", measure_load},
+              {"filters", measure_grafts},    {"contents", measure_contents},
+              {"programs", measure_programs}, {"keys", measure_keys}};
 
 /* All, or the one that is named. */
 int main(int argc, char **argv)

@@ -98,6 +98,10 @@ CPU_INLINE uint64_t lab_longest_look(bool (*is_over)(const void *argument), cons
 void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
                 uint32_t counted);
 
+/* The same of a series that has only so many rounds. */
+void lab_report_some(const char *key, struct lab_series *s, uint32_t rounds, uint64_t empty,
+                     uint32_t per, uint32_t counted);
+
 /* The median of a series that is to be taken off from another. */
 uint64_t lab_median(struct lab_series *s);
 
