@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
 import qemu       # noqa: E402
+import curves     # noqa: E402
 import machines   # noqa: E402
 import run_lines  # noqa: E402
 
@@ -42,6 +43,9 @@ WAYLESS = ("pipe.rtt1", "fork", "forkexec")
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang
 WORDS = 64                       # lengths of a message: 0 to 63 words
+BUSY = (1, 2, 5, 10, 15, 20)     # threads that compute while a datagram is echoed
+LOADS = {"graft": "a packet handler", "priority": "the owner, more urgent", "slices": "the owner, in its slices"}
+SHAPES = {"dedicated": "a card of its own", "ring": "a ring of the kernel's card", "graft": "a packet handler"}
 COMPARED = ("call.null", "ipc.inter.0", "ipc.inter.7", "ipc.inter.63", "ipc.intra.0", "ipc.server.roundtrip",
             "ipc.ep.0", "ipc.string.4096", "fault.pager.map", "notify.switch", "pct.oneway", "pipe.shm")
 COUNTS = ("entries", "space_switches", "tlb_flushes")
@@ -207,6 +211,24 @@ def length_table(figures):
         for first in range(0, WORDS, 8)]
 
 
+def load_curves(figures):
+    """(name, [(busy threads, instructions) ...]) for each way in which the echo is answered."""
+    counts = {figure["key"]: figure["value"] for figure in figures}
+    return [(name, [(busy, counts[f"load.{form}.{busy:02}"]) for busy in BUSY]) for form, name in LOADS.items()]
+
+
+def load_table(figures):
+    return ("answered by", *(str(busy) for busy in BUSY)), [
+        (name, *(text_of(count) for _, count in curve)) for name, curve in load_curves(figures)]
+
+
+def store_table(figures):
+    """The key-value store and the echo by the form of the card."""
+    counts = {figure["key"]: text_of(figure["value"]) for figure in figures}
+    return ("form", "UDP echo", "GET of 100 bytes"), [
+        (name, counts[f"udp.echo.{form}"], counts[f"kv.get.{form}"]) for form, name in SHAPES.items()]
+
+
 def text_of(number):
     if number is None:
         return ""
@@ -322,11 +344,13 @@ def html_table(title, head, rows):
 
 def single(figures):
     """Those that have a row of their own."""
-    return [figure for figure in figures if not figure["key"].startswith("ipc.words.")]
+    return [figure for figure in figures if not figure["key"].startswith(("ipc.words.", "load."))]
 
 
 def comparisons(figures, compared, data):
     yield "the same policy as a graft, by the program itself, by a server, by a call", policy_table(figures, data)
+    yield "per datagram, from the card's interrupt until the answer is sent", store_table(figures)
+    yield "UDP echo from its packet to its answer, by threads that compute meanwhile (load.svg)", load_table(figures)
     yield "L4 IPC one way by words of the message, other space", length_table(figures)
     if compared:
         yield "variants of the kernel: exo/doc/decisions/0031-variants.md", variant_table(figures, compared)
@@ -338,6 +362,8 @@ def write(args, figures, compared, aims, data):
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(figure) + "\n" for figure in [*figures, *compared])
     (out / "results.jsonl").write_text(lines, encoding="utf-8")
+    (out / "load.svg").write_text(curves.draw("A datagram and its echo while others compute", "threads that compute",
+                                              "guest instructions", load_curves(figures)), encoding="utf-8")
     about = {name: html.escape(str(figures[0][name]))
              for name in ("options", "commit", "compiler", "qemu")}
     rows = "\n".join(html_row(figure, aims[figure["key"]]) for figure in single(figures))
@@ -359,6 +385,8 @@ def main():
     data = json.loads((HERE / "aims.json").read_text(encoding="utf-8"))
     data["rows"] += [{"key": f"ipc.words.{n}", "operation": f"L4 IPC one way, other space, {n} words"}
                      for n in range(WORDS)]
+    data["rows"] += [{"key": f"load.{form}.{busy:02}", "operation": f"a datagram to its echo by {name}, {busy} compute"}
+                     for form, name in LOADS.items() for busy in BUSY]
     data["rows"] += posix_rows(data["posix"])
     order = {row["key"]: i for i, row in enumerate(data["rows"])}
     aims = {row["key"]: row for row in data["rows"]}
