@@ -36,7 +36,7 @@ static uint32_t number_at(const uint16_t at[2])
 {
     uint32_t number;
 
-    memcpy(&number, at, sizeof number);
+    __builtin_memcpy(&number, at, sizeof number);
     return net32(number);
 }
 
@@ -44,7 +44,7 @@ static uint64_t cas_of(const struct kv_packet *h)
 {
     uint64_t number;
 
-    memcpy(&number, h->cas, sizeof number);
+    __builtin_memcpy(&number, h->cas, sizeof number);
     return net64(number);
 }
 
@@ -269,7 +269,7 @@ static uint32_t complete(const struct answer_host *me, const struct kv_packet *q
                             .status = net16(status),
                             .body_bytes = {0, net16(body)},
                             .opaque = {q->opaque[0], q->opaque[1]}};
-    memcpy(a->cas, &cas, sizeof a->cas);
+    __builtin_memcpy(a->cas, &cas, sizeof a->cas);
     memcpy(a->to_mac, q->from_mac, sizeof a->to_mac);
     memcpy(a->from_mac, me->mac, sizeof a->from_mac);
     a->ip_sum = (uint16_t)~sum_fold(sum_bytes(&a->version, IP_BYTES, 0));

@@ -26,8 +26,8 @@ import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
-            "run=lab_echo", "run=lab_disk", "run=lab_http ring", "run=lab_http card")
-MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS,
+            "run=lab_echo", "run=lab_echo load", "run=lab_disk", "run=lab_http ring", "run=lab_http card")
+MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS, "run=lab_echo load": machines.CARDS,
             "run=lab_disk": {"further": machines.slow_disk(5)},
             "run=lab_http ring": machines.CARDS, "run=lab_http card": machines.OWN_CARDS}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
