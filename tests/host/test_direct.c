@@ -134,7 +134,7 @@ static void after_a_silence_the_window_doubles_up_to_half(void **state)
     for (unsigned i = 0; i < TCP_RETRY_MOST && c->packets == packets; i++)
         world_run(1);
     assert_int_equal(c->packets, packets + 1); /* the first of them again */
-    told = c->in;                      /* all of them at once: one packet more */
+    told = c->in;                              /* all of them at once: one packet more */
     packets = c->packets;
     client_send_at(c, c->out, TCP_ACK, "", 0);
     world_run(1);
