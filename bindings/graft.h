@@ -97,10 +97,12 @@ static inline uint64_t graft_call(const struct node *binding, void *context, uin
 #define GRAFT_ANSWER_BYTES  2048u
 #define GRAFT_ANSWER_COOKIE (1u << 31) /* the packet is an answer, and not a ring's */
 uint8_t *graft_answer_room(const struct graft *g);
+
 /* Room for bytes [at, at + bytes) of the answer that is being made, behind what the graft has
  * stored of it; NULL: there is none, or they do not follow. It lies in what graft_answer_room says.
  */
 uint8_t *graft_answer_store(struct graft *g, uint64_t at, uint64_t bytes);
+
 bool graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes);
 void graft_answer_sent(uint32_t cookie);
 

@@ -230,7 +230,6 @@ static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, c
 {
     const uint8_t *packet = (const uint8_t *)(uintptr_t)context->data;
     const uint32_t length = context->length;
-
     struct graft *g = graft_bound(&r->handler);
 
     g->stored_to = 0;

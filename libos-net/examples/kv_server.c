@@ -25,6 +25,8 @@ enum form { RING, CARD, GRAFT };
 static const char *const form_names[] = {"", "card", "graft"};
 static const char *const endings[] = {"", ", on a card of its own", ", GETs by the kernel"};
 
+static struct ring_link on_ring; /* unless it is on a card */
+
 /* The last argument, if it says one. */
 static enum form form_of(int argc, char **argv)
 {
@@ -49,8 +51,6 @@ static enum err open_handler(struct kv *kv, slot_t map, const struct answer_host
 
     return e == ERR_OK ? kv_kernel_bind(kv, map, me, &archive, ring) : e;
 }
-
-static struct ring_link on_ring;
 
 static enum err open_link(enum form form, uint32_t address, uint16_t port, struct link **l)
 {

@@ -16,8 +16,8 @@ def power(exponent):
     return f"{10 ** (exponent - unit)} {NAMES.get(unit, f'× 10^{unit}')}"
 
 
-def draw(title, across, along, curves):
-    """`curves`: (name, [(x, y) ...]) each, x ascending, y positive. The text of the picture."""
+def draw(title, across, along, curves, labels=None):
+    """`curves`: (name, [(x, y) ...]) each, x ascending, y positive; `labels`: what to call each x. The text of the picture."""
     points = [point for _, curve in curves for point in curve]
     most = max(x for x, _ in points)
     low = math.floor(math.log10(min(y for _, y in points)))
@@ -39,7 +39,7 @@ def draw(title, across, along, curves):
     for x in sorted({x for x, _ in points}):
         at, y = place(x, 10 ** low)
         lines.append(f'<path d="M{at:.1f} {y:.1f}v5" stroke="#888"/>'
-                     f'<text x="{at:.1f}" y="{y + 20:.1f}" text-anchor="middle">{x}</text>')
+                     f'<text x="{at:.1f}" y="{y + 20:.1f}" text-anchor="middle">{html.escape(labels[x] if labels else str(x))}</text>')
     middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
     lines.append(f'<text x="{middle:.1f}" y="{HEIGHT - 16}" text-anchor="middle">{html.escape(across)}</text>')
     lines.append(f'<text x="20" y="{HEIGHT / 2:.1f}" text-anchor="middle" '
