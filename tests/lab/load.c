@@ -8,9 +8,7 @@
  * Counted is from the last look before the packet had come to the first one after it was answered,
  * less what a look costs; or to when the owner has told the card. A look stamps first and asks
  * then, so that what comes between one's asking and the next one's is behind the former's stamp.
- * What the
- * wire takes is not in it. A packet that comes before its sender has looked came behind the bell,
- * whose shortest ringing is known.
+ * What the wire takes is not in it; what the card says of the answer is, when it does so at once.
  */
 #include "tests/lab/load.h"
 
@@ -43,11 +41,9 @@ static struct {
     volatile enum phase phase;
     volatile uint32_t round;
     volatile uint64_t last; /* stamp of the last look                              */
-    uint64_t in, out, tail; /* of this packet; from its look's own stamp           */
-    uint64_t look, tails;   /* the shortest so far                                 */
+    uint64_t in, out;       /* of this packet                                      */
+    uint64_t look, tails;   /* a look, and one's end behind an arrival: the shortest so far */
     uint64_t due;           /* when the next packet is sent                        */
-    bool early;             /* it came before its sender looked            */
-    uint64_t bell;          /* the shortest ringing so far                 */
     uint32_t seen, left;    /* of `arrived`; looks until all is quiet              */
 } load;
 
@@ -67,27 +63,27 @@ static void keep(uint64_t now)
     load.left = LINGER;
     load.due = now + (uint64_t)load.round * SPREAD % SLICE;
     load.phase = IDLE;
-    load.round += !load.early || load.bell != UINT64_MAX;
+    load.round++;
 }
 
 static void send(void)
 {
     load.seen = *load.arrived;
     load.phase = SENT;
-    const uint64_t begin = lab_stamp();
+    load.last = lab_stamp(); /* the packet may have come when the bell has been rung */
     wire_push();
-    const uint64_t ticks = lab_stamp() - begin;
-    load.early = *load.arrived != load.seen;
-    if (!load.early)
-        least(&load.bell, ticks);
-    else if (load.bell != UINT64_MAX)
-        load.last = begin + load.bell;
 }
 
+/* The owner may have answered between a look's question and this. */
 static void arrive(uint64_t now)
 {
-    load.in = load.last;
-    load.phase = ARRIVED;
+    const uint64_t in = load.last;
+    enum phase sent = SENT;
+
+    if (!__atomic_compare_exchange_n(&load.phase, &sent, ARRIVED, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return;
+    load.in = in;
     if (load.by_owner)
         return;
     load.out = lab_stamp();
@@ -204,7 +200,6 @@ static void measure(const char *form, uint32_t busy, bool by_owner, uint32_t pri
 
 void lab_load(const struct archive *a, const struct rig *r)
 {
-    load.bell = UINT64_MAX;
     static const uint32_t counts[] = {1, 2, 5, 10, 15, BUSY_MOST};
     const uint32_t all = sizeof counts / sizeof counts[0];
 
