@@ -5,9 +5,9 @@
  * A plan says what the image does not: one line each, `#` begins a remark.
  *
  *   tree FIRST COUNT root BLOCK TYPE    blocks of the disk that are the tree's; its root and the
- *                                       type of that. The first tree is made of the extent, others of
- *                                       the one in whose part theirs lies
- *   type NUMBER FILE [P0 P1 P2 P3]      of the tree above: its template, and parameters (0)
+ *                                       type of that. The first tree is made of the extent, others
+ * of the one in whose part theirs lies type NUMBER FILE [P0 P1 P2 P3]      of the tree above: its
+ * template, and parameters (0)
  *
  * A file's name counts from the plan's folder.
  */
