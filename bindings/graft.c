@@ -122,6 +122,19 @@ uint8_t *graft_answer_room(const struct graft *g)
     return NULL;
 }
 
+uint8_t *graft_answer_store(struct graft *g, uint64_t at, uint64_t bytes)
+{
+    uint8_t *room = graft_answer_room(g);
+
+    if (!room || at > NIC_PACKET_MAX || bytes > NIC_PACKET_MAX - at ||
+        (g->stored_to && at != g->stored_to))
+        return NULL;
+    if (!g->stored_to)
+        g->stored_from = (uint32_t)at;
+    g->stored_to = (uint32_t)(at + bytes);
+    return room + at;
+}
+
 bool graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes)
 {
     uint32_t i = (uint32_t)((size_t)(room - g->answers) / GRAFT_ANSWER_BYTES);

@@ -38,7 +38,8 @@ struct graft {
     uint32_t journal_bytes;
     uint32_t slot;    /* of the window for code; meaningful when there is code                 */
     uint8_t *answers; /* PACKET_HANDLER: [GRAFT_ANSWERS] packets on their way out      */
-    uint32_t answers_busy;  /* bit for each                                                  */
+    uint32_t answers_busy; /* bit for each                                                  */
+    uint32_t stored_from, stored_to; /* of an answer that is being made; to 0: nothing        */
     bool is_ended;          /* it was aborted                                               */
     bool is_masked;         /* its code is                                                  */
     bool keeps;             /* likewise: registers, and it is quick (exo/env/env.h: env_quick)   */
@@ -79,12 +80,15 @@ static inline uint64_t graft_run_quick(const struct graft *g, void *context)
     return g->quick((uintptr_t)context);
 }
 
+static inline uint64_t graft_call_it(struct graft *g, void *context, uint64_t otherwise)
+{
+    return g->quick ? graft_run_quick(g, context) : graft_run_fully(g, context, otherwise);
+}
+
 /* The graft that is bound there. */
 static inline uint64_t graft_call(const struct node *binding, void *context, uint64_t otherwise)
 {
-    struct graft *g = graft_bound(binding);
-
-    return g->quick ? graft_run_quick(g, context) : graft_run_fully(g, context, otherwise);
+    return graft_call_it(graft_bound(binding), context, otherwise);
 }
 
 /* Packets that a handler answers: room for one, or NULL when too many are on their way; and sending
@@ -93,6 +97,12 @@ static inline uint64_t graft_call(const struct node *binding, void *context, uin
 #define GRAFT_ANSWER_BYTES  2048u
 #define GRAFT_ANSWER_COOKIE (1u << 31) /* the packet is an answer, and not a ring's */
 uint8_t *graft_answer_room(const struct graft *g);
+
+/* Room for bytes [at, at + bytes) of the answer that is being made, behind what the graft has
+ * stored of it; NULL: there is none, or they do not follow. It lies in what graft_answer_room says.
+ */
+uint8_t *graft_answer_store(struct graft *g, uint64_t at, uint64_t bytes);
+
 bool graft_answer(struct graft *g, const uint8_t *room, uint32_t bytes);
 void graft_answer_sent(uint32_t cookie);
 

@@ -348,6 +348,17 @@ static uint64_t help_copy_checksum(uint64_t to, uint64_t room, uint64_t from, ui
     return fold(sum + sum_of((const uint8_t *)pointer(from) + at, count - at));
 }
 
+static uint64_t help_answer_store(uint64_t at, uint64_t from, uint64_t bytes, uint64_t seed,
+                                  uint64_t r5)
+{
+    const uint8_t *to = graft_answer_store(running->graft, at, bytes);
+
+    (void)r5;
+    if (!to)
+        return (uint64_t)GRAFT_MAP_FULL;
+    return help_copy_checksum((uintptr_t)to, bytes, from, bytes, seed);
+}
+
 static uint64_t help_owns(uint64_t first, uint64_t count, uint64_t type, uint64_t r4, uint64_t r5)
 {
     (void)r4, (void)r5;

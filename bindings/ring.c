@@ -198,19 +198,25 @@ static bool is_same_flow(const struct flow *a, const struct flow *b)
     return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
 }
 
-/* Sends what a handler made of a packet, if there is room and the ring might send it: a copy is
- * judged, because the packet is the card's. `mine` is what the packet said when no key was asked
- * before the ring's, so that an answer of that flow is the ring's; or NULL. */
-static void answer(const struct ring *r, const uint8_t *packet, uint32_t bytes,
-                   const struct flow *mine)
+/* Sends what a handler made of a packet of `length` bytes, if there is room and the ring might send
+ * it: a copy is judged, because the packet is the card's. The copy is where the handler has stored
+ * what follows the packet's bytes. `bytes` not 0: as many at most. `mine` is what the packet said
+ * when no key was asked before the ring's, so that an answer of that flow is the ring's; or NULL.
+ */
+static void answer(const struct ring *r, struct graft *g, const struct graft_packet *context,
+                   uint32_t bytes, const struct flow *mine)
 {
-    struct graft *g = graft_bound(&r->handler);
+    const uint32_t length = context->length;
     uint8_t *copy = graft_answer_room(g), mac[6];
+    const uint32_t from = g->stored_to ? g->stored_from : length,
+                   end = g->stored_to ? g->stored_to : length;
 
-    if (!copy || bytes < NIC_PACKET_MIN)
+    bytes = bytes && bytes < end ? bytes : end;
+    const uint32_t before = bytes < from ? bytes : from;
+    if (!copy || bytes < NIC_PACKET_MIN || before > length)
         return;
     nic_mac(mac);
-    memcpy(copy, packet, bytes);
+    memcpy(copy, (const void *)(uintptr_t)context->data, before);
     const struct flow f = flow_read(copy, bytes, true);
     if (flow_bears_mac(copy, bytes, mac) &&
         ((mine && is_same_flow(mine, &f)) || ring_may_send(r, &f)))
@@ -224,7 +230,10 @@ static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, c
 {
     const uint8_t *packet = (const uint8_t *)(uintptr_t)context->data;
     const uint32_t length = context->length;
-    uint64_t verdict = graft_call(&r->handler, context, GRAFT_PASS), bytes = verdict >> 32;
+    struct graft *g = graft_bound(&r->handler);
+
+    g->stored_to = 0;
+    const uint64_t verdict = graft_call_it(g, context, GRAFT_PASS);
 
     if (__builtin_expect((uint32_t)verdict == GRAFT_PASS, true)) {
         deliver(r, tag, packet, length);
@@ -238,7 +247,7 @@ static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, c
         break;
     case GRAFT_ANSWER:
         r->rx_handled++;
-        answer(r, packet, bytes && bytes < length ? (uint32_t)bytes : length, before ? NULL : f);
+        answer(r, g, context, (uint32_t)(verdict >> 32), before ? NULL : f);
         break;
     default:
         deliver(r, tag, packet, length);

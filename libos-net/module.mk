@@ -14,14 +14,15 @@ http_direct-libs    := libos-net
 
 # A key-value store on bare packets.
 PROGRAMS          += kv_server
-kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_serve.c kv.c)
+kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_kernel.c kv_serve.c kv.c)
+GRAFTS            += libos-net/examples/handler_kv.c
 kv_server-libs    := libos-net
 
 PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c
 udp_echo-libs    := libos-net
 
-HOST_TESTS += answer card card_pairs direct direct_attacks http http_files kv ring rss
+HOST_TESTS += answer card card_pairs direct direct_attacks http http_files kv kv_handler ring rss
 DIRECT       := $(addprefix libos-net/direct/,cache.c cookie.c packet.c requests.c tcp.c tcp_in.c tcp_out.c) \
                 libos-net/examples/http_parse.c libos-net/examples/http_text.c
 direct-needs := $(DIRECT) tests/host/direct_world.c
@@ -34,6 +35,7 @@ http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
 kv-needs   := libos-net/examples/kv.c libos-net/direct/packet.c
+kv_handler-needs := libos-net/direct/packet.c
 ring-needs := libos-net/ring.c
 
 # Cards in the tests' own hands, and a machine where nobody gets one.
@@ -54,6 +56,15 @@ dma-boot           := $(card-boot) disk=1M disk2=1M
 dma_smp-sources    := $(dma-sources)
 dma_smp-libs       := libos-net
 dma_smp-boot       := $(dma-boot) smp=2
+# The key-value store's part in the kernel.
+KV_HANDLER  := kv_handler kv_handler_smp kv_handler_masked kv_handler_interpreted
+GUEST_TESTS += $(KV_HANDLER)
+$(foreach t,$(KV_HANDLER),$(eval $(t)-sources := $(addprefix tests/qemu/,kv_handler.c rig.c) \
+    $(addprefix libos-net/examples/,kv.c kv_kernel.c kv_serve.c)) $(eval $(t)-libs := libos-net))
+kv_handler-boot             := iommu=1 net=wire net2=wire
+kv_handler_smp-boot         := iommu=1 net=wire net2=wire smp=2
+kv_handler_masked-boot      := iommu=1 net=wire net2=wire append=mask=1
+kv_handler_interpreted-boot := iommu=1 net=wire net2=wire append=jit=0
 # Several pairs, on a network of the test's own.
 GUEST_TESTS        += queues queues_smp
 queues-sources     := $(addprefix tests/qemu/,queues.c queues_rig.c guest.c $(ARCH)/blobs.S) $(CARD_RIG)

@@ -27,9 +27,10 @@ struct graft_packet {
     uint32_t nic;      /* which network card it came from, 0 is the first */
 };
 
-/* What a packet handler returns. An answer is sent as the graft left it, if the ring might send it;
- * GRAFT_ANSWER_OF(bytes) sends the packet's beginning. When there is no room for it, or the ring
- * may not send it, the packet is dropped. */
+/* What a packet handler returns. An answer is the packet as the graft left it, or its bytes up to
+ * where answer_store has begun and then what that has stored; GRAFT_ANSWER_OF(bytes) sends its
+ * beginning. When there is no room for it, the ring may not send it, or bytes are missing between
+ * the two, the packet is dropped. */
 enum graft_verdict {
     GRAFT_PASS,    /* to the ring, as the graft left it           */
     GRAFT_DROP,    /* nobody gets it                              */

@@ -3,50 +3,14 @@
 
 #include "libos-net/direct/packet.h"
 
-struct kv_packet {
-    uint8_t to[6], from[6];
-    uint16_t type;
-    uint8_t version, service;
-    uint16_t length, id, fragment;
-    uint8_t time_to_live, protocol;
-    uint16_t ip_sum;
-    uint32_t source, target;
-    uint16_t source_port, target_port, bytes, sum;
-    uint16_t request, number, count, unused; /* of a datagram of memcached's */
-    uint8_t magic, opcode;
-    uint16_t key_bytes;
-    uint8_t extra_bytes, data_type;
-    uint16_t status; /* in a request: the place of a bucket */
-    uint32_t body_bytes;
-    uint32_t opaque;
-    uint64_t cas;
-} __attribute__((packed));
-
 #define UDP_AT   (ETHERNET_BYTES + IP_BYTES)
-#define FRAME_AT (UDP_AT + 8u)
 #define BODY_AT  ((uint32_t)sizeof(struct kv_packet))
-#define HEAD     (BODY_AT - FRAME_AT) /* bytes of memcached's heads */
 #define UDP      17u
-#define REQUEST  0x80u
-#define ANSWER   0x81u
 #define SHORTEST 60u
 #define MONTH    (60u * 60 * 24 * 30) /* longer times are moments */
 #define VERSION  "exo4"
 _Static_assert(sizeof(struct kv_packet) == 74, "as on the wire");
 _Static_assert(sizeof(struct kv_packet) + 4 + KV_KEY_MOST + KV_VALUE_MOST <= 1514, "answers fit");
-
-enum opcode {
-    GET = 0x00,
-    SET,
-    ADD,
-    REPLACE,
-    DELETE,
-    GET_QUIET = 0x09,
-    NOTHING,
-    TELL_VERSION,
-    GET_KEY,
-    GET_KEY_QUIET
-};
 
 enum status { DONE = 0x00, NOT_FOUND, EXISTS, TOO_LARGE, BAD_ARGUMENTS, UNKNOWN = 0x81 };
 
@@ -67,34 +31,51 @@ struct reply {
     uint64_t cas;
 };
 
+/* A number of four bytes, as on the wire. */
+static uint32_t number_at(const uint16_t at[2])
+{
+    uint32_t number;
+
+    __builtin_memcpy(&number, at, sizeof number);
+    return net32(number);
+}
+
+static uint64_t cas_of(const struct kv_packet *h)
+{
+    uint64_t number;
+
+    __builtin_memcpy(&number, h->cas, sizeof number);
+    return net64(number);
+}
+
 static bool is_for_me(const struct answer_host *me, const struct kv_packet *h, uint32_t length)
 {
     if (length < BODY_AT || h->type != net16(TYPE_IPV4) || h->version != IP_PLAIN ||
-        h->protocol != UDP || h->target != net32(me->address) ||
-        h->target_port != net16(me->port) || !is_mac(h->to, me->mac) || h->from[0] & 1 ||
+        h->protocol != UDP || number_at(h->to) != me->address || h->to_port != net16(me->port) ||
+        !is_mac((const uint8_t *)h->to_mac, me->mac) || h->from_mac[0] & 1 ||
         h->fragment & net16(IP_IN_PIECES))
         return false;
-    const uint32_t from = net32(h->source), bytes = net16(h->bytes);
-    if (bytes < HEAD + 8 || bytes > length - UDP_AT || net16(h->length) != bytes + IP_BYTES ||
-        !from || from == me->address || from >= 0xe0000000u || !h->source_port ||
-        h->source_port == h->target_port)
+    const uint32_t from = number_at(h->from), bytes = net16(h->bytes);
+    if (bytes < KV_HEADS + 8 || bytes > length - UDP_AT || net16(h->length) != bytes + IP_BYTES ||
+        !from || from == me->address || from >= 0xe0000000u || !h->from_port ||
+        h->from_port == h->to_port)
         return false;
     if (sum_fold(sum_bytes(&h->version, IP_BYTES, 0)) != 0xffff)
         return false;
     return !h->sum ||
-           sum_fold(sum_bytes(&h->source, bytes + 8, (uint64_t)net16(UDP) + h->bytes)) == 0xffff;
+           sum_fold(sum_bytes(h->from, bytes + 8, (uint64_t)net16(UDP) + h->bytes)) == 0xffff;
 }
 
 /* False: it is no whole request. */
 static bool read_question(const struct kv_packet *h, struct question *q)
 {
-    const uint32_t body = net16(h->bytes) - 8u - HEAD;
+    const uint32_t body = net16(h->bytes) - 8u - KV_HEADS;
 
     q->head = h;
     q->extra_bytes = h->extra_bytes;
     q->key_bytes = net16(h->key_bytes);
-    if (h->magic != REQUEST || h->number || h->count != net16(1) || net32(h->body_bytes) != body ||
-        q->extra_bytes + q->key_bytes > body)
+    if (h->magic != KV_REQUEST || h->number || h->count != net16(1) ||
+        number_at(h->body_bytes) != body || q->extra_bytes + q->key_bytes > body)
         return false;
     q->value_bytes = body - q->extra_bytes - q->key_bytes;
     q->extras = (const uint8_t *)(h + 1);
@@ -103,14 +84,6 @@ static bool read_question(const struct kv_packet *h, struct question *q)
     return true;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    const uint64_t mixed = (hash ^ word) * 0x9e3779b97f4a7c15u;
-
-    return mixed ^ mixed >> 32;
-}
-
-/* Keys that differ in any byte are to lie in any sets. */
 static struct kv_item *set_of(struct kv *kv, const struct question *q)
 {
     const uint8_t *at = q->key;
@@ -119,17 +92,31 @@ static struct kv_item *set_of(struct kv *kv, const struct question *q)
 
     for (; bytes >= sizeof word; bytes -= (uint32_t)sizeof word, at += sizeof word) {
         memcpy(&word, at, sizeof word);
-        hash = mix(hash, word);
+        hash = kv_mix(hash, word);
     }
-    for (word = 0; bytes; bytes--)
-        word = word << 8 | *at++;
-    return kv->items[mix(hash, word) % KV_SETS];
+    word = 0;
+    for (uint32_t i = 0; i < bytes; i++)
+        word |= (uint64_t)at[i] << 8 * i;
+    return kv->items[kv_mix(hash, word) % KV_SETS];
+}
+
+/* Between the two nobody else takes what the item has. */
+static void change(struct kv_item *item)
+{
+    __atomic_store_n(&item->turn, item->turn + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void show(struct kv_item *item)
+{
+    __atomic_store_n(&item->turn, item->turn + 1, __ATOMIC_RELEASE);
 }
 
 static void forget(struct kv_item *item)
 {
+    change(item);
     item->version = 0;
-    item->asked = 0;
+    show(item);
 }
 
 static struct kv_item *find(struct kv *kv, const struct question *q)
@@ -155,9 +142,12 @@ static struct kv_item *place_for(struct kv *kv, const struct question *q)
 {
     struct kv_item *set = set_of(kv, q), *found = set;
 
-    for (unsigned i = 1; i < KV_PLACES; i++)
+    for (unsigned i = 0; i < KV_PLACES; i++) {
+        if (!set[i].version)
+            return &set[i];
         if (set[i].asked < found->asked)
             found = &set[i];
+    }
     return found;
 }
 
@@ -181,8 +171,9 @@ static enum status get(struct kv *kv, const struct question *q, bool with_key, s
     return DONE;
 }
 
-static enum status set(struct kv *kv, const struct question *q, enum opcode how, struct reply *r)
+static enum status set(struct kv *kv, const struct question *q, enum kv_opcode how, struct reply *r)
 {
+    const uint64_t cas = cas_of(q->head);
     uint32_t expires;
 
     if (q->extra_bytes != 8 || !q->key_bytes || q->key_bytes > KV_KEY_MOST)
@@ -190,14 +181,15 @@ static enum status set(struct kv *kv, const struct question *q, enum opcode how,
     if (q->value_bytes > KV_VALUE_MOST)
         return TOO_LARGE;
     struct kv_item *item = find(kv, q);
-    if (!item && (how == REPLACE || q->head->cas))
+    if (!item && (how == KV_REPLACE || cas))
         return NOT_FOUND;
-    if (item && (how == ADD || (q->head->cas && net64(q->head->cas) != item->version)))
+    if (item && (how == KV_ADD || (cas && cas != item->version)))
         return EXISTS;
     if (!item)
         item = place_for(kv, q);
     memcpy(&expires, q->extras + 4, sizeof expires);
     expires = net32(expires);
+    change(item);
     memcpy(&item->flags, q->extras, sizeof item->flags);
     item->ends = expires && expires <= MONTH ? kv->second + expires : expires;
     item->key_bytes = (uint16_t)q->key_bytes;
@@ -205,6 +197,7 @@ static enum status set(struct kv *kv, const struct question *q, enum opcode how,
     memcpy(item->bytes, q->key, q->key_bytes + q->value_bytes); /* they are neighbours there, too */
     item->version = ++kv->version;
     item->asked = ++kv->asked;
+    show(item);
     kv->stored++;
     r->cas = item->version;
     return DONE;
@@ -215,7 +208,7 @@ static enum status delete (struct kv *kv, const struct question *q) {
         q->key_bytes > KV_KEY_MOST) return BAD_ARGUMENTS;
     struct kv_item *item = find(kv, q);
     if (!item) return NOT_FOUND;
-    if (q->head->cas && net64(q->head->cas) != item->version) return EXISTS;
+    if (cas_of(q->head) && cas_of(q->head) != item->version) return EXISTS;
     forget(item);
     return DONE;
 }
@@ -225,21 +218,21 @@ static enum status perform(struct kv *kv, const struct question *q, struct reply
     const uint8_t opcode = q->head->opcode;
 
     switch (opcode) {
-    case GET:
-    case GET_QUIET:
+    case KV_GET:
+    case KV_GET_QUIET:
         return get(kv, q, false, r);
-    case GET_KEY:
-    case GET_KEY_QUIET:
+    case KV_GET_KEY:
+    case KV_GET_KEY_QUIET:
         return get(kv, q, true, r);
-    case SET:
-    case ADD:
-    case REPLACE:
-        return set(kv, q, (enum opcode)opcode, r);
-    case DELETE:
+    case KV_SET:
+    case KV_ADD:
+    case KV_REPLACE:
+        return set(kv, q, (enum kv_opcode)opcode, r);
+    case KV_DELETE:
         return delete (kv, q);
-    case NOTHING:
+    case KV_NOTHING:
         return DONE;
-    case TELL_VERSION:
+    case KV_TELL_VERSION:
         r->value_bytes = sizeof VERSION - 1;
         memcpy(r->at, VERSION, r->value_bytes);
         return DONE;
@@ -253,7 +246,8 @@ static uint32_t complete(const struct answer_host *me, const struct kv_packet *q
                          struct kv_packet *a, enum status status, const struct reply *r)
 {
     const uint32_t body = r->extra_bytes + r->key_bytes + r->value_bytes;
-    const uint32_t bytes = 8 + HEAD + body;
+    const uint32_t bytes = 8 + KV_HEADS + body;
+    const uint64_t cas = net64(r->cas);
 
     *a = (struct kv_packet){.type = q->type,
                             .version = IP_PLAIN,
@@ -261,25 +255,25 @@ static uint32_t complete(const struct answer_host *me, const struct kv_packet *q
                             .fragment = net16(IP_WHOLE),
                             .time_to_live = 64,
                             .protocol = UDP,
-                            .source = q->target,
-                            .target = q->source,
-                            .source_port = q->target_port,
-                            .target_port = q->source_port,
+                            .from = {q->to[0], q->to[1]},
+                            .to = {q->from[0], q->from[1]},
+                            .from_port = q->to_port,
+                            .to_port = q->from_port,
                             .bytes = net16(bytes),
                             .request = q->request,
                             .count = net16(1),
-                            .magic = ANSWER,
+                            .magic = KV_ANSWER,
                             .opcode = q->opcode,
                             .key_bytes = net16(r->key_bytes),
                             .extra_bytes = (uint8_t)r->extra_bytes,
                             .status = net16(status),
-                            .body_bytes = net32(body),
-                            .opaque = q->opaque,
-                            .cas = net64(r->cas)};
-    memcpy(a->to, q->from, sizeof a->to);
-    memcpy(a->from, me->mac, sizeof a->from);
+                            .body_bytes = {0, net16(body)},
+                            .opaque = {q->opaque[0], q->opaque[1]}};
+    __builtin_memcpy(a->cas, &cas, sizeof a->cas);
+    memcpy(a->to_mac, q->from_mac, sizeof a->to_mac);
+    memcpy(a->from_mac, me->mac, sizeof a->from_mac);
     a->ip_sum = (uint16_t)~sum_fold(sum_bytes(&a->version, IP_BYTES, 0));
-    a->sum = (uint16_t)~sum_fold(sum_bytes(&a->source, bytes + 8, (uint64_t)net16(UDP) + a->bytes));
+    a->sum = (uint16_t)~sum_fold(sum_bytes(a->from, bytes + 8, (uint64_t)net16(UDP) + a->bytes));
     if (!a->sum)
         a->sum = 0xffff;
     return BODY_AT + body;
@@ -295,7 +289,7 @@ uint32_t kv_answer(struct kv *kv, const struct answer_host *me, const uint8_t *p
     if (!is_for_me(me, h, length) || !read_question(h, &q))
         return 0;
     enum status status = perform(kv, &q, &r);
-    bool quiet = h->opcode == GET_QUIET || h->opcode == GET_KEY_QUIET;
+    bool quiet = h->opcode == KV_GET_QUIET || h->opcode == KV_GET_KEY_QUIET;
     if (status == NOT_FOUND && quiet)
         return 0;
     if (status != DONE) {

@@ -3,7 +3,7 @@
 
 #include "exo/abi/kinfo.h"
 #include "libos-net/direct/packet.h"
-#include "libos/start/cpu.h"
+#include "libos/clock.h"
 
 #define TURN_MOST 64u /* packets between two bells */
 #define TYPE_AT   12u
@@ -24,6 +24,11 @@ static bool is_udp(const uint8_t *packet, uint32_t length)
 {
     return length > KIND_AT && packet[TYPE_AT] == TYPE_IPV4 >> 8 &&
            packet[TYPE_AT + 1] == (TYPE_IPV4 & 0xff) && packet[KIND_AT] == UDP;
+}
+
+uint64_t kv_zero(void)
+{
+    return KINFO->boot_realtime * CLOCK_NS_PER_S - clock_ticks_to_ns(KINFO->tsc_boot);
 }
 
 bool kv_serve(struct kv *kv, const struct answer_host *me, struct link *l)

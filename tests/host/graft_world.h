@@ -121,6 +121,9 @@ static bool world_call(struct world *w, int32_t number, uint64_t *reg)
             memset((void *)(uintptr_t)reg[1], 28, reg[2]);
         reg[0] = 28;
         return true;
+    case 0x10002: /* from r2 */
+        reg[0] = 28;
+        return reg[3] == 0 || world_allows(w, reg[2], (uint32_t)reg[3], false);
     case 130:
         reg[0] = 0;
         return reg[1] == world_map(w, 2) &&

@@ -135,9 +135,17 @@ struct graft *graft_bound(const struct node *binding)
     return frame_memory(((const struct cap *)(const void *)node_at(binding->parent))->base);
 }
 
+/* Answers: where they are made, and how long those were that were sent. */
+static uint8_t answer_room[GRAFT_ANSWER_BYTES];
+static unsigned answers, answer_bytes, answers_sent;
+static bool answers_full;
+#define STORED 0xd5
+
 /* A "graft" takes packets whose first byte is its `steps`; 255 takes all. As a handler it returns
- * its `fuel`, and is counted in `handled`. */
+ * its `fuel`, and is counted in `handled`; before that it stores [stores_from, stores_to) of an
+ * answer, if there is any. */
 static unsigned handled;
+static uint32_t stores_from, stores_to;
 
 uint64_t graft_run_fully(struct graft *g, void *context, uint64_t otherwise)
 {
@@ -147,17 +155,18 @@ uint64_t graft_run_fully(struct graft *g, void *context, uint64_t otherwise)
     if (g->program.hook == GRAFT_HOOK_PACKET_HANDLER) {
         handled++;
         assert_int_equal(otherwise, GRAFT_PASS);
+        assert_int_equal(g->stored_to, 0);
+        if (stores_to) {
+            g->stored_from = stores_from;
+            g->stored_to = stores_to;
+            memset(answer_room + stores_from, STORED, stores_to - stores_from);
+        }
         return (uint64_t)g->program.fuel;
     }
     assert_int_equal(otherwise, 0);
     g->info->counts[COUNT_RUNS]++;
     return g->program.steps == 255 || *(const uint8_t *)(uintptr_t)packet->data == g->program.steps;
 }
-
-/* Answers: where they are made, and how long those were that were sent. */
-static uint8_t answer_room[GRAFT_ANSWER_BYTES];
-static unsigned answers, answer_bytes, answers_sent;
-static bool answers_full;
 
 uint8_t *graft_answer_room(const struct graft *g)
 {
@@ -234,6 +243,7 @@ static inline int fresh(void **state)
     raised = raises = 0;
     handled = answers = answers_sent = 0;
     answers_full = false;
+    stores_to = 0;
     make(0, 1);
     return 0;
 }

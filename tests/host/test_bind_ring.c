@@ -335,6 +335,71 @@ static void answers_are_what_the_ring_might_send(void **state)
     assert_int_equal(answers_sent, 1);
 }
 
+/* A packet of 60 bytes, of which [from, to) of the answer is stored beside. */
+static void stores(uint32_t from, uint32_t to, uint64_t verdict)
+{
+    uint8_t packet[60];
+
+    memset(packet, 0x3c, sizeof packet);
+    memset(packet + 6, 0, 6);
+    packet[0] = 1;
+    memset(answer_room, 0xee, sizeof answer_room);
+    stores_from = from;
+    stores_to = to;
+    make_handler(verdict);
+    hook_nic_received(packet, sizeof packet);
+    ring_settle();
+    stores_to = 0;
+}
+
+static void an_answer_is_the_packets_beginning_and_what_was_stored(void **state)
+{
+    (void)state;
+    stores(60, NIC_PACKET_MAX, GRAFT_ANSWER);
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer_bytes, NIC_PACKET_MAX);
+    assert_int_equal(answer_room[59], 0x3c);
+    assert_int_equal(answer_room[60], STORED);
+    assert_int_equal(answer_room[NIC_PACKET_MAX], 0xee);
+    stores(42, 45, GRAFT_ANSWER); /* shorter than the packet */
+    assert_int_equal(answer_bytes, 45);
+    assert_int_equal(answer_room[41], 0x3c);
+    assert_int_equal(answer_room[42], STORED);
+    stores(42, 100, GRAFT_ANSWER_OF(80));
+    assert_int_equal(answer_bytes, 80);
+    stores(42, 100, GRAFT_ANSWER_OF(101));
+    assert_int_equal(answer_bytes, 100);
+    stores(42, 100, GRAFT_ANSWER_OF(20)); /* less than is the packet's */
+    assert_int_equal(answer_bytes, 20);
+    assert_int_equal(answer_room[20], 0xee);
+    assert_int_equal(answers, 5);
+    stores(61, 100, GRAFT_ANSWER); /* nobody wrote byte 60 */
+    stores(61, 100, GRAFT_ANSWER_OF(61));
+    assert_int_equal(answers, 5);
+    stores(61, 100, GRAFT_ANSWER_OF(60)); /* which is not needed */
+    assert_int_equal(answers, 6);
+    stores(0, 13, GRAFT_ANSWER); /* no packet */
+    assert_int_equal(answers, 6);
+    stores(6, 60, GRAFT_ANSWER); /* from another card, by what is stored */
+    assert_int_equal(answers, 6);
+    assert_int_equal(header(0)->rx_done, 0);
+}
+
+/* The fake asks at each run whether anything is left. */
+static void what_was_stored_is_forgotten(void **state)
+{
+    (void)state;
+    post_rx(0, PAGE_SIZE, 1514);
+    stores(60, 100, GRAFT_PASS);
+    assert_int_equal(header(0)->rx[0].length, 60);
+    stores(60, 100, GRAFT_CONSUME);
+    stores(60, 100, GRAFT_DROP);
+    assert_int_equal(answers, 0);
+    stores(0, 0, GRAFT_ANSWER);
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer_bytes, 60);
+}
+
 static void check_names_the_broken_invariant(void **state)
 {
     (void)state;
@@ -382,6 +447,8 @@ int main(void)
         T(the_table_of_rings_is_finite),
         T(a_handler_decides_what_becomes_of_a_packet),
         T(answers_are_what_the_ring_might_send),
+        T(an_answer_is_the_packets_beginning_and_what_was_stored),
+        T(what_was_stored_is_forgotten),
         T(check_names_the_broken_invariant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,56 @@ static void one_lost_packet_comes_again_before_the_timer(void **state)
     assert_true(server.figures.again > 1);
 }
 
+/* What came and is not told yet, is told packet by packet. Returns how many more come of it. */
+static uint32_t tell_each(struct client *c, uint32_t *told)
+{
+    const uint32_t in = c->in, before = c->packets;
+
+    while (*told != in) {
+        const uint32_t left = in - *told;
+        *told += left < SEGMENT_MOST ? left : SEGMENT_MOST;
+        c->in = *told;
+        client_send_at(c, c->out, TCP_ACK, "", 0);
+    }
+    world_run(1);
+    return c->packets - before;
+}
+
+/* RFC 5681: the window doubles up to half of what was in flight, and then grows by a packet. */
+static void after_a_silence_the_window_doubles_up_to_half(void **state)
+{
+    struct client *c = client_opened(1000);
+    uint32_t told = c->in, flight = 0, packets, last;
+
+    (void)state;
+    c->is_quiet = true;
+    client_send(c, world_get(1000000));
+    world_run(1);
+    while (flight < 16)
+        flight = tell_each(c, &told);
+    packets = c->packets;
+    for (unsigned i = 0; i < TCP_RETRY_MOST && c->packets == packets; i++)
+        world_run(1);
+    assert_int_equal(c->packets, packets + 1); /* the first of them again */
+    told = c->in;                              /* all of them at once: one packet more */
+    packets = c->packets;
+    client_send_at(c, c->out, TCP_ACK, "", 0);
+    world_run(1);
+    packets = c->packets - packets;
+    assert_int_equal(packets, 2);
+    for (last = 1; packets < flight / 2; packets = tell_each(c, &told)) {
+        assert_int_equal(packets, 2 * last);
+        last = packets;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        last = packets;
+        packets = tell_each(c, &told);
+        assert_in_range(packets, last, last + 2);
+    }
+    assert_true(packets > flight / 2);
+    client_free(c);
+}
+
 static void a_request_may_be_cut_anywhere(void **state)
 {
     (void)state;
@@ -306,6 +356,7 @@ int main(void)
         TEST(a_document_goes_to_many_at_once),
         TEST(bad_weather_delays_only),
         TEST(one_lost_packet_comes_again_before_the_timer),
+        TEST(after_a_silence_the_window_doubles_up_to_half),
         TEST(a_request_may_be_cut_anywhere),
         TEST(what_is_ahead_comes_again),
         TEST(many_requests_at_once_are_answered_in_order),

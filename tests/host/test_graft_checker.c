@@ -160,7 +160,7 @@ static void maps_are_checked_first(void **state)
 /* No maps, no helper but owns(), which is no other hook's: by its number, and by a register. */
 static void who_owns_what_follows_from_the_block_alone(void **state)
 {
-    static const uint32_t helpers[] = {1, 2, 3, 5, 8, 28, 130, 131, 0x10000, 4};
+    static const uint32_t helpers[] = {1, 2, 3, 5, 8, 28, 130, 131, 0x10000, 0x10002, 4};
 #define OWNS 0x10001
     struct insn code[] = {
         SET(1, 1),

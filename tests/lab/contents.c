@@ -82,7 +82,7 @@ static void end(const struct handler *h)
 /* A round with another interrupt is run again. */
 static void measure(const struct handler *h, uint32_t bytes, volatile uint64_t *begun_anew)
 {
-    const volatile uint32_t *count = wire_handled();
+    const volatile uint32_t *count = lab_handled();
     uint32_t again = 0;
 
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS && again < AGAIN_MOST;) {

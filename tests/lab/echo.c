@@ -19,6 +19,7 @@
 #include "tests/lab/graft_object.h"
 #include "tests/lab/graft_tools.h"
 #include "tests/lab/lab.h"
+#include "tests/lab/load.h"
 #include "tests/lab/wait.h"
 #include "tests/lab/wire.h"
 
@@ -165,6 +166,35 @@ void wire_lay(const uint8_t *packets, uint32_t bytes, uint32_t count)
     }
 }
 
+void wire_lay_one(void)
+{
+    wire_lay(to_ring[0], PACKET_BYTES, 1);
+}
+
+void wire_turn(void)
+{
+    (void)virtio_pci_is_broken(&card.pci);
+}
+
+bool wire_take(void)
+{
+    uint16_t buffer;
+    uint32_t length;
+
+    if (!card_receive(pair, &buffer, &length))
+        return false;
+    card_free(pair, buffer);
+    return true;
+}
+
+bool wire_answer(void)
+{
+    const uint32_t before = rig.ring.rx_taken;
+
+    ring_answers();
+    return rig.ring.rx_taken != before;
+}
+
 void wire_push(void)
 {
     virtqueue_push(&pair->tx);
@@ -300,13 +330,6 @@ static void measure_programs(void)
     lab_report("graft.filters.programs.1000", &series, bare, IN_FLIGHT, IN_FLIGHT);
 }
 
-const volatile uint32_t *wire_handled(void)
-{
-    for (uint32_t i = OBJECT_RINGS;; i++)
-        if (book_object(i)->kind == CAP_RING)
-            return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
-}
-
 /*
  * A handler answers. After that there is time for what the card says of the answers: a round counts
  * when that was one interrupt, behind the one that brought the packets. What is waited for is
@@ -317,7 +340,7 @@ static void measure_handler(void)
     static const char key[] = "udp.echo.graft";
     slot_t graft =
         lab_graft(&archive, ".exo4/handler_echo.o", GRAFT_HOOK_PACKET_HANDLER, SLOT_NONE);
-    const volatile uint32_t *count = wire_handled();
+    const volatile uint32_t *count = lab_handled();
     uint32_t again = 0;
 
     lab_bind(key, graft, rig.slot, GRAFT_HOOK_PACKET_HANDLER);
@@ -394,13 +417,24 @@ static void measure_contents(void)
     lab_contents(&archive, rig.slot);
 }
 
+static void measure_load(void)
+{
+    lab_load(&archive, &rig);
+}
+
 static const struct group {
     const char *name;
     void (*run)(void);
-} groups[] = {{"card", measure_own},          {"ring", measure_shared},
-              {"handler", measure_handler},   {"filters", measure_grafts},
-              {"contents", measure_contents}, {"programs", measure_programs},
-              {"keys", measure_keys}};
+    bool alone; /* in a boot of its own */
+} groups[] = {{"card", measure_own, false},          {"ring", measure_shared, false},
+              {"handler", measure_handler, false},   {"filters", measure_grafts, false},
+              {"contents", measure_contents, false}, {"programs", measure_programs, false},
+              {"keys", measure_keys, false},         {"load", measure_load, true}};
+
+static bool is_wanted(const struct group *g, const char *name)
+{
+    return name ? !strcmp(name, g->name) : !g->alone;
+}
 
 /* All, or the one that is named. */
 int main(int argc, char **argv)
@@ -410,7 +444,7 @@ int main(int argc, char **argv)
     if (archive_map(&archive))
         lab_fail("udp.echo", ERR_BAD_STATE);
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
-        if (argc < 2 || strcmp(argv[1], groups[i].name) == 0) {
+        if (is_wanted(&groups[i], argc > 1 ? argv[1] : NULL)) {
             log_line("group %s", groups[i].name);
             groups[i].run();
         }

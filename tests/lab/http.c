@@ -5,7 +5,7 @@
  * counted.
  *
  * What is counted, served.c says. An answer of several windows is the sum of its turns. Behind
- * them GETs of the key-value store in the same two forms (kv.c).
+ * them GETs of the key-value store in the same two forms, and answered in the kernel (kv.c).
  */
 #include "libos-net/direct/server.h"
 #include "libos-net/examples/http_server.h"
@@ -218,6 +218,7 @@ static void on_ring(void)
     if (e)
         lab_fail("kv.get.ring", e);
     lab_kv("kv.get.ring", form, empty);
+    lab_kv_graft("kv.get.graft", form, outlet.link.slot, empty);
 }
 
 static void on_lwip(void)

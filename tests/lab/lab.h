@@ -98,8 +98,15 @@ CPU_INLINE uint64_t lab_longest_look(bool (*is_over)(const void *argument), cons
 void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
                 uint32_t counted);
 
+/* The same of a series that has only so many rounds. */
+void lab_report_some(const char *key, struct lab_series *s, uint32_t rounds, uint64_t empty,
+                     uint32_t per, uint32_t counted);
+
 /* The median of a series that is to be taken off from another. */
 uint64_t lab_median(struct lab_series *s);
+
+/* The packets that the handler of the first ring there is has answered or consumed. */
+const volatile uint32_t *lab_handled(void);
 
 /* What an empty round counts: the price of the stamps, here and in x86_64/probe.S. */
 uint64_t lab_empty(void);

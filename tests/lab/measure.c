@@ -21,15 +21,22 @@ static void sort(struct lab_sample *at, uint32_t count)
     }
 }
 
-void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
-                uint32_t counted)
+const volatile uint32_t *lab_handled(void)
+{
+    for (uint32_t i = OBJECT_RINGS;; i++)
+        if (book_object(i)->kind == CAP_RING)
+            return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
+}
+
+void lab_report_some(const char *key, struct lab_series *s, uint32_t rounds, uint64_t empty,
+                     uint32_t per, uint32_t counted)
 {
     uint32_t agree = 0;
 
-    sort(s->rounds, LAB_ROUNDS);
-    const struct lab_sample *median = &s->rounds[LAB_ROUNDS / 2];
+    sort(s->rounds, rounds);
+    const struct lab_sample *median = &s->rounds[rounds / 2];
     const uint64_t ticks = median->ticks;
-    for (uint32_t i = 0; i < LAB_ROUNDS; i++)
+    for (uint32_t i = 0; i < rounds; i++)
         if (s->rounds[i].ticks == ticks) {
             agree++;
             if (s->rounds[i].entries < median->entries) /* no interrupt before the first stamp */
@@ -37,9 +44,15 @@ void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t 
         }
     log_line("result %s total=%lu per=%u rounds=%u agree=%u min=%lu max=%lu counted=%u "
              "entries=%lu space_switches=%lu tlb_flushes=%lu",
-             key, median->ticks - empty, per, LAB_ROUNDS, agree, s->rounds[0].ticks - empty,
-             s->rounds[LAB_ROUNDS - 1].ticks - empty, counted, median->entries,
-             median->space_switches, median->tlb_flushes);
+             key, median->ticks - empty, per, rounds, agree, s->rounds[0].ticks - empty,
+             s->rounds[rounds - 1].ticks - empty, counted, median->entries, median->space_switches,
+             median->tlb_flushes);
+}
+
+void lab_report(const char *key, struct lab_series *s, uint64_t empty, uint32_t per,
+                uint32_t counted)
+{
+    lab_report_some(key, s, LAB_ROUNDS, empty, per, counted);
 }
 
 uint64_t lab_median(struct lab_series *s)

@@ -13,11 +13,11 @@ lab_disk-sources := $(addprefix tests/lab/,disk.c graft_tools.c graft_object.c m
 lab_disk-libs    := libos
 lab_hello-sources := tests/lab/hello.c
 lab_hello-libs    := libos
-lab_echo-sources := $(addprefix tests/lab/,echo.c contents.c keys.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
+lab_echo-sources := $(addprefix tests/lab/,echo.c contents.c keys.c load.c graft_tools.c graft_object.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
                     tests/qemu/filter_rig.c tests/qemu/rig.c
 lab_echo-libs    := libos-net
 lab_http-sources := $(addprefix tests/lab/,http.c web.c kv.c served.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
-                    $(addprefix libos-net/examples/,http_server.c kv.c kv_serve.c)
+                    $(addprefix libos-net/examples/,http_server.c kv.c kv_kernel.c kv_serve.c)
 lab_http-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c
 lab_posix-libs    := musl

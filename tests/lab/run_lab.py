@@ -20,13 +20,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
 import qemu       # noqa: E402
+import curves     # noqa: E402
 import machines   # noqa: E402
 import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
-            "run=lab_echo", "run=lab_disk", "run=lab_http ring", "run=lab_http card")
-MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS,
+            "run=lab_echo", "run=lab_echo load", "run=lab_disk", "run=lab_http ring", "run=lab_http card")
+MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS, "run=lab_echo load": machines.CARDS,
             "run=lab_disk": {"further": machines.slow_disk(5)},
             "run=lab_http ring": machines.CARDS, "run=lab_http card": machines.OWN_CARDS}
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
@@ -42,6 +43,11 @@ WAYLESS = ("pipe.rtt1", "fork", "forkexec")
 ROOT = TOP / "build/lab/root"
 TIMEOUT = 300                    # seconds; only to notice a hang
 WORDS = 64                       # lengths of a message: 0 to 63 words
+BUSY = (1, 2, 5, 10, 15, 20)     # threads that compute while a datagram is echoed
+LOADS = {"graft": "a packet handler", "priority": "the owner, more urgent", "slices": "the owner, in its slices"}
+SIZES = {"0": "0 B", "1k": "1 kB", "10k": "10 kB", "100k": "100 kB", "1M": "1 MB"}
+SERVERS = {"dedicated": "round the stack, own card", "shared": "round the stack, ring", "lwip": "lwIP, ring"}
+SHAPES = {"dedicated": "a card of its own", "ring": "a ring of the kernel's card", "graft": "a packet handler"}
 COMPARED = ("call.null", "ipc.inter.0", "ipc.inter.7", "ipc.inter.63", "ipc.intra.0", "ipc.server.roundtrip",
             "ipc.ep.0", "ipc.string.4096", "fault.pager.map", "notify.switch", "pct.oneway", "pipe.shm")
 COUNTS = ("entries", "space_switches", "tlb_flushes")
@@ -207,6 +213,45 @@ def length_table(figures):
         for first in range(0, WORDS, 8)]
 
 
+def load_curves(figures):
+    """(name, [(busy threads, instructions) ...]) for each way in which the echo is answered."""
+    counts = {figure["key"]: figure["value"] for figure in figures}
+    return [(name, [(busy, counts[f"load.{form}.{busy:02}"]) for busy in BUSY]) for form, name in LOADS.items()]
+
+
+def load_table(figures):
+    return ("answered by", *(str(busy) for busy in BUSY)), [
+        (name, *(text_of(count) for _, count in curve)) for name, curve in load_curves(figures)]
+
+
+def web_curves(figures, aims):
+    """(name, [(place in SIZES, instructions a request) ...]) for each server, and lighttpd on Linux."""
+    counts = {figure["key"]: figure["value"] for figure in figures}
+    curves_of = [(name, [(i, counts[f"http.{size}.{server}"]) for i, size in enumerate(SIZES)])
+                 for server, name in SERVERS.items()]
+    linux = [(i, aims[f"http.{size}.lwip"].get("peer")) for i, size in enumerate(SIZES)]
+    return [*curves_of, ("lighttpd, Linux", [(i, count) for i, count in linux if count])]
+
+
+def web_table(figures, aims):
+    rows = [(name, dict(curve)) for name, curve in web_curves(figures, aims)]
+    return ("server", *SIZES.values()), [(name, *(text_of(counts.get(i)) for i in range(len(SIZES)))) for name, counts in rows]
+
+
+def draw(out, figures, aims):
+    (out / "load.svg").write_text(curves.draw("A datagram and its echo while others compute", "threads that compute",
+                                              "guest instructions", load_curves(figures)), encoding="utf-8")
+    (out / "http.svg").write_text(curves.draw("A request by the size of its document", "document", "guest instructions",
+                                              web_curves(figures, aims), list(SIZES.values())), encoding="utf-8")
+
+
+def store_table(figures):
+    """The key-value store and the echo by the form of the card."""
+    counts = {figure["key"]: text_of(figure["value"]) for figure in figures}
+    return ("form", "UDP echo", "GET of 100 bytes"), [
+        (name, counts[f"udp.echo.{form}"], counts[f"kv.get.{form}"]) for form, name in SHAPES.items()]
+
+
 def text_of(number):
     if number is None:
         return ""
@@ -289,7 +334,8 @@ machine, and no times. Green: within the aim; orange: above it.</p>
 <th>TLB flushes</tr>
 {rows}
 </table>
-<h2>Lengths and variants</h2>{more}
+<h2>Tables</h2><p><img src="load.svg" alt="a datagram and its echo while others compute">
+<img src="http.svg" alt="a request by the size of its document"></p>{more}
 <h2>Aegis tables</h2>
 <p>Ours in instructions, theirs in microseconds of another CPU.</p>{aegis}
 <h2>Where the other figures come from</h2><dl>{sources}</dl>
@@ -322,11 +368,14 @@ def html_table(title, head, rows):
 
 def single(figures):
     """Those that have a row of their own."""
-    return [figure for figure in figures if not figure["key"].startswith("ipc.words.")]
+    return [figure for figure in figures if not figure["key"].startswith(("ipc.words.", "load."))]
 
 
-def comparisons(figures, compared, data):
+def comparisons(figures, compared, data, aims):
     yield "the same policy as a graft, by the program itself, by a server, by a call", policy_table(figures, data)
+    yield "per datagram, from the card's interrupt until the answer is sent", store_table(figures)
+    yield "an HTTP request by the size of its document (http.svg)", web_table(figures, aims)
+    yield "UDP echo from its packet to its answer, by threads that compute meanwhile (load.svg)", load_table(figures)
     yield "L4 IPC one way by words of the message, other space", length_table(figures)
     if compared:
         yield "variants of the kernel: exo/doc/decisions/0031-variants.md", variant_table(figures, compared)
@@ -338,13 +387,14 @@ def write(args, figures, compared, aims, data):
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(figure) + "\n" for figure in [*figures, *compared])
     (out / "results.jsonl").write_text(lines, encoding="utf-8")
+    draw(out, figures, aims)
     about = {name: html.escape(str(figures[0][name]))
              for name in ("options", "commit", "compiler", "qemu")}
     rows = "\n".join(html_row(figure, aims[figure["key"]]) for figure in single(figures))
     terms = "".join(f"<dt>{html.escape(name)}<dd>{html.escape(text)}"
                     for name, text in sources.items())
     aegis = "".join(html_table(*table) for table in aegis_tables(figures, data))
-    more = "".join(html_table(title, *table) for title, table in comparisons(figures, compared, data))
+    more = "".join(html_table(title, *table) for title, table in comparisons(figures, compared, data, aims))
     (out / "report.html").write_text(PAGE.format(rows=rows, sources=terms, more=more, aegis=aegis, **about),
                                      encoding="utf-8")
 
@@ -359,6 +409,8 @@ def main():
     data = json.loads((HERE / "aims.json").read_text(encoding="utf-8"))
     data["rows"] += [{"key": f"ipc.words.{n}", "operation": f"L4 IPC one way, other space, {n} words"}
                      for n in range(WORDS)]
+    data["rows"] += [{"key": f"load.{form}.{busy:02}", "operation": f"a datagram to its echo by {name}, {busy} compute"}
+                     for form, name in LOADS.items() for busy in BUSY]
     data["rows"] += posix_rows(data["posix"])
     order = {row["key"]: i for i, row in enumerate(data["rows"])}
     aims = {row["key"]: row for row in data["rows"]}
@@ -375,7 +427,7 @@ def main():
     write(args, figures, compared, aims, data)
     print("Guest instructions per operation; `of` names the source in tests/lab/aims.json.\n")
     print_table(table(single(figures), aims))
-    for title, (head, rows) in comparisons(figures, compared, data):
+    for title, (head, rows) in comparisons(figures, compared, data, aims):
         print(f"\n{title}\n")
         print_table(rows, head, left=(0,))
     print(f"\nAegis tables: ours in instructions; beside them {data['sources']['published']}.")

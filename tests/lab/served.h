@@ -16,9 +16,10 @@ struct served {
     const volatile struct ring_header *ring; /* NULL: a card of its own, `card` */
     const struct card *card;
     void (*serve)(void);
-    bool (*flush)(struct link *l); /* the link's own */
-    uint64_t kicks;                /* instructions of the kernel's calls */
-    uint64_t entries;              /* while a card of its own was served */
+    const volatile uint32_t *handled; /* NULL: no packet handler answers */
+    bool (*flush)(struct link *l);    /* the link's own */
+    uint64_t kicks;                   /* instructions of the kernel's calls */
+    uint64_t entries;                 /* while a card of its own was served */
 };
 
 /* What is measured from now on. It is for the whole run: a ring's link is changed by it. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The key-value store from outside, on a ring of the kernel's card and on a card of its own: a client of memcached's
+"""The key-value store from outside, on a ring of the kernel's card, with a handler in the kernel that answers GETs,
+and on a card of its own: a client of memcached's
 binary protocol over UDP, what it may answer and what it may not, many requests of two clients against a model."""
 import os
 import random
@@ -145,6 +146,7 @@ def test_way(way, words, rule, **options):
 
 def main():
     test_way("ring", "11211", "fwd", net="user")
+    test_way("graft", "11211 10.0.2.15 graft", "fwd", net="user")
     test_way("card", "11211 10.0.2.15 card", "fwd2", iommu="1", net="user", net2="user")
     done()
 
