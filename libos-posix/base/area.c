@@ -144,7 +144,7 @@ static void drop(struct process *p, struct area *a)
 static bool are_one(const struct area *a, const struct area *b)
 {
     return a->end == b->start && a->rights == b->rights && a->adopted == b->adopted &&
-           a->shared == b->shared && a->lent == b->lent &&
+           a->locked == b->locked && a->shared == b->shared && a->lent == b->lent &&
            (!file_of(a) || a->offset + (a->end - a->start) == b->offset);
 }
 
@@ -176,6 +176,7 @@ static long add(struct process *p, struct area area)
     if (!new)
         return -ENOMEM;
     *new = area;
+    new->locked = p->locks_memory;
     insert(p, new);
     join_range(p, area.start, area.end);
     return 0;
@@ -331,9 +332,39 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
     return e;
 }
 
+long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked)
+{
+    if (area_extent(p, start, 0) < end - start)
+        return -ENOMEM;
+
+    long e = split_both(p, start, end);
+    for (struct area *a = p->areas; a && a->start < end && !e; a = a->next)
+        if (a->start >= start)
+            a->locked = locked;
+    join_range(p, start, end);
+    return e;
+}
+
+void area_lock_all(struct process *p, bool locked)
+{
+    for (struct area *a = p->areas; a; a = a->next)
+        a->locked = locked;
+    if (p->areas)
+        join_range(p, 0, USER_TOP);
+}
+
+bool area_is_locked(const struct process *p, vaddr_t start, vaddr_t end)
+{
+    for (const struct area *a = p->areas; a && a->start < end; a = a->next)
+        if (a->end > start && a->locked)
+            return true;
+    return false;
+}
+
 bool area_copy_all(struct process *to, const struct process *from)
 {
     struct area *last = NULL;
+    bool unlocked = false;
 
     for (const struct area *a = from->areas; a; a = a->next) {
         struct area *new = core_heap_alloc(&to->arena->heap, sizeof *new);
@@ -342,6 +373,8 @@ bool area_copy_all(struct process *to, const struct process *from)
             return false;
         }
         *new = *a;
+        unlocked |= new->locked;
+        new->locked = false;
         share(new);
         new->next = NULL;
         new->prev = last;
@@ -351,6 +384,8 @@ bool area_copy_all(struct process *to, const struct process *from)
             to->areas = new;
         last = new;
     }
+    if (unlocked)
+        join_range(to, 0, USER_TOP);
     return true;
 }
 

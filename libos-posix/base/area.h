@@ -5,7 +5,7 @@
  * Invariants. area_check() tests them all and names the broken one.
  *   A1  start < end, both whole pages, within the layout's program range unless adopted
  *   A2  areas are sorted and do not overlap
- *   A3  two areas that touch differ in rights or in what they show (else they would be one)
+ *   A3  two areas that touch differ in rights, locks or what they show (else they would be one)
  *   A4  what is kept of an extent is so
  */
 #pragma once
@@ -15,6 +15,7 @@
 struct area {
     vaddr_t start, end;  /* bytes, page-aligned, [start, end) */
     rights_t rights;     /* RIGHT_READ, _WRITE, _EXEC */
+    bool locked;         /* by mlock: told, and nothing else, as nothing is paged out */
     bool adopted;        /* was there before the core: the libOS's own image and stack */
     struct node *shared; /* shows pages of this file, which it holds; NULL: private memory */
     struct node *lent;   /* private, and begins as pages of this file, which it holds; or NULL */
@@ -89,8 +90,17 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end);
 /* Changes the rights of all of [start, end). ENOMEM: there is a hole, or a split needs memory. */
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
 
-/* Gives a process without areas copies of another's: for the memory that port_fork copies. False:
- * no memory; then it has none. */
+/* Locks or unlocks all of [start, end). ENOMEM: as area_protect. */
+long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked);
+
+/* The same of all areas. */
+void area_lock_all(struct process *p, bool locked);
+
+/* Is a page of [start, end) locked? */
+bool area_is_locked(const struct process *p, vaddr_t start, vaddr_t end);
+
+/* Gives a process without areas copies of another's, without its locks: for the memory that
+ * port_fork copies. False: no memory; then it has none. */
 bool area_copy_all(struct process *to, const struct process *from);
 
 /* Forgets all areas of a process that ends; its memory goes with it. */
