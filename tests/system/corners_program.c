@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -187,6 +188,96 @@ static void locks(void)
     say("then", msync(later, PAGE, MS_INVALIDATE) + msync(at, PAGE, MS_INVALIDATE));
 }
 
+static sigjmp_buf back;
+static siginfo_t last;
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    (void)number, (void)context;
+    last = *info;
+    siglongjmp(back, 1);
+}
+
+/* What reading or, with `writes`, writing a byte comes to. */
+static void touch(const char *what, volatile char *at, int writes)
+{
+    if (sigsetjmp(back, 1)) {
+        printf("%s: signal %d, code %d, %s\n", what, last.si_signo, last.si_code,
+               last.si_addr == at ? "there" : "elsewhere");
+    } else {
+        if (writes)
+            *at = 'w';
+        printf("%s: %d\n", what, *at);
+    }
+    fflush(stdout);
+}
+
+static void one_mapping(const char *kind, int flags)
+{
+    char name[] = "/tmp/corner-XXXXXX";
+    const int fd = mkstemp(name), zero = open("/dev/zero", O_RDONLY);
+
+    printf("%s\n", kind);
+    unlink(name);
+    say("write", write(fd, "0123456789", 10));
+    char *at = mmap(NULL, 6 * PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+    touch("the first byte", at, 0);
+    touch("behind the end, in its page", at + 100, 0);
+    touch("read the page behind", at + PAGE, 0);
+    touch("write it", at + PAGE + 1, 1);
+    say("a call reads into it", read(zero, at + PAGE, 10));
+    say("a call writes from it", write(1, at + 2 * PAGE, 10));
+    const pid_t child = fork();
+    if (child == 0) {
+        touch("a child reads", at + 3 * PAGE + 5, 0);
+        exit(0);
+    }
+    wait_for(child);
+    say("grow", ftruncate(fd, 2 * PAGE + 1));
+    touch("then", at + PAGE, 0);
+    touch("its last page", at + 3 * PAGE - 1, 1);
+    touch("behind", at + 3 * PAGE, 1);
+    say("grow", pwrite(fd, "x", 1, 3 * PAGE + 7) + pwrite(fd, "y", 1, 4 * PAGE + 7));
+    say("a call reads into it", read(zero, at + 3 * PAGE, 7));
+    touch("what was written", at + 3 * PAGE + 7, 0);
+    say("forbid", mprotect(at + 4 * PAGE, 2 * PAGE, PROT_NONE));
+    touch("what is forbidden", at + 4 * PAGE, 0);
+    say("allow reading", mprotect(at + 4 * PAGE, 2 * PAGE, PROT_READ));
+    touch("read", at + 4 * PAGE + 7, 0);
+    touch("write", at + 4 * PAGE + 7, 1);
+    touch("read behind", at + 5 * PAGE, 0);
+    touch("write behind", at + 5 * PAGE, 1);
+    say("cut", ftruncate(fd, 5));
+    touch("what is left", at + 4, 0);
+    touch("what was behind", at + 9, 0);
+    touch("what is gone", at + PAGE, 0);
+    say("grow again", ftruncate(fd, 2 * PAGE));
+    touch("it is empty", at + PAGE, 0);
+    say("unmap", munmap(at, 6 * PAGE));
+    close(fd);
+    close(zero);
+}
+
+/* Memory behind the end of a mapped file. */
+static void ends(void)
+{
+    const struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    one_mapping("shared", MAP_SHARED);
+    one_mapping("private", MAP_PRIVATE);
+    const int fd = open("/tmp/empty", O_RDWR | O_CREAT, 0600);
+    char *at = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    touch("an empty file", at, 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        signal(SIGBUS, SIG_DFL);
+        exit(*(volatile char *)at);
+    }
+    wait_for(child);
+}
+
 static pthread_barrier_t barrier;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long sum;
@@ -361,7 +452,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } parts[] = {{"policies", policies}, {"affinity", affinity}, {"stacks", stacks},
-                 {"locks", locks},       {"threads", threads},   {"clock", clocks}};
+                 {"locks", locks},       {"threads", threads},   {"ends", ends},
+                 {"clock", clocks}};
 
     for (int i = 1; i < argc; i++)
         for (unsigned k = 0; k < sizeof parts / sizeof parts[0]; k++)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What few programs ask for: policies and processors of tasks, alternate stacks, locked memory, hundreds of threads.
+"""What few programs ask for: policies and processors of tasks, alternate stacks, locked memory, memory
+behind the end of a mapped file, hundreds of threads.
 The same program says the same on this machine, linked with the core, and unmodified by the two other ways. The time
 of day is set on exo4 only, and what Linux would say is written here."""
 import pathlib
@@ -10,7 +11,7 @@ import beside_linux
 from tap_print import check, done, equal
 
 SOURCE = "tests/system/corners_program.c"
-PARTS = ("affinity", "stacks", "locks", "threads", "policies")
+PARTS = ("affinity", "stacks", "locks", "ends", "threads", "policies")
 BY_WAY = {"libos": "corners", "patched": "corners-glibc", "trampoline": "corners-glibc"}
 CLOCK = """set: 0
 1 1 1
