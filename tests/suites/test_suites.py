@@ -30,10 +30,11 @@ STARTED = ("sigaltstack/9-buildonly",)
 CHANGES_MACHINE = ("interfaces/clock_settime",)
 # What computes for long: in real time, since counting instructions takes the emulator twice as long.
 COMPUTES = ("interfaces/clock/1-1", "interfaces/clock_getcpuclockid/1-1", "interfaces/clock_gettime/4-1",
-            "interfaces/mmap/10-1", "interfaces/pthread_cond_timedwait/2-5")
+            "interfaces/mmap/10-1", "interfaces/pthread_cond_timedwait/2-5",
+            "interfaces/pthread_cond_timedwait/4-2")
 # What makes threads until it cannot, and waits for all of them many times: in real time, with memory for some tens.
 MANY_THREADS = ("interfaces/pthread_cond_broadcast/1-2", "interfaces/pthread_cond_broadcast/2-3",
-                "interfaces/pthread_cond_signal/1-2", "interfaces/pthread_cond_timedwait/4-2")
+                "interfaces/pthread_cond_signal/1-2")
 MIB_FOR_THREADS = "12"  # a stack has 8 of them
 # The others sleep, or spin for a second: instructions are counted, and are slow, so that neither takes long.
 SLOW = "64"
