@@ -105,6 +105,7 @@ static long add(struct process *p, struct area area)
     if (!new)
         return -ENOMEM;
     *new = area;
+    p = process_memory(p);
     new->locked = p->locks_memory;
     insert(p, new);
     join_range(p, area.start, area.end);
@@ -259,6 +260,7 @@ static long split_both(struct process *p, vaddr_t start, vaddr_t end)
 
 long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 {
+    p = process_memory(p);
     long e = split_both(p, start, end);
     if (e)
         return e;
@@ -282,6 +284,7 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
 {
+    p = process_memory(p);
     if (area_extent(p, start, 0) < end - start)
         return -ENOMEM;
 
@@ -310,6 +313,7 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
 
 long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked)
 {
+    p = process_memory(p);
     if (area_extent(p, start, 0) < end - start)
         return -ENOMEM;
 
@@ -323,6 +327,7 @@ long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked)
 
 void area_lock_all(struct process *p, bool locked)
 {
+    p = process_memory(p);
     for (struct area *a = p->areas; a; a = a->next)
         a->locked = locked;
     if (p->areas)
@@ -338,6 +343,7 @@ bool area_repair(struct process *p, vaddr_t va)
 {
     struct area *a = (struct area *)area_find(p, va);
 
+    p = process_memory(p);
     if (!has_grown(a) || va >= file_end(a) || split(p, file_end(a)))
         return false;
     a->behind = false;
@@ -358,6 +364,7 @@ bool area_repair(struct process *p, vaddr_t va)
 
 void area_cut(struct process *p, struct node *n)
 {
+    p = process_memory(p);
     for (struct area *a = p->areas; a; a = a->next) {
         if (a->behind || area_file(a) != n || file_end(a) == a->end)
             continue;

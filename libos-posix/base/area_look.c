@@ -5,7 +5,7 @@
 
 const struct area *area_find(const struct process *p, vaddr_t va)
 {
-    for (const struct area *a = p->areas; a && a->start <= va; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a && a->start <= va; a = a->next)
         if (va < a->end)
             return a;
     return NULL;
@@ -13,7 +13,7 @@ const struct area *area_find(const struct process *p, vaddr_t va)
 
 bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end)
 {
-    for (const struct area *a = p->areas; a && a->start < end; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a && a->start < end; a = a->next)
         if (a->end > start)
             return false;
     return true;
@@ -24,7 +24,7 @@ vaddr_t area_find_gap(const struct process *p, size_t bytes)
     const struct port_layout *l = port_layout();
     vaddr_t best = 0, low = l->map_low;
 
-    for (const struct area *a = p->areas;; a = a->next) {
+    for (const struct area *a = process_memory_of(p)->areas;; a = a->next) {
         vaddr_t high = a && a->start < l->map_high ? a->start : l->map_high;
         if (high > low && high - low >= bytes)
             best = high - bytes;
@@ -35,7 +35,8 @@ vaddr_t area_find_gap(const struct process *p, size_t bytes)
     }
 }
 
-/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. */
+/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. Pre:
+ * the process does not borrow. */
 static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t *start,
                      rights_t *all)
 {
@@ -60,9 +61,12 @@ size_t area_search(struct process *p, vaddr_t va, rights_t need)
 {
     vaddr_t start;
     rights_t all;
+
+    if (p->lender) /* which has an extent that may be known */
+        return area_extent(process_memory(p), va, need);
     size_t bytes = search(p, va, need, &start, &all);
 
-    while (need && p == process_current() && area_repair(p, va + bytes))
+    while (need && p == process_memory(process_current()) && area_repair(p, va + bytes))
         bytes = search(p, va, need, &start, &all);
     if (bytes) {
         *area_kept(p, va) = (struct extent){start, va - start + bytes, all};
@@ -73,7 +77,7 @@ size_t area_search(struct process *p, vaddr_t va, rights_t need)
 
 bool area_is_locked(const struct process *p, vaddr_t start, vaddr_t end)
 {
-    for (const struct area *a = p->areas; a && a->start < end; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a && a->start < end; a = a->next)
         if (a->end > start && a->locked)
             return true;
     return false;
@@ -82,7 +86,7 @@ bool area_is_locked(const struct process *p, vaddr_t start, vaddr_t end)
 uint64_t area_total(const struct process *p)
 {
     uint64_t bytes = 0;
-    for (const struct area *a = p->areas; a; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a; a = a->next)
         bytes += a->end - a->start;
     return bytes;
 }

@@ -121,7 +121,7 @@ long call_mlockall(struct process *p, word_t flags)
 {
     if (!flags || flags > (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
         return -EINVAL;
-    p->locks_memory = flags & MCL_FUTURE;
+    process_memory(p)->locks_memory = flags & MCL_FUTURE;
     if (flags & MCL_CURRENT)
         area_lock_all(p, true);
     return 0;
@@ -129,7 +129,7 @@ long call_mlockall(struct process *p, word_t flags)
 
 long call_munlockall(struct process *p)
 {
-    p->locks_memory = false;
+    process_memory(p)->locks_memory = false;
     area_lock_all(p, false);
     return 0;
 }
