@@ -30,7 +30,7 @@ static const char output_path[] = "/tmp/suite.out";
 static bool shows, times;
 static int seconds = SECONDS;
 static rlim_t mapped = RLIM_INFINITY; /* bytes */
-static char skipped[SKIPPED_BYTES]; /* the names, each with a newline before and behind it */
+static char skipped[SKIPPED_BYTES];   /* the names, each with a newline before and behind it */
 static const char *const words[] = {"pass",     "fail",        "unresolved",
                                     "status 3", "unsupported", "untested"};
 
