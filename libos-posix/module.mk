@@ -1,7 +1,7 @@
 # The personality core, and the ways into it.
 # In the place of libext2fs and lwIP, where there is neither.
 POSIX_LEAST := libos-posix/file/fs_none.c libos-posix/channel/inet_none.c
-POSIX_CORE := $(addprefix libos-posix/base/,area.c arena.c heap.c io.c text.c user.c)
+POSIX_CORE := $(addprefix libos-posix/base/,area.c area_look.c arena.c heap.c io.c text.c user.c)
 POSIX_CORE += $(addprefix libos-posix/process/,aio.c deliver.c futex.c loan.c lock.c posix_keeper.c process.c signal.c \
     task.c timer.c)
 POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c device.c file.c lockf.c \

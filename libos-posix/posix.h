@@ -108,6 +108,12 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken);
  * are looked at, and default actions taken. Afterwards posix_signal_take as after a call. */
 void posix_interrupt(void);
 
+/* A page fault of the program's code: `*fault` says afterwards whether there is memory at all, or
+ * that it is behind the end of a mapped file (SIGBUS). True: the file has grown, and the program
+ * can go on. */
+struct posix_fault;
+bool posix_fault_repair(struct posix_fault *fault);
+
 /* A fault of the program's code at its present instruction. `number` is the signal, `code` and
  * `address` what siginfo_t says, `trap` and `error` what the processor said. Pending afterwards:
  * posix_signal_take. A blocked or ignored one ends the process. */

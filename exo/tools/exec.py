@@ -3,7 +3,7 @@
 
 usage: exec.py --root DIR --cmd 'PROG ARGS' [--via WAY] [--trace 1] [--disk IMAGE]
                [--mount 'DIR OPTIONS'] [--net user|tap:NAME] [--fwd HOST:GUEST]
-               [--address 10.0.2.15/24,GATEWAY,NAMESERVER] [--smp N] [--mem SIZE] [--timeout S] ...
+               [--address 10.0.2.15/24,GATEWAY,NAMESERVER] [--append 'hide=1'] [--smp N] [--mem SIZE] [--timeout S] ...
 
 The command's standard output and error are this program's, its input too, its exit status too.
 Nothing else is printed, unless something went wrong; with --trace 1 each system call is a line on
@@ -109,7 +109,8 @@ def boot(args):
         size = archive.tell()
         way = [f"via={args.via}"] if args.via else []
         way += network_of(args)
-        options = qemu.options_of(args, append=" ".join(["exec", *way, *trace]),
+        words = [*(args.append or "").split(), "exec", *way, *trace]
+        options = qemu.options_of(args, append=" ".join(words),
                                   mem=memory_for(size, args.mem),
                                   initrd=f"/dev/fd/{archive.fileno()}",
                                   pass_fds=(archive.fileno(),))
@@ -117,4 +118,4 @@ def boot(args):
 
 
 if __name__ == "__main__":
-    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace", "--mount", "--address"), boot)
+    boot_command.run("exec", __doc__, ("--root", "--cmd", "--via", "--trace", "--mount", "--address", "--append"), boot)

@@ -42,7 +42,7 @@ exec-image:
 
 exec-run: exec-image
 	@$(call recorded,python3 exo/tools/exec.py --root "$$ROOT" --cmd "$$CMD" --via "$$VIA" \
-	    --trace "$$TRACE" --mount "$$MOUNT" --address "$$ADDRESS" $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
+	    --trace "$$TRACE" --mount "$$MOUNT" --address "$$ADDRESS" --append "$$APPEND" $(MACHINE) --net "$$NET" --fwd "$$FWD" --log "$$LOG")
 
 exec: exec-run                              ## Run CMD='/bin/prog args' with the folder ROOT=dir as /; DISK=image MOUNT=/dir.
 	$(end_with_status)
@@ -74,7 +74,7 @@ test-host-run: $(host_paths)
 test-qemu-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES)
 	@$(call run_tests,$(run_guest))
 test-programs-run: $(IMAGE) $(SDK_STAMP) $(PORTED_ALL)
-	@$(call run_tests,$(addprefix --script ,$(call chosen,$(PROGRAM_TESTS))))
+	@$(call run_tests,$(addprefix --script ,$(call chosen,$(PROGRAM_TESTS))) --ways)
 test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES) $(POSIX_TESTS)
 	@$(call run_tests,$(run_script))
 

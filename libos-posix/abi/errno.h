@@ -68,3 +68,4 @@
 #define EALREADY        114
 #define EINPROGRESS     115
 #define EUCLEAN         117
+#define ECANCELED       125

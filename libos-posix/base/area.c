@@ -5,43 +5,6 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/stored.h"
 
-/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. Pre:
- * the process does not borrow. */
-static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t *start,
-                     rights_t *all)
-{
-    vaddr_t at = va;
-
-    *start = va;
-    *all = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC;
-    for (const struct area *a = p->areas; a && a->start <= at; a = a->next) {
-        if (a->end <= at)
-            continue;
-        if ((a->rights & need) != need)
-            break;
-        if (a->start < *start)
-            *start = a->start;
-        *all &= a->rights;
-        at = a->end; /* the next area may go on where this one ends */
-    }
-    return at - va;
-}
-
-size_t area_search(struct process *p, vaddr_t va, rights_t need)
-{
-    vaddr_t start;
-    rights_t all;
-
-    if (p->lender) /* which has an extent that may be known */
-        return area_extent(process_memory(p), va, need);
-    const size_t bytes = search(p, va, need, &start, &all);
-    if (bytes) {
-        *area_kept(p, va) = (struct extent){start, va - start + bytes, all};
-        p->extents_known = true;
-    }
-    return bytes;
-}
-
 /* The areas change. */
 static void extents_forget(struct process *p)
 {
@@ -49,38 +12,6 @@ static void extents_forget(struct process *p)
         return;
     memset(p->extents, 0, sizeof p->extents);
     p->extents_known = false;
-}
-
-const struct area *area_find(const struct process *p, vaddr_t va)
-{
-    for (const struct area *a = process_memory_of(p)->areas; a && a->start <= va; a = a->next)
-        if (va < a->end)
-            return a;
-    return NULL;
-}
-
-bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end)
-{
-    for (const struct area *a = process_memory_of(p)->areas; a && a->start < end; a = a->next)
-        if (a->end > start)
-            return false;
-    return true;
-}
-
-vaddr_t area_find_gap(const struct process *p, size_t bytes)
-{
-    const struct port_layout *l = port_layout();
-    vaddr_t best = 0, low = l->map_low;
-
-    for (const struct area *a = process_memory_of(p)->areas;; a = a->next) {
-        vaddr_t high = a && a->start < l->map_high ? a->start : l->map_high;
-        if (high > low && high - low >= bytes)
-            best = high - bytes;
-        if (!a || a->start >= l->map_high)
-            return best;
-        if (a->end > low)
-            low = a->end;
-    }
 }
 
 /* Puts `new` at its place in the list. */
@@ -103,15 +34,10 @@ static void insert(struct process *p, struct area *new)
         after->prev = new;
 }
 
-static struct node *file_of(const struct area *a)
-{
-    return a->shared ? a->shared : a->lent;
-}
-
 /* An area that shows a file holds it, and keeps its pages. */
 static void share(const struct area *a)
 {
-    struct node *n = file_of(a);
+    struct node *n = area_file(a);
 
     if (!n)
         return;
@@ -121,7 +47,7 @@ static void share(const struct area *a)
 
 static void unshare(struct arena *arena, const struct area *a)
 {
-    struct node *n = file_of(a);
+    struct node *n = area_file(a);
 
     if (!n)
         return;
@@ -143,18 +69,18 @@ static void drop(struct process *p, struct area *a)
     core_heap_free(&p->arena->heap, a, sizeof *a);
 }
 
-/* Would two areas be one (A3)? */
-static bool are_one(const struct area *a, const struct area *b)
+bool area_are_one(const struct area *a, const struct area *b)
 {
-    return a->end == b->start && a->rights == b->rights && a->adopted == b->adopted &&
+    return a->behind == b->behind && a->wanted == b->wanted && a->end == b->start &&
+           a->rights == b->rights && a->adopted == b->adopted && a->locked == b->locked &&
            a->shared == b->shared && a->lent == b->lent &&
-           (!file_of(a) || a->offset + (a->end - a->start) == b->offset);
+           (!area_file(a) || a->offset + (a->end - a->start) == b->offset);
 }
 
 static void join_next(struct process *p, struct area *a)
 {
     struct area *b = a->next;
-    if (b && are_one(a, b)) {
+    if (b && area_are_one(a, b)) {
         a->end = b->end;
         drop(p, b);
     }
@@ -180,6 +106,7 @@ static long add(struct process *p, struct area area)
         return -ENOMEM;
     *new = area;
     p = process_memory(p);
+    new->locked = p->locks_memory;
     insert(p, new);
     join_range(p, area.start, area.end);
     return 0;
@@ -222,38 +149,83 @@ static long show_pages(struct process *p, vaddr_t start, vaddr_t end, rights_t r
     return 0;
 }
 
+/* Makes the pages of a file's part of an area. */
+static long fill(struct process *p, const struct area *a)
+{
+    long e = 0;
+
+    if (a->lent)
+        return port_lend(a->start, a->end - a->start, a->rights, a->lent, a->offset / PAGE_SIZE)
+                   ? 0
+                   : -ENOMEM;
+    if (a->shared->stored && a->rights & RIGHT_WRITE)
+        e = stored_show(a->shared, a->offset, a->end - a->start);
+    return e ? e : show_pages(p, a->start, a->end, a->rights, a->shared, a->offset);
+}
+
+/* An area of a file, or of what is behind its end. */
+static long add_filled(struct process *p, const struct area *a)
+{
+    long e = !a->behind ? fill(p, a) : port_map(a->start, a->end - a->start, 0) ? 0 : -ENOMEM;
+
+    if (!e && (e = add(p, *a)) != 0)
+        port_unmap(a->start, a->end - a->start);
+    return e;
+}
+
+/* Where the whole pages behind the end of its file begin. */
+static vaddr_t file_end(const struct area *a)
+{
+    const uint64_t size = page_up(area_file(a)->size);
+    const uint64_t left = a->offset < size ? size - a->offset : 0;
+
+    return a->end - a->start < left ? a->end : a->start + left;
+}
+
+static long add_of_file(struct process *p, struct area a)
+{
+    const vaddr_t end = file_end(&a);
+    struct area first = a, behind = a;
+    long e = 0;
+
+    first.end = behind.start = end;
+    behind.offset += end - a.start;
+    behind.behind = true;
+    behind.wanted = a.rights;
+    behind.rights = 0;
+    share(&first);
+    if (end > a.start)
+        e = add_filled(p, &first);
+    if (e)
+        unshare(p->arena, &first);
+    if (e || end == a.end)
+        return e;
+    share(&behind);
+    if (end == a.start)
+        unshare(p->arena, &first); /* the other one holds the file */
+    e = add_filled(p, &behind);
+    if (e) {
+        unshare(p->arena, &behind);
+        if (end > a.start)
+            area_unmap(p, a.start, end);
+    }
+    return e;
+}
+
 long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
                uint64_t offset)
 {
-    const struct area area = {
-        .start = start, .end = end, .rights = rights, .shared = n, .offset = offset};
-
-    share(&area);
-    long e = n->stored && rights & RIGHT_WRITE ? stored_show(n, offset, end - start) : 0;
-    if (!e)
-        e = show_pages(p, start, end, rights, n, offset);
-    if (!e && (e = add(p, area)) != 0)
-        port_unmap(start, end - start);
-    if (e)
-        unshare(p->arena, &area);
-    return e;
+    return add_of_file(
+        p,
+        (struct area){.start = start, .end = end, .rights = rights, .shared = n, .offset = offset});
 }
 
 long area_lend(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
                uint64_t offset)
 {
-    const struct area area = {
-        .start = start, .end = end, .rights = rights, .lent = n, .offset = offset};
-
-    if (!port_lend(start, end - start, rights, n, offset / PAGE_SIZE))
-        return -ENOMEM;
-    share(&area);
-    long e = add(p, area);
-    if (e) {
-        port_unmap(start, end - start);
-        unshare(p->arena, &area);
-    }
-    return e;
+    return add_of_file(
+        p,
+        (struct area){.start = start, .end = end, .rights = rights, .lent = n, .offset = offset});
 }
 
 /* Makes `at` a border between areas if it lies inside one. ENOMEM. */
@@ -267,7 +239,7 @@ static long split(struct process *p, vaddr_t at)
             return -ENOMEM;
         *upper = *a;
         upper->start = at;
-        upper->offset += file_of(a) ? at - a->start : 0;
+        upper->offset += area_file(a) ? at - a->start : 0;
         share(upper);
         a->end = at;
         insert(p, upper);
@@ -321,7 +293,9 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
         return e;
 
     for (struct area *a = p->areas; a && a->start < end && !e; a = a->next) {
-        if (a->start < start || a->rights == rights)
+        if (a->behind && a->start >= start)
+            a->wanted = rights;
+        if (a->behind || a->start < start || a->rights == rights)
             continue;
         if (a->shared && a->shared->stored && rights & RIGHT_WRITE)
             e = stored_show(a->shared, a->offset, a->end - a->start);
@@ -337,9 +311,81 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
     return e;
 }
 
+long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked)
+{
+    p = process_memory(p);
+    if (area_extent(p, start, 0) < end - start)
+        return -ENOMEM;
+
+    long e = split_both(p, start, end);
+    for (struct area *a = p->areas; a && a->start < end && !e; a = a->next)
+        if (a->start >= start)
+            a->locked = locked;
+    join_range(p, start, end);
+    return e;
+}
+
+void area_lock_all(struct process *p, bool locked)
+{
+    p = process_memory(p);
+    for (struct area *a = p->areas; a; a = a->next)
+        a->locked = locked;
+    if (p->areas)
+        join_range(p, 0, USER_TOP);
+}
+
+static bool has_grown(const struct area *a)
+{
+    return a && a->behind && file_end(a) > a->start;
+}
+
+bool area_repair(struct process *p, vaddr_t va)
+{
+    struct area *a = (struct area *)area_find(p, va);
+
+    p = process_memory(p);
+    if (!has_grown(a) || va >= file_end(a) || split(p, file_end(a)))
+        return false;
+    a->behind = false;
+    a->rights = a->wanted;
+    a->wanted = 0;
+    extents_forget(p);
+    port_unmap(a->start, a->end - a->start);
+    if (fill(p, a)) {
+        a->behind = true;
+        a->wanted = a->rights;
+        a->rights = 0;
+        port_map(a->start, a->end - a->start, 0); /* tables are there */
+        return false;
+    }
+    join_range(p, a->start, a->end);
+    return true;
+}
+
+void area_cut(struct process *p, struct node *n)
+{
+    p = process_memory(p);
+    for (struct area *a = p->areas; a; a = a->next) {
+        if (a->behind || area_file(a) != n || file_end(a) == a->end)
+            continue;
+        if (file_end(a) > a->start) { /* what is left of it stays; the rest is the next one */
+            if (split(p, file_end(a)))
+                return;
+            continue;
+        }
+        a->behind = true;
+        a->wanted = a->rights;
+        a->rights = 0;
+        extents_forget(p);
+        port_unmap(a->start, a->end - a->start);
+        port_map(a->start, a->end - a->start, 0);
+    }
+}
+
 bool area_copy_all(struct process *to, const struct process *from)
 {
     struct area *last = NULL;
+    bool unlocked = false;
 
     for (const struct area *a = from->areas; a; a = a->next) {
         struct area *new = core_heap_alloc(&to->arena->heap, sizeof *new);
@@ -348,6 +394,8 @@ bool area_copy_all(struct process *to, const struct process *from)
             return false;
         }
         *new = *a;
+        unlocked |= new->locked;
+        new->locked = false;
         share(new);
         new->next = NULL;
         new->prev = last;
@@ -357,6 +405,8 @@ bool area_copy_all(struct process *to, const struct process *from)
             to->areas = new;
         last = new;
     }
+    if (unlocked)
+        join_range(to, 0, USER_TOP);
     return true;
 }
 
@@ -364,36 +414,4 @@ void area_forget_all(struct process *p)
 {
     while (p->areas)
         drop(p, p->areas);
-}
-
-uint64_t area_total(const struct process *p)
-{
-    uint64_t bytes = 0;
-    for (const struct area *a = process_memory_of(p)->areas; a; a = a->next)
-        bytes += a->end - a->start;
-    return bytes;
-}
-
-const char *area_check(const struct process *p)
-{
-    const struct port_layout *l = port_layout();
-
-    for (const struct area *a = p->areas; a; a = a->next) {
-        if (a->start >= a->end || a->start % PAGE_SIZE || a->end % PAGE_SIZE)
-            return "A1: an area is empty or not whole pages";
-        if (!a->adopted && (a->start < l->program_low || a->end > l->program_high))
-            return "A1: an area lies outside the program range";
-        if (a->next && (a->end > a->next->start || a->next->prev != a))
-            return "A2: areas overlap or are linked wrongly";
-        if (a->next && are_one(a, a->next))
-            return "A3: two areas that touch are of one kind";
-    }
-    for (unsigned i = 0; i < EXTENT_COUNT; i++) {
-        const struct extent *e = &p->extents[i];
-        vaddr_t start;
-        rights_t all;
-        if (e->bytes && search(p, e->start, e->rights, &start, &all) < e->bytes)
-            return "A4: what is kept of the areas is not so";
-    }
-    return NULL;
 }

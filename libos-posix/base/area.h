@@ -5,8 +5,9 @@
  * Invariants. area_check() tests them all and names the broken one.
  *   A1  start < end, both whole pages, within the layout's program range unless adopted
  *   A2  areas are sorted and do not overlap
- *   A3  two areas that touch differ in rights or in what they show (else they would be one)
+ *   A3  two areas that touch differ in rights, locks or what they show (else they would be one)
  *   A4  what is kept of an extent is so
+ *   A5  what is behind the end of a file shows a file, or is lent one, and nobody may use it
  */
 #pragma once
 
@@ -15,12 +16,24 @@
 struct area {
     vaddr_t start, end;  /* bytes, page-aligned, [start, end) */
     rights_t rights;     /* RIGHT_READ, _WRITE, _EXEC */
+    bool behind;         /* whole pages behind the end of its file: a use is SIGBUS */
+    rights_t wanted;     /* then what they will have when the file has grown; else 0 */
+    bool locked;         /* by mlock: told, and nothing else, as nothing is paged out */
     bool adopted;        /* was there before the core: the libOS's own image and stack */
     struct node *shared; /* shows pages of this file, which it holds; NULL: private memory */
     struct node *lent;   /* private, and begins as pages of this file, which it holds; or NULL */
     uint64_t offset;     /* bytes into `shared` or `lent`, of `start` */
     struct area *next, *prev;
 };
+
+/* What it shows, or is lent; NULL: nothing. */
+static inline struct node *area_file(const struct area *a)
+{
+    return a->shared ? a->shared : a->lent;
+}
+
+/* Would two areas be one (A3)? */
+bool area_are_one(const struct area *a, const struct area *b);
 
 static inline vaddr_t page_up(vaddr_t va)
 {
@@ -70,15 +83,23 @@ vaddr_t area_find_gap(const struct process *p, size_t bytes);
 long area_map(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
 
 /* Memory that shows the pages of file `n` from byte `offset` (page-aligned) on, made where there
- * are none yet. Pre: as for area_map. ENOMEM. */
+ * are none yet; what is behind the file's end cannot be used. Pre: as for area_map. ENOMEM. */
 long area_show(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
                uint64_t offset);
 
 /* Private memory that begins as what file `n` holds from byte `offset` (page-aligned) on. Whether a
  * page shows what is written to the file until it is used first is not said. Pre: as for area_map;
- * the file is of RAM, and does not end before the last page. ENOMEM. */
+ * the file is of RAM. ENOMEM. */
 long area_lend(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, struct node *n,
                uint64_t offset);
+
+/* The area at `va` is behind the end of its file, of which the caller has memory. True: not any
+ * more, for the file has grown; false: it still is, or there was no memory for it. */
+bool area_repair(struct process *p, vaddr_t va);
+
+/* A file has been cut: what the calling process has of it behind its end cannot be used any more.
+ * Other processes see zeroes there. */
+void area_cut(struct process *p, struct node *n);
 
 /* Registers memory that is there already. Pre: page-aligned and free. ENOMEM. */
 long area_adopt(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
@@ -89,8 +110,17 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end);
 /* Changes the rights of all of [start, end). ENOMEM: there is a hole, or a split needs memory. */
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights);
 
-/* Gives a process without areas copies of another's: for the memory that port_fork copies. False:
- * no memory; then it has none. */
+/* Locks or unlocks all of [start, end). ENOMEM: as area_protect. */
+long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked);
+
+/* The same of all areas. */
+void area_lock_all(struct process *p, bool locked);
+
+/* Is a page of [start, end) locked? */
+bool area_is_locked(const struct process *p, vaddr_t start, vaddr_t end);
+
+/* Gives a process without areas copies of another's, without its locks: for the memory that
+ * port_fork copies. False: no memory; then it has none. */
 bool area_copy_all(struct process *to, const struct process *from);
 
 /* Forgets all areas of a process that ends; its memory goes with it. */
@@ -99,5 +129,5 @@ void area_forget_all(struct process *p);
 /* Bytes in all areas. */
 uint64_t area_total(const struct process *p);
 
-/* NULL when A1 to A3 hold, else a sentence that begins with the broken invariant's name. */
+/* NULL when A1 to A5 hold, else a sentence that begins with the broken invariant's name. */
 const char *area_check(const struct process *p);

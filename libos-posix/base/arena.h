@@ -111,6 +111,7 @@ struct process {
     struct area *areas;                  /* sorted by address; see area.h */
     struct extent extents[EXTENT_COUNT]; /* of them; see area.h */
     bool extents_known;                  /* some are */
+    bool locks_memory;                   /* mlockall(MCL_FUTURE) */
     struct node *root, *cwd;             /* hold one `opens` each */
     struct node *program;                /* that it runs, or NULL; holds one `opens` of it */
     struct program_text *text;           /* shared with those that run the same */
@@ -161,6 +162,7 @@ struct arena {
     uint64_t page_count;             /* pages that hold file contents */
     uint64_t unknown_calls;          /* answered with ENOSYS */
     uint16_t missing[MISSING_COUNT]; /* of them, by number   */
+    int64_t real_offset;   /* ns that clock_settime has moved the time of day from the platform's */
     uint64_t linger_until; /* what was sent by processes that have all ended; 0: they have not */
     bool traces;
     char host_name[65], domain_name[65];
@@ -197,8 +199,8 @@ static inline const struct process *process_memory_of(const struct process *p)
     return p;
 }
 
-/* Marks the moment for mtime and the like. */
+/* The time of day of this family, in ns since 1970-01-01 UTC. */
 static inline uint64_t arena_now(void)
 {
-    return port_real_ns();
+    return port_real_ns() + (uint64_t)arena_get()->real_offset;
 }

@@ -18,5 +18,8 @@ bool clock_is_valid(const struct linux_timespec *t);
 /* In nanoseconds; PORT_FOREVER when that is out of range. Pre: valid. */
 uint64_t clock_join(const struct linux_timespec *t);
 
+/* The monotonic time of a moment of the time of day, which was set `by` ns on; at least 1. */
+uint64_t clock_moved(uint64_t moment, int64_t by);
+
 /* What a clock (CLOCK_*) says now. EINVAL: there is no such clock. */
 long clock_read(word_t clock, uint64_t *out);

@@ -40,6 +40,10 @@ static void task_inherit(struct task *new, const struct task *from)
 {
     for (unsigned i = 0; i < COMMAND_BYTES; i++)
         new->name[i] = from->name[i];
+    const bool resets = from->policy_resets && from->priority;
+    new->policy = resets ? 0 : from->policy;
+    new->priority = resets ? 0 : from->priority;
+    new->affinity = from->affinity;
     new->blocked = from->blocked;
     new->fs_base = from->fs_base;
     new->call = from->call;

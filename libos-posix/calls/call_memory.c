@@ -95,31 +95,19 @@ static long map_shared(struct process *p, const struct map_plan *plan)
     return e;
 }
 
-/* Where the pages end that the file lends. Those of a disk need the lock, and are copied. */
-static vaddr_t lent_end(const struct map_plan *plan)
-{
-    const struct file *f = plan->file;
-
-    if (!f || f->kind != FILE_REGULAR || f->node->stored || plan->offset >= f->node->size)
-        return plan->start;
-    const uint64_t left = page_up(f->node->size - plan->offset);
-    return plan->end - plan->start < left ? plan->end : plan->start + left;
-}
-
-/* What is not lent is writable while it is filled. */
+/* Files of RAM lend their pages. Those of a disk need the lock, and are copied: what is not lent is
+ * writable while it is filled. */
 static long map(struct process *p, const struct map_plan *plan)
 {
-    const vaddr_t lent = lent_end(plan);
-    const bool is_copied = plan->file && lent == plan->start;
+    const struct file *f = plan->file;
+    const bool is_lent = f && f->kind == FILE_REGULAR && !f->node->stored;
     long e = area_unmap(p, plan->start, plan->end);
 
-    if (!e && lent > plan->start)
-        e = area_lend(p, plan->start, lent, plan->rights, plan->file->node, plan->offset);
-    if (!e && lent < plan->end)
-        e = area_map(p, lent, plan->end, is_copied ? RIGHT_READ | RIGHT_WRITE : plan->rights);
-    if (e && lent > plan->start)
-        area_unmap(p, plan->start, lent);
-    if (e || !is_copied)
+    if (!e && is_lent)
+        return area_lend(p, plan->start, plan->end, plan->rights, f->node, plan->offset);
+    if (!e)
+        e = area_map(p, plan->start, plan->end, f ? RIGHT_READ | RIGHT_WRITE : plan->rights);
+    if (e || !f)
         return e;
 
     struct io io;

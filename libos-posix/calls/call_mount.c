@@ -251,6 +251,8 @@ long call_msync(struct process *p, word_t start, word_t bytes, word_t flags)
         return -EINVAL;
     if (area_extent(p, start, 0) < page_up(bytes))
         return -ENOMEM;
+    if (flags & invalidate && area_is_locked(p, start, start + bytes))
+        return -EBUSY;
     for (const struct area *a = process_memory(p)->areas; a && a->start < start + bytes && !e;
          a = a->next) {
         struct node *n = a->shared;

@@ -1,5 +1,6 @@
 /* Calls that make, open, name and remove files. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/base/area.h"
 #include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
@@ -76,7 +77,9 @@ static long open_node(struct process *p, struct walk *w, uint32_t flags, uint32_
         return e;
     access_written(p, w->node);
     watch_node(p->arena, w->node, IN_MODIFY);
-    return data_resize(p->arena, w->node, 0);
+    e = data_resize(p->arena, w->node, 0);
+    area_cut(p, w->node);
+    return e;
 }
 
 /* What cannot be opened by its node: another descriptor of the same open file. */

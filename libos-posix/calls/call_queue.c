@@ -117,11 +117,10 @@ long call_mq_unlink(struct process *p, word_t name)
     return 0;
 }
 
-/* When a wait shall end that began now: the moment is of the clock of day. */
+/* The moment of the time of day when a wait shall end. */
 static long deadline_get(struct process *p, word_t at, uint64_t *out)
 {
     struct linux_timespec t;
-    uint64_t now = port_real_ns(), moment;
 
     *out = PORT_FOREVER;
     if (!at)
@@ -130,10 +129,14 @@ static long deadline_get(struct process *p, word_t at, uint64_t *out)
         return -EFAULT;
     if (!clock_is_valid(&t))
         return -EINVAL;
-    moment = clock_join(&t);
-    if (moment != PORT_FOREVER)
-        *out = port_monotonic_ns() + (moment > now ? moment - now : 0);
+    *out = clock_join(&t);
     return 0;
+}
+
+static long sleep_until(const struct queue *q, uint64_t moment)
+{
+    task_current()->until_real = moment == PORT_FOREVER ? 0 : moment;
+    return task_sleep(task_current(), q, moment ? PORT_FOREVER : 0);
 }
 
 static struct file *queue_file(const struct process *p, word_t fd)
@@ -150,7 +153,7 @@ static long send(struct process *p, struct file *f, word_t from, size_t bytes, u
     while (q->count >= q->most) {
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
-        long e = task_sleep(task_current(), q, deadline);
+        long e = sleep_until(q, deadline);
         if (e)
             return e;
     }
@@ -187,7 +190,7 @@ static long receive(struct process *p, struct file *f, word_t to, word_t priorit
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
         q->receivers++;
-        long e = task_sleep(task_current(), q, deadline);
+        long e = sleep_until(q, deadline);
         q->receivers--;
         if (e)
             return e;

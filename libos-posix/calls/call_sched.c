@@ -1,5 +1,4 @@
-/* Calls about the order in which tasks run: all have one policy; its numbers are kept or refused.
- */
+/* Calls about the order in which tasks run: what they set is kept and told, and changes nothing. */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/process/process.h"
@@ -11,13 +10,16 @@
 #define SCHED_RR     2
 #define SCHED_BATCH  3
 #define SCHED_IDLE   5
+#define SCHED_RESET  0x40000000 /* SCHED_RESET_ON_FORK */
+#define KEEP_POLICY  (-1)
+#define RT_MOST      99
 #define PRIO_PROCESS 0
 #define PRIO_PGRP    1
 #define PRIO_USER    2
 #define NICE_MOST    19
 #define NICE_LEAST   (-20)
 
-static const struct task *named(const struct process *p, word_t tid)
+static struct task *named(const struct process *p, word_t tid)
 {
     return (int32_t)tid ? task_find(p->arena, (int32_t)tid) : task_current();
 }
@@ -37,41 +39,74 @@ static uint64_t processors(void)
 
 long call_sched_getaffinity(struct process *p, word_t tid, word_t bytes, word_t to)
 {
-    uint64_t mask = processors();
+    const struct task *t = named(p, tid);
 
-    if (!named(p, tid))
-        return -ESRCH;
-    if (bytes < sizeof mask || bytes % sizeof mask)
+    if (bytes < sizeof t->affinity || bytes % sizeof t->affinity)
         return -EINVAL;
+    if (!t)
+        return -ESRCH;
+    const uint64_t mask = t->affinity ? t->affinity : processors();
     return USER_PUT(p, to, &mask) ? -EFAULT : (long)sizeof mask;
 }
 
-/* A set is taken when it leaves all processors: tasks cannot be bound to some. */
+/* May the caller change what is said of this task? */
+static bool owns(const struct process *p, const struct task *t)
+{
+    const struct credentials *who = &t->process->who;
+
+    return !p->who.euid || p->who.euid == who->euid || p->who.euid == who->uid;
+}
+
 long call_sched_setaffinity(struct process *p, word_t tid, word_t bytes, word_t from)
 {
+    struct task *t = named(p, tid);
     uint64_t mask = 0;
 
-    if (!named(p, tid))
-        return -ESRCH;
-    if (user_read(p, &mask, from, bytes < sizeof mask ? bytes : sizeof mask))
+    if (user_read(p, &mask, from, (uint32_t)bytes < sizeof mask ? (uint32_t)bytes : sizeof mask))
         return -EFAULT;
-    return (mask & processors()) == processors() ? 0 : -EINVAL;
+    if (!t)
+        return -ESRCH;
+    if (!owns(p, t))
+        return -EPERM;
+    mask &= processors();
+    if (!mask)
+        return -EINVAL;
+    t->affinity = mask;
+    return 0;
 }
 
 long call_sched_getscheduler(struct process *p, word_t tid)
 {
+    const struct task *t = named(p, tid);
+
     if ((int32_t)tid < 0)
         return -EINVAL;
-    return named(p, tid) ? SCHED_OTHER : -ESRCH;
+    return t ? t->policy | (t->policy_resets ? SCHED_RESET : 0) : -ESRCH;
 }
 
 long call_sched_getparam(struct process *p, word_t tid, word_t to)
 {
-    const int32_t priority = 0;
+    const struct task *t = named(p, tid);
 
     if ((int32_t)tid < 0 || !to)
         return -EINVAL;
-    return named(p, tid) ? USER_PUT(p, to, &priority) : -ESRCH;
+    return t ? USER_PUT(p, to, &t->priority) : -ESRCH;
+}
+
+static bool is_real_time(int policy)
+{
+    return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+/* Who is not the superuser may go back to a policy that is not of real time, and to less. */
+static bool may_set(const struct process *p, const struct task *t, int policy, bool resets,
+                    int32_t priority)
+{
+    if (!p->who.euid)
+        return true;
+    if (!owns(p, t) || (t->policy_resets && !resets))
+        return false;
+    return !is_real_time(policy) || (policy == t->policy && priority <= t->priority);
 }
 
 static long set(struct process *p, word_t tid, int policy, vaddr_t from)
@@ -82,23 +117,32 @@ static long set(struct process *p, word_t tid, int policy, vaddr_t from)
         return -EINVAL;
     if (USER_GET(p, &priority, from))
         return -EFAULT;
-    if (!named(p, tid))
+    struct task *t = named(p, tid);
+    if (!t)
         return -ESRCH;
-    if (policy == SCHED_FIFO || policy == SCHED_RR)
-        return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
-    return priority || (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE)
-               ? -EINVAL
-               : 0;
+    bool resets = policy == KEEP_POLICY ? t->policy_resets : policy & SCHED_RESET;
+    policy = policy == KEEP_POLICY ? t->policy : policy & ~SCHED_RESET;
+    if (!is_real_time(policy) && policy != SCHED_OTHER && policy != SCHED_BATCH &&
+        policy != SCHED_IDLE)
+        return -EINVAL;
+    if (priority < 0 || priority > RT_MOST || is_real_time(policy) != (priority != 0))
+        return -EINVAL;
+    if (!may_set(p, t, policy, resets, priority))
+        return -EPERM;
+    t->policy = (uint8_t)policy;
+    t->policy_resets = resets;
+    t->priority = priority;
+    return 0;
 }
 
 long call_sched_setparam(struct process *p, word_t tid, word_t from)
 {
-    return set(p, tid, SCHED_OTHER, from);
+    return set(p, tid, KEEP_POLICY, from);
 }
 
 long call_sched_setscheduler(struct process *p, word_t tid, word_t policy, word_t from)
 {
-    return set(p, tid, (int)policy, from);
+    return (int)policy < 0 ? -EINVAL : set(p, tid, (int)policy, from);
 }
 
 static long priority_limit(int policy, long real_time)
@@ -119,7 +163,7 @@ static long priority_limit(int policy, long real_time)
 long call_sched_get_priority_max(struct process *p, word_t policy)
 {
     (void)p;
-    return priority_limit((int)policy, 99);
+    return priority_limit((int)policy, RT_MOST);
 }
 
 long call_sched_get_priority_min(struct process *p, word_t policy)
@@ -130,11 +174,14 @@ long call_sched_get_priority_min(struct process *p, word_t policy)
 
 long call_sched_rr_get_interval(struct process *p, word_t tid, word_t to)
 {
-    const struct linux_timespec slice = {0, 100000000};
+    const struct task *t = named(p, tid);
 
     if ((int32_t)tid < 0)
         return -EINVAL;
-    return named(p, tid) ? USER_PUT(p, to, &slice) : -ESRCH;
+    if (!t)
+        return -ESRCH;
+    const struct linux_timespec slice = {0, t->policy == SCHED_FIFO ? 0 : 100000000};
+    return USER_PUT(p, to, &slice);
 }
 
 static bool is_meant(const struct process *p, const struct process *q, word_t which, int32_t who)

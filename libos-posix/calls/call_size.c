@@ -1,5 +1,6 @@
 /* Calls that set a file's size, and that say how it will be used. */
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/base/area.h"
 #include "libos-posix/channel/watch.h"
 #include "libos-posix/file/access.h"
 #include "libos-posix/calls/calls.h"
@@ -17,7 +18,9 @@ static long resize(struct process *p, struct node *n, uint64_t bytes)
     }
     access_written(p, n);
     watch_node(p->arena, n, IN_MODIFY);
-    return data_resize(p->arena, n, bytes);
+    const long e = data_resize(p->arena, n, bytes);
+    area_cut(p, n);
+    return e;
 }
 
 long call_truncate(struct process *p, word_t path, word_t bytes)

@@ -4,6 +4,7 @@
 #include "libos-posix/base/clock.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/task.h"
+#include "libos-posix/process/timer.h"
 #include "libos-posix/base/user.h"
 
 #define SECONDS_MAX ((int64_t)(UINT64_MAX / NS_PER_SECOND / 2))
@@ -23,6 +24,16 @@ uint64_t clock_join(const struct linux_timespec *t)
     if (t->seconds > SECONDS_MAX)
         return PORT_FOREVER;
     return (uint64_t)t->seconds * NS_PER_SECOND + (uint64_t)t->nanoseconds;
+}
+
+uint64_t clock_moved(uint64_t moment, int64_t by)
+{
+    if (moment == PORT_FOREVER)
+        return moment;
+    if (by >= 0)
+        return moment > (uint64_t)by ? moment - (uint64_t)by : 1;
+    const uint64_t back = (uint64_t)-by;
+    return back < PORT_FOREVER - moment ? moment + back : PORT_FOREVER - 1;
 }
 
 long clock_deadline(const struct linux_timespec *t, uint64_t *out)
@@ -51,7 +62,7 @@ long clock_read(word_t clock, uint64_t *out)
     switch ((int)clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-        *out = port_real_ns();
+        *out = arena_now();
         return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
@@ -98,8 +109,11 @@ static long sleep_until(struct process *p, uint64_t deadline, vaddr_t left)
     if (t->restarted)
         deadline = t->restart_deadline;
     t->restart_deadline = deadline;
-    while (!e)
+    const uint64_t until_real = t->until_real;
+    while (!e) {
+        t->until_real = until_real;
         e = task_sleep(t, &t->restart_deadline, deadline);
+    }
     if (e == -ETIMEDOUT)
         return 0;
     if (e == -RESTART && left) {
@@ -129,6 +143,7 @@ long call_clock_nanosleep(struct process *p, word_t clock, word_t flags, word_t 
     uint64_t target = clock_join(&t), monotonic = port_monotonic_ns();
     uint64_t length = target > now ? target - now : 0;
     deadline = length > PORT_FOREVER - monotonic ? PORT_FOREVER : monotonic + length;
+    task_current()->until_real = (int)clock == CLOCK_REALTIME ? target : 0;
     long e = sleep_until(p, deadline, 0);
     return e == -RESTART_SAME_END ? -RESTART_NO_HANDLER : e;
 }
@@ -140,7 +155,7 @@ long call_nanosleep(struct process *p, word_t at, word_t left)
 
 long call_gettimeofday(struct process *p, word_t to, word_t zone)
 {
-    uint64_t ns = port_real_ns();
+    uint64_t ns = arena_now();
     struct linux_timeval t = {(int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND) / 1000};
     int32_t utc[2] = {0, 0};
 
@@ -149,9 +164,59 @@ long call_gettimeofday(struct process *p, word_t to, word_t zone)
     return zone ? USER_PUT(p, zone, &utc) : 0;
 }
 
+/* Timers and sleeps that were set for a moment of the time of day are due at that moment of the new
+ * one. The kernel's own clock stays as it is: other families do not see it. */
+static long set_real(struct process *p, const struct linux_timespec *t)
+{
+    if (!clock_is_valid(t) || t->seconds > SECONDS_MAX)
+        return -EINVAL;
+    if (p->who.euid)
+        return -EPERM;
+    const uint64_t ns = clock_join(t);
+    if (ns < port_monotonic_ns()) /* the system would have been started before 1970 */
+        return -EINVAL;
+    const uint64_t moved = ns - arena_now();
+    p->arena->real_offset += (int64_t)moved;
+    timer_clock_moved(p->arena, (int64_t)moved);
+    task_clock_moved(p->arena);
+    return 0;
+}
+
+long call_clock_settime(struct process *p, word_t clock, word_t from)
+{
+    struct linux_timespec t;
+    uint64_t now;
+
+    if ((int)clock != CLOCK_REALTIME) { /* those of processor time are there, and nobody's to set */
+        const bool of_cpu = (int)clock < 0 || (int)clock == CLOCK_PROCESS_CPUTIME_ID ||
+                            (int)clock == CLOCK_THREAD_CPUTIME_ID;
+        if (!of_cpu || clock_read(clock, &now))
+            return -EINVAL;
+        return USER_GET(p, &t, from) ? -EFAULT : -EPERM;
+    }
+    return USER_GET(p, &t, from) ? -EFAULT : set_real(p, &t);
+}
+
+/* A time zone is accepted, and not kept. */
+long call_settimeofday(struct process *p, word_t from, word_t zone)
+{
+    struct linux_timeval t;
+    int32_t minutes[2];
+
+    if (from && USER_GET(p, &t, from))
+        return -EFAULT;
+    if (from && (t.microseconds < 0 || t.microseconds >= 1000000))
+        return -EINVAL;
+    if (zone && USER_GET(p, &minutes, zone))
+        return -EFAULT;
+    if (from)
+        return set_real(p, &(struct linux_timespec){t.seconds, t.microseconds * 1000});
+    return p->who.euid ? -EPERM : 0;
+}
+
 long call_time(struct process *p, word_t to)
 {
-    int64_t seconds = (int64_t)(port_real_ns() / NS_PER_SECOND);
+    int64_t seconds = (int64_t)(arena_now() / NS_PER_SECOND);
 
     if (to && USER_PUT(p, to, &seconds))
         return -EFAULT;

@@ -169,6 +169,7 @@ long call_timer_settime(struct process *p, word_t id, word_t flags, word_t new, 
         return -EINVAL;
     before = spec_of(t);
     uint64_t left = clock_join(&given.left);
+    t->is_real = (flags & TIMER_ABSTIME) && t->clock == CLOCK_REALTIME;
     if (left && (flags & TIMER_ABSTIME) && !clock_read((word_t)t->clock, &now))
         left = left > now ? left - now : 1;
     t->next_ns = moment_after(left);

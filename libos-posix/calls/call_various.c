@@ -7,6 +7,9 @@
 #include "libos-posix/file/node.h"
 #include "libos-posix/base/user.h"
 
+#define MCL_CURRENT      1u
+#define MCL_FUTURE       2u
+#define MCL_ONFAULT      4u
 #define MFD_CLOEXEC      1u
 #define MFD_SEALING      2u
 #define FALLOC_KEEP_SIZE 1u
@@ -81,7 +84,7 @@ long call_memfd_create(struct process *p, word_t name, word_t flags)
     return -ENOMEM;
 }
 
-/* Memory stays where it is in any case. */
+/* Memory stays where it is in any case; what is locked is told by msync. */
 static long check_memory(struct process *p, word_t start, word_t bytes)
 {
     vaddr_t low = start & ~(PAGE_SIZE - 1);
@@ -92,30 +95,42 @@ static long check_memory(struct process *p, word_t start, word_t bytes)
     return area_extent(p, low, 0) < whole ? -ENOMEM : 0;
 }
 
+static long lock(struct process *p, word_t start, word_t bytes, bool locked)
+{
+    long e = check_memory(p, start, bytes);
+
+    return e || !bytes ? e : area_lock(p, start & ~(PAGE_SIZE - 1), page_up(start + bytes), locked);
+}
+
 long call_mlock(struct process *p, word_t start, word_t bytes)
 {
-    return check_memory(p, start, bytes);
+    return lock(p, start, bytes, true);
 }
 
 long call_munlock(struct process *p, word_t start, word_t bytes)
 {
-    return check_memory(p, start, bytes);
+    return lock(p, start, bytes, false);
 }
 
 long call_mlock2(struct process *p, word_t start, word_t bytes, word_t flags)
 {
-    return flags > 1 ? -EINVAL : check_memory(p, start, bytes);
+    return flags > 1 ? -EINVAL : lock(p, start, bytes, true);
 }
 
 long call_mlockall(struct process *p, word_t flags)
 {
-    (void)p;
-    return !flags || flags > 7 ? -EINVAL : 0;
+    if (!flags || flags > (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+        return -EINVAL;
+    process_memory(p)->locks_memory = flags & MCL_FUTURE;
+    if (flags & MCL_CURRENT)
+        area_lock_all(p, true);
+    return 0;
 }
 
 long call_munlockall(struct process *p)
 {
-    (void)p;
+    process_memory(p)->locks_memory = false;
+    area_lock_all(p, false);
     return 0;
 }
 
@@ -221,16 +236,6 @@ long call_get_mempolicy(struct process *p, word_t mode_to, word_t nodes, word_t 
     if (nodes && most && USER_PUT(p, nodes, &first))
         return -EFAULT;
     return 0;
-}
-
-/* The time of day is the machine's. */
-long call_clock_settime(struct process *p, word_t clock, word_t from)
-{
-    struct linux_timespec t;
-
-    if (USER_GET(p, &t, from))
-        return -EFAULT;
-    return (int)clock == CLOCK_REALTIME ? -EPERM : -EINVAL;
 }
 
 /* Calls begin again by themselves; who makes this one is told that it was interrupted. */

@@ -21,6 +21,9 @@ struct counter {
     uint64_t value;       /* eventfd: the counter; timerfd: expirations that were not read */
     bool one_by_one;      /* EFD_SEMAPHORE */
     bool is_timer;
+    bool is_real;   /* set for a moment of the time of day; and:            */
+    bool cancels;   /* TFD_TIMER_CANCEL_ON_SET: a read tells that it was set */
+    bool cancelled; /* it was, and nobody has read since                     */
     int32_t clock;
     uint64_t next_ns, period_ns; /* monotonic; PORT_FOREVER: not armed */
 };
@@ -68,6 +71,17 @@ uint64_t timerfd_run(struct arena *a)
     return first;
 }
 
+void timerfd_clock_moved(struct arena *a, int64_t by)
+{
+    for (struct counter *c = a->timer_files; c; c = c->next) {
+        if (!c->is_real)
+            continue;
+        c->next_ns = clock_moved(c->next_ns, by);
+        c->cancelled = c->cancels;
+        task_wake_pollers(a, c); /* a reader sleeps until the old moment */
+    }
+}
+
 static long counter_read(struct process *p, struct file *f, struct io *io, uint64_t *position)
 {
     struct counter *c = f->buffer;
@@ -76,13 +90,17 @@ static long counter_read(struct process *p, struct file *f, struct io *io, uint6
     if (io->left < sizeof c->value)
         return -EINVAL;
     expire(p->arena, c);
-    while (!c->value) {
+    while (!c->value && !c->cancelled) {
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
         long e = task_sleep(task_current(), c, c->next_ns);
         if (e && e != -ETIMEDOUT)
             return e;
         expire(p->arena, c);
+    }
+    if (c->cancelled) {
+        c->cancelled = false;
+        return -ECANCELED;
     }
     uint64_t got = c->one_by_one ? 1 : c->value;
     c->value -= got;
@@ -117,7 +135,7 @@ static long counter_write(struct process *p, struct file *f, struct io *io, uint
 static uint16_t counter_poll(const struct file *f)
 {
     const struct counter *c = f->buffer;
-    bool in = c->value || (c->is_timer && c->next_ns <= port_monotonic_ns());
+    bool in = c->value || c->cancelled || (c->is_timer && c->next_ns <= port_monotonic_ns());
     bool out = !c->is_timer && c->value < EVENT_MOST;
 
     return (uint16_t)((in ? POLLIN | POLLRDNORM : 0) | (out ? POLLOUT | POLLWRNORM : 0));
@@ -212,6 +230,9 @@ long call_timerfd_settime(struct process *p, word_t fd, word_t flags, word_t new
     if (left && (flags & TFD_ABSTIME) && !clock_read((word_t)c->clock, &now))
         left = left > now ? left - now : 1;
     c->value = 0;
+    c->is_real = (flags & TFD_ABSTIME) && c->clock == CLOCK_REALTIME;
+    c->cancels = c->is_real && (flags & TFD_CANCEL);
+    c->cancelled = false;
     c->period_ns = clock_join(&given.period);
     c->next_ns = !left || left > PORT_FOREVER - monotonic ? PORT_FOREVER : monotonic + left;
     task_wake_pollers(p->arena, c); /* a reader sleeps until the old moment */

@@ -11,6 +11,9 @@
  * reads those that have expired; PORT_FOREVER: none is armed. */
 uint64_t timerfd_run(struct arena *a);
 
+/* The time of day was set `by` ns on. */
+void timerfd_clock_moved(struct arena *a, int64_t by);
+
 /* The file goes: no epoll file watches it any more. */
 void epoll_forget(struct arena *a, const struct file *f);
 

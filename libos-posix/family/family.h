@@ -31,7 +31,7 @@
  * always bound, a hole, and a stack for the core, bound as it is used. Near the image. */
 #define FAMILY_IMAGE        ((vaddr_t)0x7fe000000000)
 #define FAMILY_BLOCKS       (FAMILY_IMAGE + (64u << 20))
-#define FAMILY_BLOCKS_MAX   16u
+#define FAMILY_BLOCKS_MAX   256u
 #define BLOCK_PAGES         32u
 #define BLOCK_BYTES         (BLOCK_PAGES * PAGE_SIZE)
 #define BLOCK_FAULT_TOP     (3 * PAGE_SIZE) /* pages 1 and 2 */
@@ -39,6 +39,9 @@
 #define BLOCK_BOUND         7u              /* pages that are always bound; so is the last */
 #define BLOCK_STACK_FIRST   8u
 #define FAMILY_BLOCK(block) (FAMILY_BLOCKS + (block)*BLOCK_BYTES)
+#define BLOCK_WORDS         (FAMILY_BLOCKS_MAX / 64) /* of a set of blocks, a bit for each */
+#define BLOCK_WORD(block)   ((block) / 64)
+#define BLOCK_BIT(block)    ((uint64_t)1 << (block) % 64)
 
 /* A member's slots beside those of cap.h. */
 enum {
@@ -97,10 +100,11 @@ struct family_task {
 
 struct member {
     uint32_t state;
-    uint32_t env;    /* its number, for people */
-    uint32_t lock;   /* of its memory: 1 + task that has it; 0: nobody */
-    uint32_t blocks; /* set of those in use */
-    uint32_t parked; /* of them, those whose threads have ended and wait for the next one */
+    uint32_t env;                 /* its number, for people */
+    uint32_t lock;                /* of its memory: 1 + task that has it; 0: nobody */
+    uint64_t blocks[BLOCK_WORDS]; /* set of those in use */
+    uint64_t
+        parked[BLOCK_WORDS]; /* of them, those whose threads have ended and wait for the next one */
     uint32_t table_count;
     uint32_t table_last;            /* where the last search ended */
     uint32_t tables[MEMBER_TABLES]; /* address / 2 MiB */
@@ -130,6 +134,22 @@ _Static_assert(sizeof(struct family) + MEMBERS_MAX * sizeof(struct member) <= 16
                "the list of frames comes behind");
 _Static_assert(MEMBERS_MAX *MEMBER_TABLES *PAGE_SIZE <= FAMILY_CORE - FAMILY_VIEWS,
                "so does the arena behind the views");
+
+static inline bool family_has_block(const uint64_t set[BLOCK_WORDS], uint32_t block)
+{
+    return set[BLOCK_WORD(block)] & BLOCK_BIT(block);
+}
+
+/* The first block of a set from `block` on; FAMILY_BLOCKS_MAX: none. */
+static inline uint32_t family_block_next(const uint64_t set[BLOCK_WORDS], uint32_t block)
+{
+    for (; block < FAMILY_BLOCKS_MAX; block = (block / 64 + 1) * 64) {
+        const uint64_t left = set[BLOCK_WORD(block)] >> block % 64;
+        if (left)
+            return block + (uint32_t)__builtin_ctzll(left);
+    }
+    return FAMILY_BLOCKS_MAX;
+}
 
 /* Where a frame of the pool is seen. */
 static inline void *family_frame(pfn_t frame)

@@ -244,7 +244,7 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again, bool bare)
 
     for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++) {
         const vaddr_t base = (vaddr_t)from->tables[k] * TABLE_BYTES;
-        if (base == FAMILY_BLOCKS || (bare && !has_core(base)))
+        if (base - FAMILY_BLOCKS < FAMILY_BLOCKS_MAX * BLOCK_BYTES || (bare && !has_core(base)))
             continue;
         if (from->groups[k])
             e = keeper_table(m, base);
@@ -268,7 +268,8 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again, bool bare)
     }
     return e;
 }
-_Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX == TABLE_BYTES, "blocks have one table");
+_Static_assert(BLOCK_BYTES *FAMILY_BLOCKS_MAX % TABLE_BYTES == 0,
+               "blocks have tables of their own");
 
 /* What was kept where the parent has nothing. */
 static void empty_others(uint32_t parent, uint32_t m)

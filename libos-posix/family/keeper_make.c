@@ -82,7 +82,8 @@ static uint32_t find_spare(const struct family_task *parent, word_t kind)
             continue;
         const bool alike =
             kept->kind == kind && (kind || kept->parent == keeper_kept[parent->member].birth);
-        const uint32_t value = 1 + alike * 2u + (FAMILY->members[m].blocks >> parent->block & 1);
+        const uint32_t value =
+            1 + alike * 2u + family_has_block(FAMILY->members[m].blocks, parent->block);
         if (value > best || (value == best && kept->birth < keeper_kept[found].birth)) {
             found = m;
             best = value;
@@ -103,9 +104,7 @@ static uint32_t find_unused(void)
 static void use_spare(uint32_t m, uint32_t block)
 {
     FAMILY->members[m].state = MEMBER_ALIVE;
-    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
-        if (b != block && keeper_kept[m].threads[b])
-            keeper_thread_end(keeper_kept[m].tasks[b]);
+    keeper_threads_end(m, block);
 }
 
 enum err keeper_make(const struct family_task *parent, word_t kind, uint32_t *member)
@@ -255,7 +254,7 @@ static enum err create_thread(uint32_t m, uint32_t block, uint32_t task, vaddr_t
         *slot = SLOT_NONE;
         return e;
     }
-    FAMILY->members[m].blocks |= 1u << block;
+    FAMILY->members[m].blocks[BLOCK_WORD(block)] |= BLOCK_BIT(block);
     keeper_kept[m].tasks[block] = task;
     FAMILY->tasks[task] =
         (struct family_task){.member = m, .block = block, .thread = id, .core = core};
@@ -298,7 +297,8 @@ static enum err tell(uint32_t m, uint32_t block, uint32_t task)
 /* The thread that a spare member kept. */
 static bool use_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
 {
-    if (block >= FAMILY_BLOCKS_MAX || !(FAMILY->members[m].blocks >> block & 1))
+    if (block >= FAMILY_BLOCKS_MAX ||
+        !(FAMILY->members[m].blocks[BLOCK_WORD(block)] & BLOCK_BIT(block)))
         return false;
     *task = keeper_kept[m].tasks[block];
     struct family_place *place =
@@ -318,14 +318,22 @@ static uint32_t find_task(void)
         t++;
     for (uint32_t i = TASK_KEEPER + 1; i < TASKS_MAX && t == TASKS_MAX; i++) {
         const struct family_task *task = &FAMILY->tasks[i];
-        const uint32_t bit = 1u << task->block;
-        if (__atomic_fetch_and(&FAMILY->members[task->member].parked, ~bit, __ATOMIC_ACQ_REL) &
-            bit) {
+        const uint64_t bit = BLOCK_BIT(task->block);
+        uint64_t *parked = &FAMILY->members[task->member].parked[BLOCK_WORD(task->block)];
+        if (__atomic_fetch_and(parked, ~bit, __ATOMIC_ACQ_REL) & bit) {
             keeper_thread_end(i);
             t = i;
         }
     }
     return t;
+}
+
+static uint32_t first_free(const uint64_t blocks[BLOCK_WORDS])
+{
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++)
+        if (~blocks[w])
+            return w * 64 + (uint32_t)__builtin_ctzll(~blocks[w]);
+    return FAMILY_BLOCKS_MAX;
 }
 
 enum err keeper_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
@@ -334,7 +342,7 @@ enum err keeper_thread(uint32_t m, vaddr_t core, uint32_t block, uint32_t *task)
         return ERR_OK;
     const uint32_t t = find_task();
     if (block == TASK_NONE)
-        block = (uint32_t)__builtin_ctz(~FAMILY->members[m].blocks);
+        block = first_free(FAMILY->members[m].blocks);
     if (t == TASKS_MAX || block >= FAMILY_BLOCKS_MAX)
         return ERR_BAD_STATE;
     if (!keeper_task_slot(t))
@@ -368,9 +376,20 @@ void keeper_thread_end(uint32_t task)
     slot_delete(*slot);
     *slot = SLOT_NONE;
     memset(keeper_utcb(task), 0, PAGE_SIZE);
-    FAMILY->members[t->member].blocks &= ~(1u << t->block);
-    __atomic_fetch_and(&FAMILY->members[t->member].parked, ~(1u << t->block), __ATOMIC_RELAXED);
+    const uint64_t bit = BLOCK_BIT(t->block);
+    FAMILY->members[t->member].blocks[BLOCK_WORD(t->block)] &= ~bit;
+    __atomic_fetch_and(&FAMILY->members[t->member].parked[BLOCK_WORD(t->block)], ~bit,
+                       __ATOMIC_RELAXED);
     *t = (struct family_task){.member = TASK_NONE};
+}
+
+void keeper_threads_end(uint32_t m, uint32_t but)
+{
+    const uint64_t *blocks = FAMILY->members[m].blocks;
+
+    for (uint32_t b = 0; (b = family_block_next(blocks, b)) < FAMILY_BLOCKS_MAX; b++)
+        if (b != but)
+            keeper_thread_end(keeper_kept[m].tasks[b]);
 }
 
 void keeper_unmake(uint32_t m)
@@ -378,9 +397,8 @@ void keeper_unmake(uint32_t m)
     struct member *member = &FAMILY->members[m];
     struct kept *kept = &keeper_kept[m];
 
-    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
-        if (kept->threads[b])
-            slot_delete(kept->threads[b]);
+    for (uint32_t b = 0; (b = family_block_next(member->blocks, b)) < FAMILY_BLOCKS_MAX; b++)
+        slot_delete(kept->threads[b]);
     for (uint32_t k = 0; k < member->table_count; k++) {
         member->groups[k] = ~(uint64_t)0; /* all there is */
         keeper_empty(m, k, 0);
@@ -388,9 +406,8 @@ void keeper_unmake(uint32_t m)
     slot_delete(kept->env);
     for (uint32_t k = 0; k < member->table_count; k++) /* unless it is gone */
         exo_page_unbind_run(SLOT_ENV, PAGE_RUN((vaddr_t)family_view(m, k), 1));
-    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
-        if (member->blocks >> b & 1)
-            FAMILY->tasks[kept->tasks[b]] = (struct family_task){.member = TASK_NONE};
+    for (uint32_t b = 0; (b = family_block_next(member->blocks, b)) < FAMILY_BLOCKS_MAX; b++)
+        FAMILY->tasks[kept->tasks[b]] = (struct family_task){.member = TASK_NONE};
     member->state = MEMBER_NONE;
     *kept = (struct kept){0};
 }

@@ -38,6 +38,9 @@ enum err keeper_thread(uint32_t member, vaddr_t core, uint32_t block, uint32_t *
 enum err keeper_start(uint32_t task, vaddr_t ip, vaddr_t sp, word_t value);
 void keeper_thread_end(uint32_t task);
 
+/* Ends all threads of a member but the one in block `but`. */
+void keeper_threads_end(uint32_t member, uint32_t but);
+
 /* Gives a member the capability to wake a task, in a longer table if need be. IN_USE: it has it. */
 enum err keeper_give_task(uint32_t member, uint32_t task);
 

@@ -107,7 +107,7 @@ bool keeper_strip(void)
 
     for (uint32_t m = 0; m < keeper_member_end; m++)
         if (FAMILY->members[m].state == MEMBER_SPARE)
-            empty_all(m, (uint32_t)__builtin_ctz(FAMILY->members[m].blocks));
+            empty_all(m, family_block_next(FAMILY->members[m].blocks, 0));
     return POOL->used < used;
 }
 
@@ -129,9 +129,7 @@ void keeper_retire(uint32_t task)
         keeper_unmake(m);
         return;
     }
-    for (uint32_t b = 0; b < FAMILY_BLOCKS_MAX; b++)
-        if (b != block && keeper_kept[m].threads[b])
-            keeper_thread_end(keeper_kept[m].tasks[b]);
+    keeper_threads_end(m, block);
     if (!may_keep_pages(member))
         empty_all(m, block);
     member->lock = 0;

@@ -84,18 +84,38 @@ int member_fork(vaddr_t child, word_t kind, uint32_t *task, enum err *e)
 /* Ended threads stay, for the next ones: a few of each process. */
 #define PARKED_MOST 4
 
+/* Takes a block out of the set of those whose threads are parked; FAMILY_BLOCKS_MAX: there is none.
+ */
+static uint32_t take_parked(uint64_t parked[BLOCK_WORDS])
+{
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++) {
+        uint64_t set = __atomic_load_n(&parked[w], __ATOMIC_ACQUIRE);
+        while (set && !__atomic_compare_exchange_n(&parked[w], &set, set & (set - 1), false,
+                                                   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            ;
+        if (set)
+            return w * 64 + (uint32_t)__builtin_ctzll(set);
+    }
+    return FAMILY_BLOCKS_MAX;
+}
+
+static bool are_enough(const uint64_t parked[BLOCK_WORDS])
+{
+    int count = 0;
+
+    for (uint32_t w = 0; w < BLOCK_WORDS; w++)
+        count += __builtin_popcountll(__atomic_load_n(&parked[w], __ATOMIC_RELAXED));
+    return count >= PARKED_MOST;
+}
+
 /* Goes on with a parked thread of this process. False: there is none. */
 static bool unpark(vaddr_t core, void (*run)(void *), const void *data, uint32_t *task)
 {
-    uint32_t *parked = &FAMILY->members[member_place()->member].parked;
-    uint32_t set = __atomic_load_n(parked, __ATOMIC_ACQUIRE);
+    const uint32_t parked = take_parked(FAMILY->members[member_place()->member].parked);
 
-    while (set && !__atomic_compare_exchange_n(parked, &set, set & (set - 1), false,
-                                               __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        ;
-    if (!set)
+    if (parked == FAMILY_BLOCKS_MAX)
         return false;
-    const vaddr_t block = FAMILY_BLOCK((uint32_t)__builtin_ctz(set));
+    const vaddr_t block = FAMILY_BLOCK(parked);
     struct family_place *place = (struct family_place *)(block + FAMILY_PLACE);
     struct family_task *t = &FAMILY->tasks[place->task];
     memcpy((void *)(block + FAMILY_START), data, FAMILY_START_BYTES);
@@ -112,13 +132,13 @@ static void park(void)
 {
     struct family_place *place = member_place();
     struct family_task *t = &FAMILY->tasks[place->task];
-    uint32_t *parked = &FAMILY->members[place->member].parked;
+    uint64_t *parked = FAMILY->members[place->member].parked;
     vaddr_t run;
 
-    if (__builtin_popcount(__atomic_load_n(parked, __ATOMIC_RELAXED)) >= PARKED_MOST)
+    if (are_enough(parked))
         return;
     t->core = place->core = 0;
-    __atomic_fetch_or(parked, 1u << t->block, __ATOMIC_ACQ_REL);
+    __atomic_fetch_or(&parked[BLOCK_WORD(t->block)], BLOCK_BIT(t->block), __ATOMIC_ACQ_REL);
     while (!(run = __atomic_exchange_n(&t->begin, 0, __ATOMIC_ACQUIRE)))
         member_sleep(FOREVER);
     const vaddr_t block = FAMILY_BLOCK(t->block);

@@ -14,7 +14,7 @@
 
 #define FLAG_DIRECTION 0x400u
 #define FLAGS_BEGIN    0x202u
-#define CODE_SEGMENT   1     /* SEGV_MAPERR; 2: there is something, which may not be used so */
+#define CODE_FIRST     1 /* FPE_INTDIV and its kin; posix_fault_repair knows those of page faults */
 #define STATE_BYTES    1024u /* at the top of a stack for the core: a program's registers */
 _Static_assert(sizeof(struct way_start) <= FAMILY_START_BYTES, "the keeper hands it over");
 
@@ -188,14 +188,16 @@ static bool on_fault(struct libos_regs *r)
 void way_fault(struct libos_regs *r, uint8_t *vectors)
 {
     const bool page = r->frame.vector == CPU_VECTOR_PAGE_FAULT;
-    const struct posix_fault fault = {
+    struct posix_fault fault = {
         .number = fault_signal(r->frame.vector),
-        .code = CODE_SEGMENT + (page && space_is_exhausted(r->frame.address, 0)),
+        .code = CODE_FIRST,
         .address = page ? r->frame.address : r->frame.ip,
         .trap = r->frame.vector,
         .error = r->frame.error,
     };
 
+    if (page && posix_fault_repair(&fault))
+        return;
     if (task_current()->process->action[fault.number - 1].handler == SIG_DFL)
         log_kernel_line("posix: the program is ended by signal %u: exception %lu (error %lx) at "
                         "%lx, address %lx",

@@ -271,5 +271,5 @@ void blocks_page_free(void *page)
 
 uint64_t blocks_now(void)
 {
-    return port_real_ns();
+    return arena_now();
 }

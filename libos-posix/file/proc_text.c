@@ -392,7 +392,7 @@ static void system_text(struct text *t, const struct node *n)
     case MADE_SYSTEM_STAT:
         text_add(t, "cpu  0 0 0 ");
         add_line(t, "", up / NS_PER_CENTISECOND);
-        add_line(t, "btime ", (port_real_ns() - up) / NS_PER_SECOND);
+        add_line(t, "btime ", (arena_now() - up) / NS_PER_SECOND);
         break;
     case MADE_PID_MAX:
         text_add(t, "32768\n");

@@ -70,13 +70,15 @@ static void take(int number, const siginfo_t *info, const greg_t *g, struct posi
     if (number == SIGUSR1) {
         posix_interrupt();
     } else {
-        const struct posix_fault fault = {
+        struct posix_fault fault = {
             .number = (unsigned)number,
             .code = info->si_code,
             .address = (vaddr_t)info->si_addr,
             .trap = (uint64_t)g[REG_TRAPNO],
             .error = (uint64_t)g[REG_ERR],
         };
+        if (posix_fault_repair(&fault))
+            return;
         posix_fault(&fault);
     }
     posix_trampoline_interrupt(regs, vectors);

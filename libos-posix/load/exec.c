@@ -118,6 +118,7 @@ static void describe(struct process *p, const struct walk *w, const struct exec_
 
 static void unmap_all(struct process *p)
 {
+    p->locks_memory = false;
     for (struct area *a = p->areas; a;) {
         const vaddr_t start = a->start;
         const bool adopted = a->adopted;

@@ -1,7 +1,19 @@
 /* What the ways ask about signals: the next one that a handler is to get, faults, interruptions. */
+#include "libos-posix/base/area.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process/signal.h"
+
+#define SEGV_MAPERR 1
+#define SEGV_ACCERR 2
+#define BUS_ADRERR  2
+#define FAULT_WRITE 2u /* in the error code of a page fault */
+#define FAULT_FETCH 16u
+
+static rights_t fault_need(uint64_t error)
+{
+    return error & FAULT_WRITE ? RIGHT_WRITE : error & FAULT_FETCH ? RIGHT_EXEC : RIGHT_READ;
+}
 
 bool posix_signal_take(struct posix_signal *out)
 {
@@ -52,6 +64,25 @@ void posix_interrupt(void)
     lock_take(t);
     signal_settle(t);
     lock_release(t);
+}
+
+bool posix_fault_repair(struct posix_fault *fault)
+{
+    struct task *t = task_current();
+
+    if (fault->number != SIGSEGV)
+        return false;
+    lock_take(t);
+    const struct area *a = area_find(t->process, fault->address);
+    const bool behind = a && a->behind && !(fault_need(fault->error) & ~a->wanted);
+    const bool repaired = behind && area_repair(t->process, fault->address);
+    lock_release(t);
+    fault->code = !a ? SEGV_MAPERR : SEGV_ACCERR;
+    if (behind) {
+        fault->number = SIGBUS;
+        fault->code = BUS_ADRERR;
+    }
+    return repaired;
 }
 
 void posix_fault(const struct posix_fault *fault)

@@ -60,55 +60,63 @@ long futex_wake(struct arena *a, struct futex_key key, long count, uint32_t bits
     return done;
 }
 
+/* When a wait ends: monotonic; and the moment of the time of day that this is, if that is what was
+ * named. */
+struct limit {
+    uint64_t deadline, real;
+};
+
 /* Plain WAIT counts from now, the others name a moment. */
-static long deadline_get(struct process *p, word_t operation, vaddr_t at, uint64_t *out)
+static long deadline_get(struct process *p, word_t operation, vaddr_t at, struct limit *out)
 {
     uint32_t command = operation & FUTEX_COMMAND;
     struct linux_timespec t;
 
-    *out = PORT_FOREVER;
+    *out = (struct limit){PORT_FOREVER, 0};
     if (!at)
         return 0;
     if (USER_GET(p, &t, at))
         return -EFAULT;
     if (command == FUTEX_WAIT)
-        return clock_deadline(&t, out);
+        return clock_deadline(&t, &out->deadline);
     if (!clock_is_valid(&t))
         return -EINVAL;
     bool real = (operation & FUTEX_REALTIME) || command == FUTEX_LOCK_PI;
-    uint64_t now = real ? port_real_ns() : port_monotonic_ns(), moment = clock_join(&t);
+    const uint64_t now = real ? arena_now() : port_monotonic_ns(), moment = clock_join(&t);
     if (moment != PORT_FOREVER)
-        *out = port_monotonic_ns() + (moment > now ? moment - now : 0);
+        out->deadline = port_monotonic_ns() + (moment > now ? moment - now : 0);
+    out->real = real ? moment : 0;
     return 0;
 }
 
-static long sleep_on(struct task *t, struct futex_key key, uint32_t bits, uint64_t deadline)
+static long sleep_on(struct task *t, struct futex_key key, uint32_t bits, struct limit limit)
 {
     t->futex = key;
     t->futex_bits = bits;
-    return task_sleep(t, channel(t->process->arena), deadline);
+    t->until_real = limit.real;
+    return task_sleep(t, channel(t->process->arena), limit.deadline);
 }
 
 static long wait(struct process *p, vaddr_t at, word_t operation, uint32_t expected,
                  vaddr_t timeout, uint32_t bits)
 {
     struct task *t = task_current();
-    uint64_t deadline;
+    struct limit limit;
     uint32_t value;
 
-    long e = deadline_get(p, operation, timeout, &deadline);
+    long e = deadline_get(p, operation, timeout, &limit);
     if (e)
         return e;
     if (t->restarted)
-        deadline = t->restart_deadline;
-    t->restart_deadline = deadline;
+        limit.deadline = t->restart_deadline;
+    t->restart_deadline = limit.deadline;
     if (!bits)
         return -EINVAL;
     if (USER_GET(p, &value, at))
         return -EFAULT;
     if (value != expected)
         return -EAGAIN;
-    e = sleep_on(t, key_named(p, at, operation), bits, deadline);
+    e = sleep_on(t, key_named(p, at, operation), bits, limit);
     return e == -RESTART && timeout ? -RESTART_SAME_END : e;
 }
 
@@ -185,9 +193,9 @@ static long lock_pi(struct process *p, vaddr_t at, word_t operation, vaddr_t tim
 {
     struct task *t = task_current();
     uint32_t tid = (uint32_t)t->tid, old = 0, new;
-    uint64_t deadline;
+    struct limit limit;
 
-    long e = deadline_get(p, operation, timeout, &deadline);
+    long e = deadline_get(p, operation, timeout, &limit);
     while (!e) {
         bool is_free = !(old & FUTEX_TID_MASK);
         uint32_t tried = old;
@@ -203,7 +211,7 @@ static long lock_pi(struct process *p, vaddr_t at, word_t operation, vaddr_t tim
             return 0;
         if (!task_find(p->arena, (int32_t)(old & FUTEX_TID_MASK)))
             return -ESRCH;
-        e = sleep_on(t, key_named(p, at, operation), FUTEX_ALL_BITS, deadline);
+        e = sleep_on(t, key_named(p, at, operation), FUTEX_ALL_BITS, limit);
         t->futex_bits = 0;
         if (!e && USER_GET(p, &old, at))
             e = -EFAULT;

@@ -121,7 +121,16 @@ static bool must_wake(const struct task *t)
     return t->only_end_wakes ? t->ending || t->process->ending : signal_is_due(t);
 }
 
-long task_sleep(struct task *t, const void *channel, uint64_t deadline)
+static uint64_t deadline_of(const struct task *t, uint64_t deadline)
+{
+    if (!t->until_real)
+        return deadline;
+    const uint64_t now = arena_now(), monotonic = port_monotonic_ns();
+    const uint64_t length = t->until_real > now ? t->until_real - now : 0;
+    return length > PORT_FOREVER - monotonic ? PORT_FOREVER : monotonic + length;
+}
+
+long task_sleep(struct task *t, const void *channel, uint64_t given)
 {
     struct arena *a = t->process->arena;
     long result = 0;
@@ -130,6 +139,7 @@ long task_sleep(struct task *t, const void *channel, uint64_t deadline)
     t->woken = false;
     sleepers_add(a, t);
     while (!t->woken && !result) {
+        const uint64_t deadline = deadline_of(t, given);
         uint64_t end = deadline;
         if (!port_has_keeper()) {
             uint64_t next = timer_run(a);
@@ -154,7 +164,15 @@ long task_sleep(struct task *t, const void *channel, uint64_t deadline)
     sleepers_remove(a, t);
     t->channel = NULL;
     t->wants_console = t->only_end_wakes = false;
+    t->until_real = 0;
     return result;
+}
+
+void task_clock_moved(const struct arena *a)
+{
+    for (struct task *t = a->sleepers; t; t = t->sleep_next)
+        if (t->until_real)
+            port_wake(t);
 }
 
 void task_forget_sleep(struct task *t)

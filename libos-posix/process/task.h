@@ -43,13 +43,19 @@ struct task {
     struct task *next; /* in its process */
     struct port_task port;
     char name[COMMAND_BYTES]; /* prctl(PR_SET_NAME) */
+    uint8_t policy;           /* SCHED_*; these four are kept, and have no effect  */
+    bool policy_resets;       /* its children have the usual one, if it is of real time */
+    int32_t priority;         /* of real time, 1 to 99; 0: none */
+    uint64_t affinity;        /* a bit for each processor; 0: all */
 
     const void *channel; /* what it sleeps on; NULL: it does not */
     struct task *sleep_next, *sleep_prev;
     bool woken;
     bool wants_console;  /* in its next sleep, where there is no keeper */
     bool only_end_wakes; /* in its next sleep: no signal does but one that ends it */
-    bool vfork_done;     /* the child has called execve, or ended */
+    uint64_t
+        until_real;  /* in its next sleep: it ends at this moment of the time of day; 0: not so */
+    bool vfork_done; /* the child has called execve, or ended */
     struct futex_key futex;
     uint32_t futex_bits;
     const struct process *lock_holder; /* while it waits for a record: who is in the way */
@@ -109,6 +115,9 @@ long task_sleep(struct task *t, const void *channel, uint64_t deadline);
 
 /* The same for who waits for any of many files: woken by every task_wake_pollers. */
 long task_sleep_poll(struct task *t, uint64_t deadline);
+
+/* The time of day was set: who sleeps until a moment of it looks again when that is. */
+void task_clock_moved(const struct arena *a);
 
 /* Takes a task out of the sleepers that will never wake, for its process is gone. */
 void task_forget_sleep(struct task *t);

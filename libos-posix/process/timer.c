@@ -1,6 +1,7 @@
 /* Timers of processes: firing them. */
 #include "libos-posix/process/timer.h"
 
+#include "libos-posix/base/clock.h"
 #include "libos-posix/channel/event.h"
 #include "libos-posix/channel/inet.h"
 #include "libos-posix/process/signal.h"
@@ -89,6 +90,16 @@ void timer_changed(struct arena *a)
 {
     if (port_has_keeper())
         port_wake(a->tasks[0]);
+}
+
+void timer_clock_moved(struct arena *a, int64_t by)
+{
+    timerfd_clock_moved(a, by);
+    for (struct process *p = a->processes; p; p = p->next)
+        for (struct timer *t = p->timers; t; t = t->next)
+            if (t->is_real)
+                t->next_ns = clock_moved(t->next_ns, by);
+    timer_changed(a);
 }
 
 void timer_forget_all(struct process *p)

@@ -20,6 +20,7 @@ struct timer {
     int32_t tid;     /* of the task that gets it; 0: any */
     uint64_t value;
     int32_t overrun;
+    bool is_real; /* set for a moment of the time of day */
 };
 
 /* Fires all timers that are due, and tells when the next one will be; PORT_FOREVER: none. */
@@ -27,5 +28,8 @@ uint64_t timer_run(struct arena *a);
 
 /* A timer was set to an earlier moment: whoever runs them must know. */
 void timer_changed(struct arena *a);
+
+/* The time of day was set `by` ns on: what is to happen at a moment of it happens then. */
+void timer_clock_moved(struct arena *a, int64_t by);
 
 void timer_forget_all(struct process *p);

@@ -5,6 +5,8 @@
  */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/abi/process.h"
+#include "libos-posix/base/arena.h"
+#include "libos-posix/family/family.h"
 #include "libos/clock.h"
 
 #define NR_CLOCK_GETTIME 228
@@ -27,6 +29,12 @@ static int call(long number, int clock, struct linux_timespec *to)
     return (int)result;
 }
 
+/* As arena_now() says: the arena of a family is at one place. */
+static uint64_t real_ns(void)
+{
+    return clock_realtime_ns() + (uint64_t)((const struct arena *)FAMILY_CORE)->real_offset;
+}
+
 /* The clocks of clock_read() that are the same for all processes. */
 static bool is_common(int clock)
 {
@@ -42,9 +50,9 @@ int __vdso_clock_gettime(int clock, struct linux_timespec *to)
     if (!is_common(clock))
         return call(NR_CLOCK_GETTIME, clock, to);
     const bool is_real = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
-    const uint64_t ns = clock_ns();
+    const uint64_t ns = is_real ? real_ns() : clock_ns();
 
-    to->seconds = (int64_t)(ns / CLOCK_NS_PER_S + (is_real ? KINFO->boot_realtime : 0));
+    to->seconds = (int64_t)(ns / CLOCK_NS_PER_S);
     to->nanoseconds = (int64_t)(ns % CLOCK_NS_PER_S);
     return 0;
 }
@@ -60,7 +68,7 @@ int __vdso_clock_getres(int clock, struct linux_timespec *to)
 
 int __vdso_gettimeofday(struct linux_timeval *to, int32_t *zone)
 {
-    const uint64_t ns = clock_realtime_ns();
+    const uint64_t ns = real_ns();
 
     if (to)
         *to = (struct linux_timeval){(int64_t)(ns / CLOCK_NS_PER_S),
@@ -72,7 +80,7 @@ int __vdso_gettimeofday(struct linux_timeval *to, int32_t *zone)
 
 int64_t __vdso_time(int64_t *to)
 {
-    const int64_t seconds = (int64_t)(clock_realtime_ns() / CLOCK_NS_PER_S);
+    const int64_t seconds = (int64_t)(real_ns() / CLOCK_NS_PER_S);
 
     if (to)
         *to = seconds;

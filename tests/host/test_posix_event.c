@@ -105,6 +105,43 @@ static void a_timer_expires_and_repeats(void **state)
     IS(SYS(timerfd_create, 77, 0), -EINVAL);
 }
 
+static void a_timer_follows_the_time_of_day(void **state)
+{
+    int64_t *spec = (int64_t *)world.user, *now = (int64_t *)(world.user + 100 * 8);
+    uint64_t *times = (uint64_t *)(world.user + 64), before = fake.now_ns;
+
+    (void)state;
+    IS(SYS(clock_gettime, CLOCK_REALTIME, now), 0);
+    const int64_t began = now[0];
+    for (long cancel = 0; cancel <= 2; cancel += 2) {
+        long fd = SYS(timerfd_create, CLOCK_REALTIME, O_NONBLOCK);
+        memset(spec, 0, 32);
+        spec[2] = began + 1000 * (1 + cancel);
+        IS(SYS(timerfd_settime, fd, 1 | cancel, spec, 0), 0);
+        IS(SYS(read, fd, times, 8), -EAGAIN);
+        now[0] = began + 1000 * (1 + cancel) - 1;
+        now[1] = 0;
+        IS(SYS(clock_settime, CLOCK_REALTIME, now), 0);
+        IS(SYS(read, fd, times, 8), cancel ? -ECANCELED : -EAGAIN);
+        IS(SYS(timerfd_gettime, fd, spec), 0);
+        assert_true(spec[2] <= 1 && fake.now_ns - before < 1000000000);
+        now[0] += 2;
+        IS(SYS(settimeofday, now, 0), 0);
+        IS(SYS(read, fd, times, 8), cancel ? -ECANCELED : 8);
+        IS(SYS(close, fd), 0);
+    }
+    now[0] = 0;
+    IS(SYS(clock_settime, CLOCK_REALTIME, world.hole), -EFAULT);
+    now[1] = 1000000000;
+    IS(SYS(clock_settime, CLOCK_REALTIME, now), -EINVAL);
+    IS(SYS(clock_settime, CLOCK_MONOTONIC, now), -EINVAL);
+    IS(SYS(clock_settime, CLOCK_PROCESS_CPUTIME_ID, now), -EPERM);
+    now[0] = began;
+    now[1] = 0;
+    IS(SYS(setresuid, 1, 1, 1), 0);
+    IS(SYS(clock_settime, CLOCK_REALTIME, now), -EPERM);
+}
+
 static void signals_can_be_read(void **state)
 {
     uint64_t *set = (uint64_t *)world.user;
@@ -314,7 +351,10 @@ static void shared_memory_is_the_file_s(void **state)
     int32_t pid = child_start(child_changes_memory);
     IS(child_wait(pid), EXITED(0));
     IS(SYS(ftruncate, fd, 0), 0);
-    IS(shared_memory[1], 0); /* cut while it is seen: zero, and still there */
+    IS(SYS(getrandom, shared_memory, 1, 0), -EFAULT); /* cut while it is seen */
+    IS(SYS(ftruncate, fd, 10), 0);
+    IS(SYS(getrandom, shared_memory + 9, 1, 0), 1);
+    IS(shared_memory[1], 0);
     IS(SYS(mprotect, shared_memory, 4096, PROT_READ), 0);
     IS(SYS(munmap, shared_memory, 4096), 0);
     IS(file_get(process_current(), (word_t)fd)->node->shown, 0);
@@ -326,6 +366,7 @@ int main(void)
         FAMILY_TEST(a_counter_counts),
         FAMILY_TEST(a_reader_waits_for_the_counter),
         FAMILY_TEST(a_timer_expires_and_repeats),
+        FAMILY_TEST(a_timer_follows_the_time_of_day),
         FAMILY_TEST(signals_can_be_read),
         FAMILY_TEST(levels_stay_edges_are_told_once),
         FAMILY_TEST(sets_in_sets_have_a_limit),

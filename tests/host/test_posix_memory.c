@@ -81,7 +81,7 @@ static void a_file_is_mapped_as_a_copy(void **state)
     IS(SYS(close, fd), 0);
     IS(copy[1], 'n');
     long behind = SYS(mmap, 0, 10, PROT_READ, MAP_PRIVATE, SYS(open, P("/etc/text")), PAGES(5));
-    IS(*(const char *)behind, 0);
+    IS(SYS(write, 1, behind, 1), -EFAULT); /* whole pages behind the end */
     fd = SYS(open, P("/dev/zero"), O_RDWR);
     IS(*(const char *)SYS(mmap, 0, 10, RW, MAP_PRIVATE, fd, 0), 0);
 }
@@ -213,9 +213,81 @@ static void check_names_the_broken_invariant(void **state)
     a->rights = b->rights;
     assert_memory_equal(area_check(p), "A3", 2);
     a->rights = rights;
+    a->behind = true;
+    assert_memory_equal(area_check(p), "A5", 2);
+    a->behind = false;
     a->adopted = true; /* lies elsewhere by right, and is of another kind */
     assert_null(area_check(p));
     a->adopted = false;
+}
+
+/* A fault of the program at `at`; true: it can go on. */
+static bool goes_on(const char *at, uint64_t error, struct posix_fault *fault)
+{
+    *fault =
+        (struct posix_fault){.number = SIGSEGV, .address = (vaddr_t)at, .trap = 14, .error = error};
+    return posix_fault_repair(fault);
+}
+
+static void memory_behind_the_end_of_a_file_is_its_own_signal(void **state)
+{
+    const int kinds[] = {MAP_SHARED, MAP_PRIVATE};
+    struct posix_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        long fd = SYS(open, P("/new"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+        IS(SYS(ftruncate, fd, 10), 0);
+        char *at = (char *)SYS(mmap, 0, PAGES(4), RW, kinds[i], fd, 0);
+        at[PAGES(1) - 1] = 1;
+        IS(SYS(getrandom, at + PAGES(1), 1, 0), -EFAULT);
+        IS(goes_on(at + PAGES(1), 4, &fault), false);
+        IS(fault.number, SIGBUS);
+        IS(fault.code, 2);
+        IS(SYS(mprotect, at + PAGES(3), PAGES(1), PROT_READ), 0);
+        IS(goes_on(at + PAGES(3), 6, &fault), false);
+        IS(fault.number, SIGSEGV);
+        IS(SYS(ftruncate, fd, PAGES(2)), 0);
+        IS(goes_on(at + PAGES(1), 6, &fault), true);
+        at[PAGES(1)] = 7;
+        IS(goes_on(at + PAGES(2), 4, &fault), false);
+        IS(SYS(ftruncate, fd, PAGES(4)), 0);
+        IS(SYS(getrandom, at + PAGES(2), 1, 0), 1); /* a call finds that it has grown */
+        IS(SYS(getrandom, at + PAGES(3), 1, 0), -EFAULT);
+        IS(SYS(ftruncate, fd, 0), 0);
+        IS(goes_on(at, 4, &fault), false);
+        IS(fault.number, SIGBUS);
+        assert_null(area_check(process_current()));
+        IS(SYS(munmap, at, PAGES(4)), 0);
+        IS(SYS(close, fd), 0);
+    }
+    IS(goes_on(world.hole, 4, &fault), false);
+    IS(fault.number, SIGSEGV);
+    IS(fault.code, 1);
+}
+
+static void locks_of_memory_are_told_by_msync(void **state)
+{
+    char *at = (char *)SYS(mmap, 0, PAGES(3), RW, ANON, -1, 0);
+    const long invalidate = 2;
+
+    (void)state;
+    IS(SYS(mlock, at + PAGES(1) + 1, 1), 0);
+    IS(SYS(msync, at + PAGES(1), PAGES(1), invalidate), -EBUSY);
+    IS(SYS(msync, at, PAGES(1), invalidate), 0);
+    assert_null(area_check(process_current()));
+    IS(SYS(munlock, at, PAGES(3)), 0);
+    IS(SYS(msync, at, PAGES(3), invalidate), 0);
+    IS(SYS(mlock, world.hole, 1), -ENOMEM);
+    IS(SYS(mlockall, 0), -EINVAL);
+    IS(SYS(mlockall, 4), -EINVAL);
+    IS(SYS(mlockall, 2), 0);
+    IS(SYS(msync, at, PAGES(1), invalidate), 0);
+    char *later = (char *)SYS(mmap, 0, PAGES(1), RW, ANON, -1, 0);
+    IS(SYS(msync, later, PAGES(1), invalidate), -EBUSY);
+    IS(SYS(munlockall), 0);
+    IS(SYS(msync, later, PAGES(1), invalidate), 0);
+    assert_null(area_check(process_current()));
 }
 
 static void adopted_memory_is_known_and_can_be_used(void **state)
@@ -247,6 +319,8 @@ int main(void)
         WORLD_TEST(madvise_dontneed_clears),
         WORLD_TEST(running_out_of_memory_changes_nothing),
         WORLD_TEST(check_names_the_broken_invariant),
+        WORLD_TEST(memory_behind_the_end_of_a_file_is_its_own_signal),
+        WORLD_TEST(locks_of_memory_are_told_by_msync),
         WORLD_TEST(adopted_memory_is_known_and_can_be_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

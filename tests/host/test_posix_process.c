@@ -47,6 +47,36 @@ static void the_process_knows_itself(void **state)
     IS(SYS(sched_getaffinity, 0, 8, world.hole), -EFAULT);
 }
 
+static void policies_and_processors_are_kept(void **state)
+{
+    int32_t *priority = (int32_t *)world.user;
+    uint64_t *set = (uint64_t *)(world.user + 64);
+
+    (void)state;
+    *priority = 5;
+    IS(SYS(sched_setscheduler, 0, 0, priority), -EINVAL);
+    IS(SYS(sched_setscheduler, 0, 6, priority), -EINVAL);
+    IS(SYS(sched_setscheduler, 0, -1, priority), -EINVAL);
+    IS(SYS(sched_setscheduler, 9, 1, priority), -ESRCH);
+    IS(SYS(sched_setscheduler, 0, 1, world.hole), -EFAULT);
+    IS(SYS(sched_setscheduler, 0, 0x40000002, priority), 0);
+    IS(SYS(sched_getscheduler, 0), 0x40000002);
+    *priority = 6;
+    IS(SYS(sched_setparam, 0, priority), 0);
+    *priority = 0;
+    IS(SYS(sched_getparam, 0, priority), 0);
+    IS(*priority, 6);
+    *set = 2;
+    IS(SYS(sched_setaffinity, 0, 8, set), 0);
+    *set = 4;
+    IS(SYS(sched_setaffinity, 0, 8, set), -EINVAL); /* there are two */
+    IS(SYS(sched_getaffinity, 0, 8, set), 8);
+    IS(*set, 2);
+    IS(SYS(setresuid, 1, 1, 1), 0);
+    *priority = 7;
+    IS(SYS(sched_setparam, 0, priority), -EPERM);
+}
+
 static void thread_pointer_and_name_are_kept(void **state)
 {
     (void)state;
@@ -347,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(unknown_calls_are_enosys_and_counted),
         WORLD_TEST(the_process_knows_itself),
+        WORLD_TEST(policies_and_processors_are_kept),
         WORLD_TEST(thread_pointer_and_name_are_kept),
         WORLD_TEST(limits_can_be_read_and_lowered),
         WORLD_TEST(the_system_describes_itself),

@@ -63,21 +63,29 @@ def make_root(root):
     shutil.copy(SOURCE / "debian/config/pkg/static", root / "bb/.config")
 
 
-def one_boot(root, name):
+# The suite goes one way whole, and the others with these.
+WAYS = {"patched": tuple(BOOTS), "trampoline": ("text", "shell"), "hide=1": ("files", "shell")}
+
+
+def one_boot(root, name, way):
     cmd = f"/bin/sh -c 'cd /bb/testsuite; ./runtest {BOOTS[name]} </dev/null'"
     copy = root.parent / "linux"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(root, copy, symlinks=True)
     want = results(beside_linux.on_linux(copy, cmd, timeout=LIMIT).stdout)
-    end = beside_linux.on_exo4(root, cmd, timeout=LIMIT)
+    end = beside_linux.on_exo4(root, cmd, *beside_linux.way_options(way), timeout=LIMIT)
     got = results(end.stdout)
     check("PASS" in want.values(), f"{name}: the tests run on Linux", want)
-    COUNT.update(f"{word} on Linux" for word in want.values())
-    COUNT.update(f"{word} on exo4" for word in got.values())
+    if way == "patched":
+        COUNT.update(f"{word} on Linux" for word in want.values())
+        COUNT.update(f"{word} on exo4" for word in got.values())
     differ = {test: f"{got.get(test)}, on Linux {want.get(test)}" for test in {**want, **got}
               if got.get(test) != want.get(test)}
-    if not equal({test: how for test, how in differ.items() if test not in OTHERWISE}, {},
-                 f"{name}: {len(want)} tests come out as on Linux, {sum(word == 'PASS' for word in got.values())} pass"):
+    good = equal({test: how for test, how in differ.items() if test not in OTHERWISE}, {},
+                 f"{name}, {way}: {len(want)} tests come out as on Linux, "
+                 f"{sum(word == 'PASS' for word in got.values())} pass")
+    beside_linux.went(way, good, "" if way == "patched" else f"({', '.join(WAYS[way])})")
+    if not good:
         print(f"# status {end.returncode}: {end.stderr[-300:]!r}")
 
 
@@ -85,8 +93,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="exo4-busybox-") as folder:
         root = pathlib.Path(folder) / "root"
         make_root(root)
-        for name in sys.argv[1:] or BOOTS:
-            one_boot(root, name)
+        beside_linux.not_by("libos", "it is Debian's static binary, for glibc")
+        for way, names in WAYS.items():
+            for name in names:
+                if not sys.argv[1:] or name in sys.argv[1:]:
+                    one_boot(root, name, way)
         print("# " + ", ".join(f"{COUNT[what]} {what}" for what in sorted(COUNT)))
     done()
 

@@ -328,9 +328,9 @@ static void threads(void)
     }
     check(good == 40);
     const volatile struct member *self = &FAMILY->members[member_place()->member];
-    while ((self->blocks & ~self->parked) != 1)
+    while ((self->blocks[0] & ~self->parked[0]) != 1)
         exo_yield(SLOT_NONE);
-    check(self->blocks != 1); /* the last ones wait for the next */
+    check(self->blocks[0] != 1); /* the last ones wait for the next */
 }
 
 /* Begins anew in an environment that has kept what others of this kind had. 1, or 0 there. */

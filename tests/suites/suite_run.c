@@ -6,6 +6,7 @@
  *     -v            what those print that do not pass
  *     -c            how much processor time each takes, in ms
  *     -t SECONDS    the limit
+ *     -m MIB        how much memory each may map, for those that make threads until they cannot
  *     -x FILE       without those that it names, one in a line
  *   .../NAME.test                   one test: what those that run another program look for
  */
@@ -28,7 +29,8 @@ enum { SECONDS = 100, TIMED_OUT = -1, SKIPPED_BYTES = 1 << 17 };
 static const char output_path[] = "/tmp/suite.out";
 static bool shows, times;
 static int seconds = SECONDS;
-static char skipped[SKIPPED_BYTES]; /* the names, each with a newline before and behind it */
+static rlim_t mapped = RLIM_INFINITY; /* bytes */
+static char skipped[SKIPPED_BYTES];   /* the names, each with a newline before and behind it */
 static const char *const words[] = {"pass",     "fail",        "unresolved",
                                     "status 3", "unsupported", "untested"};
 
@@ -41,6 +43,7 @@ static void run_one(const struct suite_test *test)
 
     snprintf(name, sizeof name, "%s", test->name);
     setpgid(0, 0);
+    setrlimit(RLIMIT_AS, &(struct rlimit){mapped, mapped});
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (output >= 0) {
@@ -180,12 +183,14 @@ static bool read_options(int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "vct:x:")) != -1) {
+    while ((option = getopt(argc, argv, "vct:m:x:")) != -1) {
         shows |= option == 'v';
         times |= option == 'c';
         if (option == 't')
             seconds = atoi(optarg);
-        if (option == '?' || seconds <= 0 || (option == 'x' && !read_skipped(optarg)))
+        if (option == 'm')
+            mapped = (rlim_t)atoi(optarg) << 20;
+        if (option == '?' || !mapped || seconds <= 0 || (option == 'x' && !read_skipped(optarg)))
             return false;
     }
     return true;

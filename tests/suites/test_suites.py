@@ -30,7 +30,12 @@ STARTED = ("sigaltstack/9-buildonly",)
 CHANGES_MACHINE = ("interfaces/clock_settime",)
 # What computes for long: in real time, since counting instructions takes the emulator twice as long.
 COMPUTES = ("interfaces/clock/1-1", "interfaces/clock_getcpuclockid/1-1", "interfaces/clock_gettime/4-1",
-            "interfaces/mmap/10-1", "interfaces/pthread_cond_broadcast/1-2")
+            "interfaces/mmap/10-1", "interfaces/pthread_cond_timedwait/2-5",
+            "interfaces/pthread_cond_timedwait/4-2")
+# What makes threads until it cannot, and waits for all of them many times: in real time, with memory for some tens.
+MANY_THREADS = ("interfaces/pthread_cond_broadcast/1-2", "interfaces/pthread_cond_broadcast/2-3",
+                "interfaces/pthread_cond_signal/1-2")
+MIB_FOR_THREADS = "12"  # a stack has 8 of them
 # The others sleep, or spin for a second: instructions are counted, and are slow, so that neither takes long.
 SLOW = "64"
 AGAIN_MOST = 4
@@ -76,10 +81,10 @@ def is_left_out(args, name):
     return (args.linux and name.startswith(CHANGES_MACHINE)) or not name.startswith(tuple(args.prefixes) or "")
 
 
-def run(args, root, names, icount):
+def run(args, root, names, icount, *options):
     """One run of the driver with some of the tests, on exo4 or here."""
     (root / "etc/skipped").write_text("".join(f"{name}\n" for name in all_names() if name not in names))
-    words = ["-c", "-x", root / "etc/skipped" if args.linux else "/etc/skipped"]
+    words = ["-c", *options, "-x", root / "etc/skipped" if args.linux else "/etc/skipped"]
     command = [root / "bin/posixtests", *words] if args.linux else [
         sys.executable, "exo/tools/exec.py", "--root", root, "--icount", icount, "--timeout", "350",
         "--cmd", " ".join(["/bin/posixtests", *words])]
@@ -90,8 +95,9 @@ def run(args, root, names, icount):
 def run_all(args, root, names):
     if args.linux:
         return [run(args, root, names, "")]
-    groups = ({name for name in names if name not in COMPUTES}, SLOW), ({*names} & {*COMPUTES}, "0")
-    return [run(args, root, group, icount) for group, icount in groups if group]
+    groups = (({name for name in names if name not in (*COMPUTES, *MANY_THREADS)}, SLOW),
+              ({*names} & {*COMPUTES}, "0"), ({*names} & {*MANY_THREADS}, "0", "-m", MIB_FOR_THREADS))
+    return [run(args, root, *group) for group in groups if group[0]]
 
 
 def is_expected(name, end, rows, column):

@@ -68,12 +68,24 @@ def differences(got, want):
                 break
 
 
+WAYS = ("libos", "patched", "trampoline", "hide=1")
+
+
 def way_options(way):
-    """By their marks, linked programs go by `libos`, and others beside them by `patched`."""
-    return () if way == "libos" else ("--via", way)
+    """By their marks, linked programs go by `libos`, and others beside them by `patched`; with hide=1 too."""
+    return {"libos": (), "hide=1": ("--append", "hide=1")}.get(way, ("--via", way))
 
 
-def same(root, cmd, what, ways=("libos", "patched", "trampoline"), data=b"", options=()):
+def went(way, good, what=""):
+    """A cell of the table that ways_table.py prints: this test's program went that way."""
+    print(f"# way {way}: {'pass' if good else 'FAIL'}{' ' + what if what else ''}")
+
+
+def not_by(way, why):
+    print(f"# way {way}: not applicable: {why}")
+
+
+def same(root, cmd, what, ways=WAYS, data=b"", options=()):
     """The same status, output and error output as on Linux, in each of these ways."""
     copy = root.parent / "linux"
     shutil.rmtree(copy, ignore_errors=True)
@@ -81,7 +93,8 @@ def same(root, cmd, what, ways=("libos", "patched", "trampoline"), data=b"", opt
     want = outcome(on_linux(copy, cmd, data))
     for way in ways:
         got = outcome(on_exo4(root, cmd, *way_options(way), *options, data=data))
-        if not equal(got[0], want[0], f"{what}, {way}: the status as on Linux"):
+        good = equal(got[0], want[0], f"{what}, {way}: the status as on Linux")
+        if not good:
             print(f"# {got[2][-300:]!r}")
-        equal(list(differences(got, want)), [], f"{what}, {way}: the output as on Linux")
+        went(way, equal(list(differences(got, want)), [], f"{what}, {way}: the output as on Linux") and good)
     return want

@@ -2,9 +2,10 @@
 """Runs test programs of all kinds, says one line for each, and adds up their TAP.
 
 usage: run_tests.py --logs DIR [--host PATH]... [--guest 'NAME [OPTION=VALUE]...']...
-                    [--script PATH]... [--features]
+                    [--script PATH]... [--features] [--ways]
 
-With --features the table of features (tests/features.def) must agree with what passed.
+With --features the table of features (tests/features.def) must agree with what passed; with --ways a table is
+printed of which program went which way (ways_table.py).
 The output of each program is kept in DIR; shown are the lines that begin with `##`, and the end of a failed one's. The very last line
 is `N passed, N failed`, with `, N skipped` when some were. Ends with 1 when anything failed.
 """
@@ -20,6 +21,7 @@ import time
 import check_features
 import qemu_run
 import tap
+import ways_table
 
 GUESTS_AT_ONCE = 2
 HOST_TIMEOUT, SCRIPT_TIMEOUT = 120, 400  # seconds; only to notice a hang
@@ -141,6 +143,7 @@ def main():
     for kind in ("host", "guest", "script"):
         ap.add_argument(f"--{kind}", action="append", default=[])
     ap.add_argument("--features", action="store_true")
+    ap.add_argument("--ways", action="store_true")
     args = ap.parse_args()
 
     jobs = list(jobs_of(args))
@@ -157,6 +160,8 @@ def main():
         wrong, _ = check_features.complaints(args.guest, args.logs)
         print("\n".join(f"features: {line}" for line in wrong) or "features: all are shown")
         passed, failed = passed + (not wrong), failed + bool(wrong)
+    if args.ways:
+        print("\n".join(ways_table.lines(args.logs / kind / f"{name}.log" for kind, name, _, _ in jobs)))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.stdout.flush()
     sys.exit(bool(failed) or not jobs)
