@@ -1,6 +1,7 @@
 /* Notifications: words of bits to wait for. */
 #pragma once
 
+#include "libos/book.h"
 #include "libos/call.h"
 #include "libos/region.h"
 #include "libos/slots.h"
@@ -19,6 +20,30 @@ static inline enum err notify_new(slot_t *slot)
     if (e)
         slot_give(*slot);
     return e;
+}
+
+/* Raises bits as exo_notify does, but not before the calling thread stops running, which is without
+ * a call: for a thread of the same CPU and priority, which could not run before. Pre: the slot has a
+ * notification that may be raised, and nothing is deferred (notify_is_deferred). */
+static inline void notify_defer(slot_t slot, word_t bits)
+{
+    volatile struct utcb_exo *x = book_utcb();
+
+    x->deferred = slot;
+    x->deferred_bits = bits;
+}
+
+/* Is something deferred? Raises it, but if it is for `slot`: then true. */
+static inline bool notify_is_deferred(slot_t slot)
+{
+    volatile struct utcb_exo *x = book_utcb();
+    const word_t bits = x->deferred_bits, before = x->deferred;
+
+    if (!bits || before == slot)
+        return bits != 0;
+    x->deferred_bits = 0;
+    exo_notify((slot_t)before, bits);
+    return false;
 }
 
 /* Waits for one of `bits`, up to time-stamp counter value `deadline` (libos/clock.h) or FOREVER,

@@ -321,8 +321,19 @@ static struct thread *idle(struct cpu *c)
     return choose(c);
 }
 
+/* What the current thread has deferred is raised before anybody is chosen. */
+static void raise_deferred(const struct cpu *c)
+{
+    forest_lock();
+    if (c->current)
+        hook_notify_deferred(c->current);
+    forest_unlock();
+}
+
 static void leave_to_best(struct cpu *c)
 {
+    if (c->current && thread_exo(c->current)->deferred_bits)
+        raise_deferred(c);
     c->choose = false;
     struct thread *t = choose(c);
     if (!t)
@@ -361,6 +372,24 @@ void sched_preempt(struct cpu *c, struct thread *t)
 
     ready_put(c, previous, true);
     arch_thread_switch_like(&previous->arch, &t->arch);
+    sched_enter(t, 0);
+}
+
+bool sched_would_follow(const struct cpu *c, const struct thread *from, const struct thread *t)
+{
+    const uint64_t running = thread_readiness(0, THREAD_RUNNING, 0);
+    const uint64_t waiting = thread_readiness(0, THREAD_IN_NOTIFY, 0);
+
+    return t->readiness == (from->readiness ^ running ^ waiting) && !t->limited && !from->limited &&
+           !c->ending && !c->chosen && !c->choose && !slice_owner(c) &&
+           !is_ready_from(c, t->priority);
+}
+
+void sched_follow(struct cpu *c, struct thread *from, struct thread *t)
+{
+    ready_leave(c, from, THREAD_IN_NOTIFY);
+    arch_thread_switch_like(&from->arch, &t->arch);
+    arch_thread_code_again(&t->arch);
     sched_enter(t, 0);
 }
 

@@ -113,6 +113,9 @@ long task_sleep_poll(struct task *t, uint64_t deadline);
 /* Takes a task out of the sleepers that will never wake, for its process is gone. */
 void task_forget_sleep(struct task *t);
 
+/* Wakes once more who should be awake: a process is gone that may have left that undone. */
+void task_wake_again(struct arena *a);
+
 /* Wakes all who sleep on `channel`. */
 void task_wake(struct arena *a, const void *channel);
 
