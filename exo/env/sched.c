@@ -321,18 +321,24 @@ static struct thread *idle(struct cpu *c)
     return choose(c);
 }
 
+/* Of who is dead neither UTCB nor capabilities are there. */
+static bool has_deferred(const struct thread *t)
+{
+    return t && t->state != THREAD_DEAD && thread_exo(t)->deferred_bits;
+}
+
 /* What the current thread has deferred is raised before anybody is chosen. */
 static void raise_deferred(const struct cpu *c)
 {
     forest_lock();
-    if (c->current)
+    if (has_deferred(c->current))
         hook_notify_deferred(c->current);
     forest_unlock();
 }
 
 static void leave_to_best(struct cpu *c)
 {
-    if (c->current && thread_exo(c->current)->deferred_bits)
+    if (has_deferred(c->current))
         raise_deferred(c);
     c->choose = false;
     struct thread *t = choose(c);
