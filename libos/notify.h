@@ -33,16 +33,19 @@ static inline void notify_defer(slot_t slot, word_t bits)
     x->deferred_bits = bits;
 }
 
-/* Is something deferred? Raises it, but if it is for `slot`: then true. */
+/* Raises it now. */
+void notify_deferred(void);
+
+/* Is something deferred for `slot`? What is for another is raised. */
 static inline bool notify_is_deferred(slot_t slot)
 {
-    volatile struct utcb_exo *x = book_utcb();
-    const word_t bits = x->deferred_bits, before = x->deferred;
+    const volatile struct utcb_exo *x = book_utcb();
 
-    if (!bits || before == slot)
-        return bits != 0;
-    x->deferred_bits = 0;
-    exo_notify((slot_t)before, bits);
+    if (!x->deferred_bits)
+        return false;
+    if (x->deferred == slot)
+        return true;
+    notify_deferred();
     return false;
 }
 

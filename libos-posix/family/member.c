@@ -33,7 +33,7 @@ enum err member_ask(enum family_request request, const word_t words[3], word_t *
     const word_t task = member_place()->task, first = words[0], second = words[1], third = words[2];
     L4_Word_t *mr = L4_Utcb();
 
-    notify_is_deferred(SLOT_NONE);
+    notify_deferred();
     mr[0] = (L4_Word_t)request << 16 | 4;
     mr[1] = task;
     mr[2] = first;
@@ -155,7 +155,7 @@ void member_sleep(uint64_t deadline)
     self->woken = 0;
 }
 
-static void notify(uint32_t task, word_t bit)
+static __attribute__((noinline)) void notify(uint32_t task, word_t bit)
 {
     enum err e = exo_notify(FAMILY_SLOT_TASK + task, bit);
 
