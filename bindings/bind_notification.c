@@ -193,8 +193,8 @@ void hook_notify_deferred(struct thread *t)
         notification_raise(n, bits);
 }
 
-/* Who is to get what the caller has deferred, if that is the plain case: it waits for all the bits, alone, and
- * runs as soon as the caller waits at `own`. Else NULL. */
+/* Who is to get what the caller has deferred, if that is the plain case: it waits for all the bits,
+ * alone, and runs as soon as the caller waits at `own`. Else NULL. */
 static struct thread *follower(const struct thread *caller, const struct notification *own,
                                word_t bits, struct notification **n)
 {
@@ -225,7 +225,8 @@ static void begin_wait(struct thread *caller, struct notification *n,
         sched_set_deadline(caller, a->deadline);
 }
 
-/* The caller waits at `own`, and who gets what it has deferred runs instead. False: nothing has changed. */
+/* The caller waits at `own`, and who gets what it has deferred runs instead. False: nothing has
+ * changed. */
 static bool wait_and_switch(struct thread *caller, struct notification *own,
                             const struct sys_notify_wait_args *a)
 {

@@ -23,8 +23,8 @@ static inline enum err notify_new(slot_t *slot)
 }
 
 /* Raises bits as exo_notify does, but not before the calling thread stops running, which is without
- * a call: for a thread of the same CPU and priority, which could not run before. Pre: the slot has a
- * notification that may be raised, and nothing is deferred (notify_is_deferred). */
+ * a call: for a thread of the same CPU and priority, which could not run before. Pre: the slot has
+ * a notification that may be raised, and nothing is deferred (notify_is_deferred). */
 static inline void notify_defer(slot_t slot, word_t bits)
 {
     volatile struct utcb_exo *x = book_utcb();

@@ -165,7 +165,8 @@ static __attribute__((noinline)) void notify(uint32_t task, word_t bit)
         reached[task % REACHED] = 1 + task;
 }
 
-/* All members have the same priority, so one of the same CPU cannot run before this thread stops. */
+/* All members have the same priority, so one of the same CPU cannot run before this thread stops.
+ */
 void member_wake(uint32_t task)
 {
     const struct family_place *self = member_place();

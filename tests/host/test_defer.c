@@ -1,4 +1,5 @@
-/* Deferred notifications: raised before anybody else runs, by a switch at once where that is plain. */
+/* Deferred notifications: raised before anybody else runs, by a switch at once where that is plain.
+ */
 #include "tests/host/kernel_ipc.h"
 
 #include "bindings/cap.h"
@@ -74,7 +75,8 @@ static bool defer_and_wait(word_t slot, word_t bits, uint64_t deadline)
 {
     world_run(p.t);
     defer(p.t, slot, bits);
-    const struct reply r = world_dispatch(SYS_notify_wait, (const word_t[SYS_MAX_ARGS]){OWN_P, 1, deadline});
+    const struct reply r =
+        world_dispatch(SYS_notify_wait, (const word_t[SYS_MAX_ARGS]){OWN_P, 1, deadline});
 
     if (r.error != CALL_PREEMPTED)
         sched_leave();

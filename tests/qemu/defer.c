@@ -1,5 +1,5 @@
-/* Deferred notifications: raised when their thread waits, or when its turn is over; between threads of
- * one CPU, of two, and of such with pages of code only. */
+/* Deferred notifications: raised when their thread waits, or when its turn is over; between threads
+ * of one CPU, of two, and of such with pages of code only. */
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/clock.h"
@@ -34,7 +34,8 @@ static void answer(void *argument)
     }
 }
 
-/* Turns there and back. The calls that this environment made meanwhile on the first CPU, its own. */
+/* Turns there and back. The calls that this environment made meanwhile on the first CPU, its own.
+ */
 static uint64_t play(struct player *p, uint32_t cpu)
 {
     const volatile struct env_counts *counts = book_counts((uint32_t)book_utcb()->env, 0);
@@ -119,7 +120,8 @@ static void dropped(struct player *p)
 static void itself(struct player *p)
 {
     notify_defer(p->bell, 1);
-    tap_is(exo_notify_wait(p->bell, 1, FOREVER), ERR_OK, "what a thread defers for itself wakes it");
+    tap_is(exo_notify_wait(p->bell, 1, FOREVER), ERR_OK,
+           "what a thread defers for itself wakes it");
     notify_defer(p->bell, 1);
     tap_ok(!notify_is_deferred(p->other), "a second one has the first raised");
     tap_is(exo_notify_wait(p->bell, 1, 0), ERR_OK, "by a call");

@@ -1,5 +1,6 @@
 /* Who sleeps is woken, whatever comes between: pipes, futexes, conditions and signals, at random. A
- * program for test_wake.py, which prints the same on Linux. A wake-up that is lost ends it as stuck. */
+ * program for test_wake.py, which prints the same on Linux. A wake-up that is lost ends it as
+ * stuck. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -13,10 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKERS  5u
-#define TOKENS   3u
-#define THREADS  6u
-#define STUCK_S  60u
+#define WORKERS   5u
+#define TOKENS    3u
+#define THREADS   6u
+#define STUCK_S   60u
 #define SPIN_MOST 4096u
 
 /* How much of each, before it is divided by what the command line says. */
