@@ -354,8 +354,10 @@ static void leave_to_best(struct cpu *c)
     }
 }
 
-/* Is a thread ready whose priority is at least that? */
-static bool is_ready_from(const struct cpu *c, unsigned priority)
+/* Is a thread ready whose priority is at least that? In line, as is the next one: two paths that
+ * are to be short ask. */
+static inline __attribute__((always_inline)) bool is_ready_from(const struct cpu *c,
+                                                                unsigned priority)
 {
     const uint64_t *map = c->ready_map;
     unsigned word = priority / 64;
@@ -366,10 +368,18 @@ static bool is_ready_from(const struct cpu *c, unsigned priority)
     return word == 0 && map[1];
 }
 
+/* Would `t` be chosen if it were ready, and the current thread not? For sure: no slice is in play,
+ * nor was the processor handed to somebody. */
+static inline __attribute__((always_inline)) bool is_first(const struct cpu *c,
+                                                           const struct thread *t)
+{
+    return !c->ending && !c->chosen && !c->choose && !c->slices[c->info.position] &&
+           !is_ready_from(c, t->priority);
+}
+
 bool sched_would_run(const struct cpu *c, const struct thread *t)
 {
-    return t->readiness == c->awaits_notice && !c->ending && !c->chosen && !c->choose &&
-           !slice_owner(c) && t->priority > c->current->guard && !is_ready_from(c, t->priority);
+    return t->readiness == c->awaits_notice && t->priority > c->current->guard && is_first(c, t);
 }
 
 void sched_preempt(struct cpu *c, struct thread *t)
@@ -387,8 +397,7 @@ bool sched_would_follow(const struct cpu *c, const struct thread *from, const st
     const uint64_t waiting = thread_readiness(0, THREAD_IN_NOTIFY, 0);
 
     return t->readiness == (from->readiness ^ running ^ waiting) && !t->limited && !from->limited &&
-           !c->ending && !c->chosen && !c->choose && !slice_owner(c) &&
-           !is_ready_from(c, t->priority);
+           is_first(c, t);
 }
 
 void sched_follow(struct cpu *c, struct thread *from, struct thread *t)
