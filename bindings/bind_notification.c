@@ -181,6 +181,71 @@ static __attribute__((noinline)) bool lets_and_tells(struct graft *g, uint64_t r
     return is_let;
 }
 
+void hook_notify_deferred(struct thread *t)
+{
+    volatile struct utcb_exo *x = thread_exo(t);
+    const word_t bits = x->deferred_bits, slot = x->deferred;
+    struct cap *c;
+
+    x->deferred_bits = 0;
+    struct notification *n = cap_notification(t->env, (slot_t)slot, &c);
+    if (bits && n && (slot_t)slot == slot && c->rights & RIGHT_WRITE)
+        notification_raise(n, bits);
+}
+
+/* Who is to get what the caller has deferred, if that is the plain case: it waits for all the bits,
+ * alone, and runs as soon as the caller waits at `own`. Else NULL. */
+static struct thread *follower(const struct thread *caller, const struct notification *own,
+                               word_t bits, struct notification **n)
+{
+    const word_t slot = thread_exo(caller)->deferred;
+    struct cap *c;
+
+    *n = cap_notification(caller->env, (slot_t)slot, &c);
+    if (!*n || *n == own || (slot_t)slot != slot || !(c->rights & RIGHT_WRITE))
+        return NULL;
+    struct list *first = (*n)->waiters.next;
+    struct thread *t = LIST_ITEM(first, struct thread, queue);
+    if (first == &(*n)->waiters || first->next != &(*n)->waiters ||
+        ((*n)->raised | bits) & ~t->awaited_bits || !sched_would_follow(cpu_this(), caller, t))
+        return NULL;
+    return t;
+}
+
+static void begin_wait(struct thread *caller, struct notification *n,
+                       const struct sys_notify_wait_args *a)
+{
+    const bool is_judged = caller->wake_node.parent != 0;
+
+    caller->awaited_bits = is_judged ? 0 : a->bits;
+    caller->judged_bits = is_judged ? a->bits : 0;
+    caller->judged_at = n;
+    list_insert(&n->waiters, &caller->queue);
+    if (a->deadline != FOREVER)
+        sched_set_deadline(caller, a->deadline);
+}
+
+/* The caller waits at `own`, and who gets what it has deferred runs instead. False: nothing has
+ * changed. */
+static bool wait_and_switch(struct thread *caller, struct notification *own,
+                            const struct sys_notify_wait_args *a)
+{
+    volatile struct utcb_exo *x = thread_exo(caller);
+    const word_t bits = x->deferred_bits;
+    struct notification *n;
+    struct thread *t = bits ? follower(caller, own, bits, &n) : NULL;
+
+    if (!t)
+        return false;
+    x->deferred_bits = 0;
+    thread_regs(t)->rdx = n->raised | bits;
+    n->raised = 0;
+    list_remove(&t->queue);
+    sched_follow(cpu_this(), caller, t);
+    begin_wait(caller, own, a);
+    return true;
+}
+
 int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a, word_t *result)
 {
     struct notification *n;
@@ -203,14 +268,12 @@ int sys_notify_wait(struct thread *caller, const struct sys_notify_wait_args *a,
         upcall_poll(caller);
         return ERR_INTERRUPTED;
     }
+    if (wait_and_switch(caller, n, a)) {
+        *result = (word_t)caller;
+        return CALL_PREEMPTED;
+    }
     sched_block(caller, THREAD_IN_NOTIFY);
-    const bool is_judged = caller->wake_node.parent != 0;
-    caller->awaited_bits = is_judged ? 0 : a->bits;
-    caller->judged_bits = is_judged ? a->bits : 0;
-    caller->judged_at = n;
-    list_insert(&n->waiters, &caller->queue);
-    if (a->deadline != FOREVER)
-        sched_set_deadline(caller, a->deadline);
+    begin_wait(caller, n, a);
     return CALL_NO_REPLY;
 }
 

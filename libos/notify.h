@@ -1,6 +1,7 @@
 /* Notifications: words of bits to wait for. */
 #pragma once
 
+#include "libos/book.h"
 #include "libos/call.h"
 #include "libos/region.h"
 #include "libos/slots.h"
@@ -19,6 +20,33 @@ static inline enum err notify_new(slot_t *slot)
     if (e)
         slot_give(*slot);
     return e;
+}
+
+/* Raises bits as exo_notify does, but not before the calling thread stops running, which is without
+ * a call: for a thread of the same CPU and priority, which could not run before. Pre: the slot has
+ * a notification that may be raised, and nothing is deferred (notify_is_deferred). */
+static inline void notify_defer(slot_t slot, word_t bits)
+{
+    volatile struct utcb_exo *x = book_utcb();
+
+    x->deferred = slot;
+    x->deferred_bits = bits;
+}
+
+/* Raises it now. */
+void notify_deferred(void);
+
+/* Is something deferred for `slot`? What is for another is raised. */
+static inline bool notify_is_deferred(slot_t slot)
+{
+    const volatile struct utcb_exo *x = book_utcb();
+
+    if (!x->deferred_bits)
+        return false;
+    if (x->deferred == slot)
+        return true;
+    notify_deferred();
+    return false;
 }
 
 /* Waits for one of `bits`, up to time-stamp counter value `deadline` (libos/clock.h) or FOREVER,

@@ -112,6 +112,10 @@ struct utcb_exo {
     uint64_t revoke_deadline; /* time-stamp counter                                      */
     uint64_t prefer_count;    /* what shall be taken first: kind << 32 | name            */
     uint64_t prefer[PREFER_MAX];
+    uint64_t deferred;      /* slot of a notification that is to get these bits, as by notify,   */
+    uint64_t deferred_bits; /* before this thread stops running; 0: nothing. Then the kernel
+                               writes 0. For equals of one CPU; what is wrong is dropped; IPC and
+                               protected control transfers may leave it undone meanwhile         */
 };
 #define UTCB_LIBRARY 0xf00u /* from here to its end the page is the library's own */
 _Static_assert(sizeof(struct utcb_exo) <= UTCB_LIBRARY - UTCB_EXO, "the UTCB is one page");

@@ -78,6 +78,10 @@ void arch_thread_switch(struct arch_thread *previous, struct arch_thread *next);
  * same. */
 static inline void arch_thread_switch_like(struct arch_thread *previous, struct arch_thread *next);
 
+/* And then of which arch_thread_code_only says the same: what `next` cannot read is as it shall
+ * be, whatever the program before has changed. */
+static inline void arch_thread_code_again(const struct arch_thread *next);
+
 /* Whether `t` has extended state that is saved and restored for it; without, using that is an
  * exception. `runs`: it is what arch_resume leaves to. What it holds is kept meanwhile. */
 void arch_thread_fpu(struct arch_thread *t, bool on, bool runs);

@@ -9,7 +9,8 @@
 
 #define IS_SAVED(number)    (trap_saved_calls[(number) / 64] >> (number) % 64 & 1)
 #define RETURNS_STRAIGHT(e) ((e) < CALL_NO_REPLY)
-#define PREEMPTS(number)    ((number) == SYS_notify) /* may end with another thread running */
+/* May end with another thread running. */
+#define PREEMPTS(number) ((number) == SYS_notify || (number) == SYS_notify_wait)
 
 /* Calls whose common form is tried first, with the registers as they came. */
 #define IS_QUICK(number)                                                                           \

@@ -206,7 +206,7 @@ const char *meter_check(const struct thread *t)
 {
     bool above = t->meter.delay && t->meter.sensitive > t->priority;
 
-    if (is_metered(t) != (meter_is_limited(t) || t->code_only))
+    if (is_metered(t) != (t->limited || t->code_only) || t->limited != meter_is_limited(t))
         return "T1: a thread is limited and not metered, or metered and not limited";
     if (t->guard != (above ? t->meter.sensitive : t->priority))
         return "T2: a thread's guard is not its priority, nor its sensitive one";

@@ -321,8 +321,25 @@ static struct thread *idle(struct cpu *c)
     return choose(c);
 }
 
+/* Of who is dead neither UTCB nor capabilities are there. */
+static bool has_deferred(const struct thread *t)
+{
+    return t && t->state != THREAD_DEAD && thread_exo(t)->deferred_bits;
+}
+
+/* What the current thread has deferred is raised before anybody is chosen. */
+static void raise_deferred(const struct cpu *c)
+{
+    forest_lock();
+    if (has_deferred(c->current))
+        hook_notify_deferred(c->current);
+    forest_unlock();
+}
+
 static void leave_to_best(struct cpu *c)
 {
+    if (has_deferred(c->current))
+        raise_deferred(c);
     c->choose = false;
     struct thread *t = choose(c);
     if (!t)
@@ -337,8 +354,10 @@ static void leave_to_best(struct cpu *c)
     }
 }
 
-/* Is a thread ready whose priority is at least that? */
-static bool is_ready_from(const struct cpu *c, unsigned priority)
+/* Is a thread ready whose priority is at least that? In line, as is the next one: two paths that
+ * are to be short ask. */
+static inline __attribute__((always_inline)) bool is_ready_from(const struct cpu *c,
+                                                                unsigned priority)
 {
     const uint64_t *map = c->ready_map;
     unsigned word = priority / 64;
@@ -349,10 +368,18 @@ static bool is_ready_from(const struct cpu *c, unsigned priority)
     return word == 0 && map[1];
 }
 
+/* Would `t` be chosen if it were ready, and the current thread not? For sure: no slice is in play,
+ * nor was the processor handed to somebody. */
+static inline __attribute__((always_inline)) bool is_first(const struct cpu *c,
+                                                           const struct thread *t)
+{
+    return !c->ending && !c->chosen && !c->choose && !c->slices[c->info.position] &&
+           !is_ready_from(c, t->priority);
+}
+
 bool sched_would_run(const struct cpu *c, const struct thread *t)
 {
-    return t->readiness == c->awaits_notice && !c->ending && !c->chosen && !c->choose &&
-           !slice_owner(c) && t->priority > c->current->guard && !is_ready_from(c, t->priority);
+    return t->readiness == c->awaits_notice && t->priority > c->current->guard && is_first(c, t);
 }
 
 void sched_preempt(struct cpu *c, struct thread *t)
@@ -361,6 +388,23 @@ void sched_preempt(struct cpu *c, struct thread *t)
 
     ready_put(c, previous, true);
     arch_thread_switch_like(&previous->arch, &t->arch);
+    sched_enter(t, 0);
+}
+
+bool sched_would_follow(const struct cpu *c, const struct thread *from, const struct thread *t)
+{
+    const uint64_t running = thread_readiness(0, THREAD_RUNNING, 0);
+    const uint64_t waiting = thread_readiness(0, THREAD_IN_NOTIFY, 0);
+
+    return t->readiness == (from->readiness ^ running ^ waiting) && !t->limited && !from->limited &&
+           is_first(c, t);
+}
+
+void sched_follow(struct cpu *c, struct thread *from, struct thread *t)
+{
+    ready_leave(c, from, THREAD_IN_NOTIFY);
+    arch_thread_switch_like(&from->arch, &t->arch);
+    arch_thread_code_again(&t->arch);
     sched_enter(t, 0);
 }
 

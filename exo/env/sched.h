@@ -84,6 +84,14 @@ bool sched_would_run(const struct cpu *c, const struct thread *t);
  * one before, which has its reply, is ready, before its equals. */
 void sched_preempt(struct cpu *c, struct thread *t);
 
+/* Would `t`, which waits for a notification, be chosen if it became ready when `from`, the current
+ * thread, begins to wait? For sure, as sched_would_run; threads with pages of code only may. */
+bool sched_would_follow(const struct cpu *c, const struct thread *from, const struct thread *t);
+
+/* In place of sched_block and sched_wake, then, with `t` in no queue any more: `from` waits for a
+ * notification, and `t` is the current thread. */
+void sched_follow(struct cpu *c, struct thread *from, struct thread *t);
+
 /* Takes `t`, in any state, off the processor and out of the ready queues; it is stopped then, but
  * its place among the waiters of a notification is kept. */
 void sched_release(struct thread *t);

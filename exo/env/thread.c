@@ -175,7 +175,8 @@ void thread_set_counters(struct thread *t, uint16_t cpus)
 
 void thread_set_alone(struct thread *t)
 {
-    set_kind(t, THREAD_ALONE, meter_is_limited(t) || t->code_only);
+    t->limited = meter_is_limited(t);
+    set_kind(t, THREAD_ALONE, t->limited || t->code_only);
     if (cpu_this()->current == t)
         cpu_expect(cpu_this(), t);
 }

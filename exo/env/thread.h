@@ -33,7 +33,7 @@ enum thread_kind {
     THREAD_NO_FPU = 1,     /* it has no extended state                                       */
     THREAD_REDIRECTED = 2, /* env_is_redirected: no message of its own goes by itself        */
     THREAD_LINE = 4,       /* it is an interrupt line, without env and UTCB, and never runs   */
-    THREAD_ALONE = 8,      /* it is metered (meter.h), or has pages of code only: no fast path */
+    THREAD_ALONE = 8,      /* it is limited (meter.h), or has pages of code only: few fast paths */
     THREAD_TOLD = 16,      /* bits of the notification bound to it wait for its next open IPC */
     THREAD_COUNTERS = 32,  /* it may read this CPU's performance counters                    */
     THREAD_NAMED = 64,     /* who is queued to send to it may do so in the name of whom it calls */
@@ -164,6 +164,7 @@ struct thread {
     bool halted;        /* stops before it leaves to the user; `events` is set too    */
     uint16_t counters;  /* CPUs whose performance counters it may read, a bit each    */
     bool code_only;     /* it does not read pages marked PAGE_NOTE_CODE               */
+    bool limited;       /* meter_is_limited                                           */
     struct meter meter;
     uint64_t slice_left; /* ticks; FOREVER: endless                                   */
     uint64_t quantum_left;

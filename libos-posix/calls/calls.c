@@ -87,7 +87,8 @@ static __attribute__((noinline)) long settle(long result)
 static __attribute__((noinline)) struct posix_done call_settle(struct task *t, long result)
 {
     result = settle(result);
-    lock_release(t);
+    t = task_current(); /* fork has made it another */
+    lock_release_of(t->process->arena, t);
     return (struct posix_done){result, true};
 }
 

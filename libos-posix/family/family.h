@@ -92,6 +92,7 @@ enum member_state { MEMBER_NONE, MEMBER_ALIVE, MEMBER_SPARE };
 struct family_task {
     uint32_t member; /* TASK_NONE: the record is free */
     uint32_t block;
+    uint32_t cpu;    /* where it runs: counted from the keeper's first */
     uint64_t thread; /* global ID */
     uint64_t hand;
     vaddr_t core;  /* struct task; 0: it is parked */

@@ -289,8 +289,11 @@ static enum err tell(uint32_t m, uint32_t block, uint32_t task)
 
     if (e == ERR_OK || e == ERR_IN_USE)
         e = exo_notify_bind(note, thread, 1);
-    if (e == ERR_OK && cpus)
-        e = exo_thread_place(thread, SLOT_CPU, cpus->base + task % cpus->count, THREAD_PRIORITY);
+    if (e == ERR_OK && cpus) {
+        FAMILY->tasks[task].cpu = task % cpus->count;
+        e = exo_thread_place(thread, SLOT_CPU, cpus->base + FAMILY->tasks[task].cpu,
+                             THREAD_PRIORITY);
+    }
     return e;
 }
 

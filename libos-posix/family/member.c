@@ -8,6 +8,7 @@
 #include "libos/book.h"
 #include "libos/call.h"
 #include "libos/clock.h"
+#include "libos/notify.h"
 #include "libos/string.h"
 #include "libos/upcall.h"
 
@@ -22,12 +23,17 @@ extern char family_sleep_begin[], family_sleep_call[], family_sleep_out[];
 
 void (*member_interrupt)(struct libos_regs *regs);
 
+/* Tasks for whose notifications this environment has a capability, by number: 1 + the number. */
+#define REACHED 16u
+static uint32_t reached[REACHED];
+
 enum err member_ask(enum family_request request, const word_t words[3], word_t *answer)
 {
     L4_ThreadId_t keeper = L4_ThreadIdOf(FAMILY->keeper);
     const word_t task = member_place()->task, first = words[0], second = words[1], third = words[2];
     L4_Word_t *mr = L4_Utcb();
 
+    notify_deferred();
     mr[0] = (L4_Word_t)request << 16 | 4;
     mr[1] = task;
     mr[2] = first;
@@ -72,8 +78,10 @@ int member_fork(vaddr_t child, word_t kind, uint32_t *task, enum err *e)
     struct family_context context __attribute__((aligned(128)));
     word_t made = 0;
 
-    if (family_save(&context))
+    if (family_save(&context)) {
+        memset(reached, 0, sizeof reached); /* they were another environment's */
         return 0;
+    }
     bool taken = space_lock();
     *e = member_ask(REQUEST_FORK, (const word_t[3]){child, (word_t)&context, kind}, &made);
     space_unlock(taken);
@@ -167,17 +175,30 @@ void member_sleep(uint64_t deadline)
     self->woken = 0;
 }
 
+static __attribute__((noinline)) void notify(uint32_t task, word_t bit)
+{
+    enum err e = exo_notify(FAMILY_SLOT_TASK + task, bit);
+
+    if (e == ERR_BAD_CAP && member_request(REQUEST_NOTIFY, task, 0) == ERR_OK)
+        e = exo_notify(FAMILY_SLOT_TASK + task, bit);
+    if (e == ERR_OK && task != TASK_KEEPER)
+        reached[task % REACHED] = 1 + task;
+}
+
+/* All members have the same priority, so one of the same CPU cannot run before this thread stops.
+ */
 void member_wake(uint32_t task)
 {
-    const word_t bit = task == TASK_KEEPER ? KEEPER_WAKE : BIT_WOKEN;
+    const struct family_place *self = member_place();
 
-    if (member_place()->member == TASK_NONE) {
-        keeper_wake(task, bit);
-        return;
+    if (self->member == TASK_NONE) {
+        keeper_wake(task, task == TASK_KEEPER ? KEEPER_WAKE : BIT_WOKEN);
+    } else if (reached[task % REACHED] != 1 + task ||
+               FAMILY->tasks[task].cpu != FAMILY->tasks[self->task].cpu) {
+        notify(task, task == TASK_KEEPER ? KEEPER_WAKE : BIT_WOKEN);
+    } else if (!notify_is_deferred(FAMILY_SLOT_TASK + task)) {
+        notify_defer(FAMILY_SLOT_TASK + task, BIT_WOKEN);
     }
-    if (exo_notify(FAMILY_SLOT_TASK + task, bit) == ERR_BAD_CAP &&
-        member_request(REQUEST_NOTIFY, task, 0) == ERR_OK)
-        exo_notify(FAMILY_SLOT_TASK + task, bit);
 }
 
 bool member_was_woken(void)

@@ -22,7 +22,7 @@ bool posix_signal_take(struct posix_signal *out)
 
     if (!signal_is_due(t))
         return false;
-    lock_take(t);
+    lock_take_of(t->process->arena, t);
     bool due = signal_settle(t);
     if (due) {
         out->old_mask = t->restore_blocked ? t->blocked_before : t->blocked;
@@ -40,7 +40,7 @@ bool posix_signal_take(struct posix_signal *out)
         if (action->flags & SA_RESETHAND)
             action->handler = SIG_DFL;
     }
-    lock_release(t);
+    lock_release_of(t->process->arena, t);
     return due;
 }
 
@@ -48,11 +48,11 @@ void posix_signal_done(uint64_t old_mask)
 {
     struct task *t = task_current();
 
-    lock_take(t);
+    lock_take_of(t->process->arena, t);
     signal_block(t, old_mask);
     if (signal_is_due(t))
         signal_settle(t);
-    lock_release(t);
+    lock_release_of(t->process->arena, t);
 }
 
 void posix_interrupt(void)
@@ -61,9 +61,9 @@ void posix_interrupt(void)
 
     if (!signal_is_due(t))
         return;
-    lock_take(t);
+    lock_take_of(t->process->arena, t);
     signal_settle(t);
-    lock_release(t);
+    lock_release_of(t->process->arena, t);
 }
 
 bool posix_fault_repair(struct posix_fault *fault)
@@ -91,11 +91,11 @@ void posix_fault(const struct posix_fault *fault)
     struct linux_siginfo info = {.number = (int32_t)fault->number, .code = fault->code};
 
     info.u.fault.address = fault->address;
-    lock_take(t);
+    lock_take_of(t->process->arena, t);
     t->fault_trap = fault->trap;
     t->fault_error = fault->error;
     t->fault_address = fault->address;
     signal_force(t, &info);
     signal_settle(t);
-    lock_release(t);
+    lock_release_of(t->process->arena, t);
 }

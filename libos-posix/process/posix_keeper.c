@@ -159,6 +159,7 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
     p = task->process; /* NULL: it ended as it should */
     if (p && !*broken)
         end_lost(process_memory(p));
+    task_wake_again(a);
     lock_release(a->tasks[0]);
     return POSIX_KEEPER_GO_ON;
 }

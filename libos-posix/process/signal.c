@@ -113,8 +113,8 @@ static void kick_one(struct process *p, uint64_t bit)
  * which all others end: what it has no handler for does not reach it, as on Linux. */
 static bool is_spared(const struct process *p, unsigned number)
 {
-    return p == p->arena->first && port_has_keeper() && terminal_is_one(p->arena->terminal) &&
-           p->action[number - 1].handler == SIG_DFL && !(p->tasks->blocked & signal_bit(number));
+    return p->action[number - 1].handler == SIG_DFL && p == p->arena->first && port_has_keeper() &&
+           terminal_is_one(p->arena->terminal) && !(p->tasks->blocked & signal_bit(number));
 }
 
 long signal_send(struct process *p, struct task *t, const struct linux_siginfo *info)

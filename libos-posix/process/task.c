@@ -220,6 +220,15 @@ void task_kick(struct task *t)
         port_wake(t);
 }
 
+void task_wake_again(struct arena *a)
+{
+    for (unsigned i = 1; i < TASK_COUNT && a->tasks[i]; i++) {
+        struct task *t = a->tasks[i];
+        if (t->process && ((t->channel && t->woken) || signal_is_due(t)))
+            port_wake(t);
+    }
+}
+
 static const char *check_processes(const struct arena *a)
 {
     size_t listed = 0, used = 0;

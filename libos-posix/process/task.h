@@ -122,6 +122,9 @@ void task_clock_moved(const struct arena *a);
 /* Takes a task out of the sleepers that will never wake, for its process is gone. */
 void task_forget_sleep(struct task *t);
 
+/* Wakes once more who should be awake: a process is gone that may have left that undone. */
+void task_wake_again(struct arena *a);
+
 /* Wakes all who sleep on `channel`. */
 void task_wake(struct arena *a, const void *channel);
 

@@ -71,7 +71,8 @@ static bool frame_put(struct task *t, vaddr_t at, const struct posix_regs *regs,
     frame->old_mask = frame->mask = s->old_mask;
     frame->fault_address = s->address;
     frame->vectors = vectors_at;
-    memset(frame->reserved, 0, sizeof frame->reserved);
+    for (unsigned i = 0; i < sizeof frame->reserved / sizeof *frame->reserved; i += 2)
+        frame->reserved[i] = frame->reserved[i + 1] = 0;
     frame->info = s->info;
     return true;
 }
@@ -81,12 +82,12 @@ static void deliver(struct task *t, struct posix_regs *regs, const struct posix_
 {
     vaddr_t vectors_at, at = frame_place(regs, s, t->vectors, &vectors_at);
 
-    lock_take(t);
+    lock_take_of(t->process->arena, t);
     if (!frame_put(t, at, regs, s, vectors_at)) {
         process_kill(t->process, (int)SIGSEGV);
         signal_settle(t);
     }
-    lock_release(t);
+    lock_release_of(t->process->arena, t);
     regs->rsp = at;
     regs->rip = s->action.handler;
     regs->rdi = s->number;
@@ -113,7 +114,7 @@ void posix_trampoline_return(struct posix_regs *regs)
     struct task *t = task_current();
     const vaddr_t at = regs->rsp - offsetof(struct signal_frame, flags);
 
-    lock_take(t);
+    lock_take_of(t->process->arena, t);
     const struct signal_frame *frame = user_place(t->process, at, sizeof *frame, RIGHT_READ);
     vaddr_t vectors = frame ? frame->vectors : 0;
     if (!frame || (vectors && t->vectors && load_vectors(t, vectors))) {
@@ -125,7 +126,7 @@ void posix_trampoline_return(struct posix_regs *regs)
     }
     if (signal_is_due(t))
         signal_settle(t);
-    lock_release(t);
+    lock_release_of(t->process->arena, t);
     regs->rflags = (regs->rflags & RFLAGS_USER) | RFLAGS_ALWAYS;
 }
 

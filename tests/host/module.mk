@@ -10,7 +10,7 @@ HOST_KERNEL += $(addprefix tests/host/kernel_,world.c make.c check.c poison.c ip
 HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c) tests/host/fuzz_history.c tests/host/fuzz_world.c
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
-KERNEL_TESTS := check console counters device device_window disk dispatch endpoint env_thread events exception fast fast_fault \
+KERNEL_TESTS := check console counters defer device device_window disk dispatch endpoint env_thread events exception fast fast_fault \
                 fault forest forest_steps frame fuzz_l4 graft_answer graft_bind graft_env graft_judge graft_moment graft_run graft_sums graft_trap grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
                 l4_control l4_move l4_tasks map map_model memory_type meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \

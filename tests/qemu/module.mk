@@ -1,6 +1,6 @@
 # Guest tests: programs that print TAP, one per behaviour. Each is booted alone by run=NAME. Tests of
 # a library or a device are named by the module.mk of its folder.
-GUEST_HERE := calls counters counts caps memory envs notify processor slices pct upcall events timers fpu code_only hostile fuzz l4 l4_map l4_grant l4_string l4_tasks l4_memory move cores smp
+GUEST_HERE := calls counters counts caps memory envs notify defer processor slices pct upcall events timers fpu code_only hostile fuzz l4 l4_map l4_grant l4_string l4_tasks l4_memory move cores smp
 GUEST_TESTS += $(GUEST_HERE)
 $(foreach t,$(GUEST_HERE),$(eval $(t)-sources := tests/qemu/$(t).c tests/qemu/guest.c \
     tests/qemu/$(ARCH)/blobs.S))
@@ -29,7 +29,7 @@ fuzz_l4_smp-sources := $(fuzz_l4-sources)
 fuzz_l4_smp-boot   := smp=2
 
 # Events, epilogues and timers across CPUs.
-GUEST_TESTS        += counters_smp counts_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp l4_memory_smp
+GUEST_TESTS        += counters_smp counts_smp defer_smp events_smp timers_smp move_smp cores_smp l4_tasks_smp l4_memory_smp
 l4_memory_smp-sources := $(l4_memory-sources)
 l4_memory_smp-boot    := smp=2
 l4_tasks_smp-sources := $(l4_tasks-sources)
@@ -38,6 +38,8 @@ counters_smp-sources := $(counters-sources)
 counters_smp-boot  := smp=2
 counts_smp-sources := $(counts-sources)
 counts_smp-boot    := smp=2
+defer_smp-sources  := $(defer-sources)
+defer_smp-boot     := smp=2
 events_smp-sources := $(events-sources)
 events_smp-boot    := smp=2
 timers_smp-sources := $(timers-sources)

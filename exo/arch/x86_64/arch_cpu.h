@@ -195,3 +195,9 @@ static inline void arch_thread_switch_like(struct arch_thread *previous, struct 
     if (!(next->modes & MODE_NO_FPU))
         __asm__ volatile("xsave %0; xrstor %1" : "=m"(previous->fpu) : "m"(next->fpu), "a"(7));
 }
+
+static inline void arch_thread_code_again(const struct arch_thread *next)
+{
+    if (next->modes & MODE_KEYS)
+        __asm__ volatile("wrpkru" : : "a"(PKRU_CODE), "c"(0), "d"(0) : "memory");
+}

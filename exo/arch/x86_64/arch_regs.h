@@ -48,6 +48,7 @@ struct call_frame {
 #define MODE_NO_FPU   1u /* it has no extended state: CR0.TS                              */
 #define MODE_COUNTERS 2u /* it may read performance counters: CR4.PCE                     */
 #define MODE_KEYS     4u /* what is code only it cannot read: CR4.PKE, and PKRU            */
+#define PKRU_CODE     4u /* no data of key 1 (PAGE_NOTE_CODE); all else is as the page says */
 #define MODE_UNKNOWN  8u /* of a CPU: a program may have changed PKRU                      */
 
 struct arch_thread {

@@ -30,7 +30,6 @@ _Static_assert(SYS_BASE == 0x65786f00 && WINDOW_LINKS == 0xffffff0000001000, "en
 #define CR0_TS      ((uint64_t)8)
 #define CR4_PCE     ((uint64_t)0x100)
 #define CR4_PKE     ((uint64_t)0x400000)
-#define PKRU_CODE   0x4u /* no data of key 1 (PAGE_NOTE_CODE); all else is as the page says */
 
 /* What an entry's three bits mean (arch_mmu.h): write-back, write-combining, uncached if no range
  * register says write-combining, uncached; write-back, write-protected, and again, write-through.
