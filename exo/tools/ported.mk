@@ -49,11 +49,16 @@ $(eval $(call port,redis-server,redis-7.0.15))
 $(eval $(call port,coreutils,coreutils-9.1))
 $(eval $(call port,nginx,nginx-1.22.1))
 
-$(PORTED)/go-program: tests/programs/program.go
-	@echo "  GO      $@"
-	@mkdir -p $(@D)
+# go: program, source
+define go
+$(PORTED)/$(1): $(2)
+	@echo "  GO      $$@"
+	@mkdir -p $$(@D)
 	@GO111MODULE=off CGO_ENABLED=0 GOCACHE=$(abspath $(PORTED))/go-cache GOPATH=$(abspath $(PORTED))/go-path \
-	    /usr/lib/go-1.19/bin/go build -p 2 -ldflags '-s -w' -o $@ $<
+	    /usr/lib/go-1.19/bin/go build -p 2 -ldflags '-s -w' -o $$@ $$<
+endef
+$(eval $(call go,go-program,tests/programs/program.go))
+$(eval $(call go,go-server,tests/programs/server.go))
 
 # As Debian compiled it, for glibc. What it would load by dlopen is left out, of which the linker warns.
 $(PORTED)/python3: tests/programs/python_main.c
