@@ -217,29 +217,6 @@ static void datagrams_keep_borders(void **state)
     IS(SYS(close, b), 0);
 }
 
-static void errors_of_unconnected_sockets_are_told_if_asked_for(void **state)
-{
-    (void)state;
-    long s = SYS(socket, AF_INET, SOCK_DGRAM, 0);
-    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1); /* comes back as ICMP */
-    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
-    IS(SYS(setsockopt, s, 0, 11, number(1), 4), 0);
-    IS(option(s, 0, 11), 1);
-    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
-    IS(SYS(recvfrom, s, world.user, 1, MSG_DONTWAIT, 0, 0), -ECONNREFUSED);
-    IS(SYS(recvfrom, s, world.user, 1, MSG_ERRQUEUE, 0, 0), -EAGAIN);
-    IS(SYS(recvfrom, s, world.user, 1, MSG_OOB, 0, 0), -EOPNOTSUPP);
-    IS(SYS(setsockopt, s, 0, 11, number(0), 4), 0);
-    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
-    IS(option(s, SOL_SOCKET, 4), 0);
-    IS(SYS(close, s), 0);
-    s = SYS(socket, AF_INET6, SOCK_DGRAM, 0);
-    IS(SYS(setsockopt, s, 41, 25, number(1), 4), 0);
-    IS(SYS(sendto, s, world.user, 1, 0, LOCAL6(1020)), 1);
-    IS(option(s, SOL_SOCKET, 4), ECONNREFUSED);
-    IS(SYS(close, s), 0);
-}
-
 static void the_sixth_version_works(void **state)
 {
     (void)state;
@@ -283,6 +260,29 @@ static int32_t option(long fd, int level, int name)
     IS(SYS(getsockopt, fd, level, name, world.user + 1500, room), 0);
     IS(*room, 4);
     return *(const int32_t *)(world.user + 1500);
+}
+
+static void errors_of_unconnected_sockets_are_told_if_asked_for(void **state)
+{
+    (void)state;
+    long s = SYS(socket, AF_INET, SOCK_DGRAM, 0);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1); /* comes back as ICMP */
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
+    IS(SYS(setsockopt, s, 0, 11, number(1), 4), 0);
+    IS(option(s, 0, 11), 1);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
+    IS(SYS(recvfrom, s, world.user, 1, MSG_DONTWAIT, 0, 0), -ECONNREFUSED);
+    IS(SYS(recvfrom, s, world.user, 1, MSG_ERRQUEUE, 0, 0), -EAGAIN);
+    IS(SYS(recvfrom, s, world.user, 1, MSG_OOB, 0, 0), -EOPNOTSUPP);
+    IS(SYS(setsockopt, s, 0, 11, number(0), 4), 0);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
+    IS(option(s, SOL_SOCKET, 4), 0);
+    IS(SYS(close, s), 0);
+    s = SYS(socket, AF_INET6, SOCK_DGRAM, 0);
+    IS(SYS(setsockopt, s, 41, 25, number(1), 4), 0);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL6(1020)), 1);
+    IS(option(s, SOL_SOCKET, 4), ECONNREFUSED);
+    IS(SYS(close, s), 0);
 }
 
 static void options_are_kept(void **state)
