@@ -12,7 +12,7 @@ PORTED_SETUP := build/.setup-ported
 $(PORTED_SETUP): exo/tools/setup.sh exo/tools/ported.mk
 	@mkdir -p $(@D)
 	@sh exo/tools/setup.sh autoconf automake tcl golang-1.19-go \
-	    libpython3.11-dev libexpat1-dev zlib1g-dev
+	    libpython3.11-dev libexpat1-dev zlib1g-dev redis-tools apache2-utils wrk
 	@touch $@
 
 # source: folder, Debian's package, version.
