@@ -22,6 +22,7 @@
 #include "exo/abi/cap.h"
 #include "exo/abi/tree.h"
 #include "exo/io/disk.h"
+#include "grafts/tree_set.h"
 
 #define TREES_MAX 16u /* that are made of extents */
 
@@ -38,18 +39,7 @@ struct tree_entry {
 };
 _Static_assert(sizeof(struct tree_entry) == TREE_ENTRY_BYTES, "the frames of a tree are ABI");
 
-struct tree_run {
-    uint32_t first, count, type;
-};
 _Static_assert(TREE_RUNS * sizeof(struct tree_run) == 3 * PAGE_SIZE, "the frames are ABI");
-
-/* What a template told, in order. */
-struct tree_set {
-    struct tree_run *runs;
-    uint32_t count;
-    uint32_t blocks; /* in all runs */
-    bool is_broken;  /* it is no set, or too large */
-};
 
 /* Blocks that a tree gave to one that is made of it. */
 struct tree_part {
@@ -123,9 +113,6 @@ bool tree_set_find(struct tree *t, uint32_t block, uint32_t type, const uint8_t 
 
 /* For the helper `owns`. */
 void tree_set_add(uint64_t first, uint64_t count, uint64_t type);
-
-/* Is the block in one of the set's runs? */
-bool tree_set_has(const struct tree_set *set, uint32_t block);
 
 /* A flush begins, and has its number; and has ended well. */
 uint32_t tree_flush_begin(void);

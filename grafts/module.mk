@@ -18,6 +18,7 @@ KERNEL += grafts/reason.c
 KERNEL += grafts/elf.c
 KERNEL += grafts/program.c
 KERNEL += grafts/interp.c
+KERNEL += grafts/tree_set.c
 KERNEL += grafts/map.c
 KERNEL += grafts/map_array.c
 KERNEL += grafts/map_hash.c

@@ -139,13 +139,14 @@ void frame_take(pfn_t first, uint32_t count, enum frame_type type, uint16_t owne
         if (type != FRAME_MEMORY || !is_own(n, owner))
             arch_clear(frame_memory(n), PAGE_SIZE);
     }
-    struct frame_info record = {
+    const struct frame_info record = {
         .type = (uint8_t)type, .owner = owner, .first = first, .origin = origin};
+    struct frame_info *f = &frame_table[first];
     sequence_begin(frame_sequence);
-    for (pfn_t n = first; n < first + count; n++) {
-        record.first = type == FRAME_MEMORY ? n : first;
-        frame_table[n] = record;
-    }
+    for (uint32_t k = 0; k < count; k++)
+        f[k] = record;
+    for (uint32_t k = 1; k < count && type == FRAME_MEMORY; k++)
+        f[k].first = first + k;
     sequence_end(frame_sequence);
 }
 
@@ -155,11 +156,12 @@ void frame_give(pfn_t first, uint32_t count)
     sequence_begin(frame_sequence);
     struct frame_info *f = &frame_table[first];
     for (pfn_t n = first; n < first + count; n++, f++) {
-        uint32_t bindings = f->bindings;
-        enum frame_type type = bindings ? FRAME_STALE : FRAME_FREE;
-        uint32_t left = f->type == FRAME_MEMORY && !bindings ? serials[f->owner] : 0;
-        *f = (struct frame_info){
-            .type = (uint8_t)type, .bindings = bindings, .first = n, .origin = left};
+        if (f->bindings)
+            *f = (struct frame_info){.type = FRAME_STALE, .bindings = f->bindings, .first = n};
+        else
+            *f = (struct frame_info){.type = FRAME_FREE,
+                                     .first = n,
+                                     .origin = f->type == FRAME_MEMORY ? serials[f->owner] : 0};
     }
     sequence_end(frame_sequence);
 }

@@ -15,7 +15,7 @@ static const struct option {
     {"--function", ARGUMENTS_CHOICE, true, offsetof(struct arguments, choice.function)},
     {"--hook", ARGUMENTS_CHOICE, true, offsetof(struct arguments, choice.hook)},
     {"-o", ARGUMENTS_PROVE, true, offsetof(struct arguments, out)},
-    {"-v", ARGUMENTS_PROVE, false, offsetof(struct arguments, verbose)},
+    {"-v", ARGUMENTS_VERBOSE, false, offsetof(struct arguments, verbose)},
     {"--explain", ARGUMENTS_PROVE, false, offsetof(struct arguments, explain)},
     {"--jit", ARGUMENTS_JIT, false, offsetof(struct arguments, jit)},
     {"--mask", ARGUMENTS_MASK, false, offsetof(struct arguments, mask)},
@@ -71,5 +71,9 @@ bool arguments_read(struct arguments *a, int count, char **words, int least, int
             return complain(words[i], "is one word too many");
         a->words[a->count++] = words[i];
     }
-    return a->count >= least || complain(a->count ? "the packet" : "what to work on", "is missing");
+    if (a->count >= least)
+        return true;
+    if (a->count == 0)
+        return complain("what to work on", "is missing");
+    return complain(groups & ARGUMENTS_JIT ? "the packet" : "the plan", "is missing");
 }

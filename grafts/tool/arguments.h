@@ -6,10 +6,11 @@
 /* Which options a command has. */
 enum arguments_options {
     ARGUMENTS_CHOICE = 1,   /* --section, --function, --hook */
-    ARGUMENTS_PROVE = 2,    /* -o, -v, --explain             */
+    ARGUMENTS_PROVE = 2,    /* -o, --explain                 */
     ARGUMENTS_JIT = 4,      /* --jit                         */
     ARGUMENTS_MASK = 8,     /* --mask                        */
     ARGUMENTS_CONFORM = 16, /* --interpret, --program        */
+    ARGUMENTS_VERBOSE = 32, /* -v                            */
 };
 
 struct arguments {

@@ -8,4 +8,5 @@ int command_prove(int count, char **words);
 int command_check(int count, char **words);
 int command_run(int count, char **words);
 int command_disasm(int count, char **words);
+int command_fsck(int count, char **words);
 int command_dot(int count, char **words);

@@ -20,6 +20,7 @@ static const char usage[] =
     "       graft conform [HEX] [--jit|--interpret] [--program HEX]\n"
     "                                     plugin of the public conformance suite\n"
     "       graft bench FOLDER            compiled grafts beside clang's code\n"
+    "       graft fsck IMAGE PLAN [-v]    who owns which blocks of a disk, by its templates\n"
     "with [--section NAME] [--function NAME] where the object holds several programs,\n"
     "and [--hook NAME] where the section is not called as its hook;\n"
     "run [--jit] as machine code, run and bench [--mask] against speculation\n";
@@ -54,7 +55,7 @@ static const struct {
 } commands[] = {
     {"prove", command_prove}, {"check", command_check},   {"run", command_run},
     {"dot", command_dot},     {"disasm", command_disasm}, {"conform", command_conform},
-    {"bench", command_bench},
+    {"bench", command_bench}, {"fsck", command_fsck},
 };
 
 _Noreturn void panic(const char *file, int line, const char *what)

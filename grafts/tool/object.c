@@ -215,7 +215,8 @@ bool object_open_file(struct object_file *o, const char *path, const struct obje
         return false;
     }
     if (o->hook == 0 && !o->is_linked) {
-        fprintf(stderr, "graft: %s: its section, %s, is not called as a hook; say which with --hook\n",
+        fprintf(stderr,
+                "graft: %s: its section, %s, is not called as a hook; say which with --hook\n",
                 path, o->program.section);
         return false;
     }

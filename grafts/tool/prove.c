@@ -121,7 +121,8 @@ int command_prove(int count, char **words)
     struct object_file o;
     int result = 1;
 
-    if (!arguments_read(&a, count, words, 1, 1, ARGUMENTS_CHOICE | ARGUMENTS_PROVE))
+    if (!arguments_read(&a, count, words, 1, 1,
+                        ARGUMENTS_CHOICE | ARGUMENTS_PROVE | ARGUMENTS_VERBOSE))
         return COMMAND_USAGE;
     if (object_open_file(&o, a.words[0], &a.choice))
         result = prove_file(&o, &a);

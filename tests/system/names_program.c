@@ -52,9 +52,9 @@ static void look_back(const char *address)
 
 int main(void)
 {
-    static const char *const names[] = {"here.test",  "alias.test", "six.test",  "none.test",
-                                        "empty.test", "late.test",  "many.test", "localhost",
-                                        "silent.test", "in.search", "10.1.2.3", "fd00::7"};
+    static const char *const names[] = {"here.test",   "alias.test", "six.test",  "none.test",
+                                        "empty.test",  "late.test",  "many.test", "localhost",
+                                        "silent.test", "in.search",  "10.1.2.3",  "fd00::7"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         look_up(names[i], "80", AF_UNSPEC);
