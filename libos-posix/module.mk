@@ -2,7 +2,7 @@
 # In the place of libext2fs and lwIP, where there is neither.
 POSIX_LEAST := libos-posix/file/fs_none.c libos-posix/channel/inet_none.c
 POSIX_CORE := $(addprefix libos-posix/base/,area.c arena.c heap.c io.c text.c user.c)
-POSIX_CORE += $(addprefix libos-posix/process/,aio.c deliver.c futex.c lock.c posix_keeper.c process.c signal.c \
+POSIX_CORE += $(addprefix libos-posix/process/,aio.c deliver.c futex.c loan.c lock.c posix_keeper.c process.c signal.c \
     task.c timer.c)
 POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c device.c file.c lockf.c \
     mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
@@ -18,14 +18,14 @@ POSIX_CORE += $(addprefix libos-posix/way/,way_trampoline.c)
 
 LIBOS_POSIX += $(POSIX_CORE) $(POSIX_LEAST)
 LIBOS_POSIX += $(addprefix libos-posix/port/,port_libos.c port_libos_clock.c port_libos_console.c \
-    port_no_disk.c port_no_net.c)
+    port_no_disk.c port_no_loan.c port_no_net.c)
 LIBOS_POSIX += $(addprefix libos-posix/way/,fault.c fault_signal.c quick.c way_libos.c way_libos_ask.c \
     way_libos_cp_x86_64.S way_libos_start.c way_libos_x86_64.S way_linux.c way_linux_x86_64.S)
 
 # A family of processes: its pool of frames; its keeper and its members.
 FAMILY := $(addprefix libos-posix/family/,disk.c frame_list.c keeper.c keeper_copy.c keeper_make.c keeper_fork.c \
     keeper_lost.c keeper_spare.c member.c space.c \
-    space_fault.c family_x86_64.S page_x86_64.S)
+    space_fault.c space_renew.c family_x86_64.S page_x86_64.S)
 
 # Runs unmodified programs, which lie at low addresses as a rule.
 PROGRAMS      += posix
@@ -40,7 +40,8 @@ PROGRAMS     += show
 show-sources := libos-posix/examples/show.c
 show-libs    := musl
 
-POSIX_WORLD      := $(POSIX_CORE) $(addprefix tests/host/fakes/posix_,disk.c port.c tasks.c) libos-posix/port/port_no_net.c
+POSIX_WORLD      := $(POSIX_CORE) $(addprefix tests/host/fakes/posix_,disk.c port.c tasks.c) \
+    $(addprefix libos-posix/port/port_no_,loan.c net.c)
 POSIX_TEST_NEEDS := $(POSIX_WORLD) $(POSIX_LEAST)
 # With a disk, on which there are volumes that mkfs.ext4 made.
 HOST_TESTS += posix_disk posix_journal
@@ -57,9 +58,10 @@ posix_inet_card-needs    := $(posix_inet-needs)
 posix_inet_card-archives := $(posix_inet-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
-    posix_aio posix_proc posix_queue posix_sysv posix_various posix_watch
+    posix_aio posix_loan posix_proc posix_queue posix_sysv posix_various posix_watch
 posix_watch-needs   := $(POSIX_TEST_NEEDS)
 posix_aio-needs     := $(POSIX_TEST_NEEDS)
+posix_loan-needs    := $(POSIX_TEST_NEEDS)
 posix_sysv-needs    := $(POSIX_TEST_NEEDS)
 posix_proc-needs    := $(POSIX_TEST_NEEDS)
 posix_queue-needs   := $(POSIX_TEST_NEEDS)
@@ -80,7 +82,8 @@ posix_exec-needs    := $(POSIX_TEST_NEEDS)
 posix_random-needs  := $(POSIX_TEST_NEEDS)
 
 HOST_TOOLS += posix-run
-posix-run-sources := $(POSIX_CORE) $(POSIX_LEAST) libos-posix/port/port_no_disk.c libos-posix/port/port_no_net.c libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
+posix-run-sources := $(POSIX_CORE) $(POSIX_LEAST) \
+    $(addprefix libos-posix/port/port_no_,disk.c loan.c net.c) libos-posix/hosted/main.c libos-posix/hosted/port_linux.c \
     libos-posix/hosted/tasks_linux.c libos-posix/hosted/catch_linux.c
 
 # A family without the core.

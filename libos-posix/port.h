@@ -89,8 +89,30 @@ const void *port_vdso(void);
 
 /* Makes a process like the caller's: the same memory (private memory as a copy, shown arena pages
  * shared), one thread that is `child` and returns from this function too. In the parent 1; in the
- * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock. */
-long port_fork(struct task *child);
+ * child 0; or -ENOMEM and the like. Locked, by the parent: the child begins without the lock.
+ * `program` is NULL, or names what is to be mapped in the child instead, in which nothing is mapped
+ * then, up to port_settle(); `child` is then the caller (port_can_lend). Processes with one name
+ * have much in common as a rule: that is all that it says. */
+long port_fork(struct task *child, const void *program);
+
+/* The same for the calling process, whose only thread calls, and the program that it is to have: it
+ * goes on with nothing mapped, and what it had is gone. False: it has all that it had. Locked. */
+bool port_renew(const void *program);
+
+/* All is mapped of the program that a process begins with, or after port_fork or port_renew has
+ * left it without one. */
+void port_settle(void);
+
+/* Can a thread act for several processes, by port_set_self, until one of them leaves by port_fork?
+ * Then a child of vfork runs on its parent's thread (loan.h), and there are these two: */
+bool port_can_lend(void);
+
+/* The %fs base of the calling thread, as the program has left it. */
+vaddr_t port_get_fs(void);
+
+/* Goes on in the program, wherever in the core the calling thread is. `vectors`: an image of the
+ * vector registers, 16 bytes aligned. Unlocked. */
+_Noreturn void port_go_on(const struct posix_regs *regs, const uint8_t *vectors);
 
 /* Starts a thread of the caller's process: `task`, which begins with `regs` in the program's code
  * and %fs at `fs_base`. ENOMEM and the like. Locked. */

@@ -96,9 +96,8 @@ static bool read_tree(struct fsck_plan *p, const struct line *l)
     if (p->count == FSCK_TREES)
         return complain(l, "too many trees");
     *t = (struct fsck_tree){.line = l->number};
-    if (!field(l, 1, UINT32_MAX - TREE_BLOCKS, &t->first) ||
-        !field(l, 2, TREE_BLOCKS, &t->count) || !field(l, 4, UINT32_MAX, &t->root) ||
-        !field(l, 5, TREE_TYPES - 1, &t->root_type))
+    if (!field(l, 1, UINT32_MAX - TREE_BLOCKS, &t->first) || !field(l, 2, TREE_BLOCKS, &t->count) ||
+        !field(l, 4, UINT32_MAX, &t->root) || !field(l, 5, TREE_TYPES - 1, &t->root_type))
         return false;
     if (t->count == 0 || t->root_type == 0)
         return complain(l, "a tree has blocks, and its root a type from 1 on");
@@ -106,7 +105,8 @@ static bool read_tree(struct fsck_plan *p, const struct line *l)
         return complain(l, "the first tree's root is one of its blocks");
     for (uint32_t k = 0; k < p->count; k++) {
         if (!lies_well(t, &p->trees[k]) || (k == 0 && !contains(&p->trees[0], t->first)))
-            return complain(l, "a tree's part lies in that of one above it here, beside the others");
+            return complain(l,
+                            "a tree's part lies in that of one above it here, beside the others");
         if (p->trees[k].root == t->root)
             return complain(l, "two trees have one root");
     }
@@ -179,8 +179,8 @@ static bool has_types_of_roots(const struct fsck_plan *p)
     for (uint32_t k = 0; k < p->count; k++) {
         const struct fsck_tree *t = &p->trees[k];
         if (!t->types[t->root_type].path) {
-            fprintf(stderr, "graft: %s:%u: type %u, the root's, has no template\n", p->path, t->line,
-                    t->root_type);
+            fprintf(stderr, "graft: %s:%u: type %u, the root's, has no template\n", p->path,
+                    t->line, t->root_type);
             return false;
         }
     }

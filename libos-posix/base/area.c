@@ -5,7 +5,8 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/file/stored.h"
 
-/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. */
+/* Of areas that follow one another, as far as they have all of `need`; *all: what each has. Pre:
+ * the process does not borrow. */
 static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t *start,
                      rights_t *all)
 {
@@ -30,8 +31,10 @@ size_t area_search(struct process *p, vaddr_t va, rights_t need)
 {
     vaddr_t start;
     rights_t all;
-    const size_t bytes = search(p, va, need, &start, &all);
 
+    if (p->lender) /* which has an extent that may be known */
+        return area_extent(process_memory(p), va, need);
+    const size_t bytes = search(p, va, need, &start, &all);
     if (bytes) {
         *area_kept(p, va) = (struct extent){start, va - start + bytes, all};
         p->extents_known = true;
@@ -50,7 +53,7 @@ static void extents_forget(struct process *p)
 
 const struct area *area_find(const struct process *p, vaddr_t va)
 {
-    for (const struct area *a = p->areas; a && a->start <= va; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a && a->start <= va; a = a->next)
         if (va < a->end)
             return a;
     return NULL;
@@ -58,7 +61,7 @@ const struct area *area_find(const struct process *p, vaddr_t va)
 
 bool area_is_free(const struct process *p, vaddr_t start, vaddr_t end)
 {
-    for (const struct area *a = p->areas; a && a->start < end; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a && a->start < end; a = a->next)
         if (a->end > start)
             return false;
     return true;
@@ -69,7 +72,7 @@ vaddr_t area_find_gap(const struct process *p, size_t bytes)
     const struct port_layout *l = port_layout();
     vaddr_t best = 0, low = l->map_low;
 
-    for (const struct area *a = p->areas;; a = a->next) {
+    for (const struct area *a = process_memory_of(p)->areas;; a = a->next) {
         vaddr_t high = a && a->start < l->map_high ? a->start : l->map_high;
         if (high > low && high - low >= bytes)
             best = high - bytes;
@@ -176,6 +179,7 @@ static long add(struct process *p, struct area area)
     if (!new)
         return -ENOMEM;
     *new = area;
+    p = process_memory(p);
     insert(p, new);
     join_range(p, area.start, area.end);
     return 0;
@@ -284,6 +288,7 @@ static long split_both(struct process *p, vaddr_t start, vaddr_t end)
 
 long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 {
+    p = process_memory(p);
     long e = split_both(p, start, end);
     if (e)
         return e;
@@ -307,6 +312,7 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
 {
+    p = process_memory(p);
     if (area_extent(p, start, 0) < end - start)
         return -ENOMEM;
 
@@ -363,7 +369,7 @@ void area_forget_all(struct process *p)
 uint64_t area_total(const struct process *p)
 {
     uint64_t bytes = 0;
-    for (const struct area *a = p->areas; a; a = a->next)
+    for (const struct area *a = process_memory_of(p)->areas; a; a = a->next)
         bytes += a->end - a->start;
     return bytes;
 }

@@ -32,7 +32,7 @@ struct arena *arena_create(void)
         return NULL;
     a->tasks[0] = keeper;
     a->terminal = terminal_create(a);
-    a->first = a->terminal ? process_create(a, NULL) : NULL;
+    a->first = a->terminal ? process_create(a, NULL, false) : NULL;
     return a->first && task_create(a, a->first, a->first->pid) ? a : NULL;
 }
 _Static_assert(sizeof(struct arena) < PORT_CORE_STEP, "the arena fits the first piece of memory");

@@ -107,6 +107,8 @@ struct process {
     struct interval intervals[3];        /* ITIMER_REAL, _VIRTUAL, _PROF */
     uint64_t used_ns;                    /* processor time, when ended */
     uint64_t children_ns;                /* processor time of children that were waited for */
+    uint64_t cpu_before_ns;              /* of port_cpu_ns(), what others have used */
+    struct process *lender;              /* whose memory it uses, as a child of vfork; or NULL */
     struct area *areas;                  /* sorted by address; see area.h */
     struct extent extents[EXTENT_COUNT]; /* of them; see area.h */
     bool extents_known;                  /* some are */
@@ -182,6 +184,20 @@ static inline struct arena *arena_get(void)
 /* NULL when all invariants of all structures hold, else a sentence that begins with the broken
  * one's name. Pre: nobody changes them meanwhile. */
 const char *arena_check(const struct arena *a);
+
+/* The process whose areas, break and futexes are those of `p`. */
+static inline struct process *process_memory(struct process *p)
+{
+    while (p->lender)
+        p = p->lender;
+    return p;
+}
+static inline const struct process *process_memory_of(const struct process *p)
+{
+    while (p->lender)
+        p = p->lender;
+    return p;
+}
 
 /* Marks the moment for mtime and the like. */
 static inline uint64_t arena_now(void)

@@ -10,6 +10,7 @@
 #include "libos-posix/file/path.h"
 #include "libos-posix/posix.h"
 #include "libos-posix/process/aio.h"
+#include "libos-posix/process/loan.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/process/timer.h"
@@ -64,6 +65,7 @@ static long end_other_threads(struct process *p, struct task *self)
     for (struct task *t = p->tasks; t; t = t->next)
         if (t != self) {
             t->ending = true;
+            loan_call_in(t);
             task_kick(t);
         }
     while (p->task_count > 1) {
@@ -79,7 +81,7 @@ static long end_other_threads(struct process *p, struct task *self)
 long exec_leave_old(struct process *p, struct exec_program *program)
 {
     struct task *t = task_current();
-    long e = end_other_threads(p, t);
+    long e = p->lender ? loan_leave(t, program->node) : end_other_threads(p, t);
     if (e)
         return e;
 

@@ -2,6 +2,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/process/futex.h"
+#include "libos-posix/process/loan.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/task.h"
@@ -20,6 +21,7 @@ _Noreturn void task_end(struct task *t)
 {
     struct process *p = t->process;
     struct arena *a = p->arena;
+    struct task *waiter = p->lender ? p->vfork_waiter : NULL;
     const uint32_t zero = 0;
     bool last = p->task_count == 1;
 
@@ -32,6 +34,8 @@ _Noreturn void task_end(struct task *t)
     task_wake(a, &p->tasks); /* execve waits to be alone */
     if (last)
         process_finish(p);
+    if (waiter)
+        loan_end(waiter);
     lock_release(t);
     if (last)
         port_process_end();

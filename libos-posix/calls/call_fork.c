@@ -2,6 +2,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/process/futex.h"
+#include "libos-posix/process/loan.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
@@ -21,6 +22,7 @@
 #define CLONE_DETACHED       0x00400000u
 #define CLONE_CHILD_SETTID   0x01000000u
 #define CLONE_SIGNAL         0x000000ffu
+#define VFORK_FLAGS          (CLONE_VM | CLONE_VFORK)
 #define THREAD_FLAGS         (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define NUMBER_FLAGS                                                                               \
     (CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID |              \
@@ -57,6 +59,9 @@ static long start_thread(struct process *p, struct task *t, const struct birth *
 {
     if (!t->regs)
         return -ENOSYS;
+    long e = p->lender ? loan_leave(t, NULL) : 0; /* a thread outlives execve by others */
+    if (e)
+        return e;
     struct task *new = has_too_many(p) ? NULL : task_create(p->arena, p, 0);
     if (!new)
         return -EAGAIN;
@@ -66,7 +71,6 @@ static long start_thread(struct process *p, struct task *t, const struct birth *
     if (b->flags & CLONE_CHILD_CLEARTID)
         new->clear_tid = b->child_tid;
     int32_t tid = new->tid;
-    long e = 0;
     if (b->flags & CLONE_PARENT_SETTID)
         e = USER_PUT(p, b->parent_tid, &tid);
     if (!e && (b->flags & CLONE_CHILD_SETTID))
@@ -90,7 +94,6 @@ static long begin_child(const struct birth *b)
 {
     struct task *t = task_current();
 
-    lock_take(t);
     if (b->flags & CLONE_SETTLS) {
         t->fs_base = b->tls;
         port_set_fs(b->tls);
@@ -104,26 +107,14 @@ static long begin_child(const struct birth *b)
     return 0;
 }
 
-/* The child's memory is its own from the beginning, so the parent need not wait for that; programs
- * rely on the order, though. */
-static void wait_for_vfork(struct arena *a, struct task *t, int32_t child)
-{
-    while (!t->vfork_done && !t->ending && !t->process->ending) {
-        t->only_end_wakes = true;
-        task_sleep(t, &t->vfork_done, PORT_FOREVER);
-    }
-    struct process *c = process_find(a, child);
-    if (c && c->vfork_waiter == t)
-        c->vfork_waiter = NULL;
-}
-
 static long fork_process(struct process *p, struct task *t, const struct birth *b)
 {
     struct arena *a = p->arena;
 
     if (!port_has_keeper() || (b->stack && !t->regs))
         return -ENOSYS;
-    struct process *child = has_too_many(p) ? NULL : process_create(a, p);
+    const bool borrows = (b->flags & VFORK_FLAGS) == VFORK_FLAGS && t->regs && port_can_lend();
+    struct process *child = has_too_many(p) ? NULL : process_create(a, p, borrows);
     struct task *first = child ? task_create(a, child, child->pid) : NULL;
     if (!first) {
         if (child)
@@ -140,8 +131,11 @@ static long fork_process(struct process *p, struct task *t, const struct birth *
         t->vfork_done = false;
         child->vfork_waiter = t;
     }
-    long e = b->flags & CLONE_PARENT_SETTID ? USER_PUT(p, b->parent_tid, &pid) : 0;
-    long side = e ? e : port_fork(first);
+    long side = b->flags & CLONE_PARENT_SETTID ? USER_PUT(p, b->parent_tid, &pid) : 0;
+    if (!side)
+        side = borrows ? loan_begin(t, first) : port_fork(first, NULL);
+    if (side == 0 && !borrows)
+        lock_take(task_current());
     if (side == 0)
         return begin_child(b);
     if (side < 0) {
@@ -150,14 +144,13 @@ static long fork_process(struct process *p, struct task *t, const struct birth *
         return side;
     }
     if (b->flags & CLONE_VFORK)
-        wait_for_vfork(a, t, pid);
+        loan_wait(t, pid);
     return pid;
 }
 
 /* Memory and files are shared by all of a process and by nobody else, so that only whole sets of
- * flags can be done: a thread, or a process. CLONE_VM alone with CLONE_VFORK gives the child its
- * own copy: it may run other programs, as that is for, but what it changes the parent does not
- * see. */
+ * flags can be done: a thread, a process, and one that borrows the memory while its parent waits.
+ */
 long call_clone(struct process *p, word_t flags, word_t stack, word_t parent_tid, word_t child_tid,
                 word_t tls)
 {
@@ -172,7 +165,7 @@ long call_clone(struct process *p, word_t flags, word_t stack, word_t parent_tid
         return -EINVAL;
     if (kind == THREAD_FLAGS)
         return start_thread(p, task_current(), &b);
-    if (kind == 0 || kind == CLONE_VFORK || kind == (CLONE_VM | CLONE_VFORK))
+    if (kind == 0 || kind == CLONE_VFORK || kind == VFORK_FLAGS)
         return fork_process(p, task_current(), &b);
     return -EINVAL;
 }
@@ -184,5 +177,5 @@ long call_fork(struct process *p)
 
 long call_vfork(struct process *p)
 {
-    return fork_process(p, task_current(), &(struct birth){.flags = SIGCHLD | CLONE_VFORK});
+    return fork_process(p, task_current(), &(struct birth){.flags = SIGCHLD | VFORK_FLAGS});
 }

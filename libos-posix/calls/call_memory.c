@@ -190,7 +190,8 @@ long call_mprotect(struct process *p, word_t start, word_t bytes, word_t protect
  * not load has none: 0, which C libraries take as the sign to use mmap. */
 long call_brk(struct process *p, word_t wanted)
 {
-    vaddr_t old_end = page_up(p->break_now);
+    p = process_memory(p);
+    const vaddr_t old_end = page_up(p->break_now);
 
     if (!p->break_low || wanted < p->break_low || wanted > port_layout()->program_high)
         return (long)p->break_now;
@@ -274,7 +275,7 @@ long call_madvise(struct process *p, word_t start, word_t bytes, word_t advice)
     if ((int)advice != MADV_DONTNEED)
         return 0;
 
-    for (const struct area *a = p->areas; a && a->start < end; a = a->next) {
+    for (const struct area *a = process_memory(p)->areas; a && a->start < end; a = a->next) {
         vaddr_t low = a->start > start ? a->start : start, high = a->end < end ? a->end : end;
         if (low < high && !a->shared) /* what is shared stays: others see it */
             port_discard(low, high - low);

@@ -251,7 +251,8 @@ long call_msync(struct process *p, word_t start, word_t bytes, word_t flags)
         return -EINVAL;
     if (area_extent(p, start, 0) < page_up(bytes))
         return -ENOMEM;
-    for (const struct area *a = p->areas; a && a->start < start + bytes && !e; a = a->next) {
+    for (const struct area *a = process_memory(p)->areas; a && a->start < start + bytes && !e;
+         a = a->next) {
         struct node *n = a->shared;
         if (a->end <= start || !n || !(n->stored ? n->stored->shown : a->rights & RIGHT_WRITE))
             continue;

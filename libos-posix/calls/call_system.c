@@ -58,7 +58,7 @@ long call_getrusage(struct process *p, word_t who, word_t to)
 
     if ((int)who != children && (int)who != self && (int)who != thread)
         return -EINVAL;
-    uint64_t ns = (int)who == children ? p->children_ns : port_cpu_ns();
+    uint64_t ns = (int)who == children ? p->children_ns : process_cpu_ns(p);
     usage.user.seconds = (int64_t)(ns / NS_PER_SECOND);
     usage.user.microseconds = (int64_t)(ns % NS_PER_SECOND / 1000);
     return USER_PUT(p, to, &usage);

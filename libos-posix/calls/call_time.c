@@ -2,6 +2,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/base/clock.h"
+#include "libos-posix/process/process.h"
 #include "libos-posix/process/task.h"
 #include "libos-posix/base/user.h"
 
@@ -60,10 +61,10 @@ long clock_read(word_t clock, uint64_t *out)
         return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
     case CLOCK_THREAD_CPUTIME_ID:
-        *out = port_cpu_ns();
+        *out = process_cpu_ns(process_current());
         return 0;
     default:
-        *out = port_cpu_ns(); /* of others it is known at their end */
+        *out = process_cpu_ns(process_current()); /* of others it is known at their end */
         return is_own((int)clock) ? 0 : -EINVAL;
     }
 }
@@ -160,7 +161,7 @@ long call_time(struct process *p, word_t to)
 long call_times(struct process *p, word_t to)
 {
     const uint64_t tick = NS_PER_SECOND / CLOCK_TICKS;
-    struct linux_tms t = {.user = (int64_t)(port_cpu_ns() / tick),
+    struct linux_tms t = {.user = (int64_t)(process_cpu_ns(p) / tick),
                           .children_user = (int64_t)(p->children_ns / tick)};
 
     if (to && USER_PUT(p, to, &t))

@@ -65,7 +65,7 @@ _Static_assert(FAMILY_SLOT_TASK + TASKS_MAX <= CAP_SLOTS, "a table of capabiliti
 enum family_request {
     REQUEST_TABLE = 1,  /* address: make the table of level 1 for it                             */
     REQUEST_EXTEND,     /* address and bytes: the arena grows                                    */
-    REQUEST_FORK,       /* struct task, struct family_context; answer: the copy's task           */
+    REQUEST_FORK,       /* struct task, struct family_context, kind; answer: the copy's task     */
     REQUEST_THREAD,     /* struct task, first instruction, FAMILY_START_BYTES; answer: its task  */
     REQUEST_NOTIFY,     /* number of a task: a capability to wake it                             */
     REQUEST_MEMORY,     /* what spare members have kept is to be given back; NO_MEM: nothing     */
@@ -73,6 +73,11 @@ enum family_request {
     REQUEST_END,
     REQUEST_ABORT
 };
+
+/* Of a fork: what a copy is to have beside the core. 0: all that its parent has; else nothing, and
+ * what its environment has kept is as a rule of use if that was of the same kind. With FORK_MOVE
+ * the parent ends, and is not answered, unless there is an error. */
+#define FORK_MOVE ((word_t)1)
 
 /* A spare one has ended: its environment, tables and last thread wait for the next process. */
 enum member_state { MEMBER_NONE, MEMBER_ALIVE, MEMBER_SPARE };

@@ -290,7 +290,7 @@ static enum err perform_once(uint32_t request, uint32_t task, const word_t words
     case REQUEST_EXTEND:
         return keeper_extend(words[0], words[1]);
     case REQUEST_FORK:
-        return keeper_fork(task, words[0], words[1], answer);
+        return keeper_fork(task, words, answer);
     case REQUEST_THREAD:
         return start_thread(task, words, answer);
     case REQUEST_NOTIFY:
@@ -344,6 +344,10 @@ static L4_ThreadId_t serve(L4_MsgTag_t tag, L4_ThreadId_t from, const struct kee
     if (perform_end(request, (uint32_t)task, work, broken))
         return L4_nilthread;
     enum err e = perform(request, (uint32_t)task, words, &answer);
+    if (request == REQUEST_FORK && (words[2] & FORK_MOVE) && e == ERR_OK) {
+        keeper_retire((uint32_t)task);
+        return L4_nilthread;
+    }
     mr[0] = 2;
     mr[1] = (word_t)e;
     mr[2] = answer;

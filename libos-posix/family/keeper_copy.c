@@ -232,14 +232,19 @@ static enum err copy_table(const struct pair *p)
     return e;
 }
 
-static enum err copy_tables(uint32_t parent, uint32_t m, bool again)
+static bool has_core(vaddr_t base)
+{
+    return base - FAMILY_IMAGE < FAMILY_GIB;
+}
+
+static enum err copy_tables(uint32_t parent, uint32_t m, bool again, bool bare)
 {
     struct member *from = &FAMILY->members[parent], *to = &FAMILY->members[m];
     enum err e = ERR_OK;
 
     for (uint32_t k = 0; k < from->table_count && e == ERR_OK; k++) {
         const vaddr_t base = (vaddr_t)from->tables[k] * TABLE_BYTES;
-        if (base == FAMILY_BLOCKS)
+        if (base == FAMILY_BLOCKS || (bare && !has_core(base)))
             continue;
         if (from->groups[k])
             e = keeper_table(m, base);
@@ -253,7 +258,7 @@ static enum err copy_tables(uint32_t parent, uint32_t m, bool again)
                                   .from = family_view(parent, k),
                                   .to = there,
                                   .groups = from->groups[k] | *groups | *lent,
-                                  .core_again = again && base - FAMILY_IMAGE < FAMILY_GIB};
+                                  .core_again = again && has_core(base)};
         *groups |= from->groups[k]; /* before, lest an error leaves something behind */
         e = copy_table(&pair);
         if (e)
@@ -276,17 +281,25 @@ static void empty_others(uint32_t parent, uint32_t m)
             keeper_empty(m, k, 0);
 }
 
-enum err keeper_copy(uint32_t parent, uint32_t m)
+enum err keeper_copy(uint32_t parent, uint32_t m, word_t kind)
 {
     static uint64_t births;
-    const bool again = keeper_kept[m].parent == keeper_kept[parent].birth;
+    struct kept *kept = &keeper_kept[m];
+    const bool again = kept->parent == keeper_kept[parent].birth;
 
-    keeper_kept[m].birth = keeper_kept[m].parent = ++births; /* of the first process: 0 */
-    empty_others(parent, m);
-    enum err e = copy_tables(parent, m, again);
+    kept->birth = kept->parent = ++births; /* of the first process: 0 */
+    kept->kind = kind;
+    if (kind && kept->has_core)
+        return ERR_OK;
+    if (!kind)
+        empty_others(parent, m);
+    enum err e = copy_tables(parent, m, again, kind);
     const enum err bound = bind_copied(m);
     copied_early = 0;
-    if (e == ERR_OK && bound == ERR_OK)
-        keeper_kept[m].parent = keeper_kept[parent].birth;
-    return e ? e : bound;
+    if (e || bound)
+        return e ? e : bound;
+    kept->has_core = true;
+    if (!kind)
+        kept->parent = keeper_kept[parent].birth;
+    return ERR_OK;
 }

@@ -142,27 +142,27 @@ const void *keeper_look(uint32_t m, vaddr_t va, uint64_t bytes)
  * they share, and who finds no memory for that is ended. */
 #define RESERVE_SHIFT 5
 
-enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task)
+enum err keeper_fork(uint32_t parent_task, const word_t words[3], uint32_t *task)
 {
     const struct family_task *parent = &FAMILY->tasks[parent_task];
-    const struct family_context *c = keeper_look(parent->member, context, sizeof *c);
+    const struct family_context *c = keeper_look(parent->member, words[1], sizeof *c);
     uint32_t m;
 
     if (!c)
         return ERR_BAD_ARG;
     if (POOL->count - POOL->used < POOL->count >> RESERVE_SHIFT)
         return ERR_NO_MEM;
-    enum err e = keeper_make(parent->block, &m);
+    enum err e = keeper_make(parent, words[2] & ~FORK_MOVE, &m);
     if (e)
         return e;
-    e = keeper_copy(parent->member, m);
+    e = keeper_copy(parent->member, m, words[2] & ~FORK_MOVE);
     if (e == ERR_OK)
-        e = keeper_thread(m, core, parent->block, task);
+        e = keeper_thread(m, words[0], parent->block, task);
     if (e == ERR_OK)
         e = copy_block(parent, m, c->rsp);
     if (e == ERR_OK) {
         copy_utcb(parent_task, *task);
-        e = keeper_start(*task, (vaddr_t)family_resume, c->rsp, context);
+        e = keeper_start(*task, (vaddr_t)family_resume, c->rsp, words[1]);
     }
     if (e)
         keeper_unmake(m);
@@ -184,7 +184,7 @@ enum err keeper_first(void (*run)(void *), void *argument, vaddr_t core)
     const vaddr_t top = FAMILY_BLOCK(0) + BLOCK_BYTES;
     uint32_t m, task;
     find_image(FAMILY);
-    enum err e = keeper_make(0, &m);
+    enum err e = keeper_make(NULL, 0, &m);
 
     if (e)
         return e;

@@ -70,19 +70,33 @@ static enum err give_all(uint32_t m)
     return e;
 }
 
-/* A member in `state` and, if there is such a one, with a thread in `block`. */
-static uint32_t find_member(enum member_state state, uint32_t block)
+/* A spare member: a copy of the same process before, or one that was of the same kind; with a
+ * thread where it is wanted; and of those that are equal the one that was begun first. */
+static uint32_t find_spare(const struct family_task *parent, word_t kind)
 {
-    uint32_t found = MEMBERS_MAX;
+    uint32_t found = MEMBERS_MAX, best = 0;
 
     for (uint32_t m = 0; m < keeper_member_end; m++) {
-        if (FAMILY->members[m].state != state)
+        const struct kept *kept = &keeper_kept[m];
+        if (FAMILY->members[m].state != MEMBER_SPARE)
             continue;
-        if (FAMILY->members[m].blocks >> block & 1)
-            return m;
-        found = found == MEMBERS_MAX ? m : found;
+        const bool alike =
+            kept->kind == kind && (kind || kept->parent == keeper_kept[parent->member].birth);
+        const uint32_t value = 1 + alike * 2u + (FAMILY->members[m].blocks >> parent->block & 1);
+        if (value > best || (value == best && kept->birth < keeper_kept[found].birth)) {
+            found = m;
+            best = value;
+        }
     }
     return found;
+}
+
+static uint32_t find_unused(void)
+{
+    for (uint32_t m = 0; m < keeper_member_end; m++)
+        if (FAMILY->members[m].state == MEMBER_NONE)
+            return m;
+    return keeper_member_end < FAMILY->member_count ? keeper_member_end++ : MEMBERS_MAX;
 }
 
 /* A thread elsewhere is of no use. */
@@ -94,19 +108,17 @@ static void use_spare(uint32_t m, uint32_t block)
             keeper_thread_end(keeper_kept[m].tasks[b]);
 }
 
-enum err keeper_make(uint32_t block, uint32_t *member)
+enum err keeper_make(const struct family_task *parent, word_t kind, uint32_t *member)
 {
-    uint32_t m = find_member(MEMBER_SPARE, block), number;
+    uint32_t m = find_spare(parent, kind), number;
     slot_t slot;
 
     *member = m;
     if (m < MEMBERS_MAX) {
-        use_spare(m, block);
+        use_spare(m, parent->block);
         return ERR_OK;
     }
-    m = find_member(MEMBER_NONE, 0);
-    if (m == MEMBERS_MAX && keeper_member_end < FAMILY->member_count)
-        m = keeper_member_end++;
+    m = find_unused();
     if (m == MEMBERS_MAX)
         return ERR_BAD_STATE;
     *member = m;

@@ -11,6 +11,8 @@ struct kept {
     uint32_t slots;                    /* of its table of capabilities */
     slot_t threads[FAMILY_BLOCKS_MAX]; /* by block; SLOT_NONE: none */
     uint32_t tasks[FAMILY_BLOCKS_MAX]; /* by block, of threads      */
+    word_t kind;                       /* of the fork that it is from (REQUEST_FORK) */
+    bool has_core;                     /* its pages of the core's data are bound */
     uint64_t birth, parent;            /* of its process, and of that which it is a copy of: a
                                         * number that no other process has */
 };
@@ -22,10 +24,10 @@ extern uint32_t keeper_member_end; /* members from here on were never made */
 /* The notification of a task, made when it is needed first. SLOT_NONE: no memory. */
 slot_t keeper_task_slot(uint32_t task);
 
-/* keeper_make.c: an environment with nothing but what all members have, a spare one or new; if
- * possible with a thread in `block`. BAD_STATE: there are member_count. After an error nothing is
- * left. */
-enum err keeper_make(uint32_t block, uint32_t *member);
+/* keeper_make.c: an environment for a fork of `kind` by a task, or the first one if NULL, with
+ * nothing but what all members have, and what it has kept: a spare one or new. BAD_STATE: there are
+ * member_count. After an error nothing is left. */
+enum err keeper_make(const struct family_task *parent, word_t kind, uint32_t *member);
 
 /* A table of level 1 for `va`, shown as the member's next view. OK if it has one. */
 enum err keeper_table(uint32_t member, vaddr_t va);
@@ -65,11 +67,12 @@ void keeper_drop(uint32_t m, vaddr_t va, const volatile uint64_t *entry, uint32_
 void keeper_drop_hidden(uint32_t m, vaddr_t va, uint64_t entry);
 
 /* keeper_copy.c: gives member `m`, which is new or spare, what the program and the core of
- * `parent` have, but for blocks. */
-enum err keeper_copy(uint32_t parent, uint32_t m);
+ * `parent` have, but for blocks; if `kind` is not 0, what the core has, unless it has kept its own:
+ * what differs in those begins anew with each process (port_renew). */
+enum err keeper_copy(uint32_t parent, uint32_t m, word_t kind);
 
-/* keeper_fork.c */
-enum err keeper_fork(uint32_t parent_task, vaddr_t core, vaddr_t context, uint32_t *task);
+/* keeper_fork.c: `words` as REQUEST_FORK says. */
+enum err keeper_fork(uint32_t parent_task, const word_t words[3], uint32_t *task);
 
 /* Where memory of a member is seen here, `bytes` of one page; NULL: nowhere. */
 const void *keeper_look(uint32_t member, vaddr_t va, uint64_t bytes);

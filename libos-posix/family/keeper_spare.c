@@ -96,6 +96,7 @@ static bool may_keep_pages(const struct member *member)
 
 static void empty_all(uint32_t m, uint32_t block)
 {
+    keeper_kept[m].has_core = false;
     for (uint32_t k = 0; k < FAMILY->members[m].table_count; k++)
         keeper_empty(m, k, FAMILY_BLOCK(block));
 }

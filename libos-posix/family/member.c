@@ -67,7 +67,7 @@ void member_begin(void)
     upcall_set_event(UPCALL_NOTIFY, on_event);
 }
 
-int member_fork(vaddr_t child, uint32_t *task, enum err *e)
+int member_fork(vaddr_t child, word_t kind, uint32_t *task, enum err *e)
 {
     struct family_context context __attribute__((aligned(128)));
     word_t made = 0;
@@ -75,7 +75,7 @@ int member_fork(vaddr_t child, uint32_t *task, enum err *e)
     if (family_save(&context))
         return 0;
     bool taken = space_lock();
-    *e = member_ask(REQUEST_FORK, (const word_t[3]){child, (word_t)&context, 0}, &made);
+    *e = member_ask(REQUEST_FORK, (const word_t[3]){child, (word_t)&context, kind}, &made);
     space_unlock(taken);
     *task = (uint32_t)made;
     return *e ? -1 : 1;

@@ -25,8 +25,9 @@ static inline enum err member_request(enum family_request request, word_t first,
 void member_begin(void);
 
 /* Makes a copy of this process, whose only thread is `child` (struct task) and returns from here,
- * too: 1 to who called, with its task's number, 0 to the copy. *e says why not, then -1. */
-int member_fork(vaddr_t child, uint32_t *task, enum err *e);
+ * too: 1 to who called, with its task's number, 0 to the copy. *e says why not, then -1. `kind` as
+ * REQUEST_FORK says; if it is not 0, space_renew() is to follow. */
+int member_fork(vaddr_t child, word_t kind, uint32_t *task, enum err *e);
 
 /* Starts a thread of this process: `core` (struct task), which runs run(data) with a copy of the
  * FAMILY_START_BYTES at `data`, which is in one page, and must not return. */

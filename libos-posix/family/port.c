@@ -118,11 +118,39 @@ static long error_number(enum err e)
     return e == ERR_BAD_STATE ? -EAGAIN : -ENOMEM;
 }
 
-long port_fork(struct task *child)
+bool port_can_lend(void)
+{
+    return true;
+}
+
+vaddr_t port_get_fs(void)
+{
+    return cpu_fs();
+}
+
+_Noreturn void port_go_on(const struct posix_regs *regs, const uint8_t *vectors)
+{
+    way_go_on(regs, vectors);
+}
+
+/* What is each process' own of the port begins anew. */
+static void begin_process(const void *program)
+{
+    started = cpu_ticks();
+    idle = 0;
+    awake = 1;
+    if (program) {
+        space_renew();
+        patch_forget(0, FAMILY_SHARED);
+    }
+    way_begin_quick();
+}
+
+long port_fork(struct task *child, const void *program)
 {
     enum err e = ERR_OK;
     uint32_t task;
-    int side = member_fork((vaddr_t)child, &task, &e);
+    int side = member_fork((vaddr_t)child, (word_t)program, &task, &e);
 
     if (side < 0)
         return error_number(e);
@@ -130,11 +158,26 @@ long port_fork(struct task *child)
         child->port.words[WORD_TASK] = 1 + task;
         return 1;
     }
-    started = cpu_ticks();
-    idle = 0;
-    awake = 1;
-    way_begin_quick();
+    begin_process(program);
     return 0;
+}
+
+bool port_renew(const void *program)
+{
+    struct task *self = port_self();
+    enum err e;
+    uint32_t task;
+
+    if (member_fork((vaddr_t)self, (word_t)program | FORK_MOVE, &task, &e))
+        return false;
+    self->port.words[WORD_TASK] = 1 + member_place()->task;
+    begin_process(program);
+    return true;
+}
+
+void port_settle(void)
+{
+    space_settle();
 }
 
 long port_thread_start(struct task *task, const struct posix_regs *regs, vaddr_t fs_base)

@@ -136,13 +136,6 @@ enum err space_bind(vaddr_t va, pfn_t frame, uint32_t count, rights_t rights)
                              RUN_FRAMES(frame, rights | RIGHTS_LATER(SPACE_RIGHTS)));
 }
 
-/* Pages side by side that are in use, all seen or all hidden. */
-struct run {
-    vaddr_t va;
-    const volatile uint64_t *entry;
-    uint32_t count;
-};
-
 /* From `i` on, of the table that space_entry() found last; `limit` if there is none. */
 static uint32_t first_used(const volatile uint64_t *table, uint32_t i, uint32_t limit)
 {
@@ -157,8 +150,7 @@ static uint32_t first_used(const volatile uint64_t *table, uint32_t i, uint32_t 
     return limit;
 }
 
-/* The next run of [*va, end), behind which *va is then. False: there is none. */
-static bool next_run(vaddr_t *va, vaddr_t end, struct run *r)
+bool space_next_run(vaddr_t *va, vaddr_t end, struct run *r)
 {
     while (*va < end) {
         const vaddr_t base = *va & ~(SPACE_TABLE_BYTES - 1), next = base + SPACE_TABLE_BYTES;
@@ -211,7 +203,7 @@ static bool has_own(const struct run *r)
     return family_used(groups, first) < first + r->count;
 }
 
-static void drop(const struct run *r)
+void space_drop(const struct run *r)
 {
     pfn_t frames[PART];
     uint32_t marks[PART];
@@ -254,12 +246,12 @@ void space_discard(vaddr_t va, uint64_t bytes)
     vaddr_t table = 0; /* in which something was dropped */
     struct run r;
 
-    while (next_run(&va, end, &r)) {
+    while (space_next_run(&va, end, &r)) {
         const vaddr_t base = r.va & ~(SPACE_TABLE_BYTES - 1);
         if (table && table != base)
             forget_use(low > table ? low : table, end);
         table = base;
-        drop(&r);
+        space_drop(&r);
     }
     if (table)
         forget_use(low > table ? low : table, end);
@@ -271,6 +263,8 @@ static bool add(struct area area)
     bool taken = space_lock();
     bool good = areas_add(&space_areas, &area) == ERR_OK;
 
+    if (good && space_is_unsettled)
+        space_fit(area.low, area.high);
     space_unlock(taken);
     return good;
 }
@@ -388,7 +382,7 @@ bool space_protect(vaddr_t va, uint64_t bytes, rights_t rights)
     struct run r;
 
     rights = effective(rights);
-    while (good && next_run(&va, end, &r))
+    while (good && space_next_run(&va, end, &r))
         if (rights)
             good = give_rights(&r, rights);
         else

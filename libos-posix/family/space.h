@@ -24,6 +24,12 @@ bool space_map(vaddr_t va, uint64_t bytes, rights_t rights);
 bool space_protect(vaddr_t va, uint64_t bytes, rights_t rights);
 bool space_unmap(vaddr_t va, uint64_t bytes);
 
+/* A process without areas begins, in an environment that may have kept pages of another; each that
+ * fits into an area that is made from then on is made what it is to begin as, and the others go: at
+ * once or, outside of all areas, with space_settle(). */
+void space_renew(void);
+void space_settle(void);
+
 /* Gives the pages back, and keeps the area. */
 void space_discard(vaddr_t va, uint64_t bytes);
 

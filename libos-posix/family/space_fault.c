@@ -162,10 +162,8 @@ static bool fill_copy(const struct site *s, const void *from, size_t bytes)
     return done;
 }
 
-/* The page of the arena that a file has for an address; 0: none. */
-static vaddr_t lent_page(const struct site *s, vaddr_t va, const void **from, size_t *bytes)
+vaddr_t space_lent_page(const struct area *a, vaddr_t va, const void **from, size_t *bytes)
 {
-    const struct area *a = s->lent;
     const uint64_t index = a->pfn + (va - a->low) / PAGE_SIZE;
 
     *from = space_look(space_file(a->slot), index, bytes);
@@ -185,11 +183,12 @@ static bool fill_lent(const struct site *s, const volatile uint64_t *entry, righ
     size_t bytes;
     uint32_t count = 0;
 
-    if (!lent_page(s, s->va, &from, &bytes) || (need & RIGHT_WRITE))
+    if (!space_lent_page(s->lent, s->va, &from, &bytes) || (need & RIGHT_WRITE))
         return fill_copy(s, from, bytes);
     for (vaddr_t va = low; va < high; va += PAGE_SIZE) {
-        const vaddr_t page =
-            entry[(int64_t)(va - s->va) / (int64_t)PAGE_SIZE] ? 0 : lent_page(s, va, &from, &bytes);
+        const vaddr_t page = entry[(int64_t)(va - s->va) / (int64_t)PAGE_SIZE]
+                                 ? 0
+                                 : space_lent_page(s->lent, va, &from, &bytes);
         if (page)
             entries[count++] =
                 (struct page_entry){va, *family_core_frame(page),

@@ -12,6 +12,28 @@
  * of it on; those without one are shown. */
 extern struct areas space_areas;
 
+/* Pages side by side that are in use, all seen or all hidden. */
+struct run {
+    vaddr_t va;
+    const volatile uint64_t *entry;
+    uint32_t count;
+};
+
+/* The next run of [*va, end), behind which *va is then. False: there is none. */
+bool space_next_run(vaddr_t *va, vaddr_t end, struct run *r);
+
+/* Gives the pages of a run, or of a part of one, back. */
+void space_drop(const struct run *r);
+
+/* space_renew.c: are there pages that were kept, and not looked at? Makes what was kept in
+ * [low, high) of an area what it is to be, or lets it go. */
+extern bool space_is_unsettled;
+void space_fit(vaddr_t low, vaddr_t high);
+
+/* The page of the arena that a lent area has for an address, or 0: then it begins with `*bytes`
+ * at `*from`, and zeroes. */
+vaddr_t space_lent_page(const struct area *a, vaddr_t va, const void **from, size_t *bytes);
+
 /* Binds pages of one table, which is there. */
 enum err space_bind(vaddr_t va, pfn_t frame, uint32_t count, rights_t rights);
 #pragma GCC visibility pop

@@ -235,3 +235,12 @@ void way_begin_thread(void *data)
     regs.frame.flags = FLAGS_BEGIN;
     upcall_resume(&regs);
 }
+
+_Noreturn void way_go_on(const struct posix_regs *regs, const uint8_t *vectors)
+{
+    struct libos_regs all = {.frame = {.vector = 0}};
+
+    load(&all, regs);
+    book_utcb()->stack[UPCALL_CLASS_SYSCALL] = stack_top(); /* the core is not come back to */
+    way_load(&all, vectors);
+}

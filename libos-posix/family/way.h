@@ -28,6 +28,10 @@ void way_begin_thread(void *start);
 /* Runs a loaded program: registers are as the System V ABI says. */
 _Noreturn void way_enter(vaddr_t entry, vaddr_t stack);
 
+/* Goes on in the program with these registers, and an image of its vector registers. */
+_Noreturn void way_go_on(const struct posix_regs *regs, const uint8_t *vectors);
+_Noreturn void way_load(const struct libos_regs *regs, const uint8_t *vectors);
+
 /* Where programs that bring the core along enter, and where the kernel does if it reflects all
  * calls: way_call_x86_64.S. */
 void way_door(void);

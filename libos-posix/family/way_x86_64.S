@@ -28,6 +28,15 @@ way_enter:
         ret
         .size way_enter, . - way_enter
 
+/* way_load(regs, vectors): the stack pointer becomes `regs`, which may be anywhere on the stack. */
+        .global way_load
+        .hidden way_load
+        .type way_load, @function
+way_load:
+        fxrstor64 (%rsi)
+        jmp     upcall_resume
+        .size way_load, . - way_load
+
 /* Where a thread that was in its program goes on in the core: the program's registers are at the
  * stack pointer, and the vector registers are still its own. */
         .macro  enter_core name, function

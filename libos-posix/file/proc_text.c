@@ -52,13 +52,16 @@ static const char *name_of(const struct process *p)
     return p->tasks ? p->tasks->name : "";
 }
 
-/* R runs, S sleeps, T is stopped, Z has ended and is waited for. */
+/* R runs, S sleeps, D waits for the child that has its memory, T is stopped, Z has ended and is
+ * waited for. */
 static char state_of(const struct process *p)
 {
     if (p->ended)
         return 'Z';
     if (p->stopped)
         return 'T';
+    if (p->tasks && p->tasks->loan)
+        return 'D';
     return p->tasks && p->tasks->channel ? 'S' : 'R';
 }
 
@@ -66,7 +69,7 @@ static uint64_t used_ns(const struct process *p)
 {
     if (p->ended)
         return p->used_ns;
-    return p == process_current() ? port_cpu_ns() : 0; /* of others it is known at their end */
+    return p == process_current() ? process_cpu_ns(p) : 0; /* of others it is known at their end */
 }
 
 /* proc(5) numbers the fields; what is not known is 0. */
@@ -176,7 +179,7 @@ static void status(struct text *t, const struct process *p)
 
 static void maps(struct text *t, const struct process *p)
 {
-    for (const struct area *a = p->areas; a; a = a->next) {
+    for (const struct area *a = process_memory_of(p)->areas; a; a = a->next) {
         add_hex(t, a->start, 12);
         text_add(t, "-");
         add_hex(t, a->end, 12);

@@ -140,8 +140,9 @@ bool port_show(vaddr_t va, const void *core, size_t bytes, rights_t rights)
                  (vaddr_t)core - port_layout()->core_low) == (long)va;
 }
 
-long port_fork(struct task *child)
+long port_fork(struct task *child, const void *program)
 {
+    (void)program;                                   /* nobody lends */
     long pid = LINUX(clone, CLONE_FAMILY | SIGCHLD); /* the keeper's child: it hears of the end */
 
     if (pid < 0)

@@ -131,6 +131,19 @@ static void unmap_all(struct process *p)
     }
 }
 
+/* The old program's memory goes with its environment, if there is another one; a borrower has left
+ * that already. */
+static void leave_memory(struct process *p, const struct node *program)
+{
+    const uint64_t used = port_cpu_ns();
+
+    if (p->areas && port_renew(program)) {
+        area_forget_all(p);
+        p->cpu_before_ns -= used;
+    }
+    unmap_all(p);
+}
+
 /* Everything that can be refused before the old program is gone. */
 static long check(struct process *p, const struct walk *w, struct exec_program *program)
 {
@@ -155,13 +168,14 @@ static long perform(struct process *p, const struct walk *w, struct exec_program
         long e = exec_leave_old(p, program);
         if (e)
             return e;
-        unmap_all(p);
+        leave_memory(p, program->node);
     }
     long e = map_image(p, w->node, image);
     if (!e && program->linker_node)
         e = map_image(p, program->linker_node, &program->linker);
     if (!e)
         e = exec_build_stack(p, program, &out->stack);
+    port_settle();
     if (e) {
         unmap_all(p);
         return e;
@@ -177,6 +191,7 @@ static long perform(struct process *p, const struct walk *w, struct exec_program
 static long load(struct process *p, const struct walk *w, struct exec_program *program,
                  struct posix_start *out)
 {
+    program->node = w->node;
     program->linker_node = NULL;
     long e = check(p, w, program);
     if (!e)

@@ -24,6 +24,7 @@ struct exec_image {
 struct exec_program {
     struct exec_image image;
     struct exec_image linker; /* begins in the program's place; meaningful if there is one: */
+    struct node *node;        /* the program's file */
     struct node *linker_node; /* its file, held; NULL: a static program */
     const char *name;         /* as the caller gave it: AT_EXECFN */
     struct exec_strings arguments, environment;

@@ -198,9 +198,9 @@ bool port_has_keeper(void)
     return false;
 }
 
-long port_fork(struct task *child)
+long port_fork(struct task *child, const void *program)
 {
-    (void)child;
+    (void)child, (void)program;
     return -ENOSYS;
 }
 

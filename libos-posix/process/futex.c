@@ -21,13 +21,14 @@ struct futex_key futex_key_of(const struct process *p, vaddr_t at)
 
     if (area && area->shared)
         return (struct futex_key){area->shared, area->offset + (at - area->start)};
-    return (struct futex_key){p, at};
+    return (struct futex_key){process_memory_of(p), at};
 }
 
 /* The same as the program names it: who says that the memory is its own alone is believed. */
 static struct futex_key key_named(const struct process *p, vaddr_t at, word_t operation)
 {
-    return operation & FUTEX_PRIVATE ? (struct futex_key){p, at} : futex_key_of(p, at);
+    return operation & FUTEX_PRIVATE ? (struct futex_key){process_memory_of(p), at}
+                                     : futex_key_of(p, at);
 }
 
 static bool is_same(struct futex_key a, struct futex_key b)

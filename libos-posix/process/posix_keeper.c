@@ -2,6 +2,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/base/area.h"
 #include "libos-posix/base/clock.h"
+#include "libos-posix/process/loan.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/file/mount.h"
 #include "libos-posix/posix.h"
@@ -92,6 +93,8 @@ const char *arena_check(const struct arena *a)
     if (!broken)
         broken = process_check(a);
     if (!broken)
+        broken = loan_check(a);
+    if (!broken)
         broken = signal_check(a);
     if (!broken)
         broken = terminal_check(a->terminal);
@@ -116,12 +119,31 @@ const char *arena_check(const struct arena *a)
     return broken;
 }
 
+/* Does a task of the process have the lock, or of one that borrows from it? */
 static bool holds_lock(const struct process *p)
 {
     for (const struct task *t = p->tasks; t; t = t->next)
-        if (lock_is_mine(t))
+        if (lock_is_mine(t) || (t->loan && holds_lock(t->loan->borrower)))
             return true;
     return false;
+}
+
+/* Those who borrow from it end before. */
+static void end_lost(struct process *p)
+{
+    p->status = (int)SIGKILL;
+    while (p->tasks) {
+        struct task *t = p->tasks;
+        if (t->loan) {
+            end_lost(t->loan->borrower);
+            core_heap_free(&p->arena->heap, t->loan, sizeof *t->loan);
+            t->loan = NULL;
+        }
+        lock_forget(t);
+        task_forget_sleep(t);
+        task_free(t);
+    }
+    process_finish(p);
 }
 
 enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
@@ -138,15 +160,8 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
         return POSIX_KEEPER_BUSY;
     }
     p = task->process; /* NULL: it ended as it should */
-    if (p && !*broken) {
-        p->status = (int)SIGKILL;
-        while (p->tasks) {
-            lock_forget(p->tasks);
-            task_forget_sleep(p->tasks);
-            task_free(p->tasks);
-        }
-        process_finish(p);
-    }
+    if (p && !*broken)
+        end_lost(process_memory(p));
     lock_release(a->tasks[0]);
     return POSIX_KEEPER_GO_ON;
 }

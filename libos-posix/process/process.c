@@ -8,6 +8,7 @@
 #include "libos-posix/file/mount.h"
 #include "libos-posix/file/proc.h"
 #include "libos-posix/process/aio.h"
+#include "libos-posix/process/loan.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/process/task.h"
 #include "libos-posix/channel/terminal.h"
@@ -64,10 +65,25 @@ static void init_first(struct process *p)
     p->limits[RLIMIT_CORE].current = 0;
 }
 
-static bool inherit(struct process *p, const struct process *parent)
+bool process_copy_memory(struct process *p)
 {
-    if (!area_copy_all(p, parent))
+    const struct process *from = process_memory_of(p->lender);
+
+    if (!area_copy_all(p, from))
         return false;
+    p->break_low = from->break_low;
+    p->break_now = from->break_now;
+    return true;
+}
+
+static bool inherit(struct process *p, struct process *parent, bool borrows)
+{
+    p->lender = parent;
+    if (!borrows) {
+        if (!process_copy_memory(p))
+            return false;
+        p->lender = NULL;
+    }
     p->group = parent->group;
     p->session = parent->session;
     p->who = parent->who;
@@ -75,8 +91,6 @@ static bool inherit(struct process *p, const struct process *parent)
     p->nice = parent->nice;
     p->root = parent->root;
     p->cwd = parent->cwd;
-    p->break_low = parent->break_low;
-    p->break_now = parent->break_now;
     memcpy(p->action, parent->action, sizeof p->action);
     memcpy(p->limits, parent->limits, sizeof p->limits);
     p->text = parent->text;
@@ -89,7 +103,7 @@ static bool inherit(struct process *p, const struct process *parent)
     return true;
 }
 
-struct process *process_create(struct arena *a, struct process *parent)
+struct process *process_create(struct arena *a, struct process *parent, bool borrows)
 {
     struct process *p = core_heap_take(&a->heap, sizeof *p);
     if (!p)
@@ -101,7 +115,7 @@ struct process *process_create(struct arena *a, struct process *parent)
     p->started_ns = port_monotonic_ns();
     for (unsigned i = 0; i < 3; i++)
         p->intervals[i].next = PORT_FOREVER;
-    if (parent ? !inherit(p, parent) : !process_own_text(p)) {
+    if (parent ? !inherit(p, parent, borrows) : !process_own_text(p)) {
         core_heap_free(&a->heap, p, sizeof *p);
         return NULL;
     }
@@ -204,8 +218,15 @@ void process_kill(struct process *p, int status)
         return;
     p->ending = true;
     p->status = status;
-    for (struct task *t = p->tasks; t; t = t->next)
+    for (struct task *t = p->tasks; t; t = t->next) {
+        loan_call_in(t);
         task_kick(t);
+    }
+}
+
+uint64_t process_cpu_ns(const struct process *p)
+{
+    return p->ended ? p->used_ns : port_cpu_ns() - p->cpu_before_ns;
 }
 
 void process_end_vfork(struct process *p)
@@ -288,8 +309,8 @@ void process_finish(struct process *p)
 {
     int status = p->status, signal = status & 0x7f;
 
+    p->used_ns = process_cpu_ns(p);
     p->ended = true;
-    p->used_ns = port_cpu_ns();
     release_all(p);
     if (p->arena->mounts && !is_anybody_left(p->arena))
         mount_end_all(p->arena);

@@ -13,8 +13,16 @@
 
 #include "libos-posix/base/arena.h"
 
-/* A process like `parent`, or the first one if NULL, without tasks. ENOMEM: NULL. */
-struct process *process_create(struct arena *a, struct process *parent);
+/* A process like `parent`, or the first one if NULL, without tasks. With `borrows` it uses the
+ * memory of the parent, else its areas are copies. ENOMEM: NULL. */
+struct process *process_create(struct arena *a, struct process *parent, bool borrows);
+
+/* Gives a process that borrows the lender's areas, as copies, for the time when it does so no more.
+ * ENOMEM: false, and nothing has changed. */
+bool process_copy_memory(struct process *p);
+
+/* Processor time that it has used; of another than the calling one only once that has ended. */
+uint64_t process_cpu_ns(const struct process *p);
 
 /* It runs the program in this file now; NULL: none. */
 void process_runs(struct process *p, struct node *n);

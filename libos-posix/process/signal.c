@@ -3,6 +3,7 @@
 
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/channel/terminal.h"
+#include "libos-posix/process/loan.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/process/process.h"
 
@@ -102,7 +103,7 @@ static void go_on(struct process *p, bool tell)
 static void kick_one(struct process *p, uint64_t bit)
 {
     for (struct task *t = p->tasks; t; t = t->next)
-        if ((bit & (~t->blocked | t->awaited)) && !t->ending) {
+        if ((bit & (~t->blocked | t->awaited)) && !t->ending && !t->loan) {
             task_kick(t);
             return;
         }
@@ -251,6 +252,8 @@ bool signal_settle(struct task *t)
     for (;;) {
         if (t->ending || p->ending)
             task_end(t);
+        if (loan_is_called_in(t))
+            loan_leave(t, NULL); /* ENOMEM: the lender waits on */
         if (p->stopped) {
             rest(t);
             continue;
@@ -290,7 +293,7 @@ void signal_block_for_call(struct task *t, uint64_t set)
     t->blocked = set & ~SIGNALS_UNBLOCKABLE;
 }
 
-static const char *check_queue(const struct pending *pending)
+static const char *check_queue(const struct pending *pending, bool borrows)
 {
     uint64_t seen = 0;
 
@@ -302,7 +305,7 @@ static const char *check_queue(const struct pending *pending)
             return "S2: a signal is queued twice";
         seen |= bit;
     }
-    if (pending->set & signal_bit(SIGKILL))
+    if ((pending->set & signal_bit(SIGKILL)) && !borrows)
         return "S3: SIGKILL pends";
     return NULL;
 }
@@ -310,9 +313,9 @@ static const char *check_queue(const struct pending *pending)
 const char *signal_check(const struct arena *a)
 {
     for (const struct process *p = a->processes; p; p = p->next) {
-        const char *broken = check_queue(&p->pending);
+        const char *broken = check_queue(&p->pending, false);
         for (const struct task *t = p->tasks; t && !broken; t = t->next) {
-            broken = check_queue(&t->pending);
+            broken = check_queue(&t->pending, p->lender);
             if (t->blocked & SIGNALS_UNBLOCKABLE)
                 return "S3: a task blocks SIGKILL or SIGSTOP";
         }

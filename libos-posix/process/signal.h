@@ -4,7 +4,8 @@
  * Invariants. signal_check() tests them all and names the broken one.
  *   S1  every entry of a queue is of a signal in its set
  *   S2  of a signal below SIGNAL_QUEUED there is at most one entry
- *   S3  SIGKILL and SIGSTOP are never blocked, and SIGKILL never pends
+ *   S3  SIGKILL and SIGSTOP are never blocked, and SIGKILL never pends but for a task that borrows,
+ *       which is called in by that (loan.h)
  *
  * Locking: the caller holds the arena's lock, but for signal_is_due.
  */

@@ -35,6 +35,7 @@ struct futex_key {
     uint64_t offset;   /* in it */
 };
 
+struct loan;
 struct task {
     struct process *process; /* NULL: free, or the keeper's */
     int32_t tid;
@@ -69,6 +70,8 @@ struct task {
     uint64_t restart_deadline; /* PORT_FOREVER or when it shall end */
     struct posix_regs *regs;   /* of the program, where the way has handed them over; else NULL */
     uint8_t *vectors;          /* likewise: the image of its vector registers, VECTORS_BYTES */
+
+    struct loan *loan; /* a child of vfork runs on its thread; see loan.h. NULL: it runs itself */
 
     bool new_program; /* the call was execve, and has set `regs` */
 

@@ -71,8 +71,8 @@ libos_clone:
         ud2
         .size libos_clone, . - libos_clone
 
-/* libos_vfork(): the child has a stack of its own, at the same addresses. An error goes through musl's own
- * way of setting errno. */
+/* libos_vfork(): the child uses the same stack, so that the return address is kept in a register. An error goes
+ * through musl's own way of setting errno. */
         .global libos_vfork
         .type libos_vfork, @function
         .hidden __syscall_ret
@@ -80,8 +80,10 @@ libos_vfork:
         mov $-ENOSYS, %rax
         cmpq $0, libos_door(%rip)
         je 1f
+        pop %rdx
         mov $NR_VFORK, %eax
         door_call
+        push %rdx
 1:      mov %rax, %rdi
         jmp __syscall_ret
         .size libos_vfork, . - libos_vfork

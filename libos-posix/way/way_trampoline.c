@@ -168,6 +168,24 @@ void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors)
     task_current()->vectors = NULL;
 }
 
+/* The task may be another by then: fork has made it. */
+static void leave(struct posix_regs *regs, bool after_call)
+{
+    take_signal(regs, after_call);
+    struct task *t = task_current();
+    t->regs = NULL;
+    t->vectors = NULL;
+}
+
+void posix_trampoline_go_on(struct posix_regs *regs, uint8_t *vectors)
+{
+    struct task *t = task_current();
+
+    t->regs = regs;
+    t->vectors = vectors;
+    leave(regs, true);
+}
+
 bool posix_trampoline_wants(word_t number)
 {
 #define WANTED(n) [n] = true,
@@ -194,7 +212,5 @@ void posix_trampoline(struct posix_regs *r, uint8_t *vectors)
             r->rax = (word_t)result;
         t->new_program = false;
     }
-    take_signal(r, !returns);
-    t->regs = NULL;
-    t->vectors = NULL;
+    leave(r, !returns);
 }

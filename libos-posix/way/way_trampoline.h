@@ -32,6 +32,10 @@ bool posix_trampoline_wants(word_t number);
  * posix_fault was called: if a signal is to be delivered now, the registers are its handler's. */
 void posix_trampoline_interrupt(struct posix_regs *regs, uint8_t *vectors);
 
+/* What the end of a call is to a task that has lent its thread: its result stands in the registers,
+ * and signals are looked at. */
+void posix_trampoline_go_on(struct posix_regs *regs, uint8_t *vectors);
+
 /* Parts of posix_trampoline, for a way that hands on all registers only when it must. */
 #define POSIX_SIGRETURN 15u /* rt_sigreturn: the call that a signal's handler ends with */
 

@@ -5,7 +5,7 @@
  *   cpu_syscall(number, a, count, result)  enters the kernel with arguments a[1] ... a[count]
  *   cpu_utcb_mr()                          address of MR0 in the UTCB of the running thread
  *   cpu_ticks()                            time-stamp counter
- *   cpu_set_fs(base)                       the register that a C library keeps its thread data by
+ *   cpu_set_fs(base), cpu_fs()             the register that a C library keeps its thread data by
  *   cpu_random(word)                       the hardware's random numbers, if it has any
  *   cpu_pte_*()                            reading an entry of a level-1 page table
  *   CPU_FAULT_*                            meaning of a page fault's error code

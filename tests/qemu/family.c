@@ -52,6 +52,8 @@ static const char *const checks[] = {
     "a running program is interrupted",
     "a second thread sees the same memory",
     "and ends alone",
+    "a program that begins in kept memory finds zeros where it has memory, and nothing elsewhere",
+    "so does one that has left another",
 };
 enum { CHECKS = sizeof checks / sizeof checks[0] };
 
@@ -89,7 +91,7 @@ static int fork_now(void)
 {
     enum err e = ERR_OK;
     uint32_t task;
-    int who = member_fork(1, &task, &e);
+    int who = member_fork(1, 0, &task, &e);
 
     if (who < 0) {
         log_line("# fork: error %d", (int)e);
@@ -331,6 +333,80 @@ static void threads(void)
     check(self->blocks != 1); /* the last ones wait for the next */
 }
 
+/* Begins anew in an environment that has kept what others of this kind had. 1, or 0 there. */
+static int renew_now(word_t kind)
+{
+    enum err e = ERR_OK;
+    uint32_t task;
+    int who = member_fork(1, kind, &task, &e);
+
+    if (who == 0)
+        space_renew();
+    return who;
+}
+
+#define KIND      ((word_t)0x7000)
+#define SOMEWHERE ((vaddr_t)0x40000000)
+
+/* Memory here and there; all of it is written to, for who comes next. */
+static bool is_new(uint32_t turn)
+{
+    const volatile uint64_t *entry = NULL;
+    bool good = space_map(MEMORY, 24 * PAGE_SIZE, RW) &&
+                space_map(SOMEWHERE + turn * 4 * PAGE_SIZE, 4 * PAGE_SIZE, RW);
+
+    space_settle();
+    for (uint32_t i = 0; i < 12; i++) {
+        const vaddr_t va = SOMEWHERE + i * PAGE_SIZE;
+        entry = space_entry(member_place()->member, va);
+        if (i / 4 != turn && entry && *entry)
+            good = false;
+    }
+    entry = space_entry(member_place()->member, MEMORY + 30 * PAGE_SIZE);
+    if (entry && *entry)
+        good = false;
+    for (uint32_t i = 0; i < 24; i++) {
+        for (uint32_t word = 0; word < PAGE_SIZE / sizeof(uint64_t); word++)
+            good = good && page(i)[word] == 0;
+        page(i)[i] = page(i)[511] = 77;
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        *(volatile uint64_t *)(SOMEWHERE + (turn * 4 + i) * PAGE_SIZE) += 5;
+    return good && *(volatile uint64_t *)(SOMEWHERE + turn * 4 * PAGE_SIZE) == 5;
+}
+
+static void beginning_anew(void)
+{
+    volatile uint64_t *w = COMMON->words;
+    uint64_t good = 0;
+
+    for (uint32_t turn = 0; turn < 9; turn++) {
+        w[28] = w[29] = 0;
+        if (renew_now(KIND) == 0) {
+            w[29] = is_new(turn % 3);
+            tell_and_end(&w[28]);
+        }
+        wait_for(&w[28], 1);
+        good += w[29];
+    }
+    check(good == 9);
+    good = 0;
+    for (uint32_t turn = 0; turn < 6; turn++) {
+        w[28] = w[29] = 0;
+        *page(30) = 31;
+        if (fork_now() == 0) {
+            *page(30) = 32; /* which goes with the environment */
+            if (renew_now(KIND | FORK_MOVE) != 0)
+                member_end();
+            w[29] = is_new(turn % 3);
+            tell_and_end(&w[28]);
+        }
+        wait_for(&w[28], 1);
+        good += w[29] && *page(30) == 31;
+    }
+    check(good == 6);
+}
+
 /* What a copy costs that ends at once, with the waiting for it. */
 static void counting(void)
 {
@@ -363,6 +439,7 @@ static void first(void *argument)
     memory();
     interrupting();
     threads();
+    beginning_anew();
     counting();
     member_end();
 }

@@ -58,7 +58,7 @@ static void work(uint64_t turn)
         COMMON->wrong++;
     if (turn % 5 == 0)
         space_discard(part, PAGES / 4 * PAGE_SIZE);
-    if (turn % 4 == 0 && member_fork(1, &task, &e) == 0) {
+    if (turn % 4 == 0 && member_fork(1, 0, &task, &e) == 0) {
         COMMON->forks++;
         *page(turn * 5) = 0;
         member_end();
@@ -74,7 +74,7 @@ static void first(void *argument)
     (void)argument;
     member_begin();
     for (;;) {
-        if (member_fork(2, &task, &e) == 0) {
+        if (member_fork(2, 0, &task, &e) == 0) {
             if (!space_map(MEMORY, PAGES * PAGE_SIZE, RW))
                 COMMON->wrong++;
             for (uint64_t turn = 0;; turn++) {

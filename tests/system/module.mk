@@ -8,6 +8,11 @@ PROGRAMS               += family_program
 family_program-sources := tests/system/family_program.c
 family_program-libs    := musl
 
+# The same of test_vfork.py.
+PROGRAMS              += vfork_program
+vfork_program-sources := tests/system/vfork_program.c
+vfork_program-libs    := musl
+
 # What test_inet.py runs here and on Linux.
 PROGRAMS             += inet_program
 inet_program-sources := tests/system/inet_program.c

@@ -93,6 +93,13 @@ CPU_INLINE uint64_t cpu_utcb_word(const unsigned offset)
     return word;
 }
 
+CPU_INLINE vaddr_t cpu_fs(void)
+{
+    vaddr_t base;
+    __asm__ volatile("rdfsbase %0" : "=r"(base));
+    return base;
+}
+
 CPU_INLINE void cpu_set_fs(vaddr_t base)
 {
     __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory");
