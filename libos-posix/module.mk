@@ -6,7 +6,7 @@ POSIX_CORE += $(addprefix libos-posix/process/,aio.c deliver.c futex.c loan.c lo
     task.c timer.c)
 POSIX_CORE += $(addprefix libos-posix/file/,access.c blocks.c cpio.c data.c device.c file.c lockf.c \
     mount.c node.c path.c proc.c proc_text.c stored.c stored_data.c unpack.c xattr.c)
-POSIX_CORE += $(addprefix libos-posix/channel/,epoll.c event.c pipe.c pty.c queue.c socket.c sysv.c terminal.c \
+POSIX_CORE += $(addprefix libos-posix/channel/,async.c epoll.c event.c pipe.c pty.c queue.c socket.c sysv.c terminal.c \
     terminal_io.c watch.c)
 POSIX_CORE += $(addprefix libos-posix/load/,elf.c exec.c exec_image.c exec_stack.c)
 POSIX_CORE += $(addprefix libos-posix/calls/,call_aio.c call_dir.c call_exec.c call_exit.c call_fd.c call_fork.c \

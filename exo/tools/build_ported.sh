@@ -90,6 +90,15 @@ build_redis() {
     made=src/redis-server
 }
 
+# Neither zlib nor PCRE: all that is served is files, as they are.
+build_nginx() {
+    test -f objs/Makefile || ./configure --with-cc="$compiler" --with-cc-opt='-O1 -Wno-error' --with-threads \
+        --prefix=/nginx --without-http_rewrite_module --without-http_gzip_module --with-http_dav_module
+    rm -f objs/nginx
+    make -j2 -f objs/Makefile
+    made=objs/nginx
+}
+
 echo "  BUILD   $folder/$program" >&2
 # All files become equally old: nothing that a package brings ready-made is made anew.
 test -d "$tree" || {

@@ -56,7 +56,7 @@ exec-l4: exec-l4-run                        ## Boot TASK='file args', an ELF, as
 
 # T=name chooses among the tests by a part of their names.
 chosen       = $(foreach t,$(1),$(if $(T),$(if $(findstring $(T),$(notdir $(t))),$(t)),$(t)))
-SCRIPT_TESTS := tests/suites/test_suites.py $(sort $(wildcard tests/system/*.sh tests/system/*.py tests/tools/test_*.py))
+SCRIPT_TESTS := tests/suites/test_suites.py tests/suites/test_lwip.py $(sort $(wildcard tests/system/*.sh tests/system/*.py tests/tools/test_*.py))
 PROGRAM_TESTS := $(sort $(wildcard tests/programs/test_*.py))
 host_paths   = $(patsubst %,build/host/test_%,$(call chosen,$(HOST_TESTS)))
 run_host     = $(addprefix --host ,$(host_paths))
@@ -67,7 +67,7 @@ run_script   = $(addprefix --script ,$(call chosen,$(SCRIPT_TESTS)))
 run_tests    = $(call recorded,python3 tests/tools/run_tests.py --logs build/test $(1))
 TOOLS       := $(HOST_TOOLS:%=build/host/%)
 
-test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES) $(POSIX_TESTS) $(host_paths)
+test-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(VARIANT_IMAGES) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES) $(POSIX_TESTS) $(LWIP_TESTS) $(host_paths)
 	@$(call run_tests,$(run_host) $(run_guest) $(run_script) $(if $(T),,--features))
 test-host-run: $(host_paths)
 	@$(call run_tests,$(run_host))
@@ -75,7 +75,7 @@ test-qemu-run: $(IMAGE) $(CHECKED) $(VARIANT_IMAGES)
 	@$(call run_tests,$(run_guest))
 test-programs-run: $(IMAGE) $(SDK_STAMP) $(PORTED_ALL)
 	@$(call run_tests,$(addprefix --script ,$(call chosen,$(PROGRAM_TESTS))) --ways)
-test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES) $(POSIX_TESTS)
+test-system-run: $(IMAGE) $(ROOT_TASK_FILES) $(CHECKED) $(BUILD)/run.cpio $(TOOLS) $(SDK_STAMP) $(PORTED_FILES) $(POSIX_TESTS) $(LWIP_TESTS)
 	@$(call run_tests,$(run_script))
 
 test: test-run                              ## Every test, or T=name.

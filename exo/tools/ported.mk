@@ -2,7 +2,7 @@
 # PORTED_LIGHT belong to `make test`, all of them to `make test-programs`.
 PORTED       := build/ported
 PORTED_LIGHT := dash lua tcc
-PORTED_HEAVY := make sqlite3 gawk coreutils redis-server go-program python3
+PORTED_HEAVY := make sqlite3 gawk coreutils redis-server nginx go-program go-server python3
 PORTED_FILES := $(PORTED_LIGHT:%=$(PORTED)/%)
 PORTED_ALL   := $(PORTED_FILES) $(PORTED_HEAVY:%=$(PORTED)/%) build/src/busybox-1.35.0/.exo4-unpacked
 SOURCES_OF    = build/src/$(1)/.exo4-unpacked
@@ -12,7 +12,7 @@ PORTED_SETUP := build/.setup-ported
 $(PORTED_SETUP): exo/tools/setup.sh exo/tools/ported.mk
 	@mkdir -p $(@D)
 	@sh exo/tools/setup.sh autoconf automake tcl golang-1.19-go \
-	    libpython3.11-dev libexpat1-dev zlib1g-dev
+	    libpython3.11-dev libexpat1-dev zlib1g-dev redis-tools apache2-utils wrk
 	@touch $@
 
 # source: folder, Debian's package, version.
@@ -28,6 +28,7 @@ $(eval $(call source,sqlite3-3.40.1,sqlite3,3.40.1-2+deb12u2))
 $(eval $(call source,gawk-5.2.1,gawk,1:5.2.1-2))
 $(eval $(call source,coreutils-9.1,coreutils,9.1-1))
 $(eval $(call source,redis-7.0.15,redis,5:7.0.15-1~deb12u7))
+$(eval $(call source,nginx-1.22.1,nginx,1.22.1-9+deb12u9))
 $(eval $(call source,busybox-1.35.0,busybox,1:1.35.0-4+deb12u1))
 
 $(PORTED_HEAVY:%=$(PORTED)/%): | $(PORTED_SETUP)
@@ -46,12 +47,18 @@ $(eval $(call port,sqlite3,sqlite3-3.40.1))
 $(eval $(call port,gawk,gawk-5.2.1))
 $(eval $(call port,redis-server,redis-7.0.15))
 $(eval $(call port,coreutils,coreutils-9.1))
+$(eval $(call port,nginx,nginx-1.22.1))
 
-$(PORTED)/go-program: tests/programs/program.go
-	@echo "  GO      $@"
-	@mkdir -p $(@D)
+# go: program, source
+define go
+$(PORTED)/$(1): $(2)
+	@echo "  GO      $$@"
+	@mkdir -p $$(@D)
 	@GO111MODULE=off CGO_ENABLED=0 GOCACHE=$(abspath $(PORTED))/go-cache GOPATH=$(abspath $(PORTED))/go-path \
-	    /usr/lib/go-1.19/bin/go build -p 2 -ldflags '-s -w' -o $@ $<
+	    /usr/lib/go-1.19/bin/go build -p 2 -ldflags '-s -w' -o $$@ $$<
+endef
+$(eval $(call go,go-program,tests/programs/program.go))
+$(eval $(call go,go-server,tests/programs/server.go))
 
 # As Debian compiled it, for glibc. What it would load by dlopen is left out, of which the linker warns.
 $(PORTED)/python3: tests/programs/python_main.c

@@ -5,7 +5,7 @@
 set -eu
 
 packages="gcc g++ libc6-dev make python3 clang qemu-system-x86 libcmocka-dev graphviz cpio
-          busybox-static pkgconf xz-utils patch dpkg-dev curl e2fsprogs clang-format cppcheck iproute2 git musl-dev musl-tools $*"
+          busybox-static pkgconf xz-utils patch dpkg-dev curl e2fsprogs clang-format cppcheck iproute2 git musl-dev musl-tools check libsubunit-dev iperf3 $*"
 
 say() {
     echo "setup: $*" >&2

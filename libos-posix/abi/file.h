@@ -19,6 +19,7 @@
 #define O_TRUNC     00001000u
 #define O_APPEND    00002000u
 #define O_NONBLOCK  00004000u
+#define O_ASYNC     00020000u
 #define O_DSYNC     00010000u /* and a part of O_SYNC */
 #define O_DIRECT    00040000u
 #define O_DIRECTORY 00200000u
@@ -79,6 +80,8 @@
 #define F_GETLK         5
 #define F_SETLK         6
 #define F_SETLKW        7
+#define F_SETOWN        8
+#define F_GETOWN        9
 #define F_DUPFD_CLOEXEC 1030
 #define F_OFD_GETLK     36
 #define F_OFD_SETLK     37
@@ -109,6 +112,7 @@
 #define TIOCSPTLCK 0x40045431u
 #define FIONCLEX   0x5450u
 #define FIOCLEX    0x5451u
+#define FIOASYNC   0x5452u
 
 #define POLLIN     0x001u
 #define POLLOUT    0x004u

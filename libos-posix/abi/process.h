@@ -93,6 +93,7 @@
 #define SIGVTALRM     26u
 #define SIGPROF       27u
 #define SIGWINCH      28u
+#define SIGIO         29u
 #define SIGSYS        31u
 /* sigevent.notify */
 #define SIGEV_SIGNAL    0

@@ -25,6 +25,7 @@ struct entry;
 struct area;
 struct arena;
 struct counter;
+struct async;
 struct epoll;
 struct queue;
 struct socket;
@@ -146,6 +147,7 @@ struct arena {
     struct pty *ptys[PTY_COUNT];
     struct counter *timer_files; /* see event.h */
     struct epoll *epolls;
+    struct async *asyncs;
     struct socket *sockets;
     struct queue *queues;      /* of messages, see queue.h */
     struct sysv *sysv[3];      /* by kind, see sysv.h */

@@ -1,10 +1,12 @@
 /* Calls on descriptors themselves: duplicates, flags, terminal control, pipes. */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
+#include "libos-posix/channel/async.h"
 #include "libos-posix/channel/watch.h"
 #include "libos-posix/file/file.h"
 #include "libos-posix/file/lockf.h"
 #include "libos-posix/file/node.h"
+#include "libos-posix/process/process.h"
 #include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/pty.h"
 #include "libos-posix/base/user.h"
@@ -55,6 +57,19 @@ long call_dup3(struct process *p, word_t fd, word_t to, word_t flags)
     return f ? duplicate_to(p, f, to, flags & O_CLOEXEC) : -EBADF;
 }
 
+/* ESRCH: there is no such process or group; EINVAL: a number that has no negative. */
+static long set_owner(const struct process *p, struct file *f, int32_t owner)
+{
+    if (owner == INT32_MIN)
+        return -EINVAL;
+    if (owner > 0 && !process_find(p->arena, owner))
+        return -ESRCH;
+    if (owner < 0 && !process_group_exists(p->arena, -owner, p->session))
+        return -ESRCH;
+    f->owner = owner;
+    return 0;
+}
+
 long call_fcntl(struct process *p, word_t fd, word_t command, word_t value)
 {
     struct file *f = file_get(p, fd);
@@ -76,7 +91,13 @@ long call_fcntl(struct process *p, word_t fd, word_t command, word_t value)
         return (long)f->flags;
     case F_SETFL:
         f->flags = (f->flags & ~SETTABLE_FLAGS) | ((uint32_t)value & SETTABLE_FLAGS);
+        if (((uint32_t)value ^ f->flags) & O_ASYNC) /* files that are always ready do not have it */
+            return async_set(p->arena, f, value & O_ASYNC) == -ENOMEM ? -ENOMEM : 0;
         return 0;
+    case F_GETOWN:
+        return f->owner;
+    case F_SETOWN:
+        return set_owner(p, f, (int32_t)value);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
@@ -135,6 +156,8 @@ long call_ioctl(struct process *p, word_t fd, word_t request, word_t argument)
             return -EFAULT;
         f->flags = (f->flags & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0);
         return 0;
+    case FIOASYNC:
+        return USER_GET(p, &on, argument) ? -EFAULT : async_set(p->arena, f, on);
     case FIONREAD:
         if (!file_terminal(p, f) && f->kind != FILE_PTY_MASTER)
             return bytes_waiting(p, f, argument);

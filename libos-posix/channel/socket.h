@@ -20,11 +20,13 @@
 #define SOCK_DGRAM     2u
 #define SOCK_SEQPACKET 5u
 
+#define MSG_OOB          0x01u
 #define MSG_PEEK         0x02u
 #define MSG_CTRUNC       0x08u
 #define MSG_TRUNC        0x20u
 #define MSG_DONTWAIT     0x40u
 #define MSG_WAITALL      0x100u
+#define MSG_ERRQUEUE     0x2000u
 #define MSG_NOSIGNAL     0x4000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 

@@ -3,6 +3,7 @@
 
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/file/access.h"
+#include "libos-posix/channel/async.h"
 #include "libos-posix/channel/event.h"
 #include "libos-posix/base/io.h"
 #include "libos-posix/file/lockf.h"
@@ -96,6 +97,8 @@ void file_end(struct process *p, struct file *f)
     lockf_file_goes(p->arena, f);
     if (f->watched)
         epoll_forget(p->arena, f);
+    if (f->flags & O_ASYNC)
+        async_forget(p->arena, f);
     if (file_ops(f)->close)
         file_ops(f)->close(p, f);
     if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY)

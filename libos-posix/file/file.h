@@ -46,6 +46,7 @@ struct file {
     void *buffer;         /* what the kind keeps: text, pipe, terminal */
     size_t buffer_bytes;  /* FILE_TEXT: length of the contents                     */
     uint32_t watched;     /* epoll files that watch it */
+    int32_t owner;        /* F_SETOWN: who gets SIGIO; a process, less than 0 a group  */
     bool is_error_stream; /* FILE_CONSOLE: first opened as descriptor 2            */
 };
 

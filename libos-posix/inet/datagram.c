@@ -218,12 +218,22 @@ uint16_t datagram_poll(const struct inet_socket *s)
                       (s->read_shut && s->write_shut ? POLLHUP : 0));
 }
 
-/* A datagram between these ports was returned: its sender hears of it, if it sends there only. */
+/* Does it want to hear of a datagram between these ports, sent to `to`, that was returned? */
+static bool hears_of(const struct inet_socket *s, uint16_t from_port, uint16_t to_port,
+                     const ip_addr_t *to)
+{
+    if (!s->udp || s->udp->local_port != from_port)
+        return false;
+    if (s->state != STREAM_CONNECTED)
+        return s->told_all;
+    return s->udp->remote_port == to_port && ip_addr_cmp(&s->udp->remote_ip, to);
+}
+
+/* A datagram was returned: its sender is told by its next call. */
 static void returned(uint16_t from_port, uint16_t to_port, const ip_addr_t *to, int32_t error)
 {
     for (struct inet_socket *s = inet_sockets; s; s = s->next) {
-        if (!s->udp || s->state != STREAM_CONNECTED || s->udp->local_port != from_port ||
-            s->udp->remote_port != to_port || !ip_addr_cmp(&s->udp->remote_ip, to))
+        if (!hears_of(s, from_port, to_port, to))
             continue;
         s->error = error;
         inet_wake(s);

@@ -38,6 +38,7 @@ struct inet_socket {
     uint8_t type;
     uint8_t state; /* enum stream_state */
     bool bound, v6_only, reuse, broadcast, keep_alive, corked, no_delay;
+    bool told_all; /* IP_RECVERR: also of datagrams that were not sent to where it is connected */
     bool read_shut, write_shut, got_end; /* the peer has sent its last byte */
     bool is_wanted;                      /* room to send was missing: tell when there is some */
     int32_t error;                       /* for SO_ERROR and the next call; positive */

@@ -45,7 +45,9 @@
 /* Of SOL_IP and SOL_IPV6 */
 #define IP_OPTION_TOS      1
 #define IP_OPTION_TTL      2
+#define IP_OPTION_RECVERR  11
 #define IPV6_OPTION_HOPS   16
+#define IPV6_OPTION_ERR    25
 #define IPV6_OPTION_V6ONLY 26
 #define IPV6_OPTION_TCLASS 67
 
@@ -193,6 +195,10 @@ static long ip_set(struct inet_socket *s, int level, int option, int32_t v)
         IP_SET_TYPE_VAL(pcb->remote_ip, v ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY);
         return 0;
     }
+    if (option == (level == SOL_IP ? IP_OPTION_RECVERR : IPV6_OPTION_ERR)) {
+        s->told_all = v != 0;
+        return 0;
+    }
     const bool is_class = option == (level == SOL_IP ? IP_OPTION_TOS : IPV6_OPTION_TCLASS);
     const bool is_hops = option == (level == SOL_IP ? IP_OPTION_TTL : IPV6_OPTION_HOPS);
     if (!is_class && !is_hops)
@@ -323,6 +329,8 @@ static long ip_get(const struct inet_socket *s, int level, int option, int32_t *
         return -ENOPROTOOPT;
     if (level == SOL_IPV6 && option == IPV6_OPTION_V6ONLY)
         *out = s->v6_only;
+    else if (option == (level == SOL_IP ? IP_OPTION_RECVERR : IPV6_OPTION_ERR))
+        *out = s->told_all;
     else if (option == (level == SOL_IP ? IP_OPTION_TOS : IPV6_OPTION_TCLASS))
         *out = pcb ? pcb->tos : 0;
     else if (option == (level == SOL_IP ? IP_OPTION_TTL : IPV6_OPTION_HOPS))

@@ -228,6 +228,10 @@ static long receive(struct file *f, struct io *io, uint32_t flags, struct inet_r
     struct inet_socket *s = f->buffer;
 
     *out = (struct inet_received){.truncated = false};
+    if (flags & MSG_ERRQUEUE) /* errors are told by calls, and by SO_ERROR */
+        return -EAGAIN;
+    if (flags & MSG_OOB) /* urgent bytes are among the others */
+        return s->type == SOCK_STREAM ? -EINVAL : -EOPNOTSUPP;
     return s->type == SOCK_STREAM ? stream_receive(f, io, flags)
                                   : datagram_receive(f, io, flags, out);
 }

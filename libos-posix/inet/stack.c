@@ -125,13 +125,14 @@ static void let_oldest_go(void)
         tcp_abort(last);
 }
 
+/* On a whole millisecond, as lwIP counts: so that it is the same until a timer changes. */
 static uint64_t next_due(void)
 {
     const uint32_t pause = sys_timeouts_sleeptime();
 
     return pause == SYS_TIMEOUTS_SLEEPTIME_INFINITE
                ? PORT_FOREVER
-               : port_monotonic_ns() + (uint64_t)pause * NS_PER_MILLISECOND;
+               : (port_monotonic_ns() / NS_PER_MILLISECOND + pause) * NS_PER_MILLISECOND;
 }
 
 static void serve(void)

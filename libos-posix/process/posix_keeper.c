@@ -8,6 +8,7 @@
 #include "libos-posix/posix.h"
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
+#include "libos-posix/channel/async.h"
 #include "libos-posix/channel/queue.h"
 #include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/socket.h"
@@ -99,6 +100,8 @@ const char *arena_check(const struct arena *a)
         broken = terminal_check(a->terminal);
     if (!broken)
         broken = socket_check(a);
+    if (!broken)
+        broken = async_check(a);
     if (!broken && inet_ops.check)
         broken = inet_ops.check(a);
     if (!broken)

@@ -2,6 +2,7 @@
 #include "libos-posix/process/task.h"
 
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/async.h"
 #include "libos-posix/channel/event.h"
 #include "libos-posix/process/lock.h"
 #include "libos-posix/process/process.h"
@@ -211,6 +212,8 @@ void task_wake_pollers(struct arena *a, const void *channel)
 {
     ++*activity_of(a, channel);
     wake(a, channel, poll_channel(a));
+    if (a->asyncs)
+        async_tell(a, channel);
 }
 
 /* The caller is in the core, and looks at its signals before it leaves. */

@@ -2,6 +2,7 @@
 #include "tests/host/posix_family.h"
 
 #include "libos-posix/file/lockf.h"
+#include "libos-posix/process/signal.h"
 
 #define EPOLLET      (1u << 31)
 #define EPOLLONESHOT (1u << 30)
@@ -330,6 +331,46 @@ static void a_fifo_joins_those_who_open_it(void **state)
 
 static char *shared_memory;
 
+static void whoever_asked_is_told_by_a_signal(void **state)
+{
+    int32_t *both = (int32_t *)world.user, on = 1;
+
+    (void)state;
+    IS(SYS(pipe2, both, O_NONBLOCK), 0);
+    const long in = both[0], out = both[1], counter = SYS(eventfd2, 0, 0), own = SYS(getpid);
+    uint64_t *blocked = (uint64_t *)(world.user + 512);
+    *blocked = signal_bit(SIGIO);
+    IS(SYS(rt_sigprocmask, 0, blocked, 0, 8), 0);
+    *(int32_t *)(world.user + 64) = on;
+    IS(SYS(ioctl, counter, FIOASYNC, world.user + 64), -ENOTTY);
+    IS(SYS(ioctl, in, FIOASYNC, 0), -EFAULT);
+    IS(SYS(ioctl, in, FIOASYNC, world.user + 64), 0);
+    IS(SYS(fcntl, in, F_GETFL, 0) & O_ASYNC, O_ASYNC);
+    IS(SYS(write, out, P("x"), 1), 1); /* nobody owns it */
+    IS(SYS(rt_sigpending, world.user + 520, 8), 0);
+    IS(*(uint64_t *)(world.user + 520), 0);
+    IS(SYS(fcntl, in, F_SETOWN, 30000), -ESRCH);
+    IS(SYS(fcntl, in, F_SETOWN, -30000), -ESRCH);
+    IS(SYS(fcntl, in, F_SETOWN, INT32_MIN), -EINVAL);
+    IS(SYS(fcntl, in, F_SETOWN, own), 0);
+    IS(SYS(fcntl, in, F_GETOWN, 0), own);
+    IS(SYS(write, out, P("x"), 1), 1);
+    IS(SYS(rt_sigpending, world.user + 520, 8), 0);
+    IS(*(uint64_t *)(world.user + 520), signal_bit(SIGIO));
+    IS(SYS(rt_sigtimedwait, blocked, 0, world.user + 600, 8), SIGIO);
+    IS(SYS(fcntl, in, F_SETOWN, -SYS(getpgid, 0)), 0);
+    IS(SYS(write, out, P("x"), 1), 1);
+    IS(SYS(rt_sigtimedwait, blocked, 0, world.user + 600, 8), SIGIO);
+    IS(SYS(fcntl, in, F_SETFL, O_NONBLOCK), 0); /* takes O_ASYNC away */
+    IS(SYS(write, out, P("x"), 1), 1);
+    IS(SYS(fcntl, in, F_SETFL, O_NONBLOCK | O_ASYNC), 0);
+    IS(SYS(rt_sigpending, world.user + 520, 8), 0);
+    IS(*(uint64_t *)(world.user + 520), 0);
+    IS(SYS(close, in), 0);
+    IS(SYS(close, out), 0);
+    assert_null(arena_get()->asyncs);
+}
+
 static void child_changes_memory(struct task *t)
 {
     (void)t;
@@ -374,6 +415,7 @@ int main(void)
         FAMILY_TEST(who_waits_in_a_circle_is_told),
         FAMILY_TEST(whole_files_are_locked_by_open_files),
         FAMILY_TEST(a_fifo_joins_those_who_open_it),
+        FAMILY_TEST(whoever_asked_is_told_by_a_signal),
         FAMILY_TEST(shared_memory_is_the_file_s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,6 +262,29 @@ static int32_t option(long fd, int level, int name)
     return *(const int32_t *)(world.user + 1500);
 }
 
+static void errors_of_unconnected_sockets_are_told_if_asked_for(void **state)
+{
+    (void)state;
+    long s = SYS(socket, AF_INET, SOCK_DGRAM, 0);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1); /* comes back as ICMP */
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
+    IS(SYS(setsockopt, s, 0, 11, number(1), 4), 0);
+    IS(option(s, 0, 11), 1);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
+    IS(SYS(recvfrom, s, world.user, 1, MSG_DONTWAIT, 0, 0), -ECONNREFUSED);
+    IS(SYS(recvfrom, s, world.user, 1, MSG_ERRQUEUE, 0, 0), -EAGAIN);
+    IS(SYS(recvfrom, s, world.user, 1, MSG_OOB, 0, 0), -EOPNOTSUPP);
+    IS(SYS(setsockopt, s, 0, 11, number(0), 4), 0);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL(1020)), 1);
+    IS(option(s, SOL_SOCKET, 4), 0);
+    IS(SYS(close, s), 0);
+    s = SYS(socket, AF_INET6, SOCK_DGRAM, 0);
+    IS(SYS(setsockopt, s, 41, 25, number(1), 4), 0);
+    IS(SYS(sendto, s, world.user, 1, 0, LOCAL6(1020)), 1);
+    IS(option(s, SOL_SOCKET, 4), ECONNREFUSED);
+    IS(SYS(close, s), 0);
+}
+
 static void options_are_kept(void **state)
 {
     static const struct {
@@ -332,6 +355,7 @@ int main(void)
         INET_TEST(who_leaves_bytes_unread_resets),
         INET_TEST(datagrams_keep_borders),
         INET_TEST(the_sixth_version_works),
+        INET_TEST(errors_of_unconnected_sockets_are_told_if_asked_for),
         INET_TEST(options_are_kept),
         INET_TEST(interfaces_are_told),
     };

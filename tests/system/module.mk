@@ -37,3 +37,8 @@ drive_life-libs    := libos
 PROGRAMS          += disk_pair
 disk_pair-sources := tests/system/disk_pair.c
 disk_pair-libs    := libos
+
+# What test_names.py runs here and on Linux.
+PROGRAMS              += names_program
+names_program-sources := tests/system/names_program.c
+names_program-libs    := musl
