@@ -69,26 +69,13 @@ static enum err read_place(const struct archive *a, struct archive_cursor *at, s
     return ERR_OK;
 }
 
-/* Archives are padded with zeroes to whole blocks, and files of ours to whole pages. */
-static size_t skip_zeroes(const struct archive *a, size_t at)
-{
-    uint64_t word = 0;
-
-    for (; a->length - at >= sizeof word; at += sizeof word) {
-        __builtin_memcpy(&word, a->bytes + at, sizeof word);
-        if (word)
-            break;
-    }
-    while (at < a->length && !a->bytes[at])
-        at++;
-    return at;
-}
-
 /* The same of the next one that is a file's. */
 static enum err next_place(const struct archive *a, struct archive_cursor *at, struct place *p)
 {
     for (;;) {
-        at->offset = skip_zeroes(a, at->offset);
+        /* Archives are padded with zeroes to whole blocks. */
+        while (at->offset < a->length && !a->bytes[at->offset])
+            at->offset++;
         if (at->offset >= a->length)
             return ERR_NOT_BOUND;
         enum err e = read_place(a, at, p);

@@ -8,6 +8,7 @@ is booted twice; a figure that differs between the boots is printed with both va
 not exact. Ends with 1 when a program did not end well or a key is unknown to aims.json.
 """
 import argparse
+import dataclasses
 import html
 import json
 import os
@@ -15,10 +16,12 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "exo/tools"))
+import mkarchive  # noqa: E402
 import qemu       # noqa: E402
 import curves     # noqa: E402
 import machines   # noqa: E402
@@ -41,6 +44,7 @@ FOREIGN = ("/posix patched", "/posix trampoline")
 DEFAULT_WAY = "patched"           # of the keys that name none:
 WAYLESS = ("pipe.rtt1", "fork", "forkexec")
 ROOT = TOP / "build/lab/root"
+HELLO = "run=lab_hello"          # boots from an image with nothing but root and itself
 TIMEOUT = 300                    # seconds; only to notice a hang
 WORDS = 64                       # lengths of a message: 0 to 63 words
 BUSY = (1, 2, 5, 10, 15, 20)     # threads that compute while a datagram is echoed
@@ -75,6 +79,16 @@ def boot(program, args):
         return execute(program, args)
     options = qemu.Options(append=program, icount=1, timeout=TIMEOUT,
                            kernel=args.kernel, initrd=args.initrd, **MACHINES.get(program, {}))
+    with tempfile.NamedTemporaryFile(suffix=".cpio") as alone:
+        if program == HELLO:
+            mkarchive.make(alone, [(f".exo4/{name}.elf".encode(), qemu.SYSTEM.parent / "user" / f"{name}.elf")
+                                   for name in ("root", "lab_hello")])
+            alone.flush()
+            options = dataclasses.replace(options, initrd=alone.name)
+        return boot_machine(program, options)
+
+
+def boot_machine(program, options):
     with qemu.Machine(options) as machine:
         status, why = machine.run()
         lines = bytes(machine.out).decode(errors="replace").splitlines()
