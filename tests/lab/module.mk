@@ -41,7 +41,20 @@ lab-trace: $(IMAGE) $(LAB_FOREIGN)          ## Print the instructions of KEY=, a
 graph: $(IMAGE)                             ## Draw a live system: build/graph/forest.svg, frames.svg and the .dot files.
 	@python3 tests/lab/run_graph.py
 
+# A Linux guest to compare with: Debian's cloud kernel and servers, fetched and not installed.
+LINUX := build/linux/versions
+$(LINUX): tests/lab/fetch_linux.py | $(SETUP)
+	@echo "  FETCH   $(@D)"
+	@python3 $< $(@D)
+
+build/.setup-linux: exo/tools/setup.sh | $(SETUP)
+	@sh exo/tools/setup.sh wrk
+	@touch $@
+
+lab-linux: $(IMAGE) $(LINUX) build/.setup-linux ## Web servers on exo4 and on a Linux guest, in time: ROUNDS=n (3), SECONDS=n (4).
+	@python3 tests/lab/run_linux.py --rounds $(call number,ROUNDS,3) --seconds $(call number,SECONDS,4) --only "$$ONLY"
+
 GUEST_TESTS += book
 book-boot   := icount=1
 
-.PHONY: lab lab-trace graph
+.PHONY: lab lab-linux lab-trace graph

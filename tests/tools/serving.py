@@ -28,21 +28,21 @@ def skip_all(why):
     sys.exit(0)
 
 
-def begin(*clients):
-    """Runs the test again in a network namespace. `clients`: programs that it needs."""
+def begin(*clients, otherwise=skip_all):
+    """Runs the test again in a network namespace. `clients`: programs that it needs; `otherwise(why)` does not return."""
     absent = [name for name in clients if not shutil.which(name)]
     if absent:
-        skip_all(f"not on this machine: {', '.join(absent)}")
+        otherwise(f"not on this machine: {', '.join(absent)}")
     if INSIDE not in os.environ:
         as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
         words = ["unshare", *as_root, "--net"]
         if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
-            skip_all("this machine gives no network namespace")
+            otherwise("this machine gives no network namespace")
         os.execvpe(words[0], [*words, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
     for command in ("link set lo up", f"tuntap add {TAP} mode tap", f"addr add {HERE}/24 dev {TAP}", f"link set {TAP} up"):
         end = subprocess.run(["ip", *command.split()], capture_output=True, check=False, text=True)
         if end.returncode:
-            skip_all(f"this machine gives no tap: {end.stderr.strip()}")
+            otherwise(f"this machine gives no tap: {end.stderr.strip()}")
 
 
 def link(state):
