@@ -65,6 +65,7 @@ DIRECT = {"exo4, http_direct on a ring": ("http_direct", "", {"net": f"tap:{serv
           "exo4, http on lwIP": ("http", "", {"net": f"tap:{serving.TAP}"})}
 AIMS = [(name, "Linux, lighttpd", 8) for name in list(DIRECT)[:2]] + \
        [(f"exo4, {name}", f"Linux, {name}", 1.5) for name in ("lighttpd", "nginx")]
+WHATS = "rate", "busy_rate"  # requests per second of time, and per second that the machine had a processor
 
 
 class Failed(Exception):
@@ -192,25 +193,29 @@ def spread(values):
     return f"{statistics.median(values):,.0f}", f"{min(values):,.0f} to {max(values):,.0f}"
 
 
-def ratios(rates, ours, theirs):
+def of(figures, name, what):
+    return [f[what] for f in figures if f["system"] == name]
+
+
+def ratios(figures, ours, theirs, what):
     """Round by round; a round in which one of them failed has none."""
-    return [a / b for a, b in zip(rates.get(ours, ()), rates.get(theirs, ())) if a and b]
+    return [a / b for a, b in zip(of(figures, ours, what), of(figures, theirs, what)) if a and b]
 
 
 def show(figures, names):
-    rates = {name: [f["rate"] for f in figures if f["system"] == name] for name in names}
-    print(f"\n{'1 kB, requests a second':42}{'median':>10}{'spread':>20}{'a processor second':>20}")
+    print(f"\n{'1 kB, requests':40}{'a second':>10}{'spread':>20}{'a processor second':>20}{'spread':>20}")
     for name in names:
         good = [f for f in figures if f["system"] == name and f["rate"]]
         if good:
-            middle, ends = spread([f["rate"] for f in good])
-            print(f"{name:42}{middle:>10}{ends:>20}{spread([f['busy_rate'] for f in good])[0]:>20}")
-    print(f"\n{'how many times as many':66}{'median':>8}{'spread':>16}{'aim':>8}")
+            (middle, ends), (busy, busy_ends) = (spread(of(good, name, what)) for what in WHATS)
+            print(f"{name:40}{middle:>10}{ends:>20}{busy:>20}{busy_ends:>20}")
+    print(f"\n{'how many times as many':62}{'a second':>10}{'spread':>16}{'a proc. second':>16}{'spread':>16}{'aim':>6}")
     for ours, theirs, aim in AIMS:
-        if found := ratios(rates, ours, theirs):
-            middle = statistics.median(found)
-            print(f"{ours + ' / ' + theirs:66}{middle:>8.2f}{f'{min(found):.2f} to {max(found):.2f}':>16}{aim:>8}"
-                  f"  {'reached' if middle >= aim else 'missed'}")
+        by = [ratios(figures, ours, theirs, what) for what in WHATS]
+        if all(by):
+            cells = "".join(f"{statistics.median(r):>{w}.2f}{f'{min(r):.2f} to {max(r):.2f}':>16}" for r, w in zip(by, (10, 16)))
+            verdict = "reached" if statistics.median(by[0]) >= aim else "missed"
+            print(f"{ours + ' / ' + theirs:62}{cells}{aim:>6}  {verdict}")
 
 
 def compare(args, work):
