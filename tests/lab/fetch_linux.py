@@ -37,7 +37,7 @@ def run(*command, cwd=None):
         raise Failed(f"{command[0]}: {problem}") from None
     if end.returncode:
         said = (end.stderr.strip() or f"status {end.returncode}").splitlines()[-1]
-        raise Failed(f"{' '.join(command[:2])}: {said}; `apt-get update` brings Debian's lists up to date")
+        raise Failed(f"{command[0]}: {said}" + ("; `apt-get update` brings its lists up to date" if command[0] == "apt-get" else ""))
     return end.stdout
 
 
