@@ -9,11 +9,13 @@ of them in each round, so that what else happens on this host meets all. Status:
 """
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import statistics
 import sys
 import tempfile
@@ -31,8 +33,11 @@ from pumping import pumping  # noqa: E402
 MEMORY = "512M"  # what `make exec` gives its machine
 CONNECTIONS = 16
 WARM_UP = 1      # seconds of load before those that count
+COUNTED = 10     # seconds of load whose instructions are counted
 UP = 60          # seconds that a machine has until it serves
 DOCUMENT = "1k"
+COUNTER = 81     # the port where Linux says how long it has been up, and idle
+COUNTING = "-icount", "shift=0,sleep=on", "-rtc", "clock=vm"  # an instruction takes a nanosecond, idleness its time
 LINUX_WORDS = "console=ttyS0 quiet panic=-1 mitigations=off clocksource=tsc tsc=reliable"  # all in its favour
 NGINX = """worker_processes 1; daemon off; error_log /tmp/error; pid /tmp/nginx.pid; user root;
 events { worker_connections 512; }
@@ -54,6 +59,7 @@ exec < /dev/ttyS0 > /dev/ttyS0 2>&1
 for module in /modules/*; do /bin/busybox insmod $module; done
 /bin/busybox ifconfig lo up
 /bin/busybox ifconfig eth0 {address} netmask 255.255.255.0 up
+busybox nc -ll -p {counter} -e /bin/busybox cat /proc/uptime &
 {command}
 echo "{command}: ended"
 /bin/busybox poweroff -f
@@ -107,7 +113,7 @@ def make_linux(work, root, linux, command):
     tree = work / "tree"
     shutil.copytree(root, tree, symlinks=True)
     shutil.copytree(linux / "modules", tree / "modules")
-    (tree / "init").write_text(INIT.format(address=serving.GUEST, command=command))
+    (tree / "init").write_text(INIT.format(address=serving.GUEST, command=command, counter=COUNTER))
     (tree / "init").chmod(0o755)
     image = make_image(work / f"{command.split()[0].rpartition('/')[2]}.cpio", tree)
     shutil.rmtree(tree)
@@ -129,16 +135,17 @@ def program(root, command):
 
 
 def systems(work, root, linux):
-    """(name, what boots it) of all that is compared."""
+    """(name, what boots it, the same with an instruction for a nanosecond or None) of all that is compared."""
     own = make_image(work / "own.cpio", root / "www", archives=[qemu.SYSTEM])
     for name, (run, last, cards) in DIRECT.items():
         options = qemu.Options(append=f"run={run} 80 {serving.GUEST} {last}".rstrip(), initrd=own, mem=MEMORY, **cards)
-        yield name, lambda options=options: machine(options)
+        yield name, lambda options=options: machine(options), None
     for name, command in SERVERS.items():
-        yield f"exo4, {name}", lambda command=command: program(root, command)
+        yield f"exo4, {name}", lambda command=command: program(root, command), None
         options = qemu.Options(append=LINUX_WORDS, kernel=str(linux / "vmlinuz"), mem=MEMORY, net=f"tap:{serving.TAP}",
                                initrd=make_linux(work, root, linux, command))
-        yield f"Linux, {name}", lambda options=options: machine(options)
+        counting = dataclasses.replace(options, further=COUNTING)
+        yield f"Linux, {name}", lambda options=options: machine(options), lambda options=counting: machine(options)
 
 
 # The measurement ---------------------------------------------------------------------------
@@ -189,6 +196,40 @@ def measure(boot, url, want, seconds):
         return rate, count / busy if busy else 0.0
 
 
+def busy_time():
+    """Seconds that a Linux guest has not been idle, in steps of a hundredth each for both of its words."""
+    try:
+        with socket.create_connection((serving.GUEST, COUNTER), timeout=UP) as s:
+            up, idle = serving.read_all(s).split()
+            return float(up) - float(idle)
+    except (OSError, ValueError) as problem:
+        raise Failed(f"/proc/uptime: {problem}") from None
+
+
+def count(boot, url, want):
+    """Instructions of a request, kernel and user, and how much of them may be the steps of the clock."""
+    with boot() as (process, said):
+        wait_until_served(url, want, process, said)
+        load(url, WARM_UP)
+        before = busy_time()
+        requests = load(url, COUNTED)[1]
+        return (busy_time() - before) * 1e9 / requests, 0.02 * 1e9 / requests
+
+
+def count_all(chosen, url, want):
+    """Prints what each system that can say it needs for a request; how many could not."""
+    failed = 0
+    for name, _, counting in chosen:
+        if counting:
+            try:
+                found, unsure = count(counting, url, want)
+                print(f"{name}: {found:,.0f} instructions a request, +- {unsure:,.0f}", flush=True)
+            except (Failed, qemu.Misuse) as problem:
+                failed += 1
+                print(f"{name}: no count: {problem}", flush=True)
+    return failed
+
+
 def spread(values):
     return f"{statistics.median(values):,.0f}", f"{min(values):,.0f} to {max(values):,.0f}"
 
@@ -222,10 +263,12 @@ def compare(args, work):
     root = work / "root"
     make_root(root, args.linux)
     want, url = (root / "www" / DOCUMENT).read_bytes(), f"http://{serving.GUEST}"
-    chosen = [(name, boot) for name, boot in systems(work, root, args.linux) if args.only in name]
+    chosen = [system for system in systems(work, root, args.linux) if args.only in system[0]]
+    if not chosen:
+        give_up(f"ONLY={args.only}: no machine has that in its name")
     figures, failed = [], 0
     for number in range(1, args.rounds + 1):
-        for name, boot in chosen:
+        for name, boot, _ in chosen:
             figure = {"system": name, "round": number, "rate": None, "busy_rate": None}
             figures.append(figure)
             try:
@@ -234,7 +277,9 @@ def compare(args, work):
             except (Failed, qemu.Misuse) as problem:
                 failed += 1
                 print(f"round {number}: {name}: no figure: {problem}", flush=True)
-    show(figures, [name for name, _ in chosen])
+    show(figures, [name for name, *_ in chosen])
+    print()
+    failed += count_all(chosen, f"{url}/{DOCUMENT}", want)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text("".join(json.dumps(f) + "\n" for f in figures), encoding="utf-8")
     print(f"\n{args.out}: every round. Figures are times on this host, by plain emulation: compare those of one run alone.")
