@@ -4,7 +4,8 @@ LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c re
 LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 
 PROGRAMS += http
-http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_files.c http_pages.c)
+http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_files.c http_pages.c http_forest.c \
+                http_forest_read.c)
 http-libs    := libos-net
 
 # Documents as packets, and a TCP that only serves.

@@ -40,7 +40,7 @@ static enum http_status make_page(page_writer write, const char *real, struct ht
     for (unsigned i = 0; i < PAGE_TRIES; i++) {
         struct http_text t = {NULL, 0, 0};
         write(&t, &archive, real);
-        size_t room = t.used + PAGE_SLACK;
+        size_t room = t.used + t.used / 8 + PAGE_SLACK;
         char *page = heap_alloc(room);
         if (!page)
             return HTTP_UNAVAILABLE;
