@@ -14,7 +14,7 @@
 
 /* Colours are those of forest_put_colour, for areas of the pictures and for cells. */
 static const char style[] =
-    "body{font:15px/1.45 sans-serif;max-width:72em;margin:1.5em auto;padding:0 1em;color:#222}"
+    "body{font:15px/1.45 sans-serif;max-width:80em;margin:1.5em auto;padding:0 1em;color:#222}"
     "h1{margin:0}h2{margin:1.6em 0 .4em;font-size:1.2em}p{max-width:48em}"
     ".w{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "td,th{text-align:right;padding:.15em .7em;white-space:nowrap}th{border-bottom:1px solid #999}"
@@ -141,7 +141,7 @@ static void env_cell(struct http_text *t, uint32_t env)
     http_put(t, "\">");
     http_put_number(t, env);
     http_put(t, " ");
-    http_put_html(t, e.name, sizeof e.name);
+    http_put_html(t, e.name[0] ? e.name : "(no name)", sizeof e.name);
     http_put(t, e.state == ENV_DYING ? " (ending)</td>" : "</td>");
 }
 
@@ -174,9 +174,9 @@ static void put_envs(struct http_text *t, const struct forest *f, enum err fores
 static void put_counters(struct http_text *t)
 {
     begin_table(t, "Counters", "counters",
-                "<th>environment</th><th>exokernel calls</th><th>L4 calls</th><th>IPC in</th>"
+                "<th>environment</th><th>calls</th><th>L4 calls</th><th>IPC in</th>"
                 "<th>foreign calls</th><th>page faults</th><th>exceptions</th><th>interrupts</th>"
-                "<th>upcalls of events</th><th>space switches</th><th>slices</th>");
+                "<th>events</th><th>switches</th><th>slices</th>");
     for (uint32_t i = 1; i < ENV_MAX; i++) {
         if (book_env_read(i).state == ENV_NONE)
             continue;
