@@ -94,8 +94,8 @@ static bool settle(struct forest *f, struct forest_node *node)
     return true;
 }
 
-/* Gives what is below a box, or the roots, its places: the first child stands in its parent's row. As
- * deep as there are generations. */
+/* Gives what is below a box, or the roots, its places: the first child stands in its parent's row.
+ * As deep as there are generations. */
 static void place(struct forest *f, uint32_t parent, uint32_t column)
 {
     bool same_row = parent != FOREST_NO_BOX;

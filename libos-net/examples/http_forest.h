@@ -1,7 +1,7 @@
 /*
  * The derivation forest as a picture. Nodes of one kind and one environment that were derived from
- * nodes of one box become a box, so that a thousand pages are one; a box stands right of what it was
- * derived from. What the nodes are is read by http_forest_read.c.
+ * nodes of one box become a box, so that a thousand pages are one; a box stands right of what it
+ * was derived from. What the nodes are is read by http_forest_read.c.
  */
 #pragma once
 
@@ -46,15 +46,14 @@ struct forest_counts {
     uint32_t held;  /* other bindings: tables, slices, and those of kernel objects */
 };
 
-/* Reads the forest of the running system, in place of what `f` held; zeroed before the first time. A
- * node that two environments change meanwhile may be told as it was or as it is.
- *   NOT_BOUND  the kernel hides what is others'
- *   BAD_CAP    the program may not inspect
- *   NO_MEM     too many nodes or page tables
- * On an error the forest is empty. */
+/* Reads the forest of the running system, in place of what `f` held; zeroed before the first time.
+ * A node that two environments change meanwhile may be told as it was or as it is. NOT_BOUND  the
+ * kernel hides what is others' BAD_CAP    the program may not inspect NO_MEM     too many nodes or
+ * page tables On an error the forest is empty. */
 enum err forest_read(struct forest *f);
 
-/* Puts the nodes into boxes, and those into columns and rows. A node that is there twice counts once. */
+/* Puts the nodes into boxes, and those into columns and rows. A node that is there twice counts
+ * once. */
 void forest_arrange(struct forest *f);
 
 /* Of environment `env`. */

@@ -21,8 +21,7 @@ static void add(struct forest *f, node_t name, node_t parent, uint32_t env, cons
         f->nodes = nodes;
         f->room = room;
     }
-    f->nodes[f->count++] =
-        (struct forest_node){name, parent, what, env, FOREST_NO_BOX, is_cap};
+    f->nodes[f->count++] = (struct forest_node){name, parent, what, env, FOREST_NO_BOX, is_cap};
 }
 
 static const char *what_is(const struct inspect_item *item)
