@@ -6,6 +6,7 @@ import http.client
 import os
 import pathlib
 import tempfile
+import time
 
 import qemu
 import webdriver
@@ -14,6 +15,7 @@ from tap_print import check, done, equal
 
 IMAGE = "build/x86_64/run.cpio"
 PICTURES = pathlib.Path("build/test")
+PROMPT = b"exo4:~# \x1b[6n"
 PATIENCE = 60  # seconds; only to notice a hang
 WIDE, NARROW, HEIGHT = 1280, 400, 3600
 CPUS = 2
@@ -129,7 +131,7 @@ def test_forest(browser):
               f"as many nodes are drawn of {row['environment']} as the table says")
 
 
-def test_refresh(browser, type_line):
+def test_refresh(browser, run_in_shell):
     browser.run("window.mark = 1")
     before = browser.run(ANSWERED)
     check(browser.wait_for(f"return ({ANSWERED.removeprefix('return ')}) >= {before + 3}"),
@@ -138,12 +140,12 @@ def test_refresh(browser, type_line):
           [1, "refreshed every 2 seconds"], "the page was not loaded anew, and says so")
     known = {int(name.split()[0]) for name in browser.run(NAMES)}
     new = max(known) + 1
-    type_line("sleep 1000 &")
+    run_in_shell("sleep 1000 &")
     check(browser.wait_for(HAS_ENV, new), "a program that is started in the shell comes up", sorted(known))
     shell = "return Number([...document.querySelectorAll('#counters tr')][5].cells[1].textContent)"  # calls of number 5
     before = browser.run(shell)
-    type_line("i=0; while [ $i -lt 500 ]; do echo > /dev/null; i=$((i+1)); done")
-    check(browser.wait_for(f"{shell} >= {before + 300}"), "what the shell does is counted", before)
+    run_in_shell("i=0; while [ $i -lt 500 ]; do echo > /dev/null; i=$((i+1)); done")
+    check(browser.wait_for(f"{shell} >= {before + 300}"), "what the shell does is counted", [before, browser.run(shell)])
 
 
 def test_windows(browser):
@@ -163,20 +165,25 @@ def test_machine(browser):
     port = qemu.free_port()
     keys, typed = os.pipe()
 
-    def type_line(line):
-        os.write(typed, line.encode() + b"\r")
-
     options = qemu.Options(append="run=default terminal=24x80", initrd=IMAGE, net="user", fwd=f"{port}:80", smp=CPUS)
     with qemu.Machine(options) as machine:
         machine.feed(keys)
-        up = machine.wait_for(lambda: b"port 80" in machine.out and b"# " in machine.out, PATIENCE)
+        up = machine.wait_for(lambda: b"port 80" in machine.out and PROMPT in machine.out, PATIENCE)
         if not check(up, "the machine of `make run` comes up", bytes(machine.out)):
             return
+
+        def run_in_shell(line):
+            prompts = machine.out.count(PROMPT)
+            os.write(typed, line.encode() + b"\r")
+            limit = time.monotonic() + PATIENCE
+            while machine.out.count(PROMPT) == prompts and time.monotonic() < limit:
+                time.sleep(0.1)
+
         with pumping(machine):
             test_first_sight(browser, port)
             test_figures(browser)
             test_forest(browser)
-            test_refresh(browser, type_line)
+            test_refresh(browser, run_in_shell)
             test_windows(browser)
             equal(browser.run(FOREIGN), [], "nothing was asked of anybody else")
             test_files(browser, port)
