@@ -104,6 +104,8 @@ def follows(line, boxes):
 
 
 def test_forest(browser):
+    if not check(browser.run("return document.querySelector('svg#forest rect') !== null"), "the forest is drawn"):
+        return
     # All in one look, for the page changes meanwhile.
     boxes, lines, envs, size = browser.run(
         "const look = text => new Function(text).apply(null, ['environments']);"
