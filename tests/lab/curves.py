@@ -3,7 +3,7 @@ import html
 import math
 
 WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 110, 190, 50, 60  # room around the plot
+LEFT, RIGHT, TOP, BOTTOM = 135, 190, 50, 60  # room around the plot
 COLOURS = ("#1b6ca8", "#c25b12", "#3d8b37", "#7a4ea3")
 NAMES = {3: "thousand", 6: "million"}
 

@@ -1,5 +1,9 @@
-/* Starts two families of processes side by side, each with half of the one disk and nothing of the
- * other half: two library file systems at once. Ends with the worse of their statuses. */
+/*
+ * Starts two programs side by side, each with half of the one disk and nothing of the other half:
+ * two library file systems at once. Both are families of processes; or, with the argument `tree`,
+ * the first is the guest test of that name, whose libraries have a file system of their own kind.
+ * Ends with the worse of their statuses.
+ */
 #include "exo/abi/error.h"
 #include "libos/call.h"
 #include "libos/error.h"
@@ -8,21 +12,21 @@
 #include "libos/region.h"
 #include "libos/servers/program.h"
 #include "libos/slots.h"
+#include "libos/string.h"
 #include "libos/thread.h"
 
-#define FAMILIES 2u
+#define HALVES 2u
 
 static struct archive archive;
-static struct spawn_child children[FAMILIES];
+static struct spawn_child children[HALVES];
 
-static enum err start(unsigned number, const struct archive_entry *program, uint32_t frames)
+static enum err start(unsigned number, const char *name, uint32_t frames)
 {
-    static const char *const arguments[] = {"posix", NULL};
+    const char *const arguments[] = {name, NULL};
     const volatile struct cap *disk = slot_cap(SLOT_DISK);
     struct spawn_child *child = &children[number];
-    struct spawn_args args = {.image = program->data,
-                              .image_bytes = program->bytes,
-                              .name = "posix",
+    struct archive_entry program;
+    struct spawn_args args = {.name = name,
                               .arguments = arguments,
                               .give = SPAWN_GIVE_ALL &
                                       ~(SPAWN_GIVE(SLOT_DISK) | SPAWN_GIVE(SLOT_MACHINE)),
@@ -31,31 +35,35 @@ static enum err start(unsigned number, const struct archive_entry *program, uint
 
     if (!disk)
         return ERR_NO_DEVICE;
-    const uint32_t blocks = (uint32_t)disk->count / FAMILIES;
-    enum err e = spawn_prepare(child, &args);
+    const uint32_t blocks = (uint32_t)disk->count / HALVES;
+    enum err e = program_find(&archive, name, &program);
+    if (e)
+        return e;
+    args.image = program.data;
+    args.image_bytes = program.bytes;
+    e = spawn_prepare(child, &args);
     if (e == ERR_OK)
         e = exo_cap_copy(child->env, SLOT_DISK, SLOT_DISK, disk->rights, number * blocks, blocks);
     return e ? e : spawn_run(child);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    struct archive_entry program;
+    const char *const names[HALVES] = {argc > 1 && !strcmp(argv[1], "tree") ? "tree" : "posix",
+                                       "posix"};
     enum err e = libos_setup();
 
     if (e == ERR_OK)
         e = archive_map(&archive);
-    if (e == ERR_OK)
-        e = program_find(&archive, "posix", &program);
     const struct region_run run = region_longest();
-    const uint32_t frames = (run.end - run.first) / (2 * FAMILIES);
-    for (unsigned i = 0; i < FAMILIES && e == ERR_OK; i++)
-        e = start(i, &program, frames);
+    const uint32_t frames = (run.end - run.first) / (2 * HALVES);
+    for (unsigned i = 0; i < HALVES && e == ERR_OK; i++)
+        e = start(i, names[i], frames);
     if (e) {
         log_line("disk_pair: %s", error_text(e));
         return 1;
     }
-    const int first = program_wait("posix", &children[0]);
-    const int second = program_wait("posix", &children[1]);
+    const int first = program_wait(names[0], &children[0]);
+    const int second = program_wait(names[1], &children[1]);
     return first > second ? first : second;
 }

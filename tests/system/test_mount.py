@@ -180,6 +180,38 @@ def test_pair(root, folder):
         equal(debugfs(half, "cat /done"), half.name.encode() + b"\n", "to its end")
 
 
+def test_strangers(root, folder):
+    """Two kinds of file systems: what libraries keep in a tree, and a family's ext4."""
+    image, right = folder / "strangers", folder / "right"
+    made = folder / "made-strangers"
+    made.mkdir()
+    (made / "who").write_text("right\n")
+    make_volume(right, 16 * MIB, "ext4", folder=made)
+    image.write_bytes(bytes(16 * MIB) + right.read_bytes())
+    with open(folder / "archive", "w+b") as archive:
+        mkarchive.make(archive, trees=[str(root)], archives=[str(SYSTEM)],
+                       blobs=[(b".exo4/argv", b"/bin/busybox\0sh\0/pair\0"), (b".exo4/mount", b"/mnt\0"),
+                              (b".exo4/environ", b"PATH=/bin\0")])
+    end = host(sys.executable, "exo/tools/qemu.py", "--append", "run=disk_pair tree", "--initrd",
+               folder / "archive", "--disk", image, "--timeout", "60")
+    check(end.returncode == 0 and b"ok 40 - both of them" in end.stdout and b"not ok" not in end.stdout,
+          "libraries with a tree on one half, a family with ext4 on the other, at once", end.stdout[-400:])
+    data = image.read_bytes()
+    right.write_bytes(data[16 * MIB:])
+    clean(right, "e2fsck finds the family's half clean")
+    log = b"".join(b"right %d %d\n" % (i, j) for i in range(1, 13) for j in range(1, 6))
+    equal(debugfs(right, "cat /log"), log, "which has all that it wrote")
+    plan = folder / "plan"
+    own = pathlib.Path("build/grafts").resolve()
+    kinds = f"type 1 {own}/own_inodes.o 2\ntype 2 {own}/own_pointers.o\n"
+    plan.write_text(f"tree 0 512 root 64 1\ntype 1 {own}/own_volume.o\n"
+                    f"tree 200 128 root 65 1\n{kinds}tree 328 128 root 66 1\n{kinds}")
+    end = host("build/host/graft", "fsck", image, plan)
+    check(end.returncode == 0 and b"3 of metadata, 4 of data, 505 free" in end.stdout,
+          "and graft fsck the libraries'", (end.stdout, end.stderr))
+    check(not any(data[512 * 4096:16 * MIB]), "nobody wrote beyond it")
+
+
 def test_refused(root, folder):
     image = folder / "zeros"
     image.write_bytes(b"\0" * MIB)
@@ -210,6 +242,7 @@ def main():
         test_changed(root, folder)
         test_killed(root, folder)
         test_pair(root, folder)
+        test_strangers(root, folder)
         test_refused(root, folder)
     done()
 
