@@ -144,10 +144,6 @@ def test_refresh(browser, run_in_shell):
     new = max(known) + 1
     run_in_shell("sleep 1000 &")
     check(browser.wait_for(HAS_ENV, new), "a program that is started in the shell comes up", sorted(known))
-    shell = "return Number([...document.querySelectorAll('#counters tr')][5].cells[1].textContent)"  # calls of number 5
-    before = browser.run(shell)
-    run_in_shell("i=0; while [ $i -lt 500 ]; do echo > /dev/null; i=$((i+1)); done")
-    check(browser.wait_for(f"{shell} >= {before + 300}"), "what the shell does is counted", [before, browser.run(shell)])
 
 
 def test_windows(browser):
