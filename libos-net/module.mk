@@ -4,7 +4,8 @@ LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c re
 LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 
 PROGRAMS += http
-http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_files.c http_pages.c)
+http-sources := $(addprefix libos-net/examples/,http.c http_server.c http_files.c http_pages.c http_forest.c \
+                http_forest_read.c)
 http-libs    := libos-net
 
 # Documents as packets, and a TCP that only serves.
@@ -22,7 +23,7 @@ PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c
 udp_echo-libs    := libos-net
 
-HOST_TESTS += answer card card_pairs direct direct_attacks http http_files kv kv_handler ring rss
+HOST_TESTS += answer card card_pairs direct direct_attacks http http_files http_forest kv kv_handler ring rss
 DIRECT       := $(addprefix libos-net/direct/,cache.c cookie.c packet.c requests.c tcp.c tcp_in.c tcp_out.c) \
                 libos-net/examples/http_parse.c libos-net/examples/http_text.c
 direct-needs := $(DIRECT) tests/host/direct_world.c
@@ -34,6 +35,7 @@ rss-needs := libos-net/rss.c
 http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
+http_forest-needs := libos-net/examples/http_forest.c libos-net/examples/http_text.c
 kv-needs   := libos-net/examples/kv.c libos-net/direct/packet.c
 kv_handler-needs := libos-net/direct/packet.c
 ring-needs := libos-net/ring.c

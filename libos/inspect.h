@@ -55,6 +55,12 @@ void inspect_slices(inspect_fn show, void *context);
 /* The node of that name, or NULL when it is 0 or cannot be read. */
 const volatile struct node *inspect_node(node_t name);
 
+/* What a kind of capability is called; "unknown": there is none of that number. */
+const char *inspect_kind_name(uint32_t cap_kind);
+
+/* What a binding is that cannot be read, by where it lies. */
+const char *inspect_held_name(node_t node);
+
 /* Where a frame of a capability table, page table or nodes is seen; NULL: it is none of those. */
 const volatile void *inspect_frame(pfn_t pfn);
 

@@ -4,7 +4,7 @@ LIBOS += $(addprefix libos/start/$(ARCH)/,crt0.S crt_musl.S upcall.S upcall_ligh
 LIBOS += libos/archive.c libos/archive_map.c libos/archive_words.c libos/areas.c \
          libos/backing_disk.c libos/book.c libos/backing_ram.c libos/disk.c libos/dispatch.c libos/elf.c libos/framebuffer.c \
          libos/error.c libos/exit.c \
-         libos/fault_light.c libos/syscall_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c \
+         libos/fault_light.c libos/syscall_light.c libos/frame_pool.c libos/frames.c libos/heap.c libos/inspect.c libos/inspect_names.c \
          libos/log.c libos/notify.c libos/pages.c libos/pages_out.c libos/pages_share.c \
          libos/pagetable_inverted.c libos/pagetable_linear.c libos/pct.c libos/policy.c libos/pool.c libos/print.c \
          libos/region.c libos/revoke.c libos/revoke_give.c libos/rpc.c libos/sched.c libos/sched_edf.c libos/sched_lottery.c \

@@ -86,6 +86,10 @@ test-qemu: test-qemu-run                    ## The tests inside the guest (TAP),
 	$(end_with_status)
 test-system: test-system-run                ## The tests from outside, or T=name.
 	$(end_with_status)
+test-browser-run: $(BUILD)/kernel.elf $(BUILD)/run.cpio
+	@$(call run_tests,--script tests/system/test_browser.py)
+test-browser: test-browser-run              ## The page of `make run` in Chromium (apt-get install chromium chromium-driver).
+	$(end_with_status)
 test-programs: test-programs-run            ## Larger programs of other people, built first (10 minutes), or T=name.
 	$(end_with_status)
 
@@ -118,4 +122,4 @@ help:                                       ## Print this list.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 .PHONY: all image setup run fuzz-l4 fuzz-graft bench-graft exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
-        test-qemu-run test-system test-system-run test-programs test-programs-run check format clean distclean help
+        test-qemu-run test-system test-system-run test-browser test-browser-run test-programs test-programs-run check format clean distclean help

@@ -64,25 +64,6 @@ const char *graph_env_name(uint32_t env)
     return name;
 }
 
-const char *graph_kind_name(uint32_t kind)
-{
-    static const char *const names[CAP_KIND_COUNT] = {
-        [CAP_REGION] = "region",      [CAP_FRAMES] = "frames",
-        [CAP_ENV] = "environment",    [CAP_THREAD] = "thread",
-        [CAP_CPU] = "processors",     [CAP_NOTIFICATION] = "notification",
-        [CAP_CONSOLE] = "console",    [CAP_MACHINE] = "power",
-        [CAP_INSPECT] = "inspect",    [CAP_NIC] = "network card",
-        [CAP_RING] = "ring",          [CAP_GRAFT] = "graft",
-        [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring",
-        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines",
-        [CAP_PCI] = "PCI functions",  [CAP_DEVICE] = "device",
-        [CAP_WINDOW] = "registers",   [CAP_ENDPOINT] = "endpoint",
-        [CAP_SIGNAL] = "signal",      [CAP_GRAFT_MAP] = "graft map",
-        [CAP_FILTERS] = "filters",    [CAP_TREE] = "tree of blocks"};
-
-    return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
-}
-
 const char *graph_type_name(uint32_t type)
 {
     static const char *const names[] = {[FRAME_FREE] = "free",

@@ -53,5 +53,4 @@ const char *graph_dark(uint32_t env);
 
 /* Name of an environment, or "env N" made from its number; good until the next call. */
 const char *graph_env_name(uint32_t env);
-const char *graph_kind_name(uint32_t cap_kind);
 const char *graph_type_name(uint32_t frame_type);

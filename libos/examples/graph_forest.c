@@ -69,50 +69,8 @@ static void cap_text(char *to, const struct cap *c)
 static void held_text(char *what, char *which, const struct graph_row *row)
 {
     pfn_t frame = inspect_node_frame(row->name);
-    uint32_t offset = inspect_node_offset(row->name);
-    const char *name = "held by the kernel";
 
-    switch (book_frame(frame)->type) {
-    case FRAME_THREAD:
-        name = offset == NODE_AT_ORIGIN   ? "thread of an L4 task"
-               : offset == NODE_AT_BOUND  ? "notification bound to it"
-               : offset == NODE_AT_COUNTS ? "reads counters"
-                                          : "used as UTCB";
-        break;
-    case FRAME_ENV:
-        name = offset == NODE_AT_WATCH    ? "told of its end"
-               : offset == NODE_AT_KMEM   ? "kernel memory"
-               : offset == NODE_AT_PORTS  ? "mapped ports"
-               : offset == NODE_AT_ORIGIN ? "space of an L4 task"
-               : offset >= NODE_AT_PLACES ? "graft at a place"
-               : offset >= NODE_AT_TABLES ? "capability table"
-                                          : name;
-        break;
-    case FRAME_RING:
-        name = offset == NODE_AT_MEMORY   ? "memory of the ring"
-               : offset == NODE_AT_FILTER ? "filter of the ring"
-                                          : "told of packets";
-        break;
-    case FRAME_DISK_RING:
-        name = offset == NODE_AT_BUFFER   ? "memory of the disk ring"
-               : offset == NODE_AT_EXTENT ? "blocks of the disk ring"
-                                          : "told of the disk";
-        break;
-    case FRAME_TREE:
-        name = offset == NODE_AT_ABOVE ? "blocks of the tree" : "template of the tree";
-        break;
-    case FRAME_DEVICE:
-        name = offset == NODE_AT_PCI     ? "function of the device"
-               : offset == NODE_AT_FAULT ? "told of the device's faults"
-                                         : "told of the device's messages";
-        break;
-    case FRAME_IO_NODES:
-        name = "in an I/O page table";
-        break;
-    default:
-        break;
-    }
-    print_format(what, TEXT_BYTES, "%s", name);
+    print_format(what, TEXT_BYTES, "%s", inspect_held_name(row->name));
     if (book_frame(frame)->type == FRAME_THREAD)
         print_format(which, TEXT_BYTES, "by the thread in frame %x", frame);
     else
@@ -126,7 +84,7 @@ static void row_text(const struct graph_row *row, char *what, char *which)
     switch (row->kind) {
     case ROW_CAP:
         print_format(what, TEXT_BYTES, "%u  <B>%s</B>%s", item->slot,
-                     graph_kind_name(item->cap.kind), item->cap.flags & CAP_ORIGIN ? " *" : "");
+                     inspect_kind_name(item->cap.kind), item->cap.flags & CAP_ORIGIN ? " *" : "");
         cap_text(which, &item->cap);
         break;
     case ROW_PAGES:
