@@ -6,7 +6,8 @@ usage: run_trace.py KEY [--kernel ELF] [--initrd ARCHIVE] [--asm]
 Boots the experiments that KEY belongs to with QEMU writing down each instruction, and prints what ran
 in one of the last rounds: how many instructions each function had, in the order in which they ran;
 with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's. Of POSIX calls
-KEY is posix.OPERATION.WAY, where the way is patched or trampoline: functions of the program and of its core.
+KEY is posix.OPERATION.WAY, where the way is patched or trampoline: functions of the program and of its core;
+of servers on sockets it is as in make lab.
 """
 import argparse
 import bisect
@@ -131,6 +132,17 @@ def foreign_run(args, initrd):
     return Run(options, "starting posix", 1, Symbols(FOREIGN, CORE))
 
 
+def sockets_run(args, initrd):
+    """A server on sockets, from where its client begins to measure; not the client's waiting."""
+    program = f"run=lab_sockets {args.key.split('.')[1]}"
+    machines.make_sockets(initrd, args.initrd, program)
+    options = qemu.Options(append=program, icount=1, timeout=TIMEOUT, kernel=args.kernel, initrd=initrd.name,
+                           **machines.CARDS)
+    ordinal = results(options)[""].index(args.key) + 1
+    return Run(options, "lab_sockets: begins", ordinal,
+               Symbols(PROGRAMS / "lab_sockets.elf", machines.ROOT / "sockets", CORE))
+
+
 def lab_run(args):
     """The group that reports the key alone, of the program that has it."""
     for name in MACHINES:
@@ -217,7 +229,8 @@ def trace(args, kernel):
     with tempfile.TemporaryDirectory() as work, \
             open(f"{work}/initrd", "wb") as initrd:
         os.mkfifo(f"{work}/trace")
-        run = foreign_run(args, initrd) if args.key.startswith("posix.") else lab_run(args)
+        run = (foreign_run(args, initrd) if args.key.startswith("posix.") else
+               sockets_run(args, initrd) if args.key.startswith("sockets.") else lab_run(args))
         begin = run.program.address("lab_report")
         report = [at for at in sorted(run.program.code) if at >= begin][:3]
         reader = Reader(f"{work}/trace", report, run.ordinal)

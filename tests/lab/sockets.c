@@ -243,6 +243,7 @@ static void be_client(void *name)
 
     wait_for_quiet();
     sent = lab_ring_count(COUNT_SENT);
+    log_kernel_line("lab_sockets: begins"); /* what run_trace.py waits for */
     if (is_udp) {
         measure_udp();
         return;
