@@ -28,6 +28,8 @@
 #define LINGER        2000u     /* looks, until the card has told of what is sent */
 #define PATIENCE      10000000u /* looks */
 #define GREET_TURNS   4u
+#define GREET_MOST    500u
+#define DOCUMENT      1024u
 #define UDP           17u
 #define UDP_AT        (ETHERNET_BYTES + IP_BYTES)
 #define DATA_AT       (UDP_AT + 8u)
@@ -190,11 +192,19 @@ static void measure_udp(void)
     lab_report(key, &series, empty, IN_FLIGHT, IN_FLIGHT);
 }
 
+static bool is_welcome(void)
+{
+    for (uint32_t i = 0; i < web.count; i++)
+        if (!web.clients[i].in)
+            return false;
+    return true;
+}
+
 static void greet(uint32_t clients)
 {
     web.count = clients;
     web_greet(&web);
-    for (uint32_t i = 0; i < GREET_TURNS; i++) {
+    for (uint32_t i = 0; i < GREET_TURNS || (i < GREET_MOST && !is_welcome()); i++) {
         turn_quietly();
         web_collect(&web);
         web_acknowledge(&web);
@@ -219,14 +229,11 @@ static uint64_t exchange(const char *key)
 static void measure_http(const char *key, uint32_t clients)
 {
     greet(clients);
-    web_ask(&web); /* how long the answer is with its head */
-    turn_quietly();
-    web_collect(&web);
-    for (uint32_t i = 0; i < clients; i++) {
+    for (uint32_t i = 0; i < clients; i++) /* the answer has a head, too, and is one packet */
+        web.clients[i].expected = DOCUMENT + 1;
+    exchange(key);
+    for (uint32_t i = 0; i < clients; i++)
         web.clients[i].expected = web.clients[i].got;
-        if (web.clients[i].got <= 1024)
-            lab_fail(key, ERR_BAD_STATE);
-    }
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         const struct lab_sample before = lab_counters();
         lab_keep(&series, i, exchange(key), before);
@@ -248,10 +255,11 @@ static void be_client(void *name)
         measure_udp();
         return;
     }
+    web.count = 1;
     web.request = "GET /1024 HTTP/1.1\r\nHost: a\r\n\r\n";
     greet(1); /* before it knows the link address it forgets all but one answer */
+    measure_http("sockets.http.1k.one", 1); /* first: connections stay, and are polled */
     measure_http("sockets.http.1k", WEB_CLIENTS);
-    measure_http("sockets.http.1k.one", 1);
 }
 
 static void start_posix(const char *way)
