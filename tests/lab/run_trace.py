@@ -38,6 +38,7 @@ FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Lin
 CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63
 CORE_LOW = 0x7f8000000000  # what belongs to a family: libos-posix/family/family.h
+PLACES = ("kernel", "core", "program")
 ROUNDS_BACK = 2          # of 64, so that all is warm
 WAITING = ("wait_loops", "wait_for_queue")  # what is not written: as often as a device likes
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
@@ -243,8 +244,8 @@ def trace(args, kernel):
 
 
 def show(ran, program, kernel, asm):
-    """One line for each stretch in a function; a line at each stamp says how many ran before it."""
-    group, total = [], 0
+    """One line for each stretch in a function; a line at each stamp says how many ran before it, and where."""
+    group, places = [], collections.Counter()
 
     def flush():
         if group:
@@ -258,12 +259,13 @@ def show(ran, program, kernel, asm):
         name, text = symbols.name(address), symbols.code.get(address, "?")
         if text == "rdtsc" and symbols is program and not program.is_core(address):
             flush()
-            print(f"------  stamp, {total} instructions after the last one")
-            total = 0
+            parts = ", ".join(f"{places[place]} {place}" for place in PLACES if places[place])
+            print(f"------  stamp, {places.total()} instructions after the last one{parts and ': '}{parts}")
+            places.clear()
         if group and group[0][0] != name:
             flush()
         group.append((name, address, text))
-        total += 1
+        places["kernel" if symbols is kernel else "core" if program.is_core(address) else "program"] += 1
     flush()
 
 
