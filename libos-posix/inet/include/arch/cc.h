@@ -66,6 +66,11 @@ static inline uint16_t inet_sum(const void *bytes, int count)
 }
 #define LWIP_CHKSUM inet_sum
 
+/* Few bytes, whose number is known, and the order of bytes: instructions instead of calls. */
+#define SMEMCPY(to, from, bytes) __builtin_memcpy(to, from, bytes)
+#define lwip_htons(x)            __builtin_bswap16(x)
+#define lwip_htonl(x)            __builtin_bswap32(x)
+
 uint32_t inet_random(void);
 void *inet_malloc(size_t bytes);
 void *inet_calloc(size_t count, size_t bytes);
