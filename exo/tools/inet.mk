@@ -6,14 +6,15 @@ INET_OURS    := card control datagram name option socket stack start stream stre
 INET_INCLUDE := -isystem libos-posix/inet/include
 INET_SYSTEM  := -isystem $(INET_LIB)/include
 INET_RULES   := $(lastword $(MAKEFILE_LIST))
+INET_HEADERS := libos-posix/inet/include/lwipopts.h libos-posix/inet/include/arch/cc.h # as the system's: in no .d file
 
 # inet_kind: folder of objects, compiler and flags for lwIP, the same for our own sources, archive.
 define inet_kind
-$(1)/lib/%.o: $(INET_RULES) $(LWIP_STAMP) libos-posix/inet/include/lwipopts.h libos-posix/inet/include/arch/cc.h
+$(1)/lib/%.o: $(INET_RULES) $(LWIP_STAMP) $(INET_HEADERS)
 	@mkdir -p $$(@D)
 	@echo "  CC      inet: lwip/$$*.c"
 	@$(2) -w $(INET_INCLUDE) $(5) $(INET_SYSTEM) -c $(INET_LIB)/$$*.c -o $$@
-$(1)/%.o: libos-posix/inet/%.c $(INET_RULES) $(LWIP_STAMP) | $(SETUP)
+$(1)/%.o: libos-posix/inet/%.c $(INET_RULES) $(LWIP_STAMP) $(INET_HEADERS) | $(SETUP)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
 	@$(3) $(INET_INCLUDE) $(5) $(INET_SYSTEM) -MMD -MP -c $$< -o $$@

@@ -198,7 +198,10 @@ long datagram_receive(struct file *f, struct io *io, uint32_t flags, struct inet
     struct inet_socket *s = f->buffer;
     const uint64_t deadline = inet_deadline(s->receive_ns);
 
-    for (stack_turn(); !s->first_packet; stack_turn()) {
+    while (!s->first_packet) {
+        stack_turn();
+        if (s->first_packet)
+            break;
         if (s->error)
             return socket_take_error(s);
         if (s->read_shut)

@@ -105,7 +105,9 @@ void lab_report_some(const char *key, struct lab_series *s, uint32_t rounds, uin
 /* The median of a series that is to be taken off from another. */
 uint64_t lab_median(struct lab_series *s);
 
-/* The packets that the handler of the first ring there is has answered or consumed. */
+/* What the kernel counts of the first ring there is, COUNT_*; the packets that its handler has
+ * answered or consumed. */
+const volatile uint32_t *lab_ring_count(uint32_t which);
 const volatile uint32_t *lab_handled(void);
 
 /* What an empty round counts: the price of the stamps, here and in x86_64/probe.S. */

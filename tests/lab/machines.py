@@ -1,4 +1,12 @@
-"""Machines that programs of the lab need beside the plain one."""
+"""Machines that programs of the lab need beside the plain one, and archives."""
+import pathlib
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "exo/tools"))
+import mkarchive  # noqa: E402
+
+ROOT = TOP / "build/lab/root"  # programs of Linux
 
 
 def slow_disk(milliseconds):
@@ -17,3 +25,13 @@ def third_card():
 CARDS = {"iommu": "1", "net": "wire", "net2": "wire"}
 # The kernel's card is on no wire, so that it has nothing to do with what goes over it.
 OWN_CARDS = {"iommu": "1", "net": "user", "net2": "wire", "further": third_card()}
+# Servers on sockets: the kernel's card is the family's, and the client has the other one.
+SOCKETS = ("run=lab_sockets udp", "run=lab_sockets http")
+
+
+def make_sockets(file, system, program):
+    """Writes the boot archive for one of them: beside the system, the server and which one it is to be."""
+    words = ("/sockets", program.split()[1])
+    mkarchive.make(file, trees=[ROOT], archives=[system],
+                   blobs=[(b".exo4/argv", b"".join(word.encode() + b"\0" for word in words)), (b".exo4/environ", b"")])
+    file.flush()

@@ -21,11 +21,16 @@ static void sort(struct lab_sample *at, uint32_t count)
     }
 }
 
-const volatile uint32_t *lab_handled(void)
+const volatile uint32_t *lab_ring_count(uint32_t which)
 {
     for (uint32_t i = OBJECT_RINGS;; i++)
         if (book_object(i)->kind == CAP_RING)
-            return (const volatile uint32_t *)&book_object(i)->counts[COUNT_HANDLED];
+            return (const volatile uint32_t *)&book_object(i)->counts[which];
+}
+
+const volatile uint32_t *lab_handled(void)
+{
+    return lab_ring_count(COUNT_HANDLED);
 }
 
 void lab_report_some(const char *key, struct lab_series *s, uint32_t rounds, uint64_t empty,

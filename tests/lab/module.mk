@@ -1,5 +1,5 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk lab_http
+PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk lab_http lab_sockets
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c slices.c moments.c \
                graft_tools.c graft_object.c \
@@ -19,15 +19,22 @@ lab_echo-libs    := libos-net
 lab_http-sources := $(addprefix tests/lab/,http.c web.c kv.c served.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
                     $(addprefix libos-net/examples/,http_server.c kv.c kv_kernel.c kv_serve.c)
 lab_http-libs    := libos-net
+lab_sockets-sources := $(addprefix tests/lab/,sockets.c web.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S)
+lab_sockets-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c
 lab_posix-libs    := musl
 
 # The same as a program of Linux, which knows nothing of exo4's libraries; and one without any library.
-LAB_FOREIGN := build/lab/root/posix build/lab/root/tiny
+LAB_FOREIGN := build/lab/root/posix build/lab/root/tiny build/lab/root/sockets
 build/lab/root/posix: $(lab_posix-sources) tests/lab/posix.h | $(SETUP)
 	@mkdir -p $(@D)
 	@echo "  CC      $@ (Linux)"
 	@$(CC) $(FLAGS) -D_GNU_SOURCE -O2 -static $(filter %.c,$^) -o $@
+# At other addresses than the lab's own programs, which are in the same trace.
+build/lab/root/sockets: tests/lab/sockets_server.c | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  CC      $@ (Linux)"
+	@$(CC) $(FLAGS) -D_GNU_SOURCE -O2 -static -Wl,-Ttext-segment=0x10000000 $< -o $@
 build/lab/root/tiny: tests/lab/tiny.c | $(SETUP)
 	@mkdir -p $(@D)
 	@$(CC) $(FLAGS) -O2 -static -nostdlib $< -o $@

@@ -29,10 +29,11 @@ import run_lines  # noqa: E402
 
 # Programs that print `result` lines, by the kernel's command line. The last is one of Linux.
 PROGRAMS = ("run=lab", "run=lab_cross", "run=lab_hello", "run=lab_posix libos getppid read write stat openclose mmap touch signal",
-            "run=lab_echo", "run=lab_echo load", "run=lab_disk", "run=lab_http ring", "run=lab_http card")
+            "run=lab_echo", "run=lab_echo load", "run=lab_disk", "run=lab_http ring", "run=lab_http card",
+            *machines.SOCKETS)
 MACHINES = {"run=lab_cross": {"smp": 2}, "run=lab_echo": machines.CARDS, "run=lab_echo load": machines.CARDS,
             "run=lab_disk": {"further": machines.slow_disk(5)},
-            "run=lab_http ring": machines.CARDS, "run=lab_http card": machines.OWN_CARDS}
+            "run=lab_http ring": machines.CARDS, "run=lab_http card": machines.OWN_CARDS} | dict.fromkeys(machines.SOCKETS, machines.CARDS)
 # The example of L4 pipes prints lines for people; their keys, by what it calls them.
 PIPES = "run=l4_ex_pipes"
 PIPE_LINE = re.compile(r"pipes: (.*): 1 byte (\d+) ticks, 4096 bytes (\d+)$")
@@ -84,6 +85,9 @@ def boot(program, args):
             mkarchive.make(alone, [(f".exo4/{name}.elf".encode(), qemu.SYSTEM.parent / "user" / f"{name}.elf")
                                    for name in ("root", "lab_hello")])
             alone.flush()
+            options = dataclasses.replace(options, initrd=alone.name)
+        if program in machines.SOCKETS:
+            machines.make_sockets(alone, args.initrd, program)
             options = dataclasses.replace(options, initrd=alone.name)
         return boot_machine(program, options)
 

@@ -6,7 +6,8 @@ usage: run_trace.py KEY [--kernel ELF] [--initrd ARCHIVE] [--asm]
 Boots the experiments that KEY belongs to with QEMU writing down each instruction, and prints what ran
 in one of the last rounds: how many instructions each function had, in the order in which they ran;
 with --asm (ASM=1), each instruction. A round goes from its first stamp to the next one's. Of POSIX calls
-KEY is posix.OPERATION.WAY, where the way is patched or trampoline: functions of the program and of its core.
+KEY is posix.OPERATION.WAY, where the way is patched or trampoline: functions of the program and of its core;
+of servers on sockets it is as in make lab.
 """
 import argparse
 import bisect
@@ -37,6 +38,7 @@ FOREIGN = TOP / "build/lab/root/posix"            # unmodified, a program of Lin
 CORE = TOP / "build/x86_64/user/posix.elf"        # what is below it then
 KERNEL_HALF = 1 << 63
 CORE_LOW = 0x7f8000000000  # what belongs to a family: libos-posix/family/family.h
+PLACES = ("kernel", "core", "program")
 ROUNDS_BACK = 2          # of 64, so that all is warm
 WAITING = ("wait_loops", "wait_for_queue")  # what is not written: as often as a device likes
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
@@ -131,6 +133,17 @@ def foreign_run(args, initrd):
     return Run(options, "starting posix", 1, Symbols(FOREIGN, CORE))
 
 
+def sockets_run(args, initrd):
+    """A server on sockets, from where its client begins to measure; not the client's waiting."""
+    program = f"run=lab_sockets {args.key.split('.')[1]}"
+    machines.make_sockets(initrd, args.initrd, program)
+    options = qemu.Options(append=program, icount=1, timeout=TIMEOUT, kernel=args.kernel, initrd=initrd.name,
+                           **machines.CARDS)
+    ordinal = results(options)[""].index(args.key) + 1
+    return Run(options, "lab_sockets: begins", ordinal,
+               Symbols(PROGRAMS / "lab_sockets.elf", machines.ROOT / "sockets", CORE))
+
+
 def lab_run(args):
     """The group that reports the key alone, of the program that has it."""
     for name in MACHINES:
@@ -217,7 +230,8 @@ def trace(args, kernel):
     with tempfile.TemporaryDirectory() as work, \
             open(f"{work}/initrd", "wb") as initrd:
         os.mkfifo(f"{work}/trace")
-        run = foreign_run(args, initrd) if args.key.startswith("posix.") else lab_run(args)
+        run = (foreign_run(args, initrd) if args.key.startswith("posix.") else
+               sockets_run(args, initrd) if args.key.startswith("sockets.") else lab_run(args))
         begin = run.program.address("lab_report")
         report = [at for at in sorted(run.program.code) if at >= begin][:3]
         reader = Reader(f"{work}/trace", report, run.ordinal)
@@ -230,8 +244,8 @@ def trace(args, kernel):
 
 
 def show(ran, program, kernel, asm):
-    """One line for each stretch in a function; a line at each stamp says how many ran before it."""
-    group, total = [], 0
+    """One line for each stretch in a function; a line at each stamp says how many ran before it, and where."""
+    group, places = [], collections.Counter()
 
     def flush():
         if group:
@@ -245,12 +259,13 @@ def show(ran, program, kernel, asm):
         name, text = symbols.name(address), symbols.code.get(address, "?")
         if text == "rdtsc" and symbols is program and not program.is_core(address):
             flush()
-            print(f"------  stamp, {total} instructions after the last one")
-            total = 0
+            parts = ", ".join(f"{places[place]} {place}" for place in PLACES if places[place])
+            print(f"------  stamp, {places.total()} instructions after the last one{parts and ': '}{parts}")
+            places.clear()
         if group and group[0][0] != name:
             flush()
         group.append((name, address, text))
-        total += 1
+        places["kernel" if symbols is kernel else "core" if program.is_core(address) else "program"] += 1
     flush()
 
 

@@ -23,7 +23,7 @@ CLIENTS = 8
 SERVE = """ifconfig eth0; cat /etc/resolv.conf; cat /etc/hosts
 wget -q -O - http://10.0.2.2:%d/big | md5sum
 wget -q -O /dev/null http://10.0.2.2:%d/; echo refused $?
-echo to ourselves | nc -l -p 9 > /tmp/got & sleep 1; echo there and | nc 127.0.0.1 9; cat /tmp/got
+echo to ourselves | nc -l -p 9 > /tmp/got & sleep 1; echo there and | nc 127.0.0.1 9; wait; cat /tmp/got
 syslogd -n -R 10.0.2.2:%d & sleep 1; logger -t inet a datagram;
 httpd -p 80 -h /www; nc -ll -p 7 -e cat & telnetd -p 23 -l /bin/sh
 echo ready; while [ ! -e /tmp/over ]; do sleep 0.2; done; echo all over; kill $!
