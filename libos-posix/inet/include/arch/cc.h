@@ -33,13 +33,8 @@
 #define X32_F "x"
 #define SZT_F "zu"
 
-/* The Internet's sum of `count` bytes, not complemented, in memory's order. lwIP's own goes by
- * pairs of bytes. */
-static inline uint16_t inet_sum(const void *bytes, int count)
-{
-    return sum_fold(sum_add(bytes, (size_t)count, 0));
-}
-#define LWIP_CHKSUM inet_sum
+/* lwIP's own goes by pairs of bytes. */
+#define LWIP_CHKSUM(bytes, count) sum_of(bytes, (size_t)(count))
 
 /* Few bytes, whose number is known, and the order of bytes: instructions instead of calls. */
 #define SMEMCPY(to, from, bytes) __builtin_memcpy(to, from, bytes)
