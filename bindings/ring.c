@@ -1,6 +1,7 @@
 /* Rings: whose packet it is, and moving packets between an environment's slots and the card. */
 #include "bindings/ring.h"
 
+#include "bindings/checksum.h"
 #include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/node.h"
@@ -147,9 +148,34 @@ void ring_set_filter(struct ring *r, struct cap *graft)
     ring_publish(r);
 }
 
+/* A packet that came: its bytes, and what the card says of its sum, or NULL. */
+struct received {
+    uint8_t *bytes;
+    uint32_t length;
+    const struct nic_csum *csum;
+};
+
+/* Completes a sum that is partial, in the card's memory. Afterwards nothing is to be said of it. */
+static void complete_csum(struct received *p)
+{
+    if (!p->csum || p->csum->is_valid)
+        return;
+    checksum_complete(p->bytes, p->length, p->csum->start, p->csum->offset);
+    p->csum = NULL;
+}
+
+/* What its owner is told of a packet's sum, who has posted a buffer with that state. */
+static uint32_t tell_csum(struct received *p, uint32_t posted)
+{
+    if (!p->csum->is_valid && posted & CSUM_PARTIAL)
+        return CSUM_PARTIAL;
+    complete_csum(p);
+    return CSUM_VALID;
+}
+
 /* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took
  * it. Buffers that cannot take it go back. */
-static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_t length)
+static void deliver(struct ring *r, uint32_t tag, struct received *p)
 {
     volatile struct ring_header *h = header_of(r);
     uint32_t ahead = posted_ahead(&h->rx_posted, r->rx_done);
@@ -161,12 +187,16 @@ static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_
         uint64_t offset = slot->offset;
         uint32_t room = slot->length;
 
-        taken = in_memory(r, offset, room) && room >= length;
+        uint32_t state = RING_DONE | tag << RING_TAG_SHIFT;
+
+        taken = in_memory(r, offset, room) && room >= p->length;
         if (taken) {
-            memcpy((uint8_t *)frame_memory(r->base) + offset, packet, length);
-            slot->length = length;
+            if (__builtin_expect(p->csum != NULL, false))
+                state |= tell_csum(p, slot->state);
+            memcpy((uint8_t *)frame_memory(r->base) + offset, p->bytes, p->length);
+            slot->length = p->length;
         }
-        slot->state = taken ? RING_DONE | tag << RING_TAG_SHIFT : RING_BAD;
+        slot->state = taken ? state : RING_BAD;
         store(&h->rx_done, ++r->rx_done);
     }
     if (!taken)
@@ -225,18 +255,17 @@ static void answer(const struct ring *r, struct graft *g, const struct graft_pac
 
 /* A packet that is the ring's alone: the handler's, or the owner's. It says `f`, and so many keys
  * were asked before the ring's. */
-static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, const struct flow *f,
-                   unsigned before)
+static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, struct received *p,
+                   const struct flow *f, unsigned before)
 {
-    const uint8_t *packet = (const uint8_t *)(uintptr_t)context->data;
-    const uint32_t length = context->length;
     struct graft *g = graft_bound(&r->handler);
 
+    complete_csum(p); /* what it reads, and answers in, is whole */
     g->stored_to = 0;
     const uint64_t verdict = graft_call_it(g, context, GRAFT_PASS);
 
     if (__builtin_expect((uint32_t)verdict == GRAFT_PASS, true)) {
-        deliver(r, tag, packet, length);
+        deliver(r, tag, p);
         return;
     }
     switch ((uint32_t)verdict) {
@@ -250,13 +279,14 @@ static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, c
         answer(r, g, context, (uint32_t)(verdict >> 32), before ? NULL : f);
         break;
     default:
-        deliver(r, tag, packet, length);
+        deliver(r, tag, p);
         break;
     }
 }
 
-void hook_nic_received(uint8_t *packet, uint32_t length)
+void hook_nic_received(uint8_t *packet, uint32_t length, const struct nic_csum *csum)
 {
+    struct received p = {packet, length, csum};
     const struct flow f = flow_read(packet, length, false);
     struct graft_packet context = {/* one for all who are asked: none can change it */
                                    .data = (uintptr_t)packet,
@@ -278,13 +308,13 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
         }
         given |= bit_of(r);
         if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
-            deliver(r, b->tag, packet, length);
+            deliver(r, b->tag, &p);
             continue;
         }
         if (r->handler.parent)
-            handle(r, b->tag, &context, &f, i);
+            handle(r, b->tag, &context, &p, &f, i);
         else
-            deliver(r, b->tag, packet, length);
+            deliver(r, b->tag, &p);
         return;
     }
 }
@@ -329,6 +359,17 @@ static bool take_headers(struct ring *r, uint32_t at, uint64_t offset, uint32_t 
     return flow_bears_mac(r->headers[at], bytes, mac) && ring_may_send(r, &f);
 }
 
+/* Does the card have what is asked of it for a packet that begins with these bytes, and is it
+ * harmless? *heads as flow_offload() says. */
+static bool may_offload(const uint8_t *headers, uint32_t head, uint32_t length, uint32_t work,
+                        uint32_t *heads)
+{
+    if (~nic_offloads() & (TSO_MSS(work) ? NIC_CSUM | NIC_TSO4 : NIC_CSUM))
+        return false;
+    *heads = flow_offload(headers, head, length, work, nic_mtu() + NIC_PACKET_MIN);
+    return *heads > 0;
+}
+
 /* Takes the next posted slot. False: the card has no room. */
 static bool take_slot(struct ring *r)
 {
@@ -336,8 +377,12 @@ static bool take_slot(struct ring *r)
     volatile struct ring_slot *slot = &header_of(r)->tx[at];
     uint64_t offset = slot->offset;
     uint32_t length = slot->length, head = length < FLOW_HEADERS ? length : FLOW_HEADERS;
-    bool good = length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX &&
-                in_memory(r, offset, length) && take_headers(r, at, offset, head);
+    uint32_t work = slot->state, heads = 0;
+    work = work & CSUM_PARTIAL ? work : 0;
+    const uint32_t most = __builtin_expect(TSO_MSS(work), 0) ? TSO_PACKET_MAX : NIC_PACKET_MAX;
+    bool good = length >= NIC_PACKET_MIN && length <= most && in_memory(r, offset, length) &&
+                take_headers(r, at, offset, head) &&
+                (!work || may_offload(r->headers[at], head, length, work, &heads));
 
     if (!good) {
         r->tx_taken++;
@@ -348,7 +393,10 @@ static bool take_slot(struct ring *r)
                   at * FLOW_HEADERS;
     const struct nic_segment packet[] = {
         {own, head}, {((paddr_t)r->base << PAGE_BITS) + offset + head, length - head}};
-    if (!nic_send(packet, length > head ? 2 : 1, r->index << SLOT_BITS | at))
+    const unsigned count = length > head ? 2 : 1;
+    const uint32_t cookie = r->index << SLOT_BITS | at;
+    if (work ? !nic_send_offload(packet, count, work, heads, cookie)
+             : !nic_send(packet, count, cookie))
         return false;
     r->tx_taken++;
     r->in_flight++;

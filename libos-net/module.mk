@@ -1,5 +1,5 @@
 LIBOS_NET += $(addprefix libos-net/,card.c card_control.c card_pair.c rss.c card_link.c link_netif.c \
-             address.c answer.c keys.c net.c ring.c ring_link.c port/sys.c)
+             address.c answer.c keys.c net.c offload.c ring.c ring_link.c port/sys.c)
 LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c requests.c server.c tcp.c tcp_in.c tcp_out.c)
 LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 
@@ -23,6 +23,8 @@ PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c
 udp_echo-libs    := libos-net
 
+HOST_TESTS += offload
+offload-needs := libos-net/offload.c bindings/checksum.c tests/fuzz/chance.c
 HOST_TESTS += answer card card_pairs direct direct_attacks http http_files http_forest kv kv_handler ring rss
 DIRECT       := $(addprefix libos-net/direct/,cache.c cookie.c packet.c requests.c tcp.c tcp_in.c tcp_out.c) \
                 libos-net/examples/http_parse.c libos-net/examples/http_text.c

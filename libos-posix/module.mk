@@ -52,6 +52,7 @@ posix_journal-archives := $(posix_disk-archives)
 # With sockets of the Internet, over a card in the test's hands.
 HOST_TESTS += posix_inet posix_inet_card inet_sum
 posix_inet-needs    := $(filter-out %/port_no_net.c,$(POSIX_WORLD)) libos-posix/file/fs_none.c tests/host/fakes/net_card.c \
+                       libos-net/offload.c bindings/checksum.c \
     tests/host/fakes/panic.c
 posix_inet-archives := build/host/libinet.a
 posix_inet_card-needs    := $(posix_inet-needs)

@@ -29,7 +29,7 @@ static bool ring_send_from_arena(struct outlet *o, uint32_t at, uint32_t length,
     ring_collect(o); /* the slot is free, so what was in it is */
     r->busy[ring->header->tx_posted % RING_SLOTS] = busy;
     ++*busy;
-    ring_link_send_from(&r->link, RING_FRAMES * (uint64_t)PAGE_SIZE + at, length);
+    ring_link_send_from(&r->link, RING_FRAMES * (uint64_t)PAGE_SIZE + at, length, 0);
     return true;
 }
 
@@ -39,6 +39,8 @@ enum err ring_outlet_open(struct ring_outlet *o, uint32_t frames)
                                          .collect = ring_collect,
                                          .arena_bytes = frames * (uint32_t)PAGE_SIZE}};
     enum err e = ring_link_open_more(&o->link, frames);
+    if (e == ERR_OK)
+        ring_link_accept_partial(&o->link);
     o->outlet.link = &o->link.link;
     o->outlet.arena = o->link.ring.memory + RING_FRAMES * PAGE_SIZE;
     return e;
@@ -54,7 +56,7 @@ static bool card_send_from_arena(struct outlet *o, uint32_t at, uint32_t length,
         if (!card_take(c->link.pair, &buffer))
             return false;
     }
-    card_send_from(c->link.pair, buffer, &c->memory, at, length, busy);
+    card_send_from(c->link.pair, buffer, &c->memory, at, length, 0, busy);
     card_link_sent(&c->link);
     return true;
 }
