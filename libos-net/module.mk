@@ -80,3 +80,11 @@ queues_smp-boot    := $(queues-boot) smp=2
 no_iommu-sources   := tests/qemu/no_iommu.c tests/qemu/rig.c
 no_iommu-libs      := libos-net
 no_iommu-boot      := net=user net2=user disk=1M disk2=1M
+# Checksums and segments by the card, on a ring and on a card of one's own, on a network of the test's own.
+GUEST_OFFLOAD := offload offload_smp offload_card offload_card_smp
+GUEST_TESTS   += $(GUEST_OFFLOAD)
+$(foreach t,$(GUEST_OFFLOAD),$(eval $(t)-sources := tests/qemu/offload.c) $(eval $(t)-libs := libos-net))
+offload-boot          := net=peer:offload:1
+offload_smp-boot      := $(offload-boot) smp=2
+offload_card-boot     := iommu=1 net=user net2=peer:offload:1 append=card
+offload_card_smp-boot := $(offload_card-boot) smp=2
