@@ -115,7 +115,8 @@ static inline uint8_t *card_packet(const struct card_pair *p, uint16_t buffer)
 /* Takes the next packet that has arrived. False: there is none. */
 bool card_receive(struct card_pair *p, uint16_t *buffer, uint32_t *length);
 
-/* Of the packet in a buffer: CSUM_PARTIAL or CSUM_VALID, or 0 where its checksum is to be tested. */
+/* Of the packet in a buffer: CSUM_PARTIAL or CSUM_VALID, or 0 where its checksum is to be tested.
+ */
 static inline uint32_t card_csum(const struct card_pair *p, uint16_t buffer)
 {
     const uint8_t flags = *(card_packet(p, buffer) - VIRTIO_NET_HEADER_BYTES);

@@ -38,7 +38,8 @@ static inline void clear_header(uint8_t *packet)
         header[i] = 0;
 }
 
-#define TCP_AT_WORDS 12u /* of TCP's header: its length in words of four bytes, in the upper half */
+#define TCP_AT_WORDS 12u /* of TCP's header: its length in words of four bytes, in the upper half  \
+                          */
 
 static void write_header(uint8_t *packet, uint32_t work)
 {

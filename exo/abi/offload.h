@@ -8,9 +8,9 @@
 #include "exo/abi/types.h"
 
 /* What a card offers, a set. */
-#define NIC_CSUM    1u /* it completes checksums of packets sent                                 */
-#define NIC_TSO4    2u /* it cuts TCP packets over IPv4 into segments; with NIC_CSUM only        */
-#define NIC_RX_CSUM 4u /* it says of packets received that their checksum need not be tested     */
+#define NIC_CSUM     1u /* it completes checksums of packets sent                                 */
+#define NIC_TSO4     2u /* it cuts TCP packets over IPv4 into segments; with NIC_CSUM only        */
+#define NIC_RX_CSUM  4u /* it says of packets received that their checksum need not be tested */
 #define NIC_OFFLOADS (NIC_CSUM | NIC_TSO4 | NIC_RX_CSUM)
 
 /*
@@ -35,4 +35,5 @@
 #define TSO_OFFLOAD(mss) ((uint32_t)(mss) << 16)
 #define TSO_MSS(work)    ((work) >> 16)
 #define TSO_MSS_MIN      64u
-#define TSO_PACKET_MAX   65549u /* bytes before it is cut: an Ethernet header, and what IPv4 can say */
+#define TSO_PACKET_MAX                                                                             \
+    65549u /* bytes before it is cut: an Ethernet header, and what IPv4 can say */

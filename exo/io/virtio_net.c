@@ -170,8 +170,7 @@ static inline bool offer(const struct nic_segment *segments, unsigned count, uin
     struct virtq_piece pieces[1 + NIC_SEGMENTS_MAX];
     uint32_t bytes = 0;
 
-    pieces[0] =
-        (struct virtq_piece){nic.headers.physical + header_at, VIRTIO_NET_HEADER_BYTES};
+    pieces[0] = (struct virtq_piece){nic.headers.physical + header_at, VIRTIO_NET_HEADER_BYTES};
     for (unsigned i = 0; i < count; i++) {
         pieces[1 + i] = (struct virtq_piece){segments[i].address, segments[i].length};
         bytes += segments[i].length;
@@ -248,8 +247,8 @@ static bool take_received(void)
             break;
         /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
         if (done.length >= VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MIN) {
-            uint8_t *packet = (uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
-                              VIRTIO_NET_HEADER_BYTES;
+            uint8_t *packet =
+                (uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES + VIRTIO_NET_HEADER_BYTES;
             const uint32_t length = done.length - VIRTIO_NET_HEADER_BYTES;
             hook_nic_received(packet, length, read_csum(packet, length, &csum));
         }

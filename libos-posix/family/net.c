@@ -71,8 +71,7 @@ bool port_net_get(struct port_net *out)
     return FAMILY->net;
 }
 
-bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length,
-                      bool *is_tested)
+bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length, bool *is_tested)
 {
     if (!ring_receive(ring(), buffer, length))
         return false;

@@ -42,8 +42,8 @@ static err_t send_packet(struct netif *netif, struct pbuf *p)
     return ERR_OK;
 }
 
-/* Whether lwIP tests the sums of what it is given. Packets of the card's address to itself have none
- * where the card makes them. */
+/* Whether lwIP tests the sums of what it is given. Packets of the card's address to itself have
+ * none where the card makes them. */
 static void set_checks(bool on)
 {
     const u16_t others = (u16_t)(card.chksum_flags & ~CHECKS);

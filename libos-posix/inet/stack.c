@@ -114,7 +114,8 @@ long stack_begin(void)
     begun = true;
     told = PORT_FOREVER;
     lwip_init();
-    netif_list->chksum_flags = (u16_t)(NETIF_CHECKSUM_ENABLE_ALL & ~WITHIN); /* the loop, which is the first */
+    netif_list->chksum_flags =
+        (u16_t)(NETIF_CHECKSUM_ENABLE_ALL & ~WITHIN); /* the loop, which is the first */
     datagram_watch();
     return 0;
 }

@@ -72,7 +72,7 @@ void node_unlink(struct node *n)
 
 /* The card: remembers what it was given and finishes it when told to. */
 static struct {
-    struct nic_segment heads[256], packets[256]; /* the copied front, and what follows */
+    struct nic_segment heads[256], packets[256];        /* the copied front, and what follows */
     uint32_t cookies[256], work[256], heads_bytes[256]; /* what is asked for each */
     uint32_t offloads;
     unsigned given, finished, room, flushes, restarts;

@@ -293,9 +293,9 @@ static void a_stopped_card_is_not_believed(void **state)
     assert_int_equal(card_wait(pair, 0), ERR_BAD_STATE);
 }
 
-#define SENDING   (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4)
-#define OFFLOADS  (SENDING | VIRTIO_NET_F_GUEST_CSUM)
-#define TCP_SUM   CSUM_OFFLOAD(34, 16)
+#define SENDING  (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4)
+#define OFFLOADS (SENDING | VIRTIO_NET_F_GUEST_CSUM)
+#define TCP_SUM  CSUM_OFFLOAD(34, 16)
 
 static void only_who_asks_gets_packets_without_sums(void **state)
 {
@@ -303,15 +303,13 @@ static void only_who_asks_gets_packets_without_sums(void **state)
     for (unsigned i = 0; i < 4; i++) {
         fresh_device();
         own_device.features |= i < 2 ? OFFLOADS : i == 2 ? VIRTIO_NET_F_HOST_TSO4 : 0;
-        assert_int_equal(card_open_accepting(&card, PCI, FUNCTION, 1, i ? NIC_OFFLOADS : 0), ERR_OK);
-        assert_true((own_device.accepted & OFFLOADS) ==
-                    (i == 0   ? SENDING
-                     : i == 1 ? OFFLOADS
-                     : i == 2 ? VIRTIO_NET_F_HOST_TSO4
-                              : 0));
-        assert_int_equal(card.offloads, i == 0   ? NIC_CSUM | NIC_TSO4
-                                        : i == 1 ? NIC_OFFLOADS
-                                                 : 0);
+        assert_int_equal(card_open_accepting(&card, PCI, FUNCTION, 1, i ? NIC_OFFLOADS : 0),
+                         ERR_OK);
+        assert_true((own_device.accepted & OFFLOADS) == (i == 0   ? SENDING
+                                                         : i == 1 ? OFFLOADS
+                                                         : i == 2 ? VIRTIO_NET_F_HOST_TSO4
+                                                                  : 0));
+        assert_int_equal(card.offloads, i == 0 ? NIC_CSUM | NIC_TSO4 : i == 1 ? NIC_OFFLOADS : 0);
         close_card(state);
     }
 }
@@ -339,8 +337,7 @@ static const struct virtio_net_header *next_header(uint32_t length)
 static void work_stands_in_the_header(void **state)
 {
     (void)state;
-    static const struct virtio_net_header
-        none,
+    static const struct virtio_net_header none,
         sum = {.flags = VIRTIO_NET_HEADER_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16},
         cut = {.flags = VIRTIO_NET_HEADER_NEEDS_CSUM,
                .segments = VIRTIO_NET_HEADER_TCPV4,
@@ -415,7 +412,8 @@ int main(void)
         ON_CARD(a_stopped_card_is_not_believed),
         cmocka_unit_test(only_who_asks_gets_packets_without_sums),
         cmocka_unit_test_setup_teardown(work_stands_in_the_header, open_offloads, close_card),
-        cmocka_unit_test_setup_teardown(received_packets_say_what_the_card_says, open_offloads, close_card),
+        cmocka_unit_test_setup_teardown(received_packets_say_what_the_card_says, open_offloads,
+                                        close_card),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

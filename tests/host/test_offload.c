@@ -66,7 +66,8 @@ static uint32_t make6(uint8_t protocol, uint32_t contents)
 }
 
 /* What a receiver tests: the pseudo header and all behind it add up to all ones. */
-static uint32_t receiver_sum(uint32_t start, uint32_t end, uint32_t from, uint32_t to, uint8_t protocol)
+static uint32_t receiver_sum(uint32_t start, uint32_t end, uint32_t from, uint32_t to,
+                             uint8_t protocol)
 {
     return pairs(start, end, pairs(from, to, protocol + end - start));
 }
@@ -90,9 +91,9 @@ static void sums_are_whole_when_the_card_has_added(void **state)
         assert_int_equal(TSO_MSS(work), 0);
         assert_int_equal(work & CSUM_VALID, 0);
         checksum_complete(frame, padded, start, offset);
-        assert_int_equal(receiver_sum(start, length, six ? IP + 8 : IP + 12,
-                                      six ? IP + 40 : IP + 20, protocol),
-                         0xffff);
+        assert_int_equal(
+            receiver_sum(start, length, six ? IP + 8 : IP + 12, six ? IP + 40 : IP + 20, protocol),
+            0xffff);
         assert_int_not_equal(get16(start + offset), 0);
         assert_true(offload_is_tested(frame, padded));
         assert_int_equal(offload_begin(frame, padded), 0); /* it is not missing any more */

@@ -1,4 +1,5 @@
-/* Sockets over a card that makes sums: what is left to it, and what is not; whose sums are tested. */
+/* Sockets over a card that makes sums: what is left to it, and what is not; whose sums are tested.
+ */
 #include "tests/host/posix_inet_peer.h"
 
 #define P(text) user_text(text)
@@ -28,7 +29,8 @@ static bool is_last_segment_whole(void)
 {
     uint32_t back = 0;
 
-    while (fake_net_sent(back)->data[HEAD + 9] != 6 || get16(fake_net_sent(back)->data + 12) != 0x800)
+    while (fake_net_sent(back)->data[HEAD + 9] != 6 ||
+           get16(fake_net_sent(back)->data + 12) != 0x800)
         back++;
     return is_whole(fake_net_sent(back), 6);
 }

@@ -2,12 +2,12 @@
  * tells them; and packets that came without a sum, for who knows that and who does not. */
 #include "tests/host/ring_world.h"
 
-#define IP        14u
-#define TCP       (IP + 20u)
-#define TCP_SUM   CSUM_OFFLOAD(TCP, 16)
-#define UDP_SUM   CSUM_OFFLOAD(TCP, 6)
-#define AT        PAGE_SIZE /* of packets in the ring's memory */
-#define SEGMENT   1446u     /* with 54 bytes of headers, 14 short of the longest packet */
+#define IP      14u
+#define TCP     (IP + 20u)
+#define TCP_SUM CSUM_OFFLOAD(TCP, 16)
+#define UDP_SUM CSUM_OFFLOAD(TCP, 6)
+#define AT      PAGE_SIZE /* of packets in the ring's memory */
+#define SEGMENT 1446u     /* with 54 bytes of headers, 14 short of the longest packet */
 
 static uint8_t *at(uint64_t offset)
 {
@@ -112,7 +112,8 @@ static void a_sum_in_the_wrong_place_is_refused(void **state)
     for (unsigned start = 0; start < 256; start++)
         for (unsigned offset = 0; offset < 32; offset += 2) {
             const bool good = start >= IP && start + offset >= TCP + 4 && start + offset + 2 <= 100;
-            assert_int_equal(becomes(100, CSUM_OFFLOAD(start, offset)), good ? RING_DONE : RING_BAD);
+            assert_int_equal(becomes(100, CSUM_OFFLOAD(start, offset)),
+                             good ? RING_DONE : RING_BAD);
             card.given = card.finished = 0;
         }
     lay(15, 6); /* the longest header: no ports are among the bytes that are looked at */

@@ -321,7 +321,9 @@ static void what_the_card_says_of_sums_is_checked(void **state)
         {{.flags = 1, .csum_start = 34, .csum_offset = 25}, false, false}, /* beyond its end */
         {{.flags = 1, .csum_start = 60, .csum_offset = 0}, false, false},
         {{.flags = 1, .csum_start = 65535, .csum_offset = 65535}, false, false},
-        {{.flags = 1, .csum_start = 13, .csum_offset = 16}, false, false}, /* in the Ethernet header */
+        {{.flags = 1, .csum_start = 13, .csum_offset = 16},
+         false,
+         false}, /* in the Ethernet header */
         {{.flags = 4}, false, false},
     };
 

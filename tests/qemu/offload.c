@@ -1,7 +1,7 @@
 /* Checksums and segments by the card, on a tap in a network of the test's own: what leaves is whole
- * when it arrives, a long packet in segments; what comes without a sum is told of, or completed; and
- * who asks for what cannot be has the damage alone. On a ring of the kernel's card; as `card` on
- * one of one's own. */
+ * when it arrives, a long packet in segments; what comes without a sum is told of, or completed;
+ * and who asks for what cannot be has the damage alone. On a ring of the kernel's card; as `card`
+ * on one of one's own. */
 #include "exo/abi/kinfo.h"
 #include "libos-net/card_link.h"
 #include "libos-net/offload.h"
@@ -65,7 +65,8 @@ static uint32_t sum(const uint8_t *at, uint32_t bytes, uint32_t from)
 /* A frame of so many bytes of contents, whose sum is missing. Its length. */
 static uint32_t lay(uint8_t *p, uint8_t protocol, uint32_t contents)
 {
-    static const uint8_t ip[20] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 0, 0, 0, 10, 77, 0, 2, 10, 77, 0, 1};
+    static const uint8_t ip[20] = {0x45, 0, 0,  0,  0, 0, 0x40, 0,  64, 0,
+                                   0,    0, 10, 77, 0, 2, 10,   77, 0,  1};
     const uint32_t heads = protocol == TCP ? 20 : 8;
 
     memset(p, 0xff, 6);
@@ -151,7 +152,8 @@ static bool ask(uint32_t what, struct report *report)
             hear(p, length);
             answered |= get16(p + 12) == OWN_KIND && p[14] == what && p[15] == number;
             if (answered && report)
-                *report = (struct report){get32(p + 16), get32(p + 20), get32(p + 24), get32(p + 28)};
+                *report =
+                    (struct report){get32(p + 16), get32(p + 20), get32(p + 24), get32(p + 28)};
             net->give_back(net, buffer);
         }
         net->wait(net, clock_deadline(CLOCK_NS_PER_MS));
@@ -188,7 +190,8 @@ static void test_sums(void)
         net->flush(net);
     }
     struct report r = ask_report();
-    tap_ok(r.good == 50 && r.bad == 0, "50 datagrams of 0 to 1,421 bytes get their sums from the card");
+    tap_ok(r.good == 50 && r.bad == 0,
+           "50 datagrams of 0 to 1,421 bytes get their sums from the card");
     for (uint32_t i = 1; i <= 5; i++) {
         send_short(TCP, i * 292);
         r = ask_report();
@@ -212,10 +215,12 @@ static void test_segments(void)
     const uint32_t work = offload_begin(long_room, length);
     struct report r;
 
-    tap_is(work, CSUM_OFFLOAD(AT_TCP, 16), "the library leaves the sum of 60,000 bytes to the card");
+    tap_is(work, CSUM_OFFLOAD(AT_TCP, 16),
+           "the library leaves the sum of 60,000 bytes to the card");
     send_long(length, work | TSO_OFFLOAD(MSS));
     r = ask_report();
-    tap_is(r.good, (LONG + MSS - 1) / MSS, "60,000 bytes arrive in 42 segments, each with its sums");
+    tap_is(r.good, (LONG + MSS - 1) / MSS,
+           "60,000 bytes arrive in 42 segments, each with its sums");
     tap_ok(r.bad == 0 && r.contents == LONG, "in order and whole");
     tap_is(r.longest, TCP_HEADS + MSS, "none longer than the link takes");
     send_long(length, work | TSO_OFFLOAD(536));
@@ -261,7 +266,8 @@ static void test_refusals(void)
 /* What damages the own packets only. */
 static void test_own_damage(void)
 {
-    static const uint32_t works[] = {CSUM_OFFLOAD(AT_TCP, 30), CSUM_OFFLOAD(200, 0), CSUM_OFFLOAD(60, 16),
+    static const uint32_t works[] = {CSUM_OFFLOAD(AT_TCP, 30), CSUM_OFFLOAD(200, 0),
+                                     CSUM_OFFLOAD(60, 16),
                                      CSUM_OFFLOAD(AT_TCP, 16) | TSO_OFFLOAD(64)};
 
     for (unsigned i = 0; i < sizeof works / sizeof works[0]; i++) {
@@ -309,7 +315,8 @@ static bool open_ring(bool accepts)
     net = &on_ring.link;
     long_room = on_ring.ring.memory + RING_FRAMES * PAGE_SIZE + BEFORE;
     tap_is(KINFO->nic_offloads, ALL, "the kernel's card has all offloads");
-    return tap_is(e, ERR_OK, accepts ? "a ring that takes packets without sums" : "a ring that does not");
+    return tap_is(e, ERR_OK,
+                  accepts ? "a ring that takes packets without sums" : "a ring that does not");
 }
 
 static bool open_card(bool accepts)
@@ -325,8 +332,10 @@ static bool open_card(bool accepts)
         e = device_memory_make(&card.device, LONG_FRAMES, &card_memory);
     net = &on_card.link;
     long_room = (uint8_t *)card_memory.va + BEFORE;
-    tap_is(card.offloads, accepts ? ALL : ALL & ~NIC_RX_CSUM, "the card has all offloads that are wanted");
-    return tap_is(e, ERR_OK, accepts ? "a card that is asked for packets without sums" : "one that is not");
+    tap_is(card.offloads, accepts ? ALL : ALL & ~NIC_RX_CSUM,
+           "the card has all offloads that are wanted");
+    return tap_is(e, ERR_OK,
+                  accepts ? "a card that is asked for packets without sums" : "one that is not");
 }
 
 static void close_link(void)

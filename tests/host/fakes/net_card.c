@@ -21,8 +21,7 @@ bool port_net_get(struct port_net *out)
 }
 
 /* A buffer is counted until it is given back. */
-bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length,
-                      bool *is_tested)
+bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length, bool *is_tested)
 {
     if (fake_net.first == fake_net.end)
         return false;
