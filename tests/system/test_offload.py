@@ -111,7 +111,7 @@ def test_way(image, big, way, command, word, use, own, off, wanted):
     seen = watch.counts
     sent, got = wanted
     check(not seen["sent wrong"], f"{way}: no packet's sum is wrong", seen)
-    check(seen["sent partial"] > 20 * sent and (sent or not seen["sent partial"]) and (seen["sent whole"] > 20) != sent,
+    check((seen["sent partial"] > 20) == sent and (sent or not seen["sent partial"]) and (seen["sent whole"] > 20) != sent,
           f"{way}: sums are the {'card' if sent else 'guest'}'s", seen)
     check((seen["got partial"] > 20) == got and (got or not seen["got partial"]),
           f"{way}: what comes has {'none' if got else 'them'}", seen)
