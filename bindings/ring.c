@@ -24,8 +24,9 @@ static uint32_t next_served; /* index of the ring that the card's room is offere
 
 /* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
 static uint64_t unpublished, untold;
-static uint64_t waiting; /* bit per ring: `waits` */
-static bool has_answers; /* and the card has not been told of packets */
+static uint64_t waiting;            /* bit per ring: `waits` */
+static struct nic_csum *shown_csum; /* of the packet that hook_nic_received shows, or NULL */
+static bool has_answers;            /* and the card has not been told of packets */
 
 const struct ring *ring_at(uint32_t index)
 {
@@ -148,38 +149,13 @@ void ring_set_filter(struct ring *r, struct cap *graft)
     ring_publish(r);
 }
 
-/* A packet that came: its bytes, and what the card says of its sum, or NULL. */
-struct received {
-    uint8_t *bytes;
-    uint32_t length;
-    const struct nic_csum *csum;
-};
-
-/* Completes a sum that is partial, in the card's memory. Afterwards nothing is to be said of it. */
-static void complete_csum(struct received *p)
-{
-    if (!p->csum || p->csum->is_valid)
-        return;
-    checksum_complete(p->bytes, p->length, p->csum->start, p->csum->offset);
-    p->csum = NULL;
-}
-
-/* What its owner is told of a packet's sum, who has posted a buffer with that state. */
-static uint32_t tell_csum(struct received *p, uint32_t posted)
-{
-    if (!p->csum->is_valid && posted & CSUM_PARTIAL)
-        return CSUM_PARTIAL;
-    complete_csum(p);
-    return CSUM_VALID;
-}
-
 /* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took
  * it. Buffers that cannot take it go back. */
-static void deliver(struct ring *r, uint32_t tag, struct received *p)
+static void deliver(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t length)
 {
     volatile struct ring_header *h = header_of(r);
     uint32_t ahead = posted_ahead(&h->rx_posted, r->rx_done);
-    uint32_t before = r->rx_done;
+    uint32_t before = r->rx_done, done = RING_DONE | tag << RING_TAG_SHIFT;
     bool taken = false;
 
     for (; ahead > 0 && !taken; ahead--) {
@@ -187,16 +163,14 @@ static void deliver(struct ring *r, uint32_t tag, struct received *p)
         uint64_t offset = slot->offset;
         uint32_t room = slot->length;
 
-        uint32_t state = RING_DONE | tag << RING_TAG_SHIFT;
-
-        taken = in_memory(r, offset, room) && room >= p->length;
+        taken = in_memory(r, offset, room) && room >= length;
         if (taken) {
-            if (__builtin_expect(p->csum != NULL, false))
-                state |= tell_csum(p, slot->state);
-            memcpy((uint8_t *)frame_memory(r->base) + offset, p->bytes, p->length);
-            slot->length = p->length;
+            if (__builtin_expect(shown_csum != NULL, 0))
+                done |= checksum_tell(packet, length, shown_csum, slot->state);
+            memcpy((uint8_t *)frame_memory(r->base) + offset, packet, length);
+            slot->length = length;
         }
-        slot->state = taken ? state : RING_BAD;
+        slot->state = taken ? done : RING_BAD;
         store(&h->rx_done, ++r->rx_done);
     }
     if (!taken)
@@ -255,17 +229,18 @@ static void answer(const struct ring *r, struct graft *g, const struct graft_pac
 
 /* A packet that is the ring's alone: the handler's, or the owner's. It says `f`, and so many keys
  * were asked before the ring's. */
-static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, struct received *p,
-                   const struct flow *f, unsigned before)
+static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, const struct flow *f,
+                   unsigned before)
 {
+    uint8_t *packet = (uint8_t *)(uintptr_t)context->data;
+    const uint32_t length = context->length;
     struct graft *g = graft_bound(&r->handler);
 
-    complete_csum(p); /* what it reads, and answers in, is whole */
     g->stored_to = 0;
     const uint64_t verdict = graft_call_it(g, context, GRAFT_PASS);
 
     if (__builtin_expect((uint32_t)verdict == GRAFT_PASS, true)) {
-        deliver(r, tag, p);
+        deliver(r, tag, packet, length);
         return;
     }
     switch ((uint32_t)verdict) {
@@ -279,14 +254,14 @@ static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, s
         answer(r, g, context, (uint32_t)(verdict >> 32), before ? NULL : f);
         break;
     default:
-        deliver(r, tag, p);
+        deliver(r, tag, packet, length);
         break;
     }
 }
 
-void hook_nic_received(uint8_t *packet, uint32_t length, const struct nic_csum *csum)
+void hook_nic_received(uint8_t *packet, uint32_t length, struct nic_csum *csum)
 {
-    struct received p = {packet, length, csum};
+    shown_csum = csum;
     const struct flow f = flow_read(packet, length, false);
     struct graft_packet context = {/* one for all who are asked: none can change it */
                                    .data = (uintptr_t)packet,
@@ -308,13 +283,17 @@ void hook_nic_received(uint8_t *packet, uint32_t length, const struct nic_csum *
         }
         given |= bit_of(r);
         if (b->key.flags & RING_KEY_COPY) { /* others get it as it came */
-            deliver(r, b->tag, &p);
+            deliver(r, b->tag, packet, length);
             continue;
         }
-        if (r->handler.parent)
-            handle(r, b->tag, &context, &p, &f, i);
-        else
-            deliver(r, b->tag, &p);
+        if (!r->handler.parent) {
+            deliver(r, b->tag, packet, length);
+            return;
+        }
+        if (__builtin_expect(csum != NULL, 0)) /* what it reads, and answers in, is whole */
+            checksum_settle(packet, length, csum);
+        shown_csum = NULL; /* and may be another then */
+        handle(r, b->tag, &context, &f, i);
         return;
     }
 }
@@ -349,7 +328,8 @@ void hook_nic_sent(uint32_t cookie)
 }
 
 /* Copies what a packet begins with, and judges the copy. */
-static bool take_headers(struct ring *r, uint32_t at, uint64_t offset, uint32_t bytes)
+static __attribute__((always_inline)) inline bool take_headers(struct ring *r, uint32_t at,
+                                                               uint64_t offset, uint32_t bytes)
 {
     uint8_t mac[6];
 
@@ -359,15 +339,50 @@ static bool take_headers(struct ring *r, uint32_t at, uint64_t offset, uint32_t 
     return flow_bears_mac(r->headers[at], bytes, mac) && ring_may_send(r, &f);
 }
 
-/* Does the card have what is asked of it for a packet that begins with these bytes, and is it
- * harmless? *heads as flow_offload() says. */
-static bool may_offload(const uint8_t *headers, uint32_t head, uint32_t length, uint32_t work,
-                        uint32_t *heads)
+/* A slot that is not taken. */
+static bool refuse(struct ring *r, uint32_t at)
 {
-    if (~nic_offloads() & (TSO_MSS(work) ? NIC_CSUM | NIC_TSO4 : NIC_CSUM))
+    r->tx_taken++;
+    finish(r, at, RING_BAD);
+    return true;
+}
+
+/* A packet whose first bytes are copied, in two pieces. */
+static inline void find_pieces(const struct ring *r, uint32_t at, uint64_t offset, uint32_t length,
+                               struct nic_segment packet[2])
+{
+    const uint32_t head = length < FLOW_HEADERS ? length : FLOW_HEADERS;
+    paddr_t own = ((paddr_t)frame_number(r) << PAGE_BITS) + offsetof(struct ring, headers[0]) +
+                  at * FLOW_HEADERS;
+
+    packet[0] = (struct nic_segment){own, head};
+    packet[1] =
+        (struct nic_segment){((paddr_t)r->base << PAGE_BITS) + offset + head, length - head};
+}
+
+/* Takes a slot with work for the card, if the card has what is asked and that does no harm. False:
+ * it has no room. Apart from take_slot, which is not to pay for it. */
+static __attribute__((noinline)) bool take_work(struct ring *r, uint32_t at, uint64_t offset,
+                                                uint32_t length, uint32_t work)
+{
+    const uint32_t needed = TSO_MSS(work) ? NIC_CSUM | NIC_TSO4 : NIC_CSUM;
+    const uint32_t most = TSO_MSS(work) ? TSO_PACKET_MAX : NIC_PACKET_MAX;
+    struct nic_segment packet[2];
+
+    find_pieces(r, at, offset, length, packet);
+    if (length < NIC_PACKET_MIN || length > most || !in_memory(r, offset, length) ||
+        !take_headers(r, at, offset, packet[0].length))
+        return refuse(r, at);
+    const uint32_t heads =
+        flow_offload(r->headers[at], packet[0].length, length, work, nic_mtu() + NIC_PACKET_MIN);
+    if (!heads || needed & ~nic_offloads())
+        return refuse(r, at);
+    if (!nic_send_offload(packet, packet[1].length ? 2 : 1, work, heads,
+                          r->index << SLOT_BITS | at))
         return false;
-    *heads = flow_offload(headers, head, length, work, nic_mtu() + NIC_PACKET_MIN);
-    return *heads > 0;
+    r->tx_taken++;
+    r->in_flight++;
+    return true;
 }
 
 /* Takes the next posted slot. False: the card has no room. */
@@ -377,26 +392,17 @@ static bool take_slot(struct ring *r)
     volatile struct ring_slot *slot = &header_of(r)->tx[at];
     uint64_t offset = slot->offset;
     uint32_t length = slot->length, head = length < FLOW_HEADERS ? length : FLOW_HEADERS;
-    uint32_t work = slot->state, heads = 0;
-    work = work & CSUM_PARTIAL ? work : 0;
-    const uint32_t most = __builtin_expect(TSO_MSS(work), 0) ? TSO_PACKET_MAX : NIC_PACKET_MAX;
-    bool good = length >= NIC_PACKET_MIN && length <= most && in_memory(r, offset, length) &&
-                take_headers(r, at, offset, head) &&
-                (!work || may_offload(r->headers[at], head, length, work, &heads));
+    const uint32_t work = slot->state;
 
-    if (!good) {
-        r->tx_taken++;
-        finish(r, at, RING_BAD);
-        return true;
-    }
-    paddr_t own = ((paddr_t)frame_number(r) << PAGE_BITS) + offsetof(struct ring, headers[0]) +
-                  at * FLOW_HEADERS;
-    const struct nic_segment packet[] = {
-        {own, head}, {((paddr_t)r->base << PAGE_BITS) + offset + head, length - head}};
-    const unsigned count = length > head ? 2 : 1;
-    const uint32_t cookie = r->index << SLOT_BITS | at;
-    if (work ? !nic_send_offload(packet, count, work, heads, cookie)
-             : !nic_send(packet, count, cookie))
+    if (__builtin_expect(work & CSUM_PARTIAL, 0))
+        return take_work(r, at, offset, length, work);
+    bool good = length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX &&
+                in_memory(r, offset, length) && take_headers(r, at, offset, head);
+    if (!good)
+        return refuse(r, at);
+    struct nic_segment packet[2];
+    find_pieces(r, at, offset, length, packet);
+    if (!nic_send(packet, length > head ? 2 : 1, r->index << SLOT_BITS | at))
         return false;
     r->tx_taken++;
     r->in_flight++;

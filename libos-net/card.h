@@ -138,10 +138,15 @@ void card_send_offload(struct card_pair *p, uint16_t buffer, uint32_t length, ui
 
 /* Sends the packet at `at` of memory that the program has made for the card, in the place of a
  * buffer of the program's; *busy is one more until the card has read it. The
- * VIRTIO_NET_HEADER_BYTES before it are written. Pre: as of card_send_offload(); a packet that is
- * to be cut may have TSO_PACKET_MAX bytes, and TCP's header is in it. */
+ * VIRTIO_NET_HEADER_BYTES before it are written. Pre: as of card_send(). */
 void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
-                    uint32_t at, uint32_t length, uint32_t work, uint32_t *busy);
+                    uint32_t at, uint32_t length, uint32_t *busy);
+
+/* The same with work for the card. Pre: as of card_send_offload(); a packet that is to be cut may
+ * have TSO_PACKET_MAX bytes, and TCP's header is in it. */
+void card_send_from_offload(struct card_pair *p, uint16_t buffer,
+                            const struct device_memory *memory, uint32_t at, uint32_t length,
+                            uint32_t work, uint32_t *busy);
 
 /* Takes back what the card has sent. */
 void card_reclaim(struct card_pair *p);

@@ -19,7 +19,8 @@ static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t
     if (!card_receive(link_of(l)->pair, &number, length))
         return false;
     *buffer = number;
-    l->csum = l->offloads & NIC_RX_CSUM ? card_csum(link_of(l)->pair, number) : 0;
+    if (__builtin_expect(l->offloads & NIC_RX_CSUM, 0))
+        l->csum = card_csum(link_of(l)->pair, number);
     *packet = card_packet(link_of(l)->pair, number);
     return true;
 }

@@ -38,8 +38,9 @@ static inline void clear_header(uint8_t *packet)
         header[i] = 0;
 }
 
-#define TCP_AT_WORDS 12u /* of TCP's header: its length in words of four bytes, in the upper half  \
-                          */
+#define TCP_AT_WORDS                                                                               \
+    12u /* of TCP's header: its length in words of four bytes, in the upper half                   \
+         */
 
 static void write_header(uint8_t *packet, uint32_t work)
 {
@@ -79,14 +80,29 @@ void card_send_offload(struct card_pair *p, uint16_t buffer, uint32_t length, ui
     offer(p, buffer, length);
 }
 
-void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
-                    uint32_t at, uint32_t length, uint32_t work, uint32_t *busy)
+static inline void offer_from(struct card_pair *p, uint16_t buffer,
+                              const struct device_memory *memory, uint32_t at, uint32_t length,
+                              uint32_t *busy)
 {
-    write_header((uint8_t *)memory->va + at, work);
     p->tx.desc[buffer].address = memory->address + at - VIRTIO_NET_HEADER_BYTES;
     p->busy[buffer] = busy;
     ++*busy;
     offer(p, buffer, length);
+}
+
+void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
+                    uint32_t at, uint32_t length, uint32_t *busy)
+{
+    clear_header((uint8_t *)memory->va + at);
+    offer_from(p, buffer, memory, at, length, busy);
+}
+
+void card_send_from_offload(struct card_pair *p, uint16_t buffer,
+                            const struct device_memory *memory, uint32_t at, uint32_t length,
+                            uint32_t work, uint32_t *busy)
+{
+    write_header((uint8_t *)memory->va + at, work);
+    offer_from(p, buffer, memory, at, length, busy);
 }
 
 void card_free(struct card_pair *p, uint16_t buffer)

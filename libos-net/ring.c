@@ -74,7 +74,7 @@ bool ring_receive(struct ring *r, uint32_t *buffer, uint32_t *length)
         *length = bytes;
         r->rx_taken++;
         r->rx_tag = state >> RING_TAG_SHIFT;
-        r->rx_csum = state & (CSUM_PARTIAL | CSUM_VALID);
+        r->rx_state = state;
         if (state & RING_DONE && bytes <= RING_BUFFER_BYTES) {
             post_spares(r);
             return true;
@@ -100,12 +100,7 @@ uint8_t *ring_send_buffer(struct ring *r)
     return r->memory + tx_offset(posted % RING_SLOTS);
 }
 
-void ring_send_offload(struct ring *r, uint32_t length, uint32_t work)
-{
-    ring_send_from_offload(r, tx_offset(r->header->tx_posted % RING_SLOTS), length, work);
-}
-
-void ring_send_from_offload(struct ring *r, uint64_t offset, uint32_t length, uint32_t work)
+static inline void post(struct ring *r, uint64_t offset, uint32_t length, uint32_t state)
 {
     uint32_t posted = r->header->tx_posted;
     volatile struct ring_slot *slot = &r->header->tx[posted % RING_SLOTS];
@@ -114,8 +109,28 @@ void ring_send_from_offload(struct ring *r, uint64_t offset, uint32_t length, ui
         r->refused++;
     slot->offset = offset;
     slot->length = length;
-    slot->state = work;
+    slot->state = state;
     store(&r->header->tx_posted, posted + 1);
+}
+
+void ring_send(struct ring *r, uint32_t length)
+{
+    ring_send_from(r, tx_offset(r->header->tx_posted % RING_SLOTS), length);
+}
+
+void ring_send_from(struct ring *r, uint64_t offset, uint32_t length)
+{
+    post(r, offset, length, 0);
+}
+
+void ring_send_offload(struct ring *r, uint32_t length, uint32_t work)
+{
+    post(r, tx_offset(r->header->tx_posted % RING_SLOTS), length, work);
+}
+
+void ring_send_from_offload(struct ring *r, uint64_t offset, uint32_t length, uint32_t work)
+{
+    post(r, offset, length, work);
 }
 
 uint32_t ring_unkicked(const struct ring *r)

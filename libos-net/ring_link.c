@@ -18,7 +18,8 @@ static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t
     if (!ring_receive(ring_of(l), buffer, length))
         return false;
     *packet = ring_rx_memory(ring_of(l), *buffer);
-    l->csum = ring_of(l)->rx_csum;
+    if (__builtin_expect(l->offloads & NIC_RX_CSUM, 0))
+        l->csum = ring_csum(ring_of(l));
     return true;
 }
 
@@ -71,7 +72,14 @@ static void send_offload(struct link *l, uint32_t length, uint32_t work)
     kick_at_times(l);
 }
 
-void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length, uint32_t work)
+void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length)
+{
+    ring_send_from(&l->ring, offset, length);
+    kick_at_times(&l->link);
+}
+
+void ring_link_send_from_offload(struct ring_link *l, uint64_t offset, uint32_t length,
+                                 uint32_t work)
 {
     ring_send_from_offload(&l->ring, offset, length, work);
     kick_at_times(&l->link);

@@ -67,8 +67,8 @@ uint32_t nic_restarts(void);
 /* Decided by the layer above (exo/entry/hooks.def). The interrupt is passed on, so that whoever
  * owns the lock takes it and calls nic_poll. `packet` is the card's memory: a card that misbehaves
  * may change it at any time, so it is read once; it is the hook's until it returns. `csum` is NULL
- * where the card says nothing. A hook calls
+ * where the card says nothing, else the hook's, too. A hook calls
  * neither nic_poll nor nic_restart. */
 void hook_nic_interrupt(void);
-void hook_nic_received(uint8_t *packet, uint32_t length, const struct nic_csum *csum);
+void hook_nic_received(uint8_t *packet, uint32_t length, struct nic_csum *csum);
 void hook_nic_sent(uint32_t cookie);

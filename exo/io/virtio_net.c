@@ -30,6 +30,7 @@ static struct {
     /* What goes before a packet to send: one for each descriptor that a chain may begin with, and
      * one of zeroes for all packets without work for the card. */
     struct virtio_memory headers;
+    paddr_t zeroes;
     uint32_t offloads; /* NIC_* */
     uint8_t rx_flags;  /* VIRTIO_NET_HEADER_* that are heeded */
     struct virtq rx, tx;
@@ -130,6 +131,7 @@ void nic_init(void)
     nic.tx_memory = virtio_memory(VIRTQ_FRAMES);
     nic.buffers = virtio_memory(RX_FRAMES);
     nic.headers = virtio_memory(1);
+    nic.zeroes = nic.headers.physical + ZEROES_AT;
     nic.present = nic.found = start_device();
     if (nic.present)
         return;
@@ -164,13 +166,13 @@ uint32_t nic_offloads(void)
 }
 
 /* Pre: the card is present; at most `most` bytes. */
-static inline bool offer(const struct nic_segment *segments, unsigned count, uint32_t header_at,
+static inline bool offer(const struct nic_segment *segments, unsigned count, paddr_t header,
                          uint32_t most, uint32_t cookie)
 {
     struct virtq_piece pieces[1 + NIC_SEGMENTS_MAX];
     uint32_t bytes = 0;
 
-    pieces[0] = (struct virtq_piece){nic.headers.physical + header_at, VIRTIO_NET_HEADER_BYTES};
+    pieces[0] = (struct virtq_piece){header, VIRTIO_NET_HEADER_BYTES};
     for (unsigned i = 0; i < count; i++) {
         pieces[1 + i] = (struct virtq_piece){segments[i].address, segments[i].length};
         bytes += segments[i].length;
@@ -182,13 +184,13 @@ static inline bool offer(const struct nic_segment *segments, unsigned count, uin
 bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
 {
     ASSERT(count >= 1 && count <= NIC_SEGMENTS_MAX);
-    return nic.present && offer(segments, count, ZEROES_AT, NIC_PACKET_MAX, cookie);
+    return nic.present && offer(segments, count, nic.zeroes, NIC_PACKET_MAX, cookie);
 }
 
 /* The header is that of the descriptor with which the chain will begin: it is free, so the card
  * reads it no more. */
-bool nic_send_offload(const struct nic_segment *segments, unsigned count, uint32_t work,
-                      uint32_t heads, uint32_t cookie)
+__attribute__((noinline)) bool nic_send_offload(const struct nic_segment *segments, unsigned count,
+                                                uint32_t work, uint32_t heads, uint32_t cookie)
 {
     const uint32_t mss = TSO_MSS(work), at = nic.tx.free * VIRTIO_NET_HEADER_BYTES;
     const struct virtio_net_header header = {
@@ -205,7 +207,8 @@ bool nic_send_offload(const struct nic_segment *segments, unsigned count, uint32
     if (!nic.present || nic.tx.free == VIRTQ_END)
         return false;
     memcpy((uint8_t *)nic.headers.at + at, &header, sizeof header);
-    return offer(segments, count, at, mss ? TSO_PACKET_MAX : NIC_PACKET_MAX, cookie);
+    return offer(segments, count, nic.headers.physical + at, mss ? TSO_PACKET_MAX : NIC_PACKET_MAX,
+                 cookie);
 }
 
 void nic_flush(void)
@@ -214,17 +217,17 @@ void nic_flush(void)
         virtio_notify(&nic.device, VIRTIO_NET_QUEUE_TX);
 }
 
-/* What the header before a packet says of its sum; NULL: nothing, or what cannot be. */
-static const struct nic_csum *read_csum(const volatile uint8_t *packet, uint32_t length,
-                                        struct nic_csum *out)
+static volatile struct virtio_net_header *header_of(uint8_t *packet)
 {
-    const volatile struct virtio_net_header *header =
-        (const volatile struct virtio_net_header *)(const volatile void *)(packet -
-                                                                           VIRTIO_NET_HEADER_BYTES);
-    const uint8_t flags = header->flags & nic.rx_flags;
+    return (volatile struct virtio_net_header *)(volatile void *)(packet - VIRTIO_NET_HEADER_BYTES);
+}
 
-    if (__builtin_expect(!flags, true))
-        return NULL;
+/* What the header before a packet says of its sum by these flags; NULL: what cannot be. */
+static __attribute__((noinline)) struct nic_csum *read_csum(uint8_t *packet, uint32_t length,
+                                                            uint8_t flags, struct nic_csum *out)
+{
+    const volatile struct virtio_net_header *header = header_of(packet);
+
     *out = (struct nic_csum){.is_valid = true};
     if (!(flags & VIRTIO_NET_HEADER_NEEDS_CSUM))
         return out;
@@ -232,12 +235,21 @@ static const struct nic_csum *read_csum(const volatile uint8_t *packet, uint32_t
     return out->start >= NIC_PACKET_MIN && out->start + out->offset + 2u <= length ? out : NULL;
 }
 
+/* Shows a packet that came upwards, with what the card says of its sum. */
+static inline void show(uint8_t *packet, uint32_t length)
+{
+    const uint8_t flags = header_of(packet)->flags & nic.rx_flags;
+    struct nic_csum csum;
+
+    hook_nic_received(packet, length,
+                      __builtin_expect(flags, 0) ? read_csum(packet, length, flags, &csum) : NULL);
+}
+
 /* Shows received packets upwards and gives their buffers back. False: the card broke the contract.
  */
 static bool take_received(void)
 {
     struct virtq_done done;
-    struct nic_csum csum;
     enum virtq_result result = VIRTQ_EMPTY;
     unsigned count = 0;
 
@@ -246,12 +258,10 @@ static bool take_received(void)
         if (result != VIRTQ_TAKEN)
             break;
         /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
-        if (done.length >= VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MIN) {
-            uint8_t *packet =
-                (uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES + VIRTIO_NET_HEADER_BYTES;
-            const uint32_t length = done.length - VIRTIO_NET_HEADER_BYTES;
-            hook_nic_received(packet, length, read_csum(packet, length, &csum));
-        }
+        if (done.length >= VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MIN)
+            show((uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
+                     VIRTIO_NET_HEADER_BYTES,
+                 done.length - VIRTIO_NET_HEADER_BYTES);
         virtq_offer_again(&nic.rx, &done);
     }
     if (count > 0 && virtq_wants_notify(&nic.rx))

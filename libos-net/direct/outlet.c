@@ -29,7 +29,7 @@ static bool ring_send_from_arena(struct outlet *o, uint32_t at, uint32_t length,
     ring_collect(o); /* the slot is free, so what was in it is */
     r->busy[ring->header->tx_posted % RING_SLOTS] = busy;
     ++*busy;
-    ring_link_send_from(&r->link, RING_FRAMES * (uint64_t)PAGE_SIZE + at, length, 0);
+    ring_link_send_from(&r->link, RING_FRAMES * (uint64_t)PAGE_SIZE + at, length);
     return true;
 }
 
@@ -56,7 +56,7 @@ static bool card_send_from_arena(struct outlet *o, uint32_t at, uint32_t length,
         if (!card_take(c->link.pair, &buffer))
             return false;
     }
-    card_send_from(c->link.pair, buffer, &c->memory, at, length, 0, busy);
+    card_send_from(c->link.pair, buffer, &c->memory, at, length, busy);
     card_link_sent(&c->link);
     return true;
 }

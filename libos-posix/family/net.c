@@ -76,7 +76,7 @@ bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length,
     if (!ring_receive(ring(), buffer, length))
         return false;
     *bytes = ring_rx_memory(ring(), *buffer);
-    *is_tested = ring()->rx_csum && offload_is_tested(*bytes, *length);
+    *is_tested = ring_csum(ring()) && offload_is_tested(*bytes, *length);
     return true;
 }
 

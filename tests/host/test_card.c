@@ -366,7 +366,8 @@ static void work_stands_in_the_header(void **state)
         assert_memory_equal(next_header(600), &none, sizeof none);
         ((uint8_t *)memory.va)[100 + 34 + 12] = 8 << 4;
         assert_true(card_take(pair, &buffer));
-        card_send_from(pair, buffer, &memory, 100, 60000, TCP_SUM | TSO_OFFLOAD(1448), &busy);
+        card_send_from_offload(pair, buffer, &memory, 100, 60000, TCP_SUM | TSO_OFFLOAD(1448),
+                               &busy);
         assert_int_equal(busy, 1);
         card_push(pair);
         assert_memory_equal(next_header(60000), &cut, sizeof cut);

@@ -23,7 +23,7 @@ void hook_nic_interrupt(void)
     nic_poll();
 }
 
-void hook_nic_received(uint8_t *packet, uint32_t length, const struct nic_csum *csum)
+void hook_nic_received(uint8_t *packet, uint32_t length, struct nic_csum *csum)
 {
     seen.told = csum;
     seen.csum = csum ? *csum : (struct nic_csum){0};

@@ -1,5 +1,5 @@
-/* What it costs to send 60,000 bytes of TCP that lie ready in a ring's memory: as segments with sums
- * of one's own, with sums of the card's, and as one packet that the card cuts. On a tap: other
+/* What it costs to send 60,000 bytes of TCP that lie ready in a ring's memory: as segments with
+ * sums of one's own, with sums of the card's, and as one packet that the card cuts. On a tap: other
  * networks of QEMU have no offloads. From the first packet posted to the kernel's having taken
  * all. */
 #include "exo/abi/kinfo.h"
@@ -94,7 +94,7 @@ static void send_own(void *argument, uint32_t round)
     (void)argument, (void)round;
     for (uint32_t i = 0; i < SEGMENTS; i++) {
         sum_own(head_at(i * PLACE), segment_bytes(i));
-        ring_link_send_from(&ring, ARENA + i * PLACE, HEADS_BYTES + segment_bytes(i), 0);
+        ring_link_send_from(&ring, ARENA + i * PLACE, HEADS_BYTES + segment_bytes(i));
     }
     ring.link.flush(&ring.link);
 }
@@ -104,8 +104,8 @@ static void send_sums(void *argument, uint32_t round)
     (void)argument, (void)round;
     for (uint32_t i = 0; i < SEGMENTS; i++) {
         const uint32_t length = HEADS_BYTES + segment_bytes(i);
-        ring_link_send_from(&ring, ARENA + i * PLACE, length,
-                            offload_begin((uint8_t *)head_at(i * PLACE), length));
+        ring_link_send_from_offload(&ring, ARENA + i * PLACE, length,
+                                    offload_begin((uint8_t *)head_at(i * PLACE), length));
     }
     ring.link.flush(&ring.link);
 }
@@ -115,8 +115,8 @@ static void send_long(void *argument, uint32_t round)
     const uint32_t length = HEADS_BYTES + CONTENTS;
 
     (void)argument, (void)round;
-    ring_link_send_from(&ring, ARENA + LONG, length,
-                        offload_begin((uint8_t *)head_at(LONG), length) | TSO_OFFLOAD(MSS));
+    ring_link_send_from_offload(&ring, ARENA + LONG, length,
+                                offload_begin((uint8_t *)head_at(LONG), length) | TSO_OFFLOAD(MSS));
     ring.link.flush(&ring.link);
 }
 

@@ -96,11 +96,11 @@ static void send_long(uint32_t length, uint32_t work)
 
     if (!own) {
         net->room(net);
-        ring_link_send_from(&on_ring, RING_FRAMES * PAGE_SIZE + BEFORE, length, work);
+        ring_link_send_from_offload(&on_ring, RING_FRAMES * PAGE_SIZE + BEFORE, length, work);
         return;
     }
     if (card_take(on_card.pair, &buffer))
-        card_send_from(on_card.pair, buffer, &card_memory, BEFORE, length, work, &busy);
+        card_send_from_offload(on_card.pair, buffer, &card_memory, BEFORE, length, work, &busy);
     card_link_sent(&on_card);
 }
 

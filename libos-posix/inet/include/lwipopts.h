@@ -75,6 +75,7 @@
 
 /* Sums that a card makes or has tested are not made or tested here. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_INLINE_IP_CHKSUM        1
 
 #define LWIP_NETIF_LOOPBACK      1
 #define LWIP_HAVE_LOOPIF         1
