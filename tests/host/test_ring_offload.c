@@ -276,6 +276,11 @@ static void copies_are_each_as_wanted(void **state)
     assert_int_equal(state_of(1), RING_DONE | CSUM_VALID);
     assert_false(is_whole(at(AT)));
     assert_true(is_whole(memory[14] + AT));
+    partial = PARTIAL;
+    post(0, 0);
+    post(1, 0);
+    comes(&partial); /* completed once, for both */
+    assert_true(is_whole(at(AT)) && is_whole(memory[14] + AT));
     drop(1);
 }
 
