@@ -73,20 +73,22 @@ static enum err check_entries(const struct env *e, const struct ring_filter *ent
     return fit ? ERR_OK : ERR_BAD_STATE;
 }
 
-/* How many of the filters [first, first + count) are in use? */
-static uint32_t used_of(const struct filters *f, uint32_t first, uint32_t count)
+/* Has the ring's part of the card room? The filters that these take the place of do not count. */
+static bool has_room(const struct flows *part, const struct filters *f, uint32_t first,
+                     const struct ring_key *keys, uint32_t count)
 {
-    uint32_t used = 0;
+    int64_t more = count, narrow = flows_narrow(part, keys, count);
 
-    for (uint32_t i = first; i < first + count; i++)
-        used += f->at[i].in_use;
-    return used;
+    for (uint32_t i = first; i < first + count; i++) {
+        more -= f->at[i].in_use;
+        narrow -= f->at[i].in_use ? flows_narrow(part, &f->at[i].bound.key, 1) : 0;
+    }
+    return flows_fit(part, 0, more, narrow);
 }
 
 static enum err check_keys(const struct set_plan *p, uint32_t first, uint32_t count)
 {
     const struct flows *part = flows_of_ring(p->filters->ring);
-    const uint32_t more = count - used_of(p->filters, first, count);
     struct ring_key keys[FILTERS_BATCH];
 
     for (uint32_t i = 0; i < count; i++)
@@ -95,7 +97,9 @@ static enum err check_keys(const struct set_plan *p, uint32_t first, uint32_t co
         return ERR_NO_RIGHT;
     if (ring_keys_steal(p->filters->ring, keys, count))
         return ERR_IN_USE;
-    return ring_keys_fit(keys, count) && flows_fit(part, 0, more) ? ERR_OK : ERR_NO_MEM;
+    return ring_keys_fit(keys, count) && has_room(part, p->filters, first, keys, count)
+               ? ERR_OK
+               : ERR_NO_MEM;
 }
 
 static enum err check_set(const struct env *e, const struct sys_filters_set_args *a,

@@ -16,7 +16,7 @@ struct create_plan {
 
 static bool is_good(const struct flows_load *l)
 {
-    if (l->count == 0 || l->count > FLOWS_KEYS || l->unused)
+    if (l->count == 0 || l->count > FLOWS_KEYS)
         return false;
     for (uint32_t i = 0; i < l->count; i++)
         if (!key_is_good(&l->keys[i]))
@@ -42,7 +42,9 @@ static enum err check_create(const struct env *e, const struct sys_flows_create_
     if (~p->nic->rights & (RIGHT_WRITE | RIGHT_GRANT) ||
         !flows_hold(of, p->load.keys, p->load.count))
         return ERR_NO_RIGHT;
-    if (place == ERR_OK && !flows_fit(of, p->load.rings, p->load.bound))
+    const uint32_t own = flows_narrow(of, p->load.keys, p->load.count);
+    if (place == ERR_OK &&
+        !flows_fit(of, p->load.rings, p->load.bound, (int64_t)own + p->load.narrow))
         return ERR_NO_MEM;
     return place;
 }
@@ -74,6 +76,7 @@ int sys_flows_read(struct thread *caller, const struct sys_flows_read_args *a, w
     load.count = f->count;
     load.rings = f->rings;
     load.bound = f->bound;
+    load.narrow = f->narrow;
     for (uint32_t i = 0; i < f->count; i++)
         load.keys[i] = f->keys[i];
     return space_copy_out(caller->env->root, a->load, &load, sizeof load) ? ERR_OK : ERR_BAD_USER;

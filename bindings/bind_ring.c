@@ -60,7 +60,7 @@ static enum err check_create(const struct env *e, const struct sys_ring_create_a
         return ERR_NO_RIGHT;
     if (!nic_present())
         return ERR_NO_DEVICE;
-    if (place == ERR_OK && !(ring_has_room() && flows_fit(flows_of_cap(p->nic), 1, 0)))
+    if (place == ERR_OK && !(ring_has_room() && flows_fit(flows_of_cap(p->nic), 1, 0, 0)))
         return ERR_NO_MEM;
     return place;
 }
@@ -116,6 +116,16 @@ static bool all_good(const struct ring_key *keys, uint32_t count)
     return true;
 }
 
+/* In the part of the card: the keys that these take the place of do not count. */
+static bool has_room(const struct flows *part, const struct keys_plan *p, uint32_t count)
+{
+    int64_t narrow = flows_narrow(part, p->keys, count);
+
+    for (uint32_t i = 0; i < p->ring->key_count; i++)
+        narrow -= flows_narrow(part, &p->ring->keys[i].key, 1);
+    return flows_fit(part, 0, (int64_t)count - p->ring->key_count, narrow);
+}
+
 static enum err check_keys(const struct env *e, const struct sys_ring_keys_args *a,
                            struct keys_plan *p)
 {
@@ -140,8 +150,7 @@ static enum err check_keys(const struct env *e, const struct sys_ring_keys_args 
         return ERR_NO_RIGHT;
     if (ring_keys_steal(p->ring, p->keys, a->count))
         return ERR_IN_USE;
-    const uint32_t had = p->ring->key_count, more = a->count > had ? a->count - had : 0;
-    return ring_keys_fit(p->keys, a->count) && flows_fit(part, 0, more) ? ERR_OK : ERR_NO_MEM;
+    return ring_keys_fit(p->keys, a->count) && has_room(part, p, a->count) ? ERR_OK : ERR_NO_MEM;
 }
 
 int sys_ring_keys(struct thread *caller, const struct sys_ring_keys_args *a, word_t *result)

@@ -5,7 +5,8 @@
  * Invariants. flows_check() tests those of one part and names the broken one.
  *   L1  each key of a part lies inside one of the larger part's
  *   L2  each key of a ring lies inside one of those of the part that the ring was made by
- *   L3  no more rings were made by a part, and no more keys are bound to them, than it allows
+ *   L3  no more rings were made by a part, and no more keys, and keys of other masks than its own,
+ * are bound to them than it allows
  *
  * Locking: the forest lock.
  */
@@ -19,7 +20,8 @@ struct flows {
     uint32_t count;     /* of keys                                                            */
     uint32_t rings;     /* that may be made by it: smaller parts have had theirs              */
     uint32_t bound;     /* keys that these may have: the same                                  */
-    uint32_t had_rings, had_bound; /* what the larger part gets back when this one ends       */
+    uint32_t narrow;    /* and those of them of other masks than the part's own: the same     */
+    uint32_t had_rings, had_bound, had_narrow; /* what the larger part gets back at the end   */
     struct ring_key keys[FLOWS_KEYS];
 };
 _Static_assert(offsetof(struct flows, larger) == NODE_AT_LARGER, "node offsets are ABI");
@@ -35,8 +37,12 @@ struct flows *flows_of_ring(const struct ring *r);
 /* Lies each of the keys inside one of the part's? NULL has all. */
 bool flows_hold(const struct flows *f, const struct ring_key *keys, uint32_t count);
 
-/* May there be so many more rings of it, and keys of these, or may it give them on? */
-bool flows_fit(const struct flows *f, uint32_t rings, uint32_t keys);
+/* How many of the keys have another mask than each of the part's? */
+uint32_t flows_narrow(const struct flows *f, const struct ring_key *keys, uint32_t count);
+
+/* May there be so many more rings of it, keys of these, and keys of other masks, or may it give
+ * them on? */
+bool flows_fit(const struct flows *f, int64_t rings, int64_t keys, int64_t narrow);
 
 /* Makes a zeroed object a part of what `nic` names. Pre: it holds the keys, and has what is to be
  * given on. */

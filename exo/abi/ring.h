@@ -92,7 +92,7 @@ struct flows_load {
     uint32_t count;  /* of keys, 1 to FLOWS_KEYS                                              */
     uint32_t rings;  /* that may be made by it, at a time                                     */
     uint32_t bound;  /* keys that these may have, at a time, those of their filters too       */
-    uint32_t unused; /* 0                                                                     */
+    uint32_t narrow; /* of these, those that have another mask than each key of the part      */
     struct ring_key keys[FLOWS_KEYS]; /* [count]                                              */
 };
 _Static_assert(sizeof(struct flows_load) == 656, "flows_load layout");

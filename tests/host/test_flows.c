@@ -102,6 +102,7 @@ static struct flows_load load_of(uint16_t port)
     return (struct flows_load){.count = 2,
                                .rings = 4,
                                .bound = 8,
+                               .narrow = 2,
                                .keys = {for_port(port), for_arp(RING_KEY_COPY | RING_KEY_YIELD)}};
 }
 
@@ -231,7 +232,7 @@ static void a_part_that_is_refused_changes_nothing(void **state)
     OK(make_part(SLOT_NIC, PART, load_of(53)));
     BAD_LOAD(ERR_BAD_ARG, l.count = 0);
     BAD_LOAD(ERR_BAD_ARG, l.count = FLOWS_KEYS + 1);
-    BAD_LOAD(ERR_BAD_ARG, l.unused = 1);
+    BAD_LOAD(ERR_BAD_ARG, l.keys[1].unused = 1);
     BAD_LOAD(ERR_BAD_ARG, l.keys[1].mask.local = 1);
     BAD_LOAD(ERR_BAD_ARG, l.keys[1].flags |= 4);
     BAD_LOAD(ERR_NO_RIGHT, l.keys[0] = for_port(54));
@@ -239,6 +240,9 @@ static void a_part_that_is_refused_changes_nothing(void **state)
     BAD_LOAD(ERR_NO_RIGHT, l.keys[1].flags = RING_KEY_COPY);
     BAD_LOAD(ERR_NO_MEM, l.rings = 5);
     BAD_LOAD(ERR_NO_MEM, l.bound = 9);
+    BAD_LOAD(ERR_NO_MEM, l.narrow = 3);
+    BAD_LOAD(ERR_NO_MEM, l.keys[0].mask.remote = UINT32_MAX); /* another mask, and two more */
+    BAD_LOAD(ERR_NO_MEM, l.narrow = UINT32_MAX);
     BAD_LOAD(ERR_NO_MEM, l.rings = UINT32_MAX);
     const struct flows_load l = load_of(53);
     put(LOAD, &l, sizeof l);
@@ -436,6 +440,42 @@ static void it_is_taken_back_in_steps(void **state)
     assert_int_equal(world_free(), free - FRAMES - 1);
 }
 
+/* Masks are what the card has least of: those of other masks than the part's count. */
+static void keys_of_other_masks_are_bounded(void **state)
+{
+    struct flows_load l = load_of(53), small = {.count = 1, .rings = 1, .bound = 4};
+    struct ring_key near = for_port(53), port = for_port(53);
+
+    (void)state;
+    near.flags = port.flags = RING_KEY_YIELD;
+    near.mask.remote = UINT32_MAX;
+    near.value.remote = PEER;
+    port.mask.remote_port = UINT16_MAX;
+    OK(make_part(SLOT_NIC, PART, l));
+    OK(make_ring(0, PART));
+    OK(make_ring(1, PART));
+    OK(bind_two(0, near, port));
+    OK(bind_two(0, port, near)); /* in place of those */
+    assert_int_equal(bind(1, near), ERR_NO_MEM);
+    OK(BOSS(filters_create, RING + 1, REGION, PFN_ANY, 20, TABLE));
+    assert_int_equal(fill(TABLE, 0, 1, near), ERR_NO_MEM);
+    OK(bind(0, near));
+    OK(fill(TABLE, 0, 1, near));
+    OK(fill(TABLE, 0, 1, port));
+    assert_int_equal(fill(TABLE, 1, 1, port), ERR_NO_MEM);
+    small.keys[0] = near;
+    assert_int_equal(make_part(PART, PART + 1, small), ERR_NO_MEM);
+    OK(BOSS(ring_keys, RING, 0, 0));
+    OK(make_part(PART, PART + 1, small)); /* in whose rings it counts no more */
+    assert_int_equal(part_in(PART)->narrow, 1);
+    OK(make_ring(2, PART + 1));
+    OK(bind_two(2, near, near));
+    near.mask.remote_port = UINT16_MAX;
+    assert_int_equal(bind(2, near), ERR_NO_MEM);
+    OK(BOSS(cap_delete, PART + 1));
+    assert_int_equal(part_in(PART)->narrow, 2);
+}
+
 static void each_part_has_its_bounds(void **state)
 {
     struct flows_load l = load_of(53), small = {.count = 1, .keys = {for_port(53)}};
@@ -546,6 +586,7 @@ int main(void)
         WORLD_TEST(with_the_card_go_its_rings_keys),
         WORLD_TEST(it_is_taken_back_in_steps),
         WORLD_TEST(each_part_has_its_bounds),
+        WORLD_TEST(keys_of_other_masks_are_bounded),
         WORLD_TEST(a_part_ends_with_who_gave_it),
         WORLD_TEST(check_names_the_broken_invariant),
     };
