@@ -137,6 +137,7 @@ enum {
     SLOT_MEMORY,     /* CAP_REGION: memory of its own                */
     SLOT_DISK,       /* CAP_EXTENT: blocks of its own                */
     SLOT_PCI,        /* CAP_PCI: all functions                       */
+    SLOT_NET,        /* CAP_ENDPOINT: who gives ports of a network   */
     SLOT_PORTS = 14, /* CAP_PORTS: of the battery clock             */
     SLOT_IRQ,        /* CAP_IRQ: all lines                          */
     SLOT_FREE = 16
