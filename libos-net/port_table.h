@@ -28,8 +28,7 @@ struct port_table {
 };
 
 /* Takes a port for `holder`; *port 0 becomes one that is free, but with ICMP. *place: which of the
- * holder's it is. Errors as of ports_ask (ports.h), from BAD_ARG on, without those of wants and
- * address. */
+ * holder's it is. Errors as of ports_ask (ports.h), those behind the address. */
 enum err port_take(struct port_table *t, uint32_t holder, bool may_low, uint8_t protocol,
                    uint16_t *port, uint32_t *place);
 

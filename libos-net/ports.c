@@ -105,6 +105,5 @@ enum err ports_bind(slot_t ring, slot_t part)
 
     if (e)
         return e;
-    return exo_ring_keys(ring, (vaddr_t)load.keys,
-                         load.count < RING_KEYS ? load.count : RING_KEYS);
+    return exo_ring_keys(ring, (vaddr_t)load.keys, load.count < RING_KEYS ? load.count : RING_KEYS);
 }

@@ -1,7 +1,7 @@
 /*
  * Ports of a network that several programs share: what is asked of its port authority
- * (libos-net/servers/port_authority.c), which alone holds the card, and finds the asker by the badge
- * of the endpoint in SLOT_NET.
+ * (libos-net/servers/port_authority.c), which alone holds the card, and finds the asker by the
+ * badge of the endpoint in SLOT_NET.
  *
  * Messages: a label, untyped words, nothing else. The answer's label is an error; other words are
  * there with OK alone.
@@ -36,8 +36,10 @@ bool ports_are_given(void);
  * port 0. `address` 0: the authority's. Errors, in the order they are tested:
  *   NO_DEVICE  there is no authority, or it does not answer
  *   NO_MEM     there is no slot
- *   BAD_ARG    the protocol is none of those, or a port of ICMP; an unknown want
- *   NO_RIGHT   another address; a port below 1024 of who may not have one
+ *   BAD_ARG    an unknown want
+ *   NO_RIGHT   another address
+ *   BAD_ARG    the protocol is none of those, or a port of ICMP
+ *   NO_RIGHT   a port below 1024, or ICMP, of who may not have it
  *   IN_USE     somebody has it
  *   NO_MEM     the asker has as many as it may
  */

@@ -34,14 +34,15 @@
 #define FIELDS_MAX   8u
 #define WORDS_MAX    96u
 #define LOOK_MS      50u /* between two looks at who has ended, at most */
-#define GIVEN        (SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_CONSOLE) | SPAWN_GIVE(SLOT_INSPECT) | \
-               SPAWN_GIVE(SLOT_ARCHIVE))
+#define GIVEN                                                                                      \
+    (SPAWN_GIVE(SLOT_CPU) | SPAWN_GIVE(SLOT_CONSOLE) | SPAWN_GIVE(SLOT_INSPECT) |                  \
+     SPAWN_GIVE(SLOT_ARCHIVE))
 _Static_assert(PROGRAMS_MAX <= PORT_HOLDERS, "each program has its place in the table");
 
 struct client {
-    char words[WORDS_MAX];               /* of the command line */
-    const char *fields[FIELDS_MAX + 1];  /* which they lie in: the program, its arguments, NULL */
-    bool low;                            /* may have ports below 1024 */
+    char words[WORDS_MAX];              /* of the command line */
+    const char *fields[FIELDS_MAX + 1]; /* which they lie in: the program, its arguments, NULL */
+    bool low;                           /* may have ports below 1024 */
     bool ended;
     slot_t parts[PORTS_PER_HOLDER]; /* of the card, by place in the table */
     struct spawn_child child;
@@ -289,8 +290,8 @@ static void serve_all(void)
     L4_ThreadId_t asker = L4_nilthread, from;
 
     for (bool busy = true; left > 0;) {
-        const L4_MsgTag_t tag = L4_Ipc(asker, endpoint_id(door),
-                                       L4_Timeouts(L4_ZeroTime, patience(busy)), &from);
+        const L4_MsgTag_t tag =
+            L4_Ipc(asker, endpoint_id(door), L4_Timeouts(L4_ZeroTime, patience(busy)), &from);
         asker = L4_nilthread;
         if (L4_IpcSucceeded(tag) && from.raw != L4_BOUND && !L4_IsNilThread(from)) {
             asker = from;

@@ -11,7 +11,7 @@ HOST_KERNEL += $(addprefix tests/fuzz/,chance.c x2_call.c) tests/host/fuzz_histo
 
 # Tests of the whole kernel: tests/host/test_NAME.c and that library.
 KERNEL_TESTS := check console counters defer device device_window disk dispatch endpoint env_thread events exception fast fast_fault \
-                fault flows forest forest_steps frame fuzz_l4 graft_answer graft_bind graft_env graft_judge graft_moment graft_run graft_sums graft_trap grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
+                fault flows flows_end forest forest_steps frame fuzz_l4 graft_answer graft_bind graft_env graft_judge graft_moment graft_run graft_sums graft_trap grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
                 l4_control l4_move l4_tasks map map_model memory_type meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \
                 string_fault tree tree_crash tree_rules upcall walk
@@ -19,6 +19,7 @@ HOST_TESTS   += $(KERNEL_TESTS)
 
 # With the rings that the others do without.
 flows-needs := $(addprefix bindings/,bind_filters.c bind_ring.c filters.c ring.c ring_keys.c)
+flows_end-needs = $(flows-needs)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.
 HOST_TESTS += vtd

@@ -106,9 +106,8 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup(test, fresh)
     const struct CMUnitTest tests[] = {
-        T(a_port_is_one_holders),      T(low_ports_are_for_who_may), T(what_is_no_port_is_refused),
-        T(a_free_one_is_chosen),       T(nobody_takes_all),
-        T(check_names_the_broken_invariant),
+        T(a_port_is_one_holders), T(low_ports_are_for_who_may), T(what_is_no_port_is_refused),
+        T(a_free_one_is_chosen),  T(nobody_takes_all),          T(check_names_the_broken_invariant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,12 +24,12 @@
 #include "libos/slots.h"
 #include "libos/string.h"
 
-#define RETRY_NS  ((uint64_t)20 * CLOCK_NS_PER_MS)
-#define PAYLOAD   42u
-#define PACKET    60u
-#define SPOOF     4242u
-#define MESSAGES  10000u
-#define GATEWAY   0x0a000202u
+#define RETRY_NS ((uint64_t)20 * CLOCK_NS_PER_MS)
+#define PAYLOAD  42u
+#define PACKET   60u
+#define SPOOF    4242u
+#define MESSAGES 10000u
+#define GATEWAY  0x0a000202u
 
 static struct ring_link link;
 
@@ -198,9 +198,9 @@ static uint64_t lot(void)
 static void send_any(void)
 {
     const unsigned words = (unsigned)(lot() % 8), typed = lot() % 16 ? 0 : (unsigned)lot() % 4 * 2;
-    static const L4_Word_t names[] = {KEYS_UDP | 5001u << 16, KEYS_TCP | 5002u << 16, KEYS_ICMP,
-                                      KEYS_UDP | 1ull << 32, KEYS_UDP | 99ull << 32,
-                                      KEYS_TCP | 7u << 8,    99,                     0};
+    static const L4_Word_t names[] = {
+        KEYS_UDP | 5001u << 16, KEYS_TCP | 5002u << 16, KEYS_ICMP, KEYS_UDP | 1ull << 32,
+        KEYS_UDP | 99ull << 32, KEYS_TCP | 7u << 8,     99,        0};
 
     for (unsigned i = 1; i <= words + typed; i++)
         L4_LoadMR(i, lot() % 4 ? lot() << (lot() % 44) : 0);
@@ -209,7 +209,8 @@ static void send_any(void)
     if (lot() % 2)
         L4_LoadMR(2, 0);
     L4_LoadMR(3, lot() % 3 ? lot() % 64 : lot());
-    L4_Set_MsgTag(L4_MsgTagMake(lot() % 2 ? lot() % 4 : lot() & 0xffff, lot() % 3 ? 3 : words, typed));
+    L4_Set_MsgTag(
+        L4_MsgTagMake(lot() % 2 ? lot() % 4 : lot() & 0xffff, lot() % 3 ? 3 : words, typed));
     if (lot() % 4)
         L4_Call(endpoint_id(SLOT_NET));
     else
