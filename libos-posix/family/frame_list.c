@@ -186,7 +186,8 @@ const char *frame_list_check(const struct frame_list *list, uint32_t *lost)
         if (list->record[i] || has_bit(free_set(list), i))
             return "L1: a fresh frame has a record, or was given";
     for (uint32_t i = 0; i < list->fresh; i++) {
-        const bool is_used = list->record[i] & FRAME_LIST_USED, is_free = has_bit(free_set(list), i);
+        const bool is_used = list->record[i] & FRAME_LIST_USED,
+                   is_free = has_bit(free_set(list), i);
         if (is_used && is_free)
             return "L2: a frame in the set is used";
         if (is_free && !has_bit(word_set(list), i / 64))

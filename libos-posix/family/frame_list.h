@@ -80,12 +80,12 @@ void frame_list_share(struct frame_list *list, pfn_t frame);
  * already. Pre: the pool has it. */
 bool frame_list_give(struct frame_list *list, pfn_t frame, uint32_t mark);
 
-/* Is a frame before `fresh`, of which frame_list_mark() was `mark`, neither free nor marked, because
- * somebody is taking it? Who is giving one is told apart. */
+/* Is a frame before `fresh`, of which frame_list_mark() was `mark`, neither free nor marked,
+ * because somebody is taking it? Who is giving one is told apart. */
 bool frame_list_is_astray(const struct frame_list *list, pfn_t frame, uint32_t mark);
 
-/* Puts a frame back that was astray with this mark, unless whoever took it goes on. Pre: after it was
- * seen astray nobody alive was seen in the middle of taking. */
+/* Puts a frame back that was astray with this mark, unless whoever took it goes on. Pre: after it
+ * was seen astray nobody alive was seen in the middle of taking. */
 void frame_list_find(struct frame_list *list, pfn_t frame, uint32_t mark);
 
 /* Makes L4 good. */

@@ -104,8 +104,8 @@ static enum err bind_lent(const struct page_entry *entries, uint32_t count)
     return exo_page_bind(SLOT_ENV, FAMILY_SLOT_POOL, (vaddr_t)entries, count);
 }
 
-/* Binds zeroed frames at the pages from `va` on, as many as lie side by side in the pool. Returns how
- * many, up to `want`; 0: none is left. */
+/* Binds zeroed frames at the pages from `va` on, as many as lie side by side in the pool. Returns
+ * how many, up to `want`; 0: none is left. */
 static uint32_t fill_run(vaddr_t va, uint32_t want, rights_t rights)
 {
     const uint32_t task = member_place()->task;

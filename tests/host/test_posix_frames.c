@@ -13,7 +13,7 @@
 #define FIRST   1000u
 #define FRAMES  64u
 #define THREADS 4
-#define ROUNDS  20000
+#define ROUNDS  200000
 
 static struct frame_list *list_new(uint32_t count)
 {
