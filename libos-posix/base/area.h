@@ -8,6 +8,7 @@
  *   A3  two areas that touch differ in rights, locks or what they show (else they would be one)
  *   A4  what is kept of an extent is so
  *   A5  what is behind the end of a file shows a file, or is lent one, and nobody may use it
+ *   A6  where one was put in last is an area of the list, or NULL
  */
 #pragma once
 

@@ -94,8 +94,10 @@ uint64_t area_total(const struct process *p)
 const char *area_check(const struct process *p)
 {
     const struct port_layout *l = port_layout();
+    bool has_last = !p->area_last;
 
     for (const struct area *a = p->areas; a; a = a->next) {
+        has_last |= a == p->area_last;
         if (a->start >= a->end || a->start % PAGE_SIZE || a->end % PAGE_SIZE)
             return "A1: an area is empty or not whole pages";
         if (!a->adopted && (a->start < l->program_low || a->end > l->program_high))
@@ -107,6 +109,8 @@ const char *area_check(const struct process *p)
         if (a->behind && (a->rights || !area_file(a)))
             return "A5: what is behind the end of a file can be used, or is of no file";
     }
+    if (!has_last)
+        return "A6: where an area was put in last there is none";
     for (unsigned i = 0; i < EXTENT_COUNT; i++) {
         const struct extent *e = &p->extents[i];
         vaddr_t start;
