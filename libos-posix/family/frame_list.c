@@ -64,6 +64,7 @@ static uint32_t take_given(struct frame_list *list, uint32_t want, uint32_t *ind
 {
     uint64_t *const free = free_set(list), *const some = word_set(list);
     const uint32_t sets = (uint32_t)frame_list_words(frame_list_words(list->count));
+    const uint32_t most = want < FRAME_LIST_RUN ? want : FRAME_LIST_RUN;
     uint32_t at = list->last < sets ? list->last : 0;
 
     for (uint32_t looked = 0; looked < sets; looked++, at = at + 1 < sets ? at + 1 : 0) {
@@ -71,7 +72,7 @@ static uint32_t take_given(struct frame_list *list, uint32_t want, uint32_t *ind
         while ((words = __atomic_load_n(&some[at], __ATOMIC_ACQUIRE)) != 0) {
             const uint32_t word = at * 64 + (uint32_t)__builtin_ctzll(words);
             uint32_t bit;
-            const uint32_t count = take_of(&free[word], want, &bit);
+            const uint32_t count = take_of(&free[word], most, &bit);
             if (count) {
                 list->last = at;
                 *index = word * 64 + bit;
@@ -101,7 +102,6 @@ uint32_t frame_list_take(struct frame_list *list, uint32_t want, pfn_t *first, b
 {
     uint32_t index = 0, count = 0;
 
-    want = want < FRAME_LIST_RUN ? want : FRAME_LIST_RUN;
     if (!want)
         return 0;
     if (list->fresh != list->used || list->fresh == list->count) /* else none was given back */

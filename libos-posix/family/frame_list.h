@@ -25,7 +25,7 @@
 #define FRAME_LIST_USED  ((uint32_t)1 << 31) /* of a record: it is a mark                       */
 #define FRAME_LIST_ARENA ((uint32_t)1 << 30) /* of a mark: it shows what all share              */
 #define FRAME_LIST_MOST  ((uint32_t)1 << 29) /* frames                                          */
-#define FRAME_LIST_RUN   64u                 /* frames that are taken at once                   */
+#define FRAME_LIST_RUN   64u                 /* given frames that are taken at once             */
 
 struct frame_list {
     uint32_t fresh; /* frames from this index on were never taken: they are zero                 */
@@ -57,7 +57,7 @@ static inline uint64_t frame_list_bytes(uint32_t count)
 /* All frames are free and zero. Pre: the list is all zero; 0 < count <= FRAME_LIST_MOST. */
 void frame_list_init(struct frame_list *list, pfn_t first, uint32_t count);
 
-/* Takes up to `want` adjacent frames, FRAME_LIST_RUN at most: some that were given back, which hold
+/* Takes up to `want` adjacent frames: some that were given back, FRAME_LIST_RUN at most, which hold
  * what they held, or else some that are zero. Returns how many; 0: none is free. */
 uint32_t frame_list_take(struct frame_list *list, uint32_t want, pfn_t *first, bool *zero);
 
