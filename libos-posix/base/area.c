@@ -330,7 +330,7 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
 {
     p = process_memory(p);
-    if (area_extent(p, start, 0) < end - start)
+    if (!area_has(p, start, end - start, 0))
         return -ENOMEM;
 
     long e = split_both(p, start, end);
@@ -359,7 +359,7 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
 long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked)
 {
     p = process_memory(p);
-    if (area_extent(p, start, 0) < end - start)
+    if (!area_has(p, start, end - start, 0))
         return -ENOMEM;
 
     long e = split_both(p, start, end);

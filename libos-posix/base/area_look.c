@@ -57,21 +57,43 @@ static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t
     return at - va;
 }
 
-size_t area_search(struct process *p, vaddr_t va, rights_t need)
+/* Of what is kept by other addresses' bits: usable bytes from `va` on, or 0. */
+static size_t kept_elsewhere(const struct process *p, vaddr_t va, rights_t need)
+{
+    for (const struct extent *e = p->extents; e < p->extents + EXTENT_COUNT; e++)
+        if (va - e->start < e->bytes && !(need & ~e->rights))
+            return e->bytes - (va - e->start);
+    return 0;
+}
+
+/* Two addresses whose bits are the same are asked for in turn, as a rule a path and a buffer: what
+ * was kept goes to the place opposite. */
+static void keep(struct process *p, vaddr_t va, const struct extent *found)
+{
+    struct extent *kept = area_kept(p, va);
+
+    if (kept->bytes)
+        p->extents[(size_t)(kept - p->extents + EXTENT_COUNT / 2) % EXTENT_COUNT] = *kept;
+    *kept = *found;
+    p->extents_known = true;
+}
+
+size_t area_search(struct process *p, vaddr_t va, size_t least, rights_t need)
 {
     vaddr_t start;
     rights_t all;
 
     if (p->lender) /* which has an extent that may be known */
-        return area_extent(process_memory(p), va, need);
-    size_t bytes = search(p, va, need, &start, &all);
+        return area_usable(process_memory(p), va, least, need);
+    size_t bytes = kept_elsewhere(p, va, need);
+    if (bytes && bytes >= least)
+        return bytes;
+    bytes = search(p, va, need, &start, &all);
 
     while (need && p == process_memory(process_current()) && area_repair(p, va + bytes))
         bytes = search(p, va, need, &start, &all);
-    if (bytes) {
-        *area_kept(p, va) = (struct extent){start, va - start + bytes, all};
-        p->extents_known = true;
-    }
+    if (bytes)
+        keep(p, va, &(struct extent){start, va - start + bytes, all});
     return bytes;
 }
 

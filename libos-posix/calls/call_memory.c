@@ -261,7 +261,7 @@ long call_madvise(struct process *p, word_t start, word_t bytes, word_t advice)
         return -EINVAL;
     if (!bytes)
         return 0;
-    if (!range_get(start, bytes, &end) || area_extent(p, start, 0) < end - start)
+    if (!range_get(start, bytes, &end) || !area_has(p, start, end - start, 0))
         return -ENOMEM;
     if ((int)advice != MADV_DONTNEED)
         return 0;

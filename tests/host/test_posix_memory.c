@@ -224,6 +224,29 @@ static void pages_come_and_go_anywhere(void **state)
     IS(SYS(munmap, base, PAGES(COUNT)), 0);
 }
 
+/* What is known of one area does not hide the next one, which allows less. */
+static void a_range_may_go_over_areas_of_different_rights(void **state)
+{
+    char *const at = (char *)SYS(mmap, 0, PAGES(4), RW, ANON, -1, 0);
+    const long clock = 0;
+
+    (void)state;
+    strcpy(at + PAGES(2) - 4, "/etc/text");
+    IS(SYS(mprotect, at + PAGES(2), PAGES(2), PROT_READ), 0);
+    IS(SYS(clock_gettime, clock, at + PAGES(1)),
+       0); /* the first two pages are known to be writable */
+    assert_true(SYS(open, at + PAGES(2) - 4, O_RDONLY) > 0);
+    IS(SYS(clock_gettime, clock, at), 0);
+    IS(SYS(madvise, at, PAGES(4), 0), 0);
+    IS(SYS(mlock, at, PAGES(4)), 0);
+    IS(SYS(munlock, at, PAGES(4)), 0);
+    IS(SYS(clock_gettime, clock, at), 0);
+    IS(SYS(mprotect, at, PAGES(4), PROT_READ), 0);
+    assert_null(area_check(process_current()));
+    IS(SYS(clock_gettime, clock, at), -EFAULT);
+    IS(SYS(munmap, at, PAGES(4)), 0);
+}
+
 /* The check itself is code, so it is tested: break each invariant, expect its name. */
 static void check_names_the_broken_invariant(void **state)
 {
@@ -351,6 +374,7 @@ int main(void)
         WORLD_TEST(mremap_shrinks_grows_and_moves),
         WORLD_TEST(madvise_dontneed_clears),
         WORLD_TEST(running_out_of_memory_changes_nothing),
+        WORLD_TEST(a_range_may_go_over_areas_of_different_rights),
         WORLD_TEST(pages_come_and_go_anywhere),
         WORLD_TEST(check_names_the_broken_invariant),
         WORLD_TEST(memory_behind_the_end_of_a_file_is_its_own_signal),
