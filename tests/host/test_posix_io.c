@@ -210,32 +210,6 @@ static void descriptors_run_out(void **state)
     IS(SYS(dup, 1), -EMFILE);
 }
 
-static void the_least_free_descriptor_is_taken(void **state)
-{
-    enum { COUNT = 40 };
-    bool open[COUNT] = {true, true, true};
-
-    (void)state;
-    srand(7);
-    for (unsigned round = 0; round < 4000; round++) {
-        const unsigned fd = 3 + (unsigned)rand() % (COUNT - 3), from = rand() % 2 ? 0 : fd;
-        unsigned least = from;
-        while (least < COUNT && open[least])
-            least++;
-        const unsigned what = (unsigned)rand() % 4;
-        if (what == 0) {
-            IS(SYS(close, fd), open[fd] ? 0 : -EBADF);
-            open[fd] = false;
-        } else if (what == 1) {
-            IS(SYS(dup2, 1, fd), fd);
-            open[fd] = true;
-        } else if (least < COUNT) {
-            IS(SYS(fcntl, 1, F_DUPFD, from), least);
-            open[least] = true;
-        }
-    }
-}
-
 static void fcntl_and_ioctl_keep_flags(void **state)
 {
     (void)state;
@@ -510,7 +484,6 @@ int main(void)
         WORLD_TEST(append_writes_at_the_end),
         WORLD_TEST(duplicates_share_the_position),
         WORLD_TEST(descriptors_run_out),
-        WORLD_TEST(the_least_free_descriptor_is_taken),
         WORLD_TEST(fcntl_and_ioctl_keep_flags),
         WORLD_TEST(the_console_is_a_terminal_only_if_the_platform_says_so),
         WORLD_TEST(the_console_reads_and_writes),
