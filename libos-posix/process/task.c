@@ -269,17 +269,17 @@ static const char *check_sleepers(const struct arena *a)
 
     for (unsigned i = 0; i < SLEEP_BUCKETS; i++) {
         const struct sleep_link *head = &a->sleepers[i];
+        if (!head->next || head->next->prev != head)
+            return "T3: the sleepers are not linked both ways";
         for (struct sleep_link *l = head->next; l != head; l = l->next) {
             const struct task *t = task_of_sleep(l);
             if (++listed > TASK_COUNT)
                 return "T3: a ring of sleepers does not come back";
             if (!t->channel || t->woken || task_sleepers((struct arena *)a, t->channel) != head)
                 return "T3: a task is among sleepers that it does not belong to";
-            if (l->next->prev != l)
+            if (!l->next || l->next->prev != l)
                 return "T3: the sleepers are not linked both ways";
         }
-        if (head->next->prev != head)
-            return "T3: the sleepers are not linked both ways";
     }
     for (unsigned i = 1; i < TASK_COUNT && a->tasks[i]; i++) {
         const struct task *t = a->tasks[i];
