@@ -51,7 +51,8 @@ WORDS = 64                       # lengths of a message: 0 to 63 words
 BUSY = (1, 2, 5, 10, 15, 20)     # threads that compute while a datagram is echoed
 LOADS = {"graft": "a packet handler", "priority": "the owner, more urgent", "slices": "the owner, in its slices"}
 SIZES = {"0": "0 B", "1k": "1 kB", "10k": "10 kB", "100k": "100 kB", "1M": "1 MB"}
-SERVERS = {"dedicated": "round the stack, own card", "shared": "round the stack, ring", "lwip": "lwIP, ring"}
+SERVERS = {"http.{}.dedicated": "round the stack, own card", "http.{}.shared": "round the stack, ring", "http.{}.lwip": "lwIP, ring",
+           "sockets.http.{}": "POSIX sockets"}
 SHAPES = {"dedicated": "a card of its own", "ring": "a ring of the kernel's card", "graft": "a packet handler"}
 COMPARED = ("call.null", "ipc.inter.0", "ipc.inter.7", "ipc.inter.63", "ipc.intra.0", "ipc.server.roundtrip",
             "ipc.ep.0", "ipc.string.4096", "fault.pager.map", "notify.switch", "pct.oneway", "pipe.shm")
@@ -245,8 +246,8 @@ def load_table(figures):
 def web_curves(figures, aims):
     """(name, [(place in SIZES, instructions a request) ...]) for each server, and lighttpd on Linux."""
     counts = {figure["key"]: figure["value"] for figure in figures}
-    curves_of = [(name, [(i, counts[f"http.{size}.{server}"]) for i, size in enumerate(SIZES)])
-                 for server, name in SERVERS.items()]
+    curves_of = [(name, [(i, counts[key.format(size)]) for i, size in enumerate(SIZES)])
+                 for key, name in SERVERS.items()]
     linux = [(i, aims[f"http.{size}.lwip"].get("peer")) for i, size in enumerate(SIZES)]
     return [*curves_of, ("lighttpd, Linux", [(i, count) for i, count in linux if count])]
 
