@@ -14,6 +14,8 @@
 #define NAME_BUCKETS     4096u
 #define COMMAND_BYTES    16u
 #define TASK_COUNT       1152u /* in one family */
+#define SLEEP_BITS       8u
+#define SLEEP_BUCKETS    (1u << SLEEP_BITS)
 #define ACTIVITY_COUNT   256u
 #define MISSING_COUNT    512u /* numbers of calls that are counted one by one */
 #define GROUPS_MAX       32u
@@ -61,6 +63,11 @@ struct credentials {
 struct interval {
     uint64_t next; /* PORT_FOREVER: not armed */
     uint64_t period;
+};
+
+/* A ring of tasks that sleep on channels of one hash, behind its head, oldest first; see task.h. */
+struct sleep_link {
+    struct sleep_link *next, *prev;
 };
 
 /* What a process runs. */
@@ -141,7 +148,7 @@ struct arena {
     struct process *processes; /* all, ended ones too until they were waited for */
     struct task
         *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
-    struct task *sleepers, *last_sleeper; /* see task.h */
+    struct sleep_link sleepers[SLEEP_BUCKETS];
     int32_t last_pid;
     uint32_t pidfds;                   /* files of pidfd_open */
     int end_status;                    /* of the first process, as a shell says it */
