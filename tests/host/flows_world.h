@@ -169,7 +169,7 @@ static inline void write_address(uint8_t *at, uint32_t address)
 
 /* A datagram between a port of ours and the peer's; or ARP, whose port is 0. */
 static inline void write_packet(uint8_t p[PACKET], uint32_t from, uint32_t to, uint16_t from_port,
-                         uint16_t to_port)
+                                uint16_t to_port)
 {
     const bool arp = !from_port && !to_port;
 
