@@ -1,6 +1,7 @@
 /* Parts of the network card on the real one: every error of their calls, what rings that were made
  * by one may bind and send, smaller parts, and what is left when one is taken back. */
 #include "exo/abi/cap.h"
+#include "libos/clock.h"
 #include "libos/libos.h"
 #include "libos/slots.h"
 #include "tests/qemu/rig.h"
@@ -9,6 +10,7 @@
 #define OTHER    (RIG_ADDRESS + 1)
 #define ARP      0x0806u
 #define UNMAPPED ((vaddr_t)0x123456789000)
+#define PATIENCE ((uint64_t)10000 * CLOCK_NS_PER_MS)
 #define SHARED   (RING_KEY_COPY | RING_KEY_YIELD)
 
 static struct rig first, second, third;
@@ -76,9 +78,10 @@ static uint32_t fate(struct rig *r, uint32_t as)
     const uint32_t slot = r->ring.header->tx_posted % RING_SLOTS;
 
     rig_ask(r, as);
-    exo_ring_kick(r->slot);
-    for (unsigned i = 0; i < 1000 && r->ring.header->tx[slot].state == 0; i++)
+    const uint64_t deadline = clock_deadline(PATIENCE);
+    do /* it is sent while this waits */
         exo_ring_kick(r->slot);
+    while (r->ring.header->tx[slot].state == 0 && cpu_ticks() < deadline);
     rig_hears(r);
     return r->ring.header->tx[slot].state;
 }
