@@ -1,6 +1,7 @@
 /* Calls: tables of filters. */
 #include "bindings/cap.h"
 #include "bindings/filters.h"
+#include "bindings/flows.h"
 #include "bindings/graft.h"
 #include "bindings/object.h"
 #include "exo/abi/graft.h"
@@ -30,7 +31,7 @@ static enum err check_create(const struct env *e, const struct sys_filters_creat
     if (!(p->ring->rights & RIGHT_WRITE))
         return ERR_NO_RIGHT;
     const struct ring *r = frame_memory(p->ring->base);
-    return r->memory.parent ? place : ERR_BAD_STATE;
+    return ring_is_whole(r) ? place : ERR_BAD_STATE;
 }
 
 int sys_filters_create(struct thread *caller, const struct sys_filters_create_args *a,
@@ -72,15 +73,33 @@ static enum err check_entries(const struct env *e, const struct ring_filter *ent
     return fit ? ERR_OK : ERR_BAD_STATE;
 }
 
-static enum err check_keys(const struct set_plan *p, uint32_t count)
+/* Has the ring's part of the card room? The filters that these take the place of do not count. */
+static bool has_room(const struct flows *part, const struct filters *f, uint32_t first,
+                     const struct ring_key *keys, uint32_t count)
 {
+    int64_t more = count, narrow = flows_narrow(part, keys, count);
+
+    for (uint32_t i = first; i < first + count; i++) {
+        more -= f->at[i].in_use;
+        narrow -= f->at[i].in_use ? flows_narrow(part, &f->at[i].bound.key, 1) : 0;
+    }
+    return flows_fit(part, 0, more, narrow);
+}
+
+static enum err check_keys(const struct set_plan *p, uint32_t first, uint32_t count)
+{
+    const struct flows *part = flows_of_ring(p->filters->ring);
     struct ring_key keys[FILTERS_BATCH];
 
     for (uint32_t i = 0; i < count; i++)
         keys[i] = p->at[i].key;
+    if (!flows_hold(part, keys, count))
+        return ERR_NO_RIGHT;
     if (ring_keys_steal(p->filters->ring, keys, count))
         return ERR_IN_USE;
-    return ring_keys_fit(keys, count) ? ERR_OK : ERR_NO_MEM;
+    return ring_keys_fit(keys, count) && has_room(part, p->filters, first, keys, count)
+               ? ERR_OK
+               : ERR_NO_MEM;
 }
 
 static enum err check_set(const struct env *e, const struct sys_filters_set_args *a,
@@ -104,7 +123,7 @@ static enum err check_set(const struct env *e, const struct sys_filters_set_args
     enum err told = check_entries(e, entries, count, p);
     if (told != ERR_OK)
         return told;
-    return p->filters->ring ? check_keys(p, count) : ERR_BAD_STATE;
+    return p->filters->ring ? check_keys(p, a->first, count) : ERR_BAD_STATE;
 }
 
 int sys_filters_set(struct thread *caller, const struct sys_filters_set_args *a, word_t *result)

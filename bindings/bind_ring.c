@@ -1,5 +1,6 @@
 /* Calls: packet rings. */
 #include "bindings/cap.h"
+#include "bindings/flows.h"
 #include "bindings/graft.h"
 #include "bindings/object.h"
 #include "bindings/ring.h"
@@ -35,6 +36,7 @@ void hook_nic_interrupt(void)
 
 struct create_plan {
     struct object_place place;
+    struct cap *nic;
     struct cap *frames;
     struct cap *notification; /* or NULL */
 };
@@ -42,23 +44,24 @@ struct create_plan {
 static enum err check_create(const struct env *e, const struct sys_ring_create_args *a,
                              struct create_plan *p)
 {
-    const struct cap *nic = cap_find(e, a->nic, CAP_NIC);
+    struct cap *whole = cap_find(e, a->nic, CAP_NIC);
     enum err place = object_check(e, a->region, a->base, 1, a->dst, true, &p->place);
 
+    p->nic = whole ? whole : cap_find(e, a->nic, CAP_FLOWS);
     p->frames = cap_find(e, a->frames, CAP_FRAMES);
     p->notification = cap_find(e, a->notification, CAP_NOTIFICATION);
     if (place == ERR_BAD_ARG)
         return ERR_BAD_ARG;
-    if (!nic || place == ERR_BAD_CAP || !p->frames ||
+    if (!p->nic || place == ERR_BAD_CAP || !p->frames ||
         (a->notification != SLOT_NONE && !p->notification))
         return ERR_BAD_CAP;
     if (!(p->frames->rights & RIGHT_READ) || !(p->frames->rights & RIGHT_WRITE) ||
-        !(nic->rights & RIGHT_WRITE) ||
+        !(p->nic->rights & RIGHT_WRITE) ||
         (p->notification && !(p->notification->rights & RIGHT_WRITE)))
         return ERR_NO_RIGHT;
     if (!nic_present())
         return ERR_NO_DEVICE;
-    if (place == ERR_OK && !ring_has_room())
+    if (place == ERR_OK && !(ring_has_room() && flows_fit(flows_of_cap(p->nic), 1, 0, 0)))
         return ERR_NO_MEM;
     return place;
 }
@@ -73,7 +76,7 @@ int sys_ring_create(struct thread *caller, const struct sys_ring_create_args *a,
         return (int)e;
     object_make(&p.place, FRAME_RING, caller->env->number, CAP_RING);
     struct ring *r = frame_memory(p.place.base);
-    ring_begin(r, p.frames, p.notification);
+    ring_begin(r, p.nic, p.frames, p.notification);
     object_begin(&object_table[OBJECT_RINGS + r->index], CAP_RING, p.place.base,
                  caller->env->number);
     return ERR_OK;
@@ -114,6 +117,16 @@ static bool all_good(const struct ring_key *keys, uint32_t count)
     return true;
 }
 
+/* In the part of the card: the keys that these take the place of do not count. */
+static bool has_room(const struct flows *part, const struct keys_plan *p, uint32_t count)
+{
+    int64_t narrow = flows_narrow(part, p->keys, count);
+
+    for (uint32_t i = 0; i < p->ring->key_count; i++)
+        narrow -= flows_narrow(part, &p->ring->keys[i].key, 1);
+    return flows_fit(part, 0, (int64_t)count - p->ring->key_count, narrow);
+}
+
 static enum err check_keys(const struct env *e, const struct sys_ring_keys_args *a,
                            struct keys_plan *p)
 {
@@ -131,11 +144,14 @@ static enum err check_keys(const struct env *e, const struct sys_ring_keys_args 
     if (!readable)
         return ERR_BAD_USER;
     p->ring = frame_memory(cap->base);
-    if (!p->ring->memory.parent)
+    if (!ring_is_whole(p->ring))
         return ERR_BAD_STATE;
+    const struct flows *part = flows_of_ring(p->ring);
+    if (!flows_hold(part, p->keys, a->count))
+        return ERR_NO_RIGHT;
     if (ring_keys_steal(p->ring, p->keys, a->count))
         return ERR_IN_USE;
-    return ring_keys_fit(p->keys, a->count) ? ERR_OK : ERR_NO_MEM;
+    return ring_keys_fit(p->keys, a->count) && has_room(part, p, a->count) ? ERR_OK : ERR_NO_MEM;
 }
 
 int sys_ring_keys(struct thread *caller, const struct sys_ring_keys_args *a, word_t *result)

@@ -17,6 +17,7 @@
 #include "bindings/endpoint.h"
 #include "bindings/env_make.h"
 #include "bindings/filters.h"
+#include "bindings/flows.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -95,7 +96,7 @@ static unsigned type_of_kind(unsigned kind)
         [CAP_DISK_RING] = FRAME_DISK_RING, [CAP_DEVICE] = FRAME_DEVICE,
         [CAP_ENDPOINT] = FRAME_ENDPOINT,   [CAP_SIGNAL] = FRAME_NOTIFICATION,
         [CAP_GRAFT_MAP] = FRAME_GRAFT_MAP, [CAP_FILTERS] = FRAME_FILTERS,
-        [CAP_TREE] = FRAME_TREE,
+        [CAP_TREE] = FRAME_TREE,           [CAP_FLOWS] = FRAME_FLOWS,
     };
     return types[kind];
 }
@@ -306,6 +307,13 @@ static const char *check_tree(const struct tree *t)
     return tree_check(t);
 }
 
+static const char *check_flows(const struct flows *f)
+{
+    const char *broken = check_node(&f->larger);
+
+    return broken ? broken : flows_check(f);
+}
+
 /* What lies in the first frame of each object. */
 static const char *check_object(pfn_t n, const struct frame_info *f)
 {
@@ -332,8 +340,10 @@ static const char *check_object(pfn_t n, const struct frame_info *f)
         return f->first == n ? check_tree(memory) : NULL;
     case FRAME_ENDPOINT:
         return endpoint_check(memory);
+    case FRAME_FLOWS:
+        return check_flows(memory);
     case FRAME_RING:
-        return check_nodes(memory, 4);
+        return check_nodes(memory, 5);
     case FRAME_DISK_RING: {
         const char *broken = check_nodes(memory, 4);
         return broken ? broken : disk_ring_check(memory);

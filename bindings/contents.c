@@ -79,6 +79,8 @@ struct node *node_contents(struct node *n)
         const struct tree *tree = frame_memory(frame);
         return n == &tree->above ? node_at(frame_of(frame)->origin) : NULL;
     }
+    case FRAME_FLOWS: /* nor a part of the card without the larger one */
+        return node_at(frame_of(frame)->origin);
     case FRAME_GRAFT:
     case FRAME_GRAFT_MAP:
         return graft_stands_on(n) ? node_at(frame_of(frame)->origin) : NULL;

@@ -204,6 +204,17 @@ bool key_overlaps(const struct ring_key *a, const struct ring_key *b)
     return true;
 }
 
+bool key_is_inside(const struct ring_key *k, const struct ring_key *of)
+{
+    struct words vk = words_of(&k->value), mk = words_of(&k->mask);
+    struct words vo = words_of(&of->value), mo = words_of(&of->mask);
+
+    for (unsigned i = 0; i < WORDS; i++)
+        if ((mo.w[i] & ~mk.w[i]) || ((vk.w[i] ^ vo.w[i]) & mo.w[i]))
+            return false;
+    return !(of->flags & ~k->flags);
+}
+
 unsigned key_bits(const struct ring_key *k)
 {
     struct words mask = words_of(&k->mask);

@@ -42,4 +42,8 @@ bool key_matches(const struct ring_key *k, const struct flow *f);
 bool key_overlaps(const struct ring_key *a, const struct ring_key *b);
 
 /* How specific it is: the bits of its mask. */
+/* Does the key ask for all that `of` asks for, with the same values, and have its flags? Then it
+ * matches nothing that `of` does not match. */
+bool key_is_inside(const struct ring_key *k, const struct ring_key *of);
+
 unsigned key_bits(const struct ring_key *k);

@@ -5,6 +5,7 @@ KERNEL += bindings/env_place.c
 KERNEL += bindings/env_trap.c
 KERNEL += bindings/filters.c
 KERNEL += bindings/flow.c
+KERNEL += bindings/flows.c
 KERNEL += bindings/guarantee.c
 KERNEL += bindings/holding.c
 KERNEL += bindings/node.c
@@ -20,6 +21,7 @@ KERNEL += bindings/bind_disk.c
 KERNEL += bindings/bind_endpoint.c
 KERNEL += bindings/bind_env.c
 KERNEL += bindings/bind_filters.c
+KERNEL += bindings/bind_flows.c
 KERNEL += bindings/bind_graft.c
 KERNEL += bindings/bind_info.c
 KERNEL += bindings/bind_map.c
@@ -61,8 +63,8 @@ flow-needs := bindings/flow.c
 HOST_TESTS += graft_journal
 graft_journal-needs = bindings/graft_journal.c $(filter grafts/map%,$(KERNEL))
 
-GUEST_TESTS += ring no_nic ring_keys ring_keys_smp
-$(foreach t,ring no_nic ring_keys ring_keys_smp,$(eval $(t)-libs := libos-net))
+GUEST_TESTS += ring no_nic ring_keys ring_keys_smp flows flows_smp
+$(foreach t,ring no_nic ring_keys ring_keys_smp flows flows_smp,$(eval $(t)-libs := libos-net))
 ring-sources          := tests/qemu/ring.c tests/qemu/rig.c
 ring-boot             := net=user
 no_nic-sources        := $(ring-sources)
@@ -70,6 +72,10 @@ ring_keys-sources     := tests/qemu/ring_keys.c tests/qemu/rig.c
 ring_keys-boot        := net=user
 ring_keys_smp-sources := $(ring_keys-sources)
 ring_keys_smp-boot    := net=user smp=2
+flows-sources         := tests/qemu/flows.c tests/qemu/rig.c
+flows-boot            := net=user
+flows_smp-sources     := $(flows-sources)
+flows_smp-boot        := net=user smp=2
 
 # The disk: on one CPU and on two, with none, and with one that takes no writes.
 GUEST_DISK   := disk disk_smp disk_ro no_disk

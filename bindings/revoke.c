@@ -9,6 +9,7 @@
 #include "bindings/endpoint.h"
 #include "bindings/env_place.h"
 #include "bindings/filters.h"
+#include "bindings/flows.h"
 #include "bindings/graft.h"
 #include "bindings/guarantee.h"
 #include "bindings/io_table.h"
@@ -128,6 +129,9 @@ static void destroy_object(const struct cap *c)
         break;
     case CAP_FILTERS:
         filters_destroy(frame_memory(c->base));
+        break;
+    case CAP_FLOWS:
+        flows_end(frame_memory(c->base));
         break;
     case CAP_DISK_RING:
         disk_ring_destroy(frame_memory(c->base));

@@ -125,7 +125,7 @@ bool ring_has_room(void)
     return false;
 }
 
-void ring_begin(struct ring *r, struct cap *frames, struct cap *notification)
+void ring_begin(struct ring *r, struct cap *nic, struct cap *frames, struct cap *notification)
 {
     while (rings[r->index])
         r->index++;
@@ -135,6 +135,7 @@ void ring_begin(struct ring *r, struct cap *frames, struct cap *notification)
     r->count = frames->count;
     list_init(&r->tables);
     node_link(&frames->node, &r->memory);
+    node_link(&nic->node, &r->card);
     if (notification)
         node_link(&notification->node, &r->notify);
 }
@@ -457,8 +458,9 @@ static void drain(struct ring *r)
 
 void ring_drop(struct ring *r, struct node *n)
 {
-    if (n == &r->memory) {
+    if (n == &r->memory)
         drain(r);
+    if (n == &r->memory || n == &r->card) {
         filters_end_of(r);
         ring_set_keys(r, NULL, 0);
     }
@@ -476,6 +478,8 @@ void ring_destroy(struct ring *r)
         node_unlink(&r->handler);
     if (r->memory.parent)
         ring_drop(r, &r->memory);
+    if (r->card.parent)
+        node_unlink(&r->card);
     if (r->notify.parent)
         node_unlink(&r->notify);
     rings[r->index] = NULL;
@@ -494,7 +498,7 @@ const char *ring_check(const struct ring *r)
         return "G2: slots that have not finished are not those in flight";
     if (!r->memory.parent && r->in_flight)
         return "G3: a ring without memory has packets in flight";
-    if (!r->memory.parent && r->key_count + r->filter_count)
-        return "G3: a ring without memory has keys";
+    if (!ring_is_whole(r) && r->key_count + r->filter_count)
+        return "G3: a ring without memory or card has keys";
     return ring_keys_check(r);
 }

@@ -11,7 +11,7 @@
  *   G1  rx_done, tx_taken and tx_done never run ahead of each other: tx_done <= tx_taken <=
  *       tx_done + RING_SLOTS, counted modulo 2^32
  *   G2  the slots between tx_done and tx_taken that have not finished are those in flight
- *   G3  a ring without memory has nothing in flight and no keys
+ *   G3  a ring without memory has nothing in flight; one without memory or card has no keys
  *   G4  keys are in the group of their mask, groups in the order of the rule: none is behind a less
  *       specific one
  *
@@ -45,6 +45,8 @@ struct ring {
     struct node filter;   /* child of the graft's capability; no parent: there is none        */
     struct node notify;   /* child of a notification's capability; no parent: nobody is told  */
     struct node handler;  /* child of a graft's capability; no parent: there is none          */
+    struct node card;     /* child of the CAP_NIC or CAP_FLOWS that it was made by; no parent: that
+                             was taken back                                                  */
     uint32_t index;       /* in the card's table                                              */
     uint32_t base, count; /* frames; meaningful while `memory` has a parent                  */
     uint32_t rx_done;     /* free-running, the kernel's own copies of the header's counters   */
@@ -67,6 +69,7 @@ _Static_assert(offsetof(struct ring, memory) == NODE_AT_MEMORY, "node offsets ar
 _Static_assert(offsetof(struct ring, filter) == NODE_AT_FILTER, "node offsets are ABI");
 _Static_assert(offsetof(struct ring, notify) == NODE_AT_NOTIFY, "node offsets are ABI");
 _Static_assert(offsetof(struct ring, handler) == NODE_AT_HANDLER, "node offsets are ABI");
+_Static_assert(offsetof(struct ring, card) == NODE_AT_CARD, "node offsets are ABI");
 _Static_assert(sizeof(struct ring) <= PAGE_SIZE, "a ring is one frame");
 
 /* Is there room in the card's table? */
@@ -75,8 +78,15 @@ bool ring_has_room(void);
 /* The ring at a place of the card's table below RINGS_MAX, or NULL. */
 const struct ring *ring_at(uint32_t index);
 
-/* Enters a zeroed ring into the table. `notification` may be NULL. Pre: ring_has_room(). */
-void ring_begin(struct ring *r, struct cap *frames, struct cap *notification);
+/* Enters a zeroed ring into the table, made by `nic`. `notification` may be NULL. Pre:
+ * ring_has_room(). */
+void ring_begin(struct ring *r, struct cap *nic, struct cap *frames, struct cap *notification);
+
+/* Has it both its memory and its card? Else it gets no keys any more. */
+static inline bool ring_is_whole(const struct ring *r)
+{
+    return r->memory.parent && r->card.parent;
+}
 
 /* Makes `graft` the ring's filter, in place of the one it had; NULL: none. */
 void ring_set_filter(struct ring *r, struct cap *graft);
@@ -117,8 +127,9 @@ void ring_serve_card(void);
 /* Ends a ring: nothing is received into its memory or sent from it any more on return. */
 void ring_destroy(struct ring *r);
 
-/* A binding that the ring holds (NODE_AT_MEMORY, _FILTER, _NOTIFY or _HANDLER) is taken back;
- * unlinks `n`. Without its memory a ring is dead; having lost its filter it receives nothing. */
+/* A binding that the ring holds (NODE_AT_MEMORY, _FILTER, _NOTIFY, _HANDLER or _CARD) is taken
+ * back; unlinks `n`. Without its memory a ring is dead; without its card it has no keys; having
+ * lost its filter it receives nothing. */
 void ring_drop(struct ring *r, struct node *n);
 
 /* Brings the ring's public record up to date. */

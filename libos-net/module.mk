@@ -1,5 +1,5 @@
 LIBOS_NET += $(addprefix libos-net/,card.c card_control.c card_pair.c rss.c card_link.c link_netif.c \
-             address.c answer.c keys.c net.c offload.c ring.c ring_link.c port/sys.c)
+             address.c answer.c keys.c net.c offload.c ports.c ring.c ring_link.c port/sys.c)
 LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c requests.c server.c tcp.c tcp_in.c tcp_out.c)
 LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 
@@ -19,18 +19,24 @@ kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_kernel.c kv_
 GRAFTS            += libos-net/examples/handler_kv.c
 kv_server-libs    := libos-net
 
+# Several programs on one card: who has which port.
+PROGRAMS               += port_authority
+port_authority-sources := libos-net/servers/port_authority.c libos-net/port_table.c
+port_authority-libs    := libos-net
+
 PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c
 udp_echo-libs    := libos-net
 
 HOST_TESTS += offload
 offload-needs := libos-net/offload.c bindings/checksum.c tests/fuzz/chance.c
-HOST_TESTS += answer card card_pairs direct direct_attacks http http_files http_forest kv kv_handler ring rss
+HOST_TESTS += answer port_table card card_pairs direct direct_attacks http http_files http_forest kv kv_handler ring rss
 DIRECT       := $(addprefix libos-net/direct/,cache.c cookie.c packet.c requests.c tcp.c tcp_in.c tcp_out.c) \
                 libos-net/examples/http_parse.c libos-net/examples/http_text.c
 direct-needs := $(DIRECT) tests/host/direct_world.c
 direct_attacks-needs = $(direct-needs)
 answer-needs := libos-net/answer.c
+port_table-needs := libos-net/port_table.c
 card-needs = $(addprefix libos-net/,card.c card_control.c card_pair.c) $(OWN_DEVICE)
 card_pairs-needs = $(card-needs)
 rss-needs := libos-net/rss.c

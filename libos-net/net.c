@@ -8,6 +8,7 @@
 #include "libos-net/card_link.h"
 #include "libos-net/keys.h"
 #include "libos-net/link_netif.h"
+#include "libos-net/ports.h"
 #include "libos-net/ring_link.h"
 #include "libos/call.h"
 #include "libos/error.h"
@@ -66,9 +67,9 @@ static enum err bind_keys(const struct net_config *config)
     struct ring_key keys[RING_KEYS] = {{.flags = RING_KEY_YIELD}};
     uint32_t count = 1;
 
-    if (!config->dhcp && config->tcp_port)
+    if (!config->dhcp && !config->rest && config->tcp_port)
         count = keys_of_port(address, KEYS_TCP, config->tcp_port, keys);
-    else if (!config->dhcp)
+    else if (!config->dhcp && !config->rest)
         keys[0] = keys_for(address, 0, 0);
     return exo_ring_keys(net.ring.slot, (vaddr_t)keys, count);
 }
@@ -94,12 +95,13 @@ static void dhcp_late(void *unused)
 static enum err start_interface(const struct net_config *config)
 {
     const ip4_addr_t none = {0};
+    const bool dhcp = config->dhcp && (config->card || !ports_are_given());
 
     lwip_init();
-    bool added = config->dhcp ? netif_add(&net.netif, &none, &none, &none, net.link,
-                                          link_netif_init, ethernet_input) != NULL
-                              : netif_add(&net.netif, &net.address, &net.mask, &net.gateway,
-                                          net.link, link_netif_init, ethernet_input) != NULL;
+    bool added = dhcp ? netif_add(&net.netif, &none, &none, &none, net.link, link_netif_init,
+                                  ethernet_input) != NULL
+                      : netif_add(&net.netif, &net.address, &net.mask, &net.gateway, net.link,
+                                  link_netif_init, ethernet_input) != NULL;
     if (!added)
         return ERR_NO_MEM;
     netif_set_hostname(&net.netif, config->hostname);
@@ -107,7 +109,7 @@ static enum err start_interface(const struct net_config *config)
     netif_set_default(&net.netif);
     netif_set_link_up(&net.netif);
     netif_set_up(&net.netif);
-    if (config->dhcp) {
+    if (dhcp) {
         if (dhcp_start(&net.netif) != ERR_OK)
             return ERR_NO_MEM;
         sys_timeout(NET_DHCP_PATIENCE, dhcp_late, NULL);
@@ -115,15 +117,37 @@ static enum err start_interface(const struct net_config *config)
     return ERR_OK;
 }
 
+/* With the port that an authority leases; 0: one that is free would be nobody's to find. */
+static enum err open_lease(const struct net_config *config, slot_t *part)
+{
+    struct ports_lease lease;
+    enum err e = config->tcp_port ? ports_ask(&lease, KEYS_TCP, config->tcp_port, 0, PORTS_WANT_ARP)
+                                  : ERR_NO_RIGHT;
+
+    if (e)
+        return e;
+    *part = lease.part;
+    net.address.addr = lwip_htonl(lease.address);
+    net.mask.addr = lwip_htonl(lease.mask);
+    net.gateway.addr = lwip_htonl(lease.gateway);
+    return ERR_OK;
+}
+
 static enum err open_ring(const struct net_config *config)
 {
-    enum err e = ring_link_open(&net.ring);
+    const bool leased = ports_are_given();
+    slot_t nic = SLOT_NIC;
+    enum err e = leased ? open_lease(config, &nic) : ERR_OK;
 
+    if (e == ERR_OK)
+        e = ring_link_open_by(&net.ring, nic, 0);
     if (e == ERR_OK)
         ring_link_accept_partial(&net.ring);
     if (e == ERR_OK && config->filter)
         e = bind_filter(config->filter, config->filter_bytes);
-    return e == ERR_OK ? bind_keys(config) : e;
+    if (e)
+        return e;
+    return leased ? ports_bind(net.ring.slot, nic) : bind_keys(config);
 }
 
 enum err net_open(const struct net_config *config)

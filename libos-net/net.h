@@ -20,6 +20,8 @@ struct net_config {
                           or echo only those to this port, so that others can have other ports */
     bool dhcp; /* ask a DHCP server first; after NET_DHCP_PATIENCE take what follows. The ring
                   then gets all packets that are nobody else's, whatever tcp_port says     */
+    bool rest; /* all packets that are nobody else's without that, too: for who serves a whole
+                  address, of which others have ports                                       */
     const char *address; /* as in "10.0.2.15" */
     const char *mask;
     const char *gateway;
@@ -35,11 +37,13 @@ struct net_config {
         .hostname = "exo4"                                                                         \
     }
 
-/* Makes the ring, binds keys and filter and brings the interface up. Once. The address may come
- * later (netif_is_up tells, and the log). Pre: libos_setup(). BAD_ARG: an address cannot be read,
- * or a card is to have a filter. IN_USE: its packets are another ring's. NO_DEVICE: no network
- * card. BAD_GRAFT: the filter was refused (the log says why). BAD_CAP: the program was not given
- * the card. NO_MEM. */
+/* Makes the ring, binds keys and filter and brings the interface up. Once. In a program whose ports
+ * are given by an authority (ports.h), which has no card, the ring is for tcp_port alone, and the
+ * network's addresses are the authority's, whatever stands here; errors of ports_ask. The address
+ * may come later (netif_is_up tells, and the log). Pre: libos_setup(). BAD_ARG: an address cannot
+ * be read, or a card is to have a filter. IN_USE: its packets are another ring's. NO_DEVICE: no
+ * network card. BAD_GRAFT: the filter was refused (the log says why). BAD_CAP: the program was not
+ * given the card. NO_MEM. */
 enum err net_open(const struct net_config *config);
 
 /* Serves what has arrived and what is due. When there was nothing, waits for it until `deadline`

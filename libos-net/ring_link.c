@@ -100,7 +100,7 @@ static bool wait(struct link *l, uint64_t deadline)
 
 /* The frame is looked for last: taking a slot, or touching memory for the first time, may take
  * frames too. */
-enum err ring_link_open_more(struct ring_link *l, uint32_t frames)
+enum err ring_link_open_by(struct ring_link *l, slot_t nic, uint32_t frames)
 {
     pfn_t first, frame;
     vaddr_t va = 0;
@@ -127,8 +127,12 @@ enum err ring_link_open_more(struct ring_link *l, uint32_t frames)
         return e;
     ring_begin(&l->ring, (void *)va, RING_LINK_BIT);
     e = region_find(1, &frame);
-    return e ? e
-             : exo_ring_create(SLOT_NIC, SLOT_MEMORY, frame, l->frames, l->notification, l->slot);
+    return e ? e : exo_ring_create(nic, SLOT_MEMORY, frame, l->frames, l->notification, l->slot);
+}
+
+enum err ring_link_open_more(struct ring_link *l, uint32_t frames)
+{
+    return ring_link_open_by(l, SLOT_NIC, frames);
 }
 
 enum err ring_link_open(struct ring_link *l)

@@ -21,6 +21,11 @@ enum err ring_link_open(struct ring_link *l);
 enum err ring_link_open_more(struct ring_link *l, uint32_t frames);
 
 /* As send and send_offload, of a packet in the ring's frames. Pre: there is room. */
+/* The same, made by a part of the card in slot `nic` (CAP_FLOWS), or by the whole of it. NO_MEM:
+ * the part has no ring left, too. */
+enum err ring_link_open_by(struct ring_link *l, slot_t nic, uint32_t frames);
+
+/* As send, of a packet in the ring's frames. Pre: there is room. */
 void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length);
 void ring_link_send_from_offload(struct ring_link *l, uint64_t offset, uint32_t length,
                                  uint32_t work);

@@ -3,11 +3,20 @@
 
 #include "libos/string.h"
 
-/* Index of the first area that ends above `va`. */
-static uint32_t index_from(const struct areas *set, vaddr_t va)
+static bool is_index(const struct areas *set, uint32_t i, vaddr_t va)
 {
+    return i <= set->count && (i == set->count || set->at[i].high > va) &&
+           (!i || set->at[i - 1].high <= va);
+}
+
+/* Index of the first area that ends above `va`: as a rule the one that was asked for last. */
+static uint32_t index_from(struct areas *set, vaddr_t va)
+{
+    const uint32_t last = set->last;
     uint32_t low = 0, high = set->count;
 
+    if (is_index(set, last, va))
+        return last;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (set->at[middle].high > va)
@@ -15,17 +24,18 @@ static uint32_t index_from(const struct areas *set, vaddr_t va)
         else
             low = middle + 1;
     }
+    set->last = low;
     return low;
 }
 
-const struct area *areas_from(const struct areas *set, vaddr_t va)
+const struct area *areas_from(struct areas *set, vaddr_t va)
 {
     uint32_t i = index_from(set, va);
 
     return i < set->count ? &set->at[i] : NULL;
 }
 
-const struct area *areas_find(const struct areas *set, vaddr_t va)
+const struct area *areas_find(struct areas *set, vaddr_t va)
 {
     const struct area *area = areas_from(set, va);
 
@@ -78,7 +88,7 @@ enum err areas_add(struct areas *set, const struct area *area)
     return ERR_OK;
 }
 
-enum err areas_hole(const struct areas *set, vaddr_t low, vaddr_t high, uint64_t bytes, vaddr_t *va)
+enum err areas_hole(struct areas *set, vaddr_t low, vaddr_t high, uint64_t bytes, vaddr_t *va)
 {
     vaddr_t from = low;
 
@@ -93,12 +103,9 @@ enum err areas_hole(const struct areas *set, vaddr_t low, vaddr_t high, uint64_t
     return ERR_OK;
 }
 
-static enum err split_at(struct areas *set, vaddr_t va)
+/* Cuts area i in two at an address inside of it. */
+static enum err cut(struct areas *set, uint32_t i, vaddr_t va)
 {
-    uint32_t i = index_from(set, va);
-
-    if (i == set->count || set->at[i].low >= va)
-        return ERR_OK;
     if (set->count == AREAS_MAX)
         return ERR_NO_MEM;
     struct area behind = set->at[i];
@@ -110,20 +117,31 @@ static enum err split_at(struct areas *set, vaddr_t va)
     return ERR_OK;
 }
 
+/* Index behind the areas from `i` on that end at `high` or below. */
+static uint32_t index_behind(const struct areas *set, uint32_t i, vaddr_t high)
+{
+    while (i < set->count && set->at[i].high <= high)
+        i++;
+    return i;
+}
+
 enum err areas_split(struct areas *set, vaddr_t low, vaddr_t high)
 {
-    enum err e = split_at(set, low);
+    uint32_t i = index_from(set, low);
+    enum err e = ERR_OK;
 
-    return e ? e : split_at(set, high);
+    if (i < set->count && set->at[i].low < low)
+        e = cut(set, i++, low);
+    if (e == ERR_OK)
+        i = index_behind(set, i, high);
+    return e == ERR_OK && i < set->count && set->at[i].low < high ? cut(set, i, high) : e;
 }
 
 void areas_remove(struct areas *set, vaddr_t low, vaddr_t high)
 {
-    uint32_t first = index_from(set, low), end = first;
+    const uint32_t first = index_from(set, low);
 
-    while (end < set->count && set->at[end].high <= high)
-        end++;
-    remove_at(set, first, end - first);
+    remove_at(set, first, index_behind(set, first, high) - first);
 }
 
 void areas_set_rights(struct areas *set, vaddr_t low, vaddr_t high, rights_t rights)

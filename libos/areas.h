@@ -30,21 +30,21 @@ struct area {
 struct areas {
     struct area at[AREAS_MAX];
     uint32_t count;
+    uint32_t last; /* index that was looked for last, if it still fits; any */
 };
 
 /* The area that holds `va`, or NULL. */
-const struct area *areas_find(const struct areas *set, vaddr_t va);
+const struct area *areas_find(struct areas *set, vaddr_t va);
 
 /* The first area that ends above `va`, or NULL. For walking a range. */
-const struct area *areas_from(const struct areas *set, vaddr_t va);
+const struct area *areas_from(struct areas *set, vaddr_t va);
 
 /* Adds an area, and joins it with neighbours that differ in nothing but their place.
  * BAD_ARG: empty or unaligned. IN_USE: overlaps another. NO_MEM: there are AREAS_MAX. */
 enum err areas_add(struct areas *set, const struct area *area);
 
 /* Lowest address of a hole of `bytes` inside [low, high). NO_MEM: none. */
-enum err areas_hole(const struct areas *set, vaddr_t low, vaddr_t high, uint64_t bytes,
-                    vaddr_t *va);
+enum err areas_hole(struct areas *set, vaddr_t low, vaddr_t high, uint64_t bytes, vaddr_t *va);
 
 /* Splits areas so that none crosses `low` or `high`. NO_MEM: there are AREAS_MAX. */
 enum err areas_split(struct areas *set, vaddr_t low, vaddr_t high);

@@ -5,19 +5,31 @@
 
 const char *inspect_kind_name(uint32_t kind)
 {
-    static const char *const names[CAP_KIND_COUNT] = {
-        [CAP_REGION] = "region",      [CAP_FRAMES] = "frames",
-        [CAP_ENV] = "environment",    [CAP_THREAD] = "thread",
-        [CAP_CPU] = "processors",     [CAP_NOTIFICATION] = "notification",
-        [CAP_CONSOLE] = "console",    [CAP_MACHINE] = "power",
-        [CAP_INSPECT] = "inspect",    [CAP_NIC] = "network card",
-        [CAP_RING] = "ring",          [CAP_GRAFT] = "graft",
-        [CAP_EXTENT] = "disk blocks", [CAP_DISK_RING] = "disk ring",
-        [CAP_PORTS] = "ports",        [CAP_IRQ] = "interrupt lines",
-        [CAP_PCI] = "PCI functions",  [CAP_DEVICE] = "device",
-        [CAP_WINDOW] = "registers",   [CAP_ENDPOINT] = "endpoint",
-        [CAP_SIGNAL] = "signal",      [CAP_GRAFT_MAP] = "graft map",
-        [CAP_FILTERS] = "filters",    [CAP_TREE] = "tree of blocks"};
+    static const char *const names[CAP_KIND_COUNT] = {[CAP_REGION] = "region",
+                                                      [CAP_FRAMES] = "frames",
+                                                      [CAP_ENV] = "environment",
+                                                      [CAP_THREAD] = "thread",
+                                                      [CAP_CPU] = "processors",
+                                                      [CAP_NOTIFICATION] = "notification",
+                                                      [CAP_CONSOLE] = "console",
+                                                      [CAP_MACHINE] = "power",
+                                                      [CAP_INSPECT] = "inspect",
+                                                      [CAP_NIC] = "network card",
+                                                      [CAP_RING] = "ring",
+                                                      [CAP_GRAFT] = "graft",
+                                                      [CAP_EXTENT] = "disk blocks",
+                                                      [CAP_DISK_RING] = "disk ring",
+                                                      [CAP_PORTS] = "ports",
+                                                      [CAP_IRQ] = "interrupt lines",
+                                                      [CAP_PCI] = "PCI functions",
+                                                      [CAP_DEVICE] = "device",
+                                                      [CAP_WINDOW] = "registers",
+                                                      [CAP_ENDPOINT] = "endpoint",
+                                                      [CAP_SIGNAL] = "signal",
+                                                      [CAP_GRAFT_MAP] = "graft map",
+                                                      [CAP_FILTERS] = "filters",
+                                                      [CAP_TREE] = "tree of blocks",
+                                                      [CAP_FLOWS] = "part of the network card"};
 
     return kind < CAP_KIND_COUNT && names[kind] ? names[kind] : "unknown";
 }
@@ -47,6 +59,7 @@ const char *inspect_held_name(node_t node)
         name = offset == NODE_AT_MEMORY   ? "memory of the ring"
                : offset == NODE_AT_FILTER ? "filter of the ring"
                : offset == NODE_AT_NOTIFY ? "told of packets"
+               : offset == NODE_AT_CARD   ? "card of the ring"
                                           : "handler of the ring";
         break;
     case FRAME_DISK_RING:
@@ -71,6 +84,9 @@ const char *inspect_held_name(node_t node)
         break;
     case FRAME_FILTERS:
         name = offset == NODE_AT_RING ? "ring of the filters" : "graft of the filters";
+        break;
+    case FRAME_FLOWS:
+        name = "a smaller part of the card";
         break;
     case FRAME_IO_NODES:
         name = "in an I/O page table";

@@ -10,8 +10,8 @@
  *                   binding, or (upper levels) the table below
  *   FRAME_IO_NODES  the same for an I/O page table: a DMA binding, or the table below
  *   FRAME_THREAD, FRAME_RING, FRAME_DISK_RING, FRAME_DEVICE, FRAME_ENV, FRAME_CPU, FRAME_GRAFT,
- * FRAME_GRAFT_MAP, FRAME_FILTERS, FRAME_TREE  a binding held by that object, told apart by its
- * offset in the frame (NODE_AT_*)
+ * FRAME_GRAFT_MAP, FRAME_FILTERS, FRAME_TREE, FRAME_FLOWS  a binding held by that object, told
+ * apart by its offset in the frame (NODE_AT_*)
  */
 #pragma once
 
@@ -54,6 +54,7 @@ enum cap_kind {
     CAP_GRAFT_MAP,    /* a map of grafts; base: its first frame                                */
     CAP_FILTERS,      /* a table of filters of a ring; base: its first frame                   */
     CAP_TREE,         /* who owns which blocks (tree.h); base: its first frame                 */
+    CAP_FLOWS,        /* a part of the network card (ring.h); base: its frame                  */
     CAP_KIND_COUNT
 };
 
@@ -97,9 +98,11 @@ _Static_assert(sizeof(struct cap) == 32, "128 capabilities fill a frame");
 #define NODE_AT_FILTER 16u   /* FRAME_RING: the filter, child of the graft's capability      */
 #define NODE_AT_NOTIFY 32u   /* FRAME_RING: whom to wake, child of a notification capability */
 #define NODE_AT_HANDLER                                                                            \
-    48u                 /* FRAME_RING, FRAME_DISK_RING: the handler, child of a graft's capability \
-                         */
-#define NODE_AT_RING 0u /* FRAME_FILTERS: the ring, child of its capability             */
+    48u /* FRAME_RING, FRAME_DISK_RING: the handler, child of a graft's capability                 \
+         */
+#define NODE_AT_CARD   64u /* FRAME_RING: child of what it was made by: CAP_NIC, CAP_FLOWS */
+#define NODE_AT_LARGER 0u  /* FRAME_FLOWS: child of the same                            */
+#define NODE_AT_RING   0u  /* FRAME_FILTERS: the ring, child of its capability             */
 #define NODE_AT_FILTERS                                                                            \
     128u /* FRAME_FILTERS: and each 128 bytes on: filter i's graft, child of its capability        \
           */
@@ -134,6 +137,7 @@ enum {
     SLOT_MEMORY,     /* CAP_REGION: memory of its own                */
     SLOT_DISK,       /* CAP_EXTENT: blocks of its own                */
     SLOT_PCI,        /* CAP_PCI: all functions                       */
+    SLOT_NET,        /* CAP_ENDPOINT: who gives ports of a network   */
     SLOT_PORTS = 14, /* CAP_PORTS: of the battery clock             */
     SLOT_IRQ,        /* CAP_IRQ: all lines                          */
     SLOT_FREE = 16

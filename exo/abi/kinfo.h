@@ -67,6 +67,7 @@ enum frame_type {
     FRAME_GRAFT_MAP,
     FRAME_FILTERS,
     FRAME_TREE,
+    FRAME_FLOWS,
     FRAME_HIDDEN = 255 /* info_read: not free, and somebody else's                              */
 };
 

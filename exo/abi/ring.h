@@ -83,6 +83,21 @@ struct ring_filter {
 /* Frames of a table of `count` filters. */
 #define FILTERS_FRAMES(count) (1u + (uint32_t)(count) / 32u)
 
+/*
+ * A part of the card (CAP_FLOWS): what a ring may ask for that was made by it. A key lies inside
+ * one of the part's if it asks for all bits that this one asks for, with the same values, and has
+ * its flags.
+ */
+#define FLOWS_KEYS 16u
+struct flows_load {
+    uint32_t count;  /* of keys, 1 to FLOWS_KEYS                                              */
+    uint32_t rings;  /* that may be made by it, at a time                                     */
+    uint32_t bound;  /* keys that these may have, at a time, those of their filters too       */
+    uint32_t narrow; /* of these, those that have another mask than each key of the part      */
+    struct ring_key keys[FLOWS_KEYS]; /* [count]                                              */
+};
+_Static_assert(sizeof(struct flows_load) == 656, "flows_load layout");
+
 /* For the whole card: bound keys, those of filters among them; different masks; and how many
  * filters and keys a packet is shown to before it is dropped. */
 #define RING_KEYS_ALL   4096u

@@ -1,6 +1,8 @@
 /* Packets that lie ready, sent by a ring or by a card. */
 #include "libos-net/direct/outlet.h"
 
+#include "libos-net/ports.h"
+
 static struct ring_outlet *ring_of(struct outlet *o)
 {
     return (struct ring_outlet *)o;
@@ -33,17 +35,35 @@ static bool ring_send_from_arena(struct outlet *o, uint32_t at, uint32_t length,
     return true;
 }
 
-enum err ring_outlet_open(struct ring_outlet *o, uint32_t frames)
+static void begin_ring(struct ring_outlet *o, uint32_t frames)
 {
     *o = (struct ring_outlet){.outlet = {.send_from = ring_send_from_arena,
                                          .collect = ring_collect,
                                          .arena_bytes = frames * (uint32_t)PAGE_SIZE}};
-    enum err e = ring_link_open_more(&o->link, frames);
-    if (e == ERR_OK)
-        ring_link_accept_partial(&o->link);
+}
+
+static enum err end_ring(struct ring_outlet *o, enum err e)
+{
     o->outlet.link = &o->link.link;
     o->outlet.arena = o->link.ring.memory + RING_FRAMES * PAGE_SIZE;
     return e;
+}
+
+enum err ring_outlet_open(struct ring_outlet *o, uint32_t frames)
+{
+    begin_ring(o, frames);
+    const enum err e = ring_link_open_more(&o->link, frames);
+
+    if (e == ERR_OK)
+        ring_link_accept_partial(&o->link);
+    return end_ring(o, e);
+}
+
+enum err ring_outlet_open_port(struct ring_outlet *o, uint32_t frames, uint32_t *address,
+                               uint16_t port)
+{
+    begin_ring(o, frames);
+    return end_ring(o, ports_open_link(&o->link, frames, address, KEYS_TCP, port, true));
 }
 
 static bool card_send_from_arena(struct outlet *o, uint32_t at, uint32_t length, uint32_t *busy)

@@ -40,5 +40,9 @@ struct card_outlet {
 /* A ring on the kernel's card, with an arena of so many frames. Errors of ring_link_open(). */
 enum err ring_outlet_open(struct ring_outlet *o, uint32_t frames);
 
+/* With one TCP port of *address bound to it, or leased (ports_open_link, whose errors). */
+enum err ring_outlet_open_port(struct ring_outlet *o, uint32_t frames, uint32_t *address,
+                               uint16_t port);
+
 /* The same on an open card's first pair. Errors of device_memory_make(). */
 enum err card_outlet_open(struct card_outlet *o, struct card *card, uint32_t frames);

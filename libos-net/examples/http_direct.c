@@ -7,7 +7,7 @@
 #include "libos-net/address.h"
 #include "libos-net/direct/server.h"
 #include "libos-net/examples/http_files.h"
-#include "libos-net/keys.h"
+#include "libos-net/ports.h"
 
 #include "libos/error.h"
 #include "libos/libos.h"
@@ -47,7 +47,7 @@ enum http_status direct_find(const char *path, struct source *out)
     return HTTP_OK;
 }
 
-static enum err open_outlet(bool own, uint32_t address, uint16_t port, struct outlet **o)
+static enum err open_outlet(bool own, uint32_t *address, uint16_t port, struct outlet **o)
 {
     static struct card card;
     static struct card_outlet on_card;
@@ -60,8 +60,7 @@ static enum err open_outlet(bool own, uint32_t address, uint16_t port, struct ou
         return e == ERR_OK ? card_outlet_open(&on_card, &card, ARENA_FRAMES) : e;
     }
     *o = &on_ring.outlet;
-    e = ring_outlet_open(&on_ring, ARENA_FRAMES);
-    return e == ERR_OK ? keys_bind_port(on_ring.link.slot, address, KEYS_TCP, port) : e;
+    return ring_outlet_open_port(&on_ring, ARENA_FRAMES, address, port);
 }
 
 static int fail(const char *what, enum err e)
@@ -88,7 +87,9 @@ int main(int argc, char **argv)
     e = archive_map(&archive);
     if (e)
         return fail("the boot archive", e);
-    e = open_outlet(own, address, port, &o);
+    if (argc <= 2 && !own && ports_are_given())
+        address = 0; /* whatever it is */
+    e = open_outlet(own, &address, port, &o);
     if (e)
         return fail("the network", e);
     server_begin(&server, o, address, port);

@@ -378,6 +378,7 @@ static void put_frames(struct http_text *t)
         [FRAME_GRAFT_MAP] = "maps of grafts",
         [FRAME_FILTERS] = "tables of filters",
         [FRAME_TREE] = "trees of blocks",
+        [FRAME_FLOWS] = "parts of the network card",
     };
     uint32_t counts[sizeof names / sizeof names[0]] = {0}, others = 0;
     struct frame_info part[PART];

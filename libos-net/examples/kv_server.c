@@ -1,7 +1,8 @@
 /*
  * A key-value store on bare packets: memcached's binary protocol over UDP. `kv_server [PORT]
  * [ADDRESS] [card | graft]`; port 11211 when none is given, address 10.0.2.15. It answers ARP and
- * ping, too. Of an address on the kernel's card only the port is taken; with `card` the whole of a
+ * ping, too. Of an address on the kernel's card only the port is taken, which a port authority can
+ * lease (libos-net/ports.h); with `card` the whole of a
  * second card is its own; with `graft` the kernel answers GETs of what is there, and this program
  * the rest.
  */
@@ -9,7 +10,7 @@
 #include "libos-net/card_link.h"
 #include "libos-net/examples/kv_kernel.h"
 #include "libos-net/examples/kv_serve.h"
-#include "libos-net/keys.h"
+#include "libos-net/ports.h"
 #include "libos-net/ring_link.h"
 
 #include "libos/error.h"
@@ -52,7 +53,7 @@ static enum err open_handler(struct kv *kv, slot_t map, const struct answer_host
     return e == ERR_OK ? kv_kernel_bind(kv, map, me, &archive, ring) : e;
 }
 
-static enum err open_link(enum form form, uint32_t address, uint16_t port, struct link **l)
+static enum err open_link(enum form form, struct answer_host *me, struct link **l)
 {
     static struct card card;
     static struct card_link on_card;
@@ -66,8 +67,7 @@ static enum err open_link(enum form form, uint32_t address, uint16_t port, struc
         return e;
     }
     *l = &on_ring.link;
-    e = ring_link_open(&on_ring);
-    return e == ERR_OK ? keys_bind_port(on_ring.slot, address, KEYS_UDP, port) : e;
+    return ports_open_link(&on_ring, 0, &me->address, KEYS_UDP, me->port, false);
 }
 
 static int fail(const char *what, enum err e)
@@ -96,7 +96,9 @@ int main(int argc, char **argv)
     e = open_table(&kv, &map, form);
     if (e)
         return fail("memory for the table", e);
-    e = open_link(form, me.address, me.port, &l);
+    if (argc <= 2 && ports_are_given())
+        me.address = 0; /* whatever it is */
+    e = open_link(form, &me, &l);
     if (e)
         return fail("the network", e);
     memcpy(me.mac, l->mac, sizeof me.mac);

@@ -14,16 +14,10 @@ static void extents_forget(struct process *p)
     p->extents_known = false;
 }
 
-/* Puts `new` at its place in the list. */
-static void insert(struct process *p, struct area *new)
+static void link_between(struct process *p, struct area *before, struct area *new,
+                         struct area *after)
 {
-    struct area *before = NULL, *after = p->areas;
-
     extents_forget(p);
-    while (after && after->start < new->start) {
-        before = after;
-        after = after->next;
-    }
     new->prev = before;
     new->next = after;
     if (before)
@@ -32,6 +26,40 @@ static void insert(struct process *p, struct area *new)
         p->areas = new;
     if (after)
         after->prev = new;
+}
+
+/* An area from which on the first that ends above `at` is found; NULL: there are no areas. It is
+ * looked for from where one was put in or taken out last. */
+static struct area *look_from(const struct process *p, vaddr_t at)
+{
+    struct area *a = p->area_last ? p->area_last : p->areas;
+
+    while (a && a->start > at && a->prev)
+        a = a->prev;
+    return a;
+}
+
+/* The first area that ends above `at`, or NULL. */
+static struct area *first_above(const struct process *p, vaddr_t at)
+{
+    struct area *a = look_from(p, at);
+
+    while (a && a->end <= at)
+        a = a->next;
+    return a;
+}
+
+/* Puts `new` at its place in the list. */
+static void insert(struct process *p, struct area *new)
+{
+    struct area *after = look_from(p, new->start), *before = after ? after->prev : NULL;
+
+    while (after && after->start < new->start) {
+        before = after;
+        after = after->next;
+    }
+    link_between(p, before, new, after);
+    p->area_last = new;
 }
 
 /* An area that shows a file holds it, and keeps its pages. */
@@ -59,6 +87,8 @@ static void unshare(struct arena *arena, const struct area *a)
 static void drop(struct process *p, struct area *a)
 {
     extents_forget(p);
+    if (p->area_last == a)
+        p->area_last = a->prev;
     if (a->prev)
         a->prev->next = a->next;
     else
@@ -101,14 +131,16 @@ static void join_range(struct process *p, vaddr_t start, vaddr_t end)
 
 static long add(struct process *p, struct area area)
 {
-    struct area *new = core_heap_alloc(&p->arena->heap, sizeof *new);
+    struct area *new = core_heap_take(&p->arena->heap, sizeof *new);
     if (!new)
         return -ENOMEM;
     *new = area;
     p = process_memory(p);
     new->locked = p->locks_memory;
     insert(p, new);
-    join_range(p, area.start, area.end);
+    join_next(p, new);
+    if (new->prev)
+        join_next(p, new->prev);
     return 0;
 }
 
@@ -228,24 +260,28 @@ long area_lend(struct process *p, vaddr_t start, vaddr_t end, rights_t rights, s
         (struct area){.start = start, .end = end, .rights = rights, .lent = n, .offset = offset});
 }
 
+/* Cuts an area in two at an address inside of it. ENOMEM. */
+static long cut(struct process *p, struct area *a, vaddr_t at)
+{
+    struct area *upper = core_heap_take(&p->arena->heap, sizeof *upper);
+    if (!upper)
+        return -ENOMEM;
+
+    *upper = *a;
+    upper->start = at;
+    upper->offset += area_file(a) ? at - a->start : 0;
+    share(upper);
+    a->end = at;
+    link_between(p, a, upper, a->next);
+    return 0;
+}
+
 /* Makes `at` a border between areas if it lies inside one. ENOMEM. */
 static long split(struct process *p, vaddr_t at)
 {
-    for (struct area *a = p->areas; a && a->start < at; a = a->next) {
-        if (a->end <= at)
-            continue;
-        struct area *upper = core_heap_alloc(&p->arena->heap, sizeof *upper);
-        if (!upper)
-            return -ENOMEM;
-        *upper = *a;
-        upper->start = at;
-        upper->offset += area_file(a) ? at - a->start : 0;
-        share(upper);
-        a->end = at;
-        insert(p, upper);
-        return 0;
-    }
-    return 0;
+    struct area *a = first_above(p, at);
+
+    return a && a->start < at ? cut(p, a, at) : 0;
 }
 
 static long split_both(struct process *p, vaddr_t start, vaddr_t end)
@@ -261,15 +297,24 @@ static long split_both(struct process *p, vaddr_t start, vaddr_t end)
 long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 {
     p = process_memory(p);
-    long e = split_both(p, start, end);
-    if (e)
-        return e;
+    struct area *a = first_above(p, start), *last;
+    long e = 0;
 
-    struct area *a = p->areas;
-    while (a && a->start < start)
+    p->area_last = a;
+    if (a && a->start < start) {
+        e = cut(p, a, start);
         a = a->next;
+    }
+    for (last = a; last && last->end < end;)
+        last = last->next;
+    if (!e && last && last->start < end && last->end > end)
+        e = cut(p, last, end);
+    if (e) {
+        join_range(p, start, end);
+        return e;
+    }
     while (a && a->start < end) { /* those that touch one another at once */
-        const struct area *last = a;
+        last = a;
         while (last->next && last->next->start == last->end && last->next->start < end)
             last = last->next;
         const vaddr_t high = last->end;
@@ -285,7 +330,7 @@ long area_unmap(struct process *p, vaddr_t start, vaddr_t end)
 long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights)
 {
     p = process_memory(p);
-    if (area_extent(p, start, 0) < end - start)
+    if (!area_has(p, start, end - start, 0))
         return -ENOMEM;
 
     long e = split_both(p, start, end);
@@ -314,7 +359,7 @@ long area_protect(struct process *p, vaddr_t start, vaddr_t end, rights_t rights
 long area_lock(struct process *p, vaddr_t start, vaddr_t end, bool locked)
 {
     p = process_memory(p);
-    if (area_extent(p, start, 0) < end - start)
+    if (!area_has(p, start, end - start, 0))
         return -ENOMEM;
 
     long e = split_both(p, start, end);
@@ -388,7 +433,7 @@ bool area_copy_all(struct process *to, const struct process *from)
     bool unlocked = false;
 
     for (const struct area *a = from->areas; a; a = a->next) {
-        struct area *new = core_heap_alloc(&to->arena->heap, sizeof *new);
+        struct area *new = core_heap_take(&to->arena->heap, sizeof *new);
         if (!new) {
             area_forget_all(to);
             return false;

@@ -8,6 +8,7 @@
  *   A3  two areas that touch differ in rights, locks or what they show (else they would be one)
  *   A4  what is kept of an extent is so
  *   A5  what is behind the end of a file shows a file, or is lent one, and nobody may use it
+ *   A6  where one was put in last is an area of the list, or NULL
  */
 #pragma once
 
@@ -40,24 +41,31 @@ static inline vaddr_t page_up(vaddr_t va)
     return (va + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
-/* How many bytes from `va` on are usable with all of `need`; 0 when not even the first. What was
- * found is kept, by a few bits of the address, until the areas change: area_extent looks there, and
- * area_search in the list. */
-size_t area_search(struct process *p, vaddr_t va, rights_t need);
+/* How many bytes from `va` on are usable with all of `need`; 0 when not even the first. It may be
+ * fewer than there are, but not if that is fewer than `least`. What was found is kept, by a few
+ * bits of the address, until the areas change: area_usable looks there, and area_search at all that
+ * is kept and then in the list. */
+size_t area_search(struct process *p, vaddr_t va, size_t least, rights_t need);
 
 static inline struct extent *area_kept(struct process *p, vaddr_t va)
 {
     return &p->extents[va / PAGE_SIZE % EXTENT_COUNT];
 }
 
-static inline size_t area_extent(struct process *p, vaddr_t va, rights_t need)
+static inline size_t area_usable(struct process *p, vaddr_t va, size_t least, rights_t need)
 {
     const struct extent *kept = area_kept(p, va);
     const vaddr_t inside = va - kept->start;
 
-    if (inside < kept->bytes && !(need & ~kept->rights))
+    if (inside < kept->bytes && least <= kept->bytes - inside && !(need & ~kept->rights))
         return kept->bytes - inside;
-    return area_search(p, va, need);
+    return area_search(p, va, least, need);
+}
+
+/* Some of them, which may be followed by others. */
+static inline size_t area_extent(struct process *p, vaddr_t va, rights_t need)
+{
+    return area_usable(p, va, 1, need);
 }
 
 /* Are `bytes` from `va` on usable so? */
@@ -67,7 +75,7 @@ static inline bool area_has(struct process *p, vaddr_t va, size_t bytes, rights_
 
     if (bytes <= kept->bytes && va - kept->start <= kept->bytes - bytes && !(need & ~kept->rights))
         return true;
-    return area_search(p, va, need) >= bytes;
+    return area_search(p, va, bytes, need) >= bytes;
 }
 
 /* The area that `va` lies in, or NULL. */

@@ -57,21 +57,43 @@ static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t
     return at - va;
 }
 
-size_t area_search(struct process *p, vaddr_t va, rights_t need)
+/* Of what is kept by other addresses' bits: usable bytes from `va` on, or 0. */
+static size_t kept_elsewhere(const struct process *p, vaddr_t va, rights_t need)
+{
+    for (const struct extent *e = p->extents; e < p->extents + EXTENT_COUNT; e++)
+        if (va - e->start < e->bytes && !(need & ~e->rights))
+            return e->bytes - (va - e->start);
+    return 0;
+}
+
+/* Two addresses whose bits are the same are asked for in turn, as a rule a path and a buffer: what
+ * was kept goes to the place opposite. */
+static void keep(struct process *p, vaddr_t va, const struct extent *found)
+{
+    struct extent *kept = area_kept(p, va);
+
+    if (kept->bytes)
+        p->extents[(size_t)(kept - p->extents + EXTENT_COUNT / 2) % EXTENT_COUNT] = *kept;
+    *kept = *found;
+    p->extents_known = true;
+}
+
+size_t area_search(struct process *p, vaddr_t va, size_t least, rights_t need)
 {
     vaddr_t start;
     rights_t all;
 
     if (p->lender) /* which has an extent that may be known */
-        return area_extent(process_memory(p), va, need);
-    size_t bytes = search(p, va, need, &start, &all);
+        return area_usable(process_memory(p), va, least, need);
+    size_t bytes = kept_elsewhere(p, va, need);
+    if (bytes && bytes >= least)
+        return bytes;
+    bytes = search(p, va, need, &start, &all);
 
     while (need && p == process_memory(process_current()) && area_repair(p, va + bytes))
         bytes = search(p, va, need, &start, &all);
-    if (bytes) {
-        *area_kept(p, va) = (struct extent){start, va - start + bytes, all};
-        p->extents_known = true;
-    }
+    if (bytes)
+        keep(p, va, &(struct extent){start, va - start + bytes, all});
     return bytes;
 }
 
@@ -94,8 +116,10 @@ uint64_t area_total(const struct process *p)
 const char *area_check(const struct process *p)
 {
     const struct port_layout *l = port_layout();
+    bool has_last = !p->area_last;
 
     for (const struct area *a = p->areas; a; a = a->next) {
+        has_last |= a == p->area_last;
         if (a->start >= a->end || a->start % PAGE_SIZE || a->end % PAGE_SIZE)
             return "A1: an area is empty or not whole pages";
         if (!a->adopted && (a->start < l->program_low || a->end > l->program_high))
@@ -107,6 +131,8 @@ const char *area_check(const struct process *p)
         if (a->behind && (a->rights || !area_file(a)))
             return "A5: what is behind the end of a file can be used, or is of no file";
     }
+    if (!has_last)
+        return "A6: where an area was put in last there is none";
     for (unsigned i = 0; i < EXTENT_COUNT; i++) {
         const struct extent *e = &p->extents[i];
         vaddr_t start;

@@ -22,6 +22,7 @@ struct arena *arena_create(void)
         return NULL;
     struct arena *a = arena_get();
     core_heap_init(&a->heap, heap_low, l->core_low + PORT_CORE_STEP, l->core_high);
+    task_restore_sleepers(a);
     a->next_inode = 1;
     a->last_pid = 1;
     memcpy(a->host_name, "exo4", 5);

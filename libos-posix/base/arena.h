@@ -14,6 +14,8 @@
 #define NAME_BUCKETS     4096u
 #define COMMAND_BYTES    16u
 #define TASK_COUNT       1152u /* in one family */
+#define SLEEP_BITS       8u
+#define SLEEP_BUCKETS    (1u << SLEEP_BITS)
 #define ACTIVITY_COUNT   256u
 #define MISSING_COUNT    512u /* numbers of calls that are counted one by one */
 #define GROUPS_MAX       32u
@@ -63,6 +65,11 @@ struct interval {
     uint64_t period;
 };
 
+/* A ring of tasks that sleep on channels of one hash, behind its head, oldest first; see task.h. */
+struct sleep_link {
+    struct sleep_link *next, *prev;
+};
+
 /* What a process runs. */
 struct program_text {
     uint32_t holders;
@@ -110,6 +117,7 @@ struct process {
     uint64_t cpu_before_ns;              /* of port_cpu_ns(), what others have used */
     struct process *lender;              /* whose memory it uses, as a child of vfork; or NULL */
     struct area *areas;                  /* sorted by address; see area.h */
+    struct area *area_last;              /* where one was put in last; NULL: at the start */
     struct extent extents[EXTENT_COUNT]; /* of them; see area.h */
     bool extents_known;                  /* some are */
     bool locks_memory;                   /* mlockall(MCL_FUTURE) */
@@ -121,7 +129,8 @@ struct process {
     vaddr_t break_low, break_now; /* bytes; the break area is [low, page end of now) */
     uint64_t started_ns;          /* monotonic */
     struct linux_rlimit limits[RLIMIT_COUNT];
-    unsigned descriptor_end; /* those from here on were never set, and hold anything */
+    unsigned descriptor_least; /* those below are open: where to look for one that is not */
+    unsigned descriptor_end;   /* those from here on were never set, and hold anything */
     struct descriptor descriptors[DESCRIPTOR_COUNT];
 };
 
@@ -139,11 +148,12 @@ struct arena {
     struct process *processes; /* all, ended ones too until they were waited for */
     struct task
         *tasks[TASK_COUNT]; /* blocks are never freed; [0] is the keeper's, [1] the first's */
-    struct task *sleepers, *last_sleeper; /* see task.h */
+    struct sleep_link sleepers[SLEEP_BUCKETS];
     int32_t last_pid;
-    uint32_t pidfds;           /* files of pidfd_open */
-    int end_status;            /* of the first process, as a shell says it */
-    struct terminal *terminal; /* the console; see terminal.h */
+    uint32_t pidfds;                   /* files of pidfd_open */
+    int end_status;                    /* of the first process, as a shell says it */
+    struct signal_entry *spare_signal; /* see signal.h; NULL: none is kept */
+    struct terminal *terminal;         /* the console; see terminal.h */
     struct pty *ptys[PTY_COUNT];
     struct counter *timer_files; /* see event.h */
     struct epoll *epolls;

@@ -67,15 +67,12 @@ static void *split(struct heap *h, unsigned class)
     return block;
 }
 
-static void *take(struct heap *h, unsigned class, bool zero)
+/* A block of a class that has none free. */
+static __attribute__((noinline)) void *make(struct heap *h, unsigned class, bool zero)
 {
     size_t size = HEAP_LEAST << class;
-    struct heap_block *block = h->free[class];
+    void *block = split(h, class);
 
-    if (block)
-        h->free[class] = block->next;
-    else
-        block = split(h, class);
     if (!block)
         block = carve(h, size);
     else if (zero)
@@ -85,14 +82,32 @@ static void *take(struct heap *h, unsigned class, bool zero)
     return block;
 }
 
+/* NULL: no block of this class is free. */
+static inline void *take(struct heap *h, unsigned class)
+{
+    struct heap_block *block = h->free[class];
+
+    if (!block)
+        return NULL;
+    h->free[class] = block->next;
+    h->in_use += HEAP_LEAST << class;
+    return block;
+}
+
 void *core_heap_alloc(struct heap *h, size_t bytes)
 {
-    return take(h, class_of(bytes), true);
+    const unsigned class = class_of(bytes);
+    void *block = take(h, class);
+
+    return block ? memset(block, 0, HEAP_LEAST << class) : make(h, class, true);
 }
 
 void *core_heap_take(struct heap *h, size_t bytes)
 {
-    return take(h, class_of(bytes), false);
+    const unsigned class = class_of(bytes);
+    void *block = take(h, class);
+
+    return block ? block : make(h, class, false);
 }
 
 bool core_heap_has_for_files(const struct heap *h, size_t bytes)

@@ -5,7 +5,7 @@
 
 long user_clear(struct process *p, vaddr_t to, size_t bytes)
 {
-    if (area_extent(p, to, RIGHT_WRITE) < bytes)
+    if (!area_has(p, to, bytes, RIGHT_WRITE))
         return -EFAULT;
     if (bytes)
         memset((void *)to, 0, bytes);
@@ -14,7 +14,7 @@ long user_clear(struct process *p, vaddr_t to, size_t bytes)
 
 long user_copy(struct process *p, vaddr_t to, vaddr_t from, size_t bytes)
 {
-    if (area_extent(p, from, RIGHT_READ) < bytes)
+    if (!area_has(p, from, bytes, RIGHT_READ))
         return -EFAULT;
     return user_write(p, to, (const void *)from, bytes);
 }
@@ -41,7 +41,7 @@ static uint64_t zeros(uint64_t word)
 
 long user_string(struct process *p, char *to, size_t capacity, vaddr_t from, long too_long)
 {
-    const size_t usable = area_extent(p, from, RIGHT_READ);
+    size_t usable = area_extent(p, from, RIGHT_READ);
     const size_t both = usable < capacity ? usable : capacity;
     const volatile char *text = (const volatile char *)from; /* each byte is read once */
     size_t i = 0;
@@ -54,7 +54,7 @@ long user_string(struct process *p, char *to, size_t capacity, vaddr_t from, lon
             return (long)i + __builtin_ctzll(zeros(word)) / 8;
     }
     for (; i < capacity; i++) {
-        if (i == usable)
+        if (i == usable && (usable = area_usable(p, from, i + 1, RIGHT_READ)) <= i)
             return -EFAULT;
         to[i] = text[i];
         if (!to[i])

@@ -14,6 +14,7 @@ struct map_plan {
     struct file *file; /* NULL: anonymous */
     uint64_t offset;
     bool shared;
+    bool replaces; /* what is there goes */
 };
 
 static rights_t rights_of(word_t protection)
@@ -69,8 +70,10 @@ static long check_place(const struct process *p, vaddr_t hint, word_t bytes, wor
     bool is_free = fits && area_is_free(p, plan->start, plan->end);
     if (fixed && !(flags & MAP_FIXED) && !is_free)
         return -EEXIST;
+    plan->replaces = !is_free;
     if (fixed || (hint && is_free))
         return 0;
+    plan->replaces = false;
 
     plan->start = area_find_gap(p, page_up(bytes));
     plan->end = plan->start + page_up(bytes);
@@ -87,7 +90,7 @@ static long map_shared(struct process *p, const struct map_plan *plan)
 
     node_hold(n);
     long e = plan->file ? 0 : data_resize(p->arena, n, bytes) ? -ENOMEM : 0;
-    if (!e)
+    if (!e && plan->replaces)
         e = area_unmap(p, plan->start, plan->end);
     if (!e)
         e = area_show(p, plan->start, plan->end, plan->rights, n, plan->offset);
@@ -101,7 +104,7 @@ static long map(struct process *p, const struct map_plan *plan)
 {
     const struct file *f = plan->file;
     const bool is_lent = f && f->kind == FILE_REGULAR && !f->node->stored;
-    long e = area_unmap(p, plan->start, plan->end);
+    long e = plan->replaces ? area_unmap(p, plan->start, plan->end) : 0;
 
     if (!e && is_lent)
         return area_lend(p, plan->start, plan->end, plan->rights, f->node, plan->offset);
@@ -143,7 +146,7 @@ long call_mmap(struct process *p, word_t hint, word_t bytes, word_t protection, 
     if (!e && type != MAP_PRIVATE && !plan.shared && (protection & PROT_WRITE))
         e = -ENODEV;
     uint64_t limit = p->limits[RLIMIT_AS].current;
-    if (!e && (bytes > limit || area_total(p) > limit - bytes))
+    if (!e && limit != RLIM_INFINITY && (bytes > limit || area_total(p) > limit - bytes))
         e = -ENOMEM;
     if (!e)
         e = plan.shared ? map_shared(p, &plan) : map(p, &plan);
@@ -258,7 +261,7 @@ long call_madvise(struct process *p, word_t start, word_t bytes, word_t advice)
         return -EINVAL;
     if (!bytes)
         return 0;
-    if (!range_get(start, bytes, &end) || area_extent(p, start, 0) < end - start)
+    if (!range_get(start, bytes, &end) || !area_has(p, start, end - start, 0))
         return -ENOMEM;
     if ((int)advice != MADV_DONTNEED)
         return 0;

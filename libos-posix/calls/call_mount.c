@@ -249,7 +249,7 @@ long call_msync(struct process *p, word_t start, word_t bytes, word_t flags)
     if (start % PAGE_SIZE || (flags & ~(async | invalidate | sync)) ||
         (flags & async && flags & sync))
         return -EINVAL;
-    if (area_extent(p, start, 0) < page_up(bytes))
+    if (!area_has(p, start, page_up(bytes), 0))
         return -ENOMEM;
     if (flags & invalidate && area_is_locked(p, start, start + bytes))
         return -EBUSY;

@@ -45,22 +45,26 @@ static uint64_t sectors_of(const struct node *n)
 
 static long stat_put(struct process *p, const struct node *n, vaddr_t to)
 {
-    struct linux_stat s = {
-        .dev = n->stored ? device_number(DISK_MAJOR, mount_of(n)->device) : FS_DEVICE,
-        .ino = n->ino,
-        .links = n->links,
-        .mode = n->mode,
-        .uid = n->uid,
-        .gid = n->gid,
-        .rdev = device_number(n->major, n->minor),
-        .size = (int64_t)n->size,
-        .block_size = PAGE_SIZE,
-        .blocks = (int64_t)sectors_of(n),
-        .atime = time_of(n->atime),
-        .mtime = time_of(n->mtime),
-        .ctime = time_of(n->ctime),
-    };
-    return USER_PUT(p, to, &s);
+    struct linux_stat *s = user_place(p, to, sizeof *s, RIGHT_WRITE);
+
+    if (!s)
+        return -EFAULT;
+    s->dev = n->stored ? device_number(DISK_MAJOR, mount_of(n)->device) : FS_DEVICE;
+    s->ino = n->ino;
+    s->links = n->links;
+    s->mode = n->mode;
+    s->uid = n->uid;
+    s->gid = n->gid;
+    s->pad = 0;
+    s->rdev = device_number(n->major, n->minor);
+    s->size = (int64_t)n->size;
+    s->block_size = PAGE_SIZE;
+    s->blocks = (int64_t)sectors_of(n);
+    s->atime = time_of(n->atime);
+    s->mtime = time_of(n->mtime);
+    s->ctime = time_of(n->ctime);
+    s->unused[0] = s->unused[1] = s->unused[2] = 0;
+    return 0;
 }
 
 long call_newfstatat(struct process *p, word_t dirfd, word_t path, word_t to, word_t flags)

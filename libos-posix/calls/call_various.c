@@ -92,7 +92,7 @@ static long check_memory(struct process *p, word_t start, word_t bytes)
 
     if (start + bytes < start)
         return -EINVAL;
-    return area_extent(p, low, 0) < whole ? -ENOMEM : 0;
+    return !area_has(p, low, whole, 0) ? -ENOMEM : 0;
 }
 
 static long lock(struct process *p, word_t start, word_t bytes, bool locked)

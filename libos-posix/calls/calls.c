@@ -83,11 +83,14 @@ static __attribute__((noinline)) long settle(long result)
     }
 }
 
-/* The rest of posix_call, for calls that are not plain. */
+/* The rest of posix_call, for calls that are not plain. What is due only because of a signal is the
+ * way's to settle, which looks for a handler anyway. */
 static __attribute__((noinline)) struct posix_done call_settle(struct task *t, long result)
 {
-    result = settle(result);
-    t = task_current(); /* fork has made it another */
+    if (is_restart(result) || t->restore_blocked || t->process->lender) {
+        result = settle(result);
+        t = task_current(); /* a borrower has got a thread of its own */
+    }
     lock_release_of(t->process->arena, t);
     return (struct posix_done){result, true};
 }

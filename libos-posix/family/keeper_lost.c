@@ -35,9 +35,15 @@ bool keeper_sweep(void)
 {
     struct frame_list *pool = POOL;
 
+    frame_list_show(pool);
     for (uint32_t i = 0; i < __atomic_load_n(&pool->fresh, __ATOMIC_ACQUIRE); i++) {
         const pfn_t frame = pool->first + i;
         const uint32_t mark = frame_list_mark(pool, frame);
+        if (frame_list_is_astray(pool, frame, mark)) {
+            if (somebody_takes())
+                return false;
+            frame_list_find(pool, frame, mark);
+        }
         if (!(mark & FRAME_LIST_USED) || (mark & FRAME_LIST_ARENA) || space_bindings(frame) > 1)
             continue;
         if (somebody_takes())

@@ -57,7 +57,7 @@ static void on_event(struct libos_regs *r)
             member_interrupt(r);
         return;
     }
-    if (r->frame.ip >= (vaddr_t)family_sleep_begin && r->frame.ip <= (vaddr_t)family_sleep_call)
+    if (r->frame.ip >= (vaddr_t)family_sleep_begin && r->frame.ip <= (vaddr_t)family_sleep_out)
         r->frame.ip = (vaddr_t)family_sleep_out;
     else
         exo_timer_set(cpu_ticks() + (KINFO->tsc_khz * 1000 >> AGAIN_TICKS_SHIFT), BIT_WOKEN);

@@ -5,7 +5,7 @@
  */
 
         .set    PAGE, 4096
-        .set    PIECE, 256
+        .set    PIECE, 1024
 
         .data
         .balign 8

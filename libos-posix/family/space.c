@@ -239,10 +239,10 @@ static void forget_use(vaddr_t low, vaddr_t end)
     __atomic_fetch_and(&m->lent[m->table_last], keep, __ATOMIC_RELAXED);
 }
 
-void space_discard(vaddr_t va, uint64_t bytes)
+/* Pre: the caller has the lock. */
+static void discard(vaddr_t va, uint64_t bytes)
 {
     const vaddr_t low = va, end = va + bytes;
-    const bool taken = space_lock();
     vaddr_t table = 0; /* in which something was dropped */
     struct run r;
 
@@ -255,6 +255,13 @@ void space_discard(vaddr_t va, uint64_t bytes)
     }
     if (table)
         forget_use(low > table ? low : table, end);
+}
+
+void space_discard(vaddr_t va, uint64_t bytes)
+{
+    const bool taken = space_lock();
+
+    discard(va, bytes);
     space_unlock(taken);
 }
 
@@ -292,7 +299,7 @@ bool space_unmap(vaddr_t va, uint64_t bytes)
     bool good = areas_split(&space_areas, va, va + bytes) == ERR_OK;
 
     if (good) {
-        space_discard(va, bytes);
+        discard(va, bytes);
         areas_remove(&space_areas, va, va + bytes);
     }
     space_unlock(taken);

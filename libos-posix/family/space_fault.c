@@ -94,52 +94,46 @@ static void widen(struct site *s, const volatile uint64_t *entry)
             return;
 }
 
-/* Frames for the pages from s->low on, as many as there are, zero. Until they are bound the task's
- * hand says that it takes some. */
-static uint32_t take(const struct site *s, struct page_entry *entries)
-{
-    const uint32_t want = (uint32_t)((s->high - s->low) / PAGE_SIZE);
-    const uint32_t rights = s->rights | RIGHTS_LATER(SPACE_RIGHTS);
-    uint32_t count = 0, some;
-    pfn_t frame;
-    bool zero;
-
-    while (count < want && (some = frame_list_take(POOL, want - count, &frame, &zero)) != 0)
-        for (; some; some--, frame++, count++) {
-            if (!zero)
-                page_zero(family_frame(frame));
-            entries[count] = (struct page_entry){s->low + count * PAGE_SIZE, frame, rights};
-        }
-    return count;
-}
-
 /* Pre: of the table that space_entry() found last. */
-static enum err bind_all(const struct page_entry *entries, uint32_t count, bool lent)
+static enum err bind_lent(const struct page_entry *entries, uint32_t count)
 {
     struct member *m = &FAMILY->members[member_place()->member];
 
-    family_use((lent ? m->lent : m->groups) + m->table_last, entries[0].va,
+    family_use(&m->lent[m->table_last], entries[0].va,
                entries[count - 1].va - entries[0].va + PAGE_SIZE);
     return exo_page_bind(SLOT_ENV, FAMILY_SLOT_POOL, (vaddr_t)entries, count);
 }
 
+/* Binds zeroed frames at the pages from `va` on, as many as lie side by side in the pool. Returns
+ * how many, up to `want`; 0: none is left. */
+static uint32_t fill_run(vaddr_t va, uint32_t want, rights_t rights)
+{
+    const uint32_t task = member_place()->task;
+    pfn_t frame;
+    bool zero;
+    uint32_t count = space_take(task, want, &frame, &zero);
+
+    for (uint32_t i = 0; i < count && !zero; i++)
+        page_zero(family_frame(frame + i));
+    const bool done = count && space_bind(va, frame, count, rights) == ERR_OK;
+    for (uint32_t i = 0; i < count && !done; i++)
+        space_give(frame + i, frame_list_mark(POOL, frame + i));
+    space_let_go(task);
+    return done ? count : 0;
+}
+
+/* Enough for `va` will do. */
 static bool fill_zero(struct site *s, const volatile uint64_t *entry)
 {
-    uint64_t *hand = &FAMILY->tasks[member_place()->task].hand;
-    struct page_entry entries[AROUND_MOST];
+    uint32_t count;
 
     widen(s, entry);
-    __atomic_store_n(hand, HAND_ANY, __ATOMIC_SEQ_CST);
-    uint32_t count = take(s, entries);
-    bool done = count > (s->va - s->low) / PAGE_SIZE && bind_all(entries, count, false) == ERR_OK;
-    for (uint32_t i = 0; i < count && !done; i++)
-        space_give(entries[i].pfn, frame_list_mark(POOL, entries[i].pfn));
-    __atomic_store_n(hand, HAND_EMPTY, __ATOMIC_SEQ_CST);
-    if (done || s->high - s->low == PAGE_SIZE)
-        return done;
-    s->low = s->va; /* there are not so many */
-    s->high = s->va + PAGE_SIZE;
-    return fill_zero(s, entry);
+    for (vaddr_t at = s->low; at < s->high; at += count * PAGE_SIZE) {
+        count = fill_run(at, (uint32_t)((s->high - at) / PAGE_SIZE), s->rights);
+        if (!count)
+            return at > s->va || (s->low < s->va && fill_run(s->va, 1, s->rights));
+    }
+    return true;
 }
 
 /* A page of its own, which begins as the file's. */
@@ -194,7 +188,7 @@ static bool fill_lent(const struct site *s, const volatile uint64_t *entry, righ
                 (struct page_entry){va, *family_core_frame(page),
                                     (s->rights & ~RIGHT_WRITE) | RIGHTS_LATER(SPACE_RIGHTS)};
     }
-    return bind_all(entries, count, true) == ERR_OK;
+    return bind_lent(entries, count) == ERR_OK;
 }
 
 static bool fill(struct site *s, rights_t need)

@@ -64,6 +64,17 @@ static void load(struct libos_regs *to, const struct posix_regs *r)
     to->frame.flags = r->rflags;
 }
 
+/* Those that the entry of a handler changes, and a call that begins again. */
+static void load_changed(struct libos_regs *to, const struct posix_regs *r)
+{
+    to->rax = r->rax;
+    to->rdi = r->rdi;
+    to->rsi = r->rsi;
+    to->rdx = r->rdx;
+    to->frame.sp = r->rsp;
+    to->frame.ip = r->rip;
+}
+
 /* The entries of libos keep the vector registers below what they hand over. */
 static uint8_t *vectors_of(const struct libos_regs *r)
 {
@@ -106,7 +117,7 @@ void way_after(struct libos_regs *r, uint8_t *vectors)
         return;
     save(&regs, r);
     posix_trampoline_signal(&regs);
-    load(r, &regs);
+    load_changed(r, &regs);
 }
 
 /* Signals of a program that was interrupted between two instructions. */
@@ -116,14 +127,15 @@ static void settle(struct libos_regs *r, uint8_t *vectors)
 
     save(&regs, r);
     posix_trampoline_interrupt(&regs, vectors);
-    load(r, &regs);
+    load_changed(r, &regs);
 }
 
 void way_return(struct libos_regs *r, uint8_t *vectors)
 {
-    struct posix_regs regs = {.rax = POSIX_SIGRETURN, .rsp = r->frame.sp};
+    struct posix_regs regs;
 
-    posix_trampoline(&regs, vectors);
+    regs.rsp = r->frame.sp;
+    posix_trampoline_return(&regs, vectors);
     load(r, &regs);
 }
 

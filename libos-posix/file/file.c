@@ -118,10 +118,13 @@ void file_set(struct process *p, unsigned fd, struct file *f, bool close_on_exec
 long file_install(struct process *p, struct file *f, unsigned least, bool close_on_exec)
 {
     uint64_t limit = p->limits[RLIMIT_NOFILE].current;
+    const unsigned begin = least > p->descriptor_least ? least : p->descriptor_least;
 
-    for (unsigned fd = least; fd < DESCRIPTOR_COUNT && fd < limit; fd++) {
+    for (unsigned fd = begin; fd < DESCRIPTOR_COUNT && fd < limit; fd++) {
         if (fd < p->descriptor_end && p->descriptors[fd].file)
             continue;
+        if (begin == p->descriptor_least)
+            p->descriptor_least = fd + 1;
         file_set(p, fd, f, close_on_exec);
         return (long)fd;
     }
@@ -135,6 +138,8 @@ long file_close(struct process *p, word_t fd)
     if (!f)
         return -EBADF;
     p->descriptors[(uint32_t)fd] = (struct descriptor){0};
+    if ((uint32_t)fd < p->descriptor_least)
+        p->descriptor_least = (uint32_t)fd;
     lockf_process_closes(p, f->node);
     queue_process_closes(p, f);
     file_release(p, f);

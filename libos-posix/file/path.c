@@ -19,13 +19,18 @@ struct part {
     bool last, slash; /* slash: at least one follows */
 };
 
-/* Takes the next part off *text. False: there is none. */
+static const char *skip_slashes(const char *at, const char *end)
+{
+    while (at < end && *at == '/')
+        at++;
+    return at;
+}
+
+/* Takes the next part off *text, which begins with it. False: there is none. */
 static inline bool part_take(const char **text, const char *end, struct part *out)
 {
     const char *at = *text;
 
-    while (at < end && *at == '/')
-        at++;
     if (at == end)
         return false;
     out->name = at;
@@ -34,8 +39,7 @@ static inline bool part_take(const char **text, const char *end, struct part *ou
         out->hash = name_hash_add(out->hash, *at);
     out->bytes = (size_t)(at - out->name);
     out->slash = at < end;
-    while (at < end && *at == '/')
-        at++;
+    at = skip_slashes(at, end);
     out->last = at == end;
     *text = at;
     return true;
@@ -113,6 +117,7 @@ static long walk_text(struct process *p, struct walk *w, const char *text, size_
     if (bytes && text[0] == '/') {
         w->node = w->dir = p->root;
         w->bytes = 0;
+        text = skip_slashes(text, end);
     }
     while (part_take(&text, end, &part)) {
         long e = step(p, w, &part, how);

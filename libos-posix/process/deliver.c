@@ -15,16 +15,12 @@ static rights_t fault_need(uint64_t error)
     return error & FAULT_WRITE ? RIGHT_WRITE : error & FAULT_FETCH ? RIGHT_EXEC : RIGHT_READ;
 }
 
-bool posix_signal_take(struct posix_signal *out)
+bool signal_deliver(struct task *t, struct posix_signal *out)
 {
-    struct task *t = task_current();
     struct process *p = t->process;
 
-    if (!signal_is_due(t))
-        return false;
-    lock_take_of(t->process->arena, t);
-    bool due = signal_settle(t);
-    if (due) {
+    out->number = signal_next(t, &out->info);
+    if (out->number) {
         out->old_mask = t->restore_blocked ? t->blocked_before : t->blocked;
         out->stack = t->stack;
         out->trap = t->fault_trap;
@@ -32,7 +28,6 @@ bool posix_signal_take(struct posix_signal *out)
         out->address = t->fault_address;
         t->restore_blocked = false;
         t->fault_trap = t->fault_error = t->fault_address = 0;
-        out->number = signal_take(t, ~t->blocked, &out->info);
         struct linux_sigaction *action = &p->action[out->number - 1];
         out->action = *action;
         uint64_t self = action->flags & SA_NODEFER ? 0 : signal_bit(out->number);
@@ -40,6 +35,17 @@ bool posix_signal_take(struct posix_signal *out)
         if (action->flags & SA_RESETHAND)
             action->handler = SIG_DFL;
     }
+    return out->number;
+}
+
+bool posix_signal_take(struct posix_signal *out)
+{
+    struct task *t = task_current();
+
+    if (!signal_is_due(t))
+        return false;
+    lock_take_of(t->process->arena, t);
+    const bool due = signal_deliver(t, out);
     lock_release_of(t->process->arena, t);
     return due;
 }

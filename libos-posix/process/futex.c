@@ -9,10 +9,11 @@
 
 #define ROBUST_MAX 2048u /* locks of one task, as in Linux: a list with a loop ends too */
 
-/* All who wait for futexes sleep on this. */
-static const void *channel(const struct arena *a)
+/* What those sleep on who wait for that futex, and perhaps some others: odd, as no address of a
+ * channel is. */
+static const void *channel(struct futex_key key)
 {
-    return &a->last_sleeper;
+    return (const void *)(((uintptr_t)key.space + key.offset) | 1);
 }
 
 struct futex_key futex_key_of(const struct process *p, vaddr_t at)
@@ -36,27 +37,27 @@ static bool is_same(struct futex_key a, struct futex_key b)
     return a.space == b.space && a.offset == b.offset;
 }
 
+/* Pre: `t` sleeps. The channel and one part of the key say the other one. */
 static bool waits_for(const struct task *t, struct futex_key key, uint32_t bits)
 {
-    return !t->woken && t->channel == channel(t->process->arena) && is_same(t->futex, key) &&
-           (t->futex_bits & bits);
-}
-
-static void wake_one(struct task *t)
-{
-    t->woken = true;
-    port_wake(t);
+    return t->channel == channel(key) && t->futex_offset == key.offset && (t->futex_bits & bits);
 }
 
 long futex_wake(struct arena *a, struct futex_key key, long count, uint32_t bits)
 {
+    struct sleep_link *head = task_sleepers(a, channel(key)), *next;
     long done = 0;
 
-    for (struct task *t = a->sleepers; t && done < count; t = t->sleep_next)
-        if (waits_for(t, key, bits)) {
-            wake_one(t);
-            done++;
-        }
+    if (count <= 0)
+        return 0;
+    for (struct sleep_link *l = head->next; l != head; l = next) {
+        next = l->next;
+        if (!waits_for(task_of_sleep(l), key, bits))
+            continue;
+        task_wake_one(task_of_sleep(l));
+        if (++done == count)
+            break;
+    }
     return done;
 }
 
@@ -91,18 +92,18 @@ static long deadline_get(struct process *p, word_t operation, vaddr_t at, struct
 
 static long sleep_on(struct task *t, struct futex_key key, uint32_t bits, struct limit limit)
 {
-    t->futex = key;
+    t->futex_offset = key.offset;
     t->futex_bits = bits;
     t->until_real = limit.real;
-    return task_sleep(t, channel(t->process->arena), limit.deadline);
+    return task_sleep(t, channel(key), limit.deadline);
 }
 
-static long wait(struct process *p, vaddr_t at, word_t operation, uint32_t expected,
+/* Who changes the word after it was read needs the lock to wake anybody. */
+static long wait(struct process *p, vaddr_t at, word_t operation, bool is_expected,
                  vaddr_t timeout, uint32_t bits)
 {
     struct task *t = task_current();
     struct limit limit;
-    uint32_t value;
 
     long e = deadline_get(p, operation, timeout, &limit);
     if (e)
@@ -112,12 +113,16 @@ static long wait(struct process *p, vaddr_t at, word_t operation, uint32_t expec
     t->restart_deadline = limit.deadline;
     if (!bits)
         return -EINVAL;
-    if (USER_GET(p, &value, at))
-        return -EFAULT;
-    if (value != expected)
+    if (!is_expected)
         return -EAGAIN;
     e = sleep_on(t, key_named(p, at, operation), bits, limit);
     return e == -RESTART && timeout ? -RESTART_SAME_END : e;
+}
+
+static void move_waiter(struct arena *a, struct task *t, struct futex_key to)
+{
+    t->futex_offset = to.offset;
+    task_move_sleeper(a, t, channel(to));
 }
 
 /* Wakes some and lets others wait for the second futex instead. */
@@ -130,12 +135,16 @@ static long requeue(struct process *p, vaddr_t at, vaddr_t at2, word_t operation
 
     if (USER_GET(p, &present, at2))
         return -EFAULT;
-    for (struct task *t = p->arena->sleepers; t && move > 0; t = t->sleep_next)
-        if (waits_for(t, from, FUTEX_ALL_BITS)) {
-            t->futex = to;
-            move--;
-            done++;
-        }
+    struct sleep_link *head = task_sleepers(p->arena, channel(from)), *next;
+    for (struct sleep_link *l = head->next; l != head && move > 0; l = next) {
+        next = l->next;
+        if (!waits_for(task_of_sleep(l), from, FUTEX_ALL_BITS))
+            continue;
+        if (!is_same(from, to))
+            move_waiter(p->arena, task_of_sleep(l), to);
+        move--;
+        done++;
+    }
     return done;
 }
 
@@ -230,10 +239,11 @@ static long unlock_pi(struct process *p, vaddr_t at, word_t operation)
         return -EFAULT;
     if ((old & FUTEX_TID_MASK) != (uint32_t)task_current()->tid)
         return -EPERM;
-    for (struct task *t = p->arena->sleepers; t; t = t->sleep_next)
-        if (waits_for(t, key, FUTEX_ALL_BITS)) {
+    struct sleep_link *head = task_sleepers(p->arena, channel(key));
+    for (struct sleep_link *l = head->next; l != head; l = l->next)
+        if (waits_for(task_of_sleep(l), key, FUTEX_ALL_BITS)) {
             more |= next != NULL;
-            next = next ? next : t;
+            next = next ? next : task_of_sleep(l);
         }
     uint32_t new = next ? (uint32_t)next->tid | (more ? FUTEX_WAITERS : 0) : 0;
     long e;
@@ -242,7 +252,7 @@ static long unlock_pi(struct process *p, vaddr_t at, word_t operation)
         e = user_exchange(p, at, &old, new);
     } while (!e && old != tried);
     if (!e && next)
-        wake_one(next);
+        task_wake_one(next);
     return e;
 }
 
@@ -265,9 +275,9 @@ long call_futex(struct process *p, word_t at, word_t operation, word_t value, wo
     task_current()->futex_bits = FUTEX_ALL_BITS;
     switch (operation & FUTEX_COMMAND) {
     case FUTEX_WAIT:
-        return wait(p, at, operation, (uint32_t)value, timeout, FUTEX_ALL_BITS);
+        return wait(p, at, operation, present == (uint32_t)value, timeout, FUTEX_ALL_BITS);
     case FUTEX_WAIT_BITSET:
-        return wait(p, at, operation, (uint32_t)value, timeout, bits);
+        return wait(p, at, operation, present == (uint32_t)value, timeout, bits);
     case FUTEX_WAKE:
         return futex_wake(p->arena, key_named(p, at, operation), count, FUTEX_ALL_BITS);
     case FUTEX_WAKE_BITSET:

@@ -154,6 +154,8 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
     *broken = NULL;
     if (p && holds_lock(p)) {
         lock_inherit(a->tasks[0]);
+        if (task_check(a))
+            task_restore_sleepers(a);
         *broken = arena_check(a);
         mount_lost(a);
     } else if (!lock_try(a->tasks[0])) {

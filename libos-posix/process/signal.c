@@ -23,6 +23,25 @@ static bool is_ignored(const struct process *p, unsigned number)
     return handler == SIG_IGN || (handler == SIG_DFL && (idle & signal_bit(number)));
 }
 
+/* One entry is kept, since a signal that is handled at once needs none for long. */
+static struct signal_entry *entry_take(struct arena *a)
+{
+    struct signal_entry *e = a->spare_signal;
+
+    if (!e)
+        return core_heap_take(&a->heap, sizeof *e);
+    a->spare_signal = NULL;
+    return e;
+}
+
+static void entry_free(struct arena *a, struct signal_entry *e)
+{
+    if (a->spare_signal)
+        core_heap_free(&a->heap, e, sizeof *e);
+    else
+        a->spare_signal = e;
+}
+
 void signal_forget(struct arena *a, struct pending *pending, uint64_t set)
 {
     for (struct signal_entry **at = &pending->first; *at;) {
@@ -32,7 +51,7 @@ void signal_forget(struct arena *a, struct pending *pending, uint64_t set)
             continue;
         }
         *at = e->next;
-        core_heap_free(&a->heap, e, sizeof *e);
+        entry_free(a, e);
     }
     pending->set &= ~set;
 }
@@ -72,7 +91,7 @@ static long enqueue(struct process *p, struct pending *pending, const struct lin
         return 0;
     struct signal_entry *e = NULL;
     if (!counts || queued(p) < p->limits[RLIMIT_SIGPENDING].current)
-        e = core_heap_take(&p->arena->heap, sizeof *e);
+        e = entry_take(p->arena);
     if (!e && counts)
         return -EAGAIN;
     if (e) {
@@ -190,7 +209,7 @@ static void dequeue(struct arena *a, struct pending *pending, unsigned number,
         found = true;
         *out = e->info;
         *at = e->next;
-        core_heap_free(&a->heap, e, sizeof *e);
+        entry_free(a, e);
     }
     if (!found)
         *out = (struct linux_siginfo){.number = (int32_t)number, .code = SI_KERNEL};
@@ -245,7 +264,9 @@ static void rest(struct task *t)
     lock_take(t);
 }
 
-bool signal_settle(struct task *t)
+/* Performs the defaults of all that is due. Returns the signal whose handler is to run next; 0: no
+ * handler is. */
+static unsigned settle(struct task *t)
 {
     struct process *p = t->process;
 
@@ -260,12 +281,12 @@ bool signal_settle(struct task *t)
         }
         uint64_t now = (t->pending.set | p->pending.set) & ~t->blocked;
         if (!now)
-            return false;
+            return 0;
         uint64_t own = t->pending.set & now;
         unsigned number = lowest(own ? own : now);
         uint64_t handler = p->action[number - 1].handler;
         if (handler != SIG_DFL && handler != SIG_IGN)
-            return true;
+            return number;
         struct linux_siginfo info;
         signal_take(t, signal_bit(number), &info);
         if (is_ignored(p, number))
@@ -275,6 +296,22 @@ bool signal_settle(struct task *t)
         else
             process_kill(p, (int)number);
     }
+}
+
+bool signal_settle(struct task *t)
+{
+    return settle(t) != 0;
+}
+
+unsigned signal_next(struct task *t, struct linux_siginfo *out)
+{
+    const unsigned number = settle(t);
+    struct process *p = t->process;
+
+    if (number)
+        dequeue(p->arena, t->pending.set & signal_bit(number) ? &t->pending : &p->pending, number,
+                out);
+    return number;
 }
 
 void signal_block(struct task *t, uint64_t set)

@@ -52,6 +52,13 @@ unsigned signal_take(struct task *t, uint64_t set, struct linux_siginfo *out);
  * is to run next. */
 bool signal_settle(struct task *t);
 
+/* The same, and takes that signal off: its number, or 0. */
+unsigned signal_next(struct task *t, struct linux_siginfo *out);
+
+/* What posix_signal_take does (posix.h). */
+struct posix_signal;
+bool signal_deliver(struct task *t, struct posix_signal *out);
+
 /* Forgets pending signals of `set`. */
 void signal_forget(struct arena *a, struct pending *pending, uint64_t set);
 

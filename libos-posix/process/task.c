@@ -87,26 +87,23 @@ int32_t task_new_number(struct arena *a)
 
 static void sleepers_add(struct arena *a, struct task *t)
 {
-    t->sleep_next = NULL;
-    t->sleep_prev = a->last_sleeper;
-    if (a->last_sleeper)
-        a->last_sleeper->sleep_next = t;
-    else
-        a->sleepers = t;
-    a->last_sleeper = t;
+    struct sleep_link *head = task_sleepers(a, t->channel), *last = head->prev;
+
+    t->sleep = (struct sleep_link){head, last};
+    head->prev = last->next = &t->sleep;
 }
 
-static void sleepers_remove(struct arena *a, struct task *t)
+static void sleepers_remove(struct task *t)
 {
-    if (t->sleep_prev)
-        t->sleep_prev->sleep_next = t->sleep_next;
-    else
-        a->sleepers = t->sleep_next;
-    if (t->sleep_next)
-        t->sleep_next->sleep_prev = t->sleep_prev;
-    else
-        a->last_sleeper = t->sleep_prev;
-    t->sleep_next = t->sleep_prev = NULL;
+    t->sleep.next->prev = t->sleep.prev;
+    t->sleep.prev->next = t->sleep.next;
+}
+
+void task_move_sleeper(struct arena *a, struct task *t, const void *channel)
+{
+    sleepers_remove(t);
+    t->channel = channel;
+    sleepers_add(a, t);
 }
 
 /* Without a keeper a sleeper must also do what is due at certain times, and a wait for nothing
@@ -162,7 +159,8 @@ long task_sleep(struct task *t, const void *channel, uint64_t given)
         if (t->wants_console && !port_has_keeper())
             break; /* the caller looks whether there is input */
     }
-    sleepers_remove(a, t);
+    if (!t->woken)
+        sleepers_remove(t);
     t->channel = NULL;
     t->wants_console = t->only_end_wakes = false;
     t->until_real = 0;
@@ -171,47 +169,57 @@ long task_sleep(struct task *t, const void *channel, uint64_t given)
 
 void task_clock_moved(const struct arena *a)
 {
-    for (struct task *t = a->sleepers; t; t = t->sleep_next)
-        if (t->until_real)
-            port_wake(t);
+    for (unsigned i = 1; i < TASK_COUNT && a->tasks[i]; i++)
+        if (a->tasks[i]->process && a->tasks[i]->until_real)
+            port_wake(a->tasks[i]);
 }
 
 void task_forget_sleep(struct task *t)
 {
-    if (t->channel)
-        sleepers_remove(t->process->arena, t);
+    if (t->channel && !t->woken)
+        sleepers_remove(t);
     t->channel = NULL;
 }
 
-/* All who poll sleep on this one. */
-static const void *poll_channel(const struct arena *a)
+/* Who has waited longest is not known any more. */
+void task_restore_sleepers(struct arena *a)
 {
-    return &a->sleepers;
+    for (unsigned i = 0; i < SLEEP_BUCKETS; i++)
+        a->sleepers[i] = (struct sleep_link){&a->sleepers[i], &a->sleepers[i]};
+    for (unsigned i = 1; i < TASK_COUNT && a->tasks[i]; i++)
+        if (a->tasks[i]->process && a->tasks[i]->channel && !a->tasks[i]->woken)
+            sleepers_add(a, a->tasks[i]);
 }
+
+/* All who poll sleep on this one, which is no address, so that its hash is known here. */
+#define POLL_CHANNEL ((const void *)2)
 
 long task_sleep_poll(struct task *t, uint64_t deadline)
 {
-    return task_sleep(t, poll_channel(t->process->arena), deadline);
+    return task_sleep(t, POLL_CHANNEL, deadline);
 }
 
-static void wake(struct arena *a, const void *channel, const void *other)
+static inline void wake(struct sleep_link *head, const void *channel)
 {
-    for (struct task *t = a->sleepers; t; t = t->sleep_next)
-        if (!t->woken && (t->channel == channel || t->channel == other)) {
-            t->woken = true;
-            port_wake(t);
-        }
+    struct sleep_link *next;
+
+    for (struct sleep_link *l = head->next; l != head; l = next) {
+        next = l->next;
+        if (task_of_sleep(l)->channel == channel)
+            task_wake_one(task_of_sleep(l));
+    }
 }
 
 void task_wake(struct arena *a, const void *channel)
 {
-    wake(a, channel, channel);
+    wake(task_sleepers(a, channel), channel);
 }
 
 void task_wake_pollers(struct arena *a, const void *channel)
 {
     ++*activity_of(a, channel);
-    wake(a, channel, poll_channel(a));
+    wake(task_sleepers(a, channel), channel);
+    wake(task_sleepers(a, POLL_CHANNEL), POLL_CHANNEL);
     if (a->asyncs)
         async_tell(a, channel);
 }
@@ -255,15 +263,34 @@ static const char *check_processes(const struct arena *a)
     return listed == used ? NULL : "T1: a task is not in the list of its process";
 }
 
+static const char *check_sleepers(const struct arena *a)
+{
+    size_t listed = 0, asleep = 0;
+
+    for (unsigned i = 0; i < SLEEP_BUCKETS; i++) {
+        const struct sleep_link *head = &a->sleepers[i];
+        if (!head->next || head->next->prev != head)
+            return "T3: the sleepers are not linked both ways";
+        for (struct sleep_link *l = head->next; l != head; l = l->next) {
+            const struct task *t = task_of_sleep(l);
+            if (++listed > TASK_COUNT)
+                return "T3: a ring of sleepers does not come back";
+            if (!t->channel || t->woken || task_sleepers((struct arena *)a, t->channel) != head)
+                return "T3: a task is among sleepers that it does not belong to";
+            if (!l->next || l->next->prev != l)
+                return "T3: the sleepers are not linked both ways";
+        }
+    }
+    for (unsigned i = 1; i < TASK_COUNT && a->tasks[i]; i++) {
+        const struct task *t = a->tasks[i];
+        asleep += t->process && t->channel && !t->woken;
+    }
+    return listed == asleep ? NULL : "T3: a task sleeps that nobody finds";
+}
+
 const char *task_check(const struct arena *a)
 {
-    size_t count = 0;
+    const char *broken = check_sleepers(a);
 
-    for (const struct task *t = a->sleepers; t; t = t->sleep_next) {
-        if (!t->channel || ++count > TASK_COUNT)
-            return "T3: a sleeper has no channel, or the list has a loop";
-        if (t->sleep_next && t->sleep_next->sleep_prev != t)
-            return "T3: the sleepers are not linked both ways";
-    }
-    return check_processes(a);
+    return broken ? broken : check_processes(a);
 }

@@ -2,12 +2,14 @@
  * Tasks: the threads of all processes of a family, and how they sleep and wake one another.
  *
  * A task sleeps on a *channel*, the address of what it waits for; whoever changes that wakes all
- * who sleep on it, and those who wait for several things at once (poll). Sleepers look again.
+ * who sleep on it, and those who wait for several things at once (poll). Sleepers look again. They
+ * are found by their channel's hash.
  *
  * Invariants. task_check() tests them all and names the broken one.
  *   T1  a task is in the list of its process once, and the process counts them in task_count
  *   T2  tasks[i]->index is i; a task without a process, other than the keeper's, is free
- *   T3  the list of sleepers is linked both ways and holds only tasks with a channel
+ *   T3  the sleepers of a hash are linked both ways, in a ring; a task is in that of its channel's
+ *       hash, once, while it has a channel and is not woken, and else in none
  *   T4  a process that has not ended has a task; one that has ended has none
  *
  * Locking: the caller holds the arena's lock, unless it says otherwise.
@@ -29,7 +31,7 @@ static inline bool is_restart(long result)
     return result == -RESTART || result == -RESTART_NO_HANDLER || result == -RESTART_SAME_END;
 }
 
-/* What a futex waiter waits for. */
+/* Which futex. */
 struct futex_key {
     const void *space; /* the process, or the node or pages that are shared */
     uint64_t offset;   /* in it */
@@ -49,14 +51,14 @@ struct task {
     uint64_t affinity;        /* a bit for each processor; 0: all */
 
     const void *channel; /* what it sleeps on; NULL: it does not */
-    struct task *sleep_next, *sleep_prev;
+    struct sleep_link sleep; /* T3 */
     bool woken;
     bool wants_console;  /* in its next sleep, where there is no keeper */
     bool only_end_wakes; /* in its next sleep: no signal does but one that ends it */
     uint64_t
         until_real;  /* in its next sleep: it ends at this moment of the time of day; 0: not so */
     bool vfork_done; /* the child has called execve, or ended */
-    struct futex_key futex;
+    uint64_t futex_offset; /* of what it waits for, if its channel is a futex's */
     uint32_t futex_bits;
     const struct process *lock_holder; /* while it waits for a record: who is in the way */
 
@@ -119,8 +121,36 @@ long task_sleep_poll(struct task *t, uint64_t deadline);
 /* The time of day was set: who sleeps until a moment of it looks again when that is. */
 void task_clock_moved(const struct arena *a);
 
+/* Those who sleep on channels of the same hash as this one: a ring, oldest first. */
+static inline struct sleep_link *task_sleepers(struct arena *a, const void *channel)
+{
+    const uint64_t golden = 0x9e3779b97f4a7c15; /* 2^64 by the golden ratio (Knuth) */
+
+    return &a->sleepers[(uintptr_t)channel * golden >> (64 - SLEEP_BITS)];
+}
+static inline struct task *task_of_sleep(struct sleep_link *l)
+{
+    return (struct task *)((char *)l - offsetof(struct task, sleep));
+}
+
+/* Wakes one that sleeps. Pre: it has a channel, and is not woken. */
+static inline void task_wake_one(struct task *t)
+{
+    t->sleep.next->prev = t->sleep.prev;
+    t->sleep.prev->next = t->sleep.next;
+    t->woken = true;
+    port_wake(t);
+}
+
+/* One that sleeps goes on sleeping on another channel, behind those that are there. Pre: as of
+ * task_wake_one. */
+void task_move_sleeper(struct arena *a, struct task *t, const void *channel);
+
 /* Takes a task out of the sleepers that will never wake, for its process is gone. */
 void task_forget_sleep(struct task *t);
+
+/* Makes T3 true again, whatever the lists are: whoever changed them is gone. */
+void task_restore_sleepers(struct arena *a);
 
 /* Wakes once more who should be awake: a process is gone that may have left that undone. */
 void task_wake_again(struct arena *a);

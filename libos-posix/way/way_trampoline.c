@@ -77,17 +77,16 @@ static bool frame_put(struct task *t, vaddr_t at, const struct posix_regs *regs,
     return true;
 }
 
-/* A program whose stack cannot take the frame is ended as by SIGSEGV. */
+/* A program whose stack cannot take the frame is ended as by SIGSEGV. Pre: the caller has the lock.
+ */
 static void deliver(struct task *t, struct posix_regs *regs, const struct posix_signal *s)
 {
     vaddr_t vectors_at, at = frame_place(regs, s, t->vectors, &vectors_at);
 
-    lock_take_of(t->process->arena, t);
     if (!frame_put(t, at, regs, s, vectors_at)) {
         process_kill(t->process, (int)SIGSEGV);
         signal_settle(t);
     }
-    lock_release_of(t->process->arena, t);
     regs->rsp = at;
     regs->rip = s->action.handler;
     regs->rdi = s->number;
@@ -108,10 +107,10 @@ static long load_vectors(struct task *t, vaddr_t from)
     return e;
 }
 
-/* The handler's return took the restorer's address, so the rest begins at %rsp. */
-void posix_trampoline_return(struct posix_regs *regs)
+/* Makes the registers what they were before a handler. Its return took the restorer's address, so
+ * the rest of the frame begins at %rsp. */
+static void give_back(struct task *t, struct posix_regs *regs)
 {
-    struct task *t = task_current();
     const vaddr_t at = regs->rsp - offsetof(struct signal_frame, flags);
 
     lock_take_of(t->process->arena, t);
@@ -124,8 +123,6 @@ void posix_trampoline_return(struct posix_regs *regs)
         *regs = frame->regs;
         signal_block(t, frame->mask);
     }
-    if (signal_is_due(t))
-        signal_settle(t);
     lock_release_of(t->process->arena, t);
     regs->rflags = (regs->rflags & RFLAGS_USER) | RFLAGS_ALWAYS;
 }
@@ -149,12 +146,20 @@ static void take_signal(struct posix_regs *regs, bool after_call)
 {
     struct task *t = task_current();
     struct posix_signal signal;
-    bool due = posix_signal_take(&signal);
+    bool due = false;
 
-    if (after_call)
-        settle_restart(t, regs, due ? &signal : NULL);
-    if (due)
-        deliver(t, regs, &signal);
+    if (signal_is_due(t)) {
+        lock_take_of(t->process->arena, t);
+        due = signal_deliver(t, &signal);
+        if (due) {
+            if (after_call)
+                settle_restart(t, regs, &signal);
+            deliver(t, regs, &signal);
+        }
+        lock_release_of(t->process->arena, t);
+    }
+    if (after_call && !due)
+        settle_restart(t, regs, NULL);
 }
 
 void posix_trampoline_signal(struct posix_regs *regs)
@@ -196,22 +201,31 @@ bool posix_trampoline_wants(word_t number)
     return number < sizeof wanted && wanted[number];
 }
 
+void posix_trampoline_return(struct posix_regs *regs, uint8_t *vectors)
+{
+    struct task *t = task_current();
+
+    t->regs = regs;
+    t->vectors = vectors;
+    give_back(t, regs);
+    leave(regs, false);
+}
+
 void posix_trampoline(struct posix_regs *r, uint8_t *vectors)
 {
     struct task *t = task_current();
-    bool returns = r->rax == POSIX_SIGRETURN;
 
+    if (r->rax == POSIX_SIGRETURN) {
+        posix_trampoline_return(r, vectors);
+        return;
+    }
     t->regs = r;
     t->vectors = vectors;
-    if (returns) {
-        posix_trampoline_return(r);
-    } else {
-        long result = posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
-                                    (long)r->r10, (long)r->r8, (long)r->r9);
-        t = task_current(); /* fork has made it another */
-        if (!t->new_program)
-            r->rax = (word_t)result;
-        t->new_program = false;
-    }
-    leave(r, !returns);
+    long result = posix_syscall((long)r->rax, (long)r->rdi, (long)r->rsi, (long)r->rdx,
+                                (long)r->r10, (long)r->r8, (long)r->r9);
+    t = task_current(); /* fork has made it another */
+    if (!t->new_program)
+        r->rax = (word_t)result;
+    t->new_program = false;
+    leave(r, true);
 }

@@ -39,8 +39,9 @@ void posix_trampoline_go_on(struct posix_regs *regs, uint8_t *vectors);
 /* Parts of posix_trampoline, for a way that hands on all registers only when it must. */
 #define POSIX_SIGRETURN 15u /* rt_sigreturn: the call that a signal's handler ends with */
 
-/* Performs that call: the registers are what they were before the handler. */
-void posix_trampoline_return(struct posix_regs *regs);
+/* Performs that call: the registers are what they were before the handler. Only the stack pointer
+ * is looked at. */
+void posix_trampoline_return(struct posix_regs *regs, uint8_t *vectors);
 
 /* After any other call whose result %rax is: if a signal is to be delivered now, the registers are
  * its handler's; a call that was interrupted begins again. */

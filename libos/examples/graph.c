@@ -88,7 +88,8 @@ const char *graph_type_name(uint32_t type)
                                         [FRAME_ENDPOINT] = "endpoints",
                                         [FRAME_GRAFT_MAP] = "graft maps",
                                         [FRAME_FILTERS] = "filters",
-                                        [FRAME_TREE] = "trees of blocks"};
+                                        [FRAME_TREE] = "trees of blocks",
+                                        [FRAME_FLOWS] = "parts of the card"};
 
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }

@@ -44,6 +44,7 @@ static void cap_text(char *to, const struct cap *c)
     case CAP_GRAFT_MAP:
     case CAP_FILTERS:
     case CAP_TREE:
+    case CAP_FLOWS:
         range_text(to, c->count == 1 ? "frame" : "frames", c->base, c->count);
         break;
     case CAP_ENDPOINT:

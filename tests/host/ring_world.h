@@ -214,7 +214,7 @@ static const struct ring_key wild = {.flags = RING_KEY_YIELD};
 static struct object_info records[OBJECT_MAX];
 
 /* Ring i: object in frame i, memory in frames 10 + 4 i to 13 + 4 i, graft in frame 50 + i. */
-enum { CAP_MEMORY_0 = 0, CAP_GRAFT_0 = 20, CAP_NOTIFY = 40 };
+enum { CAP_MEMORY_0 = 0, CAP_GRAFT_0 = 20, CAP_NOTIFY = 40, CAP_CARD };
 
 static inline struct ring *ring(unsigned i)
 {
@@ -244,7 +244,8 @@ static inline void make(unsigned i, uint32_t takes)
     g->program.steps = takes;
     g->info = &records[OBJECT_GRAFTS + i];
     assert_true(ring_has_room());
-    ring_begin(ring(i), frames, &caps[CAP_NOTIFY]);
+    caps[CAP_CARD].kind = CAP_NIC;
+    ring_begin(ring(i), &caps[CAP_CARD], frames, &caps[CAP_NOTIFY]);
     ring_set_filter(ring(i), graft);
     ring_set_keys(ring(i), &wild, 1);
     header(i)->notify_bits = BITS;

@@ -241,7 +241,7 @@ static void the_table_of_rings_is_finite(void **state)
     memset(many, 0, sizeof many);
     caps[60] = frames;
     for (; ring_has_room(); count++)
-        ring_begin(&many[count], &caps[60], NULL);
+        ring_begin(&many[count], &caps[CAP_CARD], &caps[60], NULL);
     assert_int_equal(count, RINGS_MAX - 1);
     while (count)
         ring_destroy(&many[--count]);

@@ -348,6 +348,24 @@ static void what_a_lost_process_has_broken_is_named(void **state)
     IS(child_wait(pid), SIGKILL);
 }
 
+/* Of those who sleep only the rings are broken, which all can be made from. */
+static void the_rings_of_sleepers_are_made_again(void **state)
+{
+    const char *broken;
+    int32_t pids[2];
+
+    (void)state;
+    struct task *lost = pausing(&pids[0]), *other = pausing(&pids[1]);
+    lock_inherit(lost);
+    other->sleep.next->prev = other->sleep.prev; /* half out */
+    lost->sleep.next = NULL;
+    IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
+    assert_null(broken);
+    IS(child_wait(pids[0]), SIGKILL);
+    IS(SYS(kill, pids[1], SIGKILL), 0);
+    IS(child_wait(pids[1]), SIGKILL);
+}
+
 static void child_reads_a_byte(struct task *t)
 {
     (void)t;
@@ -429,6 +447,7 @@ int main(void)
         FAMILY_TEST(a_lost_process_is_taken_out),
         FAMILY_TEST(a_lost_process_that_wanted_the_lock_leaves_nothing_of_it),
         FAMILY_TEST(what_a_lost_process_has_broken_is_named),
+        FAMILY_TEST(the_rings_of_sleepers_are_made_again),
         FAMILY_TEST(who_was_to_be_woken_by_a_lost_process_is_woken),
         FAMILY_TEST(a_process_is_a_file),
     };

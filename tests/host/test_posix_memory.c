@@ -195,6 +195,58 @@ static void running_out_of_memory_changes_nothing(void **state)
     IS(area_total(process_current()), before + PAGES(3));
 }
 
+/* Sixteen pages in one area are taken away and come back one by one, here and there. */
+static void pages_come_and_go_anywhere(void **state)
+{
+    enum { COUNT = 16 };
+    char *const base = (char *)SYS(mmap, 0, PAGES(COUNT), RW, ANON, -1, 0);
+    bool there[COUNT];
+
+    (void)state;
+    memset(there, true, sizeof there);
+    srand(5);
+    for (unsigned round = 0; round < 3000; round++) {
+        const unsigned first = (unsigned)rand() % COUNT;
+        const unsigned count = 1 + (unsigned)rand() % (COUNT - first);
+        const bool comes = rand() % 2;
+        char *const at = base + PAGES(first);
+        if (comes)
+            IS(SYS(mmap, at, PAGES(count), rand() % 2 ? RW : PROT_READ, ANON | MAP_FIXED, -1, 0),
+               (long)at);
+        else
+            IS(SYS(munmap, at, PAGES(count)), 0);
+        memset(there + first, comes, count);
+        assert_null(area_check(process_current()));
+        for (unsigned i = 0; i < COUNT; i++)
+            assert_int_equal(area_find(process_current(), (vaddr_t)(base + PAGES(i))) != NULL,
+                             there[i]);
+    }
+    IS(SYS(munmap, base, PAGES(COUNT)), 0);
+}
+
+/* What is known of one area does not hide the next one, which allows less. */
+static void a_range_may_go_over_areas_of_different_rights(void **state)
+{
+    char *const at = (char *)SYS(mmap, 0, PAGES(4), RW, ANON, -1, 0);
+    const long clock = 0;
+
+    (void)state;
+    strcpy(at + PAGES(2) - 4, "/etc/text");
+    IS(SYS(mprotect, at + PAGES(2), PAGES(2), PROT_READ), 0);
+    IS(SYS(clock_gettime, clock, at + PAGES(1)),
+       0); /* the first two pages are known to be writable */
+    assert_true(SYS(open, at + PAGES(2) - 4, O_RDONLY) > 0);
+    IS(SYS(clock_gettime, clock, at), 0);
+    IS(SYS(madvise, at, PAGES(4), 0), 0);
+    IS(SYS(mlock, at, PAGES(4)), 0);
+    IS(SYS(munlock, at, PAGES(4)), 0);
+    IS(SYS(clock_gettime, clock, at), 0);
+    IS(SYS(mprotect, at, PAGES(4), PROT_READ), 0);
+    assert_null(area_check(process_current()));
+    IS(SYS(clock_gettime, clock, at), -EFAULT);
+    IS(SYS(munmap, at, PAGES(4)), 0);
+}
+
 /* The check itself is code, so it is tested: break each invariant, expect its name. */
 static void check_names_the_broken_invariant(void **state)
 {
@@ -216,6 +268,10 @@ static void check_names_the_broken_invariant(void **state)
     a->behind = true;
     assert_memory_equal(area_check(p), "A5", 2);
     a->behind = false;
+    struct area gone = *a;
+    p->area_last = &gone;
+    assert_memory_equal(area_check(p), "A6", 2);
+    p->area_last = b;
     a->adopted = true; /* lies elsewhere by right, and is of another kind */
     assert_null(area_check(p));
     a->adopted = false;
@@ -318,6 +374,8 @@ int main(void)
         WORLD_TEST(mremap_shrinks_grows_and_moves),
         WORLD_TEST(madvise_dontneed_clears),
         WORLD_TEST(running_out_of_memory_changes_nothing),
+        WORLD_TEST(a_range_may_go_over_areas_of_different_rights),
+        WORLD_TEST(pages_come_and_go_anywhere),
         WORLD_TEST(check_names_the_broken_invariant),
         WORLD_TEST(memory_behind_the_end_of_a_file_is_its_own_signal),
         WORLD_TEST(locks_of_memory_are_told_by_msync),

@@ -107,6 +107,100 @@ static void requeue_moves_waiters(void **state)
     IS(woken, 3);
 }
 
+/* Words whose sleepers are in one ring. */
+#define WORDS 6u
+static uint32_t *words[WORDS];
+static uint32_t next_word, last_woken;
+
+static void thread_waits_on_its_own_word(struct task *t)
+{
+    const uint32_t own = next_word++;
+
+    (void)t;
+    IS(SYS(futex, words[own], FUTEX_WAIT_BITSET | PRIVATE, 0, 0, 0, 1u << own), 0);
+    last_woken = own;
+    woken++;
+    SYS(exit, 0);
+}
+
+/* Makes a thread that sleeps on the next of `words`. */
+static struct task *sleeper_on(uint32_t *word)
+{
+    *word = 0;
+    words[next_word] = word;
+    struct task *t = task_find(arena_get(), thread_start(thread_waits_on_its_own_word, 0));
+    let_others_run();
+    return t;
+}
+
+static void futexes_that_share_a_hash_are_told_apart(void **state)
+{
+    struct arena *a = arena_get();
+    uint32_t *word = (uint32_t *)(world.user + 1024);
+
+    (void)state;
+    woken = 0;
+    next_word = 0;
+    const struct task *first = sleeper_on(word);
+    const struct sleep_link *ring = task_sleepers(a, first->channel);
+    while (next_word < WORDS) {
+        const size_t step = (size_t)(++word - words[0]) * sizeof *word;
+        assert_true((char *)word < world.user + USER_BYTES / 2);
+        if (task_sleepers(a, (const char *)first->channel + step) == ring)
+            IS(task_sleepers(a, sleeper_on(word)->channel) == ring, true);
+    }
+    for (uint32_t i = 0; i < WORDS; i++) {
+        word = words[i];
+        IS(SYS(futex, word, FUTEX_WAKE_BITSET | PRIVATE, 9, 0, 0, ~(1u << i)), 0);
+        if (i % 3 == 0) { /* it waits for another word then */
+            IS(SYS(futex, word, FUTEX_REQUEUE | PRIVATE, 0, 9, SECOND), 1);
+            IS(SYS(futex, word, FUTEX_REQUEUE | PRIVATE, 0, 9, SECOND), 0);
+            word = SECOND;
+        }
+        assert_null(arena_check(a));
+        IS(SYS(futex, word, FUTEX_REQUEUE | PRIVATE, 0, INT32_MAX, word), 1); /* to itself */
+        IS(SYS(futex, word, FUTEX_WAKE | PRIVATE, 0), 0);
+        IS(SYS(futex, word, FUTEX_WAKE | PRIVATE, 9), 1);
+        let_others_run();
+        IS(last_woken, i);
+        IS(woken, i + 1);
+    }
+}
+
+static void a_sleeper_that_nobody_would_find_is_named(void **state)
+{
+    struct arena *a = arena_get();
+
+    (void)state;
+    woken = 0;
+    *WORD = 5;
+    struct task *t = task_find(a, thread_start(thread_waits, 0));
+    let_others_run();
+    const struct sleep_link right = t->sleep;
+    t->sleep = (struct sleep_link){&t->sleep, &t->sleep};
+    right.prev->next = right.next; /* in no ring, as if its waker had ended in the middle */
+    right.next->prev = right.prev;
+    assert_memory_equal(arena_check(a), "T3", 2);
+    const void *channel = t->channel;
+    t->sleep = right;
+    right.prev->next = right.next->prev = &t->sleep;
+    assert_null(arena_check(a));
+    t->channel = (const char *)channel + 64; /* in the wrong one */
+    assert_memory_equal(arena_check(a), "T3", 2);
+    t->channel = channel;
+    t->woken = true;
+    assert_memory_equal(arena_check(a), "T3", 2);
+    t->woken = false;
+    right.next->prev = NULL;
+    assert_memory_equal(arena_check(a), "T3", 2);
+    right.prev->next = NULL;
+    task_restore_sleepers(a);
+    assert_null(arena_check(a));
+    IS(SYS(futex, WORD, FUTEX_WAKE | PRIVATE, 9), 1);
+    let_others_run();
+    IS(woken, 1);
+}
+
 static void wake_op_changes_and_compares(void **state)
 {
     (void)state;
@@ -227,6 +321,8 @@ int main(void)
         FAMILY_TEST(sets_of_flags_that_cannot_be_are_refused),
         FAMILY_TEST(wake_counts_and_takes_the_oldest),
         FAMILY_TEST(requeue_moves_waiters),
+        FAMILY_TEST(futexes_that_share_a_hash_are_told_apart),
+        FAMILY_TEST(a_sleeper_that_nobody_would_find_is_named),
         FAMILY_TEST(wake_op_changes_and_compares),
         FAMILY_TEST(an_owned_lock_is_handed_over),
         FAMILY_TEST(a_robust_lock_is_marked_when_its_owner_ends),

@@ -1,4 +1,5 @@
-/* Host tests of who a process acts as, transfers at places, odd calls, and /proc. */
+/* Host tests of who a process acts as, which descriptor is next, transfers at places, odd calls,
+ * and /proc. */
 #include "tests/host/posix_family.h"
 
 #include <stdio.h>
@@ -301,6 +302,32 @@ static void files_leave_memory_to_programs(void **state)
     IS(fake.mapped_bytes, before);
 }
 
+static void the_least_free_descriptor_is_taken(void **state)
+{
+    enum { COUNT = 40 };
+    bool open[COUNT] = {true, true, true};
+
+    (void)state;
+    srand(7);
+    for (unsigned round = 0; round < 4000; round++) {
+        const unsigned fd = 3 + (unsigned)rand() % (COUNT - 3), from = rand() % 2 ? 0 : fd;
+        unsigned least = from;
+        while (least < COUNT && open[least])
+            least++;
+        const unsigned what = (unsigned)rand() % 4;
+        if (what == 0) {
+            IS(SYS(close, fd), open[fd] ? 0 : -EBADF);
+            open[fd] = false;
+        } else if (what == 1) {
+            IS(SYS(dup2, 1, fd), fd);
+            open[fd] = true;
+        } else if (least < COUNT) {
+            IS(SYS(fcntl, 1, F_DUPFD, from), least);
+            open[least] = true;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +338,7 @@ int main(void)
         FAMILY_TEST(descriptors_close_in_ranges),
         FAMILY_TEST(attributes_are_kept_by_name),
         FAMILY_TEST(processes_stand_in_proc),
+        WORLD_TEST(the_least_free_descriptor_is_taken),
         WORLD_TEST(times_are_set_by_older_calls),
         WORLD_TEST(a_process_has_a_clock),
         WORLD_TEST(what_expires_while_a_signal_waits_is_counted),

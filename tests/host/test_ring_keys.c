@@ -222,7 +222,7 @@ static void the_search_finds_what_a_list_would(void **state)
     memset(crowd, 0, sizeof crowd);
     caps[60] = (struct cap){.kind = CAP_FRAMES, .base = 10, .count = 4};
     for (unsigned i = 0; i < PLENTY; i++)
-        ring_begin(&crowd[i], &caps[60], NULL);
+        ring_begin(&crowd[i], &caps[CAP_CARD], &caps[60], NULL);
     for (unsigned round = 0; round < 3000; round++) {
         struct ring_key keys[RING_KEYS];
         uint32_t count = lot(&seed, RING_KEYS + 1), i = lot(&seed, PLENTY);

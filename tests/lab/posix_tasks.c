@@ -118,6 +118,87 @@ static void end_answers(void)
     pthread_join(thread, NULL);
 }
 
+/* Many that wait for one condition. The last of them that has come back says so. */
+#define CROWD       250u
+#define CROWD_STACK 65536u
+
+static pthread_t crowd[CROWD];
+static pthread_mutex_t crowd_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t crowd_next = PTHREAD_COND_INITIALIZER, crowd_back = PTHREAD_COND_INITIALIZER;
+static unsigned crowd_round, crowd_waiting;
+static bool crowd_over;
+
+static void *wait_in_crowd(void *argument)
+{
+    pthread_mutex_lock(&crowd_mutex);
+    while (!crowd_over) {
+        const unsigned seen = crowd_round;
+        if (++crowd_waiting == CROWD)
+            pthread_cond_signal(&crowd_back);
+        while (seen == crowd_round)
+            pthread_cond_wait(&crowd_next, &crowd_mutex);
+    }
+    pthread_mutex_unlock(&crowd_mutex);
+    return argument;
+}
+
+static void wait_until_all_wait(void)
+{
+    pthread_mutex_lock(&crowd_mutex);
+    while (crowd_waiting < CROWD)
+        pthread_cond_wait(&crowd_back, &crowd_mutex);
+    pthread_mutex_unlock(&crowd_mutex);
+}
+
+static void call_crowd(void)
+{
+    pthread_mutex_lock(&crowd_mutex);
+    crowd_round++;
+    crowd_waiting = 0;
+    pthread_cond_broadcast(&crowd_next);
+    pthread_mutex_unlock(&crowd_mutex);
+}
+
+static bool begin_crowd(void)
+{
+    pthread_attr_t small;
+
+    crowd_over = false;
+    crowd_waiting = 0;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, CROWD_STACK);
+    for (unsigned i = 0; i < CROWD; i++)
+        if (pthread_create(&crowd[i], &small, wait_in_crowd, NULL))
+            return false;
+    wait_until_all_wait();
+    return true;
+}
+
+static void call_and_await_crowd(void)
+{
+    call_crowd();
+    wait_until_all_wait();
+}
+
+static void end_crowd(void)
+{
+    crowd_over = true;
+    call_crowd();
+    for (unsigned i = 0; i < CROWD; i++)
+        pthread_join(crowd[i], NULL);
+}
+
+static bool begin_answers_in_crowd(void)
+{
+    return begin_crowd() && begin_answers();
+}
+
+static void end_answers_in_crowd(void)
+{
+    end_answers();
+    end_crowd();
+}
+
 static void copy(void)
 {
     pid_t pid = fork();
@@ -170,6 +251,16 @@ const struct operation task_operations[] = {
     {.name = "pipe.rtt1", .per = 1, .begin = begin_echo, .run = send_byte, .end = end_echo},
     {.name = "thread", .per = 1, .run = create_and_join},
     {.name = "futex", .per = 1, .begin = begin_answers, .run = take_turns, .end = end_answers},
+    {.name = "futex.crowd",
+     .per = 1,
+     .begin = begin_answers_in_crowd,
+     .run = take_turns,
+     .end = end_answers_in_crowd},
+    {.name = "broadcast",
+     .per = CROWD,
+     .begin = begin_crowd,
+     .run = call_and_await_crowd,
+     .end = end_crowd},
     {.name = "fork", .per = 1, .run = copy},
     {.name = "vfork", .per = 1, .run = borrow},
     {.name = "forkexec", .per = 1, .run = run_tiny},

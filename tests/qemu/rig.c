@@ -35,10 +35,14 @@ pfn_t free_frame(void)
     return frame;
 }
 
+enum err rig_create_by(const struct rig *r, slot_t nic)
+{
+    return exo_ring_create(nic, SLOT_MEMORY, free_frame(), r->frames, r->notification, r->slot);
+}
+
 enum err rig_create(const struct rig *r)
 {
-    return exo_ring_create(SLOT_NIC, SLOT_MEMORY, free_frame(), r->frames, r->notification,
-                           r->slot);
+    return rig_create_by(r, SLOT_NIC);
 }
 
 void rig_prepare(struct rig *r)

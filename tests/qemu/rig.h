@@ -27,6 +27,9 @@ pfn_t free_frame(void);
 void rig_prepare(struct rig *r);
 enum err rig_create(const struct rig *r);
 
+/* By a part of the card. */
+enum err rig_create_by(const struct rig *r, slot_t nic);
+
 /* Writes the question who has `asked`, from `mac` and `address`: RIG_PACKET bytes. */
 void rig_question(uint8_t *packet, const uint8_t mac[6], uint32_t address, uint32_t asked);
 

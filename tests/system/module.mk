@@ -23,6 +23,11 @@ PROGRAMS       += owners
 owners-sources := tests/system/owners.c
 owners-libs    := libos
 
+# Strangers under one port authority, for test_authority.py.
+PROGRAMS         += stranger
+stranger-sources := tests/system/stranger.c
+stranger-libs    := libos-net
+
 # The guest of test_disk.py.
 PROGRAMS          += disk_life
 disk_life-sources := tests/system/disk_life.c tests/system/life.c
