@@ -192,17 +192,6 @@ static bool filter_takes(struct ring_bound *b, struct graft_packet *context)
     return graft_call(filter, context, 0) != 0;
 }
 
-/* Do both say the same of a conversation? */
-static bool is_same_flow(const struct flow *a, const struct flow *b)
-{
-    uint64_t wa[4], wb[4];
-    _Static_assert(sizeof wa == sizeof *a, "a flow is four words");
-
-    memcpy(wa, a, sizeof wa);
-    memcpy(wb, b, sizeof wb);
-    return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
-}
-
 /* Sends what a handler made of a packet of `length` bytes, if there is room and the ring might send
  * it: a copy is judged, because the packet is the card's. The copy is where the handler has stored
  * what follows the packet's bytes. `bytes` not 0: as many at most. `mine` is what the packet said
@@ -224,7 +213,7 @@ static void answer(const struct ring *r, struct graft *g, const struct graft_pac
     memcpy(copy, (const void *)(uintptr_t)context->data, before);
     const struct flow f = flow_read(copy, bytes, true);
     if (flow_bears_mac(copy, bytes, mac) &&
-        ((mine && is_same_flow(mine, &f)) || ring_may_send(r, &f)))
+        ((mine && flow_is_same(mine, &f)) || ring_may_send(r, &f)))
         has_answers |= graft_answer(g, copy, bytes);
 }
 

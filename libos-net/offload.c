@@ -1,6 +1,8 @@
 /* Checksums that are left to the card. */
 #include "libos-net/offload.h"
 
+#include "libos/checksum.h"
+
 #define AT_TYPE       12u
 #define AT_IP         14u
 #define IPV4_LEAST    20u
@@ -84,10 +86,7 @@ uint32_t offload_begin(uint8_t *frame, uint32_t length)
         __builtin_memcpy(&word, frame + t.addresses + i, sizeof word);
         sum += word;
     }
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    const uint16_t folded = (uint16_t)((sum & 0xffff) + (sum >> 16));
+    const uint16_t folded = sum_fold(sum);
     __builtin_memcpy(field, &folded, sizeof folded);
     return CSUM_OFFLOAD(t.start, offset);
 }

@@ -19,6 +19,7 @@ OWN_MAC = bytes((2, 0, 0, 0, 0, 1))
 IPV4, TCP, UDP = 0x0800, 6, 17
 PORT = 7
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
+second = -1              # the second tap
 NEEDS_CSUM, DATA_VALID = 1, 2
 
 
@@ -35,17 +36,28 @@ def pseudo(ip, protocol, length):
     return total(ip[12:20] + struct.pack("!HH", protocol, length))
 
 
+def configure(command):
+    end = subprocess.run(["ip", *command.split()], capture_output=True, check=False, text=True)
+    if end.returncode:
+        raise OSError(end.returncode, end.stderr.strip(), f"ip {command}")
+
+
 def open_second():
     tap = os.open(tap_net.TUN, os.O_RDWR)
     fcntl.ioctl(tap, tap_net.TUNSETIFF, struct.pack("16sH22x", SECOND.encode(), tap_net.TAP | tap_net.NO_PI))
     first = tap_net.NAME.decode()
     for command in (f"link add {BRIDGE} type bridge", f"link set {first} master {BRIDGE}", f"link set {SECOND} master {BRIDGE}",
                     f"link set {SECOND} txqueuelen {tap_net.WAITING}"):
-        subprocess.run(["ip", *command.split()], check=True)
+        configure(command)
     for name in (BRIDGE, SECOND):
         pathlib.Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-        subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        configure(f"link set {name} up")
     return tap
+
+
+def prepare():
+    global second
+    second = open_second()
 
 
 class Came:
@@ -107,7 +119,6 @@ def answer(sender, guest, asked, came):
 
 
 def serve(wire):
-    second = open_second()
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     sender.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     sender.bind((tap_net.NAME.decode(), 0))

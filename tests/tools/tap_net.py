@@ -5,7 +5,8 @@ peer (peer_NAME.py) speaks at the other side, and nothing of it reaches another 
     with TapNet("flows", 4) as net:      # raises Unavailable where this machine has no such thing
         ... -netdev tap,fds=... of net.fds
 
-A peer is a module with serve(wire): it is called in the namespace, and is done when Closed is raised.
+A peer is a module with serve(wire): it is called in the namespace, and is done when Closed is raised, or it returns. It may
+have prepare(): that is called first, when the tap is there; an OSError says that this machine has not what it needs.
 """
 import contextlib
 import fcntl
@@ -77,9 +78,11 @@ def bring_up():
 
 def inside(peer, count, control):
     """In the namespace: makes the tap, gives its queues away, and is the peer."""
+    module = importlib.import_module(f"peer_{peer}")
     try:
         queues = open_queues(count)
         bring_up()
+        getattr(module, "prepare", lambda: None)()
         wire = Wire(control)
     except OSError as problem:
         control.send(f"{problem.filename or NAME.decode()}: {problem.strerror}".encode())
@@ -88,7 +91,7 @@ def inside(peer, count, control):
     for queue in queues:
         os.close(queue)
     with contextlib.suppress(Closed):
-        importlib.import_module(f"peer_{peer}").serve(wire)
+        module.serve(wire)
 
 
 class TapNet:
