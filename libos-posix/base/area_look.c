@@ -66,8 +66,8 @@ static const struct extent *kept_elsewhere(const struct process *p, vaddr_t va, 
     return NULL;
 }
 
-/* Two addresses whose bits are the same are asked for in turn, as a rule a path and a buffer: what was
- * kept goes to the place opposite. */
+/* Two addresses whose bits are the same are asked for in turn, as a rule a path and a buffer: what
+ * was kept goes to the place opposite. */
 static void keep(struct process *p, vaddr_t va, const struct extent *found)
 {
     struct extent *kept = area_kept(p, va), new = *found;
