@@ -57,24 +57,24 @@ static size_t search(const struct process *p, vaddr_t va, rights_t need, vaddr_t
     return at - va;
 }
 
-/* Of what is kept by other addresses' bits: usable bytes from `va` on, or 0. */
-static size_t kept_elsewhere(const struct process *p, vaddr_t va, rights_t need)
+/* What is kept by other addresses' bits and has `va`; NULL: nothing. */
+static const struct extent *kept_elsewhere(const struct process *p, vaddr_t va, rights_t need)
 {
     for (const struct extent *e = p->extents; e < p->extents + EXTENT_COUNT; e++)
         if (va - e->start < e->bytes && !(need & ~e->rights))
-            return e->bytes - (va - e->start);
-    return 0;
+            return e;
+    return NULL;
 }
 
 /* Two addresses whose bits are the same are asked for in turn, as a rule a path and a buffer: what
  * was kept goes to the place opposite. */
 static void keep(struct process *p, vaddr_t va, const struct extent *found)
 {
-    struct extent *kept = area_kept(p, va);
+    struct extent *kept = area_kept(p, va), new = *found;
 
     if (kept->bytes)
         p->extents[(size_t)(kept - p->extents + EXTENT_COUNT / 2) % EXTENT_COUNT] = *kept;
-    *kept = *found;
+    *kept = new;
     p->extents_known = true;
 }
 
@@ -85,9 +85,12 @@ size_t area_search(struct process *p, vaddr_t va, size_t least, rights_t need)
 
     if (p->lender) /* which has an extent that may be known */
         return area_usable(process_memory(p), va, least, need);
-    size_t bytes = kept_elsewhere(p, va, need);
-    if (bytes && bytes >= least)
+    const struct extent *known = kept_elsewhere(p, va, need);
+    size_t bytes = known ? known->bytes - (va - known->start) : 0;
+    if (known && bytes >= least) {
+        keep(p, va, known);
         return bytes;
+    }
     bytes = search(p, va, need, &start, &all);
 
     while (need && p == process_memory(process_current()) && area_repair(p, va + bytes))

@@ -43,9 +43,12 @@ static uint64_t sectors_of(const struct node *n)
     return (n->size + PAGE_SIZE - 1) / PAGE_SIZE * (PAGE_SIZE / SECTOR_BYTES);
 }
 
+/* Wherever a program has it. */
+typedef struct linux_stat user_stat __attribute__((aligned(1)));
+
 static long stat_put(struct process *p, const struct node *n, vaddr_t to)
 {
-    struct linux_stat *s = user_place(p, to, sizeof *s, RIGHT_WRITE);
+    user_stat *s = user_place(p, to, sizeof *s, RIGHT_WRITE);
 
     if (!s)
         return -EFAULT;
