@@ -99,8 +99,8 @@ static long sleep_on(struct task *t, struct futex_key key, uint32_t bits, struct
 }
 
 /* Who changes the word after it was read needs the lock to wake anybody. */
-static long wait(struct process *p, vaddr_t at, word_t operation, bool is_expected,
-                 vaddr_t timeout, uint32_t bits)
+static long wait(struct process *p, vaddr_t at, word_t operation, bool is_expected, vaddr_t timeout,
+                 uint32_t bits)
 {
     struct task *t = task_current();
     struct limit limit;

@@ -50,7 +50,7 @@ struct task {
     int32_t priority;         /* of real time, 1 to 99; 0: none */
     uint64_t affinity;        /* a bit for each processor; 0: all */
 
-    const void *channel; /* what it sleeps on; NULL: it does not */
+    const void *channel;     /* what it sleeps on; NULL: it does not */
     struct sleep_link sleep; /* T3 */
     bool woken;
     bool wants_console;  /* in its next sleep, where there is no keeper */
