@@ -44,6 +44,7 @@
 #define ENOMSG          42
 #define EIDRM           43
 #define ENODATA         61
+#define EPROTO          71
 #define EOVERFLOW       75
 #define ELIBBAD         80
 #define ENOTSOCK        88
@@ -52,6 +53,7 @@
 #define EPROTOTYPE      91
 #define ENOPROTOOPT     92
 #define EPROTONOSUPPORT 93
+#define ESOCKTNOSUPPORT 94
 #define EOPNOTSUPP      95
 #define EAFNOSUPPORT    97
 #define EADDRINUSE      98
@@ -60,6 +62,7 @@
 #define ENETUNREACH     101
 #define ECONNABORTED    103
 #define ECONNRESET      104
+#define ENOBUFS         105
 #define EISCONN         106
 #define ENOTCONN        107
 #define ETIMEDOUT       110

@@ -134,8 +134,8 @@ static long device_ioctl(struct process *p, struct file *f, uint32_t request, va
 
     if (f->kind == FILE_PTY_MASTER)
         return pty_ioctl(p, f, request, argument);
-    if (f->kind == FILE_INET)
-        return inet_ops.control(p, f, request, argument);
+    if ((f->kind == FILE_INET || f->kind == FILE_SOCKET) && inet_ops.control)
+        return inet_ops.control(p, request, argument); /* interfaces are asked by any socket */
     return t ? terminal_ioctl(p, t, request, argument) : -ENOTTY;
 }
 

@@ -11,6 +11,7 @@
 #define TYPE_MASK    15u
 #define NAME_BYTES   128u /* struct sockaddr_storage */
 #define FAMILY_BYTES 2u
+#define CONTROL_MOST 1024u
 
 /* A descriptor for a socket, which is taken over. */
 static long install(struct process *p, void *socket, word_t flags)
@@ -26,6 +27,7 @@ static long install(struct process *p, void *socket, word_t flags)
         return -ENOMEM;
     }
     f->buffer = socket;
+    inet_ops.number(socket, n->ino);
     return file_install(p, f, 0, flags & O_CLOEXEC);
 }
 
@@ -78,7 +80,7 @@ long inet_connect(struct process *p, struct file *f, vaddr_t at, word_t bytes)
     if (e)
         return e;
     file_hold(f);
-    e = inet_ops.connect(f, &name);
+    e = inet_ops.connect(p, f, &name);
     file_release(p, f);
     return e;
 }
@@ -114,7 +116,7 @@ long inet_name_get(struct process *p, const struct file *f, bool peer, vaddr_t a
 long inet_setsockopt(struct process *p, struct file *f, word_t level, word_t option, vaddr_t at,
                      word_t bytes)
 {
-    uint8_t value[INET_OPTION] = {0};
+    uint8_t value[INET_OPTION];
 
     if ((int32_t)bytes < 0)
         return -EINVAL;
@@ -142,20 +144,41 @@ long inet_getsockopt(struct process *p, struct file *f, word_t level, word_t opt
     return user_write(p, at, value, (size_t)told) || USER_PUT(p, bytes_at, &told) ? -EFAULT : 0;
 }
 
-long inet_send(struct process *p, struct file *f, struct io *io, vaddr_t name, word_t name_bytes,
-               uint32_t flags)
+static long sent(struct process *p, struct file *f, long n, uint32_t flags)
 {
-    struct inet_name to = {0};
-    long n = name ? name_get(p, name, name_bytes, &to) : 0;
-
-    if (n)
-        return n;
-    file_hold(f);
-    n = inet_ops.send(p, f, io, &to, flags);
     file_release(p, f);
     if (n == -EPIPE && !(flags & MSG_NOSIGNAL))
         signal_raise(p, NULL, SIGPIPE, p);
     return n;
+}
+
+long inet_send(struct process *p, struct file *f, struct io *io, vaddr_t name, word_t name_bytes,
+               uint32_t flags)
+{
+    struct inet_name to = {0};
+    const long e = name ? name_get(p, name, name_bytes, &to) : 0;
+
+    if (e)
+        return e;
+    file_hold(f);
+    return sent(p, f, inet_ops.send(p, f, io, &to, flags), flags);
+}
+
+long inet_send_message(struct process *p, struct file *f, struct io *io, vaddr_t name,
+                       word_t name_bytes, uint32_t flags, vaddr_t control, uint64_t control_bytes)
+{
+    struct inet_name to = {0};
+    uint8_t bytes[CONTROL_MOST];
+    const long e = name ? name_get(p, name, name_bytes, &to) : 0;
+
+    if (e)
+        return e;
+    if (control_bytes > sizeof bytes)
+        return -ENOBUFS;
+    if (user_read(p, bytes, control, control_bytes))
+        return -EFAULT;
+    file_hold(f);
+    return sent(p, f, inet_ops.send_message(p, f, io, &to, flags, bytes, control_bytes), flags);
 }
 
 long inet_receive(struct process *p, struct file *f, struct io *io, uint32_t flags,

@@ -175,7 +175,7 @@ static long send(struct process *p, struct file *f, struct io *io, vaddr_t name,
     long e = 0;
 
     if (f->kind == FILE_INET)
-        return count ? -EINVAL : inet_send(p, f, io, name, name_bytes, flags);
+        return inet_send(p, f, io, name, name_bytes, flags);
 
     if (name && s->type != SOCK_DGRAM)
         e = s->peer ? -EISCONN : -EOPNOTSUPP;
@@ -259,6 +259,12 @@ long call_sendmsg(struct process *p, word_t fd, word_t at, word_t flags)
         e = message_begin(p, at, &h, &parts, &io);
     if (e)
         return e;
+    if (h.control_bytes && f->kind == FILE_INET) {
+        e = inet_send_message(p, f, &io, h.name, h.name_bytes, (uint32_t)flags, h.control,
+                              h.control_bytes);
+        message_end(p, parts);
+        return e;
+    }
     if (h.control_bytes)
         e = control_read(p, &h, files, &count);
     if (!e)
@@ -362,6 +368,27 @@ static long message_put(struct process *p, vaddr_t at, struct linux_msghdr *h,
     return USER_PUT(p, at, h);
 }
 
+/* Bytes of the control messages that fit whole; *all: no message lacks. The last one needs no bytes
+ * behind it up to where a next one would begin. */
+static size_t control_fit(const struct inet_received *got, uint64_t room, bool *all)
+{
+    size_t at = 0;
+
+    *all = true;
+    while (*all && at < got->control_bytes) {
+        struct linux_cmsghdr head;
+        memcpy(&head, got->control + at, sizeof head);
+        *all = head.bytes <= room - at;
+        if (*all)
+            at += (head.bytes + 7) & ~(size_t)7;
+        if (at > room) {
+            *all = at >= got->control_bytes;
+            return room;
+        }
+    }
+    return at;
+}
+
 /* The same of a socket of the Internet. */
 static long inet_message(struct process *p, struct file *f, struct io *io, vaddr_t at,
                          struct linux_msghdr *h, uint32_t flags)
@@ -375,8 +402,12 @@ static long inet_message(struct process *p, struct file *f, struct io *io, vaddr
     if (h->name &&
         (inet_name_put(p, &got.from, h->name, bytes_at) || USER_GET(p, &h->name_bytes, bytes_at)))
         return -EFAULT;
-    h->flags = got.truncated ? MSG_TRUNC : 0;
-    h->control_bytes = 0;
+    const uint64_t room = h->control ? h->control_bytes : 0;
+    bool all;
+    h->control_bytes = control_fit(&got, room, &all);
+    h->flags = (got.truncated ? MSG_TRUNC : 0) | (all ? 0 : MSG_CTRUNC);
+    if (h->control_bytes && user_write(p, h->control, got.control, h->control_bytes))
+        return -EFAULT;
     if (USER_PUT(p, at, h))
         return -EFAULT;
     return got.truncated && (flags & MSG_TRUNC) ? (long)got.whole : n;

@@ -40,6 +40,7 @@ static long install(struct process *p, struct socket *s, word_t flags)
         return -ENOMEM;
     }
     f->buffer = s;
+    s->node_number = n->ino;
     return file_install(p, f, 0, flags & O_CLOEXEC);
 }
 
@@ -60,7 +61,8 @@ static long check_kind(word_t family, word_t type, word_t protocol)
 
 long call_socket(struct process *p, word_t family, word_t type, word_t protocol)
 {
-    if ((uint32_t)family == AF_INET || (uint32_t)family == AF_INET6)
+    if ((uint32_t)family == AF_INET || (uint32_t)family == AF_INET6 ||
+        (uint32_t)family == AF_NETLINK)
         return inet_socket(p, family, type, protocol);
     long e = check_kind(family, type, protocol);
     if (e)

@@ -73,6 +73,7 @@ struct socket {
     struct socket *pending, *pending_next; /* connections that were not accepted yet */
     unsigned pending_count, pending_most;
     struct linux_ucred owner, peer_owner;
+    uint64_t node_number; /* of its file, 0: it has none yet */
     struct socket_name name;
     struct node *node; /* that the name stands for, which it holds; NULL: abstract or none */
     struct message *first, *last;

@@ -149,10 +149,12 @@ long file_close(struct process *p, word_t fd)
 /* The whole text is made at once, so that reads in pieces fit together. */
 static long text_fill(struct process *p, struct file *f)
 {
-    f->buffer = core_heap_alloc(&p->arena->heap, PAGE_SIZE);
+    const size_t room = proc_room(f->node);
+
+    f->buffer = core_heap_alloc(&p->arena->heap, room);
     if (!f->buffer)
         return -ENOMEM;
-    f->buffer_bytes = proc_text(f->node, f->buffer, PAGE_SIZE);
+    f->buffer_bytes = proc_text(f->node, f->buffer, room);
     return 0;
 }
 

@@ -41,6 +41,16 @@ enum made_up {
     MADE_PROCESSORS,
     MADE_OWN_FILES, /* link to those of the caller */
     MADE_HOST_NAME,
+    MADE_NET_TCP, /* of the Internet's sockets: those up to RAW6 have a row for each */
+    MADE_NET_TCP6,
+    MADE_NET_UDP,
+    MADE_NET_UDP6,
+    MADE_NET_RAW,
+    MADE_NET_RAW6,
+    MADE_NET_DEV,
+    MADE_NET_ROUTE,
+    MADE_NET_ADDRESSES,
+    MADE_NET_UNIX,
     MADE_FIXED, /* proc_fixed[minor] */
     MADE_SELF,  /* link to the caller's directory; what follows is of the process `pid` */
     MADE_EXE,

@@ -2,6 +2,7 @@
 #include "libos-posix/file/proc.h"
 
 #include "libos-posix/abi/errno.h"
+#include "libos-posix/channel/inet.h"
 #include "libos-posix/file/file.h"
 #include "libos-posix/base/io.h"
 #include "libos-posix/file/node.h"
@@ -23,6 +24,16 @@ static const struct proc_file {
     {"proc", "version", S_IFREG | 0444, MADE_VERSION},
     {"proc", "cpuinfo", S_IFREG | 0444, MADE_CPUINFO},
     {"proc", "stat", S_IFREG | 0444, MADE_SYSTEM_STAT},
+    {"proc/net", "unix", S_IFREG | 0444, MADE_NET_UNIX},
+    {"proc/net", "tcp", S_IFREG | 0444, MADE_NET_TCP},
+    {"proc/net", "tcp6", S_IFREG | 0444, MADE_NET_TCP6},
+    {"proc/net", "udp", S_IFREG | 0444, MADE_NET_UDP},
+    {"proc/net", "udp6", S_IFREG | 0444, MADE_NET_UDP6},
+    {"proc/net", "raw", S_IFREG | 0444, MADE_NET_RAW},
+    {"proc/net", "raw6", S_IFREG | 0444, MADE_NET_RAW6},
+    {"proc/net", "dev", S_IFREG | 0444, MADE_NET_DEV},
+    {"proc/net", "route", S_IFREG | 0444, MADE_NET_ROUTE},
+    {"proc/net", "if_inet6", S_IFREG | 0444, MADE_NET_ADDRESSES},
     {"proc/sys/kernel", "pid_max", S_IFREG | 0444, MADE_PID_MAX},
     {"proc/sys/net/core", "somaxconn", S_IFREG | 0444, MADE_SOMAXCONN},
     {"proc/sys/vm", "overcommit_memory", S_IFREG | 0444, MADE_OVERCOMMIT},
@@ -94,6 +105,8 @@ long proc_populate(struct arena *a)
 {
     for (size_t i = 0; i < sizeof proc_files / sizeof proc_files[0]; i++) {
         const struct proc_file *f = &proc_files[i];
+        if (f->text >= MADE_NET_TCP && f->text < MADE_NET_UNIX && !inet_ops.table)
+            continue;
         struct node *dir = unpack_directory(a, f->directory, length_of(f->directory));
         if (!dir || add(a, dir, f, 0))
             return -ENOMEM;
@@ -246,9 +259,9 @@ static size_t file_text(struct arena *a, const struct file *f, char *to, size_t 
     static const char *const kinds[FILE_KINDS] = {
         [FILE_PIPE_READ] = "pipe:[",     [FILE_PIPE_WRITE] = "pipe:[",
         [FILE_PIPE_BOTH] = "pipe:[",     [FILE_SOCKET] = "socket:[",
-        [FILE_COUNTER] = "anon_inode:[", [FILE_SIGNAL] = "anon_inode:[",
-        [FILE_EPOLL] = "anon_inode:[",   [FILE_INOTIFY] = "anon_inode:[",
-        [FILE_PROCESS] = "anon_inode:["};
+        [FILE_INET] = "socket:[",        [FILE_COUNTER] = "anon_inode:[",
+        [FILE_SIGNAL] = "anon_inode:[",  [FILE_EPOLL] = "anon_inode:[",
+        [FILE_INOTIFY] = "anon_inode:[", [FILE_PROCESS] = "anon_inode:["};
     const struct node *n = f->node;
     const struct entry *e = node_is(n, S_IFDIR) ? NULL : entry_of(a, n);
     struct text t = {to, 0, capacity};
@@ -309,9 +322,14 @@ static long made_read(struct process *p, struct file *f, struct io *io, uint64_t
     return n;
 }
 
+size_t proc_room(const struct node *n)
+{
+    return n->made_up >= MADE_NET_TCP && n->made_up <= MADE_NET_UNIX ? 16 * PAGE_SIZE : PAGE_SIZE;
+}
+
 static void made_close(struct process *p, struct file *f)
 {
-    core_heap_free(&p->arena->heap, f->buffer, PAGE_SIZE);
+    core_heap_free(&p->arena->heap, f->buffer, proc_room(f->node));
 }
 
 const struct file_ops file_ops_text = {.read = made_read, .close = made_close, .seekable = true};

@@ -26,6 +26,9 @@ const char *proc_fixed(const struct node *n);
 /* The process goes, and its directory with it. */
 void proc_forget(struct process *p);
 
+/* Bytes that the text of a made-up file has room for; what does not fit is dropped. */
+size_t proc_room(const struct node *n);
+
 /* Writes the text of a made-up file to `to`; returns its length, at most `capacity`. */
 size_t proc_text(const struct node *n, char *to, size_t capacity);
 

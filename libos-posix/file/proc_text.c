@@ -1,5 +1,7 @@
 /* The texts of /proc. */
 #include "libos-posix/base/area.h"
+#include "libos-posix/channel/inet.h"
+#include "libos-posix/channel/socket.h"
 #include "libos-posix/file/file.h"
 #include "libos-posix/file/mount.h"
 #include "libos-posix/file/path.h"
@@ -362,6 +364,25 @@ static void process_text(struct text *t, const struct node *n, const struct proc
     }
 }
 
+/* Sockets between processes: those with a name say it. */
+static void unix_sockets(struct text *t)
+{
+    text_add(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+    for (const struct socket *s = arena_get()->sockets; s; s = s->next) {
+        const bool is_abstract = s->name.bytes && !s->name.path[0];
+        text_add(t, "0000000000000000: ");
+        add_hex(t, s->refs, 8);
+        text_add(t, s->listens ? " 00000000 00010000 " : " 00000000 00000000 ");
+        add_hex(t, s->type, 4);
+        text_add(t, s->peer && s->type != SOCK_DGRAM ? " 03 " : " 01 ");
+        text_add_number(t, s->node_number, 5, ' ');
+        if (s->name.bytes)
+            text_add(t, is_abstract ? " @" : " ");
+        text_add_bytes(t, s->name.path + is_abstract, s->name.bytes - is_abstract);
+        text_add(t, "\n");
+    }
+}
+
 static void system_text(struct text *t, const struct node *n)
 {
     uint64_t up = port_monotonic_ns(), used = port_cpu_ns();
@@ -414,8 +435,12 @@ static void system_text(struct text *t, const struct node *n)
     case MADE_FIXED:
         text_add(t, proc_fixed(n));
         break;
-    default:
+    case MADE_NET_UNIX:
+        unix_sockets(t);
         break;
+    default:
+        if (n->made_up >= MADE_NET_TCP && n->made_up < MADE_NET_UNIX)
+            inet_ops.table(n->made_up, t);
     }
 }
 

@@ -16,6 +16,7 @@
 
 static struct netif card;
 static bool is_there, has_sums;
+struct traffic card_traffic;
 
 struct netif *card_netif(void)
 {
@@ -39,6 +40,8 @@ static err_t send_packet(struct netif *netif, struct pbuf *p)
         length = ETHERNET_LEAST;
     }
     port_net_send(length);
+    card_traffic.sent++;
+    card_traffic.sent_bytes += p->tot_len;
     return ERR_OK;
 }
 
@@ -65,7 +68,8 @@ static err_t set_up(struct netif *netif)
     netif->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(netif->hwaddr, net->mac, ETH_HWADDR_LEN);
     netif->mtu = net->mtu;
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+                   NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
     netif->output = etharp_output;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = send_packet;
@@ -105,6 +109,8 @@ void card_receive(void)
     for (unsigned i = 0;
          is_there && i < TURN && port_net_receive(&buffer, &bytes, &length, &is_tested); i++) {
         struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_POOL);
+        card_traffic.received++;
+        card_traffic.received_bytes += length;
         if (p)
             pbuf_take(p, bytes, (u16_t)length);
         port_net_free(buffer);

@@ -21,17 +21,7 @@
 #define SIOCGIFTXQLEN  0x8942u
 #define SIOCATMARK     0x8905u
 
-#define FLAG_UP        1u
-#define FLAG_BROADCAST 2u
-#define FLAG_LOOPBACK  8u
-#define FLAG_RUNNING   64u
-#define FLAG_MULTICAST 4096u
-
-#define HARDWARE_ETHERNET 1u
-#define HARDWARE_LOOPBACK 772u
-#define LOOPBACK_MTU      65536
-#define CARD_NAME         "eth0"
-#define NAME_BYTES        16u
+#define NAME_BYTES INTERFACE_NAME
 
 struct interface_request {
     char name[NAME_BYTES];
@@ -52,30 +42,9 @@ struct interface_list {
     uint64_t at;
 };
 
-static const char *name_of(const struct netif *n)
-{
-    return n == card_netif() ? CARD_NAME : "lo";
-}
-
-static struct netif *find(const char *name)
-{
-    struct netif *n;
-
-    NETIF_FOREACH(n)
-    {
-        const char *is = name_of(n);
-        size_t i = 0;
-        while (i < NAME_BYTES - 1 && is[i] && is[i] == name[i])
-            i++;
-        if (is[i] == name[i])
-            return n;
-    }
-    return NULL;
-}
-
 static void set_name(struct interface_request *r, const struct netif *n)
 {
-    const char *from = name_of(n);
+    const char *from = interface_name(n);
 
     memset(r->name, 0, sizeof r->name);
     for (size_t i = 0; from[i]; i++)
@@ -115,15 +84,6 @@ static long list(struct process *p, vaddr_t at)
     return USER_PUT(p, at, &l);
 }
 
-static uint16_t flags_of(const struct netif *n)
-{
-    const bool is_card = n == card_netif();
-    const bool up = netif_is_up(n);
-
-    return (uint16_t)((up ? FLAG_UP : 0) | (netif_is_link_up(n) || !is_card ? FLAG_RUNNING : 0) |
-                      (is_card ? FLAG_BROADCAST | FLAG_MULTICAST : FLAG_LOOPBACK));
-}
-
 /* What is known of interface `n`. */
 static long describe(struct interface_request *r, uint32_t request, const struct netif *n)
 {
@@ -133,7 +93,7 @@ static long describe(struct interface_request *r, uint32_t request, const struct
 
     switch (request) {
     case SIOCGIFFLAGS:
-        r->value.flags = flags_of(n);
+        r->value.flags = (uint16_t)interface_flags(n);
         return 0;
     case SIOCGIFADDR:
     case SIOCGIFDSTADDR:
@@ -150,14 +110,14 @@ static long describe(struct interface_request *r, uint32_t request, const struct
         r->value.number = 0;
         return 0;
     case SIOCGIFMTU:
-        r->value.number = is_card ? n->mtu : LOOPBACK_MTU;
+        r->value.number = (int32_t)interface_mtu(n);
         return 0;
     case SIOCGIFINDEX:
         r->value.number = netif_get_index(n);
         return 0;
     case SIOCGIFHWADDR:
         memset(&r->value, 0, sizeof r->value);
-        r->value.flags = is_card ? HARDWARE_ETHERNET : HARDWARE_LOOPBACK;
+        r->value.flags = interface_kind(n);
         memcpy(r->value.bytes + 2, n->hwaddr, is_card ? sizeof n->hwaddr : 0);
         return 0;
     default:
@@ -165,13 +125,14 @@ static long describe(struct interface_request *r, uint32_t request, const struct
     }
 }
 
-long control(struct process *p, struct file *f, uint32_t request, vaddr_t argument)
+long control(struct process *p, uint32_t request, vaddr_t argument)
 {
     struct interface_request r;
     const struct netif *n;
     int32_t none = 0;
 
-    (void)f;
+    if (stack_begin())
+        return -ENOMEM;
     if (request == SIOCGIFCONF)
         return list(p, argument);
     if (request == SIOCATMARK)
@@ -181,15 +142,13 @@ long control(struct process *p, struct file *f, uint32_t request, vaddr_t argume
     if (USER_GET(p, &r, argument))
         return -EFAULT;
     if (request == SIOCGIFNAME) {
-        n = r.value.number > 0 && r.value.number < UINT8_MAX
-                ? netif_get_by_index((u8_t)r.value.number)
-                : NULL;
+        n = interface_at((uint32_t)r.value.number);
         if (n)
             set_name(&r, n);
         return n ? USER_PUT(p, argument, &r) : -ENODEV;
     }
     r.name[NAME_BYTES - 1] = 0;
-    n = find(r.name);
+    n = interface_find(r.name);
     const long e = n ? describe(&r, request, n) : -ENODEV;
     return e ? e : USER_PUT(p, argument, &r);
 }

@@ -13,17 +13,28 @@
 #include <lwip/prot/udp.h>
 
 #define QUEUE_BYTES   ((size_t)212992) /* as Linux's default */
+#define ICMP6_SUM_AT  2
+#define ICMP6_LEAST   ((size_t)ICMP6_SUM_AT + 2)
 #define DATAGRAM_MOST ((size_t)65507)
 
-static void enqueue(struct inet_socket *s, struct pbuf *p, const ip_addr_t *from, uint16_t port)
+static size_t size_of(bool has_info)
 {
-    struct packet *packet = s->queued < s->queue_most ? inet_take(sizeof *packet) : NULL;
+    return sizeof(struct packet) + (has_info ? sizeof(struct packet_info) : 0);
+}
+
+bool datagram_enqueue(struct inet_socket *s, struct pbuf *p, const ip_addr_t *from, uint16_t port)
+{
+    const bool has_info = s->wanted;
+    struct packet *packet =
+        s->queued < s->queue_most ? core_heap_take(&arena_get()->heap, size_of(has_info)) : NULL;
 
     if (!packet) {
         pbuf_free(p); /* as any packet on a full way */
-        return;
+        return false;
     }
-    *packet = (struct packet){.bytes = p, .from = *from, .port = port};
+    *packet = (struct packet){.bytes = p, .from = *from, .port = port, .has_info = has_info};
+    if (has_info)
+        message_note(packet->info);
     if (s->first_packet)
         s->last_packet->next = packet;
     else
@@ -31,26 +42,41 @@ static void enqueue(struct inet_socket *s, struct pbuf *p, const ip_addr_t *from
     s->last_packet = packet;
     s->queued += p->tot_len;
     inet_wake(s);
+    return true;
 }
 
 static void on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
                         u16_t port)
 {
+    struct inet_socket *s = argument;
+
     (void)pcb;
-    enqueue(argument, p, from, port);
+    if (s->reuse_port && s->state == STREAM_NEW && !ip_addr_ismulticast(ip_current_dest_addr()) &&
+        !ip_addr_isbroadcast(ip_current_dest_addr(), ip_current_netif()))
+        s = share_pick(s, from, port);
+    datagram_enqueue(s, p, from, port);
+}
+
+/* Does a raw socket's filter not want a packet of ICMPv6? */
+static bool is_refused(const struct inet_socket *s, const struct pbuf *p)
+{
+    if (s->domain != AF_INET6)
+        return false;
+    const uint8_t kind = pbuf_get_at(p, ip_current_header_tot_len());
+    return s->refused[kind / 32] >> kind % 32 & 1;
 }
 
 /* Others may want the packet, too. */
 static u8_t on_raw(void *argument, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
 {
     struct inet_socket *s = argument;
-    struct pbuf *copy = s->read_shut ? NULL : pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+    struct pbuf *copy = s->read_shut || is_refused(s, p) ? NULL : pbuf_clone(PBUF_RAW, PBUF_RAM, p);
 
     (void)pcb;
     if (copy && s->domain == AF_INET6) /* where the header is not the program's */
         pbuf_remove_header(copy, ip_current_header_tot_len());
     if (copy)
-        enqueue(s, copy, from, 0);
+        datagram_enqueue(s, copy, from, 0);
     return 0;
 }
 
@@ -69,7 +95,14 @@ long datagram_create(struct inet_socket *s)
         udp_recv(s->udp, on_datagram, s);
     if (s->raw)
         raw_recv(s->raw, on_raw, s);
-    return s->udp || s->raw ? 0 : -ENOMEM;
+    if (!s->udp && !s->raw)
+        return -ENOMEM;
+    if (s->raw && s->domain == AF_INET6) { /* whose sums are made here (RFC 3542) */
+        s->raw->chksum_reqd = 1;
+        s->raw->chksum_offset = ICMP6_SUM_AT;
+    }
+    group_begin(s);
+    return 0;
 }
 
 static struct pbuf *take_first(struct inet_socket *s)
@@ -79,12 +112,13 @@ static struct pbuf *take_first(struct inet_socket *s)
 
     s->first_packet = packet->next;
     s->queued -= p->tot_len;
-    core_heap_free(&arena_get()->heap, packet, sizeof *packet);
+    core_heap_free(&arena_get()->heap, packet, size_of(packet->has_info));
     return p;
 }
 
 void datagram_close(struct inet_socket *s)
 {
+    group_leave_all(s);
     if (s->udp)
         udp_remove(s->udp);
     if (s->raw)
@@ -160,6 +194,8 @@ long datagram_send(struct file *f, struct io *io, const ip_addr_t *to, uint16_t 
         return -EDESTADDRREQ;
     if (bytes > DATAGRAM_MOST)
         return -EMSGSIZE;
+    if (s->raw && s->domain == AF_INET6 && bytes < ICMP6_LEAST) /* the sum has to be in it */
+        return -EINVAL;
     struct pbuf *p = pbuf_alloc(s->udp ? PBUF_TRANSPORT : PBUF_IP, (u16_t)bytes, PBUF_RAM);
     if (!p)
         return -ENOMEM;
@@ -197,6 +233,8 @@ static long hand_over(struct inet_socket *s, struct io *io, bool peek, struct in
     out->whole = p->tot_len;
     out->truncated = most < p->tot_len;
     name_write(s, &packet->from, packet->port, &out->from);
+    if (packet->has_info)
+        message_add(s, packet->info, out);
     if (!peek)
         pbuf_free(take_first(s));
     return done;

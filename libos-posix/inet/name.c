@@ -78,6 +78,10 @@ void name_write(const struct inet_socket *s, const ip_addr_t *address, uint16_t 
         memcpy(out->address, &four, sizeof four);
         return;
     }
+    if (s->domain == AF_NETLINK) {
+        netlink_name(s, true, out);
+        return;
+    }
     if (IP_IS_V4(address)) {
         const uint32_t a = ip4_addr_get_u32(ip_2_ip4(address));
         memcpy(six.address, mapped, sizeof mapped);

@@ -5,33 +5,36 @@
 #include "libos-posix/base/clock.h"
 #include "libos-posix/base/mem.h"
 
+#include <lwip/netif.h>
 #include <lwip/priv/tcp_priv.h>
 
-#define SOL_IP     0
-#define SOL_SOCKET 1
-#define SOL_TCP    6
-#define SOL_IPV6   41
+#define SOL_SOCKET  1
+#define SOL_TCP     6
+#define SOL_NETLINK 270
 
 /* Of SOL_SOCKET */
-#define SO_REUSEADDR    2
-#define SO_TYPE         3
-#define SO_ERROR        4
-#define SO_DONTROUTE    5
-#define SO_BROADCAST    6
-#define SO_SNDBUF       7
-#define SO_RCVBUF       8
-#define SO_KEEPALIVE    9
-#define SO_OOBINLINE    10
-#define SO_PRIORITY     12
-#define SO_LINGER       13
-#define SO_REUSEPORT    15
-#define SO_RCVTIMEO     20
-#define SO_SNDTIMEO     21
-#define SO_ACCEPTCONN   30
-#define SO_PROTOCOL     38
-#define SO_DOMAIN       39
-#define SO_RCVTIMEO_NEW 66
-#define SO_SNDTIMEO_NEW 67
+#define SO_REUSEADDR     2
+#define SO_TYPE          3
+#define SO_ERROR         4
+#define SO_DONTROUTE     5
+#define SO_BROADCAST     6
+#define SO_SNDBUF        7
+#define SO_RCVBUF        8
+#define SO_KEEPALIVE     9
+#define SO_OOBINLINE     10
+#define SO_PRIORITY      12
+#define SO_LINGER        13
+#define SO_REUSEPORT     15
+#define SO_RCVTIMEO      20
+#define SO_SNDTIMEO      21
+#define SO_TIMESTAMP     29
+#define SO_BINDTODEVICE  25
+#define SO_BINDTOIFINDEX 62
+#define SO_ACCEPTCONN    30
+#define SO_PROTOCOL      38
+#define SO_DOMAIN        39
+#define SO_RCVTIMEO_NEW  66
+#define SO_SNDTIMEO_NEW  67
 
 /* Of SOL_TCP */
 #define TCP_OPTION_NODELAY   1
@@ -40,20 +43,13 @@
 #define TCP_OPTION_KEEPIDLE  4
 #define TCP_OPTION_KEEPINTVL 5
 #define TCP_OPTION_KEEPCNT   6
+#define TCP_OPTION_INFO      11
 #define TCP_OPTION_QUICKACK  12
-
-/* Of SOL_IP and SOL_IPV6 */
-#define IP_OPTION_TOS      1
-#define IP_OPTION_TTL      2
-#define IP_OPTION_RECVERR  11
-#define IPV6_OPTION_HOPS   16
-#define IPV6_OPTION_ERR    25
-#define IPV6_OPTION_V6ONLY 26
-#define IPV6_OPTION_TCLASS 67
 
 #define SECONDS_MOST 32767
 #define COUNT_MOST   127
-#define BYTE_MOST    255
+#define LEAST_SEND   2304
+#define MOST_SEND    212992          /* Linux's most */
 #define LEAST_BUFFER ((int32_t)2304) /* Linux's least */
 
 struct linger_value {
@@ -63,24 +59,17 @@ struct timeval_value {
     int64_t seconds, microseconds;
 };
 
-/* What lwIP keeps of every kind. */
-static struct ip_pcb *common(const struct inet_socket *s)
-{
-    return s->tcp   ? (struct ip_pcb *)(void *)s->tcp
-           : s->udp ? (struct ip_pcb *)(void *)s->udp
-                    : (struct ip_pcb *)(void *)s->raw;
-}
-
 /* What lwIP keeps of them at the connection, anew for a new one. */
 void option_apply(struct inet_socket *s)
 {
-    struct ip_pcb *pcb = common(s);
+    struct ip_pcb *pcb = socket_pcb(s);
 
     if (!pcb)
         return;
-    pcb->so_options = (u8_t)((s->reuse ? SOF_REUSEADDR : 0) | (s->broadcast ? SOF_BROADCAST : 0) |
-                             (s->keep_alive ? SOF_KEEPALIVE : 0) |
-                             (pcb->so_options & SOF_INHERITED & ~(SOF_REUSEADDR | SOF_KEEPALIVE)));
+    pcb->so_options =
+        (u8_t)((s->reuse || s->reuse_port ? SOF_REUSEADDR : 0) |
+               (s->broadcast ? SOF_BROADCAST : 0) | (s->keep_alive ? SOF_KEEPALIVE : 0) |
+               (pcb->so_options & SOF_INHERITED & ~(SOF_REUSEADDR | SOF_KEEPALIVE)));
 }
 
 static long time_set(uint64_t *to, const void *value, size_t bytes)
@@ -110,11 +99,47 @@ static long linger_set(struct inet_socket *s, const void *value, size_t bytes)
     return 0;
 }
 
+/* Packets of the socket go and come by one interface; NULL: by any. */
+static long interface_set(struct inet_socket *s, const struct netif *n)
+{
+    if (s->tcp && s->state == STREAM_LISTENS)
+        ((struct tcp_pcb_listen *)(void *)s->tcp)->netif_idx = n ? netif_get_index(n) : 0;
+    else if (socket_pcb(s))
+        socket_pcb(s)->netif_idx = n ? netif_get_index(n) : 0;
+    return 0;
+}
+
+/* By its name; an empty one: by any. */
+static long device_set(struct inet_socket *s, const void *value, size_t bytes)
+{
+    char name[INTERFACE_NAME] = {0};
+
+    memcpy(name, value, bytes < sizeof name - 1 ? bytes : sizeof name - 1);
+    const struct netif *n = name[0] ? interface_find(name) : NULL;
+    return name[0] && !n ? -ENODEV : interface_set(s, n);
+}
+
+static long device_get(const struct inet_socket *s, void *value, size_t *bytes)
+{
+    const struct netif *n = socket_pcb(s) ? interface_at(socket_pcb(s)->netif_idx) : NULL;
+    const char *name = n ? interface_name(n) : NULL;
+
+    *bytes = 0;
+    while (name && (*bytes == 0 || name[*bytes - 1])) {
+        ((char *)value)[*bytes] = name[*bytes];
+        ++*bytes;
+    }
+    return 0;
+}
+
 static long socket_set(struct inet_socket *s, int option, int32_t v)
 {
     switch (option) {
     case SO_REUSEADDR:
         s->reuse = v != 0;
+        break;
+    case SO_REUSEPORT: /* who shares a port shares it until the end */
+        s->reuse_port = s->bound ? s->reuse_port : v != 0;
         break;
     case SO_BROADCAST:
         s->broadcast = v != 0;
@@ -122,10 +147,23 @@ static long socket_set(struct inet_socket *s, int option, int32_t v)
     case SO_KEEPALIVE:
         s->keep_alive = v != 0;
         break;
+    case SO_BINDTOIFINDEX:
+        if (v < 0)
+            return -EINVAL;
+        return v && !interface_at((uint32_t)v) ? -ENODEV
+                                               : interface_set(s, interface_at((uint32_t)v));
     case SO_RCVBUF:
         s->queue_most = (size_t)(v < LEAST_BUFFER ? LEAST_BUFFER : v < INT32_MAX / 2 ? 2 * v : v);
         break;
-    case SO_SNDBUF:    /* as large as it is */
+    case SO_TIMESTAMP:
+        if (s->domain != AF_NETLINK)
+            s->wanted = (uint8_t)(v ? s->wanted | WANTS_TIME : s->wanted & ~WANTS_TIME);
+        break;
+    case SO_SNDBUF:
+        v = v < LEAST_SEND ? LEAST_SEND : v < MOST_SEND ? v : MOST_SEND;
+        if (s->type == SOCK_STREAM)
+            stream_send_most(s, (uint32_t)v);
+        break;
     case SO_OOBINLINE: /* urgent bytes are always among the others */
     case SO_DONTROUTE:
     case SO_PRIORITY:
@@ -181,39 +219,6 @@ static long tcp_set(struct inet_socket *s, int option, int32_t v)
     }
 }
 
-static long ip_set(struct inet_socket *s, int level, int option, int32_t v)
-{
-    struct ip_pcb *pcb = common(s);
-
-    if (level == SOL_IPV6 && s->domain != AF_INET6)
-        return -ENOPROTOOPT;
-    if (level == SOL_IPV6 && option == IPV6_OPTION_V6ONLY) {
-        if (s->bound || s->state != STREAM_NEW || !pcb)
-            return -EINVAL;
-        s->v6_only = v != 0;
-        IP_SET_TYPE_VAL(pcb->local_ip, v ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY);
-        IP_SET_TYPE_VAL(pcb->remote_ip, v ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY);
-        return 0;
-    }
-    if (option == (level == SOL_IP ? IP_OPTION_RECVERR : IPV6_OPTION_ERR)) {
-        s->told_all = v != 0;
-        return 0;
-    }
-    const bool is_class = option == (level == SOL_IP ? IP_OPTION_TOS : IPV6_OPTION_TCLASS);
-    const bool is_hops = option == (level == SOL_IP ? IP_OPTION_TTL : IPV6_OPTION_HOPS);
-    if (!is_class && !is_hops)
-        return -ENOPROTOOPT;
-    if (v == -1)
-        v = is_class ? 0 : IP_DEFAULT_TTL;
-    if (v < is_hops || v > BYTE_MOST)
-        return -EINVAL;
-    if (pcb && is_class)
-        pcb->tos = (u8_t)v;
-    else if (pcb)
-        pcb->ttl = (u8_t)v;
-    return 0;
-}
-
 long option_set(struct file *f, int level, int option, const void *value, size_t bytes)
 {
     struct inet_socket *s = f->buffer;
@@ -225,17 +230,22 @@ long option_set(struct file *f, int level, int option, const void *value, size_t
         return time_set(&s->send_ns, value, bytes);
     if (level == SOL_SOCKET && option == SO_LINGER)
         return linger_set(s, value, bytes);
+    if (level == SOL_SOCKET && option == SO_BINDTODEVICE)
+        return device_set(s, value, bytes);
+    if (level == SOL_IP || level == SOL_IPV6)
+        return option_ip_set(s, level, option, value, bytes);
+    if (level == SOL_RAW || level == SOL_ICMPV6)
+        return option_raw_set(s, level, option, value, bytes);
     if (bytes < sizeof v)
         return -EINVAL;
     memcpy(&v, value, sizeof v);
     switch (level) {
     case SOL_SOCKET:
         return socket_set(s, option, v);
+    case SOL_NETLINK:
+        return s->domain == AF_NETLINK ? netlink_option(option, bytes) : -ENOPROTOOPT;
     case SOL_TCP:
         return tcp_set(s, option, v);
-    case SOL_IP:
-    case SOL_IPV6:
-        return ip_set(s, level, option, v);
     default:
         return -ENOPROTOOPT;
     }
@@ -260,8 +270,17 @@ static long socket_get_value(struct inet_socket *s, int option, int32_t *out)
     case SO_KEEPALIVE:
         *out = s->keep_alive;
         return 0;
-    case SO_SNDBUF:
-        *out = TCP_SND_BUF;
+    case SO_TIMESTAMP:
+        *out = (s->wanted & WANTS_TIME) != 0;
+        return 0;
+    case SO_SNDBUF: /* doubled, as Linux tells it */
+        *out = (int32_t)(s->type == SOCK_STREAM ? 2 * s->send_most : MOST_SEND);
+        return 0;
+    case SO_REUSEPORT:
+        *out = s->reuse_port;
+        return 0;
+    case SO_BINDTOIFINDEX:
+        *out = socket_pcb(s) ? socket_pcb(s)->netif_idx : 0;
         return 0;
     case SO_RCVBUF:
         *out = (int32_t)(s->type == SOCK_STREAM ? TCP_WND : s->queue_most);
@@ -273,14 +292,13 @@ static long socket_get_value(struct inet_socket *s, int option, int32_t *out)
         *out = s->domain;
         return 0;
     case SO_PROTOCOL:
-        *out = s->type == SOCK_STREAM  ? IP_PROTO_TCP
-               : s->type == SOCK_DGRAM ? IP_PROTO_UDP
-                                       : s->protocol;
+        *out = s->type == SOCK_STREAM                             ? IP_PROTO_TCP
+               : s->type == SOCK_DGRAM && s->domain != AF_NETLINK ? IP_PROTO_UDP
+                                                                  : s->protocol;
         return 0;
     case SO_OOBINLINE:
     case SO_DONTROUTE:
     case SO_PRIORITY:
-    case SO_REUSEPORT:
         *out = 0;
         return 0;
     default:
@@ -321,25 +339,6 @@ static long tcp_get(const struct inet_socket *s, int option, int32_t *out)
     }
 }
 
-static long ip_get(const struct inet_socket *s, int level, int option, int32_t *out)
-{
-    const struct ip_pcb *pcb = common(s);
-
-    if (level == SOL_IPV6 && s->domain != AF_INET6)
-        return -ENOPROTOOPT;
-    if (level == SOL_IPV6 && option == IPV6_OPTION_V6ONLY)
-        *out = s->v6_only;
-    else if (option == (level == SOL_IP ? IP_OPTION_RECVERR : IPV6_OPTION_ERR))
-        *out = s->told_all;
-    else if (option == (level == SOL_IP ? IP_OPTION_TOS : IPV6_OPTION_TCLASS))
-        *out = pcb ? pcb->tos : 0;
-    else if (option == (level == SOL_IP ? IP_OPTION_TTL : IPV6_OPTION_HOPS))
-        *out = pcb ? pcb->ttl : IP_DEFAULT_TTL;
-    else
-        return -ENOPROTOOPT;
-    return 0;
-}
-
 static long time_get(uint64_t ns, void *value, size_t *bytes)
 {
     const struct timeval_value t = {(int64_t)(ns / NS_PER_SECOND),
@@ -366,6 +365,13 @@ long option_get(struct file *f, int level, int option, void *value, size_t *byte
         memcpy(value, &l, sizeof l);
         return 0;
     }
+    if (level == SOL_SOCKET && option == SO_BINDTODEVICE)
+        return device_get(s, value, bytes);
+    if (level == SOL_TCP && option == TCP_OPTION_INFO && s->type == SOCK_STREAM) {
+        *bytes = STREAM_INFO;
+        stream_info(s, value);
+        return 0;
+    }
     switch (level) {
     case SOL_SOCKET:
         e = socket_get_value(s, option, &v);
@@ -375,7 +381,7 @@ long option_get(struct file *f, int level, int option, void *value, size_t *byte
         break;
     case SOL_IP:
     case SOL_IPV6:
-        e = ip_get(s, level, option, &v);
+        e = option_ip_get(s, level, option, &v);
         break;
     default:
         e = -ENOPROTOOPT;

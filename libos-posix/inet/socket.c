@@ -5,8 +5,6 @@
 #include "libos-posix/base/mem.h"
 #include "libos-posix/process/process.h"
 
-#include <lwip/netif.h>
-
 #define PORT_FREE  1024 /* below them only the superuser binds */
 #define KIND_ICMP  1u
 #define KIND_ICMP6 58u
@@ -43,8 +41,17 @@ long socket_take_error(struct inet_socket *s)
     return -e;
 }
 
+struct ip_pcb *socket_pcb(const struct inet_socket *s)
+{
+    return s->tcp   ? (struct ip_pcb *)(void *)s->tcp
+           : s->udp ? (struct ip_pcb *)(void *)s->udp
+                    : (struct ip_pcb *)(void *)s->raw;
+}
+
 static long check_kind(const struct process *p, uint32_t domain, uint32_t type, uint32_t protocol)
 {
+    if (domain == AF_NETLINK)
+        return netlink_check(type, protocol);
     if (domain != AF_INET && domain != AF_INET6)
         return -EAFNOSUPPORT;
     switch (type) {
@@ -73,11 +80,19 @@ static long create(struct process *p, uint32_t domain, uint32_t type, uint32_t p
     if (!s)
         return -ENOMEM;
     s->protocol = (uint16_t)protocol;
-    e = type == SOCK_STREAM ? stream_create(s) : datagram_create(s);
+    s->owner = p->who.euid;
+    e = type == SOCK_STREAM    ? stream_create(s)
+        : domain == AF_NETLINK ? netlink_create(s)
+                               : datagram_create(s);
     if (e)
         socket_forget(s);
     *out = s;
     return e;
+}
+
+static void number(void *socket, uint64_t node)
+{
+    ((struct inet_socket *)socket)->node_number = node;
 }
 
 static void let_go(struct arena *a, void *socket)
@@ -93,41 +108,25 @@ static void let_go(struct arena *a, void *socket)
     stack_turn();
 }
 
-/* Is it an address of this family, or any? */
-static bool is_ours(const ip_addr_t *address)
-{
-    const struct netif *n;
-
-    if (ip_addr_isany(address) || ip_addr_ismulticast(address))
-        return true;
-    NETIF_FOREACH(n)
-    {
-        if (IP_IS_V4(address) && ip4_addr_cmp(ip_2_ip4(address), netif_ip4_addr(n)))
-            return true;
-        if (IP_IS_V4(address) && ip4_addr_isbroadcast(ip_2_ip4(address), n))
-            return true;
-        if (IP_IS_V6(address) &&
-            netif_get_ip6_addr_match((struct netif *)(uintptr_t)n, ip_2_ip6(address)) >= 0)
-            return true;
-    }
-    return false;
-}
-
 static long bind(struct process *p, struct file *f, const struct inet_name *name)
 {
     struct inet_socket *s = f->buffer;
     ip_addr_t address;
     uint16_t port;
-    long e = name_read(s, name, &address, &port);
 
+    if (s->domain == AF_NETLINK)
+        return netlink_bind(p, s, name);
+    const long e = name_read(s, name, &address, &port);
     if (e)
         return e;
-    if (!is_ours(&address))
+    if (!ip_addr_isany(&address) && !ip_addr_ismulticast(&address) && !interface_has(&address))
         return -EADDRNOTAVAIL;
     if (port && port < PORT_FREE && p->who.euid)
         return -EACCES;
     if (s->domain == AF_INET6 && ip_addr_isany(&address) && !s->v6_only && s->type != SOCK_RAW)
         IP_SET_TYPE(&address, IPADDR_TYPE_ANY);
+    if (port && !share_allows(s, &address, port))
+        return -EADDRINUSE;
     return s->type == SOCK_STREAM ? stream_bind(s, &address, port)
                                   : datagram_bind(s, &address, port);
 }
@@ -155,12 +154,14 @@ static void to_this_machine(ip_addr_t *address)
         ip_addr_set_loopback(true, address);
 }
 
-static long connect(struct file *f, const struct inet_name *name)
+static long connect(struct process *p, struct file *f, const struct inet_name *name)
 {
     struct inet_socket *s = f->buffer;
     uint16_t port, family = 0;
     ip_addr_t address;
 
+    if (s->domain == AF_NETLINK)
+        return netlink_connect(p, s, name);
     if (name->bytes >= sizeof family)
         memcpy(&family, name->address, sizeof family);
     if (name->bytes >= sizeof family && !family && s->type != SOCK_STREAM)
@@ -179,6 +180,8 @@ static long shutdown(struct file *f, unsigned how)
 
     if (s->type == SOCK_STREAM)
         return stream_shutdown(f, how);
+    if (s->domain == AF_NETLINK)
+        return -EOPNOTSUPP;
     if (s->state != STREAM_CONNECTED)
         return -ENOTCONN;
     s->read_shut |= how != 1;
@@ -193,6 +196,10 @@ static long name(const struct file *f, bool peer, struct inet_name *out)
     const bool connected =
         s->state == STREAM_CONNECTED || (s->state == STREAM_OVER && !ip_addr_isany_val(s->remote));
 
+    if (s->domain == AF_NETLINK) {
+        netlink_name(s, peer, out);
+        return 0;
+    }
     if (peer && !connected)
         return -ENOTCONN;
     if (peer)
@@ -209,9 +216,10 @@ static long send(struct process *p, struct file *f, struct io *io, const struct 
     ip_addr_t address;
     uint16_t port;
 
-    (void)p;
     if (s->type == SOCK_STREAM)
         return stream_send(f, io, flags);
+    if (s->domain == AF_NETLINK)
+        return netlink_send(p, s, io, to);
     if (!to->bytes)
         return datagram_send(f, io, NULL, 0);
     long e = name_read(s, to, &address, &port);
@@ -227,7 +235,8 @@ static long receive(struct file *f, struct io *io, uint32_t flags, struct inet_r
 {
     struct inet_socket *s = f->buffer;
 
-    *out = (struct inet_received){.truncated = false};
+    out->truncated = false;
+    out->whole = out->from.bytes = out->control_bytes = 0;
     if (flags & MSG_ERRQUEUE) /* errors are told by calls, and by SO_ERROR */
         return -EAGAIN;
     if (flags & MSG_OOB) /* urgent bytes are among the others */
@@ -255,6 +264,7 @@ static uint16_t poll(const struct file *f)
 const struct inet_ops inet_ops = {
     .create = create,
     .close = let_go,
+    .number = number,
     .bind = bind,
     .listen = listen,
     .accept = accept,
@@ -262,6 +272,7 @@ const struct inet_ops inet_ops = {
     .shutdown = shutdown,
     .name = name,
     .send = send,
+    .send_message = message_send,
     .receive = receive,
     .option_set = option_set,
     .option_get = option_get,
@@ -274,4 +285,5 @@ const struct inet_ops inet_ops = {
     .run = stack_run,
     .is_busy = stack_is_busy,
     .check = stack_check,
+    .table = table_text,
 };

@@ -117,6 +117,7 @@ long stack_begin(void)
     netif_list->chksum_flags =
         (u16_t)(NETIF_CHECKSUM_ENABLE_ALL & ~WITHIN); /* the loop, which is the first */
     datagram_watch();
+    interface_watch();
     return 0;
 }
 

@@ -4,16 +4,68 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/process/task.h"
 
-#define BACKLOG_MOST 255
+#define BACKLOG_MOST 4096 /* as /proc/sys/net/core/somaxconn says */
+
+/* How many further connections may begin at a listener: as many as have room to wait. Of sockets
+ * that share a port one has lwIP's listener, for all. */
+static void set_room(struct inet_socket *s)
+{
+    struct inet_socket *holder = s, *o = NULL;
+    unsigned room = s->pending_most - s->pending_count;
+
+    while (s->reuse_port && (o = share_next(s, o)) != NULL) {
+        room += o->pending_most - o->pending_count;
+        holder = o->tcp ? o : holder;
+    }
+    if (!holder->tcp)
+        return;
+    ((struct tcp_pcb_listen *)(void *)holder->tcp)->backlog =
+        (u8_t)(room < UINT8_MAX ? room : UINT8_MAX);
+}
+
+/* Whose is a connection from there? One that has room. */
+static struct inet_socket *choose(struct inet_socket *s, const struct tcp_pcb *pcb)
+{
+    struct inet_socket *chosen = share_pick(s, &pcb->remote_ip, pcb->remote_port), *o = NULL;
+
+    if (chosen->pending_count < chosen->pending_most)
+        return chosen;
+    while (s->pending_count == s->pending_most && (o = share_next(s, o)) != NULL)
+        if (o->pending_count < o->pending_most)
+            return o;
+    return s;
+}
+
+/* lwIP's listener goes to another that shares the port; false: there is none. */
+static bool hand_on(struct inet_socket *s)
+{
+    struct inet_socket *o = s->reuse_port ? share_next(s, NULL) : NULL;
+
+    if (!o || !s->tcp)
+        return o;
+    o->tcp = s->tcp;
+    s->tcp = NULL;
+    tcp_arg(o->tcp, o);
+    return true;
+}
+
+/* Of a connection, not of a listener. */
+static void forget_calls(struct inet_socket *s)
+{
+    tcp_arg(s->tcp, NULL);
+    tcp_recv(s->tcp, NULL);
+    tcp_sent(s->tcp, NULL);
+    tcp_err(s->tcp, NULL);
+    s->tcp = NULL;
+}
 
 static void forget(struct inet_socket *s)
 {
-    tcp_arg(s->tcp, NULL);
     if (s->state != STREAM_LISTENS) {
-        tcp_recv(s->tcp, NULL);
-        tcp_sent(s->tcp, NULL);
-        tcp_err(s->tcp, NULL);
+        forget_calls(s);
+        return;
     }
+    tcp_arg(s->tcp, NULL);
     s->tcp = NULL;
 }
 
@@ -69,7 +121,10 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *p, er
 
 bool stream_is_writable(const struct inet_socket *s)
 {
-    return tcp_sndbuf(s->tcp) >= TCP_SNDLOWAT && tcp_sndqueuelen(s->tcp) < TCP_SNDQUEUELOWAT;
+    const uint32_t third = s->send_most / 3;
+
+    return tcp_sndbuf(s->tcp) >= (third < TCP_SNDLOWAT ? third : TCP_SNDLOWAT) &&
+           tcp_sndqueuelen(s->tcp) < TCP_SNDQUEUELOWAT;
 }
 
 static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes)
@@ -139,13 +194,19 @@ static err_t on_accepted(void *argument, struct tcp_pcb *pcb, err_t e)
     made->no_delay = s->no_delay;
     made->linger = s->linger;
     made->v6_only = s->v6_only;
+    made->owner = s->owner;
     adopt(made, pcb);
     take_names(made);
-    tcp_backlog_delayed(pcb);
+    made->send_most = TCP_SND_BUF;
+    if (s->send_most != TCP_SND_BUF)
+        stream_send_most(made, s->send_most);
+    if (s->reuse_port)
+        s = choose(s, pcb);
     for (end = &s->pending; *end;)
         end = &(*end)->pending_next;
     *end = made;
     s->pending_count++;
+    set_room(s);
     inet_wake(s);
     return ERR_OK;
 }
@@ -162,7 +223,23 @@ long stream_create(struct inet_socket *s)
     s->got_end = s->write_shut = s->read_shut = false;
     adopt(s, pcb);
     option_apply(s);
+    const uint32_t wanted = s->send_most;
+    s->send_most = TCP_SND_BUF;
+    if (wanted)
+        stream_send_most(s, wanted);
     return 0;
+}
+
+/* What was written already stays. */
+void stream_send_most(struct inet_socket *s, uint32_t bytes)
+{
+    bytes = bytes < TCP_SND_BUF ? bytes : TCP_SND_BUF;
+    if (s->tcp && s->state != STREAM_LISTENS) {
+        const uint32_t used = s->send_most - (uint32_t)s->tcp->snd_buf;
+        bytes = bytes > used ? bytes : used;
+        s->tcp->snd_buf = bytes - used;
+    }
+    s->send_most = bytes;
 }
 
 void stream_close(struct inet_socket *s)
@@ -178,10 +255,14 @@ void stream_close(struct inet_socket *s)
     while (s->first)
         pbuf_free(stream_take_first(s));
     s->queued = s->first_done = 0;
+    const bool listens = s->state == STREAM_LISTENS;
+    if (listens && hand_on(s)) {
+        set_room(share_next(s, NULL));
+        return;
+    }
     struct tcp_pcb *pcb = s->tcp;
     if (!pcb)
         return;
-    const bool listens = s->state == STREAM_LISTENS;
     forget(s);
     if (listens)
         tcp_accept(pcb, NULL);
@@ -211,7 +292,8 @@ long stream_listen(struct file *f, int backlog)
     err_t e = ERR_OK;
 
     if (s->state == STREAM_LISTENS) {
-        tcp_backlog_set((struct tcp_pcb_listen *)(void *)s->tcp, (u8_t)most);
+        s->pending_most = (unsigned)most > s->pending_count ? (unsigned)most : s->pending_count;
+        set_room(s);
         return 0;
     }
     if (s->state != STREAM_NEW)
@@ -220,13 +302,24 @@ long stream_listen(struct file *f, int backlog)
         s->bound ? 0 : stream_bind(s, s->domain == AF_INET6 ? IP6_ADDR_ANY : IP4_ADDR_ANY, 0);
     if (bound)
         return bound;
-    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, (u8_t)most, &e);
-    if (!pcb)
-        return inet_error(e);
-    s->tcp = pcb;
+    s->pending_most = (unsigned)most;
     s->state = STREAM_LISTENS;
+    if (s->reuse_port && share_next(s, NULL)) { /* which has lwIP's listener */
+        struct tcp_pcb *own = s->tcp;
+        forget_calls(s);
+        tcp_close(own);
+        set_room(s);
+        return 0;
+    }
+    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, 1, &e);
+    if (!pcb) {
+        s->state = STREAM_NEW;
+        return inet_error(e);
+    }
+    s->tcp = pcb;
     tcp_arg(pcb, s);
     tcp_accept(pcb, on_accepted);
+    set_room(s);
     return 0;
 }
 
@@ -246,8 +339,7 @@ long stream_accept(struct file *f, void **out)
     s->pending = made->pending_next;
     s->pending_count--;
     made->pending_next = NULL;
-    if (made->tcp)
-        tcp_backlog_accepted(made->tcp);
+    set_room(s);
     *out = made;
     return 0;
 }
@@ -298,11 +390,16 @@ long stream_shutdown(struct file *f, unsigned how)
     struct inet_socket *s = f->buffer;
 
     if (s->state == STREAM_LISTENS && how != 1) { /* who waits for a connection is told */
+        const bool is_handed_on = hand_on(s);
+        if (is_handed_on)
+            set_room(share_next(s, NULL));
         s->state = STREAM_OVER;
         struct tcp_pcb *pcb = s->tcp;
         s->tcp = NULL;
-        tcp_arg(pcb, NULL);
-        tcp_close(pcb);
+        if (!is_handed_on) {
+            tcp_arg(pcb, NULL);
+            tcp_close(pcb);
+        }
         inet_wake(s);
         return 0;
     }

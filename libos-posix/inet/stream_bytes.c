@@ -68,7 +68,7 @@ long stream_send(struct file *f, struct io *io, uint32_t flags)
         tcp_output(s->tcp);
         stack_turn();
         e = check_sender(s);
-        if (e || tcp_sndbuf(s->tcp) >= PIECE)
+        if (e || tcp_sndbuf(s->tcp) >= PIECE || stream_is_writable(s))
             continue;
         s->is_wanted = true;
         e = inet_wait(f, flags, deadline);

@@ -64,7 +64,7 @@ static void wrong_arguments_are_refused(void **state)
     IS(SYS(socket, AF_INET, 9, 0), -EPROTONOSUPPORT);
     IS(SYS(socket, AF_INET, SOCK_STREAM, 17), -EPROTONOSUPPORT);
     IS(SYS(socket, AF_INET, SOCK_STREAM | 0x100, 0), -EINVAL);
-    IS(SYS(socket, 16, SOCK_RAW, 0), -EAFNOSUPPORT);
+    IS(SYS(socket, 17, SOCK_RAW, 0), -EAFNOSUPPORT);
     long s = SYS(socket, AF_INET, SOCK_STREAM, 0);
     IS(SYS(bind, s, name4(127, 0, 0, 1, 80), 15), -EINVAL);
     IS(SYS(bind, s, LOCAL6(80)), -EAFNOSUPPORT);

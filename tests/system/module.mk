@@ -18,6 +18,11 @@ PROGRAMS             += inet_program
 inet_program-sources := tests/system/inet_program.c
 inet_program-libs    := musl
 
+# What test_ipv6.py runs here and on Linux.
+PROGRAMS                   += interfaces_program
+interfaces_program-sources := tests/system/interfaces_program.c
+interfaces_program-libs    := musl
+
 # Three web servers side by side, for test_owners.py.
 PROGRAMS       += owners
 owners-sources := tests/system/owners.c

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -25,7 +26,8 @@ wget -q -O - http://10.0.2.2:%d/big | md5sum
 wget -q -O /dev/null http://10.0.2.2:%d/; echo refused $?
 echo to ourselves | nc -l -p 9 > /tmp/got & sleep 1; echo there and | nc 127.0.0.1 9; wait; cat /tmp/got
 syslogd -n -R 10.0.2.2:%d & sleep 1; logger -t inet a datagram;
-httpd -p 80 -h /www; nc -ll -p 7 -e cat & telnetd -p 23 -l /bin/sh
+netstat -tun; httpd -p 80 -h /www; nc -ll -p 7 -e cat & telnetd -p 23 -l /bin/sh
+until netstat -tln | grep -q ':7 ' && netstat -tln | grep -q ':23 '; do sleep 0.1; done; netstat -tln; netstat -rn; ip addr show dev eth0; ip route; ifconfig
 echo ready; while [ ! -e /tmp/over ]; do sleep 0.2; done; echo all over; kill $!
 """
 
@@ -46,7 +48,7 @@ def make_root(root):
     (root / "www").mkdir()
     (root / "tmp").mkdir()
     shutil.copy(BUSYBOX, root / "bin/busybox")
-    for name in ("sh", "ifconfig", "cat", "wget", "md5sum", "nc", "sleep", "httpd", "syslogd", "logger", "telnetd", "echo"):
+    for name in ("sh", "ifconfig", "cat", "wget", "md5sum", "nc", "sleep", "httpd", "syslogd", "logger", "telnetd", "echo", "netstat", "ip", "grep"):
         (root / "bin" / name).symlink_to("busybox")
     (root / "www/index.html").write_text("hello from exo4\n")
     (root / "www/big").write_bytes(BIG)
@@ -135,6 +137,14 @@ def main():
         check("nameserver 10.0.2.3" in text and "localhost" in text, "and so is the name server", text)
         check(hashlib.md5(BIG).hexdigest() in text, "wget reads a megabyte of this machine", text)
         check("refused 1" in text, "and hears when nobody serves", text)
+        check(re.search(r"tcp .* 127.0.0.1:\d+ +127.0.0.1:9 +TIME_WAIT", text), "netstat shows what was", text)
+        check(all(re.search(rf"tcp .* (0.0.0.0|::):{port} +(0.0.0.0|::):\* +LISTEN", text) for port in (7, 23, 80)),
+              "and who listens", text)
+        check(re.search(r"^0.0.0.0 +10.0.2.2 +0.0.0.0 +UG ", text, re.M) and "default via 10.0.2.2 dev eth0" in text,
+              "it and ip show the same ways", text)
+        check("inet 10.0.2.15/24 brd 10.0.2.255 scope global eth0" in text, "ip shows the address", text)
+        counts = re.findall(r"RX bytes:(\d+) .*TX bytes:(\d+)", text)
+        check(any(int(rx) > len(BIG) for rx, _ in counts), "ifconfig counts what came by the card", counts)
         check("there and" in text and "to ourselves" in text, "two processes talk within the guest", text)
         check(b"a datagram" in log.recv(1000), "a datagram of syslogd comes here")
         if "ready\n" in text:

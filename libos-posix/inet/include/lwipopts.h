@@ -12,7 +12,6 @@
 
 #define LWIP_IPV4                     1
 #define LWIP_IPV6                     1
-#define LWIP_IPV6_MLD                 0 /* the ring takes what comes; nobody has to be told of groups */
 #define LWIP_IPV6_DHCP6               0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 1
 #define LWIP_ARP                      1
@@ -23,6 +22,13 @@
 #define LWIP_RAW                      1
 #define LWIP_DHCP                     1
 #define LWIP_DNS                      1 /* keeps what DHCP tells; names are the C library's */
+
+/* Groups. Their clocks, which tick ten times a second, are group.c's: they run while there are
+ * some. */
+#ifndef INET_WITHOUT_GROUPS
+#define LWIP_IGMP     1
+#define LWIP_IPV6_MLD 1
+#endif
 
 #define LWIP_DHCP_DOES_ACD_CHECK 0 /* the server says what is free; the check costs seconds */
 #define DHCP_DOES_ARP_CHECK      0
