@@ -45,6 +45,7 @@ KERNEL += bindings/io_table.c
 KERNEL += bindings/object.c
 KERNEL += bindings/ring.c
 KERNEL += bindings/ring_keys.c
+KERNEL += bindings/ring_record.c
 KERNEL += bindings/share.c
 KERNEL += bindings/sigma0.c
 KERNEL += bindings/tree.c
@@ -53,9 +54,10 @@ KERNEL += bindings/tree_request.c
 KERNEL += bindings/tree_set.c
 KERNEL += bindings/bind_tree.c
 
-HOST_TESTS += bind_ring filters flow ring_keys ring_offload
-bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/filters.c bindings/flow.c bindings/checksum.c
+HOST_TESTS += bind_ring filters flow ring_keys ring_offload ring_quiet
+bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/ring_record.c bindings/filters.c bindings/flow.c bindings/checksum.c
 ring_keys-needs := $(bind_ring-needs)
+ring_quiet-needs := $(bind_ring-needs)
 filters-needs := $(bind_ring-needs)
 ring_offload-needs := $(bind_ring-needs)
 flow-needs := bindings/flow.c
@@ -63,8 +65,8 @@ flow-needs := bindings/flow.c
 HOST_TESTS += graft_journal
 graft_journal-needs = bindings/graft_journal.c $(filter grafts/map%,$(KERNEL))
 
-GUEST_TESTS += ring no_nic ring_keys ring_keys_smp flows flows_smp
-$(foreach t,ring no_nic ring_keys ring_keys_smp flows flows_smp,$(eval $(t)-libs := libos-net))
+GUEST_TESTS += ring no_nic ring_keys ring_keys_smp ring_quiet ring_quiet_smp flows flows_smp
+$(foreach t,ring no_nic ring_keys ring_keys_smp ring_quiet ring_quiet_smp flows flows_smp,$(eval $(t)-libs := libos-net))
 ring-sources          := tests/qemu/ring.c tests/qemu/rig.c
 ring-boot             := net=user
 no_nic-sources        := $(ring-sources)
@@ -76,6 +78,10 @@ flows-sources         := tests/qemu/flows.c tests/qemu/rig.c
 flows-boot            := net=user
 flows_smp-sources     := $(flows-sources)
 flows_smp-boot        := net=user smp=2
+ring_quiet-sources    := tests/qemu/ring_quiet.c tests/qemu/rig.c
+ring_quiet-boot       := net=user
+ring_quiet_smp-sources := $(ring_quiet-sources)
+ring_quiet_smp-boot   := net=user smp=2
 
 # The disk: on one CPU and on two, with none, and with one that takes no writes.
 GUEST_DISK   := disk disk_smp disk_ro no_disk

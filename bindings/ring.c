@@ -9,7 +9,6 @@
 #include "bindings/object.h"
 #include "exo/abi/graft.h"
 #include "exo/base/assert.h"
-#include "exo/base/sequence.h"
 #include "exo/base/string.h"
 #include "exo/io/nic.h"
 #include "exo/mem/frame.h"
@@ -23,8 +22,11 @@ static struct ring *rings[RINGS_MAX];
 static uint32_t next_served; /* index of the ring that the card's room is offered to first */
 
 /* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
-static uint64_t unpublished, untold;
+static uint64_t unpublished;
+static uint64_t untold, received;   /* of sent packets, and of received ones */
 static uint64_t waiting;            /* bit per ring: `waits` */
+static uint64_t expecting;          /* bit per ring: the owner is to be told of what is sent */
+static bool is_silent;              /* the card does not interrupt for what it has sent */
 static struct nic_csum *shown_csum; /* of the packet that hook_nic_received shows, or NULL */
 static bool has_answers;            /* and the card has not been told of packets */
 
@@ -78,43 +80,52 @@ static void tell_owner(const struct ring *r)
         notification_raise(frame_memory(c->base), bits);
 }
 
+/* The owner is to be told when what is in flight, or some of it, is sent. Or not. */
+static void set_expecting(const struct ring *r)
+{
+    const uint32_t busy = r->tx_taken - r->tx_done;
+    const bool is = busy && (!r->is_quiet || r->tx_wake - r->tx_done - 1 < busy);
+
+    expecting = (expecting & ~bit_of(r)) | (is ? bit_of(r) : 0);
+}
+
+/* The card interrupts for what it has sent as long as somebody is to hear of that, or waits for
+ * room. What it sent before it learned of that is taken here. */
+static void ask_card(void)
+{
+    const bool silent = !expecting && !waiting;
+
+    if (silent == is_silent)
+        return;
+    is_silent = silent;
+    nic_tell_sent(!silent);
+    if (!silent)
+        nic_collect();
+}
+
 static void set_waits(struct ring *r, bool waits)
 {
     r->waits = waits;
     waiting = (waiting & ~bit_of(r)) | (waits ? bit_of(r) : 0);
 }
 
-void ring_publish(const struct ring *r)
-{
-    struct object_info *o = &object_table[OBJECT_RINGS + r->index];
-    const struct cap *filter = parent_cap(&r->filter);
-
-    sequence_begin(&o->sequence);
-    o->state = (uint8_t)((r->memory.parent ? 0 : OBJECT_DEAD) | (r->waits ? OBJECT_WAITS : 0) |
-                         (r->filter_lost ? OBJECT_FILTER_LOST : 0));
-    o->filter = filter ? filter->base : 0;
-    o->keys = r->key_count + r->filter_count;
-    o->in_flight = r->in_flight;
-    o->counts[COUNT_RECEIVED] = r->rx_done;
-    o->counts[COUNT_DROPPED] = r->rx_dropped;
-    o->counts[COUNT_MATCHED] = r->rx_filtered;
-    o->counts[COUNT_SENT] = r->tx_done;
-    o->counts[COUNT_HANDLED] = r->rx_handled;
-    sequence_end(&o->sequence);
-}
-
 void ring_settle(void)
 {
-    const uint64_t told = untold;
+    const uint64_t sent = untold, got = received;
 
     if (has_answers)
         nic_flush();
     has_answers = false;
     for (uint64_t rest = unpublished; rest; rest &= rest - 1)
         ring_publish(rings[__builtin_ctzll(rest)]);
-    unpublished = untold = 0;
-    for (uint64_t rest = told; rest; rest &= rest - 1)
-        tell_owner(rings[__builtin_ctzll(rest)]);
+    unpublished = untold = received = 0;
+    if (got) /* the stores of rx_done before the loads of `quiet` */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (uint64_t rest = sent | got; rest; rest &= rest - 1) {
+        const struct ring *r = rings[__builtin_ctzll(rest)];
+        if ((sent & bit_of(r)) || !(header_of(r)->quiet & RING_QUIET_RECEIVED))
+            tell_owner(r);
+    }
 }
 
 bool ring_has_room(void)
@@ -138,16 +149,6 @@ void ring_begin(struct ring *r, struct cap *nic, struct cap *frames, struct cap 
     node_link(&nic->node, &r->card);
     if (notification)
         node_link(&notification->node, &r->notify);
-}
-
-void ring_set_filter(struct ring *r, struct cap *graft)
-{
-    if (r->filter.parent)
-        node_unlink(&r->filter);
-    r->filter_lost = false;
-    if (graft)
-        node_link(&graft->node, &r->filter);
-    ring_publish(r);
 }
 
 /* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took
@@ -177,7 +178,7 @@ static void deliver(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t leng
     if (!taken)
         store(&h->rx_dropped, ++r->rx_dropped);
     if (r->rx_done != before)
-        untold |= bit_of(r);
+        received |= bit_of(r);
 }
 
 /* A filter can only refuse what a key has matched: its own key, if it is one of a table. */
@@ -292,6 +293,7 @@ void hook_nic_received(uint8_t *packet, uint32_t length, struct nic_csum *csum)
 static void finish(struct ring *r, uint32_t slot, uint32_t state)
 {
     volatile struct ring_header *h = header_of(r);
+    const uint32_t before = r->tx_done;
 
     h->tx[slot].state = state;
     r->finished |= (uint64_t)1 << slot;
@@ -301,7 +303,10 @@ static void finish(struct ring *r, uint32_t slot, uint32_t state)
     }
     store(&h->tx_done, r->tx_done);
     unpublished |= bit_of(r);
-    untold |= bit_of(r);
+    if (!r->is_quiet || r->tx_wake - before - 1 < r->tx_done - before)
+        untold |= bit_of(r);
+    if (expecting & bit_of(r))
+        set_expecting(r);
     INVARIANT(ring_check(r));
 }
 
@@ -324,7 +329,10 @@ static __attribute__((always_inline)) inline bool take_headers(struct ring *r, u
     uint8_t mac[6];
 
     nic_mac(mac);
-    memcpy(r->headers[at], (const uint8_t *)frame_memory(r->base) + offset, bytes);
+    if (bytes == FLOW_HEADERS) /* the compiler knows it: no call */
+        memcpy(r->headers[at], (const uint8_t *)frame_memory(r->base) + offset, FLOW_HEADERS);
+    else
+        memcpy(r->headers[at], (const uint8_t *)frame_memory(r->base) + offset, bytes);
     const struct flow f = flow_read(r->headers[at], bytes, true);
     return flow_bears_mac(r->headers[at], bytes, mac) && ring_may_send(r, &f);
 }
@@ -399,7 +407,8 @@ static bool take_slot(struct ring *r)
     return true;
 }
 
-uint32_t ring_take(struct ring *r)
+/* Returns how many slots it took. */
+static uint32_t take_posted(struct ring *r)
 {
     uint32_t count = 0;
     /* Slots not finished still belong to the kernel, whatever the owner says. */
@@ -415,6 +424,23 @@ uint32_t ring_take(struct ring *r)
     }
     if (count)
         nic_flush();
+    set_expecting(r);
+    return count;
+}
+
+uint32_t ring_take(struct ring *r)
+{
+    const volatile struct ring_header *h = header_of(r);
+    const bool was_silent = is_silent;
+
+    if (is_silent) /* nobody else takes what is sent */
+        nic_collect();
+    r->tx_wake = h->tx_wake;
+    r->is_quiet = h->quiet & RING_QUIET_SENT;
+    uint32_t count = take_posted(r);
+    ask_card();
+    if (r->waits && was_silent) /* there may be room that no interrupt told of */
+        count += take_posted(r);
     unpublished |= bit_of(r);
     ring_settle();
     INVARIANT(ring_check(r));
@@ -431,6 +457,7 @@ void ring_serve_card(void)
             ring_take(r);
     }
     next_served = (next_served + 1) % RINGS_MAX;
+    ask_card();
 }
 
 /* On return the card reads no frame of the ring. */
@@ -473,21 +500,4 @@ void ring_destroy(struct ring *r)
         node_unlink(&r->notify);
     rings[r->index] = NULL;
     object_end(&object_table[OBJECT_RINGS + r->index]);
-}
-
-const char *ring_check(const struct ring *r)
-{
-    uint32_t busy = r->tx_taken - r->tx_done, unfinished = 0;
-
-    if (busy > RING_SLOTS)
-        return "G1: tx_taken is not within the slots behind tx_done";
-    for (uint32_t i = 0; i < busy; i++)
-        unfinished += !(r->finished >> (r->tx_done + i) % RING_SLOTS & 1);
-    if (unfinished != r->in_flight)
-        return "G2: slots that have not finished are not those in flight";
-    if (!r->memory.parent && r->in_flight)
-        return "G3: a ring without memory has packets in flight";
-    if (!ring_is_whole(r) && r->key_count + r->filter_count)
-        return "G3: a ring without memory or card has keys";
-    return ring_keys_check(r);
 }

@@ -57,6 +57,8 @@ struct ring {
     uint32_t tx_done;
     uint32_t in_flight; /* packets in the card's hands                                      */
     uint64_t finished;  /* bit per slot: done, but an earlier one is not                    */
+    uint32_t tx_wake;   /* the header's, and whether it is quiet of what is sent, as of the */
+    bool is_quiet;      /* last kick                                                        */
     bool waits;         /* more is posted than the card had room for                        */
     bool filter_lost;   /* the filter's graft was taken back: receives nothing              */
     uint32_t key_count;

@@ -6,6 +6,7 @@
  */
 #include "bindings/ring.h"
 
+#include "bindings/node.h"
 #include "exo/base/assert.h"
 #include "exo/base/string.h"
 
@@ -301,4 +302,14 @@ const char *ring_keys_check(const struct ring *r)
     for (uint32_t i = 0; !broken && i < r->key_count; i++)
         broken = ring_bound_check(&r->keys[i]);
     return broken;
+}
+
+void ring_set_filter(struct ring *r, struct cap *graft)
+{
+    if (r->filter.parent)
+        node_unlink(&r->filter);
+    r->filter_lost = false;
+    if (graft)
+        node_link(&graft->node, &r->filter);
+    ring_publish(r);
 }

@@ -15,7 +15,7 @@ http_direct-libs    := libos-net
 
 # A key-value store on bare packets.
 PROGRAMS          += kv_server
-kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_kernel.c kv_serve.c kv.c)
+kv_server-sources := $(addprefix libos-net/examples/,kv_server.c kv_kernel.c kv_serve.c kv.c kv_packet.c)
 GRAFTS            += libos-net/examples/handler_kv.c
 kv_server-libs    := libos-net
 
@@ -23,6 +23,10 @@ kv_server-libs    := libos-net
 PROGRAMS               += port_authority
 port_authority-sources := libos-net/servers/port_authority.c libos-net/port_table.c
 port_authority-libs    := libos-net
+# The same on POSIX sockets.
+PROGRAMS           += kv_sockets
+kv_sockets-sources := $(addprefix libos-net/examples/,kv_sockets.c kv.c)
+kv_sockets-libs    := musl
 
 PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c
@@ -44,7 +48,7 @@ http-needs := libos-net/examples/http_parse.c libos-net/examples/http_text.c
 http_files-needs := libos-net/examples/http_files.c libos-net/examples/http_parse.c \
                     libos/archive.c
 http_forest-needs := libos-net/examples/http_forest.c libos-net/examples/http_text.c
-kv-needs   := libos-net/examples/kv.c libos-net/direct/packet.c
+kv-needs   := libos-net/examples/kv.c libos-net/examples/kv_packet.c libos-net/direct/packet.c
 kv_handler-needs := libos-net/direct/packet.c
 ring-needs := libos-net/ring.c
 
@@ -70,7 +74,7 @@ dma_smp-boot       := $(dma-boot) smp=2
 KV_HANDLER  := kv_handler kv_handler_smp kv_handler_masked kv_handler_interpreted
 GUEST_TESTS += $(KV_HANDLER)
 $(foreach t,$(KV_HANDLER),$(eval $(t)-sources := $(addprefix tests/qemu/,kv_handler.c rig.c) \
-    $(addprefix libos-net/examples/,kv.c kv_kernel.c kv_serve.c)) $(eval $(t)-libs := libos-net))
+    $(addprefix libos-net/examples/,kv.c kv_packet.c kv_kernel.c kv_serve.c)) $(eval $(t)-libs := libos-net))
 kv_handler-boot             := iommu=1 net=wire net2=wire
 kv_handler_smp-boot         := iommu=1 net=wire net2=wire smp=2
 kv_handler_masked-boot      := iommu=1 net=wire net2=wire append=mask=1

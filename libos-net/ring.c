@@ -142,3 +142,26 @@ void ring_kicked(struct ring *r)
 {
     r->kicked = r->header->tx_posted;
 }
+
+void ring_be_quiet(struct ring *r)
+{
+    r->header->tx_wake = r->header->tx_done;
+    store(&r->header->quiet, RING_QUIET_SENT);
+}
+
+bool ring_sleep(struct ring *r)
+{
+    store(&r->header->quiet, RING_QUIET_SENT);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return load(&r->header->rx_done) == r->rx_taken;
+}
+
+void ring_wake(struct ring *r)
+{
+    store(&r->header->quiet, RING_QUIET_SENT | RING_QUIET_RECEIVED);
+}
+
+void ring_want_room(struct ring *r)
+{
+    r->header->tx_wake = r->header->tx_posted - RING_SLOTS / 2;
+}

@@ -72,6 +72,19 @@ void ring_send_offload(struct ring *r, uint32_t length, uint32_t work);
 void ring_send_from(struct ring *r, uint64_t offset, uint32_t length);
 void ring_send_from_offload(struct ring *r, uint64_t offset, uint32_t length, uint32_t work);
 
+/* From now on its owner is not told of packets that are sent, but for ring_want_room. The kernel
+ * hears of that by the next ring_kick. */
+void ring_be_quiet(struct ring *r);
+
+/* Of such a ring: its owner looks by himself, and is told of received packets only from ring_sleep,
+ * before he waits, to ring_wake. ring_sleep is false: there is one, so he is not to wait. */
+bool ring_sleep(struct ring *r);
+void ring_wake(struct ring *r);
+
+/* Of such a ring: no slot is free to send by, and he is to be told when half of them are. The
+ * kernel hears of that by the next ring_kick, after which there may be room at once. */
+void ring_want_room(struct ring *r);
+
 /* Send slots posted that the kernel has not been told of (ring_kick), and that it was now. */
 uint32_t ring_unkicked(const struct ring *r);
 void ring_kicked(struct ring *r);

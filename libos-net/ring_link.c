@@ -35,12 +35,18 @@ static bool is_short(const struct link *l)
     return r->header->rx_posted - r->header->rx_done + ring_spare(r) < RING_SLOTS / 2;
 }
 
+static void kick(struct link *l)
+{
+    if (exo_ring_kick(((struct ring_link *)l)->slot) == ERR_OK)
+        ring_kicked(ring_of(l));
+}
+
 static bool flush(struct link *l)
 {
     bool any = ring_unkicked(ring_of(l)) > 0;
 
-    if (any && exo_ring_kick(((struct ring_link *)l)->slot) == ERR_OK)
-        ring_kicked(ring_of(l));
+    if (any)
+        kick(l);
     return any;
 }
 
@@ -50,7 +56,8 @@ static uint8_t *room(struct link *l)
 
     if (packet)
         return packet;
-    flush(l);
+    ring_want_room(ring_of(l));
+    kick(l);
     return ring_send_buffer(ring_of(l));
 }
 
@@ -92,10 +99,15 @@ void ring_link_accept_partial(struct ring_link *l)
         ring_accept_partial(&l->ring);
 }
 
-/* A packet that came after the last look has raised the bit: this returns at once. */
 static bool wait(struct link *l, uint64_t deadline)
 {
-    return exo_notify_wait(((struct ring_link *)l)->notification, ~(word_t)0, deadline) == ERR_OK;
+    const slot_t notification = ((struct ring_link *)l)->notification;
+    bool woken = true;
+
+    if (ring_sleep(ring_of(l)))
+        woken = exo_notify_wait(notification, ~(word_t)0, deadline) == ERR_OK;
+    ring_wake(ring_of(l));
+    return woken;
 }
 
 /* The frame is looked for last: taking a slot, or touching memory for the first time, may take
@@ -126,6 +138,8 @@ enum err ring_link_open_by(struct ring_link *l, slot_t nic, uint32_t frames)
     if (e)
         return e;
     ring_begin(&l->ring, (void *)va, RING_LINK_BIT);
+    ring_be_quiet(&l->ring);
+    ring_wake(&l->ring);
     e = region_find(1, &frame);
     return e ? e : exo_ring_create(nic, SLOT_MEMORY, frame, l->frames, l->notification, l->slot);
 }

@@ -14,23 +14,24 @@
 static inline uint64_t sum_add(const void *bytes, size_t count, uint64_t sum)
 {
     const uint8_t *at = (const uint8_t *)bytes;
-    uint64_t word, carries = 0;
+    uint64_t word;
 
     for (; count >= SUM_BLOCK; count -= SUM_BLOCK, at += SUM_BLOCK) {
+        uint64_t carries = 0;
 #pragma GCC unroll 8
         for (size_t i = 0; i < SUM_BLOCK; i += sizeof word) {
             __builtin_memcpy(&word, at + i, sizeof word);
             sum += word;
             carries += sum < word;
         }
+        sum += carries;
+        sum += sum < carries;
     }
     for (; count >= sizeof word; count -= sizeof word, at += sizeof word) {
         __builtin_memcpy(&word, at, sizeof word);
         sum += word;
-        carries += sum < word;
+        sum += sum < word;
     }
-    sum += carries;
-    sum += sum < carries;
     word = 0;
     if (count & 4) {
         uint32_t half;

@@ -16,6 +16,21 @@
     2u /* kernel: offset or length outside the ring's frames, a packet that is not the ring's to   \
           send, or an offload that the card has not or that is none       */
 
+/*
+ * What the owner does not want to be told of. Of a fresh ring, whose header is zero, he is told of
+ * all.
+ *
+ * RING_QUIET_SENT  nothing is said of sent packets, until tx_done reaches tx_wake, if that is a
+ *     packet that was taken. `quiet` and `tx_wake` count for this as ring_kick finds them: who
+ * comes to wait for room or for a packet to be sent writes them and kicks. While nobody waits the
+ * card is not asked to interrupt, and tx_done moves no sooner than at a kick, at a packet that
+ * comes for somebody, or at an interrupt that somebody else wants. RING_QUIET_RECEIVED  nothing is
+ * said of received packets. It counts as it is when one comes: who is about to wait takes it away
+ * and then looks at rx_done once more, with a full memory barrier between.
+ */
+#define RING_QUIET_SENT     1u
+#define RING_QUIET_RECEIVED 2u
+
 #define RING_TAG_SHIFT 8u
 #define RING_TAG_MAX   0xffffffu
 
@@ -38,6 +53,8 @@ struct ring_header {
     uint64_t notify_bits; /* user: bits to raise when rx_done or tx_done moved                */
     struct ring_slot rx[RING_SLOTS];
     struct ring_slot tx[RING_SLOTS];
+    uint32_t quiet;   /* user: set of RING_QUIET_*: what notify_bits are not raised for */
+    uint32_t tx_wake; /* user: with RING_QUIET_SENT, they are raised when tx_done reaches this */
 };
 _Static_assert(sizeof(struct ring_header) <= PAGE_SIZE, "the header is one page");
 

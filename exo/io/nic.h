@@ -52,6 +52,13 @@ struct nic_csum {
 /* Tells the card of what nic_send gave it. */
 void nic_flush(void);
 
+/* Whether the card is to interrupt for packets that it has sent; so it is at first. Of those sent
+ * before, it may have said nothing: nic_collect is called next. */
+void nic_tell_sent(bool wanted);
+
+/* Takes what the card has sent, by hook_nic_sent. */
+void nic_collect(void);
+
 /* Takes what the card has finished, by calling the hooks: at the interrupt, and for who cannot wait
  * for it. It takes at most one queue's length of packets each way, so
  * that a flood cannot keep the kernel: what comes later raises an interrupt of its own. */

@@ -23,6 +23,7 @@ static struct {
     bool present;   /* it runs                                                */
     uint8_t mac[6]; /* zeroes where there is none                           */
     uint16_t mtu;
+    bool keeps_sent; /* it is not to interrupt for what it has sent           */
     uint32_t restarts;
     uint16_t rx_size, tx_size; /* descriptors                               */
     struct virtio_device device;
@@ -113,6 +114,8 @@ static bool start_device(void)
         !virtio_queue_start(&nic.device, VIRTIO_NET_QUEUE_TX, nic.tx_memory.physical, nic.tx_size))
         return false;
 
+    if (nic.keeps_sent)
+        virtq_want_interrupt(&nic.tx, false);
     for (uint32_t i = 0; i < nic.rx_size; i++)
         post_buffer(i);
     virtio_start(&nic.device);
@@ -122,7 +125,7 @@ static bool start_device(void)
 
 void nic_init(void)
 {
-    nic.found = nic.present = false;
+    nic.found = nic.present = nic.keeps_sent = false;
     memset(nic.mac, 0, sizeof nic.mac);
     nic.offloads = 0;
     if (!virtio_open(&nic.device, VIRTIO_NET, hook_nic_interrupt) || !virtio_reset(&nic.device))
@@ -280,6 +283,21 @@ static bool take_sent(void)
         hook_nic_sent(done.cookie);
     }
     return true;
+}
+
+void nic_tell_sent(bool wanted)
+{
+    if (nic.keeps_sent != wanted)
+        return;
+    nic.keeps_sent = !wanted;
+    if (nic.present)
+        virtq_want_interrupt(&nic.tx, wanted);
+}
+
+void nic_collect(void)
+{
+    if (nic.present && !take_sent())
+        nic_restart();
 }
 
 void nic_poll(void)

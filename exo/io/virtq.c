@@ -132,6 +132,14 @@ void virtq_offer_again(struct virtq *q, const struct virtq_done *done)
     show(q, done->head);
 }
 
+void virtq_want_interrupt(struct virtq *q, bool wanted)
+{
+    q->avail->flags = (uint16_t)(wanted ? 0 : VIRTQ_AVAIL_NO_INTERRUPT);
+    /* Store of avail->flags before the loads of used->index that follow. */
+    if (wanted)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 bool virtq_wants_notify(const struct virtq *q)
 {
     /* Store of avail->index before load of used->flags: the one order that x86 does not keep. */

@@ -71,6 +71,10 @@ enum virtq_result virtq_take(struct virtq *q, struct virtq_done *out);
 enum virtq_result virtq_look(struct virtq *q, struct virtq_done *out);
 void virtq_offer_again(struct virtq *q, const struct virtq_done *done);
 
+/* Whether the device is to interrupt for chains that it has finished; so it is at first. What it
+ * finished before it learns of that it may keep to itself: look at the queue afterwards. */
+void virtq_want_interrupt(struct virtq *q, bool wanted);
+
 /* Whether the device wants to be told of chains offered since it last looked. */
 bool virtq_wants_notify(const struct virtq *q);
 

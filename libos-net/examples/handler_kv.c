@@ -59,8 +59,8 @@ static inline uint64_t sum_words(const uint8_t *at, uint32_t bytes)
 /* A whole GET for this store, from somebody who can be answered? All but the sum of UDP. */
 static inline int is_get(const volatile struct kv *store, const struct kv_packet *p)
 {
-    const uint32_t key = wire16(p->key_bytes), bytes = 8 + KV_HEADS + key;
-    const uint32_t opcode = p->opcode;
+    const uint32_t key = wire16(p->heads.key_bytes), bytes = 8 + KV_HEADS + key;
+    const uint32_t opcode = p->heads.opcode;
 
     if (p->type != wire16(TYPE_IPV4) || p->version != IP_PLAIN || p->protocol != UDP ||
         p->fragment & wire16(IP_PIECES) || p->to_port != store->port ||
@@ -73,10 +73,10 @@ static inline int is_get(const volatile struct kv *store, const struct kv_packet
     if (opcode != KV_GET && opcode != KV_GET_QUIET && opcode != KV_GET_KEY &&
         opcode != KV_GET_KEY_QUIET)
         return 0;
-    return p->magic == KV_REQUEST && !p->number && p->count == wire16(1) && !p->extra_bytes &&
-           key && key <= KV_KEY_MOST && p->bytes == wire16(bytes) &&
-           p->length == wire16(bytes + IP_BYTES) && !p->body_bytes[0] &&
-           p->body_bytes[1] == p->key_bytes &&
+    return p->heads.magic == KV_REQUEST && !p->heads.number && p->heads.count == wire16(1) &&
+           !p->heads.extra_bytes && key && key <= KV_KEY_MOST && p->bytes == wire16(bytes) &&
+           p->length == wire16(bytes + IP_BYTES) && !p->heads.body_bytes[0] &&
+           p->heads.body_bytes[1] == p->heads.key_bytes &&
            fold(sum_words((const uint8_t *)p + IP_AT, IP_BYTES)) == RIGHT;
 }
 
@@ -159,16 +159,16 @@ static inline void complete(struct kv_packet *p, uint32_t key, uint32_t body, ui
     p->ip_sum = (uint16_t)~fold(sum_words(at + IP_AT, IP_BYTES));
     p->bytes = wire16(bytes);
     p->sum = 0;
-    p->unused = 0;
-    p->magic = KV_ANSWER;
-    p->key_bytes = wire16(key);
-    p->extra_bytes = EXTRAS;
-    p->data_type = 0;
-    p->status = 0;
-    p->body_bytes[0] = 0;
-    p->body_bytes[1] = wire16(body);
+    p->heads.unused = 0;
+    p->heads.magic = KV_ANSWER;
+    p->heads.key_bytes = wire16(key);
+    p->heads.extra_bytes = EXTRAS;
+    p->heads.data_type = 0;
+    p->heads.status = 0;
+    p->heads.body_bytes[0] = 0;
+    p->heads.body_bytes[1] = wire16(body);
     for (unsigned i = 0; i < 4; i++)
-        p->cas[i] = wire16((uint16_t)(version >> (48 - 16 * i)));
+        p->heads.cas[i] = wire16((uint16_t)(version >> (48 - 16 * i)));
     sum += sum_words(at + PSEUDO_AT, HEADS_END - PSEUDO_AT) + wire16(UDP) + p->bytes;
     const uint16_t folded = (uint16_t)~fold(sum);
     p->sum = folded ? folded : 0xffff;
@@ -179,7 +179,7 @@ static inline uint64_t answer(volatile struct kv *store, struct kv_packet *p,
                               volatile struct kv_item *item, const struct key *k, uint64_t turn)
 {
     const uint64_t version = item->version;
-    const uint32_t value = item->value_bytes, key = p->opcode >= KV_GET_KEY ? k->bytes : 0;
+    const uint32_t value = item->value_bytes, key = p->heads.opcode >= KV_GET_KEY ? k->bytes : 0;
     const uint8_t *bytes = (const uint8_t *)item->bytes;
     const void *flags = (const void *)&item->flags;
     uint64_t sum;
@@ -212,7 +212,7 @@ GRAFT(packet_handler) uint64_t handler_kv(const struct graft_packet *packet)
         return GRAFT_PASS;
     k.at = (const uint8_t *)(p + 1);
     k.end = end;
-    k.bytes = wire16(p->key_bytes);
+    k.bytes = wire16(p->heads.key_bytes);
     if (k.bytes > KV_KEY_MOST || !read_key(&k))
         return GRAFT_PASS;
     if (p->sum && fold(sum_words((const uint8_t *)p + PSEUDO_AT, HEADS_END - PSEUDO_AT) + k.sum +

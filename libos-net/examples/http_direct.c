@@ -15,8 +15,8 @@
 
 #define PORT         80u
 #define ADDRESS      "10.0.2.15"
-#define ARENA_FRAMES 1024u  /* 4 MiB */
-#define IDLE_LOOKS   10000u /* at a card, before it sleeps */
+#define ARENA_FRAMES 1024u /* 4 MiB */
+#define IDLE_LOOKS   100u  /* at a card, before it sleeps: as long as a wake-up takes */
 #define INDEX        "index.html"
 
 static struct archive archive;

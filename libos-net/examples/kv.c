@@ -1,16 +1,11 @@
-/* A key-value store that speaks memcached's binary protocol. */
+/* A key-value store that speaks memcached's binary protocol: what datagrams contain. */
 #include "libos-net/examples/kv.h"
 
 #include "libos-net/direct/packet.h"
 
-#define UDP_AT   (ETHERNET_BYTES + IP_BYTES)
-#define BODY_AT  ((uint32_t)sizeof(struct kv_packet))
-#define UDP      17u
-#define SHORTEST 60u
-#define MONTH    (60u * 60 * 24 * 30) /* longer times are moments */
-#define VERSION  "exo4"
-_Static_assert(sizeof(struct kv_packet) == 74, "as on the wire");
-_Static_assert(sizeof(struct kv_packet) + 4 + KV_KEY_MOST + KV_VALUE_MOST <= 1514, "answers fit");
+#define MONTH   (60u * 60 * 24 * 30) /* longer times are moments */
+#define VERSION "exo4"
+_Static_assert(sizeof(struct kv_heads) == KV_HEADS, "as on the wire");
 
 enum status { DONE = 0x00, NOT_FOUND, EXISTS, TOO_LARGE, BAD_ARGUMENTS, UNKNOWN = 0x81 };
 
@@ -19,7 +14,7 @@ static const char *const texts[] = {"", "Not found", "Data exists for key.", "To
 
 /* A request, checked. */
 struct question {
-    const struct kv_packet *head;
+    const struct kv_heads *head;
     const uint8_t *extras, *key, *value;
     uint32_t extra_bytes, key_bytes, value_bytes;
 };
@@ -40,7 +35,7 @@ static uint32_t number_at(const uint16_t at[2])
     return net32(number);
 }
 
-static uint64_t cas_of(const struct kv_packet *h)
+static uint64_t cas_of(const struct kv_heads *h)
 {
     uint64_t number;
 
@@ -48,29 +43,14 @@ static uint64_t cas_of(const struct kv_packet *h)
     return net64(number);
 }
 
-static bool is_for_me(const struct answer_host *me, const struct kv_packet *h, uint32_t length)
-{
-    if (length < BODY_AT || h->type != net16(TYPE_IPV4) || h->version != IP_PLAIN ||
-        h->protocol != UDP || number_at(h->to) != me->address || h->to_port != net16(me->port) ||
-        !is_mac((const uint8_t *)h->to_mac, me->mac) || h->from_mac[0] & 1 ||
-        h->fragment & net16(IP_IN_PIECES))
-        return false;
-    const uint32_t from = number_at(h->from), bytes = net16(h->bytes);
-    if (bytes < KV_HEADS + 8 || bytes > length - UDP_AT || net16(h->length) != bytes + IP_BYTES ||
-        !from || from == me->address || from >= 0xe0000000u || !h->from_port ||
-        h->from_port == h->to_port)
-        return false;
-    if (sum_fold(sum_bytes(&h->version, IP_BYTES, 0)) != 0xffff)
-        return false;
-    return !h->sum ||
-           sum_fold(sum_bytes(h->from, bytes + 8, (uint64_t)net16(UDP) + h->bytes)) == 0xffff;
-}
-
 /* False: it is no whole request. */
-static bool read_question(const struct kv_packet *h, struct question *q)
+static bool read_question(const uint8_t *contents, uint32_t length, struct question *q)
 {
-    const uint32_t body = net16(h->bytes) - 8u - KV_HEADS;
+    const struct kv_heads *h = (const struct kv_heads *)(const void *)contents;
 
+    if (length < KV_HEADS)
+        return false;
+    const uint32_t body = length - KV_HEADS;
     q->head = h;
     q->extra_bytes = h->extra_bytes;
     q->key_bytes = net16(h->key_bytes);
@@ -241,64 +221,41 @@ static enum status perform(struct kv *kv, const struct question *q, struct reply
     }
 }
 
-/* Turned round, with all lengths and sums. */
-static uint32_t complete(const struct answer_host *me, const struct kv_packet *q,
-                         struct kv_packet *a, enum status status, const struct reply *r)
+/* Turned round. Returns the bytes of the whole. */
+static uint32_t complete(const struct kv_heads *q, struct kv_heads *a, enum status status,
+                         const struct reply *r)
 {
     const uint32_t body = r->extra_bytes + r->key_bytes + r->value_bytes;
-    const uint32_t bytes = 8 + KV_HEADS + body;
     const uint64_t cas = net64(r->cas);
 
-    *a = (struct kv_packet){.type = q->type,
-                            .version = IP_PLAIN,
-                            .length = net16(IP_BYTES + bytes),
-                            .fragment = net16(IP_WHOLE),
-                            .time_to_live = 64,
-                            .protocol = UDP,
-                            .from = {q->to[0], q->to[1]},
-                            .to = {q->from[0], q->from[1]},
-                            .from_port = q->to_port,
-                            .to_port = q->from_port,
-                            .bytes = net16(bytes),
-                            .request = q->request,
-                            .count = net16(1),
-                            .magic = KV_ANSWER,
-                            .opcode = q->opcode,
-                            .key_bytes = net16(r->key_bytes),
-                            .extra_bytes = (uint8_t)r->extra_bytes,
-                            .status = net16(status),
-                            .body_bytes = {0, net16(body)},
-                            .opaque = {q->opaque[0], q->opaque[1]}};
+    *a = (struct kv_heads){.request = q->request,
+                           .count = net16(1),
+                           .magic = KV_ANSWER,
+                           .opcode = q->opcode,
+                           .key_bytes = net16(r->key_bytes),
+                           .extra_bytes = (uint8_t)r->extra_bytes,
+                           .status = net16(status),
+                           .body_bytes = {0, net16(body)},
+                           .opaque = {q->opaque[0], q->opaque[1]}};
     __builtin_memcpy(a->cas, &cas, sizeof a->cas);
-    memcpy(a->to_mac, q->from_mac, sizeof a->to_mac);
-    memcpy(a->from_mac, me->mac, sizeof a->from_mac);
-    a->ip_sum = (uint16_t)~sum_fold(sum_bytes(&a->version, IP_BYTES, 0));
-    a->sum = (uint16_t)~sum_fold(sum_bytes(a->from, bytes + 8, (uint64_t)net16(UDP) + a->bytes));
-    if (!a->sum)
-        a->sum = 0xffff;
-    return BODY_AT + body;
+    return KV_HEADS + body;
 }
 
-uint32_t kv_answer(struct kv *kv, const struct answer_host *me, const uint8_t *packet,
-                   uint32_t length, uint8_t *to)
+uint32_t kv_answer(struct kv *kv, const uint8_t *contents, uint32_t length, uint8_t *to)
 {
-    const struct kv_packet *h = (const struct kv_packet *)(const void *)packet;
-    struct reply r = {.at = to + BODY_AT};
+    struct reply r = {.at = to + KV_HEADS};
     struct question q;
 
-    if (!is_for_me(me, h, length) || !read_question(h, &q))
+    if (!read_question(contents, length, &q))
         return 0;
+    const uint8_t opcode = q.head->opcode;
     enum status status = perform(kv, &q, &r);
-    bool quiet = h->opcode == KV_GET_QUIET || h->opcode == KV_GET_KEY_QUIET;
-    if (status == NOT_FOUND && quiet)
+    if (status == NOT_FOUND && (opcode == KV_GET_QUIET || opcode == KV_GET_KEY_QUIET))
         return 0;
     if (status != DONE) {
         const char *text = status == UNKNOWN ? "Unknown command" : texts[status];
         r = (struct reply){.at = r.at, .value_bytes = (uint32_t)strlen(text)};
         memcpy(r.at, text, r.value_bytes);
     }
-    uint32_t bytes = complete(me, h, (struct kv_packet *)(void *)to, status, &r);
-    for (; bytes < SHORTEST; bytes++)
-        to[bytes] = 0;
-    return bytes;
+    return complete(q.head, (struct kv_heads *)(void *)to, status, &r);
 }

@@ -1,7 +1,7 @@
 /*
  * A key-value store that speaks memcached's binary protocol in UDP datagrams (its
  * doc/protocol-binary and doc/protocol.txt): one request and one answer a datagram. Pure logic, for
- * programs on bare packets.
+ * programs on sockets and on bare packets.
  *
  * Where items lie is said in kv_table.h. When all places of a set are taken, the one not asked for
  * the longest makes room.
@@ -11,7 +11,13 @@
 #include "libos-net/answer.h"
 #include "libos-net/examples/kv_table.h"
 
-/* Writes the answer to a packet of `length` bytes into `to`, which has room for a whole one.
- * Returns its length; 0: it gets none. me->port is the store's. */
-uint32_t kv_answer(struct kv *kv, const struct answer_host *me, const uint8_t *packet,
-                   uint32_t length, uint8_t *to);
+#define KV_ANSWER_MOST (KV_HEADS + 4 + KV_KEY_MOST + KV_VALUE_MOST) /* bytes of contents */
+
+/* Writes the answer to what a datagram contains, `length` bytes aligned to 2, into `to`, which is
+ * aligned so, too, and has room for KV_ANSWER_MOST. Returns its length; 0: it gets none. */
+uint32_t kv_answer(struct kv *kv, const uint8_t *contents, uint32_t length, uint8_t *to);
+
+/* The same with a whole packet, of `length` bytes, and room for a whole one. me->port is the
+ * store's. */
+uint32_t kv_answer_packet(struct kv *kv, const struct answer_host *me, const uint8_t *packet,
+                          uint32_t length, uint8_t *to);

@@ -41,7 +41,7 @@ bool kv_serve(struct kv *kv, const struct answer_host *me, struct link *l)
         uint8_t *to = l->room(l);
         uint32_t bytes = 0;
         if (to)
-            bytes = is_udp(packet, length) ? kv_answer(kv, me, packet, length, to)
+            bytes = is_udp(packet, length) ? kv_answer_packet(kv, me, packet, length, to)
                                            : answer_other(me, packet, length, to);
         if (bytes)
             l->send(l, bytes);

@@ -20,7 +20,7 @@
 
 #define ADDRESS    "10.0.2.15"
 #define PORT       11211u
-#define IDLE_LOOKS 10000u /* at a card, before it sleeps */
+#define IDLE_LOOKS 100u /* at a card, before it sleeps: as long as a wake-up takes */
 
 enum form { RING, CARD, GRAFT };
 static const char *const form_names[] = {"", "card", "graft"};

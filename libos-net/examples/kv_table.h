@@ -37,7 +37,19 @@ struct kv {
     struct kv_item items[KV_SETS][KV_PLACES];
 };
 
-/* On the wire: Ethernet, IPv4, UDP, memcached's heads. */
+/* What a datagram begins with: memcached's heads. */
+struct kv_heads {
+    uint16_t request, number, count, unused; /* of a datagram of memcached's */
+    uint8_t magic, opcode;
+    uint16_t key_bytes;
+    uint8_t extra_bytes, data_type;
+    uint16_t status; /* in a request: the place of a bucket */
+    uint16_t body_bytes[2];
+    uint16_t opaque[2];
+    uint16_t cas[4];
+};
+
+/* On the wire: Ethernet, IPv4, UDP, and these. */
 struct kv_packet {
     uint16_t to_mac[3], from_mac[3];
     uint16_t type;
@@ -47,14 +59,7 @@ struct kv_packet {
     uint16_t ip_sum;
     uint16_t from[2], to[2];
     uint16_t from_port, to_port, bytes, sum;
-    uint16_t request, number, count, unused; /* of a datagram of memcached's */
-    uint8_t magic, opcode;
-    uint16_t key_bytes;
-    uint8_t extra_bytes, data_type;
-    uint16_t status; /* in a request: the place of a bucket */
-    uint16_t body_bytes[2];
-    uint16_t opaque[2];
-    uint16_t cas[4];
+    struct kv_heads heads;
 };
 
 #define KV_REQUEST 0x80u

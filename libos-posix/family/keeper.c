@@ -36,9 +36,22 @@ slot_t keeper_notification(void)
     return events;
 }
 
+/* Of the keeper's CPU, and so none that could run before the keeper stops (decision 60)? */
+static bool is_neighbour(uint32_t task)
+{
+    const volatile struct cap *cpus = slot_cap(SLOT_CPU);
+
+    return !cpus || cpus->base + FAMILY->tasks[task].cpu == *book_tcr(TCR_PROCESSOR);
+}
+
 void keeper_wake(uint32_t task, word_t bits)
 {
-    exo_notify(task == TASK_KEEPER ? events : tasks_slot[task], bits);
+    const slot_t slot = task == TASK_KEEPER ? events : tasks_slot[task];
+
+    if (task == TASK_KEEPER || !is_neighbour(task))
+        exo_notify(slot, bits);
+    else if (!notify_is_deferred(slot))
+        notify_defer(slot, bits);
 }
 
 slot_t keeper_task_slot(uint32_t task)
@@ -410,6 +423,8 @@ const char *keeper_run(const struct keeper_work *work)
             break;
         if (sweep_is_due && deadline == FOREVER)
             deadline = cpu_ticks() + KINFO->tsc_khz;
+        if (to.raw != L4_nilthread.raw) /* the answer may go by a path that looks at nothing else */
+            notify_deferred();
         L4_MsgTag_t tag =
             L4_Ipc(to, L4_anythread, L4_Timeouts(L4_ZeroTime, time_until(deadline)), &from);
         to = L4_nilthread;

@@ -34,6 +34,7 @@ static enum err make_ring(slot_t frames, vaddr_t va)
 
     memset((void *)va, 0, (RING_FRAMES + 1) * PAGE_SIZE);
     ring_begin(r, (void *)va, KEEPER_WAKE);
+    ring_be_quiet(r);
     if (KINFO->nic_offloads & NIC_RX_CSUM)
         ring_accept_partial(r);
     enum err e = slot_take(&keeper_ring);
@@ -85,12 +86,18 @@ void port_net_free(uint32_t buffer)
     ring_rx_free(ring(), buffer);
 }
 
-void port_net_flush(void)
+static void kick(void)
 {
     const slot_t slot = member_place()->member == TASK_NONE ? keeper_ring : FAMILY_SLOT_NET;
 
-    if (ring_unkicked(ring()) && exo_ring_kick(slot) == ERR_OK)
+    if (exo_ring_kick(slot) == ERR_OK)
         ring_kicked(ring());
+}
+
+void port_net_flush(void)
+{
+    if (ring_unkicked(ring()))
+        kick();
 }
 
 uint8_t *port_net_room(void)
@@ -99,7 +106,8 @@ uint8_t *port_net_room(void)
 
     if (room)
         return room;
-    port_net_flush();
+    ring_want_room(ring());
+    kick();
     return ring_send_buffer(ring());
 }
 

@@ -212,7 +212,7 @@ long datagram_send(struct file *f, struct io *io, const ip_addr_t *to, uint16_t 
     pbuf_free(p);
     if (s->udp && !s->local_port)
         s->local_port = s->udp->local_port;
-    stack_turn();
+    stack_push();
     return e == ERR_VAL ? -EACCES : e ? inet_error(e) : n;
 }
 

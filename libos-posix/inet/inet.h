@@ -89,6 +89,9 @@ long stack_begin(void);
 /* Serves what is there now, and hands over to the card. After every call that may have sent. */
 void stack_turn(void);
 
+/* Only hands over what was sent, to the card and within the machine: where no timer was set. */
+void stack_push(void);
+
 /* As inet_ops has them. */
 uint64_t stack_run(struct arena *a);
 bool stack_is_busy(void);

@@ -143,12 +143,23 @@ static uint64_t next_due(void)
                : (port_monotonic_ns() / NS_PER_MILLISECOND + pause) * NS_PER_MILLISECOND;
 }
 
+void stack_push(void)
+{
+    struct netif *n;
+
+    NETIF_FOREACH(n)
+    if (n->loop_first)
+        netif_poll(n);
+    card_flush();
+}
+
+/* No timer is due before the keeper is to look. */
 static void serve(void)
 {
     card_receive();
-    sys_check_timeouts();
-    netif_poll_all();
-    card_flush();
+    if (port_monotonic_ns() >= told)
+        sys_check_timeouts();
+    stack_push();
 }
 
 /* Timers that lwIP has set meanwhile are the keeper's to look at. */

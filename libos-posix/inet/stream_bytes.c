@@ -156,6 +156,6 @@ long stream_receive(struct file *f, struct io *io, uint32_t flags)
         looked = false;
     }
     if (done && !peek)
-        stack_turn(); /* says that there is room again */
+        stack_push(); /* says that there is room again */
     return done ? done : e;
 }

@@ -97,7 +97,7 @@ static uint32_t hand_over(void)
     uint8_t *exact = malloc(length ? length : 1);
 
     memcpy(exact, packet, length);
-    uint32_t bytes = kv_answer(&kv, &me, exact, length, answer);
+    uint32_t bytes = kv_answer_packet(&kv, &me, exact, length, answer);
     free(exact);
     if (!bytes)
         return 0;

@@ -157,6 +157,31 @@ static void sending_fills_slots_until_none_is_free(void **state)
     assert_non_null(ring_send_buffer(&f->ring));
 }
 
+static void a_quiet_owner_asks_for_what_he_waits_for(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t buffer, length;
+
+    assert_int_equal(f->header->quiet, 0);
+    f->header->tx_posted = f->header->tx_done = 5;
+    ring_be_quiet(&f->ring);
+    assert_int_equal(f->header->quiet, RING_QUIET_SENT);
+    assert_int_equal(f->header->tx_wake, 5); /* it is there already */
+    while (ring_send_buffer(&f->ring))
+        ring_send(&f->ring, 60);
+    ring_want_room(&f->ring);
+    assert_int_equal(f->header->tx_wake, 5 + RING_SLOTS / 2);
+
+    ring_wake(&f->ring);
+    assert_int_equal(f->header->quiet, RING_QUIET_SENT | RING_QUIET_RECEIVED);
+    assert_true(ring_sleep(&f->ring));
+    assert_int_equal(f->header->quiet, RING_QUIET_SENT);
+    assert_true(arrives(f, 1, 60));
+    assert_false(ring_sleep(&f->ring)); /* one that came before the kernel knew */
+    assert_true(ring_receive(&f->ring, &buffer, &length));
+    assert_true(ring_sleep(&f->ring));
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -167,6 +192,7 @@ int main(void)
         T(counters_may_wrap),
         T(refused_buffers_are_counted_and_come_back),
         T(sending_fills_slots_until_none_is_free),
+        T(a_quiet_owner_asks_for_what_he_waits_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

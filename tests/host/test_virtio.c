@@ -167,6 +167,37 @@ static void a_packet_is_sent_from_where_it_lies(void **state)
     assert_int_equal(seen.cookies[0], 4711);
 }
 
+static uint16_t avail_flags(void)
+{
+    const uint8_t *memory = fake_virtio.queue[VIRTIO_NET_QUEUE_TX].memory;
+
+    return ((const struct virtq_avail *)(const void *)(memory + VIRTQ_AT_AVAIL))->flags;
+}
+
+static void a_card_is_silent_of_what_it_sent_as_long_as_that_is_wanted(void **state)
+{
+    (void)state;
+    struct fake_queue *q = &fake_virtio.queue[VIRTIO_NET_QUEUE_TX];
+    const struct nic_segment part = {0x5000, 60};
+    const uint32_t before = nic_restarts();
+
+    assert_int_equal(avail_flags(), 0);
+    nic_tell_sent(false);
+    assert_int_equal(avail_flags(), VIRTQ_AVAIL_NO_INTERRUPT);
+    assert_true(nic_send(&part, 1, 5));
+    device_use(q, device_next(q), 0);
+    packet_arrives(1, 60);
+    nic_collect(); /* what is sent, and nothing else */
+    assert_int_equal(seen.sent, 1);
+    assert_int_equal(seen.received, 0);
+    device_use(q, 250, 0); /* a lie: it is started again, and stays as it was told */
+    nic_collect();
+    assert_int_equal(nic_restarts(), before + 1);
+    assert_int_equal(avail_flags(), VIRTQ_AVAIL_NO_INTERRUPT);
+    nic_tell_sent(true);
+    assert_int_equal(avail_flags(), 0);
+}
+
 static void a_full_card_refuses_until_packets_are_sent(void **state)
 {
     (void)state;
@@ -363,6 +394,7 @@ int main(void)
         ON_CARD(a_flood_is_taken_in_bounded_bites),
         ON_CARD(runts_are_dropped),
         ON_CARD(a_packet_is_sent_from_where_it_lies),
+        ON_CARD(a_card_is_silent_of_what_it_sent_as_long_as_that_is_wanted),
         ON_CARD(a_full_card_refuses_until_packets_are_sent),
         ON_CARD(a_lying_card_is_restarted_and_owners_are_told),
         ON_CARD(a_card_that_will_not_stop_is_given_up),

@@ -26,12 +26,13 @@ CARDS = {"iommu": "1", "net": "wire", "net2": "wire"}
 # The kernel's card is on no wire, so that it has nothing to do with what goes over it.
 OWN_CARDS = {"iommu": "1", "net": "user", "net2": "wire", "further": third_card()}
 # Servers on sockets: the kernel's card is the family's, and the client has the other one.
-SOCKETS = ("run=lab_sockets udp", "run=lab_sockets http")
+SOCKETS = ("run=lab_sockets udp", "run=lab_sockets http", "run=lab_sockets kv")
 
 
 def make_sockets(file, system, program):
     """Writes the boot archive for one of them: beside the system, the server and which one it is to be."""
-    words = ("/sockets", program.split()[1])
+    form = program.split()[1]
+    words = ("/kv_sockets",) if form == "kv" else ("/sockets", form)
     mkarchive.make(file, trees=[ROOT], archives=[system],
                    blobs=[(b".exo4/argv", b"".join(word.encode() + b"\0" for word in words)), (b".exo4/environ", b"")])
     file.flush()

@@ -17,17 +17,18 @@ lab_echo-sources := $(addprefix tests/lab/,echo.c contents.c keys.c load.c graft
                     tests/qemu/filter_rig.c tests/qemu/rig.c
 lab_echo-libs    := libos-net
 lab_http-sources := $(addprefix tests/lab/,http.c web.c kv.c served.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
-                    $(addprefix libos-net/examples/,http_server.c kv.c kv_kernel.c kv_serve.c)
+                    $(addprefix libos-net/examples/,http_server.c kv.c kv_packet.c kv_kernel.c kv_serve.c)
 lab_http-libs    := libos-net
 lab_offload-sources := $(addprefix tests/lab/,offload.c measure.c $(ARCH)/probe.S)
 lab_offload-libs    := libos-net
-lab_sockets-sources := $(addprefix tests/lab/,sockets.c web.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S)
+lab_sockets-sources := $(addprefix tests/lab/,sockets.c web.c kv.c served.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
+                       $(addprefix libos-net/examples/,kv.c kv_packet.c kv_kernel.c kv_serve.c)
 lab_sockets-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c
 lab_posix-libs    := musl
 
 # The same as a program of Linux, which knows nothing of exo4's libraries; and one without any library.
-LAB_FOREIGN := build/lab/root/posix build/lab/root/tiny build/lab/root/sockets
+LAB_FOREIGN := build/lab/root/posix build/lab/root/tiny build/lab/root/sockets build/lab/root/kv_sockets
 build/lab/root/posix: $(lab_posix-sources) tests/lab/posix.h | $(SETUP)
 	@mkdir -p $(@D)
 	@echo "  CC      $@ (Linux)"
@@ -37,6 +38,10 @@ build/lab/root/sockets: tests/lab/sockets_server.c | $(SETUP)
 	@mkdir -p $(@D)
 	@echo "  CC      $@ (Linux)"
 	@$(CC) $(FLAGS) -D_GNU_SOURCE -O2 -static -Wl,-Ttext-segment=0x10000000 $< -o $@
+build/lab/root/kv_sockets: libos-net/examples/kv_sockets.c libos-net/examples/kv.c | $(SETUP)
+	@mkdir -p $(@D)
+	@echo "  CC      $@ (Linux)"
+	@$(CC) $(FLAGS) -D_GNU_SOURCE -O2 -static -Wl,-Ttext-segment=0x10000000 $^ -o $@
 build/lab/root/tiny: tests/lab/tiny.c | $(SETUP)
 	@mkdir -p $(@D)
 	@$(CC) $(FLAGS) -O2 -static -nostdlib $< -o $@

@@ -40,8 +40,9 @@ KERNEL_HALF = 1 << 63
 CORE_LOW = 0x7f8000000000  # what belongs to a family: libos-posix/family/family.h
 PLACES = ("kernel", "core", "program")
 ROUNDS_BACK = 2          # of 64, so that all is warm
-WAITING = ("wait_loops", "wait_for_queue")  # what is not written: as often as a device likes
+WAITING = ("wait_loops", "wait_used", "wait_for_queue")  # what is not written: as often as a device likes
 BLOCK, KEPT = 1 << 20, 128 << 20  # bytes of what QEMU writes: to read at once, and to look at
+KV_SOCKETS = "kv.get.sockets"
 TIMEOUT = 300
 LINE = re.compile(rb"\[[0-9a-f]+/([0-9a-f]+)/")
 
@@ -88,7 +89,8 @@ class Symbols:
                 ranges.append((self.starts[at], self.starts[at + 1]))
         text = []
         for begin, end in sorted(ranges):
-            text.append(f"{start:#x}..{begin - 1:#x}")
+            if begin > start:
+                text.append(f"{start:#x}..{begin - 1:#x}")
             start = end
         return ",".join([*text, f"{start:#x}..{(1 << 64) - 1:#x}"])
 
@@ -135,13 +137,15 @@ def foreign_run(args, initrd):
 
 def sockets_run(args, initrd):
     """A server on sockets, from where its client begins to measure; not the client's waiting."""
-    program = f"run=lab_sockets {args.key.split('.')[1]}"
+    form = "kv" if args.key == KV_SOCKETS else args.key.split(".")[1]
+    program = f"run=lab_sockets {form}"
+    name = "kv_sockets" if form == "kv" else "sockets"
     machines.make_sockets(initrd, args.initrd, program)
     options = qemu.Options(append=program, icount=1, timeout=TIMEOUT, kernel=args.kernel, initrd=initrd.name,
                            **machines.CARDS)
     ordinal = results(options)[""].index(args.key) + 1
     return Run(options, "lab_sockets: begins", ordinal,
-               Symbols(PROGRAMS / "lab_sockets.elf", machines.ROOT / "sockets", CORE))
+               Symbols(PROGRAMS / "lab_sockets.elf", machines.ROOT / name, CORE))
 
 
 def lab_run(args):
@@ -231,7 +235,7 @@ def trace(args, kernel):
             open(f"{work}/initrd", "wb") as initrd:
         os.mkfifo(f"{work}/trace")
         run = (foreign_run(args, initrd) if args.key.startswith("posix.") else
-               sockets_run(args, initrd) if args.key.startswith("sockets.") else lab_run(args))
+               sockets_run(args, initrd) if args.key.startswith("sockets.") or args.key == KV_SOCKETS else lab_run(args))
         begin = run.program.address("lab_report")
         report = [at for at in sorted(run.program.code) if at >= begin][:3]
         reader = Reader(f"{work}/trace", report, run.ordinal)

@@ -12,9 +12,9 @@
 struct served {
     const char *name;
     struct card *client;
-    struct link *link;
+    struct link *link;                       /* NULL: of a program that serves by itself */
     const volatile struct ring_header *ring; /* NULL: a card of its own, `card` */
-    const struct card *card;
+    const struct card *card;                 /* NULL, too: a program that serves by itself */
     void (*serve)(void);
     const volatile uint32_t *handled; /* NULL: no packet handler answers */
     bool (*flush)(struct link *l);    /* the link's own */

@@ -104,7 +104,7 @@ static void set(const void *key, uint32_t key_bytes, uint32_t value_bytes, uint8
     put(request + AT_KEY + 4, ends, 4);
     memset(request + AT_KEY + EXTRAS + key_bytes, fill, value_bytes);
     put_sums();
-    kv_answer(kv, &me, request, bytes, want);
+    kv_answer_packet(kv, &me, request, bytes, want);
 }
 
 static void send(void)
@@ -163,7 +163,7 @@ static bool is_answered_alike(uint8_t opcode, const void *key, uint32_t key_byte
     for (uint32_t i = 0; i < sizeof idle; i++)
         request[idle[i]] = (uint8_t)(opcode + i);
     put_sums();
-    const uint32_t length = ask(), wanted = kv_answer(kv, &me, request, bytes, want);
+    const uint32_t length = ask(), wanted = kv_answer_packet(kv, &me, request, bytes, want);
 
     return length && length == wanted && !memcmp(answer, want, length);
 }
@@ -292,7 +292,7 @@ static void change(void *unused)
         memset(own + AT_KEY, (int)(i & 0xff), 4);
         memset(own + AT_KEY + EXTRAS + sizeof CHANGED - 1, (int)(i & 0xff), VALUE);
         memset(own + AT_UDP_SUM, 0, 2);
-        kv_answer(kv, &me, own, length, to);
+        kv_answer_packet(kv, &me, own, length, to);
     }
     __atomic_store_n(&changing, false, __ATOMIC_RELEASE);
 }

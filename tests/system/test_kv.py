@@ -2,10 +2,17 @@
 """The key-value store from outside, on a ring of the kernel's card, with a handler in the kernel that answers GETs,
 and on a card of its own: a client of memcached's
 binary protocol over UDP, what it may answer and what it may not, many requests of two clients against a model."""
+import contextlib
 import os
+import pathlib
 import random
+import shutil
 import socket
 import struct
+import subprocess
+import sys
+import tempfile
+import threading
 import time
 
 import qemu
@@ -17,6 +24,7 @@ OK, NOT_FOUND, EXISTS, TOO_LARGE, BAD_ARGUMENTS, UNKNOWN = 0, 1, 2, 3, 4, 0x81
 FRAME, HEAD = ">4H", ">BBHBBHIIQ"
 VALUE_MOST = 1000
 PATIENCE = 20          # seconds
+SOCKETS = pathlib.Path("build/x86_64/user/kv_sockets.elf")
 ROUNDS, AT_ONCE = 40, 12
 
 
@@ -144,10 +152,60 @@ def test_way(way, words, rule, **options):
         equal((m.panic, m.guest_status), (None, None), f"{way}: it serves on")
 
 
+@contextlib.contextmanager
+def started(command):
+    """A program that says which port it serves, until the block ends. Gives what it has said so far."""
+    said = []
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    reader = threading.Thread(target=lambda: said.extend(iter(program.stdout.readline, b"")))
+    reader.start()
+    deadline = time.monotonic() + 60
+    while b"kv_sockets: port" not in b"".join(said) and program.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    try:
+        yield program, said
+    finally:
+        program.terminate()
+        program.wait()
+        reader.join()
+        program.stdin.close()
+        program.stdout.close()
+
+
+def test_sockets(way, command, port):
+    """The form on POSIX sockets: the same file as a member of a family and as a program of Linux."""
+    with started(command) as (program, said):
+        check(b"kv_sockets: port" in b"".join(said), f"{way}: the store comes up", said)
+        clients = [Client(port) for _ in range(2)]
+        test_commands(clients[0], way)
+        test_refusals(clients[0], way)
+        # Whole, if only as much of it as the program takes had come.
+        clients[0].socket.send(struct.pack(FRAME, 1, 0, 1, 0) + struct.pack(HEAD, 0x80, SET, 1, 8, 0, 0, 2048 - 32, 0, 0) + bytes(3000))
+        equal(clients[0].ask(VERSION)[3], b"exo4", f"{way}: and one that is too long gets none")
+        test_many(clients, way)
+        for c in clients:
+            c.socket.close()
+        equal(program.poll(), None, f"{way}: it serves on")
+
+
+def test_families():
+    here, there = free_port(), free_port()
+    test_sockets("sockets, on Linux", [SOCKETS, str(here)], here)
+    with tempfile.TemporaryDirectory(prefix="exo4-kv-") as folder:
+        root = pathlib.Path(folder)
+        (root / "bin").mkdir()
+        shutil.copy(SOCKETS, root / "bin/kv")
+        test_sockets("sockets", [sys.executable, "exo/tools/exec.py", "--root", folder, "--timeout", "120", "--net", "user",
+                                 "--fwd", f"udp:{there}:11211", "--cmd", "/bin/kv"], there)
+    wrong = subprocess.run([SOCKETS, "0"], capture_output=True, check=False)
+    equal((wrong.returncode, wrong.stderr), (64, b"usage: kv_sockets [PORT]\n"), "sockets: a port that is none")
+
+
 def main():
     test_way("ring", "11211", "fwd", net="user")
     test_way("graft", "11211 10.0.2.15 graft", "fwd", net="user")
     test_way("card", "11211 10.0.2.15 card", "fwd2", iommu="1", net="user", net2="user")
+    test_families()
     done()
 
 
