@@ -4,7 +4,10 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/process/task.h"
 
-#define BACKLOG_MOST 255
+#include <lwip/priv/tcp_priv.h>
+
+#define BACKLOG_MOST   255
+#define HALF_OPEN_MOST 64 /* of a listener: connections whose peer has not answered yet */
 
 static void forget(struct inet_socket *s)
 {
@@ -150,6 +153,36 @@ static err_t on_accepted(void *argument, struct tcp_pcb *pcb, err_t e)
     return ERR_OK;
 }
 
+/* Who has waited the longest for its peer's answer: new ones are put in front. */
+static struct tcp_pcb *oldest_half_open(const struct tcp_pcb_listen *listener)
+{
+    struct tcp_pcb *found = NULL;
+
+    for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+        if (p->state == SYN_RCVD && p->listener == listener)
+            found = p;
+    return found;
+}
+
+/* A connection begins. Not while the queue is full; and where many have begun whose peers do not
+ * answer (a flood of SYNs), the oldest of them makes room: lwIP would give each 20 s. */
+err_t stream_half_open(struct tcp_pcb *pcb, const struct tcp_hdr *head)
+{
+    const struct tcp_pcb_listen *listener = (const struct tcp_pcb_listen *)(void *)pcb;
+    const struct inet_socket *s = pcb->callback_arg;
+
+    if ((TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN || !s)
+        return ERR_OK;
+    if (s->pending_count >= s->pending_most)
+        return ERR_ABRT;
+    if ((int)listener->accepts_pending - (int)s->pending_count < HALF_OPEN_MOST)
+        return ERR_OK;
+    struct tcp_pcb *victim = oldest_half_open(listener);
+    if (victim)
+        tcp_abandon(victim, 0);
+    return ERR_OK;
+}
+
 long stream_create(struct inet_socket *s)
 {
     const bool both = s->domain == AF_INET6 && !s->v6_only;
@@ -211,7 +244,7 @@ long stream_listen(struct file *f, int backlog)
     err_t e = ERR_OK;
 
     if (s->state == STREAM_LISTENS) {
-        tcp_backlog_set((struct tcp_pcb_listen *)(void *)s->tcp, (u8_t)most);
+        s->pending_most = (unsigned)most;
         return 0;
     }
     if (s->state != STREAM_NEW)
@@ -220,11 +253,12 @@ long stream_listen(struct file *f, int backlog)
         s->bound ? 0 : stream_bind(s, s->domain == AF_INET6 ? IP6_ADDR_ANY : IP4_ADDR_ANY, 0);
     if (bound)
         return bound;
-    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, (u8_t)most, &e);
+    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, UINT8_MAX, &e);
     if (!pcb)
         return inet_error(e);
     s->tcp = pcb;
     s->state = STREAM_LISTENS;
+    s->pending_most = (unsigned)most;
     tcp_arg(pcb, s);
     tcp_accept(pcb, on_accepted);
     return 0;

@@ -73,3 +73,13 @@
 #define LWIP_NETIF_STATUS_CALLBACK         1
 #define LWIP_STATS                         0
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
+
+/* Where a connection's numbers begin is not to be guessed. */
+#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_random()
+
+/* A listener that is full of beginnings forgets the oldest for a new one (libos-net/half_open.c). */
+struct tcp_pcb;
+struct tcp_hdr;
+signed char net_half_open(struct tcp_pcb *listener, const struct tcp_hdr *head);
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
+    ((pcb)->state == LISTEN ? net_half_open(pcb, head) : (signed char)ERR_OK)

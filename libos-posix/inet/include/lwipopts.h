@@ -85,3 +85,10 @@
 
 /* Where a connection's numbers begin is not to be guessed. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) inet_random()
+
+/* A listener's queue and its half-open connections are counted apart (stream.c). */
+struct tcp_pcb;
+struct tcp_hdr;
+signed char stream_half_open(struct tcp_pcb *listener, const struct tcp_hdr *head);
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
+    ((pcb)->state == LISTEN ? stream_half_open(pcb, head) : (signed char)ERR_OK)
