@@ -41,7 +41,8 @@ static void read_steering(struct card *c)
 static enum err agree_on_features(struct card *c, uint16_t *most)
 {
     bool several = c->pair_count > 1;
-    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | (several ? VIRTIO_NET_F_RSS : 0);
+    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
+    wanted |= several ? VIRTIO_NET_F_RSS : 0;
     uint64_t needed = VIRTIO_NET_F_MAC | (several ? VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ : 0);
     enum err e = virtio_pci_agree(&c->pci, wanted, needed, &agreed);
 
@@ -49,6 +50,7 @@ static enum err agree_on_features(struct card *c, uint16_t *most)
         return e;
     for (unsigned i = 0; i < sizeof c->mac; i++)
         c->mac[i] = (uint8_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MAC + i, 1);
+    c->tells_link = agreed & VIRTIO_NET_F_STATUS;
     *most = 1;
     if (several)
         *most = (uint16_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_PAIRS, 2);
@@ -99,6 +101,7 @@ static enum err make_pair(struct card *c, uint16_t number)
 
     p->card = c;
     p->number = number;
+    p->is_up = true;
     p->bits = c->pair_count == 1 ? ~(word_t)0 : (word_t)0xff << 8 * number;
     if (e == ERR_OK && card_here(p))
         e = ERR_NO_DEVICE; /* it has not so many messages */
@@ -133,7 +136,7 @@ static enum err go(struct card *c)
     return c->pair_count > 1 ? card_control_pairs(c, c->pair_count) : ERR_OK;
 }
 
-/* A stopped access is every pair's business. */
+/* A stopped access is every pair's business, and so is the link. */
 static word_t fault_bits(const struct card *c)
 {
     word_t bits = 0;
@@ -141,6 +144,13 @@ static word_t fault_bits(const struct card *c)
     for (unsigned i = 0; i < c->pair_count; i++)
         bits |= (word_t)2 << 8 * i;
     return bits;
+}
+
+/* Its link is followed where it has a message left for that, behind the pairs'. */
+static void listen_to_link(struct card *c)
+{
+    c->tells_link = c->tells_link && !device_listen(&c->device, c->pair_count, fault_bits(c)) &&
+                    !virtio_pci_listen(&c->pci, c->pair_count);
 }
 
 /* The card is reset before it can reach memory: it may have been another program's. */
@@ -158,7 +168,10 @@ static enum err start(struct card *c)
         e = agree_on_features(c, &most);
     if (e == ERR_OK)
         e = make_pairs(c, most);
-    return e == ERR_OK ? go(c) : e;
+    if (e)
+        return e;
+    listen_to_link(c);
+    return go(c);
 }
 
 enum err card_open_pairs(struct card *c, slot_t pci, uint32_t function, uint16_t pairs)

@@ -14,6 +14,7 @@
 struct link {
     uint8_t mac[6];
     uint16_t mtu;
+    bool is_up; /* as `wait` saw it last */
 
     /* Takes the next packet that has arrived: the buffer is the caller's until give_back. */
     bool (*receive)(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t *length);
@@ -30,7 +31,7 @@ struct link {
     /* Sends what lies there. False: nothing did. */
     bool (*flush)(struct link *l);
 
-    /* Waits for a packet, or for bits that others raise, up to `deadline` (time-stamp counter; 0:
+    /* Waits for a packet, for bits that others raise, or until the link goes down or up, up to `deadline` (time-stamp counter; 0:
      * not at all; FOREVER). False: the time passed, or the link is dead. */
     bool (*wait)(struct link *l, uint64_t deadline);
 };

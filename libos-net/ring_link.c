@@ -84,6 +84,7 @@ enum err ring_link_open_more(struct ring_link *l, uint32_t frames)
     vaddr_t va = 0;
 
     *l = (struct ring_link){.link = {.mtu = KINFO->nic_mtu,
+                                     .is_up = true,
                                      .receive = receive,
                                      .give_back = give_back,
                                      .is_short = is_short,

@@ -2,7 +2,7 @@
 # compiled with it, since only that sees its headers; the static variables of both are the family's (program.ld).
 INET_LIB     := $(LWIP_SOURCE)/src
 INET_FILES   := $(filter-out core/altcp% core/ipv4/autoip core/ipv4/igmp core/ipv6/dhcp6 core/ipv6/mld6,$(LWIP_FILES))
-INET_OURS    := card control datagram name option socket stack start stream stream_bytes
+INET_OURS    := begin card control datagram name option socket stack start stream stream_bytes
 INET_INCLUDE := -isystem libos-posix/inet/include
 INET_SYSTEM  := -isystem $(INET_LIB)/include
 INET_RULES   := $(lastword $(MAKEFILE_LIST))

@@ -4,10 +4,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/process/task.h"
 
-#include <lwip/priv/tcp_priv.h>
-
-#define BACKLOG_MOST   255
-#define HALF_OPEN_MOST 64 /* of a listener: connections whose peer has not answered yet */
+#define BACKLOG_MOST 255
 
 static void forget(struct inet_socket *s)
 {
@@ -150,36 +147,6 @@ static err_t on_accepted(void *argument, struct tcp_pcb *pcb, err_t e)
     *end = made;
     s->pending_count++;
     inet_wake(s);
-    return ERR_OK;
-}
-
-/* Who has waited the longest for its peer's answer: new ones are put in front. */
-static struct tcp_pcb *oldest_half_open(const struct tcp_pcb_listen *listener)
-{
-    struct tcp_pcb *found = NULL;
-
-    for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
-        if (p->state == SYN_RCVD && p->listener == listener)
-            found = p;
-    return found;
-}
-
-/* A connection begins. Not while the queue is full; and where many have begun whose peers do not
- * answer (a flood of SYNs), the oldest of them makes room: lwIP would give each 20 s. */
-err_t stream_half_open(struct tcp_pcb *pcb, const struct tcp_hdr *head)
-{
-    const struct tcp_pcb_listen *listener = (const struct tcp_pcb_listen *)(void *)pcb;
-    const struct inet_socket *s = pcb->callback_arg;
-
-    if ((TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN || !s)
-        return ERR_OK;
-    if (s->pending_count >= s->pending_most)
-        return ERR_ABRT;
-    if ((int)listener->accepts_pending - (int)s->pending_count < HALF_OPEN_MOST)
-        return ERR_OK;
-    struct tcp_pcb *victim = oldest_half_open(listener);
-    if (victim)
-        tcp_abandon(victim, 0);
     return ERR_OK;
 }
 

@@ -292,6 +292,46 @@ static void a_stopped_card_is_not_believed(void **state)
     assert_int_equal(card_wait(pair, 0), ERR_BAD_STATE);
 }
 
+static bool link_turns(void)
+{
+    own_device.config[VIRTIO_NET_CONFIG_LINK] ^= VIRTIO_NET_LINK_IS_UP;
+    return own_device.waits < 10;
+}
+
+static void open_with_link(uint16_t messages)
+{
+    fresh_device();
+    own_device.features |= VIRTIO_NET_F_STATUS;
+    own_device.config[VIRTIO_NET_CONFIG_LINK] = VIRTIO_NET_LINK_IS_UP;
+    own_device.vectors = messages;
+    assert_int_equal(card_open(&card, PCI, FUNCTION), ERR_OK);
+    own_device.on_wait = link_turns;
+}
+
+static void waiting_ends_when_the_link_goes_down_or_up(void **state)
+{
+    (void)state;
+    open_with_link(2);
+    assert_true(pair->is_up);
+    assert_int_equal(own_device.config_vector, 1);
+    assert_int_equal(own_device.heard[1] & card_bits_free(pair), 0);
+    assert_int_equal(card_wait(pair, 0), ERR_OK);
+    assert_false(pair->is_up);
+    assert_int_equal(card_wait(pair, 0), ERR_OK);
+    assert_true(pair->is_up);
+    assert_int_equal(own_device.waits, 2);
+    card_close(&card);
+}
+
+static void a_card_without_a_message_for_it_does_not_tell_its_link(void **state)
+{
+    (void)state;
+    open_with_link(1);
+    assert_int_equal(card_wait(pair, 0), ERR_TIMEOUT);
+    assert_true(pair->is_up);
+    card_close(&card);
+}
+
 int main(void)
 {
 #define ON_CARD(test) cmocka_unit_test_setup_teardown(test, fresh_card, close_card)
@@ -309,6 +349,8 @@ int main(void)
         ON_CARD(waiting_ends_when_others_want_it),
         ON_CARD(waiting_ends_when_the_card_gives_up),
         ON_CARD(a_stopped_card_is_not_believed),
+        cmocka_unit_test(waiting_ends_when_the_link_goes_down_or_up),
+        cmocka_unit_test(a_card_without_a_message_for_it_does_not_tell_its_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -351,6 +351,35 @@ static void a_full_queue_takes_no_more(void **state)
     IS(SYS(close, s), 0);
 }
 
+/* We end first, and remember it. A newer connection by the same ports takes its place; what is not
+ * newer hears of the old one. */
+static void the_same_ports_serve_again_at_once(void **state)
+{
+    (void)state;
+    long s = open_listener(2011);
+    struct end e = peer_connects(2011);
+    long c = accepted(s);
+    IS(SYS(close, c), 0);
+    e.ack++;
+    give_segment(&e, TCP_ACK_BIT | TCP_FIN_BIT, NULL);
+    e.seq++;
+    struct end again = {e.from, e.to, e.seq - 1, 0};
+    give_segment(&again, TCP_SYN_BIT, NULL);
+    IS(last_segment()[13] & 0x3f, TCP_ACK_BIT);
+    IS(get32(last_segment() + 8), e.seq);
+    again.seq = e.seq + 70000;
+    give_segment(&again, TCP_SYN_BIT, NULL);
+    IS(last_segment()[13] & 0x3f, TCP_SYN_BIT | TCP_ACK_BIT);
+    IS(get32(last_segment() + 8), ++again.seq);
+    again.ack = get32(last_segment() + 4) + 1;
+    give_segment(&again, TCP_ACK_BIT, "again");
+    c = accepted(s);
+    IS(SYS(read, c, world.user, 100), 5);
+    IS(SYS(close, c), 0);
+    IS(SYS(close, s), 0);
+    IS(fake_net.held, 0);
+}
+
 static int card_set_up(void **state)
 {
     int e = inet_set_up(state);
@@ -384,6 +413,7 @@ int main(void)
         INET_TEST(random_packets_do_no_harm),
         INET_TEST(a_flood_of_beginnings_shuts_nobody_out),
         INET_TEST(a_full_queue_takes_no_more),
+        INET_TEST(the_same_ports_serve_again_at_once),
         INET_TEST(ten_thousand_connections_leave_nothing),
     };
     return cmocka_run_group_tests(tests, card_set_up, family_tear_down);

@@ -77,9 +77,11 @@
 /* Where a connection's numbers begin is not to be guessed. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_random()
 
-/* A listener that is full of beginnings forgets the oldest for a new one (libos-net/half_open.c). */
+/* Connections that begin: libos-net/begin.c. */
 struct tcp_pcb;
 struct tcp_hdr;
-signed char net_half_open(struct tcp_pcb *listener, const struct tcp_hdr *head);
+struct pbuf;
+signed char net_begins(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *packet);
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
-    ((pcb)->state == LISTEN ? net_half_open(pcb, head) : (signed char)ERR_OK)
+    (BEGIN_STATES >> (pcb)->state & 1u ? net_begins(pcb, head, packet) : (signed char)ERR_OK)
+#define BEGIN_STATES (1u << LISTEN | 1u << TIME_WAIT)
