@@ -31,7 +31,7 @@ struct card_pair {
     word_t bits;             /* of the notification, that waiting is for                */
     uint32_t received, sent; /* packets, free-running */
     uint16_t spare_count;
-    bool is_up; /* the card's link, as this pair's last waiting saw it */
+    bool is_up;                   /* the card's link, as this pair's last waiting saw it */
     uint8_t spares[CARD_BUFFERS]; /* buffers that neither the card nor the program has */
     uint32_t *busy[CARD_BUFFERS]; /* what of the program's is sent in a buffer's place, or NULL */
 };
@@ -138,7 +138,8 @@ static inline uint16_t card_sending(const struct card_pair *p)
 }
 
 /* Bits of the device's notification: a byte for each pair, and in it a packet, a stopped access or
- * a change of the link, and six that others may raise to end a waiting. With one pair, all above the two are such. */
+ * a change of the link, and six that others may raise to end a waiting. With one pair, all above
+ * the two are such. */
 #define CARD_BITS_FREE (~(word_t)0 << 2)
 static inline word_t card_bits_free(const struct card_pair *p)
 {

@@ -112,8 +112,7 @@ static bool follow_link(struct card_pair *p)
 
     if (!c->tells_link)
         return false;
-    const bool up =
-        virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_LINK, 2) & VIRTIO_NET_LINK_IS_UP;
+    const bool up = virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_LINK, 2) & VIRTIO_NET_LINK_IS_UP;
     const bool changed = up != p->is_up;
     p->is_up = up;
     return changed;

@@ -31,7 +31,8 @@ struct link {
     /* Sends what lies there. False: nothing did. */
     bool (*flush)(struct link *l);
 
-    /* Waits for a packet, for bits that others raise, or until the link goes down or up, up to `deadline` (time-stamp counter; 0:
-     * not at all; FOREVER). False: the time passed, or the link is dead. */
+    /* Waits for a packet, for bits that others raise, or until the link goes down or up, up to
+     * `deadline` (time-stamp counter; 0: not at all; FOREVER). False: the time passed, or the link
+     * is dead. */
     bool (*wait)(struct link *l, uint64_t deadline);
 };
