@@ -23,6 +23,7 @@ void ring_init(void)
     k->nic_present = nic_present();
     k->nic_mtu = nic_mtu();
     nic_mac(k->nic_mac);
+    k->nic_offloads = nic_offloads();
 }
 
 void hook_nic_interrupt(void)

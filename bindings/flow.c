@@ -3,6 +3,8 @@
 
 #include "exo/base/string.h"
 
+#include "exo/abi/offload.h"
+
 #define AT_TYPE       12u
 #define AT_PAYLOAD    14u
 #define AT_FROM_MAC   6u
@@ -11,6 +13,7 @@
 #define IPV4_LEAST    20u
 #define IPV4_FRAGMENT 6u
 #define IPV4_OFFSET   0x1fffu /* of the fragment word */
+#define IPV4_MORE     0x2000u
 #define IPV4_PROTOCOL 9u
 #define IPV4_FROM     12u
 #define IPV4_TO       16u
@@ -82,6 +85,55 @@ struct flow flow_read(const uint8_t *packet, uint32_t bytes, bool sent)
     if (f.value.ethertype == TYPE_ARP && rest >= ARP_BYTES)
         put_addresses(&f, read32(payload + ARP_FROM), read32(payload + ARP_TO), sent);
     return f;
+}
+
+#define PORTS_BYTES  4u
+#define TCP_AT_WORDS 12u /* of TCP's header: its length in words, in the upper half */
+#define TCP_AT_SUM   16u
+#define TCP_LEAST    20u
+
+static uint32_t ipv4_header(const uint8_t *payload)
+{
+    return (payload[0] & 15u) * 4u;
+}
+
+uint32_t flow_judged(const uint8_t *packet, uint32_t bytes)
+{
+    const uint16_t type = bytes < AT_PAYLOAD ? 0 : read16(packet + AT_TYPE);
+
+    if (type == TYPE_ARP)
+        return AT_PAYLOAD + ARP_BYTES;
+    if (type != TYPE_IPV4 || bytes < AT_PAYLOAD + IPV4_LEAST)
+        return AT_PAYLOAD;
+    return AT_PAYLOAD + ipv4_header(packet + AT_PAYLOAD) + PORTS_BYTES;
+}
+
+/* Bytes of all headers of TCP over IPv4 without options that is no fragment; 0: it is not that. */
+static uint32_t tcp_heads(const uint8_t *packet, uint32_t bytes, uint32_t start)
+{
+    const uint8_t *payload = packet + AT_PAYLOAD;
+
+    if (start != AT_PAYLOAD + IPV4_LEAST || bytes <= start + TCP_AT_WORDS ||
+        read16(packet + AT_TYPE) != TYPE_IPV4 || payload[0] != (4u << 4 | IPV4_LEAST / 4u) ||
+        payload[IPV4_PROTOCOL] != PROTOCOL_TCP ||
+        (read16(payload + IPV4_FRAGMENT) & (IPV4_OFFSET | IPV4_MORE)))
+        return 0;
+    const uint32_t header = (packet[start + TCP_AT_WORDS] >> 4) * 4u;
+    return header < TCP_LEAST ? 0 : start + header;
+}
+
+uint32_t flow_offload(const uint8_t *packet, uint32_t bytes, uint32_t length, uint32_t work,
+                      uint32_t most)
+{
+    const uint32_t start = CSUM_START(work), offset = CSUM_OFFSET(work), mss = TSO_MSS(work);
+
+    if (start < AT_PAYLOAD || start + offset < flow_judged(packet, bytes) ||
+        start + offset + 2 > length)
+        return 0;
+    if (!mss)
+        return 1;
+    const uint32_t heads = offset == TCP_AT_SUM ? tcp_heads(packet, bytes, start) : 0;
+    return heads && heads < length && mss >= TSO_MSS_MIN && heads + mss <= most ? heads : 0;
 }
 
 static bool same_mac(const uint8_t *p, const uint8_t mac[6])

@@ -23,6 +23,16 @@ struct flow flow_read(const uint8_t *packet, uint32_t bytes, bool sent);
  * address, in the Ethernet header and in ARP. */
 bool flow_bears_mac(const uint8_t *packet, uint32_t bytes, const uint8_t mac[6]);
 
+/* Bytes at the beginning of a packet to send that flow_read() and flow_bears_mac() judge it by:
+ * what the card changes lies behind them. */
+uint32_t flow_judged(const uint8_t *packet, uint32_t bytes);
+
+/* May a card change a packet to send of `length` bytes as `work` says (exo/abi/offload.h)? It
+ * begins with the `bytes` bytes given, and packets of the link have up to `most`. 0: it may not.
+ * Else the bytes of its headers if it is to be cut, or 1. */
+uint32_t flow_offload(const uint8_t *packet, uint32_t bytes, uint32_t length, uint32_t work,
+                      uint32_t most);
+
 /* Is the key one that the ABI allows? */
 bool key_is_good(const struct ring_key *k);
 

@@ -1,4 +1,5 @@
 KERNEL += bindings/cap.c
+KERNEL += bindings/checksum.c
 KERNEL += bindings/check.c
 KERNEL += bindings/env_place.c
 KERNEL += bindings/env_trap.c
@@ -50,10 +51,11 @@ KERNEL += bindings/tree_request.c
 KERNEL += bindings/tree_set.c
 KERNEL += bindings/bind_tree.c
 
-HOST_TESTS += bind_ring filters flow ring_keys
-bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/filters.c bindings/flow.c
+HOST_TESTS += bind_ring filters flow ring_keys ring_offload
+bind_ring-needs := bindings/object.c bindings/ring.c bindings/ring_keys.c bindings/filters.c bindings/flow.c bindings/checksum.c
 ring_keys-needs := $(bind_ring-needs)
 filters-needs := $(bind_ring-needs)
+ring_offload-needs := $(bind_ring-needs)
 flow-needs := bindings/flow.c
 
 HOST_TESTS += graft_journal

@@ -1,6 +1,7 @@
 /* Rings: whose packet it is, and moving packets between an environment's slots and the card. */
 #include "bindings/ring.h"
 
+#include "bindings/checksum.h"
 #include "bindings/filters.h"
 #include "bindings/graft.h"
 #include "bindings/node.h"
@@ -23,8 +24,9 @@ static uint32_t next_served; /* index of the ring that the card's room is offere
 
 /* Bit per ring: what packets have changed since ring_settle. Many come in one interrupt. */
 static uint64_t unpublished, untold;
-static uint64_t waiting; /* bit per ring: `waits` */
-static bool has_answers; /* and the card has not been told of packets */
+static uint64_t waiting;            /* bit per ring: `waits` */
+static struct nic_csum *shown_csum; /* of the packet that hook_nic_received shows, or NULL */
+static bool has_answers;            /* and the card has not been told of packets */
 
 const struct ring *ring_at(uint32_t index)
 {
@@ -149,11 +151,11 @@ void ring_set_filter(struct ring *r, struct cap *graft)
 
 /* Puts a packet into the next buffer that its owner posted, with the tag of the filter that took
  * it. Buffers that cannot take it go back. */
-static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_t length)
+static void deliver(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t length)
 {
     volatile struct ring_header *h = header_of(r);
     uint32_t ahead = posted_ahead(&h->rx_posted, r->rx_done);
-    uint32_t before = r->rx_done;
+    uint32_t before = r->rx_done, done = RING_DONE | tag << RING_TAG_SHIFT;
     bool taken = false;
 
     for (; ahead > 0 && !taken; ahead--) {
@@ -163,10 +165,12 @@ static void deliver(struct ring *r, uint32_t tag, const uint8_t *packet, uint32_
 
         taken = in_memory(r, offset, room) && room >= length;
         if (taken) {
+            if (__builtin_expect(shown_csum != NULL, 0))
+                done |= checksum_tell(packet, length, shown_csum, slot->state);
             memcpy((uint8_t *)frame_memory(r->base) + offset, packet, length);
             slot->length = length;
         }
-        slot->state = taken ? RING_DONE | tag << RING_TAG_SHIFT : RING_BAD;
+        slot->state = taken ? done : RING_BAD;
         store(&h->rx_done, ++r->rx_done);
     }
     if (!taken)
@@ -228,7 +232,7 @@ static void answer(const struct ring *r, struct graft *g, const struct graft_pac
 static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, const struct flow *f,
                    unsigned before)
 {
-    const uint8_t *packet = (const uint8_t *)(uintptr_t)context->data;
+    uint8_t *packet = (uint8_t *)(uintptr_t)context->data;
     const uint32_t length = context->length;
     struct graft *g = graft_bound(&r->handler);
 
@@ -255,8 +259,9 @@ static void handle(struct ring *r, uint32_t tag, struct graft_packet *context, c
     }
 }
 
-void hook_nic_received(uint8_t *packet, uint32_t length)
+void hook_nic_received(uint8_t *packet, uint32_t length, struct nic_csum *csum)
 {
+    shown_csum = csum;
     const struct flow f = flow_read(packet, length, false);
     struct graft_packet context = {/* one for all who are asked: none can change it */
                                    .data = (uintptr_t)packet,
@@ -281,10 +286,14 @@ void hook_nic_received(uint8_t *packet, uint32_t length)
             deliver(r, b->tag, packet, length);
             continue;
         }
-        if (r->handler.parent)
-            handle(r, b->tag, &context, &f, i);
-        else
+        if (!r->handler.parent) {
             deliver(r, b->tag, packet, length);
+            return;
+        }
+        if (__builtin_expect(csum != NULL, 0)) /* what it reads, and answers in, is whole */
+            checksum_settle(packet, length, csum);
+        shown_csum = NULL; /* and may be another then */
+        handle(r, b->tag, &context, &f, i);
         return;
     }
 }
@@ -319,7 +328,8 @@ void hook_nic_sent(uint32_t cookie)
 }
 
 /* Copies what a packet begins with, and judges the copy. */
-static bool take_headers(struct ring *r, uint32_t at, uint64_t offset, uint32_t bytes)
+static __attribute__((always_inline)) inline bool take_headers(struct ring *r, uint32_t at,
+                                                               uint64_t offset, uint32_t bytes)
 {
     uint8_t mac[6];
 
@@ -329,6 +339,52 @@ static bool take_headers(struct ring *r, uint32_t at, uint64_t offset, uint32_t 
     return flow_bears_mac(r->headers[at], bytes, mac) && ring_may_send(r, &f);
 }
 
+/* A slot that is not taken. */
+static bool refuse(struct ring *r, uint32_t at)
+{
+    r->tx_taken++;
+    finish(r, at, RING_BAD);
+    return true;
+}
+
+/* A packet whose first bytes are copied, in two pieces. */
+static inline void find_pieces(const struct ring *r, uint32_t at, uint64_t offset, uint32_t length,
+                               struct nic_segment packet[2])
+{
+    const uint32_t head = length < FLOW_HEADERS ? length : FLOW_HEADERS;
+    paddr_t own = ((paddr_t)frame_number(r) << PAGE_BITS) + offsetof(struct ring, headers[0]) +
+                  at * FLOW_HEADERS;
+
+    packet[0] = (struct nic_segment){own, head};
+    packet[1] =
+        (struct nic_segment){((paddr_t)r->base << PAGE_BITS) + offset + head, length - head};
+}
+
+/* Takes a slot with work for the card, if the card has what is asked and that does no harm. False:
+ * it has no room. Apart from take_slot, which is not to pay for it. */
+static __attribute__((noinline)) bool take_work(struct ring *r, uint32_t at, uint64_t offset,
+                                                uint32_t length, uint32_t work)
+{
+    const uint32_t needed = TSO_MSS(work) ? NIC_CSUM | NIC_TSO4 : NIC_CSUM;
+    const uint32_t most = TSO_MSS(work) ? TSO_PACKET_MAX : NIC_PACKET_MAX;
+    struct nic_segment packet[2];
+
+    find_pieces(r, at, offset, length, packet);
+    if (length < NIC_PACKET_MIN || length > most || !in_memory(r, offset, length) ||
+        !take_headers(r, at, offset, packet[0].length))
+        return refuse(r, at);
+    const uint32_t heads =
+        flow_offload(r->headers[at], packet[0].length, length, work, nic_mtu() + NIC_PACKET_MIN);
+    if (!heads || needed & ~nic_offloads())
+        return refuse(r, at);
+    if (!nic_send_offload(packet, packet[1].length ? 2 : 1, work, heads,
+                          r->index << SLOT_BITS | at))
+        return false;
+    r->tx_taken++;
+    r->in_flight++;
+    return true;
+}
+
 /* Takes the next posted slot. False: the card has no room. */
 static bool take_slot(struct ring *r)
 {
@@ -336,18 +392,16 @@ static bool take_slot(struct ring *r)
     volatile struct ring_slot *slot = &header_of(r)->tx[at];
     uint64_t offset = slot->offset;
     uint32_t length = slot->length, head = length < FLOW_HEADERS ? length : FLOW_HEADERS;
+    const uint32_t work = slot->state;
+
+    if (__builtin_expect(work & CSUM_PARTIAL, 0))
+        return take_work(r, at, offset, length, work);
     bool good = length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX &&
                 in_memory(r, offset, length) && take_headers(r, at, offset, head);
-
-    if (!good) {
-        r->tx_taken++;
-        finish(r, at, RING_BAD);
-        return true;
-    }
-    paddr_t own = ((paddr_t)frame_number(r) << PAGE_BITS) + offsetof(struct ring, headers[0]) +
-                  at * FLOW_HEADERS;
-    const struct nic_segment packet[] = {
-        {own, head}, {((paddr_t)r->base << PAGE_BITS) + offset + head, length - head}};
+    if (!good)
+        return refuse(r, at);
+    struct nic_segment packet[2];
+    find_pieces(r, at, offset, length, packet);
     if (!nic_send(packet, length > head ? 2 : 1, r->index << SLOT_BITS | at))
         return false;
     r->tx_taken++;

@@ -37,12 +37,21 @@ static void read_steering(struct card *c)
     c->hash_types_most = (uint32_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_TYPES, 4);
 }
 
+static uint32_t offloads_of(uint64_t agreed)
+{
+    return (agreed & VIRTIO_NET_F_CSUM ? NIC_CSUM : 0) |
+           ((~agreed & (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4)) == 0 ? NIC_TSO4 : 0) |
+           (agreed & VIRTIO_NET_F_GUEST_CSUM ? NIC_RX_CSUM : 0);
+}
+
 /* *most: pairs that it has. */
-static enum err agree_on_features(struct card *c, uint16_t *most)
+static enum err agree_on_features(struct card *c, uint32_t accepted, uint16_t *most)
 {
     bool several = c->pair_count > 1;
-    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
-    wanted |= several ? VIRTIO_NET_F_RSS : 0;
+    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CSUM |
+                                  VIRTIO_NET_F_HOST_TSO4 |
+                                  (accepted & NIC_RX_CSUM ? VIRTIO_NET_F_GUEST_CSUM : 0) |
+                                  (several ? VIRTIO_NET_F_RSS : 0);
     uint64_t needed = VIRTIO_NET_F_MAC | (several ? VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ : 0);
     enum err e = virtio_pci_agree(&c->pci, wanted, needed, &agreed);
 
@@ -58,6 +67,7 @@ static enum err agree_on_features(struct card *c, uint16_t *most)
         return ERR_NO_DEVICE;
     if (agreed & VIRTIO_NET_F_RSS)
         read_steering(c);
+    c->offloads = offloads_of(agreed);
     return read_mtu(c, agreed);
 }
 
@@ -154,7 +164,7 @@ static void listen_to_link(struct card *c)
 }
 
 /* The card is reset before it can reach memory: it may have been another program's. */
-static enum err start(struct card *c)
+static enum err start(struct card *c, uint32_t accepted)
 {
     uint32_t frames = c->pair_count * PAIR_FRAMES + (c->pair_count > 1 ? CARD_CONTROL_FRAMES : 0);
     uint16_t most = 0;
@@ -165,7 +175,7 @@ static enum err start(struct card *c)
     if (e == ERR_OK)
         e = device_memory_make(&c->device, frames, &c->queues);
     if (e == ERR_OK)
-        e = agree_on_features(c, &most);
+        e = agree_on_features(c, accepted, &most);
     if (e == ERR_OK)
         e = make_pairs(c, most);
     if (e)
@@ -174,7 +184,8 @@ static enum err start(struct card *c)
     return go(c);
 }
 
-enum err card_open_pairs(struct card *c, slot_t pci, uint32_t function, uint16_t pairs)
+enum err card_open_accepting(struct card *c, slot_t pci, uint32_t function, uint16_t pairs,
+                             uint32_t accepted)
 {
     *c = (struct card){.pair_count = pairs};
     if (pairs < 1 || pairs > CARD_PAIRS_MAX)
@@ -182,10 +193,15 @@ enum err card_open_pairs(struct card *c, slot_t pci, uint32_t function, uint16_t
     enum err e = device_open(&c->device, pci, function);
 
     if (e == ERR_OK)
-        e = start(c);
+        e = start(c, accepted);
     if (e)
         card_close(c);
     return e;
+}
+
+enum err card_open_pairs(struct card *c, slot_t pci, uint32_t function, uint16_t pairs)
+{
+    return card_open_accepting(c, pci, function, pairs, 0);
 }
 
 enum err card_open(struct card *c, slot_t pci, uint32_t function)
@@ -193,13 +209,13 @@ enum err card_open(struct card *c, slot_t pci, uint32_t function)
     return card_open_pairs(c, pci, function, 1);
 }
 
-enum err card_open_any(struct card *c, const char *who)
+enum err card_open_any(struct card *c, const char *who, uint32_t accepted)
 {
     uint32_t function;
     enum err e = virtio_pci_find(VIRTIO_NET, 0, &function);
 
     if (e == ERR_OK)
-        e = card_open(c, SLOT_PCI, function);
+        e = card_open_accepting(c, SLOT_PCI, function, 1, accepted);
     if (e && !device_is_confined())
         log_error_line("%s: no IOMMU confines a card here, so none can be given away", who);
     else if (e)

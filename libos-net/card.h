@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "exo/abi/offload.h"
 #include "libos/virtio_pci.h"
 
 #define CARD_BUFFERS      256u
@@ -52,6 +53,7 @@ struct card {
     struct device_memory queues;
     uint16_t mtu;
     uint8_t mac[6];
+    uint32_t offloads; /* NIC_*: what it can do, of reception only what was asked for      */
     uint16_t pair_count;
     bool tells_link;          /* when its link goes down or up; else it is taken to be up   */
     uint16_t table_most;      /* entries that a steering table may have; 0: it knows none   */
@@ -73,9 +75,14 @@ enum err card_open(struct card *c, slot_t pci, uint32_t function);
  * not a message for each. BAD_STATE: it refuses. TIMEOUT: its control queue does not answer. */
 enum err card_open_pairs(struct card *c, slot_t pci, uint32_t function, uint16_t pairs);
 
-/* The same as card_open() with the first card that is free, by SLOT_PCI. Says in the log what is
+/* The same, and with NIC_RX_CSUM in `accepted` packets may come whose checksum is not complete
+ * (card_csum()), where the card has that; others may not know of it. */
+enum err card_open_accepting(struct card *c, slot_t pci, uint32_t function, uint16_t pairs,
+                             uint32_t accepted);
+
+/* The same with one pair of the first card that is free, by SLOT_PCI. Says in the log what is
  * amiss, in the name of `who`. */
-enum err card_open_any(struct card *c, const char *who);
+enum err card_open_any(struct card *c, const char *who, uint32_t accepted);
 
 /* Gives the device back, and all that it took. */
 void card_close(struct card *c);
@@ -110,17 +117,38 @@ static inline uint8_t *card_packet(const struct card_pair *p, uint16_t buffer)
 /* Takes the next packet that has arrived. False: there is none. */
 bool card_receive(struct card_pair *p, uint16_t *buffer, uint32_t *length);
 
+/* Of the packet in a buffer: CSUM_PARTIAL or CSUM_VALID, or 0 where its checksum is to be tested.
+ */
+static inline uint32_t card_csum(const struct card_pair *p, uint16_t buffer)
+{
+    const uint8_t flags = *(card_packet(p, buffer) - VIRTIO_NET_HEADER_BYTES);
+
+    return flags & VIRTIO_NET_HEADER_NEEDS_CSUM   ? CSUM_PARTIAL
+           : flags & VIRTIO_NET_HEADER_DATA_VALID ? CSUM_VALID
+                                                  : 0;
+}
+
 /* Takes a buffer for a packet of the program's own making. False: all are in use. */
 bool card_take(struct card_pair *p, uint16_t *buffer);
 
 /* Sends the packet in a buffer of the program's. Pre: CARD_PACKET_MIN to CARD_PACKET_MAX bytes. */
 void card_send(struct card_pair *p, uint16_t buffer, uint32_t length);
 
+/* The same, and the card does for it what `work` says (exo/abi/offload.h). Pre: its offloads have
+ * that; the sum's field lies in the packet. */
+void card_send_offload(struct card_pair *p, uint16_t buffer, uint32_t length, uint32_t work);
+
 /* Sends the packet at `at` of memory that the program has made for the card, in the place of a
  * buffer of the program's; *busy is one more until the card has read it. The
  * VIRTIO_NET_HEADER_BYTES before it are written. Pre: as of card_send(). */
 void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
                     uint32_t at, uint32_t length, uint32_t *busy);
+
+/* The same with work for the card. Pre: as of card_send_offload(); a packet that is to be cut may
+ * have TSO_PACKET_MAX bytes, and TCP's header is in it. */
+void card_send_from_offload(struct card_pair *p, uint16_t buffer,
+                            const struct device_memory *memory, uint32_t at, uint32_t length,
+                            uint32_t work, uint32_t *busy);
 
 /* Takes back what the card has sent. */
 void card_reclaim(struct card_pair *p);

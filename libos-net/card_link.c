@@ -19,6 +19,8 @@ static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t
     if (!card_receive(link_of(l)->pair, &number, length))
         return false;
     *buffer = number;
+    if (__builtin_expect(l->offloads & NIC_RX_CSUM, 0))
+        l->csum = card_csum(link_of(l)->pair, number);
     *packet = card_packet(link_of(l)->pair, number);
     return true;
 }
@@ -66,6 +68,15 @@ static void send(struct link *l, uint32_t length)
     card_link_sent(c);
 }
 
+static void send_offload(struct link *l, uint32_t length, uint32_t work)
+{
+    struct card_link *c = link_of(l);
+
+    card_send_offload(c->pair, c->next, length, work);
+    c->has_next = false;
+    card_link_sent(c);
+}
+
 void card_link_sent(struct card_link *l)
 {
     if (++l->unpushed >= PUSH_AT)
@@ -85,11 +96,13 @@ void card_link_open(struct card_link *l, struct card_pair *pair)
 {
     *l = (struct card_link){.link = {.mtu = pair->card->mtu,
                                      .is_up = true,
+                                     .offloads = pair->card->offloads,
                                      .receive = receive,
                                      .give_back = give_back,
                                      .is_short = is_short,
                                      .room = room,
                                      .send = send,
+                                     .send_offload = send_offload,
                                      .flush = flush,
                                      .wait = wait},
                             .pair = pair};

@@ -38,24 +38,71 @@ static inline void clear_header(uint8_t *packet)
         header[i] = 0;
 }
 
-void card_send(struct card_pair *p, uint16_t buffer, uint32_t length)
+#define TCP_AT_WORDS                                                                               \
+    12u /* of TCP's header: its length in words of four bytes, in the upper half                   \
+         */
+
+static void write_header(uint8_t *packet, uint32_t work)
 {
-    clear_header(card_packet(p, buffer));
+    volatile struct virtio_net_header *header =
+        (volatile struct virtio_net_header *)(void *)(packet - VIRTIO_NET_HEADER_BYTES);
+    const uint16_t start = CSUM_START(work);
+
+    clear_header(packet);
+    if (!(work & CSUM_PARTIAL))
+        return;
+    header->flags = VIRTIO_NET_HEADER_NEEDS_CSUM;
+    header->csum_start = start;
+    header->csum_offset = CSUM_OFFSET(work);
+    if (TSO_MSS(work)) {
+        header->segments = VIRTIO_NET_HEADER_TCPV4;
+        header->head_bytes = (uint16_t)(start + (packet[start + TCP_AT_WORDS] >> 4) * 4);
+        header->segment_bytes = (uint16_t)TSO_MSS(work);
+    }
+}
+
+static inline void offer(struct card_pair *p, uint16_t buffer, uint32_t length)
+{
     p->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
     virtqueue_offer(&p->tx, buffer);
     p->sent++;
+}
+
+void card_send(struct card_pair *p, uint16_t buffer, uint32_t length)
+{
+    clear_header(card_packet(p, buffer));
+    offer(p, buffer, length);
+}
+
+void card_send_offload(struct card_pair *p, uint16_t buffer, uint32_t length, uint32_t work)
+{
+    write_header(card_packet(p, buffer), work);
+    offer(p, buffer, length);
+}
+
+static inline void offer_from(struct card_pair *p, uint16_t buffer,
+                              const struct device_memory *memory, uint32_t at, uint32_t length,
+                              uint32_t *busy)
+{
+    p->tx.desc[buffer].address = memory->address + at - VIRTIO_NET_HEADER_BYTES;
+    p->busy[buffer] = busy;
+    ++*busy;
+    offer(p, buffer, length);
 }
 
 void card_send_from(struct card_pair *p, uint16_t buffer, const struct device_memory *memory,
                     uint32_t at, uint32_t length, uint32_t *busy)
 {
     clear_header((uint8_t *)memory->va + at);
-    p->tx.desc[buffer].address = memory->address + at - VIRTIO_NET_HEADER_BYTES;
-    p->tx.desc[buffer].length = VIRTIO_NET_HEADER_BYTES + length;
-    p->busy[buffer] = busy;
-    ++*busy;
-    virtqueue_offer(&p->tx, buffer);
-    p->sent++;
+    offer_from(p, buffer, memory, at, length, busy);
+}
+
+void card_send_from_offload(struct card_pair *p, uint16_t buffer,
+                            const struct device_memory *memory, uint32_t at, uint32_t length,
+                            uint32_t work, uint32_t *busy)
+{
+    write_header((uint8_t *)memory->va + at, work);
+    offer_from(p, buffer, memory, at, length, busy);
 }
 
 void card_free(struct card_pair *p, uint16_t buffer)

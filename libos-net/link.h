@@ -14,7 +14,9 @@
 struct link {
     uint8_t mac[6];
     uint16_t mtu;
-    bool is_up; /* as `wait` saw it last */
+    bool is_up;        /* as `wait` saw it last */
+    uint32_t offloads; /* NIC_*: NIC_RX_CSUM only where whoever uses the link has asked for it   */
+    uint32_t csum;     /* of the packet received last: CSUM_PARTIAL, CSUM_VALID or 0 (offload.h) */
 
     /* Takes the next packet that has arrived: the buffer is the caller's until give_back. */
     bool (*receive)(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t *length);
@@ -27,6 +29,9 @@ struct link {
      * length: it may lie there until flush. */
     uint8_t *(*room)(struct link *l);
     void (*send)(struct link *l, uint32_t length);
+
+    /* The same, with work for the card (offload.h), which is among the link's offloads. */
+    void (*send_offload)(struct link *l, uint32_t length, uint32_t work);
 
     /* Sends what lies there. False: nothing did. */
     bool (*flush)(struct link *l);

@@ -1,6 +1,7 @@
 /* lwIP's network interface on a link. */
 #include "libos-net/link_netif.h"
 
+#include "libos-net/offload.h"
 #include "libos/string.h"
 
 #define ETHERNET_LEAST 60u /* bytes: shorter packets are filled up with zeroes */
@@ -39,6 +40,27 @@ static struct pbuf *wrap(struct link *l, uint32_t buffer, uint8_t *packet, uint3
     return p;
 }
 
+#define CHECKS (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
+
+/* Whether lwIP tests the sums of what it is given. Packets of this host to itself have none where
+ * the card makes them. */
+static void set_checks(struct netif *netif, bool on)
+{
+    const u16_t others = (u16_t)(netif->chksum_flags & ~CHECKS);
+
+    NETIF_SET_CHECKSUM_CTRL(netif, (u16_t)(on ? others | CHECKS : others));
+}
+
+static bool give(struct netif *netif, struct pbuf *p, bool tested)
+{
+    if (tested)
+        set_checks(netif, false);
+    const bool taken = netif->input(p, netif) == ERR_OK;
+    if (tested)
+        set_checks(netif, true);
+    return taken;
+}
+
 unsigned link_netif_receive(struct netif *netif)
 {
     struct link *l = netif->state;
@@ -47,11 +69,14 @@ unsigned link_netif_receive(struct netif *netif)
     unsigned count = 0;
 
     /* Not without end, so that timers are served in a flood, too. */
+    set_checks(netif, true);
     for (; count < LINK_TURN && l->receive(l, &buffer, &packet, &length); count++) {
+        const bool tested = l->csum && offload_is_tested(packet, length);
         struct pbuf *p = wrap(l, buffer, packet, length);
-        if (p && netif->input(p, netif) != ERR_OK)
+        if (p && !give(netif, p, tested))
             pbuf_free(p);
     }
+    set_checks(netif, !(l->offloads & NIC_CSUM));
     return count;
 }
 
@@ -72,7 +97,11 @@ static err_t send_packet(struct netif *netif, struct pbuf *p)
         memset(bytes + length, 0, ETHERNET_LEAST - length);
         length = ETHERNET_LEAST;
     }
-    l->send(l, length);
+    const uint32_t work = l->offloads & NIC_CSUM ? offload_begin(bytes, length) : 0;
+    if (work)
+        l->send_offload(l, length, work);
+    else
+        l->send(l, length);
     return ERR_OK;
 }
 
@@ -88,5 +117,8 @@ err_t link_netif_init(struct netif *netif)
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
     netif->output = etharp_output;
     netif->linkoutput = send_packet;
+    if (l->offloads & NIC_CSUM)
+        NETIF_SET_CHECKSUM_CTRL(
+            netif, (u16_t)(NETIF_CHECKSUM_ENABLE_ALL & ~(NETIF_CHECKSUM_GEN_TCP | CHECKS)));
     return ERR_OK;
 }

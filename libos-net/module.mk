@@ -1,5 +1,5 @@
 LIBOS_NET += $(addprefix libos-net/,card.c card_control.c card_pair.c rss.c card_link.c link_netif.c \
-             address.c answer.c begin.c keys.c net.c ring.c ring_link.c port/sys.c)
+             address.c answer.c begin.c keys.c net.c offload.c ring.c ring_link.c port/sys.c)
 LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c requests.c server.c tcp.c tcp_in.c tcp_out.c)
 LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 
@@ -23,6 +23,8 @@ PROGRAMS         += udp_echo
 udp_echo-sources := libos-net/examples/udp_echo.c
 udp_echo-libs    := libos-net
 
+HOST_TESTS += offload
+offload-needs := libos-net/offload.c bindings/checksum.c tests/fuzz/chance.c
 HOST_TESTS += answer card card_pairs direct direct_attacks http http_files http_forest kv kv_handler ring rss
 DIRECT       := $(addprefix libos-net/direct/,cache.c cookie.c packet.c requests.c tcp.c tcp_in.c tcp_out.c) \
                 libos-net/examples/http_parse.c libos-net/examples/http_text.c
@@ -78,3 +80,11 @@ queues_smp-boot    := $(queues-boot) smp=2
 no_iommu-sources   := tests/qemu/no_iommu.c tests/qemu/rig.c
 no_iommu-libs      := libos-net
 no_iommu-boot      := net=user net2=user disk=1M disk2=1M
+# Checksums and segments by the card, on a ring and on a card of one's own, on a network of the test's own.
+GUEST_OFFLOAD := offload offload_smp offload_card offload_card_smp
+GUEST_TESTS   += $(GUEST_OFFLOAD)
+$(foreach t,$(GUEST_OFFLOAD),$(eval $(t)-sources := tests/qemu/offload.c) $(eval $(t)-libs := libos-net))
+offload-boot          := net=peer:offload:1
+offload_smp-boot      := $(offload-boot) smp=2
+offload_card-boot     := iommu=1 net=user net2=peer:offload:1 append=card
+offload_card_smp-boot := $(offload_card-boot) smp=2

@@ -119,6 +119,8 @@ static enum err open_ring(const struct net_config *config)
 {
     enum err e = ring_link_open(&net.ring);
 
+    if (e == ERR_OK)
+        ring_link_accept_partial(&net.ring);
     if (e == ERR_OK && config->filter)
         e = bind_filter(config->filter, config->filter_bytes);
     return e == ERR_OK ? bind_keys(config) : e;

@@ -34,7 +34,7 @@ static void post_spares(struct ring *r)
         r->rx_buffer[posted % RING_SLOTS] = buffer;
         slot->offset = rx_offset(buffer);
         slot->length = RING_BUFFER_BYTES;
-        slot->state = 0;
+        slot->state = r->accepts;
         posted++;
     }
     store(&r->header->rx_posted, posted);
@@ -49,6 +49,13 @@ void ring_begin(struct ring *r, void *memory, uint64_t notify_bits)
         r->spare[i] = (uint8_t)(RING_RX_BUFFERS - 1 - i);
     r->header->notify_bits = notify_bits;
     post_spares(r);
+}
+
+void ring_accept_partial(struct ring *r)
+{
+    r->accepts = CSUM_PARTIAL;
+    for (uint32_t i = r->rx_taken; i != r->header->rx_posted; i++)
+        r->header->rx[i % RING_SLOTS].state = r->accepts;
 }
 
 uint8_t *ring_rx_memory(const struct ring *r, uint32_t buffer)
@@ -67,6 +74,7 @@ bool ring_receive(struct ring *r, uint32_t *buffer, uint32_t *length)
         *length = bytes;
         r->rx_taken++;
         r->rx_tag = state >> RING_TAG_SHIFT;
+        r->rx_state = state;
         if (state & RING_DONE && bytes <= RING_BUFFER_BYTES) {
             post_spares(r);
             return true;
@@ -92,12 +100,7 @@ uint8_t *ring_send_buffer(struct ring *r)
     return r->memory + tx_offset(posted % RING_SLOTS);
 }
 
-void ring_send(struct ring *r, uint32_t length)
-{
-    ring_send_from(r, tx_offset(r->header->tx_posted % RING_SLOTS), length);
-}
-
-void ring_send_from(struct ring *r, uint64_t offset, uint32_t length)
+static inline void post(struct ring *r, uint64_t offset, uint32_t length, uint32_t state)
 {
     uint32_t posted = r->header->tx_posted;
     volatile struct ring_slot *slot = &r->header->tx[posted % RING_SLOTS];
@@ -106,8 +109,28 @@ void ring_send_from(struct ring *r, uint64_t offset, uint32_t length)
         r->refused++;
     slot->offset = offset;
     slot->length = length;
-    slot->state = 0;
+    slot->state = state;
     store(&r->header->tx_posted, posted + 1);
+}
+
+void ring_send(struct ring *r, uint32_t length)
+{
+    ring_send_from(r, tx_offset(r->header->tx_posted % RING_SLOTS), length);
+}
+
+void ring_send_from(struct ring *r, uint64_t offset, uint32_t length)
+{
+    post(r, offset, length, 0);
+}
+
+void ring_send_offload(struct ring *r, uint32_t length, uint32_t work)
+{
+    post(r, tx_offset(r->header->tx_posted % RING_SLOTS), length, work);
+}
+
+void ring_send_from_offload(struct ring *r, uint64_t offset, uint32_t length, uint32_t work)
+{
+    post(r, offset, length, work);
 }
 
 uint32_t ring_unkicked(const struct ring *r)

@@ -18,6 +18,8 @@ static bool receive(struct link *l, uint32_t *buffer, uint8_t **packet, uint32_t
     if (!ring_receive(ring_of(l), buffer, length))
         return false;
     *packet = ring_rx_memory(ring_of(l), *buffer);
+    if (__builtin_expect(l->offloads & NIC_RX_CSUM, 0))
+        l->csum = ring_csum(ring_of(l));
     return true;
 }
 
@@ -64,10 +66,30 @@ static void send(struct link *l, uint32_t length)
     kick_at_times(l);
 }
 
+static void send_offload(struct link *l, uint32_t length, uint32_t work)
+{
+    ring_send_offload(ring_of(l), length, work);
+    kick_at_times(l);
+}
+
 void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length)
 {
     ring_send_from(&l->ring, offset, length);
     kick_at_times(&l->link);
+}
+
+void ring_link_send_from_offload(struct ring_link *l, uint64_t offset, uint32_t length,
+                                 uint32_t work)
+{
+    ring_send_from_offload(&l->ring, offset, length, work);
+    kick_at_times(&l->link);
+}
+
+void ring_link_accept_partial(struct ring_link *l)
+{
+    l->link.offloads = KINFO->nic_offloads;
+    if (l->link.offloads & NIC_RX_CSUM)
+        ring_accept_partial(&l->ring);
 }
 
 /* A packet that came after the last look has raised the bit: this returns at once. */
@@ -85,11 +107,13 @@ enum err ring_link_open_more(struct ring_link *l, uint32_t frames)
 
     *l = (struct ring_link){.link = {.mtu = KINFO->nic_mtu,
                                      .is_up = true,
+                                     .offloads = KINFO->nic_offloads & ~NIC_RX_CSUM,
                                      .receive = receive,
                                      .give_back = give_back,
                                      .is_short = is_short,
                                      .room = room,
                                      .send = send,
+                                     .send_offload = send_offload,
                                      .flush = flush,
                                      .wait = wait}};
     memcpy(l->link.mac, KINFO->nic_mac, sizeof l->link.mac);

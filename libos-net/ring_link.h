@@ -20,5 +20,11 @@ enum err ring_link_open(struct ring_link *l);
  */
 enum err ring_link_open_more(struct ring_link *l, uint32_t frames);
 
-/* As send, of a packet in the ring's frames. Pre: there is room. */
+/* As send and send_offload, of a packet in the ring's frames. Pre: there is room. */
 void ring_link_send_from(struct ring_link *l, uint64_t offset, uint32_t length);
+void ring_link_send_from_offload(struct ring_link *l, uint64_t offset, uint32_t length,
+                                 uint32_t work);
+
+/* Packets may come from now on whose checksum is not complete, where the card has such: before the
+ * ring has keys. */
+void ring_link_accept_partial(struct ring_link *l);

@@ -50,12 +50,15 @@ posix_disk-archives := build/host/libext2fs.a
 posix_journal-needs    := $(posix_disk-needs)
 posix_journal-archives := $(posix_disk-archives)
 # With sockets of the Internet, over a card in the test's hands.
-HOST_TESTS += posix_inet posix_inet_card inet_sum
+HOST_TESTS += posix_inet posix_inet_card posix_inet_sums inet_sum
 posix_inet-needs    := $(filter-out %/port_no_net.c,$(POSIX_WORLD)) libos-posix/file/fs_none.c tests/host/fakes/net_card.c \
+                       libos-net/offload.c bindings/checksum.c \
     tests/host/fakes/panic.c
 posix_inet-archives := build/host/libinet.a
 posix_inet_card-needs    := $(posix_inet-needs)
 posix_inet_card-archives := $(posix_inet-archives)
+posix_inet_sums-needs    := $(posix_inet-needs)
+posix_inet_sums-archives := $(posix_inet-archives)
 HOST_TESTS += posix_access posix_cpio posix_path posix_io posix_memory posix_process posix_exec posix_random \
     posix_family posix_thread posix_event posix_socket posix_terminal posix_elf \
     posix_aio posix_loan posix_proc posix_queue posix_sysv posix_various posix_watch

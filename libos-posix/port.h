@@ -194,9 +194,11 @@ bool port_disk_flush(unsigned disk);
 struct port_net {
     uint8_t mac[6];
     uint16_t mtu;
+    bool sums; /* it makes the sums of TCP and UDP that are 0 in whole packets sent */
 };
 bool port_net_get(struct port_net *out);
-bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length);
+bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length,
+                      bool *is_tested); /* its sum of TCP or UDP is good, or not missed */
 void port_net_free(uint32_t buffer);
 uint8_t *port_net_room(void); /* PORT_PACKET_MAX bytes */
 void port_net_send(uint32_t length);

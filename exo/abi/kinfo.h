@@ -209,6 +209,7 @@ struct kinfo {
     struct numa_range numa[NUMA_RANGES];
     uint32_t device_count; /* records at WINDOW_DEVICES (device.h)                            */
     uint32_t iommu;        /* enum iommu_state                                                */
+    uint32_t nic_offloads; /* NIC_* (offload.h)                                               */
 };
 
 /* What keeps dedicated devices where they belong. */

@@ -6,15 +6,15 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/abi/offload.h"
 
 #define RING_SLOTS      64u
-#define RING_PACKET_MAX 1514u /* bytes: Ethernet header and 1,500 bytes */
+#define RING_PACKET_MAX 1514u /* bytes: Ethernet header and 1,500 bytes; TSO_PACKET_MAX if cut */
 
 #define RING_DONE 1u /* kernel: packet received, or sent                        */
 #define RING_BAD                                                                                   \
-    2u /* kernel: offset or length outside the ring's frames, or a packet that is                  \
-          not the ring's to send                                          */
+    2u /* kernel: offset or length outside the ring's frames, a packet that is not the ring's to   \
+          send, or an offload that the card has not or that is none       */
 
 #define RING_TAG_SHIFT 8u
 #define RING_TAG_MAX   0xffffffu
@@ -23,8 +23,9 @@ struct ring_slot {
     uint64_t offset; /* of the buffer, bytes from the beginning of the ring's frames; the buffer
                         may cross pages                                                        */
     uint32_t length; /* bytes: of the buffer when posted, of the packet when done              */
-    uint32_t state;  /* RING_*; 0 when posted. Of a packet that a filter of a table took: its tag,
-                        shifted by RING_TAG_SHIFT, besides                                    */
+    uint32_t state;  /* when posted: what is asked of the card (offload.h), or 0. When done:
+                        RING_*; of a packet received CSUM_*, and the tag of the filter of a table
+                        that took it, shifted by RING_TAG_SHIFT, besides                      */
 };
 
 struct ring_header {

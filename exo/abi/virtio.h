@@ -57,8 +57,11 @@
 /* "Network Device". */
 #define VIRTIO_NET_QUEUE_RX     0u
 #define VIRTIO_NET_QUEUE_TX     1u
+#define VIRTIO_NET_F_CSUM       ((uint64_t)1 << 0)
+#define VIRTIO_NET_F_GUEST_CSUM ((uint64_t)1 << 1)
 #define VIRTIO_NET_F_MTU        ((uint64_t)1 << 3)
 #define VIRTIO_NET_F_MAC        ((uint64_t)1 << 5)
+#define VIRTIO_NET_F_HOST_TSO4  ((uint64_t)1 << 11)
 #define VIRTIO_NET_F_STATUS     ((uint64_t)1 << 16)
 #define VIRTIO_NET_F_CTRL_VQ    ((uint64_t)1 << 17)
 #define VIRTIO_NET_F_MQ         ((uint64_t)1 << 22)
@@ -72,6 +75,20 @@
 #define VIRTIO_NET_CONFIG_TYPES 20u
 #define VIRTIO_NET_LINK_IS_UP   1u /* bit of the 16 at CONFIG_LINK */
 #define VIRTIO_NET_HEADER_BYTES 12u
+
+/* What stands before every packet, sent or received. */
+struct virtio_net_header {
+    uint8_t flags; /* VIRTIO_NET_HEADER_* */
+    uint8_t segments;
+    uint16_t head_bytes; /* of all headers of a packet to be cut */
+    uint16_t segment_bytes;
+    uint16_t csum_start, csum_offset;
+    uint16_t buffers; /* of received packets only */
+};
+_Static_assert(sizeof(struct virtio_net_header) == VIRTIO_NET_HEADER_BYTES, "header layout");
+#define VIRTIO_NET_HEADER_NEEDS_CSUM 1u
+#define VIRTIO_NET_HEADER_DATA_VALID 2u
+#define VIRTIO_NET_HEADER_TCPV4      1u /* segments */
 
 /* With several pairs, pair i has queues 2i and 2i + 1, and the control queue is behind all that the
  * device has. "Control Virtqueue": a command is class, command, data; the device writes a byte. */

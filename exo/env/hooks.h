@@ -5,6 +5,7 @@
 #include "exo/arch/cpu.h"
 
 struct env;
+struct nic_csum;
 struct graft_system_call;
 struct thread;
 

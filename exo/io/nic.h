@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "exo/abi/types.h"
+#include "exo/abi/offload.h"
 
 #define NIC_PACKET_MAX   1514u /* bytes: Ethernet header and payload, no checksum          */
 #define NIC_PACKET_MIN   14u   /* bytes: an Ethernet header                                */
@@ -33,6 +33,22 @@ uint16_t nic_mtu(void);       /* bytes of payload in a packet; at most 1500 */
  * segments, NIC_PACKET_MIN to NIC_PACKET_MAX bytes in all. The card may sleep until nic_flush. */
 bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie);
 
+/* What the card can do besides, NIC_* of offload.h. Stays as it is. */
+uint32_t nic_offloads(void);
+
+/* As nic_send, with work for the card. Pre: nic_offloads() has it; if it is to be cut, `heads` are
+ * the bytes of all its headers, and it has up to TSO_PACKET_MAX bytes. */
+bool nic_send_offload(const struct nic_segment *segments, unsigned count, uint32_t work,
+                      uint32_t heads, uint32_t cookie);
+
+/* What the card says of a received packet's checksum: that it was tested; or that it is partial, as
+ * CSUM_PARTIAL of offload.h, is to go from byte `start` on, and its field, which lies inside the
+ * packet, `offset` bytes behind that. */
+struct nic_csum {
+    bool is_valid;
+    uint16_t start, offset;
+};
+
 /* Tells the card of what nic_send gave it. */
 void nic_flush(void);
 
@@ -50,8 +66,9 @@ uint32_t nic_restarts(void);
 
 /* Decided by the layer above (exo/entry/hooks.def). The interrupt is passed on, so that whoever
  * owns the lock takes it and calls nic_poll. `packet` is the card's memory: a card that misbehaves
- * may change it at any time, so it is read once; it is the hook's until it returns. A hook calls
+ * may change it at any time, so it is read once; it is the hook's until it returns. `csum` is NULL
+ * where the card says nothing, else the hook's, too. A hook calls
  * neither nic_poll nor nic_restart. */
 void hook_nic_interrupt(void);
-void hook_nic_received(uint8_t *packet, uint32_t length);
+void hook_nic_received(uint8_t *packet, uint32_t length, struct nic_csum *csum);
 void hook_nic_sent(uint32_t cookie);

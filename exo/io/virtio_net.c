@@ -1,6 +1,6 @@
 /*
- * The network card of nic.h as a virtio network device: one queue each way, no offloads, receive
- * buffers of the kernel's own, packets to send taken from where they lie.
+ * The network card of nic.h as a virtio network device: one queue each way, receive buffers of the
+ * kernel's own, packets to send taken from where they lie.
  */
 #include "exo/io/nic.h"
 
@@ -27,8 +27,12 @@ static struct {
     uint16_t rx_size, tx_size; /* descriptors                               */
     struct virtio_device device;
     struct virtio_memory rx_memory, tx_memory, buffers;
-    /* What goes before every packet. Without offloads it is zero always, so one serves all. */
-    struct virtio_memory header;
+    /* What goes before a packet to send: one for each descriptor that a chain may begin with, and
+     * one of zeroes for all packets without work for the card. */
+    struct virtio_memory headers;
+    paddr_t zeroes;
+    uint32_t offloads; /* NIC_* */
+    uint8_t rx_flags;  /* VIRTIO_NET_HEADER_* that are heeded */
     struct virtq rx, tx;
 } nic;
 
@@ -51,12 +55,32 @@ static void post_buffer(uint32_t index)
     ASSERT(posted); /* each buffer has a descriptor */
 }
 
+#define CSUM_FEATURES (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_GUEST_CSUM)
+#define ZEROES_AT     (VIRTQ_MAX * VIRTIO_NET_HEADER_BYTES)
+_Static_assert(ZEROES_AT + VIRTIO_NET_HEADER_BYTES <= PAGE_SIZE, "headers are one frame");
+
+/* What was told of a card stays true: when it starts again, it has to have all of it. */
+static bool take_offloads(uint64_t agreed)
+{
+    const uint32_t had = nic.offloads;
+
+    nic.offloads = 0;
+    nic.rx_flags = 0;
+    if (agreed & VIRTIO_NET_F_CSUM)
+        nic.offloads |= NIC_CSUM | (agreed & VIRTIO_NET_F_HOST_TSO4 ? NIC_TSO4 : 0);
+    if (agreed & VIRTIO_NET_F_GUEST_CSUM) {
+        nic.offloads |= NIC_RX_CSUM;
+        nic.rx_flags = VIRTIO_NET_HEADER_NEEDS_CSUM | VIRTIO_NET_HEADER_DATA_VALID;
+    }
+    return !(had & ~nic.offloads);
+}
+
 static bool agree_on_features(void)
 {
     uint64_t agreed;
 
-    if (!virtio_agree(&nic.device, VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU, &agreed) ||
-        !(agreed & VIRTIO_NET_F_MAC))
+    if (!virtio_agree(&nic.device, VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | CSUM_FEATURES, &agreed) ||
+        !(agreed & VIRTIO_NET_F_MAC) || !take_offloads(agreed))
         return false;
     for (unsigned i = 0; i < 6; i++)
         nic.mac[i] = virtio_config8(&nic.device, VIRTIO_NET_CONFIG_MAC + i);
@@ -100,17 +124,20 @@ void nic_init(void)
 {
     nic.found = nic.present = false;
     memset(nic.mac, 0, sizeof nic.mac);
+    nic.offloads = 0;
     if (!virtio_open(&nic.device, VIRTIO_NET, hook_nic_interrupt) || !virtio_reset(&nic.device))
         return;
     nic.rx_memory = virtio_memory(VIRTQ_FRAMES);
     nic.tx_memory = virtio_memory(VIRTQ_FRAMES);
     nic.buffers = virtio_memory(RX_FRAMES);
-    nic.header = virtio_memory(1);
+    nic.headers = virtio_memory(1);
+    nic.zeroes = nic.headers.physical + ZEROES_AT;
     nic.present = nic.found = start_device();
     if (nic.present)
         return;
     virtio_reset(&nic.device);
     memset(nic.mac, 0, sizeof nic.mac);
+    nic.offloads = 0;
 }
 
 bool nic_present(void)
@@ -133,27 +160,89 @@ uint32_t nic_restarts(void)
     return nic.restarts;
 }
 
-bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+uint32_t nic_offloads(void)
+{
+    return nic.offloads;
+}
+
+/* Pre: the card is present; at most `most` bytes. */
+static inline bool offer(const struct nic_segment *segments, unsigned count, paddr_t header,
+                         uint32_t most, uint32_t cookie)
 {
     struct virtq_piece pieces[1 + NIC_SEGMENTS_MAX];
     uint32_t bytes = 0;
 
-    ASSERT(count >= 1 && count <= NIC_SEGMENTS_MAX);
-    if (!nic.present)
-        return false;
-    pieces[0] = (struct virtq_piece){nic.header.physical, VIRTIO_NET_HEADER_BYTES};
+    pieces[0] = (struct virtq_piece){header, VIRTIO_NET_HEADER_BYTES};
     for (unsigned i = 0; i < count; i++) {
         pieces[1 + i] = (struct virtq_piece){segments[i].address, segments[i].length};
         bytes += segments[i].length;
     }
-    ASSERT(bytes >= NIC_PACKET_MIN && bytes <= NIC_PACKET_MAX);
+    ASSERT(bytes >= NIC_PACKET_MIN && bytes <= most);
     return virtq_offer(&nic.tx, pieces, 1 + count, 0, cookie);
+}
+
+bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+{
+    ASSERT(count >= 1 && count <= NIC_SEGMENTS_MAX);
+    return nic.present && offer(segments, count, nic.zeroes, NIC_PACKET_MAX, cookie);
+}
+
+/* The header is that of the descriptor with which the chain will begin: it is free, so the card
+ * reads it no more. */
+__attribute__((noinline)) bool nic_send_offload(const struct nic_segment *segments, unsigned count,
+                                                uint32_t work, uint32_t heads, uint32_t cookie)
+{
+    const uint32_t mss = TSO_MSS(work), at = nic.tx.free * VIRTIO_NET_HEADER_BYTES;
+    const struct virtio_net_header header = {
+        .flags = VIRTIO_NET_HEADER_NEEDS_CSUM,
+        .segments = mss ? VIRTIO_NET_HEADER_TCPV4 : 0,
+        .head_bytes = (uint16_t)(mss ? heads : 0),
+        .segment_bytes = (uint16_t)mss,
+        .csum_start = CSUM_START(work),
+        .csum_offset = CSUM_OFFSET(work),
+    };
+
+    ASSERT(count >= 1 && count <= NIC_SEGMENTS_MAX);
+    ASSERT(work & CSUM_PARTIAL && nic.offloads & (mss ? NIC_TSO4 : NIC_CSUM));
+    if (!nic.present || nic.tx.free == VIRTQ_END)
+        return false;
+    memcpy((uint8_t *)nic.headers.at + at, &header, sizeof header);
+    return offer(segments, count, nic.headers.physical + at, mss ? TSO_PACKET_MAX : NIC_PACKET_MAX,
+                 cookie);
 }
 
 void nic_flush(void)
 {
     if (nic.present && virtq_wants_notify(&nic.tx))
         virtio_notify(&nic.device, VIRTIO_NET_QUEUE_TX);
+}
+
+static volatile struct virtio_net_header *header_of(uint8_t *packet)
+{
+    return (volatile struct virtio_net_header *)(volatile void *)(packet - VIRTIO_NET_HEADER_BYTES);
+}
+
+/* What the header before a packet says of its sum by these flags; NULL: what cannot be. */
+static __attribute__((noinline)) struct nic_csum *read_csum(uint8_t *packet, uint32_t length,
+                                                            uint8_t flags, struct nic_csum *out)
+{
+    const volatile struct virtio_net_header *header = header_of(packet);
+
+    *out = (struct nic_csum){.is_valid = true};
+    if (!(flags & VIRTIO_NET_HEADER_NEEDS_CSUM))
+        return out;
+    *out = (struct nic_csum){.start = header->csum_start, .offset = header->csum_offset};
+    return out->start >= NIC_PACKET_MIN && out->start + out->offset + 2u <= length ? out : NULL;
+}
+
+/* Shows a packet that came upwards, with what the card says of its sum. */
+static inline void show(uint8_t *packet, uint32_t length)
+{
+    const uint8_t flags = header_of(packet)->flags & nic.rx_flags;
+    struct nic_csum csum;
+
+    hook_nic_received(packet, length,
+                      __builtin_expect(flags, 0) ? read_csum(packet, length, flags, &csum) : NULL);
 }
 
 /* Shows received packets upwards and gives their buffers back. False: the card broke the contract.
@@ -170,9 +259,9 @@ static bool take_received(void)
             break;
         /* Shorter than an Ethernet header: no packet, and nobody's fault above. */
         if (done.length >= VIRTIO_NET_HEADER_BYTES + NIC_PACKET_MIN)
-            hook_nic_received((uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
-                                  VIRTIO_NET_HEADER_BYTES,
-                              done.length - VIRTIO_NET_HEADER_BYTES);
+            show((uint8_t *)nic.buffers.at + done.cookie * RX_BUFFER_BYTES +
+                     VIRTIO_NET_HEADER_BYTES,
+                 done.length - VIRTIO_NET_HEADER_BYTES);
         virtq_offer_again(&nic.rx, &done);
     }
     if (count > 0 && virtq_wants_notify(&nic.rx))

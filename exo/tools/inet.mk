@@ -6,7 +6,7 @@ INET_OURS    := begin card control datagram name option socket stack start strea
 INET_INCLUDE := -isystem libos-posix/inet/include
 INET_SYSTEM  := -isystem $(INET_LIB)/include
 INET_RULES   := $(lastword $(MAKEFILE_LIST))
-INET_HEADERS := libos-posix/inet/include/lwipopts.h libos-posix/inet/include/arch/cc.h # as the system's: in no .d file
+INET_HEADERS := libos-posix/inet/include/lwipopts.h libos-posix/inet/include/arch/cc.h libos/checksum.h # as the system's: in no .d file
 
 # inet_kind: folder of objects, compiler and flags for lwIP, the same for our own sources, archive.
 define inet_kind

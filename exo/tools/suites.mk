@@ -34,13 +34,13 @@ test-suites: test-suites-run                ## The conformance suites alone: whi
 # which they insist on. Debian's patches leave some names to the headers of a C library that its sockets are for.
 LWIP_TESTS         := $(SUITES)/lwip_unittests
 LWIP_TESTS_FOLDER  := $(LWIP_SOURCE)/test/unit
-LWIP_TESTS_FLAGS   := -O1 -g -w -fsanitize=address -I$(SUITES)/lwip -I$(LWIP_TESTS_FOLDER) -Ilibos-posix/inet/include \
+LWIP_TESTS_FLAGS   := -O1 -g -w -fsanitize=address -iquote . -I$(SUITES)/lwip -I$(LWIP_TESTS_FOLDER) -Ilibos-posix/inet/include \
     -I$(LWIP_SOURCE)/src/include -include errno.h -include sys/time.h -DLWIP_TIMEVAL_PRIVATE=0 '-DIP4ADDR_SOCKADDR_SET_LEN(a)=' '-DIP6ADDR_SOCKADDR_SET_LEN(a)=' \
     '-DIPADDR_SOCKADDR_GET_LEN(a)=((a)->sa.sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6))'
 LWIP_TESTS_SOURCES := $(addprefix $(LWIP_SOURCE)/src/,core/*.c core/ipv4/*.c core/ipv6/*.c api/*.c netif/ethernet.c \
     apps/mdns/mdns.c apps/mqtt/mqtt.c) $(LWIP_TESTS_FOLDER)/*.c $(LWIP_TESTS_FOLDER)/*/*.c tests/suites/lwip/random.c
 
-$(LWIP_TESTS): exo/tools/suites.mk tests/suites/lwip/random.c libos-posix/inet/include/arch/cc.h $(LWIP_STAMP) | $(SETUP)
+$(LWIP_TESTS): exo/tools/suites.mk tests/suites/lwip/random.c $(INET_HEADERS) $(LWIP_STAMP) | $(SETUP)
 	@echo "  SUITE   $@"
 	@mkdir -p $(SUITES)/lwip
 	@touch $(SUITES)/lwip/config.h

@@ -39,6 +39,8 @@ enum err ring_outlet_open(struct ring_outlet *o, uint32_t frames)
                                          .collect = ring_collect,
                                          .arena_bytes = frames * (uint32_t)PAGE_SIZE}};
     enum err e = ring_link_open_more(&o->link, frames);
+    if (e == ERR_OK)
+        ring_link_accept_partial(&o->link);
     o->outlet.link = &o->link.link;
     o->outlet.arena = o->link.ring.memory + RING_FRAMES * PAGE_SIZE;
     return e;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "exo/abi/types.h"
+#include "libos/checksum.h"
 #include "libos/string.h"
 
 struct tcp_head {
@@ -55,19 +56,8 @@ static inline uint64_t net64(uint64_t x)
     return __builtin_bswap64(x);
 }
 
-/* Adds up `count` bytes as words of the wire's order, in this CPU's order: a sum whose lower and
- * upper parts add up to the same in the end. */
+/* sum_add as a call. Numbers as they are on the wire may be added, too. */
 uint64_t sum_bytes(const void *bytes, size_t count, uint64_t sum);
-
-/* As above with numbers as they are on the wire; they add up in any order. */
-static inline uint16_t sum_fold(uint64_t sum)
-{
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
-}
 
 static inline bool is_mac(const uint8_t *a, const uint8_t *b)
 {

@@ -114,7 +114,7 @@ static inline void direct_now(struct tcp *t, uint32_t now, uint64_t second)
     t->second = second;
 }
 
-/* A packet that came, which is for this port if it is TCP. */
+/* The packet that the outlet's link received last, which is for this port if it is TCP. */
 void direct_receive(struct tcp *t, const uint8_t *packet, uint32_t length);
 
 /* Sends what is still owed, runs timers that are due. False: something waits for the outlet. */

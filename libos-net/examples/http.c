@@ -145,7 +145,7 @@ int main(int argc, char **argv)
     e = archive_map(&archive);
     if (e != ERR_OK)
         return fail("the boot archive", e);
-    if (own && card_open_any(&card, "http"))
+    if (own && card_open_any(&card, "http", NIC_RX_CSUM))
         return 1;
     e = open_network(port, where, own ? &card : NULL);
     if (e != ERR_OK)

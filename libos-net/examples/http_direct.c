@@ -56,7 +56,7 @@ static enum err open_outlet(bool own, uint32_t address, uint16_t port, struct ou
 
     if (own) {
         *o = &on_card.outlet;
-        e = card_open_any(&card, "http_direct");
+        e = card_open_any(&card, "http_direct", NIC_RX_CSUM);
         return e == ERR_OK ? card_outlet_open(&on_card, &card, ARENA_FRAMES) : e;
     }
     *o = &on_ring.outlet;

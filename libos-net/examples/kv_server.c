@@ -60,7 +60,7 @@ static enum err open_link(enum form form, uint32_t address, uint16_t port, struc
 
     if (form == CARD) {
         *l = &on_card.link;
-        e = card_open_any(&card, "kv_server");
+        e = card_open_any(&card, "kv_server", 0);
         if (e == ERR_OK)
             card_link_open(&on_card, &card.pairs[0]);
         return e;

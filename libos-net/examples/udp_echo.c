@@ -62,7 +62,7 @@ int main(int argc, char **argv)
         log_error_line("use: udp_echo [ADDRESS]; such as 10.0.2.15");
         return 2;
     }
-    if (card_open_any(&card, "udp_echo"))
+    if (card_open_any(&card, "udp_echo", 0))
         return 1;
     for (unsigned i = 0; i < sizeof me.mac; i++)
         me.mac[i] = card.mac[i];

@@ -2,6 +2,7 @@
 #include "libos-posix/family/net.h"
 
 #include "exo/abi/kinfo.h"
+#include "libos-net/offload.h"
 #include "libos-net/ring.h"
 #include "libos-posix/family/keeper_parts.h"
 #include "libos-posix/family/member.h"
@@ -27,12 +28,14 @@ static struct ring *ring(void)
 
 static enum err make_ring(slot_t frames, vaddr_t va)
 {
+    struct ring *r = &((struct family_net *)(va + RING_FRAMES * PAGE_SIZE))->ring;
     struct ring_key all = {.flags = RING_KEY_YIELD};
     pfn_t frame;
 
     memset((void *)va, 0, (RING_FRAMES + 1) * PAGE_SIZE);
-    ring_begin(&((struct family_net *)(va + RING_FRAMES * PAGE_SIZE))->ring, (void *)va,
-               KEEPER_WAKE);
+    ring_begin(r, (void *)va, KEEPER_WAKE);
+    if (KINFO->nic_offloads & NIC_RX_CSUM)
+        ring_accept_partial(r);
     enum err e = slot_take(&keeper_ring);
     if (e == ERR_OK)
         e = region_find(1, &frame);
@@ -63,15 +66,17 @@ enum err keeper_net_begin(void)
 bool port_net_get(struct port_net *out)
 {
     out->mtu = KINFO->nic_mtu;
+    out->sums = KINFO->nic_offloads & NIC_CSUM;
     memcpy(out->mac, KINFO->nic_mac, sizeof out->mac);
     return FAMILY->net;
 }
 
-bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length)
+bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length, bool *is_tested)
 {
     if (!ring_receive(ring(), buffer, length))
         return false;
     *bytes = ring_rx_memory(ring(), *buffer);
+    *is_tested = ring_csum(ring()) && offload_is_tested(*bytes, *length);
     return true;
 }
 
@@ -100,7 +105,10 @@ uint8_t *port_net_room(void)
 
 void port_net_send(uint32_t length)
 {
-    ring_send(ring(), length);
+    struct ring *r = ring();
+    const bool sums = KINFO->nic_offloads & NIC_CSUM;
+
+    ring_send_offload(r, length, sums ? offload_begin(ring_send_buffer(r), length) : 0);
     if (ring_unkicked(ring()) >= KICK_AT)
         port_net_flush();
 }

@@ -138,6 +138,15 @@ long datagram_connect(struct inet_socket *s, const ip_addr_t *address, uint16_t 
     return 0;
 }
 
+/* `to` NULL: to whom it is connected. */
+static err_t send_udp(struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *to, uint16_t port)
+{
+    udp_clear_flags(pcb, UDP_FLAGS_NOCHKSUM);
+    if (card_sums(to ? to : &pcb->remote_ip, p->tot_len))
+        udp_set_flags(pcb, UDP_FLAGS_NOCHKSUM);
+    return to ? udp_sendto(pcb, p, to, port) : udp_send(pcb, p);
+}
+
 long datagram_send(struct file *f, struct io *io, const ip_addr_t *to, uint16_t port)
 {
     struct inet_socket *s = f->buffer;
@@ -161,7 +170,7 @@ long datagram_send(struct file *f, struct io *io, const ip_addr_t *to, uint16_t 
     }
     err_t e;
     if (s->udp)
-        e = to ? udp_sendto(s->udp, p, to, port) : udp_send(s->udp, p);
+        e = send_udp(s->udp, p, to, port);
     else
         e = to ? raw_sendto(s->raw, p, to) : raw_send(s->raw, p);
     pbuf_free(p);

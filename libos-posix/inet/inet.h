@@ -82,6 +82,8 @@ void inet_wake(struct inet_socket *s);
 
 /* card.c: the interface on the port's card. False: there is none. */
 bool card_begin(void);
+/* Does the card make the sum of a datagram of so many bytes to there? */
+bool card_sums(const ip_addr_t *to, size_t bytes);
 void card_receive(void);
 void card_flush(void);
 struct netif *card_netif(void);

@@ -15,6 +15,11 @@
 
 #define RESTING_MOST 512u /* closed connections whose ports rest */
 
+/* Sums that packets within this machine do not have. */
+#define WITHIN                                                                                     \
+    (NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_CHECK_TCP |                  \
+     NETIF_CHECKSUM_CHECK_UDP)
+
 struct inet_socket *inet_sockets;
 static bool begun;
 static uint64_t told; /* when the keeper will look, as it was told */
@@ -109,6 +114,8 @@ long stack_begin(void)
     begun = true;
     told = PORT_FOREVER;
     lwip_init();
+    netif_list->chksum_flags =
+        (u16_t)(NETIF_CHECKSUM_ENABLE_ALL & ~WITHIN); /* the loop, which is the first */
     datagram_watch();
     return 0;
 }

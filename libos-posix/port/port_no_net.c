@@ -7,9 +7,9 @@ bool port_net_get(struct port_net *out)
     return false;
 }
 
-bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length)
+bool port_net_receive(uint32_t *buffer, const uint8_t **bytes, uint32_t *length, bool *is_tested)
 {
-    (void)buffer, (void)bytes, (void)length;
+    (void)buffer, (void)bytes, (void)length, (void)is_tested;
     return false;
 }
 

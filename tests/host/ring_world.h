@@ -72,13 +72,15 @@ void node_unlink(struct node *n)
 
 /* The card: remembers what it was given and finishes it when told to. */
 static struct {
-    struct nic_segment heads[256], packets[256]; /* the copied front, and what follows */
-    uint32_t cookies[256];
+    struct nic_segment heads[256], packets[256];        /* the copied front, and what follows */
+    uint32_t cookies[256], work[256], heads_bytes[256]; /* what is asked for each */
+    uint32_t offloads;
     unsigned given, finished, room, flushes, restarts;
     bool eager; /* nic_poll finishes everything */
 } card;
 
-bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+bool nic_send_offload(const struct nic_segment *segments, unsigned count, uint32_t work,
+                      uint32_t heads, uint32_t cookie)
 {
     assert_in_range(count, 1, 2);
     assert_int_equal(segments[0].length, count == 2 ? FLOW_HEADERS : segments[0].length);
@@ -86,8 +88,25 @@ bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cooki
         return false;
     card.heads[card.given] = segments[0];
     card.packets[card.given] = segments[count - 1];
+    card.work[card.given] = work;
+    card.heads_bytes[card.given] = heads;
     card.cookies[card.given++] = cookie;
     return true;
+}
+
+bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+{
+    return nic_send_offload(segments, count, 0, 0, cookie);
+}
+
+uint32_t nic_offloads(void)
+{
+    return card.offloads;
+}
+
+uint16_t nic_mtu(void)
+{
+    return 1500;
 }
 
 void nic_mac(uint8_t mac[6])
@@ -279,7 +298,7 @@ static inline void arrives(uint8_t kind, uint32_t length)
     uint8_t *packet = malloc(length);
 
     memset(packet, kind, length);
-    hook_nic_received(packet, length);
+    hook_nic_received(packet, length, NULL);
     ring_settle();
     free(packet);
 }

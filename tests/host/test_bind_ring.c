@@ -297,37 +297,37 @@ static void answers_are_what_the_ring_might_send(void **state)
 
     (void)state;
     make_handler(GRAFT_ANSWER);
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(answers, 1);
     assert_int_equal(answer_bytes, 60);
     make_handler(GRAFT_ANSWER_OF(42));
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(answer_bytes, 42);
     make_handler(GRAFT_ANSWER_OF(61)); /* longer than the packet */
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(answer_bytes, 60);
     make_handler(GRAFT_ANSWER_OF(NIC_PACKET_MIN - 1));
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(answers, 3);
     make_handler(GRAFT_ANSWER);
     packet[6] = 1; /* from another card */
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(answers, 3);
     packet[6] = 0;
     make(1, 2);
     ring_set_keys(ring(0), &wild, 1); /* behind another's, whose filter refuses it */
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(record(0)->counts[COUNT_HANDLED], 6);
     assert_int_equal(answers, 3);
     drop(1);
     answers_full = true;
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     assert_int_equal(answers, 3);
     assert_int_equal(header(0)->rx_done, 0);
@@ -347,7 +347,7 @@ static void stores(uint32_t from, uint32_t to, uint64_t verdict)
     stores_from = from;
     stores_to = to;
     make_handler(verdict);
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     stores_to = 0;
 }

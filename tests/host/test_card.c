@@ -56,6 +56,7 @@ static void a_card_comes_up_with_its_address(void **state)
     assert_int_equal(card.mtu, 1500);
     assert_true(own_device.status & VIRTIO_STATUS_GOING);
     assert_false(own_device.memory_at_reset);
+    assert_int_equal(card.offloads, 0);
     assert_true(own_device.accepted ==
                 (VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM | VIRTIO_NET_F_MAC));
     assert_true(own_device_rang(VIRTIO_NET_QUEUE_RX));
@@ -65,12 +66,12 @@ static void any_card_will_do(void **state)
 {
     (void)state;
     fresh_device();
-    assert_int_equal(card_open_any(&card, "test"), ERR_OK);
+    assert_int_equal(card_open_any(&card, "test", 0), ERR_OK);
     card_close(&card);
     own_device.closed_bus = true;
-    assert_int_equal(card_open_any(&card, "test"), ERR_NO_DEVICE);
+    assert_int_equal(card_open_any(&card, "test", 0), ERR_NO_DEVICE);
     own_device_reset(VIRTIO_BLOCK, 1, 0);
-    assert_int_equal(card_open_any(&card, "test"), ERR_NO_DEVICE);
+    assert_int_equal(card_open_any(&card, "test", 0), ERR_NO_DEVICE);
 }
 
 static void cards_that_do_not_fit_leave_nothing_behind(void **state)
@@ -332,6 +333,107 @@ static void a_card_without_a_message_for_it_does_not_tell_its_link(void **state)
     card_close(&card);
 }
 
+#define SENDING  (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4)
+#define OFFLOADS (SENDING | VIRTIO_NET_F_GUEST_CSUM)
+#define TCP_SUM  CSUM_OFFLOAD(34, 16)
+
+static void only_who_asks_gets_packets_without_sums(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        fresh_device();
+        own_device.features |= i < 2 ? OFFLOADS : i == 2 ? VIRTIO_NET_F_HOST_TSO4 : 0;
+        assert_int_equal(card_open_accepting(&card, PCI, FUNCTION, 1, i ? NIC_OFFLOADS : 0),
+                         ERR_OK);
+        assert_true((own_device.accepted & OFFLOADS) == (i == 0   ? SENDING
+                                                         : i == 1 ? OFFLOADS
+                                                         : i == 2 ? VIRTIO_NET_F_HOST_TSO4
+                                                                  : 0));
+        assert_int_equal(card.offloads, i == 0 ? NIC_CSUM | NIC_TSO4 : i == 1 ? NIC_OFFLOADS : 0);
+        close_card(state);
+    }
+}
+
+static int open_offloads(void **state)
+{
+    (void)state;
+    fresh_device();
+    own_device.features |= OFFLOADS;
+    assert_int_equal(card_open_accepting(&card, PCI, FUNCTION, 1, NIC_RX_CSUM), ERR_OK);
+    return 0;
+}
+
+/* The header before the packet that the card takes next, and its whole length. */
+static const struct virtio_net_header *next_header(uint32_t length)
+{
+    const uint16_t head = device_next(tx);
+    const struct virtq_desc *d = &desc_of(tx)[head];
+
+    assert_true(d->flags == 0 && d->length == VIRTIO_NET_HEADER_BYTES + length);
+    device_use(tx, head, 0);
+    return (const struct virtio_net_header *)(const void *)device_reach(tx, d);
+}
+
+static void work_stands_in_the_header(void **state)
+{
+    (void)state;
+    static const struct virtio_net_header none,
+        sum = {.flags = VIRTIO_NET_HEADER_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16},
+        cut = {.flags = VIRTIO_NET_HEADER_NEEDS_CSUM,
+               .segments = VIRTIO_NET_HEADER_TCPV4,
+               .head_bytes = 66,
+               .segment_bytes = 1448,
+               .csum_start = 34,
+               .csum_offset = 16};
+    struct device_memory memory;
+    uint32_t busy = 0;
+    uint16_t buffer;
+
+    assert_int_equal(device_memory_make(&card.device, 17, &memory), ERR_OK);
+    for (unsigned i = 0; i < 3 * SPARES; i++) {
+        assert_true(card_take(pair, &buffer));
+        memset(card_packet(pair, buffer) - 12, 0xff, 12);
+        card_send_offload(pair, buffer, 600, TCP_SUM);
+        card_push(pair);
+        assert_memory_equal(next_header(600), &sum, sizeof sum);
+        assert_true(card_take(pair, &buffer));
+        card_send(pair, buffer, 600);
+        card_push(pair);
+        assert_memory_equal(next_header(600), &none, sizeof none);
+        assert_true(card_take(pair, &buffer));
+        card_send_offload(pair, buffer, 600, 0);
+        card_push(pair);
+        assert_memory_equal(next_header(600), &none, sizeof none);
+        ((uint8_t *)memory.va)[100 + 34 + 12] = 8 << 4;
+        assert_true(card_take(pair, &buffer));
+        card_send_from_offload(pair, buffer, &memory, 100, 60000, TCP_SUM | TSO_OFFLOAD(1448),
+                               &busy);
+        assert_int_equal(busy, 1);
+        card_push(pair);
+        assert_memory_equal(next_header(60000), &cut, sizeof cut);
+        card_push(pair);
+        assert_int_equal(busy, 0);
+    }
+    device_memory_free(&memory);
+}
+
+static void received_packets_say_what_the_card_says(void **state)
+{
+    (void)state;
+    static const uint32_t says[] = {0, CSUM_PARTIAL, CSUM_VALID, CSUM_PARTIAL};
+    uint16_t buffer;
+    uint32_t length;
+
+    for (uint8_t flags = 0; flags < 4; flags++) {
+        assert_true(device_receives(rx, 1, 60));
+        device_reach(rx, &desc_of(rx)[used_of(rx)->ring[flags].id])[0] = flags;
+        assert_true(card_receive(pair, &buffer, &length));
+        assert_int_equal(card_csum(pair, buffer), says[flags]);
+        card_free(pair, buffer);
+        card_push(pair);
+    }
+}
+
 int main(void)
 {
 #define ON_CARD(test) cmocka_unit_test_setup_teardown(test, fresh_card, close_card)
@@ -351,6 +453,10 @@ int main(void)
         ON_CARD(a_stopped_card_is_not_believed),
         cmocka_unit_test(waiting_ends_when_the_link_goes_down_or_up),
         cmocka_unit_test(a_card_without_a_message_for_it_does_not_tell_its_link),
+        cmocka_unit_test(only_who_asks_gets_packets_without_sums),
+        cmocka_unit_test_setup_teardown(work_stands_in_the_header, open_offloads, close_card),
+        cmocka_unit_test_setup_teardown(received_packets_say_what_the_card_says, open_offloads,
+                                        close_card),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

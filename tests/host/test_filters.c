@@ -66,7 +66,7 @@ static void arrives_at(uint16_t port, uint8_t kind)
     p[23] = UDP;
     p[36] = (uint8_t)(port >> 8);
     p[37] = (uint8_t)port;
-    hook_nic_received(p, sizeof p);
+    hook_nic_received(p, sizeof p, NULL);
     ring_settle();
 }
 

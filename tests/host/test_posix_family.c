@@ -348,6 +348,32 @@ static void what_a_lost_process_has_broken_is_named(void **state)
     IS(child_wait(pid), SIGKILL);
 }
 
+static void child_reads_a_byte(struct task *t)
+{
+    (void)t;
+    IS(SYS(read, pipe_in, world.user, 1), 1);
+    SYS(exit_group, 5);
+}
+
+/* Whoever is ended before it has told the kernel whom it woke. */
+static void who_was_to_be_woken_by_a_lost_process_is_woken(void **state)
+{
+    const char *broken;
+    int32_t pid;
+
+    (void)state;
+    make_pipe();
+    int32_t reader = child_start(child_reads_a_byte);
+    struct task *lost = pausing(&pid);
+    fake.loses_wakes = true;
+    IS(SYS(write, pipe_out, world.user, 1), 1);
+    fake.loses_wakes = false;
+    IS(posix_keeper_lost(lost, &broken), POSIX_KEEPER_GO_ON);
+    assert_null(broken);
+    IS(child_wait(reader), EXITED(5));
+    IS(child_wait(pid), SIGKILL);
+}
+
 static void child_sleeps(struct task *t)
 {
     struct linux_timespec *ns = (struct linux_timespec *)(world.user + 128);
@@ -403,6 +429,7 @@ int main(void)
         FAMILY_TEST(a_lost_process_is_taken_out),
         FAMILY_TEST(a_lost_process_that_wanted_the_lock_leaves_nothing_of_it),
         FAMILY_TEST(what_a_lost_process_has_broken_is_named),
+        FAMILY_TEST(who_was_to_be_woken_by_a_lost_process_is_woken),
         FAMILY_TEST(a_process_is_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,7 @@ static void arrives_for(uint8_t to)
     uint8_t p[60];
 
     put_ipv4(p, 9, to);
-    hook_nic_received(p, sizeof p);
+    hook_nic_received(p, sizeof p, NULL);
     ring_settle();
 }
 

@@ -1,5 +1,5 @@
 # The lab: programs that count and draw, and the goals that run them.
-PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk lab_http lab_sockets
+PROGRAMS += lab lab_hello lab_posix lab_echo lab_lines lab_cross lab_disk lab_http lab_sockets lab_offload
 
 lab-sources := $(addprefix tests/lab/,lab.c measure.c calls.c pages.c upcalls.c ipc.c line.c transfer.c vm.c rpc.c grafts.c policies.c slices.c moments.c \
                graft_tools.c graft_object.c \
@@ -19,6 +19,8 @@ lab_echo-libs    := libos-net
 lab_http-sources := $(addprefix tests/lab/,http.c web.c kv.c served.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S) \
                     $(addprefix libos-net/examples/,http_server.c kv.c kv_kernel.c kv_serve.c)
 lab_http-libs    := libos-net
+lab_offload-sources := $(addprefix tests/lab/,offload.c measure.c $(ARCH)/probe.S)
+lab_offload-libs    := libos-net
 lab_sockets-sources := $(addprefix tests/lab/,sockets.c web.c measure.c $(ARCH)/probe.S $(ARCH)/wait.S)
 lab_sockets-libs    := libos-net
 lab_posix-sources := tests/lab/posix.c tests/lab/posix_calls.c tests/lab/posix_tasks.c

@@ -11,6 +11,7 @@
  */
 #include "libos-net/answer.h"
 #include "libos-net/direct/packet.h"
+#include "libos-net/examples/http_text.h"
 #include "libos/libos.h"
 #include "libos/log.h"
 #include "libos/notify.h"
@@ -29,7 +30,6 @@
 #define PATIENCE      10000000u /* looks */
 #define GREET_TURNS   4u
 #define GREET_MOST    500u
-#define DOCUMENT      1024u
 #define UDP           17u
 #define UDP_AT        (ETHERNET_BYTES + IP_BYTES)
 #define DATA_AT       (UDP_AT + 8u)
@@ -226,17 +226,69 @@ static uint64_t exchange(const char *key)
     return ticks;
 }
 
-static void measure_http(const char *key, uint32_t clients)
+/* What is laid ready is sent, and some packets come back, nobody knows how many. */
+static uint64_t turn_of_some(const char *key)
 {
+    const uint32_t begun = *sent;
+    const uint64_t begin = lab_stamp();
+    uint64_t waited = 0, looks = 0;
+    uint32_t before;
+
+    card_push(pair);
+    do {
+        before = *sent;
+        waited += look(sent, before - 1, LINGER);
+    } while ((*sent == begun || *sent != before) && looks++ < PATIENCE / LINGER);
+    const uint64_t ticks = lab_stamp() - begin - waited * WAIT_LOOP;
+    if (*sent == begun)
+        lab_fail(key, ERR_TIMEOUT);
+    return ticks;
+}
+
+/* The same when an answer is several windows. */
+static uint64_t exchange_long(const char *key)
+{
+    uint64_t ticks = 0, looks = 0;
+
+    web_ask(&web);
+    ticks += turn_of_some(key);
+    for (;;) {
+        const uint32_t came = web_collect(&web);
+        if (web_is_done(&web))
+            return ticks;
+        if (came) {
+            web_acknowledge(&web);
+            ticks += turn_of_some(key);
+        } else if (looks++ == PATIENCE) {
+            lab_fail(key, ERR_TIMEOUT);
+        }
+        (void)virtio_pci_is_broken(&card.pci);
+    }
+}
+
+static void measure_http(const char *key, uint32_t bytes, uint32_t clients)
+{
+    static char request[64];
+    struct http_text t = {request, sizeof request - 1, 0};
+    uint64_t (*const one)(const char *) = bytes > SEGMENT_MOST ? exchange_long : exchange;
+
+    http_put(&t, "GET /");
+    http_put_number(&t, bytes);
+    http_put(&t, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    request[t.used] = '\0';
+    web.request = request;
     greet(clients);
-    for (uint32_t i = 0; i < clients; i++) /* the answer has a head, too, and is one packet */
-        web.clients[i].expected = DOCUMENT + 1;
-    exchange(key);
+    for (uint32_t i = 0; i < clients; i++) /* the answer has a head, too */
+        web.clients[i].expected = bytes + 1;
+    one(key);
+    web_acknowledge(&web);
+    turn_quietly();
+    web_collect(&web);
     for (uint32_t i = 0; i < clients; i++)
         web.clients[i].expected = web.clients[i].got;
     for (uint32_t i = 0; i < LAB_WARM + LAB_ROUNDS; i++) {
         const struct lab_sample before = lab_counters();
-        lab_keep(&series, i, exchange(key), before);
+        lab_keep(&series, i, one(key), before);
     }
     web_acknowledge(&web); /* or it would be sent again */
     turn_quietly();
@@ -255,11 +307,13 @@ static void be_client(void *name)
         measure_udp();
         return;
     }
-    web.count = 1;
-    web.request = "GET /1024 HTTP/1.1\r\nHost: a\r\n\r\n";
     greet(1); /* before it knows the link address it forgets all but one answer */
-    measure_http("sockets.http.1k.one", 1); /* first: connections stay, and are polled */
-    measure_http("sockets.http.1k", WEB_CLIENTS);
+    measure_http("sockets.http.1k.one", 1024, 1); /* first: connections stay, and are polled */
+    measure_http("sockets.http.1k", 1024, WEB_CLIENTS);
+    measure_http("sockets.http.0", 0, WEB_CLIENTS);
+    measure_http("sockets.http.10k", 10240, 1);
+    measure_http("sockets.http.100k", 102400, 1);
+    measure_http("sockets.http.1M", 1048576, 1);
 }
 
 static void start_posix(const char *way)

@@ -24,7 +24,7 @@
 #define DATAGRAM_MOST 2048
 #define REQUEST_MOST  4096
 #define HEAD_MOST     128
-#define DOCUMENT_MOST 65536
+#define DOCUMENT_MOST 1048576
 #define EVENTS        64
 #define BACKLOG       64
 #define FILES_MOST    256 /* file numbers of connections are below */

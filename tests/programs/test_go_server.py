@@ -31,14 +31,10 @@ def contents():
 
 
 def loads():
-    status, said = serving.client("ab", "-q", "-n", "3000", "-c", "100", "-k", URL + "/x", patience=120)
-    text = said.decode()
-    check(status == 0 and re.search(r"Complete requests: +3000\nFailed requests: +0\nKeep-Alive requests: +3000\n", text),
-          "ab: 3,000 requests over 100 connections that stay open, none failed", text)
-    status, said = serving.client("wrk", "-t2", "-c50", "-d3", "--timeout", "60", URL + "/x", patience=120)
-    text = said.decode()
-    check(status == 0 and "Socket errors" not in text and "Non-2xx" not in text
-          and int(re.search(r"(\d+) requests in", text)[1]) > 100, "wrk: 50 connections, no error", text)
+    good, said = serving.ab(URL + "/x", 3000, 100, stays_open=True)
+    check(good, "ab: 3,000 requests over 100 connections that stay open, none failed", said)
+    good, said = serving.wrk(URL + "/x", 50)
+    check(good, "wrk: 50 connections, no error", said)
     wanted = serving.digest(BIG[:2_000_000])
     got = serving.at_once(lambda _: serving.digest(curl("/big?bytes=2000000")[1]), 20)
     equal(set(got), {wanted}, "20 clients get two megabytes each at once")

@@ -90,18 +90,12 @@ def many(small, big):
 
 
 def loads():
-    status, said = serving.client("ab", "-q", "-n", "2000", "-c", str(CLIENTS), "-k", URL + "/small", patience=120)
-    text = said.decode()
-    check(status == 0 and re.search(r"Complete requests: +2000\nFailed requests: +0\nKeep-Alive requests: +2000\n", text),
-          f"ab: 2,000 requests over {CLIENTS} connections that stay open, none failed", text)
-    status, said = serving.client("ab", "-q", "-n", "500", "-c", "50", URL + "/small", patience=120)
-    text = said.decode()
-    check(status == 0 and re.search(r"Complete requests: +500\nFailed requests: +0\n", text),
-          "ab: 500 connections for one request each, none failed", text)
-    status, said = serving.client("wrk", "-t2", "-c50", "-d3", "--timeout", "60", URL + "/small", patience=120)
-    text = said.decode()
-    check(status == 0 and "Socket errors" not in text and "Non-2xx" not in text
-          and int(re.search(r"(\d+) requests in", text)[1]) > 100, "wrk: 50 connections, no error", text)
+    good, said = serving.ab(URL + "/small", 2000, CLIENTS, stays_open=True)
+    check(good, f"ab: 2,000 requests over {CLIENTS} connections that stay open, none failed", said)
+    good, said = serving.ab(URL + "/small", 500, 50, stays_open=False)
+    check(good, "ab: 500 connections for one request each, none failed", said)
+    good, said = serving.wrk(URL + "/small", 50)
+    check(good, "wrk: 50 connections, no error", said)
 
 
 def rude(small, big):

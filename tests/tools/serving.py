@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -123,6 +124,22 @@ def client(*command, data=b"", patience=PATIENCE):
     except subprocess.TimeoutExpired as late:
         return None, late.stdout or b""
     return end.returncode, end.stdout
+
+
+def ab(url, requests, clients, stays_open):
+    """ab with that many requests of as many clients: did all get their answer? And what it printed."""
+    status, said = client("ab", "-q", "-n", str(requests), "-c", str(clients), *(["-k"] if stays_open else []), url, patience=120)
+    text = said.decode(errors="replace")
+    wanted = {"Complete requests": requests, "Failed requests": 0, **({"Keep-Alive requests": requests} if stays_open else {})}
+    return status == 0 and all(re.search(f"^{name}: +{count}$", text, re.M) for name, count in wanted.items()), text
+
+
+def wrk(url, clients, seconds=3, at_least=100):
+    """The same for wrk."""
+    status, said = client("wrk", "-t2", f"-c{clients}", f"-d{seconds}", "--timeout", "60", url, patience=120)
+    text = said.decode(errors="replace")
+    many = re.search(r"(\d+) requests in", text)
+    return status == 0 and "Socket errors" not in text and "Non-2xx" not in text and bool(many) and int(many[1]) > at_least, text
 
 
 def at_once(work, count):

@@ -64,7 +64,11 @@
 #define IP_REASS_MAX_PBUFS 16
 #define IP_FRAG            1
 
-/* The card computes no checksums; a packet to this host itself needs none but gets them, too. */
+/* What a card does not offer is summed here; a packet to this host itself needs no sum of TCP or
+ * UDP, and has none where the card's packets have none. */
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_INLINE_IP_CHKSUM        1
+
 #define LWIP_NETIF_LOOPBACK     1
 #define LWIP_HAVE_LOOPIF        1
 #define LWIP_LOOPBACK_MAX_PBUFS 64

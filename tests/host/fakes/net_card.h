@@ -16,6 +16,9 @@ struct fake_packet {
 extern struct fake_net {
     bool is_there;
     bool is_full;        /* nothing can be sent */
+    bool sums;           /* it makes the sums of packets sent; read when it is found */
+    bool vouches;        /* for the sums of packets that it gives                    */
+    uint32_t completed;  /* sums that it has made                                    */
     uint32_t first, end; /* of `in`, free-running: given, and taken by the core            */
     uint32_t sent;       /* packets that came out; the last ones are in `out`              */
     uint32_t held;       /* buffers that the core has not given back                       */

@@ -15,6 +15,7 @@ struct fake_port {
     uint64_t now_ns;                 /* monotonic; the real time is this plus FAKE_EPOCH_NS */
     uint64_t waits;                  /* calls of port_sleep */
     struct task *self;               /* whose thread runs */
+    bool loses_wakes;                /* port_wake wakes nobody */
     bool has_keeper;                 /* set before posix_start: several tasks, see below */
     size_t mapped_bytes;             /* of core and program together */
     size_t limit_bytes;              /* what may be mapped at most */

@@ -36,7 +36,7 @@ static struct thread *thread_of(const struct task *task)
 void port_wake(struct task *task)
 {
     struct thread *t = task ? thread_of(task) : NULL;
-    if (t)
+    if (t && !fake.loses_wakes)
         t->raised = true;
 }
 

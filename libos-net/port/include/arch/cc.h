@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "libos/checksum.h"
+
 /* Headers of a C library that are not here; lwIP has replacements. */
 #define LWIP_NO_INTTYPES_H 1
 #define LWIP_NO_LIMITS_H   1
@@ -21,6 +23,9 @@
 #define S32_F "d"
 #define X32_F "x"
 #define SZT_F "zu"
+
+/* lwIP's own goes by pairs of bytes. */
+#define LWIP_CHKSUM(bytes, count) sum_of(bytes, (size_t)(count))
 
 /* What lwIP has to say goes to the kernel's log; a broken belief of its own ends the program. */
 void net_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

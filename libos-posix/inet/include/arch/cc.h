@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libos/checksum.h"
+
 /* Headers of a C library that are not here; lwIP has replacements. */
 #define LWIP_NO_INTTYPES_H 1
 #define LWIP_NO_LIMITS_H   1
@@ -31,40 +33,8 @@
 #define X32_F "x"
 #define SZT_F "zu"
 
-/* The Internet's sum of `count` bytes, not complemented, in memory's order: by words of 64 bits,
- * whose carries come in again (RFC 1071). lwIP's own goes by pairs of bytes. */
-static inline uint16_t inet_sum(const void *bytes, int count)
-{
-    const uint8_t *at = (const uint8_t *)bytes;
-    uint64_t sum = 0, word, rest = 0;
-    uint32_t half;
-    uint16_t pair;
-
-    for (; count >= 8; count -= 8, at += 8) {
-        __builtin_memcpy(&word, at, sizeof word);
-        sum += word;
-        sum += sum < word;
-    }
-    if (count & 4) {
-        __builtin_memcpy(&half, at, sizeof half);
-        at += sizeof half;
-        rest += half;
-    }
-    if (count & 2) {
-        __builtin_memcpy(&pair, at, sizeof pair);
-        at += sizeof pair;
-        rest += pair;
-    }
-    if (count & 1)
-        rest += *at;
-    sum += rest;
-    sum += sum < rest;
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-#define LWIP_CHKSUM inet_sum
+/* lwIP's own goes by pairs of bytes. */
+#define LWIP_CHKSUM(bytes, count) sum_of(bytes, (size_t)(count))
 
 /* Few bytes, whose number is known, and the order of bytes: instructions instead of calls. */
 #define SMEMCPY(to, from, bytes) __builtin_memcpy(to, from, bytes)
