@@ -149,11 +149,10 @@ class Attacker:
         self.send([self.chance.choice(list(self.openings(server)))] * FLOOD)
 
     def claim_addresses(self, server):
-        """It says that it is the clients' machine, then the server; who is it says so, too."""
-        for address, mac in ((HERE, self.here_mac), (server.address, server.mac)):
-            false = packets.arp(packets.BROADCAST, MAC, self.chance.choice((1, 2)), MAC, address, packets.BROADCAST, address)
-            self.send([false, *packet_fuzz.mutate(self.chance, false)])
-            self.send([packets.arp(packets.BROADCAST, mac, 1, mac, address, bytes(6), address)] * 2)
+        """It tells the server that it is the clients' machine; who is it says so, too."""
+        false = packets.arp(server.mac, MAC, self.chance.choice((1, 2)), MAC, HERE, server.mac, self.chance.choice((server.address, HERE)))
+        self.send([false, *packet_fuzz.mutate(self.chance, false)])
+        self.send([packets.arp(packets.BROADCAST, self.here_mac, 1, self.here_mac, HERE, bytes(6), server.address)] * 2)
 
     def length_by_length(self, server):
         """One opening, at each of its lengths."""

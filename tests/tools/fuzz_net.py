@@ -20,7 +20,7 @@ from pumping import pumping  # noqa: E402
 COMES_UP = 90   # seconds, on a busy machine
 RECOVERS = 40
 ROUND = 10      # seconds between two looks at everybody
-PATIENCE = 30   # more, for clients that have no answer at all yet: starting a process takes its time
+PATIENCE = 10   # more, for clients that have no answer at all yet: starting a process takes its time
 
 
 def attack(world, chance, seconds, clients, well):
