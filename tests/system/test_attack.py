@@ -20,7 +20,7 @@ from tap_print import check, done, equal
 SEED, SECONDS = 1, 4
 SHARED = ("http", "direct", "kv graft", "posix httpd", "posix echo")
 OWN = ("http", "direct", "posix httpd", "http card", "direct card", "kv card", "echo card")
-CONNECTIONS = (("http", 600), ("direct", 2500), ("posix httpd", 30), ("http card", 600), ("direct card", 2500))
+CONNECTIONS = (("http", 300), ("direct", 2500), ("posix httpd", 30), ("http card", 300), ("direct card", 2500))
 AT_ONCE = 8
 FORGOTTEN = 60             # seconds
 SETTLES = 3.0              # seconds, for what ends by itself
