@@ -225,13 +225,3 @@ unsigned key_bits(const struct ring_key *k)
             count++;
     return count;
 }
-
-bool flow_is_same(const struct flow *a, const struct flow *b)
-{
-    uint64_t wa[4], wb[4];
-    _Static_assert(sizeof wa == sizeof *a, "a flow is four words");
-
-    memcpy(wa, a, sizeof wa);
-    memcpy(wb, b, sizeof wb);
-    return wa[0] == wb[0] && wa[1] == wb[1] && wa[2] == wb[2] && wa[3] == wb[3];
-}

@@ -58,6 +58,3 @@ bool key_overlaps(const struct ring_key *a, const struct ring_key *b);
 bool key_is_inside(const struct ring_key *k, const struct ring_key *of);
 
 unsigned key_bits(const struct ring_key *k);
-
-/* Do both say the same of a conversation? */
-bool flow_is_same(const struct flow *a, const struct flow *b);

@@ -48,7 +48,8 @@ static uint32_t offloads_of(uint64_t agreed)
 static enum err agree_on_features(struct card *c, uint32_t accepted, uint16_t *most)
 {
     bool several = c->pair_count > 1;
-    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 |
+    uint64_t agreed = 0, wanted = VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CSUM |
+                                  VIRTIO_NET_F_HOST_TSO4 |
                                   (accepted & NIC_RX_CSUM ? VIRTIO_NET_F_GUEST_CSUM : 0) |
                                   (several ? VIRTIO_NET_F_RSS : 0);
     uint64_t needed = VIRTIO_NET_F_MAC | (several ? VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ : 0);
@@ -58,6 +59,7 @@ static enum err agree_on_features(struct card *c, uint32_t accepted, uint16_t *m
         return e;
     for (unsigned i = 0; i < sizeof c->mac; i++)
         c->mac[i] = (uint8_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_MAC + i, 1);
+    c->tells_link = agreed & VIRTIO_NET_F_STATUS;
     *most = 1;
     if (several)
         *most = (uint16_t)virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_PAIRS, 2);
@@ -109,6 +111,7 @@ static enum err make_pair(struct card *c, uint16_t number)
 
     p->card = c;
     p->number = number;
+    p->is_up = true;
     p->bits = c->pair_count == 1 ? ~(word_t)0 : (word_t)0xff << 8 * number;
     if (e == ERR_OK && card_here(p))
         e = ERR_NO_DEVICE; /* it has not so many messages */
@@ -143,7 +146,7 @@ static enum err go(struct card *c)
     return c->pair_count > 1 ? card_control_pairs(c, c->pair_count) : ERR_OK;
 }
 
-/* A stopped access is every pair's business. */
+/* A stopped access is every pair's business, and so is the link. */
 static word_t fault_bits(const struct card *c)
 {
     word_t bits = 0;
@@ -151,6 +154,13 @@ static word_t fault_bits(const struct card *c)
     for (unsigned i = 0; i < c->pair_count; i++)
         bits |= (word_t)2 << 8 * i;
     return bits;
+}
+
+/* Its link is followed where it has a message left for that, behind the pairs'. */
+static void listen_to_link(struct card *c)
+{
+    c->tells_link = c->tells_link && !device_listen(&c->device, c->pair_count, fault_bits(c)) &&
+                    !virtio_pci_listen(&c->pci, c->pair_count);
 }
 
 /* The card is reset before it can reach memory: it may have been another program's. */
@@ -168,7 +178,10 @@ static enum err start(struct card *c, uint32_t accepted)
         e = agree_on_features(c, accepted, &most);
     if (e == ERR_OK)
         e = make_pairs(c, most);
-    return e == ERR_OK ? go(c) : e;
+    if (e)
+        return e;
+    listen_to_link(c);
+    return go(c);
 }
 
 enum err card_open_accepting(struct card *c, slot_t pci, uint32_t function, uint16_t pairs,

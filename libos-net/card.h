@@ -32,6 +32,7 @@ struct card_pair {
     word_t bits;             /* of the notification, that waiting is for                */
     uint32_t received, sent; /* packets, free-running */
     uint16_t spare_count;
+    bool is_up;                   /* the card's link, as this pair's last waiting saw it */
     uint8_t spares[CARD_BUFFERS]; /* buffers that neither the card nor the program has */
     uint32_t *busy[CARD_BUFFERS]; /* what of the program's is sent in a buffer's place, or NULL */
 };
@@ -54,6 +55,7 @@ struct card {
     uint8_t mac[6];
     uint32_t offloads; /* NIC_*: what it can do, of reception only what was asked for      */
     uint16_t pair_count;
+    bool tells_link;          /* when its link goes down or up; else it is taken to be up   */
     uint16_t table_most;      /* entries that a steering table may have; 0: it knows none   */
     uint8_t key_most;         /* bytes of its key                                           */
     uint32_t hash_types_most; /* kinds of packets that it can tell apart                    */
@@ -163,14 +165,16 @@ static inline uint16_t card_sending(const struct card_pair *p)
     return virtqueue_in_flight(&p->tx);
 }
 
-/* Bits of the device's notification: a byte for each pair, and in it a packet, a stopped access,
- * and six that others may raise to end a waiting. With one pair, all above the two are such. */
+/* Bits of the device's notification: a byte for each pair, and in it a packet, a stopped access or
+ * a change of the link, and six that others may raise to end a waiting. With one pair, all above
+ * the two are such. */
 #define CARD_BITS_FREE (~(word_t)0 << 2)
 static inline word_t card_bits_free(const struct card_pair *p)
 {
     return p->bits & CARD_BITS_FREE << 8 * p->number;
 }
 
-/* Waits for a packet, or such a bit, up to `deadline` (time-stamp counter, or DEVICE_FOREVER).
+/* Waits for a packet, such a bit, or a change of the link, which p->is_up tells then, up to
+ * `deadline` (time-stamp counter, or DEVICE_FOREVER).
  * TIMEOUT; BAD_STATE: the card gave up, as when it was told of memory that is not its own. */
 enum err card_wait(struct card_pair *p, uint64_t deadline);

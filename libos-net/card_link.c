@@ -85,12 +85,17 @@ void card_link_sent(struct card_link *l)
 
 static bool wait(struct link *l, uint64_t deadline)
 {
-    return deadline && card_wait(link_of(l)->pair, deadline) == ERR_OK;
+    struct card_pair *pair = link_of(l)->pair;
+    bool waited = deadline && card_wait(pair, deadline) == ERR_OK;
+
+    l->is_up = pair->is_up;
+    return waited;
 }
 
 void card_link_open(struct card_link *l, struct card_pair *pair)
 {
     *l = (struct card_link){.link = {.mtu = pair->card->mtu,
+                                     .is_up = true,
                                      .offloads = pair->card->offloads,
                                      .receive = receive,
                                      .give_back = give_back,

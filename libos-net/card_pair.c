@@ -152,13 +152,26 @@ void card_push(struct card_pair *p)
     virtqueue_push(&p->tx);
 }
 
+/* Has the link gone down or up since this pair was told? Then it is told now. */
+static bool follow_link(struct card_pair *p)
+{
+    const struct card *c = p->card;
+
+    if (!c->tells_link)
+        return false;
+    const bool up = virtio_pci_config(&c->pci, VIRTIO_NET_CONFIG_LINK, 2) & VIRTIO_NET_LINK_IS_UP;
+    const bool changed = up != p->is_up;
+    p->is_up = up;
+    return changed;
+}
+
 enum err card_wait(struct card_pair *p, uint64_t deadline)
 {
     enum err e = ERR_OK;
     word_t got = 0;
 
     while (e == ERR_OK && !(got & card_bits_free(p)) && !virtqueue_interrupt(&p->rx, true) &&
-           !virtio_pci_is_broken(&p->card->pci))
+           !virtio_pci_is_broken(&p->card->pci) && !follow_link(p))
         e = device_wait(&p->card->device, p->bits, deadline, &got);
     virtqueue_interrupt(&p->rx, false);
     return e == ERR_OK && virtio_pci_is_broken(&p->card->pci) ? ERR_BAD_STATE : e;

@@ -14,6 +14,7 @@
 struct link {
     uint8_t mac[6];
     uint16_t mtu;
+    bool is_up;        /* as `wait` saw it last */
     uint32_t offloads; /* NIC_*: NIC_RX_CSUM only where whoever uses the link has asked for it   */
     uint32_t csum;     /* of the packet received last: CSUM_PARTIAL, CSUM_VALID or 0 (offload.h) */
 
@@ -35,7 +36,8 @@ struct link {
     /* Sends what lies there. False: nothing did. */
     bool (*flush)(struct link *l);
 
-    /* Waits for a packet, or for bits that others raise, up to `deadline` (time-stamp counter; 0:
-     * not at all; FOREVER). False: the time passed, or the link is dead. */
+    /* Waits for a packet, for bits that others raise, or until the link goes down or up, up to
+     * `deadline` (time-stamp counter; 0: not at all; FOREVER). False: the time passed, or the link
+     * is dead. */
     bool (*wait)(struct link *l, uint64_t deadline);
 };

@@ -1,5 +1,5 @@
 LIBOS_NET += $(addprefix libos-net/,card.c card_control.c card_pair.c rss.c card_link.c link_netif.c \
-             address.c answer.c keys.c net.c offload.c ports.c ring.c ring_link.c port/sys.c)
+             address.c answer.c begin.c keys.c net.c offload.c ports.c ring.c ring_link.c port/sys.c)
 LIBOS_NET += $(addprefix libos-net/direct/,cache.c cookie.c outlet.c packet.c requests.c server.c tcp.c tcp_in.c tcp_out.c)
 LIBOS_NET += $(addprefix libos-net/examples/,http_parse.c http_text.c)
 

@@ -176,8 +176,21 @@ static uint64_t next_due(uint64_t deadline)
     return due < deadline ? due : deadline;
 }
 
+/* Who comes back says so: lwIP tells the others on the link who it is. */
+static void follow_link(void)
+{
+    if (net.link->is_up == netif_is_link_up(&net.netif))
+        return;
+    log_line("net: the link is %s", net.link->is_up ? "up" : "down");
+    if (net.link->is_up)
+        netif_set_link_up(&net.netif);
+    else
+        netif_set_link_down(&net.netif);
+}
+
 bool net_poll(uint64_t deadline)
 {
+    follow_link();
     unsigned received = link_netif_receive(&net.netif);
 
     sys_check_timeouts();

@@ -118,6 +118,7 @@ enum err ring_link_open_by(struct ring_link *l, slot_t nic, uint32_t frames)
     vaddr_t va = 0;
 
     *l = (struct ring_link){.link = {.mtu = KINFO->nic_mtu,
+                                     .is_up = true,
                                      .offloads = KINFO->nic_offloads & ~NIC_RX_CSUM,
                                      .receive = receive,
                                      .give_back = give_back,

@@ -177,6 +177,12 @@ enum err virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, uint16_t nu
     return ERR_OK;
 }
 
+enum err virtio_pci_listen(struct virtio_pci *v, uint16_t vector)
+{
+    mmio_put16(v->common + VIRTIO_AT_CONFIG_VECTOR, vector);
+    return mmio_get16(v->common + VIRTIO_AT_CONFIG_VECTOR) == vector ? ERR_OK : ERR_NO_DEVICE;
+}
+
 void virtio_pci_start(struct virtio_pci *v)
 {
     set_status(v, VIRTIO_STATUS_FOUND | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_AGREED |

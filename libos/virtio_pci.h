@@ -43,6 +43,10 @@ enum err virtio_pci_agree(struct virtio_pci *v, uint64_t wanted, uint64_t needed
 enum err virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, uint16_t number, uint16_t size,
                           const struct device_memory *memory, uint16_t vector);
 
+/* Changes of the device's own configuration interrupt by MSI-X vector `vector` from now on.
+ * NO_DEVICE: there is no such vector, and they do not. Pre: agreed. */
+enum err virtio_pci_listen(struct virtio_pci *v, uint16_t vector);
+
 /* Sets it going. */
 void virtio_pci_start(struct virtio_pci *v);
 

@@ -62,15 +62,18 @@
 #define VIRTIO_NET_F_MTU        ((uint64_t)1 << 3)
 #define VIRTIO_NET_F_MAC        ((uint64_t)1 << 5)
 #define VIRTIO_NET_F_HOST_TSO4  ((uint64_t)1 << 11)
+#define VIRTIO_NET_F_STATUS     ((uint64_t)1 << 16)
 #define VIRTIO_NET_F_CTRL_VQ    ((uint64_t)1 << 17)
 #define VIRTIO_NET_F_MQ         ((uint64_t)1 << 22)
 #define VIRTIO_NET_F_RSS        ((uint64_t)1 << 60)
 #define VIRTIO_NET_CONFIG_MAC   0u
+#define VIRTIO_NET_CONFIG_LINK  6u
 #define VIRTIO_NET_CONFIG_PAIRS 8u
 #define VIRTIO_NET_CONFIG_MTU   10u
 #define VIRTIO_NET_CONFIG_KEY   17u
 #define VIRTIO_NET_CONFIG_TABLE 18u
 #define VIRTIO_NET_CONFIG_TYPES 20u
+#define VIRTIO_NET_LINK_IS_UP   1u /* bit of the 16 at CONFIG_LINK */
 #define VIRTIO_NET_HEADER_BYTES 12u
 
 /* What stands before every packet, sent or received. */

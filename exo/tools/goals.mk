@@ -7,7 +7,7 @@ setup: $(SETUP) $(MUSL_STAMP) $(LWIP_STAMP) ## Install packages and fetch source
 
 # The options of a boot are read from the command line of make: SMP=2 MEM=1G ICOUNT=1 NET=user
 # FWD=8080:80 DISK=file ACCEL=kvm TIMEOUT=60 LOG=file. They reach Python unexpanded, so that `$` is safe.
-BOOT_OPTIONS := ROOT CMD VIA TRACE TASK MODULES SMP MEM ICOUNT NET FWD ADDRESS DISK MOUNT IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG
+BOOT_OPTIONS := ROOT CMD VIA TRACE TASK MODULES SMP MEM ICOUNT NET FWD ADDRESS DISK MOUNT IOMMU NET2 FWD2 DISK2 ACCEL TIMEOUT LOG SERVER
 $(foreach v,$(BOOT_OPTIONS),$(eval override $(v) := $$(value $(v))))
 export $(BOOT_OPTIONS)
 MACHINE := --smp "$$SMP" --mem "$$MEM" --icount "$$ICOUNT" --accel "$$ACCEL" --timeout "$$TIMEOUT" \
@@ -99,6 +99,9 @@ number = $(if $(shell printf %s '$($(1))' | tr -d 0-9),$(error $(1)=$($(1)) is n
 fuzz-l4: build/host/test_fuzz_l4            ## Random L4 calls for SECONDS=n (60), from SEED=n (1) on.
 	@nice $< $(call number,SECONDS,60) $(call number,SEED,1)
 
+fuzz-net: $(IMAGE) $(CHECKED)               ## Wrong packets at servers of a guest for SECONDS=n (60), from SEED=n (1); SERVER='http,kv graft'.
+	@python3 tests/tools/fuzz_net.py $(call number,SECONDS,60) $(call number,SEED,1) "$$SERVER"
+
 bench-graft: build/host/graft $(GRAFT_LOOPS) ## Compiled grafts beside clang's code: instructions and bytes.
 	@$< bench build/grafts/loops
 
@@ -121,5 +124,5 @@ distclean:                                  ## Remove build/ whole.
 help:                                       ## Print this list.
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
-.PHONY: all image setup run fuzz-l4 fuzz-graft bench-graft exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
+.PHONY: all image setup run fuzz-l4 fuzz-net fuzz-graft bench-graft exec exec-image exec-run exec-l4 exec-l4-run test test-run test-host test-host-run test-qemu \
         test-qemu-run test-system test-system-run test-browser test-browser-run test-programs test-programs-run check format clean distclean help

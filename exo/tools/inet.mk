@@ -2,7 +2,7 @@
 # compiled with it, since only that sees its headers; the static variables of both are the family's (program.ld).
 INET_LIB     := $(LWIP_SOURCE)/src
 INET_FILES   := $(filter-out core/altcp% core/ipv4/autoip core/ipv6/dhcp6,$(LWIP_FILES))
-INET_OURS    := card control datagram group interface message name netlink netlink_dump option option_ip share socket stack start stream stream_bytes stream_info tables
+INET_OURS    := begin card control datagram group interface message name netlink netlink_dump option option_ip share socket stack start stream stream_bytes stream_info tables
 INET_INCLUDE := -isystem libos-posix/inet/include
 INET_SYSTEM  := -isystem $(INET_LIB)/include
 INET_RULES   := $(lastword $(MAKEFILE_LIST))

@@ -140,6 +140,8 @@ long stream_receive(struct file *f, struct io *io, uint32_t flags);
 bool stream_is_writable(const struct inet_socket *s);
 struct pbuf *stream_take_first(struct inet_socket *s);
 void stream_delay(struct inet_socket *s); /* as no_delay says */
+/* May a further connection begin at a listener? */
+bool stream_has_room(const struct inet_socket *s);
 void stream_send_most(struct inet_socket *s, uint32_t bytes);
 uint8_t stream_state_number(const struct inet_socket *s); /* as Linux numbers them */
 void stream_info(const struct inet_socket *s, void *out); /* STREAM_INFO bytes */

@@ -6,21 +6,17 @@
 
 #define BACKLOG_MOST 4096 /* as /proc/sys/net/core/somaxconn says */
 
-/* How many further connections may begin at a listener: as many as have room to wait. Of sockets
- * that share a port one has lwIP's listener, for all. */
-static void set_room(struct inet_socket *s)
+/* Of sockets that share a port one has lwIP's listener, for all. */
+bool stream_has_room(const struct inet_socket *s)
 {
-    struct inet_socket *holder = s, *o = NULL;
-    unsigned room = s->pending_most - s->pending_count;
+    struct inet_socket *o = NULL;
 
-    while (s->reuse_port && (o = share_next(s, o)) != NULL) {
-        room += o->pending_most - o->pending_count;
-        holder = o->tcp ? o : holder;
-    }
-    if (!holder->tcp)
-        return;
-    ((struct tcp_pcb_listen *)(void *)holder->tcp)->backlog =
-        (u8_t)(room < UINT8_MAX ? room : UINT8_MAX);
+    if (s->pending_count < s->pending_most)
+        return true;
+    while (s->reuse_port && (o = share_next(s, o)) != NULL)
+        if (o->pending_count < o->pending_most)
+            return true;
+    return false;
 }
 
 /* Whose is a connection from there? One that has room. */
@@ -206,7 +202,6 @@ static err_t on_accepted(void *argument, struct tcp_pcb *pcb, err_t e)
         end = &(*end)->pending_next;
     *end = made;
     s->pending_count++;
-    set_room(s);
     inet_wake(s);
     return ERR_OK;
 }
@@ -256,10 +251,8 @@ void stream_close(struct inet_socket *s)
         pbuf_free(stream_take_first(s));
     s->queued = s->first_done = 0;
     const bool listens = s->state == STREAM_LISTENS;
-    if (listens && hand_on(s)) {
-        set_room(share_next(s, NULL));
+    if (listens && hand_on(s))
         return;
-    }
     struct tcp_pcb *pcb = s->tcp;
     if (!pcb)
         return;
@@ -292,8 +285,7 @@ long stream_listen(struct file *f, int backlog)
     err_t e = ERR_OK;
 
     if (s->state == STREAM_LISTENS) {
-        s->pending_most = (unsigned)most > s->pending_count ? (unsigned)most : s->pending_count;
-        set_room(s);
+        s->pending_most = (unsigned)most;
         return 0;
     }
     if (s->state != STREAM_NEW)
@@ -308,10 +300,9 @@ long stream_listen(struct file *f, int backlog)
         struct tcp_pcb *own = s->tcp;
         forget_calls(s);
         tcp_close(own);
-        set_room(s);
         return 0;
     }
-    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, 1, &e);
+    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(s->tcp, UINT8_MAX, &e);
     if (!pcb) {
         s->state = STREAM_NEW;
         return inet_error(e);
@@ -319,7 +310,6 @@ long stream_listen(struct file *f, int backlog)
     s->tcp = pcb;
     tcp_arg(pcb, s);
     tcp_accept(pcb, on_accepted);
-    set_room(s);
     return 0;
 }
 
@@ -339,7 +329,6 @@ long stream_accept(struct file *f, void **out)
     s->pending = made->pending_next;
     s->pending_count--;
     made->pending_next = NULL;
-    set_room(s);
     *out = made;
     return 0;
 }
@@ -391,8 +380,6 @@ long stream_shutdown(struct file *f, unsigned how)
 
     if (s->state == STREAM_LISTENS && how != 1) { /* who waits for a connection is told */
         const bool is_handed_on = hand_on(s);
-        if (is_handed_on)
-            set_room(share_next(s, NULL));
         s->state = STREAM_OVER;
         struct tcp_pcb *pcb = s->tcp;
         s->tcp = NULL;

@@ -293,6 +293,46 @@ static void a_stopped_card_is_not_believed(void **state)
     assert_int_equal(card_wait(pair, 0), ERR_BAD_STATE);
 }
 
+static bool link_turns(void)
+{
+    own_device.config[VIRTIO_NET_CONFIG_LINK] ^= VIRTIO_NET_LINK_IS_UP;
+    return own_device.waits < 10;
+}
+
+static void open_with_link(uint16_t messages)
+{
+    fresh_device();
+    own_device.features |= VIRTIO_NET_F_STATUS;
+    own_device.config[VIRTIO_NET_CONFIG_LINK] = VIRTIO_NET_LINK_IS_UP;
+    own_device.vectors = messages;
+    assert_int_equal(card_open(&card, PCI, FUNCTION), ERR_OK);
+    own_device.on_wait = link_turns;
+}
+
+static void waiting_ends_when_the_link_goes_down_or_up(void **state)
+{
+    (void)state;
+    open_with_link(2);
+    assert_true(pair->is_up);
+    assert_int_equal(own_device.config_vector, 1);
+    assert_int_equal(own_device.heard[1] & card_bits_free(pair), 0);
+    assert_int_equal(card_wait(pair, 0), ERR_OK);
+    assert_false(pair->is_up);
+    assert_int_equal(card_wait(pair, 0), ERR_OK);
+    assert_true(pair->is_up);
+    assert_int_equal(own_device.waits, 2);
+    card_close(&card);
+}
+
+static void a_card_without_a_message_for_it_does_not_tell_its_link(void **state)
+{
+    (void)state;
+    open_with_link(1);
+    assert_int_equal(card_wait(pair, 0), ERR_TIMEOUT);
+    assert_true(pair->is_up);
+    card_close(&card);
+}
+
 #define SENDING  (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4)
 #define OFFLOADS (SENDING | VIRTIO_NET_F_GUEST_CSUM)
 #define TCP_SUM  CSUM_OFFLOAD(34, 16)
@@ -411,6 +451,8 @@ int main(void)
         ON_CARD(waiting_ends_when_others_want_it),
         ON_CARD(waiting_ends_when_the_card_gives_up),
         ON_CARD(a_stopped_card_is_not_believed),
+        cmocka_unit_test(waiting_ends_when_the_link_goes_down_or_up),
+        cmocka_unit_test(a_card_without_a_message_for_it_does_not_tell_its_link),
         cmocka_unit_test(only_who_asks_gets_packets_without_sums),
         cmocka_unit_test_setup_teardown(work_stands_in_the_header, open_offloads, close_card),
         cmocka_unit_test_setup_teardown(received_packets_say_what_the_card_says, open_offloads,

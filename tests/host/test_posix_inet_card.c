@@ -298,6 +298,88 @@ static void ten_thousand_connections_leave_nothing(void **state)
     IS(SYS(close, s), 0);
 }
 
+/* SYNs of peers that are not there: who is there is let in all the time, and what half began goes.
+ */
+static void a_flood_of_beginnings_shuts_nobody_out(void **state)
+{
+    (void)state;
+    static const struct {
+        int backlog;
+        uint16_t port;
+    } rows[] = {{1, 2008}, {100, 2009}};
+
+    for (unsigned row = 0; row < 2; row++) {
+        long s = SYS(socket, AF_INET, SOCK_STREAM | O_NONBLOCK, 0);
+        IS(SYS(bind, s, name4(0, 0, 0, 0, rows[row].port), 16), 0);
+        IS(SYS(listen, s, rows[row].backlog), 0);
+        for (unsigned i = 0; i < 2000; i++) {
+            struct end false_one = {.from = 1024 + i, .to = rows[row].port, .seq = i * 7919};
+            give_segment(&false_one, TCP_SYN_BIT, NULL);
+            if (i % 500 != 499)
+                continue;
+            struct end e = peer_connects(rows[row].port);
+            long c = accepted(s);
+            give_segment(&e, TCP_ACK_BIT, "hello");
+            IS(SYS(read, c, world.user, 100), 5);
+            IS(SYS(close, c), 0);
+        }
+        IS(SYS(accept4, s, 0, 0, O_NONBLOCK), -EAGAIN);
+        IS(SYS(close, s), 0);
+    }
+}
+
+/* So many may wait to be accepted, and no more begin while they do. */
+static void a_full_queue_takes_no_more(void **state)
+{
+    (void)state;
+    long s = SYS(socket, AF_INET, SOCK_STREAM | O_NONBLOCK, 0);
+    IS(SYS(bind, s, name4(0, 0, 0, 0, 2010), 16), 0);
+    IS(SYS(listen, s, 2), 0);
+    peer_connects(2010);
+    peer_connects(2010);
+    const uint32_t sent = fake_net.sent;
+    struct end e = {.from = 50000, .to = 2010, .seq = 1};
+    give_segment(&e, TCP_SYN_BIT, NULL);
+    IS(fake_net.sent, sent);
+    IS(SYS(close, accepted(s)), 0);
+    peer_connects(2010);
+    IS(SYS(listen, s, 1), 0);
+    IS(SYS(close, accepted(s)), 0);
+    const uint32_t now = fake_net.sent;
+    give_segment(&e, TCP_SYN_BIT, NULL);
+    IS(fake_net.sent, now); /* one waits, and that is the whole queue now */
+    IS(SYS(close, s), 0);
+}
+
+/* We end first, and remember it. A newer connection by the same ports takes its place; what is not
+ * newer hears of the old one. */
+static void the_same_ports_serve_again_at_once(void **state)
+{
+    (void)state;
+    long s = open_listener(2011);
+    struct end e = peer_connects(2011);
+    long c = accepted(s);
+    IS(SYS(close, c), 0);
+    e.ack++;
+    give_segment(&e, TCP_ACK_BIT | TCP_FIN_BIT, NULL);
+    e.seq++;
+    struct end again = {e.from, e.to, e.seq - 1, 0};
+    give_segment(&again, TCP_SYN_BIT, NULL);
+    IS(last_segment()[13] & 0x3f, TCP_ACK_BIT);
+    IS(get32(last_segment() + 8), e.seq);
+    again.seq = e.seq + 70000;
+    give_segment(&again, TCP_SYN_BIT, NULL);
+    IS(last_segment()[13] & 0x3f, TCP_SYN_BIT | TCP_ACK_BIT);
+    IS(get32(last_segment() + 8), ++again.seq);
+    again.ack = get32(last_segment() + 4) + 1;
+    give_segment(&again, TCP_ACK_BIT, "again");
+    c = accepted(s);
+    IS(SYS(read, c, world.user, 100), 5);
+    IS(SYS(close, c), 0);
+    IS(SYS(close, s), 0);
+    IS(fake_net.held, 0);
+}
+
 static int card_set_up(void **state)
 {
     int e = inet_set_up(state);
@@ -329,6 +411,9 @@ int main(void)
         INET_TEST(fragments_become_one),
         INET_TEST(broken_packets_are_dropped),
         INET_TEST(random_packets_do_no_harm),
+        INET_TEST(a_flood_of_beginnings_shuts_nobody_out),
+        INET_TEST(a_full_queue_takes_no_more),
+        INET_TEST(the_same_ports_serve_again_at_once),
         INET_TEST(ten_thousand_connections_leave_nothing),
     };
     return cmocka_run_group_tests(tests, card_set_up, family_tear_down);

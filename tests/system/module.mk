@@ -52,3 +52,8 @@ disk_pair-libs    := libos
 PROGRAMS              += names_program
 names_program-sources := tests/system/names_program.c
 names_program-libs    := musl
+
+# Servers side by side on one card, for test_attack.py.
+PROGRAMS           += neighbours
+neighbours-sources := tests/system/neighbours.c
+neighbours-libs    := libos

@@ -29,8 +29,12 @@ def skip_all(why):
     sys.exit(0)
 
 
-def begin(*clients, otherwise=skip_all):
-    """Runs the test again in a network namespace. `clients`: programs that it needs; `otherwise(why)` does not return."""
+ONE_TAP = ("link set lo up", f"tuntap add {TAP} mode tap", f"addr add {HERE}/24 dev {TAP}", f"link set {TAP} up")
+
+
+def begin(*clients, otherwise=skip_all, network=ONE_TAP):
+    """Runs the test again in a network namespace. `clients`: programs that it needs; `otherwise(why)` does not return;
+    `network`: what `ip` does there."""
     absent = [name for name in clients if not shutil.which(name)]
     if absent:
         otherwise(f"not on this machine: {', '.join(absent)}")
@@ -40,7 +44,7 @@ def begin(*clients, otherwise=skip_all):
         if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
             otherwise("this machine gives no network namespace")
         os.execvpe(words[0], [*words, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
-    for command in ("link set lo up", f"tuntap add {TAP} mode tap", f"addr add {HERE}/24 dev {TAP}", f"link set {TAP} up"):
+    for command in network:
         end = subprocess.run(["ip", *command.split()], capture_output=True, check=False, text=True)
         if end.returncode:
             otherwise(f"this machine gives no tap: {end.stderr.strip()}")

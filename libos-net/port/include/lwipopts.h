@@ -77,3 +77,15 @@
 #define LWIP_NETIF_STATUS_CALLBACK         1
 #define LWIP_STATS                         0
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
+
+/* Where a connection's numbers begin is not to be guessed. */
+#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_random()
+
+/* Connections that begin: libos-net/begin.c. */
+struct tcp_pcb;
+struct tcp_hdr;
+struct pbuf;
+signed char net_begins(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *packet);
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
+    (BEGIN_STATES >> (pcb)->state & 1u ? net_begins(pcb, head, packet) : (signed char)ERR_OK)
+#define BEGIN_STATES (1u << LISTEN | 1u << TIME_WAIT)

@@ -95,3 +95,12 @@
 
 /* Where a connection's numbers begin is not to be guessed. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) inet_random()
+
+/* Connections that begin: begin.c. */
+struct tcp_pcb;
+struct tcp_hdr;
+struct pbuf;
+signed char inet_begins(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *packet);
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
+    (BEGIN_STATES >> (pcb)->state & 1u ? inet_begins(pcb, head, packet) : (signed char)ERR_OK)
+#define BEGIN_STATES (1u << LISTEN | 1u << TIME_WAIT)

@@ -302,6 +302,11 @@ static void act(unsigned at)
             put_word_at(at, VIRTIO_NO_VECTOR, 2);
         own_device.vector[selected() - own_device.queue] = word_at(at);
     }
+    if (at == VIRTIO_AT_CONFIG_VECTOR) {
+        if (word_at(at) >= own_device.vectors)
+            put_word_at(at, VIRTIO_NO_VECTOR, 2);
+        own_device.config_vector = word_at(at);
+    }
     if (at == VIRTIO_AT_QUEUE_ENABLE)
         enable_queue();
 }

@@ -31,7 +31,7 @@ struct own_device {
     unsigned resets, opened, waits;
     word_t heard[OWN_QUEUES], awaited; /* bits that a message raises; bits that were waited for */
     struct fake_queue queue[OWN_QUEUES];
-    uint16_t vector[OWN_QUEUES];
+    uint16_t vector[OWN_QUEUES], config_vector;
     bool memory_at_reset;  /* it could reach memory when it was reset */
     unsigned memories;     /* device_memory that is not freed         */
     bool (*on_wait)(void); /* what happens while the driver waits; false: nothing ever */
