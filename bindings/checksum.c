@@ -1,35 +1,14 @@
 /* The Internet's checksum. */
 #include "bindings/checksum.h"
 
+#include "exo/abi/checksum.h"
 #include "exo/base/assert.h"
-
-#define WORD ((uint32_t)sizeof(uint64_t))
-
-/* Sums words of eight bytes as they lie in memory: the bytes of the sum come out in the order that
- * they have there (RFC 1071, section 2). */
-static uint16_t sum_bytes(const uint8_t *at, uint32_t count)
-{
-    uint64_t sum = 0, word, rest = 0;
-
-    for (; count >= WORD; count -= WORD, at += WORD) {
-        __builtin_memcpy(&word, at, sizeof word);
-        sum += word;
-        sum += sum < word;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        rest |= (uint64_t)at[i] << 8 * i;
-    sum += rest;
-    sum += sum < rest;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
-}
 
 void checksum_complete(uint8_t *packet, uint32_t length, uint32_t start, uint32_t offset)
 {
     ASSERT(start + offset + sizeof(uint16_t) <= length);
 
-    uint16_t sum = (uint16_t)~sum_bytes(packet + start, length - start);
+    uint16_t sum = (uint16_t)~sum_of(packet + start, length - start);
     sum = sum ? sum : UINT16_MAX;
     __builtin_memcpy(packet + start + offset, &sum, sizeof sum);
 }

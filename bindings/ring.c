@@ -59,13 +59,6 @@ static uint32_t posted_ahead(const volatile uint32_t *posted, uint32_t done)
     return ahead <= RING_SLOTS ? ahead : 0;
 }
 
-static bool in_memory(const struct ring *r, uint64_t offset, uint32_t length)
-{
-    uint64_t bytes = (uint64_t)r->count * PAGE_SIZE;
-
-    return offset <= bytes && length <= bytes - offset;
-}
-
 static uint64_t bit_of(const struct ring *r)
 {
     return (uint64_t)1 << r->index;
@@ -165,7 +158,7 @@ static void deliver(struct ring *r, uint32_t tag, uint8_t *packet, uint32_t leng
         uint64_t offset = slot->offset;
         uint32_t room = slot->length;
 
-        taken = in_memory(r, offset, room) && room >= length;
+        taken = ring_has_bytes(r, offset, room) && room >= length;
         if (taken) {
             if (__builtin_expect(shown_csum != NULL, 0))
                 done |= checksum_tell(packet, length, shown_csum, slot->state);
@@ -368,7 +361,7 @@ static __attribute__((noinline)) bool take_work(struct ring *r, uint32_t at, uin
     struct nic_segment packet[2];
 
     find_pieces(r, at, offset, length, packet);
-    if (length < NIC_PACKET_MIN || length > most || !in_memory(r, offset, length) ||
+    if (length < NIC_PACKET_MIN || length > most || !ring_has_bytes(r, offset, length) ||
         !take_headers(r, at, offset, packet[0].length))
         return refuse(r, at);
     const uint32_t heads =
@@ -395,7 +388,7 @@ static bool take_slot(struct ring *r)
     if (__builtin_expect(work & CSUM_PARTIAL, 0))
         return take_work(r, at, offset, length, work);
     bool good = length >= NIC_PACKET_MIN && length <= NIC_PACKET_MAX &&
-                in_memory(r, offset, length) && take_headers(r, at, offset, head);
+                ring_has_bytes(r, offset, length) && take_headers(r, at, offset, head);
     if (!good)
         return refuse(r, at);
     struct nic_segment packet[2];

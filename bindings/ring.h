@@ -90,6 +90,14 @@ static inline bool ring_is_whole(const struct ring *r)
     return r->memory.parent && r->card.parent;
 }
 
+/* Do these bytes lie in its frames? */
+static inline bool ring_has_bytes(const struct ring *r, uint64_t offset, uint32_t length)
+{
+    const uint64_t bytes = (uint64_t)r->count * PAGE_SIZE;
+
+    return offset <= bytes && length <= bytes - offset;
+}
+
 /* Makes `graft` the ring's filter, in place of the one it had; NULL: none. */
 void ring_set_filter(struct ring *r, struct cap *graft);
 

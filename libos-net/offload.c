@@ -1,7 +1,7 @@
 /* Checksums that are left to the card. */
 #include "libos-net/offload.h"
 
-#include "libos/checksum.h"
+#include "exo/abi/checksum.h"
 
 #define AT_TYPE       12u
 #define AT_IP         14u

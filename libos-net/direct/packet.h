@@ -3,7 +3,7 @@
 #pragma once
 
 #include "exo/abi/types.h"
-#include "libos/checksum.h"
+#include "exo/abi/checksum.h"
 #include "libos/string.h"
 
 struct tcp_head {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "libos/checksum.h"
+#include "exo/abi/checksum.h"
 
 #define BYTES_MOST 1600
 #define PLACES     8

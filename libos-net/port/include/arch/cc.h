@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "libos/checksum.h"
+#include "exo/abi/checksum.h"
 
 /* Headers of a C library that are not here; lwIP has replacements. */
 #define LWIP_NO_INTTYPES_H 1

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libos/checksum.h"
+#include "exo/abi/checksum.h"
 
 /* Headers of a C library that are not here; lwIP has replacements. */
 #define LWIP_NO_INTTYPES_H 1
