@@ -198,7 +198,7 @@ static inline bool hears(unsigned i, uint16_t port)
     h->rx[h->rx_posted % RING_SLOTS] = (struct ring_slot){.offset = AT_BUFFERS, .length = 2048};
     h->rx_posted++;
     write_packet(packet, PEER, ADDRESS, port ? 1234 : 0, port);
-    hook_nic_received(packet, sizeof packet);
+    hook_nic_received(packet, sizeof packet, NULL);
     ring_settle();
     if (h->rx_done == before)
         h->rx_posted--;
