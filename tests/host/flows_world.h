@@ -53,24 +53,45 @@ void nic_mac(uint8_t mac[6])
     memset(mac, 0, 6);
 }
 
-bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+uint32_t nic_offloads(void)
 {
-    (void)segments, (void)count;
+    return 0;
+}
+
+bool nic_send_offload(const struct nic_segment *segments, unsigned count, uint32_t work,
+                      uint32_t heads, uint32_t cookie)
+{
+    (void)segments, (void)count, (void)work, (void)heads;
     sent++;
     in_card++;
     cookie_of = cookie;
     return true;
 }
 
+bool nic_send(const struct nic_segment *segments, unsigned count, uint32_t cookie)
+{
+    return nic_send_offload(segments, count, 0, 0, cookie);
+}
+
 void nic_flush(void)
 {
 }
 
-void nic_poll(void)
+void nic_tell_sent(bool wanted)
+{
+    (void)wanted;
+}
+
+void nic_collect(void)
 {
     if (in_card)
         hook_nic_sent(cookie_of);
     in_card = 0;
+}
+
+void nic_poll(void)
+{
+    nic_collect();
 }
 
 void nic_restart(void)

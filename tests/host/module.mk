@@ -18,7 +18,7 @@ KERNEL_TESTS := check console counters defer device device_window disk dispatch 
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # With the rings that the others do without.
-flows-needs := $(addprefix bindings/,bind_filters.c bind_ring.c filters.c ring.c ring_keys.c)
+flows-needs := $(addprefix bindings/,bind_filters.c bind_ring.c checksum.c filters.c ring.c ring_keys.c ring_record.c)
 flows_end-needs = $(flows-needs)
 
 # The driver of the IOMMU, which is x86-64's, over the simulated machine's memory.
