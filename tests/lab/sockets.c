@@ -3,8 +3,7 @@
  * (sockets_server.c), of a family that has the kernel's card (`posix`), and clients in here, behind
  * another card on the same wire.
  *
- *   lab_sockets udp|http|kv [WAY]      starts `posix` with what `.exo4/argv` names, which is to
- * match
+ *   lab_sockets udp|http|kv [WAY]   starts `posix` with what `.exo4/argv` names, which matches
  *
  * The client has a lower priority than all of the family, and does nothing but wait, by loops that
  * are counted, while the family works: counted is from its bell until it has all answers and a
