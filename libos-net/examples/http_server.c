@@ -369,7 +369,7 @@ bool http_serve(uint16_t port)
         return false;
 
     struct tcp_pcb *listener = tcp_bind(pcb, IP_ADDR_ANY, port) == ERR_OK
-                                   ? tcp_listen_with_backlog(pcb, HTTP_CONNECTIONS)
+                                   ? tcp_listen_with_backlog(pcb, HTTP_HALF_OPEN)
                                    : NULL;
     if (!listener) {
         tcp_close(pcb);

@@ -10,6 +10,7 @@
 #include "libos-net/examples/http_parse.h"
 
 #define HTTP_CONNECTIONS 64u
+#define HTTP_HALF_OPEN   192u /* beside them: a burst of clients is not a flood */
 #define HTTP_READ_PATIENCE                                                                         \
     15000u                        /* milliseconds for a request to arrive, or a next one to begin  \
                                    */

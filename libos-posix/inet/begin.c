@@ -2,7 +2,7 @@
 #include "libos-net/begin.h"
 #include "libos-posix/inet/inet.h"
 
-#define HALF_OPEN_MOST 64 /* of a listener, beside its queue */
+#define HALF_OPEN_MOST 250 /* of a listener, beside its queue; lwIP counts to 255 */
 
 err_t inet_begins(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *packet)
 {
