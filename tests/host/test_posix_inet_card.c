@@ -328,6 +328,29 @@ static void a_flood_of_beginnings_shuts_nobody_out(void **state)
     }
 }
 
+/* As many clients as a benchmark has, all of which begin before the first has gone on. */
+static void a_burst_of_clients_is_no_flood(void **state)
+{
+    (void)state;
+    struct end clients[200];
+    long s = SYS(socket, AF_INET, SOCK_STREAM | O_NONBLOCK, 0);
+
+    IS(SYS(bind, s, name4(0, 0, 0, 0, 2011), 16), 0);
+    IS(SYS(listen, s, 511), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        clients[i] = (struct end){.from = 30000 + i, .to = 2011, .seq = 1000};
+        give_segment(&clients[i], TCP_SYN_BIT, NULL);
+        answer_arp();
+        clients[i].seq++;
+        clients[i].ack = get32(last_segment() + 4) + 1;
+    }
+    for (unsigned i = 0; i < 200; i++)
+        give_segment(&clients[i], TCP_ACK_BIT, NULL);
+    for (unsigned i = 0; i < 200; i++)
+        IS(SYS(close, accepted(s)), 0);
+    IS(SYS(close, s), 0);
+}
+
 /* So many may wait to be accepted, and no more begin while they do. */
 static void a_full_queue_takes_no_more(void **state)
 {
@@ -412,6 +435,7 @@ int main(void)
         INET_TEST(broken_packets_are_dropped),
         INET_TEST(random_packets_do_no_harm),
         INET_TEST(a_flood_of_beginnings_shuts_nobody_out),
+        INET_TEST(a_burst_of_clients_is_no_flood),
         INET_TEST(a_full_queue_takes_no_more),
         INET_TEST(the_same_ports_serve_again_at_once),
         INET_TEST(ten_thousand_connections_leave_nothing),
