@@ -7,7 +7,6 @@
 #include "libos-net/offload.h"
 #include "libos-net/ring_link.h"
 #include "libos/call.h"
-#include "libos/clock.h"
 #include "libos/error.h"
 #include "libos/libos.h"
 #include "libos/log.h"
@@ -64,7 +63,7 @@ static void prepare(void *argument, uint32_t round)
 
     (void)argument, (void)round;
     while (__atomic_load_n(&h->tx_done, __ATOMIC_ACQUIRE) != h->tx_posted)
-        ring.link.wait(&ring.link, clock_deadline(CLOCK_NS_PER_MS));
+        exo_ring_kick(ring.slot); /* nobody is told of what is sent */
     for (uint32_t i = 0; i < SEGMENTS; i++)
         head_at(i * PLACE)->sum = 0;
     head_at(LONG)->sum = 0;
