@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SUM_BLOCK 64u /* bytes, in each of which carries are counted before they come in again */
+#define SUM_BLOCK 64u /* bytes, of which all have their carries counted before these come in again */
 
 /* `sum` and `count` bytes anywhere; what carries out comes in again. Of pieces that are added one
  * after the other all but the last have an even number of bytes. */
@@ -16,13 +16,15 @@ static inline uint64_t sum_add(const void *bytes, size_t count, uint64_t sum)
     const uint8_t *at = (const uint8_t *)bytes;
     uint64_t word;
 
-    for (; count >= SUM_BLOCK; count -= SUM_BLOCK, at += SUM_BLOCK) {
+    if (count >= SUM_BLOCK) {
         uint64_t carries = 0;
+        for (; count >= SUM_BLOCK; count -= SUM_BLOCK, at += SUM_BLOCK) {
 #pragma GCC unroll 8
-        for (size_t i = 0; i < SUM_BLOCK; i += sizeof word) {
-            __builtin_memcpy(&word, at + i, sizeof word);
-            sum += word;
-            carries += sum < word;
+            for (size_t i = 0; i < SUM_BLOCK; i += sizeof word) {
+                __builtin_memcpy(&word, at + i, sizeof word);
+                sum += word;
+                carries += sum < word;
+            }
         }
         sum += carries;
         sum += sum < carries;
