@@ -11,29 +11,8 @@
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
+#include "exo/env/wait.h"
 #include "exo/mem/frame.h"
-
-struct wakeup {
-    struct thread *thread;
-    enum err error;
-    uint64_t bits;
-};
-
-static void wake_here(void *argument)
-{
-    const struct wakeup *w = argument;
-    struct thread *t = w->thread;
-
-    if (t->state == THREAD_IN_NOTIFY)
-        sched_end_wait(t, w->error, w->bits);
-}
-
-static void wake(struct thread *t, enum err error, uint64_t bits)
-{
-    struct wakeup w = {t, error, bits};
-
-    cpu_call(t->cpu, wake_here, &w);
-}
 
 /* Does the graft that judges the waiting of `t`, if it is a quick one, let it have these bits? */
 static inline bool lets_quickly(const struct graft *g, uint64_t raised)
@@ -89,7 +68,7 @@ void notification_raise(struct notification *n, uint64_t bits)
         if (by_ipc)
             hook_ipc_notified(t, got);
         else
-            wake(t, ERR_OK, got);
+            wait_end_anywhere(t, ERR_OK, got);
     }
     for (l = n->bound.next; l != &n->bound; l = l->next) {
         struct thread *t = LIST_ITEM(l, struct thread, bound_link);
@@ -103,7 +82,7 @@ void notification_raise(struct notification *n, uint64_t bits)
 void notification_destroy(struct notification *n)
 {
     while (!list_is_empty(&n->waiters))
-        wake(LIST_ITEM(n->waiters.next, struct thread, queue), ERR_BAD_STATE, 0);
+        wait_end_anywhere(LIST_ITEM(n->waiters.next, struct thread, queue), ERR_BAD_STATE, 0);
 }
 
 int sys_notification_create(struct thread *caller, const struct sys_notification_create_args *a,

@@ -17,6 +17,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "exo/env/wait.h"
 #include "exo/mem/frame.h"
 #include "exo/mem/space.h"
 #include "l4core/ipc.h"
@@ -145,7 +146,7 @@ static void give_up(struct thread *t)
     if (t->ipc_kernel != IPC_START)
         ipc_cancel(t, true, true);
     if (t->state == THREAD_IN_NOTIFY)
-        sched_end_wait(t, ERR_INTERRUPTED, 0);
+        wait_end(t, ERR_INTERRUPTED, 0);
     node_walk_end(&t->unmap.walk);
     t->unmap.count = 0;
     t->pct_epoch = 0; /* what it found by a slot */

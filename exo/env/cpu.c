@@ -8,6 +8,7 @@
 #include "exo/env/env.h"
 #include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "exo/env/wait.h"
 
 static struct cpu cpus[CPU_MAX];
 unsigned cpu_count = 1;
@@ -83,6 +84,7 @@ void cpu_mailbox_read(void)
 {
     struct cpu *c = cpu_this();
 
+    wait_end_told();
     while (c->mail_first != c->mail_end) {
         struct mail m = c->mailbox[c->mail_first % MAILBOX_SLOTS];
         __atomic_store_n(&c->mail_first, c->mail_first + 1, __ATOMIC_RELEASE);
@@ -123,6 +125,7 @@ void forest_lock_slow(void)
         cpu_mailbox_read();
         arch_relax();
     }
+    wait_end_told();
 }
 
 bool forest_try_lock_slow(void)

@@ -60,6 +60,7 @@ struct cpu {
     volatile uint32_t mail_lock;
     volatile uint32_t mail_first, mail_end; /* run freely                                      */
     struct mail mailbox[MAILBOX_SLOTS];
+    struct thread *volatile woken; /* the last of those whose waits other CPUs have ended */
 
     _Alignas(PAGE_SIZE) union { /* a page by itself, which users read */
         struct cpu_info info;
@@ -116,7 +117,7 @@ static inline bool forest_lock_for(const struct thread *t)
 }
 
 /* The same without waiting, so that what is known about threads still holds. False: somebody has
- * it. */
+ * it. Waits that other CPUs have ended may not be over here (wait.h). */
 bool forest_try_lock_slow(void);
 static inline bool forest_try_lock(void)
 {

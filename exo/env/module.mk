@@ -8,6 +8,7 @@ KERNEL += exo/env/sched.c
 KERNEL += exo/env/slice.c
 KERNEL += exo/env/thread.c
 KERNEL += exo/env/upcall.c
+KERNEL += exo/env/wait.c
 
 # A variant with the other way of queueing (decision 31).
 VARIANTS     += lazy

@@ -14,6 +14,7 @@
 #include "exo/env/slice.h"
 #include "exo/env/thread.h"
 #include "exo/env/upcall.h"
+#include "exo/env/wait.h"
 
 struct thread *sched_first_ready(void)
 {
@@ -166,14 +167,6 @@ void sched_alarm(uint64_t at)
     timer_arm(c);
 }
 
-void sched_end_wait(struct thread *t, word_t error, word_t bits)
-{
-    list_remove(&t->queue);
-    sched_clear_deadline(t);
-    thread_reply(t, error, bits);
-    sched_wake(t);
-}
-
 /* Under the forest lock, which the waiters of notifications belong to, and under which threads end.
  */
 static void wake_sleepers(struct cpu *c, uint64_t now)
@@ -186,7 +179,7 @@ static void wake_sleepers(struct cpu *c, uint64_t now)
     for (struct thread *t = first_sleeper(c); t && t->deadline <= now; t = first_sleeper(c)) {
         sched_clear_deadline(t);
         if (t->state == THREAD_IN_NOTIFY)
-            sched_end_wait(t, ERR_TIMEOUT, 0);
+            wait_end(t, ERR_TIMEOUT, 0);
         else
             hook_ipc_timeout(t);
     }
@@ -490,5 +483,6 @@ const char *sched_check(void)
         return "S1: a ready thread is not queued";
     if (c->current && c->current->cpu != c->number)
         return "S5: a thread runs away from home";
-    return check_times(c);
+    broken = check_times(c);
+    return broken ? broken : wait_check(c);
 }

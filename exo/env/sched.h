@@ -2,7 +2,8 @@
  * Who runs on this CPU: a slice's owner if it can, else the highest priority. All functions act on
  * threads whose home is this CPU.
  *
- * Invariants. sched_check() tests them all, and S1 and S2 of ready.h, and names the broken one.
+ * Invariants. sched_check() tests them all, with those of ready.h (S1, S2) and wait.h (S6), and
+ * names the broken one.
  *   S3  sleepers are sorted by deadline, and timers by time
  *   S4  whoever runs the epilogue of its slice exists
  *   S5  the current thread, the sleepers and those with timers are at home here
@@ -70,9 +71,6 @@ struct thread *sched_first_ready(void);
 
 /* Has hook_alarm run on this CPU at `at`, or before. */
 void sched_alarm(uint64_t at);
-
-/* Ends the wait of `t`, in THREAD_IN_NOTIFY, with these. Under the forest lock. */
-void sched_end_wait(struct thread *t, word_t error, word_t bits);
 
 /* Would `t`, which waits for a notification, be chosen if it became ready now? For sure: that a
  * slice is in play, or somebody was handed the processor, that `t` has a deadline or is of another

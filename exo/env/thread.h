@@ -132,7 +132,9 @@ struct thread {
     uint32_t overruns; /* in a row                                                  */
     uint32_t forfeits; /* slices still to be lost                                   */
 
-    uint64_t awaited_bits; /* THREAD_IN_NOTIFY                                        */
+    uint64_t awaited_bits;       /* THREAD_IN_NOTIFY                                          */
+    struct thread *woken_before; /* in its CPU's `woken`: the one before; then `awaited_bits`  */
+    word_t woken_error;          /* is what it gets, with this                                 */
     _Alignas(16) struct node wake_node; /* child of the graft that judges its waiting */
     uint64_t judged_bits;           /* the same with a graft at wake_node; then awaited_bits is 0 */
     struct notification *judged_at; /* where it waits for those                            */

@@ -5,8 +5,8 @@
 #include "exo/base/assert.h"
 #include "exo/env/counts.h"
 #include "exo/env/cpu.h"
-#include "exo/env/sched.h"
 #include "exo/env/thread.h"
+#include "exo/env/wait.h"
 
 static unsigned class_of(enum upcall u)
 {
@@ -90,7 +90,7 @@ static void post_here(void *argument)
 
     p->taken = upcall_post_here(t, p->upcall);
     if (p->taken && t->state == THREAD_IN_NOTIFY && upcall_is_due(t))
-        sched_end_wait(t, ERR_INTERRUPTED, 0);
+        wait_end(t, ERR_INTERRUPTED, 0);
 }
 
 bool upcall_post(struct thread *t, enum upcall u)

@@ -1,7 +1,7 @@
 # The kernel for the third "CPU", host: its C as a library that tests link. Free frames are poisoned
 # (kernel_poison.c), which wants the calls of the frame table.
 HOST_KERNEL += $(addprefix exo/mem/,boot_mem.c frame.c space.c)
-HOST_KERNEL += $(addprefix exo/env/,counts.c cpu.c env.c meter.c move.c ready.c sched.c slice.c thread.c upcall.c)
+HOST_KERNEL += $(addprefix exo/env/,counts.c cpu.c env.c meter.c move.c ready.c sched.c slice.c thread.c upcall.c wait.c)
 HOST_KERNEL += $(addprefix exo/entry/,dispatch.c trap.c) exo/base/print.c $(addprefix exo/arch/host/,devices.c entry.c machine.c) exo/arch/x86_64/port_insn.c
 # All of these folders, but for the rings of the network card: tests have others.
 HOST_KERNEL += $(filter-out $(addprefix bindings/,bind_filters.c bind_ring.c filters.c ring.c ring_keys.c),$(filter bindings/% grafts/% l4core/%,$(KERNEL)))
@@ -14,7 +14,7 @@ KERNEL_TESTS := check console counters defer device device_window disk dispatch 
                 fault flows flows_end forest forest_steps frame fuzz_l4 graft_answer graft_bind graft_env graft_judge graft_moment graft_run graft_sums graft_trap grant guarantee info interrupt ipc ipc_end ipc_notify irq kip \
                 l4_control l4_move l4_tasks map map_model memory_type meter move note notify page page_large page_run pct port port_fault \
                 preempt propagate random redirect remote revoke sched share slice smp string string_between \
-                string_fault tree tree_crash tree_rules upcall walk
+                string_fault tree tree_crash tree_rules upcall wait walk
 HOST_TESTS   += $(KERNEL_TESTS)
 
 # With the rings that the others do without.

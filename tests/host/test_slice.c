@@ -5,6 +5,7 @@
 #include "exo/arch/upward.h"
 #include "exo/env/sched.h"
 #include "exo/env/slice.h"
+#include "exo/env/wait.h"
 
 #define ENTRY ((vaddr_t)0x410000)
 #define STACK ((vaddr_t)0x520000)
@@ -46,7 +47,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     if (world.boss->state == THREAD_IN_NOTIFY) {
-        sched_end_wait(world.boss, ERR_TIMEOUT, 0);
+        wait_end(world.boss, ERR_TIMEOUT, 0);
         world_run(world.boss);
     }
     return world_end(state);
@@ -177,7 +178,7 @@ static void an_epilogue_cannot_be_given_away_and_waiting_ends_it(void **state)
 static void adjacent_slices_are_one_and_without_entries_nothing_is_told(void **state)
 {
     (void)state;
-    sched_end_wait(world.boss, ERR_TIMEOUT, 0);
+    wait_end(world.boss, ERR_TIMEOUT, 0);
     for (uint32_t i = 3; i < SLICE_COUNT; i += 2) {
         OK(BOSS(slice_bind, SLOT_CPU, 0, i, SLOT_NONE));
         OK(BOSS(slice_bind, SLOT_CPU, 0, i, p.thread));

@@ -200,6 +200,8 @@ void arch_cpu_kick(unsigned number)
     struct arch_cpu *sender = host.cpu;
 
     host.kicks++;
+    if (host.deaf)
+        return;
     host.cpu = arch_cpu_number(number);
     cpu_mailbox_read();
     host.cpu = sender;

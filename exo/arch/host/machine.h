@@ -39,6 +39,7 @@ struct host_machine {
     unsigned long kicks;        /* interrupts sent to other CPUs                     */
     unsigned long cache_drops;  /* caches written back, on all CPUs                    */
     unsigned long idles;        /* times that a CPU waited for its timer             */
+    bool deaf;                  /* an interrupt sent to another CPU comes when it looks    */
     unsigned long spins;        /* waits for another CPU since the last progress     */
     void (*relax)(void);        /* what another CPU does while this one waits, once  */
     void (*interrupt)(void);    /* what happens before interrupts are taken, once    */
