@@ -211,11 +211,13 @@ enum err card_open(struct card *c, slot_t pci, uint32_t function)
 
 enum err card_open_any(struct card *c, const char *who, uint32_t accepted)
 {
-    uint32_t function;
-    enum err e = virtio_pci_find(VIRTIO_NET, 0, &function);
+    enum err e = ERR_IN_USE;
 
-    if (e == ERR_OK)
-        e = card_open_accepting(c, SLOT_PCI, function, 1, accepted);
+    for (uint32_t from = 0, function = 0; e == ERR_IN_USE; from = function + 1) {
+        e = virtio_pci_find(VIRTIO_NET, from, &function);
+        if (e == ERR_OK) /* it was free; another may have been quicker */
+            e = card_open_accepting(c, SLOT_PCI, function, 1, accepted);
+    }
     if (e && !device_is_confined())
         log_error_line("%s: no IOMMU confines a card here, so none can be given away", who);
     else if (e)

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SUM_BLOCK 64u /* bytes, of which all have their carries counted before these come in again */
+#define SUM_BLOCK                                                                                  \
+    64u /* bytes, of which all have their carries counted before these come in again */
 
 /* `sum` and `count` bytes anywhere; what carries out comes in again. Of pieces that are added one
  * after the other all but the last have an even number of bytes. */

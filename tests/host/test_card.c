@@ -68,6 +68,11 @@ static void any_card_will_do(void **state)
     fresh_device();
     assert_int_equal(card_open_any(&card, "test", 0), ERR_OK);
     card_close(&card);
+    own_device.others_take = true; /* the first of two that were free */
+    assert_int_equal(card_open_any(&card, "test", 0), ERR_OK);
+    assert_int_equal(card.device.function, 3);
+    card_close(&card);
+    own_device.others_take = false;
     own_device.closed_bus = true;
     assert_int_equal(card_open_any(&card, "test", 0), ERR_NO_DEVICE);
     own_device_reset(VIRTIO_BLOCK, 1, 0);

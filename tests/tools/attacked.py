@@ -187,12 +187,13 @@ class World:
         self.theirs = theirs  # open until QEMU has it
         self.attackers = {tap: attacker.Attacker(tap, chance) for tap in (SHARED, *OWN[:len(own)])}
         self.servers, self.absent, self.routes = [], [], {}
+        self.is_over = lambda: False  # has the machine ended, so that nobody is asked any more?
 
     def find(self, row, patience):
         """On which tap that one answers, by then."""
         name, _, address, port, kind = row
         until = time.monotonic() + patience
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.is_over():
             for tap, who in self.attackers.items():
                 mac = who.mac_of(address, 0.2)
                 if mac:
@@ -240,7 +241,7 @@ class World:
         silent = []
         for client in self.clients(seed):
             until = time.monotonic() + patience
-            while not client.right and not client.wrong and time.monotonic() < until:
+            while not client.right and not client.wrong and time.monotonic() < until and not self.is_over():
                 client.once()
             if client.wrong or not client.right:
                 silent.append((client.server.name, client.right, client.wrong, client.late))

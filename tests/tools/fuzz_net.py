@@ -15,7 +15,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent.parent / "exo
 import attacked  # noqa: E402
 import qemu      # noqa: E402
 import serving   # noqa: E402
-from pumping import pumping  # noqa: E402
+from pumping import is_over, pumping  # noqa: E402
 
 COMES_UP = 90   # seconds, on a busy machine
 RECOVERS = 40
@@ -41,7 +41,7 @@ def play(world, machine, chance, seconds, seed):
     for client in clients:
         client.start()
     sent = attack(world, chance, seconds, clients,
-                  lambda: not machine.panic and not any(client.wrong for client in clients))
+                  lambda: not is_over(machine) and not any(client.wrong for client in clients))
     got = {client.server.name: client.stop() for client in clients}
     return sent, got, world.answers(seed + 1000, RECOVERS)
 
@@ -58,6 +58,7 @@ def main():
     with attacked.folder() as folder:
         world = attacked.World(folder, chance, names, smp=2, mem="320M", kernel=str(qemu.CHECKED))
         with qemu.Machine(world.options) as machine, pumping(machine):
+            world.is_over = lambda: is_over(machine)
             world.find_all(COMES_UP)
             if world.absent or machine.panic:
                 fail(machine, f"{', '.join(world.absent)}: no such server comes up; {machine.panic or ''}")

@@ -19,3 +19,8 @@ def pumping(machine):
     finally:
         over.set()
         pumper.join()
+
+
+def is_over(machine):
+    """Has it ended, by itself or not?"""
+    return machine.panic is not None or machine.guest_status is not None or machine.process.poll() is not None

@@ -93,7 +93,7 @@ enum err device_find(uint16_t vendor, uint16_t product, uint32_t from, uint32_t 
     if (from > 3 || memcmp(own_device.space, &vendor, 2) != 0 ||
         memcmp(own_device.space + 2, &product, 2) != 0)
         return ERR_NO_DEVICE;
-    *function = 3;
+    *function = own_device.others_take && from <= 2 ? 2 : 3;
     return ERR_OK;
 }
 
@@ -115,8 +115,10 @@ const char *error_text(enum err e)
 
 enum err device_open(struct device *d, slot_t pci, uint32_t function)
 {
-    assert_true(pci == 12 && function == 3);
+    assert_true(pci == 12 && (function == 3 || own_device.others_take));
     *d = (struct device){.function = function};
+    if (function == 2)
+        return ERR_IN_USE;
     if (own_device.closed_bus)
         return ERR_NO_DEVICE;
     d->slot = 77;

@@ -12,6 +12,7 @@
 
 struct own_device {
     bool closed_bus;    /* no IOMMU: it cannot be opened           */
+    bool others_take;   /* another program opens function 2 first  */
     uint8_t space[256]; /* configuration space                     */
     uint64_t features;  /* that it offers                          */
     bool deaf;          /* a reset does not take                   */
