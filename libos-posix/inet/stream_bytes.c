@@ -18,15 +18,29 @@ struct pbuf *stream_take_first(struct inet_socket *s)
     return p;
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Bytes that can be put in now: segments are as short as the peer wants them, half of its window
+ * or its maximum, and each is up to two of what lwIP counts. */
+static size_t room_of(const struct inet_socket *s)
+{
+    const size_t used = tcp_sndqueuelen(s->tcp) + 2u, half = s->tcp->snd_wnd_max / 2;
+    const size_t segments = used < TCP_SND_QUEUELEN ? (TCP_SND_QUEUELEN - used) / 2 : 0;
+    const size_t bytes = half ? least(s->tcp->mss, half) : s->tcp->mss;
+
+    return least(tcp_sndbuf(s->tcp), segments * bytes);
+}
+
 /* Copies a piece in, and has lwIP keep it. 0: there is no room now. */
 static long put_piece(struct inet_socket *s, struct io *io, bool more)
 {
     uint8_t piece[PIECE];
-    size_t n = tcp_sndbuf(s->tcp);
+    const size_t n = least(least(room_of(s), sizeof piece), io->left);
 
-    n = n < sizeof piece ? n : sizeof piece;
-    n = n < io->left ? n : io->left;
-    if (!n || tcp_sndqueuelen(s->tcp) + 2 * PIECE / TCP_MSS + 2 > TCP_SND_QUEUELEN)
+    if (!n)
         return 0;
     const long got = io_get(io, piece, n);
     if (got <= 0)
@@ -68,7 +82,7 @@ long stream_send(struct file *f, struct io *io, uint32_t flags)
         tcp_output(s->tcp);
         stack_turn();
         e = check_sender(s);
-        if (e || tcp_sndbuf(s->tcp) >= PIECE || stream_is_writable(s))
+        if (e || room_of(s))
             continue;
         s->is_wanted = true;
         e = inet_wait(f, flags, deadline);

@@ -121,11 +121,15 @@ static inline void answer_arp(void)
 struct end {
     unsigned from, to;
     uint32_t seq, ack;
+    unsigned window;
+    unsigned mss; /* said as an option, whatever the flags; 0: none */
 };
+
+#define WINDOW 60000u
 
 static inline uint32_t segment(uint8_t *p, const struct end *e, unsigned flags, const char *data)
 {
-    const size_t bytes = data ? strlen(data) : 0;
+    const size_t bytes = data ? strlen(data) : 0, options = e->mss ? 4 : 0;
     uint8_t *tcp = p + HEAD + IP4;
 
     memset(tcp, 0, TCP);
@@ -133,13 +137,15 @@ static inline uint32_t segment(uint8_t *p, const struct end *e, unsigned flags, 
     put16(tcp + 2, e->to);
     put32(tcp + 4, e->seq);
     put32(tcp + 8, e->ack);
-    tcp[12] = TCP / 4 << 4;
+    tcp[12] = (uint8_t)((TCP + options) / 4 << 4);
     tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, 60000);
+    put16(tcp + 14, e->window);
+    put16(tcp + TCP, 0x0204);
+    put16(tcp + TCP + 2, e->mss);
     if (bytes)
-        memcpy(tcp + TCP, data, bytes);
-    put16(tcp + 16, sum_of(tcp, TCP + bytes, 6));
-    return wrap(p, 6, TCP + bytes, 1, 0);
+        memcpy(tcp + TCP + options, data, bytes);
+    put16(tcp + 16, sum_of(tcp, TCP + options + bytes, 6));
+    return wrap(p, 6, TCP + options + bytes, 1, 0);
 }
 
 static inline void give_segment(const struct end *e, unsigned flags, const char *data)
@@ -162,11 +168,11 @@ static inline const uint8_t *last_segment(void)
     return NULL;
 }
 
-/* The peer connects to a listener. */
-static inline struct end peer_connects(unsigned port)
+/* The peer connects to a listener, and says that about its window and its segments. */
+static inline struct end peer_connects_by(unsigned port, unsigned window, unsigned mss)
 {
     static unsigned from = 20000;
-    struct end e = {++from, port, 1000, 0};
+    struct end e = {++from, port, 1000, 0, window, mss};
 
     give_segment(&e, TCP_SYN_BIT, NULL);
     answer_arp();
@@ -174,6 +180,12 @@ static inline struct end peer_connects(unsigned port)
     IS(tcp[13] & 0x3f, TCP_SYN_BIT | TCP_ACK_BIT);
     e.seq++;
     e.ack = get32(tcp + 4) + 1;
+    e.mss = 0;
     give_segment(&e, TCP_ACK_BIT, NULL);
     return e;
+}
+
+static inline struct end peer_connects(unsigned port)
+{
+    return peer_connects_by(port, WINDOW, 0);
 }

@@ -131,7 +131,7 @@ def fragment(frame, offset, count, more, ident):
 
 def in_pieces(chance, frame):
     """Fragments: right ones in any order, doubled, some missing, overlapping, beyond all ends."""
-    if not packets.is_ipv4(frame) or packets.header_bytes(frame) != IP:
+    if not packets.is_ipv4(frame) or packets.header_bytes(frame) != IP or len(frame) == ETH + IP:
         return [frame]
     whole, ident = len(frame) - ETH - IP, chance.randrange(65536)
     size = 8 * chance.randint(1, max(1, whole // 16))

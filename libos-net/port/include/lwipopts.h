@@ -81,11 +81,15 @@
 /* Where a connection's numbers begin is not to be guessed. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_random()
 
-/* Connections that begin: libos-net/begin.c. */
+/* Connections that begin, and segments that say what they may not: libos-net/begin.c. */
 struct tcp_pcb;
 struct tcp_hdr;
 struct pbuf;
-signed char net_begins(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *packet);
+signed char net_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, unsigned short options,
+                              unsigned short first, unsigned char *second, struct pbuf *packet);
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
-    (BEGIN_STATES >> (pcb)->state & 1u ? net_begins(pcb, head, packet) : (signed char)ERR_OK)
-#define BEGIN_STATES (1u << LISTEN | 1u << TIME_WAIT)
+    (BEGIN_STATES >> (pcb)->state & 1u || (options) || (pcb)->snd_wnd_max < SEGMENT_SMALL          \
+         ? net_segment_comes(pcb, head, options, first, second, packet)                            \
+         : (signed char)ERR_OK)
+#define SEGMENT_SMALL 96 /* bytes of a window: twice what a segment is at least */
+#define BEGIN_STATES  (1u << LISTEN | 1u << TIME_WAIT)
