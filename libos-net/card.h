@@ -175,6 +175,7 @@ static inline word_t card_bits_free(const struct card_pair *p)
 }
 
 /* Waits for a packet, such a bit, or a change of the link, which p->is_up tells then, up to
- * `deadline` (time-stamp counter, or DEVICE_FOREVER).
+ * `deadline` (time-stamp counter, or DEVICE_FOREVER). Does not wait while each buffer that a packet
+ * could come into is being sent: card_push() gives them back to the card.
  * TIMEOUT; BAD_STATE: the card gave up, as when it was told of memory that is not its own. */
 enum err card_wait(struct card_pair *p, uint64_t deadline);

@@ -165,13 +165,19 @@ static bool follow_link(struct card_pair *p)
     return changed;
 }
 
+/* Is all that packets could come into on its way out? The card interrupts for none of it. */
+static bool is_drained(const struct card_pair *p)
+{
+    return !virtqueue_in_flight(&p->rx) && virtqueue_in_flight(&p->tx);
+}
+
 enum err card_wait(struct card_pair *p, uint64_t deadline)
 {
     enum err e = ERR_OK;
     word_t got = 0;
 
     while (e == ERR_OK && !(got & card_bits_free(p)) && !virtqueue_interrupt(&p->rx, true) &&
-           !virtio_pci_is_broken(&p->card->pci) && !follow_link(p))
+           !is_drained(p) && !virtio_pci_is_broken(&p->card->pci) && !follow_link(p))
         e = device_wait(&p->card->device, p->bits, deadline, &got);
     virtqueue_interrupt(&p->rx, false);
     return e == ERR_OK && virtio_pci_is_broken(&p->card->pci) ? ERR_BAD_STATE : e;

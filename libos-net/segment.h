@@ -1,8 +1,8 @@
 /*
- * What a segment says of a connection, put right before lwIP reads it: a part of its hook for packets
- * of TCP (LWIP_HOOK_TCP_INPACKET_PCB), for both of its builds. lwIP believes a segment's options before
- * it looks whether its numbers are right, and data that waits to be sent must fit in what is the
- * longest segment now.
+ * What a segment says of a connection, put right before lwIP reads it: a part of its hook for
+ * packets of TCP (LWIP_HOOK_TCP_INPACKET_PCB), for both of its builds. lwIP believes a segment's
+ * options before it looks whether its numbers are right, and data that waits to be sent must fit in
+ * what is the longest segment now.
  */
 #pragma once
 
@@ -31,7 +31,8 @@ static inline void segment_limit(const struct segment_options *o, bool opens)
 {
     for (u16_t i = 0, bytes; i < o->count; i = (u16_t)(i + bytes)) {
         const u8_t kind = *segment_option(o, i);
-        bytes = kind != LWIP_TCP_OPT_NOP && i + 1 < o->count ? *segment_option(o, (u16_t)(i + 1)) : 1;
+        bytes =
+            kind != LWIP_TCP_OPT_NOP && i + 1 < o->count ? *segment_option(o, (u16_t)(i + 1)) : 1;
         if (kind == LWIP_TCP_OPT_EOL || !bytes || i + bytes > o->count)
             return;
         if (kind != LWIP_TCP_OPT_MSS || bytes != LWIP_TCP_OPT_LEN_MSS)
@@ -45,8 +46,8 @@ static inline void segment_limit(const struct segment_options *o, bool opens)
 }
 
 /* lwIP makes segments of half of the peer's largest window if that is less than the maximum size,
- * but is not 0. Of small windows it is the maximum here: it shrinks no more when a window grows, and
- * the peer cannot have its data cut into single bytes. */
+ * but is not 0. Of small windows it is the maximum here: it shrinks no more when a window grows,
+ * and the peer cannot have its data cut into single bytes. */
 static inline void segment_keep_size(struct tcp_pcb *pcb)
 {
     if (pcb->snd_wnd_max < SEGMENT_SMALL)
@@ -54,8 +55,8 @@ static inline void segment_keep_size(struct tcp_pcb *pcb)
 }
 
 /* All of it, for a connection or a listener. */
-static inline void segment_settle(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t count, u16_t first,
-                                  u8_t *second)
+static inline void segment_settle(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t count,
+                                  u16_t first, u8_t *second)
 {
     const struct segment_options o = {
         .at = (u8_t *)head + TCP_HLEN, .second = second, .count = count, .first = first};

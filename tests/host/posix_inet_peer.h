@@ -189,3 +189,19 @@ static inline struct end peer_connects(unsigned port)
 {
     return peer_connects_by(port, WINDOW, 0);
 }
+
+static inline long accepted(long s)
+{
+    long c = SYS(accept4, s, 0, 0, O_NONBLOCK);
+    assert_true(c >= 0);
+    return c;
+}
+
+static inline long open_listener(uint16_t port)
+{
+    long s = SYS(socket, AF_INET, SOCK_STREAM | O_NONBLOCK, 0);
+
+    IS(SYS(bind, s, name4(0, 0, 0, 0, port), 16), 0);
+    IS(SYS(listen, s, 100), 0);
+    return s;
+}

@@ -269,6 +269,29 @@ static bool nothing_arrives(void)
     return true;
 }
 
+/* A burst of as many packets as there are buffers, all answered, and a card that is slow to send.
+ */
+static void who_has_all_buffers_on_their_way_out_does_not_wait(void **state)
+{
+    (void)state;
+    uint16_t buffer;
+    uint32_t length;
+    unsigned sent = 0;
+
+    for (; virtqueue_in_flight(&pair->rx); sent++) {
+        device_receives(rx, 5, 60);
+        assert_true(card_receive(pair, &buffer, &length));
+        card_send(pair, buffer, 60);
+    }
+    card_push(pair);
+    assert_int_equal(card_wait(pair, 0), ERR_OK);
+    assert_int_equal(own_device.waits, 0);
+    for (; sent; sent--)
+        device_use(tx, device_next(tx), 0);
+    card_push(pair);
+    assert_int_equal(card_wait(pair, 0), ERR_TIMEOUT);
+}
+
 static void waiting_ends_when_others_want_it(void **state)
 {
     (void)state;
@@ -453,6 +476,7 @@ int main(void)
         ON_CARD(a_packet_is_answered_in_place),
         ON_CARD(a_buffer_is_in_one_hand_at_a_time),
         ON_CARD(waiting_ends_with_a_packet),
+        ON_CARD(who_has_all_buffers_on_their_way_out_does_not_wait),
         ON_CARD(waiting_ends_when_others_want_it),
         ON_CARD(waiting_ends_when_the_card_gives_up),
         ON_CARD(a_stopped_card_is_not_believed),

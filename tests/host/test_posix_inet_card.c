@@ -4,22 +4,6 @@
 
 #define P(text) user_text(text)
 
-static long accepted(long s)
-{
-    long c = SYS(accept4, s, 0, 0, O_NONBLOCK);
-    assert_true(c >= 0);
-    return c;
-}
-
-static long open_listener(uint16_t port)
-{
-    long s = SYS(socket, AF_INET, SOCK_STREAM | O_NONBLOCK, 0);
-
-    IS(SYS(bind, s, name4(0, 0, 0, 0, port), 16), 0);
-    IS(SYS(listen, s, 100), 0);
-    return s;
-}
-
 static void a_peer_is_served(void **state)
 {
     (void)state;
@@ -89,84 +73,6 @@ static void what_is_lost_is_sent_again(void **state)
     IS(SYS(read, c, world.user, 100), -ETIMEDOUT);
     IS(SYS(close, c), 0);
     IS(SYS(close, s), 0);
-}
-
-/* Bytes of the last segment's data. */
-static size_t last_data(void)
-{
-    const uint8_t *tcp = last_segment();
-    return get16(tcp - IP4 + 2) - IP4 - (tcp[12] >> 4) * 4u;
-}
-
-/* A listener's first connection, with more to say than the peer has room for. */
-static long says_much(long s)
-{
-    long c = accepted(s);
-
-    while (SYS(write, c, world.user, 1000) == 1000)
-        continue;
-    return c;
-}
-
-/* Whoever knows the ports of a connection can say that, without its numbers. */
-static void no_segment_makes_the_next_ones_shorter(void **state)
-{
-    (void)state;
-    long s = open_listener(2010);
-    struct end e = peer_connects_by(2010, 3000, 1460);
-    long c = says_much(s);
-    e.mss = 100;
-    give_segment(&e, TCP_ACK_BIT, NULL);
-    e.mss = 0;
-    e.ack += 1460; /* makes room for what is said now */
-    give_segment(&e, TCP_ACK_BIT, NULL);
-    assert_true(SYS(write, c, world.user, 1000) > 0);
-    IS(last_data(), 1460);
-    IS(SYS(close, c), 0);
-    IS(SYS(close, s), 0);
-    give_segment(&e, TCP_ACK_BIT | TCP_RST_BIT, NULL);
-}
-
-static void a_window_may_begin_with_nothing_and_grow_by_bytes(void **state)
-{
-    (void)state;
-    for (unsigned first = 0; first < 3; first++) {
-        long s = open_listener(2011);
-        struct end e = peer_connects_by(2011, first, 1460);
-        long c = says_much(s);
-        for (unsigned window = 1; window < 40; window += 3) {
-            fake.now_ns += SECOND; /* the window is looked at by sending something */
-            serve();
-            e.window = window;
-            e.ack = get32(last_segment() + 4) + (uint32_t)last_data();
-            give_segment(&e, TCP_ACK_BIT, NULL);
-            SYS(write, c, world.user, 1000);
-        }
-        e.window = WINDOW;
-        give_segment(&e, TCP_ACK_BIT, NULL);
-        for (int i = 0; i < 200; i++) { /* all of it comes */
-            fake.now_ns += SECOND / 4;
-            serve();
-            e.ack = get32(last_segment() + 4) + (uint32_t)last_data();
-            give_segment(&e, TCP_ACK_BIT, NULL);
-        }
-        assert_true(SYS(write, c, world.user, 1000) == 1000);
-        IS(SYS(close, c), 0);
-        IS(SYS(close, s), 0);
-        give_segment(&e, TCP_ACK_BIT | TCP_RST_BIT, NULL);
-    }
-}
-
-static void nobody_has_data_cut_into_single_bytes(void **state)
-{
-    (void)state;
-    long s = open_listener(2012);
-    struct end e = peer_connects_by(2012, WINDOW, 1);
-    long c = says_much(s);
-    assert_true(last_data() >= 48);
-    IS(SYS(close, c), 0);
-    IS(SYS(close, s), 0);
-    give_segment(&e, TCP_ACK_BIT | TCP_RST_BIT, NULL);
 }
 
 static uint32_t datagram(uint8_t *p, unsigned to, size_t bytes)
@@ -512,9 +418,6 @@ int main(void)
         INET_TEST(a_peer_is_served),
         INET_TEST(disorder_and_repetition_do_not_show),
         INET_TEST(what_is_lost_is_sent_again),
-        INET_TEST(no_segment_makes_the_next_ones_shorter),
-        INET_TEST(a_window_may_begin_with_nothing_and_grow_by_bytes),
-        INET_TEST(nobody_has_data_cut_into_single_bytes),
         INET_TEST(fragments_become_one),
         INET_TEST(broken_packets_are_dropped),
         INET_TEST(random_packets_do_no_harm),

@@ -160,6 +160,8 @@ def test_connections(world, way):
     for _ in range(2):
         for name, count in CONNECTIONS:
             equal(churn(world, name, count), [], f"{way}: {count} connections to {name} come and go")
+            if world.is_over():
+                return
         time.sleep(SETTLES)
         before, after = after, settled(world)
     equal(after, before, f"{way}: and leave nothing behind")

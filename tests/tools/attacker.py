@@ -20,6 +20,12 @@ RECORDED = 256             # of what others say
 Server = collections.namedtuple("Server", "name address mac port is_tcp request")
 
 
+def segment_data(frame):
+    """What a TCP segment in a frame carries."""
+    begin = ETH + packets.header_bytes(frame)
+    return frame[begin + (frame[begin + 12] >> 4) * 4:ETH + struct.unpack_from("!H", frame, ETH + 2)[0]]
+
+
 class Attacker:
     """On one tap. Everything that it does follows from `chance`, but for what it hears."""
 
@@ -72,13 +78,19 @@ class Attacker:
     def ends(self, server, source=ADDRESS):
         return server.mac, MAC, source, server.address
 
-    def meet(self, server, patience=1.0):
+    def hear_tcp(self, ports, wanted, patience):
+        """The next segment from the server of these ports to it, if its flags and data are `wanted`; or None."""
+        return self.hear(lambda f: packets.is_ipv4(f) and len(f) >= ETH + IP + 20 and f[ETH + 9] == packets.TCP
+                         and f[ETH + IP:ETH + IP + 4] == struct.pack("!HH", ports[1], ports[0])
+                         and f[ETH + 16:ETH + 20] == packets.number(ADDRESS)
+                         and wanted(f[ETH + IP + 13], segment_data(f)), patience)
+
+    def meet(self, server, patience=1.0, mss=1460, window=65535):
         """A handshake, as far as the server's part; returns (ports, numbers), or None."""
         ports, first = (self.chance.randint(1024, 65535), server.port), self.chance.randrange(1 << 32)
-        self.send([packets.tcp(self.ends(server), ports, (first, 0), SYN, options=b"\2\4\x05\xb4")])
-        answer = self.hear(lambda f: packets.is_ipv4(f) and len(f) >= ETH + IP + 20 and f[ETH + 9] == packets.TCP
-                           and f[ETH + IP:ETH + IP + 4] == struct.pack("!HH", ports[1], ports[0])
-                           and f[ETH + 16:ETH + 20] == packets.number(ADDRESS) and f[ETH + IP + 13] == SYN | ACK, patience)
+        self.send([packets.tcp(self.ends(server), ports, (first, 0), SYN, options=b"\2\4" + struct.pack("!H", mss),
+                               window=window)])
+        answer = self.hear_tcp(ports, lambda flags, _: flags == SYN | ACK, patience)
         if not answer:
             return None
         return ports, (first + 1, struct.unpack_from("!I", answer, ETH + IP + 4)[0] + 1)
@@ -125,6 +137,27 @@ class Attacker:
         if self.chance.random() < .5:
             self.send([packets.tcp(ends, ports, (seq + n, ack), RST | ACK) for n in (0, half, len(request), len(request) + 1)])
 
+    def read_in_bits(self, server):
+        """A real connection whose window is small, or closes, and grows again by bytes; it says other maxima meanwhile."""
+        sizes = (0, 1, 2, 3, 10, 95, 96, 536, 1460, 65535)
+        met = self.meet(server, 1.0, self.chance.choice(sizes), self.chance.choice(sizes)) if server.is_tcp else None
+        if not met:
+            return
+        ports, (seq, ack) = met
+        ends = self.ends(server)
+        self.send([packets.tcp(ends, ports, (seq, ack), ACK | PSH, server.request, window=self.chance.choice(sizes))])
+        seq += len(server.request)
+        for _ in range(self.chance.randrange(20)):
+            heard = self.hear_tcp(ports, lambda flags, data: data, 0.02)
+            if heard:
+                begin = struct.unpack_from("!I", heard, ETH + IP + 4)[0]
+                if begin == ack & 0xFFFFFFFF:
+                    ack += self.chance.randint(0, len(segment_data(heard)))
+            options = b"\2\4" + struct.pack("!H", self.chance.choice(sizes)) if self.chance.random() < .3 else b""
+            self.send([packets.tcp(ends, ports, (seq, ack), ACK, options=options, window=self.chance.choice(sizes))])
+        if self.chance.random() < .7:
+            self.send([packets.tcp(ends, ports, (seq, ack), RST | ACK)])
+
     def repeat_others(self, _):
         """What clients have said, once more: as it was, in another order, or broken so that its sums show it."""
         self.hear()
@@ -159,7 +192,7 @@ class Attacker:
         frame = self.chance.choice([f for f in self.openings(server) if len(f) < 200])
         self.send(part for part in packet_fuzz.every_length(frame) if len(part) >= ETH)
 
-    DEEDS = ((speak_wrongly, 60), (meet_and_misbehave, 14), (repeat_others, 12), (claim_addresses, 4),
+    DEEDS = ((speak_wrongly, 60), (meet_and_misbehave, 14), (read_in_bits, 6), (repeat_others, 12), (claim_addresses, 4),
              (length_by_length, 4), (flood, 3), (flood_of_beginnings, 3))
 
     def attack(self, server):
