@@ -85,7 +85,8 @@ void cpu_mailbox_read(void)
     struct cpu *c = cpu_this();
 
     wait_end_told();
-    while (c->mail_first != c->mail_end) {
+    while (c->mail_first != __atomic_load_n(&c->mail_end, __ATOMIC_ACQUIRE)) {
+        wait_end_told(); /* its sender may have ended waits just before */
         struct mail m = c->mailbox[c->mail_first % MAILBOX_SLOTS];
         __atomic_store_n(&c->mail_first, c->mail_first + 1, __ATOMIC_RELEASE);
         m.run(m.argument);

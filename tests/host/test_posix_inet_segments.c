@@ -1,5 +1,5 @@
-/* Host tests of sockets over a card: peers that say of their windows and of the longest segment what
- * would have data cut small, or connections end. */
+/* Host tests of sockets over a card: peers that say of their windows and of the longest segment
+ * what would have data cut small, or connections end. */
 #include "tests/host/posix_inet_peer.h"
 
 /* Bytes of the last segment's data. */

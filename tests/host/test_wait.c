@@ -194,6 +194,38 @@ static void who_moves_then_takes_them_along(void **state)
     world_check();
 }
 
+static void raise_late(void *argument)
+{
+    (void)argument;
+    elsewhere(raise_one);
+}
+
+static void stop_late(void *argument)
+{
+    (void)argument;
+    thread_stop(p.t);
+}
+
+/* Bits are raised while CPU 0 reads its mailbox already, and mail about that thread follows. */
+static void mail_comes_after_the_bits_that_were_raised_before_it(void **state)
+{
+    (void)state;
+    struct cpu *c = cpu_number(0);
+    uint32_t done[2] = {0, 0};
+
+    wait_for(&p, 1, FOREVER);
+    world_run(world.boss);
+    c->mailbox[c->mail_end % MAILBOX_SLOTS] = (struct mail){raise_late, NULL, &done[0]};
+    c->mailbox[(c->mail_end + 1) % MAILBOX_SLOTS] = (struct mail){stop_late, NULL, &done[1]};
+    c->mail_end += 2;
+    cpu_mailbox_read();
+    assert_true(done[0] && done[1]);
+    assert_int_equal(p.t->state, THREAD_STOPPED);
+    assert_int_equal(thread_regs(p.t)->rdx, 1);
+    assert_null(c->woken);
+    world_check();
+}
+
 static void a_notification_that_goes_then_takes_nothing_back(void **state)
 {
     (void)state;
@@ -235,6 +267,7 @@ int main(void)
         TEST(who_is_ended_at_home_is_in_no_list),
         TEST(who_is_stopped_then_has_its_bits),
         TEST(who_moves_then_takes_them_along),
+        TEST(mail_comes_after_the_bits_that_were_raised_before_it),
         TEST(a_notification_that_goes_then_takes_nothing_back),
         TEST(an_event_then_interrupts_no_wait),
     };

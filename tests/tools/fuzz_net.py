@@ -47,7 +47,8 @@ def play(world, machine, chance, seconds, seed):
 
 
 def fail(machine, why):
-    sys.exit("".join(f"| {line}\n" for line in machine.log) + f"fuzz-net: {why}")
+    said = [*machine.log, *machine.err.decode(errors="replace").splitlines()]
+    sys.exit("".join(f"| {line}\n" for line in said) + f"fuzz-net: {why}")
 
 
 def main():
@@ -56,7 +57,7 @@ def main():
     serving.begin(network=attacked.NETWORK, otherwise=lambda why: sys.exit(f"fuzz-net: {why}"))
     chance, begun = random.Random(seed), time.monotonic()
     with attacked.folder() as folder:
-        world = attacked.World(folder, chance, names, smp=2, mem="320M", kernel=str(qemu.CHECKED))
+        world = attacked.World(folder, chance, names, smp=2, mem="768M", kernel=str(qemu.CHECKED))
         with qemu.Machine(world.options) as machine, pumping(machine):
             world.is_over = lambda: is_over(machine)
             world.find_all(COMES_UP)
