@@ -9,9 +9,9 @@ err_t net_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t options
 
     if (pcb->state == TIME_WAIT)
         return begin_again(pcb, head, packet);
-    segment_settle(pcb, head, options, first, second);
+    const err_t e = segment_settle(pcb, head, options, first, second);
     if (pcb->state == LISTEN && begin_is_one(head) &&
         listener->accepts_pending >= listener->backlog)
         begin_make_room(listener);
-    return ERR_OK;
+    return e;
 }

@@ -54,14 +54,31 @@ static inline void segment_keep_size(struct tcp_pcb *pcb)
         pcb->snd_wnd_max = (tcpwnd_size_t)(2u * pcb->mss);
 }
 
-/* All of it, for a connection or a listener. */
-static inline void segment_settle(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t count,
-                                  u16_t first, u8_t *second)
+/* A number that is half of all numbers away is before and behind at once: lwIP would take such a
+ * segment for one that overlaps what it has, and such an acknowledgement for one of 2 GiB. It is
+ * answered as any other that does not fit. */
+static inline bool segment_is_lost(struct tcp_pcb *pcb, const struct tcp_hdr *head)
+{
+    if (pcb->state <= SYN_SENT ||
+        (!SEGMENT_IS_FAR(head->seqno, pcb->rcv_nxt) && !SEGMENT_IS_FAR(head->ackno, pcb->lastack)))
+        return false;
+    if (TCPH_FLAGS(head) & TCP_RST)
+        return true;
+    tcp_ack_now(pcb);
+    tcp_output(pcb);
+    return true;
+}
+
+/* All of it, for a connection or a listener. ERR_ABRT: the packet was handled. */
+static inline err_t segment_settle(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t count,
+                                   u16_t first, u8_t *second)
 {
     const struct segment_options o = {
         .at = (u8_t *)head + TCP_HLEN, .second = second, .count = count, .first = first};
 
     segment_limit(&o, TCPH_FLAGS(head) & TCP_SYN);
-    if (pcb->state != LISTEN)
-        segment_keep_size(pcb);
+    if (pcb->state == LISTEN)
+        return ERR_OK;
+    segment_keep_size(pcb);
+    return segment_is_lost(pcb, head) ? ERR_ABRT : ERR_OK;
 }

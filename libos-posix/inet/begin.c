@@ -13,9 +13,9 @@ err_t inet_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t option
 
     if (pcb->state == TIME_WAIT)
         return begin_again(pcb, head, packet);
-    segment_settle(pcb, head, options, first, second);
+    const err_t e = segment_settle(pcb, head, options, first, second);
     if (pcb->state != LISTEN || !begin_is_one(head) || !s)
-        return ERR_OK;
+        return e;
     if (!stream_has_room(s))
         return ERR_ABRT;
     if (listener->accepts_pending >= HALF_OPEN_MOST)

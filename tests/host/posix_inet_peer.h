@@ -156,16 +156,22 @@ static inline void give_segment(const struct end *e, unsigned flags, const char 
     serve();
 }
 
-/* The last TCP packet that came out. */
-static inline const uint8_t *last_segment(void)
+/* The last TCP packet that came out, to that port; 0: to any. */
+static inline const uint8_t *last_segment_to(unsigned port)
 {
-    for (uint32_t i = 0; i < fake_net.sent && i < 8; i++) {
+    for (uint32_t i = 0; i < fake_net.sent && i < FAKE_PACKETS; i++) {
         const uint8_t *p = fake_net_sent(i)->data;
-        if (get16(p + 12) == 0x800 && p[HEAD + 9] == 6)
+        if (get16(p + 12) == 0x800 && p[HEAD + 9] == 6 &&
+            (!port || get16(p + HEAD + IP4 + 2) == port))
             return p + HEAD + IP4;
     }
     fail_msg("nothing was sent by TCP");
     return NULL;
+}
+
+static inline const uint8_t *last_segment(void)
+{
+    return last_segment_to(0);
 }
 
 /* The peer connects to a listener, and says that about its window and its segments. */
@@ -176,7 +182,7 @@ static inline struct end peer_connects_by(unsigned port, unsigned window, unsign
 
     give_segment(&e, TCP_SYN_BIT, NULL);
     answer_arp();
-    const uint8_t *tcp = last_segment();
+    const uint8_t *tcp = last_segment_to(e.from);
     IS(tcp[13] & 0x3f, TCP_SYN_BIT | TCP_ACK_BIT);
     e.seq++;
     e.ack = get32(tcp + 4) + 1;

@@ -68,6 +68,38 @@ static void a_window_may_begin_with_nothing_and_grow_by_bytes(void **state)
     }
 }
 
+/* Half of all numbers away, which is before and behind: it is not taken, and answered. */
+static void numbers_from_the_other_side_are_not_taken(void **state)
+{
+    (void)state;
+    static const uint32_t seqs[] = {0x7fffffff, 0x80000000, 0, 0},
+                          acks[] = {0, 0, 0x7fffffff, 0x80000000};
+    long s = open_listener(2013);
+    struct end e = peer_connects(2013);
+    long c = accepted(s);
+
+    IS(SYS(write, c, user_text("a"), 1), 1);
+    e.ack++;
+    give_segment(&e, TCP_ACK_BIT, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        struct end far = e;
+        far.seq += seqs[i];
+        far.ack += acks[i];
+        const uint32_t before = fake_net.sent;
+        give_segment(&far, TCP_ACK_BIT, "x");
+        IS(fake_net.sent - before, 1);
+        IS(get32(last_segment() + 8), e.seq);
+        give_segment(&far, TCP_ACK_BIT | TCP_RST_BIT, NULL);
+        IS(SYS(read, c, world.user, 100), -EAGAIN);
+    }
+    give_segment(&e, TCP_ACK_BIT, "x");
+    IS(SYS(read, c, world.user, 100), 1);
+    IS(SYS(close, c), 0);
+    IS(SYS(close, s), 0);
+    e.seq++;
+    give_segment(&e, TCP_ACK_BIT | TCP_RST_BIT, NULL);
+}
+
 static void nobody_has_data_cut_into_single_bytes(void **state)
 {
     (void)state;
@@ -94,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INET_TEST(no_segment_makes_the_next_ones_shorter),
         INET_TEST(a_window_may_begin_with_nothing_and_grow_by_bytes),
+        INET_TEST(numbers_from_the_other_side_are_not_taken),
         INET_TEST(nobody_has_data_cut_into_single_bytes),
     };
     return cmocka_run_group_tests(tests, card_set_up, family_tear_down);
