@@ -4,7 +4,8 @@ import math
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 135, 190, 50, 60  # room around the plot
-COLOURS = ("#1b6ca8", "#c25b12", "#3d8b37", "#7a4ea3")
+COLOURS = ("#1b6ca8", "#c25b12", "#3d8b37", "#7a4ea3", "#b3002d", "#555555")
+APART = 15  # a name and the next one
 NAMES = {3: "thousand", 6: "million"}
 
 
@@ -14,6 +15,15 @@ def power(exponent):
         return str(10 ** exponent)
     unit = exponent // 3 * 3
     return f"{10 ** (exponent - unit)} {NAMES.get(unit, f'× 10^{unit}')}"
+
+
+def spread(heights):
+    """Heights near those that leave each name a line of its own."""
+    spread_out, free = list(heights), 0
+    for i in sorted(range(len(heights)), key=heights.__getitem__):
+        spread_out[i] = max(heights[i], free)
+        free = spread_out[i] + APART
+    return spread_out
 
 
 def draw(title, across, along, curves, labels=None):
@@ -44,11 +54,11 @@ def draw(title, across, along, curves, labels=None):
     lines.append(f'<text x="{middle:.1f}" y="{HEIGHT - 16}" text-anchor="middle">{html.escape(across)}</text>')
     lines.append(f'<text x="20" y="{HEIGHT / 2:.1f}" text-anchor="middle" '
                  f'transform="rotate(-90 20 {HEIGHT / 2:.1f})">{html.escape(along)}</text>')
-    for (name, curve), colour in zip(curves, COLOURS):
-        places = [place(*point) for point in curve]
+    placed = [[place(*point) for point in curve] for _, curve in curves]
+    heights = spread([places[-1][1] for places in placed])
+    for (name, _), places, height, colour in zip(curves, placed, heights, COLOURS[:len(curves)], strict=True):
         lines.append(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}" fill="none" '
                      f'stroke="{colour}" stroke-width="2"/>')
         lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-        x, y = places[-1]
-        lines.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" fill="{colour}">{html.escape(name)}</text>')
+        lines.append(f'<text x="{places[-1][0] + 10:.1f}" y="{height + 4:.1f}" fill="{colour}">{html.escape(name)}</text>')
     return "\n".join(lines) + "\n</svg>\n"

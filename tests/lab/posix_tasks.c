@@ -251,6 +251,12 @@ const struct operation task_operations[] = {
     {.name = "pipe.rtt1", .per = 1, .begin = begin_echo, .run = send_byte, .end = end_echo},
     {.name = "thread", .per = 1, .run = create_and_join},
     {.name = "futex", .per = 1, .begin = begin_answers, .run = take_turns, .end = end_answers},
+    {.name = "fork", .per = 1, .run = copy},
+    {.name = "vfork", .per = 1, .run = borrow},
+    {.name = "forkexec", .per = 1, .run = run_tiny},
+    {.name = "forkexec.glibc", .per = 1, .run = run_self},
+    {.name = "spawn", .per = 1, .run = spawn},
+    /* Last: stacks of many threads stay mapped, which a fork would copy. */
     {.name = "futex.crowd",
      .per = 1,
      .begin = begin_answers_in_crowd,
@@ -261,10 +267,5 @@ const struct operation task_operations[] = {
      .begin = begin_crowd,
      .run = call_and_await_crowd,
      .end = end_crowd},
-    {.name = "fork", .per = 1, .run = copy},
-    {.name = "vfork", .per = 1, .run = borrow},
-    {.name = "forkexec", .per = 1, .run = run_tiny},
-    {.name = "forkexec.glibc", .per = 1, .run = run_self},
-    {.name = "spawn", .per = 1, .run = spawn},
     {.name = NULL},
 };
