@@ -7,7 +7,6 @@ import re
 import select
 import socket
 import struct
-import sys
 import time
 
 import attacked
@@ -22,7 +21,7 @@ SEED, SECONDS = 1, 4
 SHARED = ("http", "direct", "kv graft", "posix httpd", "posix echo")
 OWN = ("http", "direct", "posix httpd", "http card", "direct card", "kv card", "echo card")
 PROCESSES = ("posix httpd", 30)  # of which each has a process; a family keeps more when more are there at once
-CONNECTIONS = (("http", 5000), ("direct", 5000), ("http card", 5000), ("direct card", 5000))
+CONNECTIONS = tuple((name, 2500) for name in ("http", "direct", "http card", "direct card"))
 AT_ONCE = 8
 FORGOTTEN = 60             # seconds
 SETTLES = 3.0              # seconds, for what ends by itself
@@ -186,10 +185,7 @@ def test_way(folder, way, names, mem, kernel):
 
 def main():
     serving.begin(network=attacked.NETWORK)
-    ways = [("shared card, checked kernel", SHARED, "160M", qemu.CHECKED)]
-    if "own" in sys.argv:
-        ways.append(("cards of their own", OWN, "768M", qemu.KERNEL))
-    for way in ways:
+    for way in (("shared card, checked kernel", SHARED, "160M", qemu.CHECKED), ("cards of their own", OWN, "768M", qemu.KERNEL)):
         with attacked.folder() as folder:
             test_way(folder, *way)
     done()
