@@ -225,7 +225,8 @@ static enum err show_archive(struct archive *a)
         return ERR_BAD_CAP;
     enum err e = keeper_show(SLOT_ARCHIVE, cap->base, cap->count, RIGHT_READ, &va);
     if (e == ERR_OK)
-        *a = (struct archive){(const uint8_t *)va + before, START->archive_bytes};
+        *a =
+            (struct archive){.bytes = (const uint8_t *)va + before, .length = START->archive_bytes};
     return e;
 }
 

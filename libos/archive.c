@@ -115,8 +115,70 @@ enum err archive_next(const struct archive *a, struct archive_cursor *at,
     return e;
 }
 
+uint32_t archive_index_slots(const struct archive *a)
+{
+    struct archive_cursor at = {0};
+    struct place p;
+    uint32_t entries = 0, slots = 1;
+
+    while (next_place(a, &at, &p) == ERR_OK)
+        entries++;
+    while (slots <= entries + entries / 2)
+        slots *= 2;
+    return slots;
+}
+
+/* FNV-1a. */
+static uint32_t hash_of(const char *name)
+{
+    uint32_t h = 0x811c9dc5;
+
+    for (; *name; name++)
+        h = (h ^ (uint8_t)*name) * 0x01000193;
+    return h;
+}
+
+/* The slot of that name, or the free one where it would be. */
+static uint32_t slot_of(const struct archive_slot *slots, uint32_t count, const char *name,
+                        uint32_t hash)
+{
+    uint32_t i = hash;
+
+    while (slots[i &= count - 1].name && (slots[i].hash != hash || strcmp(slots[i].name, name)))
+        i++;
+    return i;
+}
+
+void archive_index(struct archive *a, struct archive_slot *slots)
+{
+    struct archive_cursor at = {0};
+    struct place p;
+    const uint32_t count = archive_index_slots(a);
+
+    memset(slots, 0, count * sizeof *slots);
+    while (next_place(a, &at, &p) == ERR_OK) {
+        const uint32_t hash = hash_of(p.name), i = slot_of(slots, count, p.name, hash);
+        if (!slots[i].name)
+            slots[i] =
+                (struct archive_slot){p.name, (size_t)(p.header - a->bytes), at.archive, hash};
+    }
+    a->index = slots;
+    a->slots = count;
+}
+
+static enum err find_by_index(const struct archive *a, const char *name,
+                              struct archive_entry *entry)
+{
+    const struct archive_slot *s = &a->index[slot_of(a->index, a->slots, name, hash_of(name))];
+    struct archive_cursor at = {s->offset, s->archive};
+
+    return s->name ? archive_next(a, &at, entry) : ERR_NOT_BOUND;
+}
+
 enum err archive_find(const struct archive *a, const char *name, struct archive_entry *entry)
 {
+    if (a->index)
+        return find_by_index(a, name, entry);
     struct archive_cursor at = {0};
     struct place p;
     enum err e;

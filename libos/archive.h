@@ -8,9 +8,19 @@
 #include "exo/abi/error.h"
 #include "exo/abi/types.h"
 
+/* A name's place in an index; name NULL: free. */
+struct archive_slot {
+    const char *name;
+    size_t offset;
+    uint32_t archive;
+    uint32_t hash;
+};
+
 struct archive {
     const uint8_t *bytes;
     size_t length;
+    const struct archive_slot *index; /* by archive_index(); NULL: names are looked for */
+    uint32_t slots;
 };
 
 struct archive_entry {
@@ -38,6 +48,14 @@ enum err archive_next(const struct archive *a, struct archive_cursor *at,
 
 /* The first entry of that name, which has no leading "./". Errors as archive_next. */
 enum err archive_find(const struct archive *a, const char *name, struct archive_entry *entry);
+
+/* Slots that an index of the archive takes: a power of two, about twice its entries. */
+uint32_t archive_index_slots(const struct archive *a);
+
+/* Has archive_find() look into an index from now on, which lies in `slots`, as many as
+ * archive_index_slots() says; they are the archive's as long as it is used. For who asks often: it
+ * takes as long as finding two names that are not there. */
+void archive_index(struct archive *a, struct archive_slot *slots);
 
 /* Maps the archive that the program holds in SLOT_ARCHIVE. BAD_CAP: it holds none. Errors of
  * vm_map_frames. Pre: vm_init(). */

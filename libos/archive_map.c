@@ -16,6 +16,7 @@ enum err archive_map(struct archive *a)
         return ERR_BAD_CAP;
     enum err e = vm_map_frames(SLOT_ARCHIVE, cap->base, cap->count, &va, RIGHT_READ);
     if (e == ERR_OK)
-        *a = (struct archive){(const uint8_t *)va + before, START->archive_bytes};
+        *a =
+            (struct archive){.bytes = (const uint8_t *)va + before, .length = START->archive_bytes};
     return e;
 }

@@ -127,6 +127,15 @@ static enum err open_network(uint16_t port, const char *where, struct card *card
     return net_open(&config);
 }
 
+/* Each request asks for names. Without memory for it the archive is searched through. */
+static void index_archive(void)
+{
+    struct archive_slot *slots = heap_alloc(archive_index_slots(&archive) * sizeof *slots);
+
+    if (slots)
+        archive_index(&archive, slots);
+}
+
 int main(int argc, char **argv)
 {
     static struct card card;
@@ -145,6 +154,7 @@ int main(int argc, char **argv)
     e = archive_map(&archive);
     if (e != ERR_OK)
         return fail("the boot archive", e);
+    index_archive();
     if (own && card_open_any(&card, "http", NIC_RX_CSUM))
         return 1;
     e = open_network(port, where, own ? &card : NULL);

@@ -31,7 +31,7 @@ static int fill(void **state)
 {
     (void)state;
     memset(bytes, 0, sizeof bytes);
-    archive = (struct archive){bytes, 0};
+    archive = (struct archive){.bytes = bytes, .length = 0};
     add(".exo4/secret", 0100644, 1, 1, "secret");
     add("TRAILER!!!", 0, 0, 1, "");
     add(".", 040755, 1, 2, "");
@@ -160,7 +160,7 @@ static void damage_is_survived(void **state)
         memcpy(exact, good, length);
         for (unsigned i = 0; i < 5; i++)
             exact[(size_t)rand() % length] = (uint8_t)rand();
-        struct archive damaged = {exact, length - (size_t)rand() % 200};
+        struct archive damaged = {.bytes = exact, .length = length - (size_t)rand() % 200};
         for (unsigned i = 0; i < 6; i++) {
             char real[HTTP_PATH_MAX];
             struct archive_entry e;

@@ -53,7 +53,7 @@ static void entries_come_in_order_with_their_archive(void **state)
                 {".", "", 1},
                 {"etc/motd", "welcome to you", 1},
                 {"bin/.exo4/hello.elf", "other", 1}};
-    struct archive a = {bytes, length};
+    struct archive a = {.bytes = bytes, .length = length};
     struct archive_cursor at = {0};
     struct archive_entry e;
 
@@ -70,7 +70,7 @@ static void entries_come_in_order_with_their_archive(void **state)
 
 static void an_entry_is_found_by_its_name_alone(void **state)
 {
-    struct archive a = {bytes, length};
+    struct archive a = {.bytes = bytes, .length = length};
     struct archive_entry e;
 
     (void)state;
@@ -84,23 +84,56 @@ static void an_entry_is_found_by_its_name_alone(void **state)
     assert_int_equal(archive_find(&a, "TRAILER!!!", &e), ERR_NOT_BOUND);
 }
 
+/* All that can be found, by an index and without one: entries are the same, the first of a name
+ * wins. */
+static void an_index_finds_the_same(void **state)
+{
+    (void)state;
+    add("etc/motd", "not this one", 0100644);
+    const struct archive plain = {.bytes = bytes, .length = length};
+    struct archive a = plain;
+    struct archive_slot slots[256];
+    struct archive_cursor at = {0};
+    struct archive_entry want, e;
+    unsigned names = 0;
+
+    assert_in_range(archive_index_slots(&a), 4, 256);
+    archive_index(&a, slots);
+    for (; archive_next(&plain, &at, &want) == ERR_OK; names++) {
+        const char *name = want.name;
+        assert_int_equal(archive_find(&plain, name, &want), ERR_OK);
+        assert_int_equal(archive_find(&a, name, &e), ERR_OK);
+        assert_ptr_equal(e.name, want.name);
+        assert_ptr_equal(e.data, want.data);
+        assert_int_equal(e.archive, want.archive);
+    }
+    assert_true(names > 2);
+    assert_int_equal(archive_find(&a, "etc", &e), ERR_NOT_BOUND);
+    assert_int_equal(archive_find(&a, "", &e), ERR_NOT_BOUND);
+    assert_int_equal(archive_find(&a, "TRAILER!!!", &e), ERR_NOT_BOUND);
+    struct archive none = {.bytes = bytes, .length = 0};
+    assert_int_equal(archive_index_slots(&none), 1);
+    archive_index(&none, slots);
+    assert_int_equal(archive_find(&none, "x", &e), ERR_NOT_BOUND);
+}
+
 static void an_archive_cut_short_is_an_error(void **state)
 {
     struct archive_entry e;
 
     (void)state;
     for (size_t cut = 1; cut < 130; cut++) {
-        struct archive a = {bytes, cut};
+        struct archive a = {.bytes = bytes, .length = cut};
         struct archive_cursor at = {0};
         assert_int_equal(archive_next(&a, &at, &e), ERR_BAD_ARG);
     }
-    struct archive none = {bytes, 0};
+    struct archive none = {.bytes = bytes, .length = 0};
     assert_int_equal(archive_find(&none, "x", &e), ERR_NOT_BOUND);
 }
 
 static void what_is_no_archive_is_an_error(void **state)
 {
-    struct archive a = {bytes, length};
+    struct archive a = {.bytes = bytes, .length = length};
     struct archive_cursor at = {0};
     struct archive_entry e;
 
@@ -123,7 +156,7 @@ static void noise_never_leads_outside_the_bytes(void **state)
         memcpy(copy, bytes, n);
         for (unsigned i = 0; i < 1 + (unsigned)rand() % 4; i++)
             copy[(size_t)rand() % n] = rand() % 2 ? (uint8_t)rand() : 'f';
-        struct archive a = {copy, n};
+        struct archive a = {.bytes = copy, .length = n};
         struct archive_cursor at = {0};
         struct archive_entry e;
         while (archive_next(&a, &at, &e) == ERR_OK) {
@@ -140,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(entries_come_in_order_with_their_archive, set_up),
         cmocka_unit_test_setup(an_entry_is_found_by_its_name_alone, set_up),
+        cmocka_unit_test_setup(an_index_finds_the_same, set_up),
         cmocka_unit_test_setup(an_archive_cut_short_is_an_error, set_up),
         cmocka_unit_test_setup(what_is_no_archive_is_an_error, set_up),
         cmocka_unit_test_setup(noise_never_leads_outside_the_bytes, set_up),

@@ -9,7 +9,7 @@
 #include "libos/servers/command.h"
 
 static char bytes[65536];
-static struct archive archive = {(const uint8_t *)bytes, 0};
+static struct archive archive = {.bytes = (const uint8_t *)bytes, .length = 0};
 static unsigned inode;
 
 void *heap_alloc_zero(size_t count, size_t size)
