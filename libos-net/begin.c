@@ -2,8 +2,8 @@
 #include "libos-net/begin.h"
 #include "libos-net/segment.h"
 
-err_t net_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t options, u16_t first,
-                        u8_t *second, struct pbuf *packet)
+err_t segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t options, u16_t first,
+                    u8_t *second, struct pbuf *packet)
 {
     const struct tcp_pcb_listen *listener = (const struct tcp_pcb_listen *)(void *)pcb;
 

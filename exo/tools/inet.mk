@@ -6,7 +6,7 @@ INET_OURS    := begin card control datagram group interface message name netlink
 INET_INCLUDE := -isystem libos-posix/inet/include
 INET_SYSTEM  := -isystem $(INET_LIB)/include
 INET_RULES   := $(lastword $(MAKEFILE_LIST))
-INET_HEADERS := libos-posix/inet/include/lwipopts.h libos-posix/inet/include/arch/cc.h exo/abi/checksum.h # as the system's: in no .d file
+INET_HEADERS := libos-posix/inet/include/lwipopts.h libos-posix/inet/include/arch/cc.h exo/abi/checksum.h libos-net/segment_hook.h # as the system's: in no .d file
 
 INET_WITHOUT := core/timeouts # has no clocks of groups
 

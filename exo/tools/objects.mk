@@ -135,7 +135,7 @@ LWIP_FLAGS   := -std=gnu11 $(PLAIN) -g -fPIE -mcmodel=small -mno-avx -I. $(LWIP_
 $(eval $(call flags_file,lwip,$(CC) $(LWIP_FLAGS)))
 $(eval $(call archive_rule,liblwip,$(LWIP_OBJECTS)))
 
-LWIP_HEADERS := libos-net/port/include/lwipopts.h libos-net/port/include/arch/cc.h exo/abi/checksum.h # as the system's: in no .d file
+LWIP_HEADERS := libos-net/port/include/lwipopts.h libos-net/port/include/arch/cc.h exo/abi/checksum.h libos-net/segment_hook.h # as the system's: in no .d file
 $(call objects,net,$(addprefix libos-net/,net.c link_netif.c examples/http_server.c port/sys.c)): $(LWIP_HEADERS)
 $(LWIP_OBJECTS): $(OBJ)/lwip/%.o: $(OBJ)/lwip.flags $(LWIP_HEADERS) $(LWIP_STAMP) | $(SETUP)
 	@mkdir -p $(@D)

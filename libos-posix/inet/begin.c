@@ -5,8 +5,8 @@
 
 #define HALF_OPEN_MOST 250 /* of a listener, beside its queue; lwIP counts to 255 */
 
-err_t inet_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t options, u16_t first,
-                         u8_t *second, struct pbuf *packet)
+err_t segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, u16_t options, u16_t first,
+                    u8_t *second, struct pbuf *packet)
 {
     const struct tcp_pcb_listen *listener = (const struct tcp_pcb_listen *)(void *)pcb;
     const struct inet_socket *s = pcb->callback_arg;

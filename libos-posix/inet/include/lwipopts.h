@@ -96,19 +96,4 @@
 /* Where a connection's numbers begin is not to be guessed. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) inet_random()
 
-/* Connections that begin, and segments that say what they may not: begin.c. */
-struct tcp_pcb;
-struct tcp_hdr;
-struct pbuf;
-signed char inet_segment_comes(struct tcp_pcb *pcb, struct tcp_hdr *head, unsigned short options,
-                               unsigned short first, unsigned char *second, struct pbuf *packet);
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, options, first, second, packet)                      \
-    (BEGIN_STATES >> (pcb)->state & 1u || (options) || (pcb)->snd_wnd_max < SEGMENT_SMALL ||       \
-             SEGMENT_IS_FAR((head)->seqno, (pcb)->rcv_nxt) ||                                      \
-             SEGMENT_IS_FAR((head)->ackno, (pcb)->lastack)                                         \
-         ? inet_segment_comes(pcb, head, options, first, second, packet)                           \
-         : (signed char)ERR_OK)
-#define SEGMENT_IS_FAR(a, b)                                                                       \
-    ((unsigned)((a) - (b) + 0x80000001u) < 2u) /* half of all numbers away */
-#define SEGMENT_SMALL 96 /* bytes of a window: twice what a segment is at least */
-#define BEGIN_STATES  (1u << LISTEN | 1u << TIME_WAIT)
+#include "libos-net/segment_hook.h"
