@@ -1,6 +1,6 @@
 /*
- * What both builds of lwIP ask before they look at a segment of TCP: whether it begins a connection, or
- * says what it may not. Read by lwIP as a part of its options.
+ * What both builds of lwIP ask before they look at a segment of TCP: whether it begins a
+ * connection, or says what it may not. Read by lwIP as a part of its options.
  */
 #pragma once
 
