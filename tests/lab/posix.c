@@ -115,7 +115,8 @@ static bool is_wanted(const char *name, int count, char **names)
 
 int main(int argc, char **argv)
 {
-    const struct operation *const lists[] = {call_operations, task_operations};
+    /* A fork copies what operations before it left in the process: so there are none. */
+    const struct operation *const lists[] = {process_operations, call_operations, task_operations};
     const struct operation empty = {.run = nothing};
 
     if (argc == 2 && !strcmp(argv[1], "end"))
