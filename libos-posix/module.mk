@@ -50,7 +50,7 @@ posix_disk-archives := build/host/libext2fs.a
 posix_journal-needs    := $(posix_disk-needs)
 posix_journal-archives := $(posix_disk-archives)
 # With sockets of the Internet, over a card in the test's hands.
-HOST_TESTS += posix_inet posix_inet_card posix_inet_segments posix_inet_sums posix_message posix_netlink posix_share inet_sum
+HOST_TESTS += posix_inet posix_inet_card posix_inet_epoll posix_inet_segments posix_inet_sums posix_message posix_netlink posix_share inet_sum
 posix_inet-needs    := $(filter-out %/port_no_net.c,$(POSIX_WORLD)) libos-posix/file/fs_none.c tests/host/fakes/net_card.c \
                        libos-net/offload.c bindings/checksum.c \
     tests/host/fakes/panic.c
@@ -61,6 +61,8 @@ posix_inet_card-archives := $(posix_inet-archives)
 posix_inet_segments-archives := $(posix_inet-archives)
 posix_message-needs    := $(posix_inet-needs)
 posix_message-archives := $(posix_inet-archives)
+posix_inet_epoll-needs    := $(posix_inet-needs)
+posix_inet_epoll-archives := $(posix_inet-archives)
 posix_share-needs    := $(posix_inet-needs)
 posix_share-archives := $(posix_inet-archives)
 posix_netlink-needs    := $(posix_inet-needs)

@@ -27,7 +27,7 @@ static long install(struct process *p, void *socket, word_t flags)
         return -ENOMEM;
     }
     f->buffer = socket;
-    inet_ops.number(socket, n->ino);
+    inet_ops.opened(socket, f);
     return file_install(p, f, 0, flags & O_CLOEXEC);
 }
 
@@ -234,4 +234,4 @@ static void inet_close(struct process *p, struct file *f)
 }
 
 const struct file_ops file_ops_inet = {
-    .read = inet_read, .write = inet_write, .poll = inet_poll, .close = inet_close};
+    .read = inet_read, .write = inet_write, .poll = inet_poll, .close = inet_close, .tells = true};

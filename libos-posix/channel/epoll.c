@@ -1,4 +1,10 @@
-/* epoll: a set of files whose readiness is told, by level, by edge, or once. */
+/*
+ * epoll: a set of files whose readiness is told, by level, by edge, or once.
+ *
+ * Of each set those are on its ready list that may be ready. A file whose kind tells of changes
+ * (file_ops.tells) leaves it when it was found not to be, and comes back by epoll_tell; so who
+ * waits for many connections does not ask all of them. Others stay on it.
+ */
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/calls/calls.h"
 #include "libos-posix/base/clock.h"
@@ -22,9 +28,16 @@ struct __attribute__((packed)) linux_epoll_event {
 };
 _Static_assert(sizeof(struct linux_epoll_event) == 12, "struct epoll_event of x86-64");
 
+struct ready_link {
+    struct ready_link *next, *prev;
+};
+
 struct watch {
-    struct watch *next;
-    struct file *file; /* goes with it (epoll_forget) */
+    struct ready_link ready; /* first; in its epoll's list, or `next` is NULL */
+    struct epoll *epoll;
+    struct watch *next, *prev;  /* of the same epoll */
+    struct watch *next_of_file; /* in file->watches */
+    struct file *file;          /* goes with it (epoll_forget) */
     uint32_t fd;
     uint32_t events;
     uint64_t data;
@@ -36,7 +49,38 @@ struct watch {
 struct epoll {
     struct epoll *next; /* in arena->epolls */
     struct watch *first;
+    struct ready_link ready; /* the list's head */
 };
+
+static struct watch *watch_of(const struct ready_link *l)
+{
+    return (struct watch *)(void *)l;
+}
+
+static void ready_add(struct watch *w)
+{
+    struct ready_link *head = &w->epoll->ready, *last = head->prev;
+
+    if (w->ready.next)
+        return;
+    w->ready = (struct ready_link){head, last};
+    head->prev = last->next = &w->ready;
+}
+
+static void ready_remove(struct watch *w)
+{
+    if (!w->ready.next)
+        return;
+    w->ready.next->prev = w->ready.prev;
+    w->ready.prev->next = w->ready.next;
+    w->ready.next = NULL;
+}
+
+void epoll_tell(const struct file *f)
+{
+    for (struct watch *w = f->watches; w; w = w->next_of_file)
+        ready_add(w);
+}
 
 static const void *channel_of(const struct process *p, const struct file *f)
 {
@@ -66,55 +110,57 @@ static uint16_t look(struct process *p, struct watch *w)
     return is_new ? now : 0;
 }
 
+/* Does it stay on the list, of which `now` was told? */
+static bool may_stay_ready(const struct watch *w, uint16_t now)
+{
+    return !file_ops(w->file)->tells || (now && !(w->events & (EDGE | ONESHOT)));
+}
+
+/* Those that stay go to the end, so that with few places all have their turn. */
 static long collect(struct process *p, struct epoll *e, vaddr_t to, word_t most)
 {
+    const struct ready_link *const end = e->ready.prev;
     word_t count = 0;
 
-    for (struct watch *w = e->first; w && count < most; w = w->next) {
-        uint16_t before = w->told;
-        uint16_t now = look(p, w);
-        if (!now)
-            continue;
-        struct linux_epoll_event event = {now, w->data};
-        if (USER_PUT(p, to + count * sizeof event, &event)) {
+    for (struct ready_link *l = e->ready.next, *next; l != &e->ready && count < most; l = next) {
+        struct watch *w = watch_of(l);
+        const uint16_t before = w->told, now = look(p, w);
+        const struct linux_epoll_event event = {now, w->data};
+        next = l == end ? &e->ready : l->next;
+        if (now && USER_PUT(p, to + count * sizeof event, &event)) {
             w->told = before;
             return count ? (long)count : -EFAULT;
         }
-        w->off = w->events & ONESHOT;
-        count++;
+        w->off |= now && (w->events & ONESHOT);
+        count += now != 0;
+        ready_remove(w);
+        if (may_stay_ready(w, now))
+            ready_add(w);
     }
     return (long)count;
-}
-
-/* Those that were told go to the end, so that with few places all have their turn. */
-static void rotate(struct epoll *e, long told)
-{
-    while (told-- > 0 && e->first && e->first->next) {
-        struct watch *w = e->first, *last = w;
-        while (last->next)
-            last = last->next;
-        e->first = w->next;
-        last->next = w;
-        w->next = NULL;
-    }
 }
 
 static uint16_t epoll_poll(const struct file *f)
 {
     const struct epoll *e = f->buffer;
 
-    for (const struct watch *w = e->first; w; w = w->next)
-        if (!w->off && ready(w->file, w->events))
+    for (const struct ready_link *l = e->ready.next; l != &e->ready; l = l->next)
+        if (!watch_of(l)->off && ready(watch_of(l)->file, watch_of(l)->events))
             return POLLIN | POLLRDNORM;
     return 0;
 }
 
-static void watch_free(struct arena *a, struct watch **at)
+static void watch_free(struct arena *a, struct watch *w)
 {
-    struct watch *w = *at;
+    struct watch **at = &w->file->watches;
 
-    *at = w->next;
-    w->file->watched--;
+    while (*at != w)
+        at = &(*at)->next_of_file;
+    *at = w->next_of_file;
+    ready_remove(w);
+    *(w->prev ? &w->prev->next : &w->epoll->first) = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
     core_heap_free(&a->heap, w, sizeof *w);
 }
 
@@ -123,7 +169,7 @@ static void epoll_close(struct process *p, struct file *f)
     struct epoll *e = f->buffer;
 
     while (e->first)
-        watch_free(p->arena, &e->first);
+        watch_free(p->arena, e->first);
     for (struct epoll **at = &p->arena->epolls; *at; at = &(*at)->next)
         if (*at == e) {
             *at = e->next;
@@ -134,13 +180,8 @@ static void epoll_close(struct process *p, struct file *f)
 
 void epoll_forget(struct arena *a, const struct file *f)
 {
-    for (struct epoll *e = a->epolls; e && f->watched; e = e->next)
-        for (struct watch **at = &e->first; *at;) {
-            if ((*at)->file == f)
-                watch_free(a, at);
-            else
-                at = &(*at)->next;
-        }
+    while (f->watches)
+        watch_free(a, f->watches);
 }
 
 long call_epoll_create1(struct process *p, word_t flags)
@@ -158,6 +199,7 @@ long call_epoll_create1(struct process *p, word_t flags)
         core_heap_free(&a->heap, e, sizeof *e);
         return -ENOMEM;
     }
+    e->ready = (struct ready_link){&e->ready, &e->ready};
     e->next = a->epolls;
     a->epolls = e;
     f->buffer = e;
@@ -191,10 +233,28 @@ static long add(struct process *p, struct epoll *e, struct file *f, uint32_t fd,
     struct watch *w = core_heap_alloc(&p->arena->heap, sizeof *w);
     if (!w)
         return -ENOMEM;
-    *w = (struct watch){e->first, f, fd, event->events, event->data, false, 0, 0};
-    e->first = w;
-    f->watched++;
+    *w = (struct watch){.epoll = e,
+                        .next = e->first,
+                        .next_of_file = f->watches,
+                        .file = f,
+                        .fd = fd,
+                        .events = event->events,
+                        .data = event->data};
+    if (e->first)
+        e->first->prev = w;
+    e->first = f->watches = w;
+    ready_add(w);
     return 0;
+}
+
+static void change(struct watch *w, const struct linux_epoll_event *event)
+{
+    w->events = event->events;
+    w->data = event->data;
+    w->off = false;
+    w->told = 0;
+    w->activity = 0;
+    ready_add(w);
 }
 
 static long epoll_get(const struct process *p, word_t fd, struct epoll **out)
@@ -223,18 +283,17 @@ long call_epoll_ctl(struct process *p, word_t epoll, word_t what, word_t fd, wor
         return -EINVAL;
     if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_PATH)
         return -EPERM;
-    struct watch **at = &e->first;
-    while (*at && ((*at)->file != f || (*at)->fd != (uint32_t)fd))
-        at = &(*at)->next;
+    struct watch *w = f->watches;
+    while (w && (w->epoll != e || w->fd != (uint32_t)fd))
+        w = w->next_of_file;
     if ((int)what == CTL_ADD) {
-        error = *at ? -EEXIST : add(p, e, f, (uint32_t)fd, &event);
-    } else if (!*at) {
+        error = w ? -EEXIST : add(p, e, f, (uint32_t)fd, &event);
+    } else if (!w) {
         error = (int)what == CTL_DEL || (int)what == CTL_MOD ? -ENOENT : -EINVAL;
     } else if ((int)what == CTL_DEL) {
-        watch_free(p->arena, at);
+        watch_free(p->arena, w);
     } else if ((int)what == CTL_MOD) {
-        struct watch *w = *at;
-        *w = (struct watch){w->next, f, w->fd, event.events, event.data, false, 0, 0};
+        change(w, &event);
     } else {
         error = -EINVAL;
     }
@@ -260,7 +319,6 @@ static long wait_until(struct process *p, word_t fd, vaddr_t to, word_t most, ui
         if (count && count != -ETIMEDOUT)
             break;
     }
-    rotate(e, count);
     file_release(p, f);
     return count == -RESTART ? -RESTART_NO_HANDLER : count;
 }
@@ -315,6 +373,47 @@ long call_epoll_pwait2(struct process *p, word_t fd, word_t to, word_t most, wor
     if (!e)
         e = block_for_wait(p, mask, mask_bytes);
     return e ? e : wait_until(p, fd, to, most, deadline);
+}
+
+void epoll_restore(const struct arena *a)
+{
+    for (struct epoll *e = a->epolls; e; e = e->next) {
+        e->ready = (struct ready_link){&e->ready, &e->ready};
+        for (struct watch *w = e->first; w; w = w->next) {
+            w->ready.next = NULL;
+            ready_add(w);
+        }
+    }
+}
+
+static bool is_of_file(const struct watch *w)
+{
+    const struct watch *at = w->file->watches;
+
+    while (at && at != w)
+        at = at->next_of_file;
+    return at;
+}
+
+static const char *check_watch(const struct watch *w)
+{
+    if ((w->next && w->next->prev != w) || !is_of_file(w))
+        return "E1: a watch is not in the lists of its epoll and its file";
+    if (w->ready.next && (w->ready.next->prev != &w->ready || w->ready.prev->next != &w->ready))
+        return "E2: the ready list is not linked both ways";
+    if (!w->ready.next && !w->off && !(w->events & EDGE) && ready(w->file, w->events))
+        return "E3: a watched file is ready, and nobody looks at it";
+    return NULL;
+}
+
+const char *epoll_check(const struct arena *a)
+{
+    const char *broken = NULL;
+
+    for (const struct epoll *e = a->epolls; e && !broken; e = e->next)
+        for (const struct watch *w = e->first; w && !broken; w = w->next)
+            broken = w->epoll == e ? check_watch(w) : "E1: a watch does not know its epoll";
+    return broken;
 }
 
 const struct file_ops file_ops_epoll = {.poll = epoll_poll, .close = epoll_close};

@@ -1,6 +1,11 @@
 /*
  * Files that are made of events: eventfd, timerfd, signalfd and epoll.
  *
+ * Invariants of epoll. epoll_check() tests them and names the broken one.
+ *   E1  a watch is in the lists of its epoll and of its file
+ *   E2  a ready list is linked both ways
+ *   E3  a watch that is to tell by level, and whose file is ready, is on its epoll's ready list
+ *
  * Locking: the caller holds the arena's lock.
  */
 #pragma once
@@ -16,6 +21,15 @@ void timerfd_clock_moved(struct arena *a, int64_t by);
 
 /* The file goes: no epoll file watches it any more. */
 void epoll_forget(struct arena *a, const struct file *f);
+
+/* More of what is asked for may be ready of a file than before; of kinds that tell so. */
+void epoll_tell(const struct file *f);
+
+/* A holder of the lock was lost: every ready list is made anew, of all that is watched. */
+void epoll_restore(const struct arena *a);
+
+/* NULL when E1 to E3 hold, else a sentence that begins with the broken one's name. */
+const char *epoll_check(const struct arena *a);
 
 /* What happened to the object behind a file, counted: an edge is a change of this or of what is
  * ready. Objects may share a counter, so an edge may be told that was none. */

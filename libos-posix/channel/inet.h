@@ -41,7 +41,7 @@ struct inet_ops {
     long (*create)(struct process *p, uint32_t domain, uint32_t type, uint32_t protocol,
                    void **out);
     void (*close)(struct arena *a, void *socket);
-    void (*number)(void *socket, uint64_t node); /* the number of its file's node */
+    void (*opened)(void *socket, const struct file *f); /* its only one */
     long (*bind)(struct process *p, struct file *f, const struct inet_name *name);
     long (*listen)(struct file *f, int backlog);
     long (*accept)(struct file *f, void **out);

@@ -95,7 +95,7 @@ struct file *file_create(struct arena *a, enum file_kind kind, struct node *n, u
 void file_end(struct process *p, struct file *f)
 {
     lockf_file_goes(p->arena, f);
-    if (f->watched)
+    if (f->watches)
         epoll_forget(p->arena, f);
     if (f->flags & O_ASYNC)
         async_forget(p->arena, f);

@@ -39,26 +39,27 @@ enum file_kind {
 
 struct file {
     enum file_kind kind;
-    uint32_t flags;       /* O_ACCMODE and status flags */
-    uint32_t refs;        /* descriptors, and calls that use it now */
-    struct node *node;    /* never NULL; holds one `opens` of it */
-    uint64_t position;    /* bytes; for a directory a cookie */
-    void *buffer;         /* what the kind keeps: text, pipe, terminal */
-    size_t buffer_bytes;  /* FILE_TEXT: length of the contents                     */
-    uint32_t watched;     /* epoll files that watch it */
-    int32_t owner;        /* F_SETOWN: who gets SIGIO; a process, less than 0 a group  */
-    bool is_error_stream; /* FILE_CONSOLE: first opened as descriptor 2            */
+    uint32_t flags;        /* O_ACCMODE and status flags */
+    uint32_t refs;         /* descriptors, and calls that use it now */
+    struct node *node;     /* never NULL; holds one `opens` of it */
+    uint64_t position;     /* bytes; for a directory a cookie */
+    void *buffer;          /* what the kind keeps: text, pipe, terminal */
+    size_t buffer_bytes;   /* FILE_TEXT: length of the contents                     */
+    struct watch *watches; /* by epoll files */
+    int32_t owner;         /* F_SETOWN: who gets SIGIO; a process, less than 0 a group  */
+    bool is_error_stream;  /* FILE_CONSOLE: first opened as descriptor 2            */
 };
 
 /* What a kind does. NULL: reading or writing is EINVAL (EISDIR for a directory). `position` is
  * moved by what was transferred; kinds without one ignore it. `poll` returns POLL* bits; NULL:
- * always ready. `close` runs when the last reference goes. */
+ * always ready. `tells`: whenever poll could give more than before epoll_tell is called.
+ * `close` runs when the last reference goes. */
 struct file_ops {
     long (*read)(struct process *p, struct file *f, struct io *io, uint64_t *position);
     long (*write)(struct process *p, struct file *f, struct io *io, uint64_t *position);
     uint16_t (*poll)(const struct file *f);
     void (*close)(struct process *p, struct file *f);
-    bool seekable;
+    bool seekable, tells;
 };
 
 const struct file_ops *file_ops(const struct file *f);

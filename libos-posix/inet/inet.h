@@ -52,10 +52,10 @@ enum stream_state { STREAM_NEW, STREAM_LISTENS, STREAM_CONNECTS, STREAM_CONNECTE
 struct inet_socket {
     struct inet_socket *next; /* of all */
     uint16_t domain;
-    uint16_t protocol;    /* of raw sockets */
-    uint64_t node_number; /* of its file, 0: it has none yet */
-    uint32_t owner;       /* the effective user who made it */
-    uint32_t port_id;     /* of netlink sockets: their name, 0: they have none yet */
+    uint16_t protocol;       /* of raw sockets */
+    const struct file *file; /* NULL: it has none yet */
+    uint32_t owner;          /* the effective user who made it */
+    uint32_t port_id;        /* of netlink sockets: their name, 0: they have none yet */
     uint8_t type;
     uint8_t state;  /* enum stream_state */
     uint8_t wanted; /* WANTS_* */
@@ -146,7 +146,7 @@ void stream_send_most(struct inet_socket *s, uint32_t bytes);
 uint8_t stream_state_number(const struct inet_socket *s); /* as Linux numbers them */
 void stream_info(const struct inet_socket *s, void *out); /* STREAM_INFO bytes */
 #define STREAM_INFO 104u
-uint16_t stream_poll(const struct inet_socket *s);
+uint16_t stream_poll(struct inet_socket *s);
 
 /* datagram.c: UDP, and raw packets. */
 long datagram_create(struct inet_socket *s);

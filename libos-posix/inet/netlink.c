@@ -123,8 +123,10 @@ void answer_send(struct answer *a)
 
     if (p)
         pbuf_take(p, a->bytes, (u16_t)a->used);
-    if (a->used && (!p || !datagram_enqueue(a->to, p, IP4_ADDR_ANY, 0)))
+    if (a->used && (!p || !datagram_enqueue(a->to, p, IP4_ADDR_ANY, 0))) {
         a->to->error = ENOBUFS;
+        inet_wake(a->to);
+    }
     a->used = 0;
 }
 

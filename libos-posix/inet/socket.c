@@ -90,9 +90,9 @@ static long create(struct process *p, uint32_t domain, uint32_t type, uint32_t p
     return e;
 }
 
-static void number(void *socket, uint64_t node)
+static void opened(void *socket, const struct file *f)
 {
-    ((struct inet_socket *)socket)->node_number = node;
+    ((struct inet_socket *)socket)->file = f;
 }
 
 static void let_go(struct arena *a, void *socket)
@@ -256,7 +256,7 @@ static size_t waiting(const struct file *f)
 
 static uint16_t poll(const struct file *f)
 {
-    const struct inet_socket *s = f->buffer;
+    struct inet_socket *s = f->buffer;
 
     return s->type == SOCK_STREAM ? stream_poll(s) : datagram_poll(s);
 }
@@ -264,7 +264,7 @@ static uint16_t poll(const struct file *f)
 const struct inet_ops inet_ops = {
     .create = create,
     .close = let_go,
-    .number = number,
+    .opened = opened,
     .bind = bind,
     .listen = listen,
     .accept = accept,

@@ -4,6 +4,7 @@
 #include "libos-posix/abi/errno.h"
 #include "libos-posix/base/clock.h"
 #include "libos-posix/base/mem.h"
+#include "libos-posix/channel/event.h"
 #include "libos-posix/process/task.h"
 #include "libos-posix/process/timer.h"
 
@@ -234,5 +235,7 @@ long inet_wait(struct file *f, uint32_t flags, uint64_t deadline)
 
 void inet_wake(struct inet_socket *s)
 {
+    if (s->file)
+        epoll_tell(s->file);
     task_wake_pollers(arena_get(), s);
 }

@@ -235,6 +235,7 @@ void stream_send_most(struct inet_socket *s, uint32_t bytes)
         s->tcp->snd_buf = bytes - used;
     }
     s->send_most = bytes;
+    inet_wake(s); /* there may be room now */
 }
 
 void stream_close(struct inet_socket *s)
@@ -404,7 +405,16 @@ long stream_shutdown(struct file *f, unsigned how)
     return 0;
 }
 
-uint16_t stream_poll(const struct inet_socket *s)
+/* May more be sent? Who asks is told when it may (on_sent). */
+static bool has_room(struct inet_socket *s)
+{
+    const bool room = !s->tcp || s->write_shut || stream_is_writable(s);
+
+    s->is_wanted |= !room;
+    return room;
+}
+
+uint16_t stream_poll(struct inet_socket *s)
 {
     const uint16_t in = POLLIN | POLLRDNORM, out = POLLOUT | POLLWRNORM;
     const bool ended = s->got_end || s->read_shut;
@@ -418,8 +428,7 @@ uint16_t stream_poll(const struct inet_socket *s)
         return 0;
     case STREAM_CONNECTED:
         return (uint16_t)((s->first || ended ? in : 0) | (ended ? POLLRDHUP : 0) |
-                          (!s->tcp || s->write_shut || stream_is_writable(s) ? out : 0) |
-                          (s->write_shut && ended ? POLLHUP : 0));
+                          (has_room(s) ? out : 0) | (s->write_shut && ended ? POLLHUP : 0));
     default:
         return (uint16_t)(in | out | POLLHUP | POLLRDHUP | (s->error ? POLLERR : 0));
     }

@@ -91,7 +91,7 @@ static struct row row_of(const struct inet_socket *s)
                         .remote_port = s->remote_port,
                         .received = (uint32_t)s->queued,
                         .user = s->owner,
-                        .file = s->node_number};
+                        .file = s->file ? s->file->node->ino : 0};
 }
 
 /* Connections whose sockets are closed, which lwIP still has. */

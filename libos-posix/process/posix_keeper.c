@@ -9,6 +9,7 @@
 #include "libos-posix/process/process.h"
 #include "libos-posix/process/signal.h"
 #include "libos-posix/channel/async.h"
+#include "libos-posix/channel/event.h"
 #include "libos-posix/channel/queue.h"
 #include "libos-posix/channel/inet.h"
 #include "libos-posix/channel/socket.h"
@@ -102,6 +103,8 @@ const char *arena_check(const struct arena *a)
         broken = socket_check(a);
     if (!broken)
         broken = async_check(a);
+    if (!broken)
+        broken = epoll_check(a);
     if (!broken && inet_ops.check)
         broken = inet_ops.check(a);
     if (!broken)
@@ -156,6 +159,7 @@ enum posix_keeper posix_keeper_lost(struct task *task, const char **broken)
         lock_inherit(a->tasks[0]);
         if (task_check(a))
             task_restore_sleepers(a);
+        epoll_restore(a);
         *broken = arena_check(a);
         mount_lost(a);
     } else if (!lock_try(a->tasks[0])) {
