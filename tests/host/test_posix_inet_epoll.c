@@ -147,6 +147,14 @@ static void all_have_their_turn(void **state)
     }
 }
 
+static void set_send_most(long fd, int32_t most)
+{
+    int32_t *bytes = (int32_t *)(world.user + 1500);
+
+    *bytes = most;
+    IS(SYS(setsockopt, fd, SOL_SOCKET, SNDBUF, bytes, 4), 0);
+}
+
 static void room_is_told_when_there_is_some(void **state)
 {
     long ends[2], e = SYS(epoll_create1, 0);
@@ -163,14 +171,37 @@ static void room_is_told_when_there_is_some(void **state)
         ;
     IS(wait(e, 8), 1);
     /* Little is asked for, and is taken: there is none; more is asked for, and there is. */
-    int32_t *bytes = (int32_t *)(world.user + 1500);
-    *bytes = 4096;
-    IS(SYS(setsockopt, ends[0], SOL_SOCKET, SNDBUF, bytes, 4), 0);
+    set_send_most(ends[0], 4096);
     while (SYS(write, ends[0], BYTES, PAGE_SIZE) > 0)
         ;
     IS(wait(e, 8), 0);
-    *bytes = 200000;
-    IS(SYS(setsockopt, ends[0], SOL_SOCKET, SNDBUF, bytes, 4), 0);
+    set_send_most(ends[0], 200000);
+    IS(wait(e, 8), 1);
+    IS(SYS(close, ends[0]), 0);
+    IS(SYS(close, ends[1]), 0);
+    IS(SYS(close, e), 0);
+}
+
+/* There is none from one moment to the other, though nothing was sent. */
+static void room_that_was_taken_away_comes_back(void **state)
+{
+    long ends[2], e = SYS(epoll_create1, 0), got = 0;
+
+    (void)state;
+    connection(3006, ends);
+    ctl(e, ADD, ends[0], POLLOUT);
+    IS(SYS(fcntl, ends[0], 4, O_NONBLOCK), 0);
+    while (SYS(write, ends[0], BYTES, PAGE_SIZE) > 0)
+        ;
+    while (!wait(e, 8)) {
+        assert_true(SYS(read, ends[1], BYTES, PAGE_SIZE) > 0);
+        got += (long)PAGE_SIZE;
+    }
+    assert_true(got < 400000);
+    set_send_most(ends[0], 4096);
+    IS(wait(e, 8), 0);
+    while (SYS(recvfrom, ends[1], BYTES, PAGE_SIZE, MSG_DONTWAIT, 0, 0) > 0)
+        ;
     IS(wait(e, 8), 1);
     IS(SYS(close, ends[0]), 0);
     IS(SYS(close, ends[1]), 0);
@@ -238,8 +269,6 @@ static void watch(unsigned i)
 
 static void step(unsigned i)
 {
-    int32_t *bytes = (int32_t *)(world.user + 1500);
-
     if (all.fd[i] < 0) {
         replace(i);
         return;
@@ -259,8 +288,7 @@ static void step(unsigned i)
         SYS(shutdown, all.fd[i], rand() % 3);
         break;
     case 5:
-        *bytes = rand() % 100000;
-        SYS(setsockopt, all.fd[i], SOL_SOCKET, SNDBUF, bytes, 4);
+        set_send_most(all.fd[i], rand() % 100000);
         break;
     case 6:
     case 7:
@@ -317,9 +345,13 @@ static void whatever_happens_it_says_what_poll_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        INET_TEST(a_level_is_told_while_it_lasts),           INET_TEST(an_edge_is_told_once),
-        INET_TEST(once_is_told_until_it_is_asked_for_again), INET_TEST(all_have_their_turn),
-        INET_TEST(room_is_told_when_there_is_some),          INET_TEST(lists_are_made_anew),
+        INET_TEST(a_level_is_told_while_it_lasts),
+        INET_TEST(an_edge_is_told_once),
+        INET_TEST(once_is_told_until_it_is_asked_for_again),
+        INET_TEST(all_have_their_turn),
+        INET_TEST(room_is_told_when_there_is_some),
+        INET_TEST(room_that_was_taken_away_comes_back),
+        INET_TEST(lists_are_made_anew),
         INET_TEST(whatever_happens_it_says_what_poll_says),
     };
     return cmocka_run_group_tests(tests, inet_set_up, family_tear_down);
