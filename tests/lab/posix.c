@@ -115,7 +115,7 @@ static bool is_wanted(const char *name, int count, char **names)
 
 int main(int argc, char **argv)
 {
-    /* A fork copies what operations before it left in the process: so there are none. */
+    /* A fork copies what operations before it left in the process. */
     const struct operation *const lists[] = {process_operations, call_operations, task_operations};
     const struct operation empty = {.run = nothing};
 

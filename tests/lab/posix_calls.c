@@ -1,9 +1,12 @@
 /* POSIX calls by one thread: files, memory, a signal to itself. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,8 +15,9 @@
 #define FILE_PATH   "/lab/dir/file"
 #define PAGE        4096u
 #define TOUCH_PAGES 64u
+#define WATCHED     250u
 
-static int file, ends[2];
+static int file, ends[2], sockets[WATCHED];
 static char byte;
 static volatile char *memory;
 static volatile sig_atomic_t caught;
@@ -138,6 +142,46 @@ static void signal_self(void)
     must(!kill(getpid(), SIGUSR1) && caught, "kill");
 }
 
+static int watch_socket(void)
+{
+    const struct sockaddr_in here = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int s = socket(AF_INET, SOCK_DGRAM, 0);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = s};
+
+    must(s >= 0 && !bind(s, (const struct sockaddr *)&here, sizeof here) &&
+             !epoll_ctl(file, EPOLL_CTL_ADD, s, &event),
+         "watch");
+    return s;
+}
+
+/* Of many that are watched one has a datagram, which nobody takes. */
+static bool watch_many(void)
+{
+    struct sockaddr_in name;
+    socklen_t bytes = sizeof name;
+
+    file = epoll_create1(0);
+    for (unsigned i = 0; i < WATCHED; i++)
+        sockets[i] = watch_socket();
+    return !getsockname(sockets[0], (struct sockaddr *)&name, &bytes) &&
+           sendto(sockets[1], &byte, 1, 0, (const struct sockaddr *)&name, bytes) == 1;
+}
+
+static void ask_watched(void)
+{
+    struct epoll_event event;
+
+    must(epoll_wait(file, &event, 1, 0) == 1 && event.data.fd == sockets[0], "epoll_wait");
+}
+
+static void watch_none(void)
+{
+    for (unsigned i = 0; i < WATCHED; i++)
+        close(sockets[i]);
+    close(file);
+}
+
 const struct operation call_operations[] = {
     {.name = "getppid", .per = 1, .run = ask_parent},
     {.name = "read", .per = 1, .begin = open_zero, .run = read_byte, .end = close_file},
@@ -145,6 +189,7 @@ const struct operation call_operations[] = {
     {.name = "stat", .per = 1, .begin = make_file, .run = ask_status},
     {.name = "openclose", .per = 1, .begin = make_file, .run = open_and_close},
     {.name = "pipe.self", .per = 1, .begin = open_pipe, .run = write_and_read, .end = close_pipe},
+    {.name = "epoll", .per = 1, .begin = watch_many, .run = ask_watched, .end = watch_none},
     {.name = "mmap", .per = 1, .run = map_and_unmap},
     {.name = "touch", .per = TOUCH_PAGES, .before = map_fresh, .run = touch, .after = unmap},
     {.name = "signal", .per = 1, .begin = take_signals, .run = signal_self},

@@ -253,12 +253,12 @@ const struct operation process_operations[] = {
     {.name = "forkexec", .per = 1, .run = run_tiny},
     {.name = "forkexec.glibc", .per = 1, .run = run_self},
     {.name = "spawn", .per = 1, .run = spawn},
+    {.name = "thread", .per = 1, .run = create_and_join},
     {.name = NULL},
 };
 
 const struct operation task_operations[] = {
     {.name = "pipe.rtt1", .per = 1, .begin = begin_echo, .run = send_byte, .end = end_echo},
-    {.name = "thread", .per = 1, .run = create_and_join},
     {.name = "futex", .per = 1, .begin = begin_answers, .run = take_turns, .end = end_answers},
     {.name = "futex.crowd",
      .per = 1,
