@@ -54,7 +54,7 @@ static uint32_t count;
 static uint64_t used[SITES / 64]; /* bits of entries that are not 0, or were */
 
 /* Places that were looked at and stay, and after how many calls they are looked at again. */
-static struct {
+static struct kept {
     vaddr_t back;
     uint32_t left;
 } kept[KEPT];
@@ -176,20 +176,25 @@ static uint32_t change(vaddr_t back, const struct libos_regs *r, bool shared_too
     return 0;
 }
 
+/* Who finds another in his place, of which is still counted, counts for that one: so they do not
+ * keep each other from being changed. */
 static void consider(const struct libos_regs *r)
 {
     const vaddr_t back = r->frame.ip;
-    const uint32_t k = (uint32_t)(back / INSTRUCTION_BYTES % KEPT);
-    const bool known = kept[k].back == back;
+    struct kept *k = &kept[back / INSTRUCTION_BYTES % KEPT];
+    const bool known = k->back == back, counts = k->back && k->left != NEVER;
 
-    if (known && kept[k].left != NEVER && kept[k].left > 1)
-        kept[k].left--;
-    else if (!known || kept[k].left == 1) {
-        bool taken = space_lock();
-        kept[k].left = change(back, r, known);
-        kept[k].back = kept[k].left ? back : 0;
-        space_unlock(taken);
+    if (known && k->left != 1) {
+        k->left -= counts;
+        return;
     }
+    const bool ripe = counts && k->left == 1, taken = space_lock();
+    const uint32_t left = change(back, r, ripe);
+    if (!counts || ripe)
+        *k = (struct kept){left ? back : 0, left};
+    else
+        k->left--;
+    space_unlock(taken);
 }
 
 static void say_fault(struct libos_regs *r, vaddr_t at)

@@ -14,9 +14,9 @@ struct operation {
     void (*end)(void); /* once */
 };
 
-/* posix_calls.c: by one thread. posix_tasks.c: those that make processes, and those that other
- * threads or processes take part in. Each ends with a name of NULL. */
-extern const struct operation call_operations[], process_operations[], task_operations[];
+/* posix_calls.c: by one thread. posix_tasks.c: those that other threads or processes take part in.
+ */
+extern const struct operation call_operations[], task_operations[]; /* ended by a name of NULL */
 
 /* Path of this program, and of one that does nothing but end. */
 extern const char *posix_self;

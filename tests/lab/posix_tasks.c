@@ -247,19 +247,15 @@ static void spawn(void)
     wait_for(pid);
 }
 
-const struct operation process_operations[] = {
+const struct operation task_operations[] = {
+    {.name = "pipe.rtt1", .per = 1, .begin = begin_echo, .run = send_byte, .end = end_echo},
+    {.name = "thread", .per = 1, .run = create_and_join},
+    {.name = "futex", .per = 1, .begin = begin_answers, .run = take_turns, .end = end_answers},
     {.name = "fork", .per = 1, .run = copy},
     {.name = "vfork", .per = 1, .run = borrow},
     {.name = "forkexec", .per = 1, .run = run_tiny},
     {.name = "forkexec.glibc", .per = 1, .run = run_self},
     {.name = "spawn", .per = 1, .run = spawn},
-    {.name = "thread", .per = 1, .run = create_and_join},
-    {.name = NULL},
-};
-
-const struct operation task_operations[] = {
-    {.name = "pipe.rtt1", .per = 1, .begin = begin_echo, .run = send_byte, .end = end_echo},
-    {.name = "futex", .per = 1, .begin = begin_answers, .run = take_turns, .end = end_answers},
     {.name = "futex.crowd",
      .per = 1,
      .begin = begin_answers_in_crowd,

@@ -44,7 +44,10 @@ PIPE_KEYS = {"asynchronous pipe": "pipe.async", "synchronous RPC": "pipe.rpc",
              "mapping RPC": "pipe.map"}
 PIPE_ROUNDS = 128
 END = {PIPES: "pipes: what went in came out"}  # the last line; `end` where none is given
-FOREIGN = ("/posix patched", "/posix trampoline")
+# What operations leave in a process would be in later ones' figures: memory that a fork copies.
+OPERATIONS = ("getppid read write stat openclose pipe.self mmap touch signal pipe.rtt1 thread futex futex.crowd broadcast",
+              "fork vfork forkexec forkexec.glibc spawn", "epoll")
+FOREIGN = [f"/posix {way} {operations}" for way in ("patched", "trampoline") for operations in OPERATIONS]
 DEFAULT_WAY = "patched"           # of the keys that name none:
 WAYLESS = ("pipe.rtt1", "fork", "forkexec")
 ROOT = TOP / "build/lab/root"

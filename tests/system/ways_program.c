@@ -30,6 +30,13 @@ __asm__(".text\n"
 long across(void);
 extern const unsigned char across_at[];
 
+/* Two in a page of their own, which are remembered at one place while they are called in turns. */
+__asm__(".text\n"
+        ".balign 4096\nfirst: mov $110, %eax\nfirst_at: syscall\n ret\n .balign 128, 0x90\n"
+        "second: mov $110, %eax\nsecond_at: syscall\n ret\n .balign 4096, 0x90\n");
+long first(void), second(void);
+extern const unsigned char first_at[], second_at[];
+
 static long raw(long number)
 {
     __asm__ volatile("syscall" : "+a"(number) : : "rcx", "r11", "memory");
@@ -54,6 +61,17 @@ static void red_zones(void)
     say_site("below the frame", red_frame_at);
     say_site("elsewhere", plain_at);
     say_site("across a line", across_at);
+}
+
+static void in_turns(void)
+{
+    int wrong = 0;
+
+    for (int i = 0; i < TIMES; i++)
+        wrong += (first() != getppid()) + (second() != getppid());
+    printf("in turns: %d wrong\n", wrong);
+    say_site("first in turns", first_at);
+    say_site("second in turns", second_at);
 }
 
 /* Numbers that Linux has no call for, to where a sled of jumps ends and beyond. */
@@ -203,6 +221,7 @@ static void registers(void)
 int main(void)
 {
     red_zones();
+    in_turns();
     numbers();
     null_pointers();
     made_code();
