@@ -32,7 +32,7 @@ static inline uint64_t sum_add(const void *bytes, size_t count, uint64_t sum)
     unsigned long long chained = sum, rest = 0; /* rest: carries, and what is no whole word */
 
     for (; count >= SUM_BLOCK; count -= SUM_BLOCK, at += SUM_BLOCK)
-        rest += sum_chain(at, 16, &chained);
+        rest += sum_chain(at, SUM_BLOCK / 8, &chained);
     if (count & 64) {
         rest += sum_chain(at, 8, &chained);
         at += 64;

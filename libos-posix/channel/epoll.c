@@ -242,7 +242,8 @@ static long add(struct process *p, struct epoll *e, struct file *f, uint32_t fd,
                         .data = event->data};
     if (e->first)
         e->first->prev = w;
-    e->first = f->watches = w;
+    e->first = w;
+    f->watches = w;
     ready_add(w);
     return 0;
 }
@@ -375,11 +376,18 @@ long call_epoll_pwait2(struct process *p, word_t fd, word_t to, word_t most, wor
     return e ? e : wait_until(p, fd, to, most, deadline);
 }
 
+/* What is in the list of an epoll, which is changed by one store, is put into the others. */
 void epoll_restore(const struct arena *a)
 {
+    for (const struct epoll *e = a->epolls; e; e = e->next)
+        for (struct watch *w = e->first; w; w = w->next)
+            w->file->watches = NULL;
     for (struct epoll *e = a->epolls; e; e = e->next) {
         e->ready = (struct ready_link){&e->ready, &e->ready};
-        for (struct watch *w = e->first; w; w = w->next) {
+        for (struct watch *w = e->first, *prev = NULL; w; prev = w, w = w->next) {
+            w->prev = prev;
+            w->next_of_file = w->file->watches;
+            w->file->watches = w;
             w->ready.next = NULL;
             ready_add(w);
         }

@@ -25,7 +25,8 @@ void epoll_forget(struct arena *a, const struct file *f);
 /* More of what is asked for may be ready of a file than before; of kinds that tell so. */
 void epoll_tell(const struct file *f);
 
-/* A holder of the lock was lost: every ready list is made anew, of all that is watched. */
+/* A holder of the lock was lost: files' lists of who watches them, and ready lists, are made anew,
+ * of all that is watched. */
 void epoll_restore(const struct arena *a);
 
 /* NULL when E1 to E3 hold, else a sentence that begins with the broken one's name. */

@@ -183,12 +183,13 @@ static void consider(const struct libos_regs *r)
     const vaddr_t back = r->frame.ip;
     struct kept *k = &kept[back / INSTRUCTION_BYTES % KEPT];
     const bool known = k->back == back, counts = k->back && k->left != NEVER;
+    const bool ripe = counts && k->left <= 1; /* 0: two threads counted at once */
 
-    if (known && k->left != 1) {
+    if (known && !ripe) {
         k->left -= counts;
         return;
     }
-    const bool ripe = counts && k->left == 1, taken = space_lock();
+    const bool taken = space_lock();
     const uint32_t left = change(back, r, ripe);
     if (!counts || ripe)
         *k = (struct kept){left ? back : 0, left};

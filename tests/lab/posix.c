@@ -113,9 +113,20 @@ static bool is_wanted(const char *name, int count, char **names)
     return count == 0;
 }
 
+static const struct operation *const lists[] = {call_operations, task_operations};
+
+static bool is_known(const char *name)
+{
+    for (size_t list = 0; list < sizeof lists / sizeof lists[0]; list++)
+        for (const struct operation *o = lists[list]; o->name; o++)
+            if (!strcmp(o->name, name))
+                return true;
+    fprintf(stderr, "posix: there is no operation %s\n", name);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    const struct operation *const lists[] = {call_operations, task_operations};
     const struct operation empty = {.run = nothing};
 
     if (argc == 2 && !strcmp(argv[1], "end"))
@@ -124,6 +135,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: posix WAY [OPERATION]...\n");
         return 64;
     }
+    for (int i = 2; i < argc; i++)
+        if (!is_known(argv[i]))
+            return 64;
     posix_self = argv[0];
     run_rounds(&empty);
     const uint64_t price = ticks[median()];
