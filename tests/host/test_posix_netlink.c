@@ -258,15 +258,23 @@ static void random_questions_do_no_harm(void **state)
     IS(SYS(close, s), 0);
 }
 
-/* A queue that nobody reads: what is lost is told once. */
+/* A queue that nobody reads: what is lost is told once, and who watches for errors alone is told.
+ */
 static void a_full_queue_is_told(void **state)
 {
-    long s = opened(), n;
+    long s = opened(), e = SYS(epoll_create1, 0), told = 0, n;
 
     (void)state;
-    for (int i = 0; i < 2000; i++)
+    memset(world.user + 1600, 0, 12); /* no event asked for */
+    IS(SYS(epoll_ctl, e, 1, s, world.user + 1600), 0);
+    for (int i = 0; i < 2000; i++) {
         if (ask(s, RTM_GETLINK, REQUEST | DUMP, no_body, 16) != 32)
             fail_msg("a question was refused");
+        told += SYS(epoll_wait, e, world.user + 1600, 1, 0);
+    }
+    assert_in_range(told, 1, 1999); /* while there was room it was not */
+    IS(*(uint32_t *)(world.user + 1600), POLLERR);
+    IS(SYS(close, e), 0);
     while ((n = reply(s)) > 0)
         ;
     IS(n, -ENOBUFS);
